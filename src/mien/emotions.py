@@ -1,0 +1,160 @@
+"""Label sets and the maps between them: the one place where emotions are named.
+
+Three label sets are in use. `SIX` is what users see. `FER2013_7` and `FERPLUS_8` are those of the
+two labelings of the FER-2013 pictures, in the order of their files. Every other order or spelling
+is translated here, at the border.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import InputError
+
+__all__ = [
+    "COLOURS",
+    "FER2013_7",
+    "FERPLUS_8",
+    "LABEL_SETS",
+    "SIX",
+    "LabelSet",
+    "canonical_label",
+    "label_set",
+    "mapping_matrix",
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LabelSet:
+    """A named, ordered set of labels.
+
+    Attributes:
+        name: The name by which specs and protocols refer to it.
+        labels: The labels in the order of the network's outputs.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def index(self, label: str) -> int:
+        """Return the position of `label`.
+
+        Raises:
+            InputError: The set has no such label; the message lists those it has.
+        """
+        try:
+            return self.labels.index(label)
+        except ValueError:
+            known = ", ".join(self.labels)
+            raise InputError(f"{self.name} has no label {label!r}; it has {known}") from None
+
+
+SIX = LabelSet("six", ("happy", "neutral", "sad", "angry", "fear", "surprise"))
+"""The six expressions that users see."""
+
+FER2013_7 = LabelSet(
+    "fer2013-7", ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+)
+"""FER-2013's classes in the order of its `emotion` column, 0 to 6 (Goodfellow et al. 2013)."""
+
+FERPLUS_8 = LabelSet(
+    "ferplus-8",
+    ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"),
+)
+"""FER+'s expressions in the order of its vote columns (Barsoum et al. 2016)."""
+
+LABEL_SETS = MappingProxyType({known.name: known for known in (SIX, FER2013_7, FERPLUS_8)})
+"""The label sets by name."""
+
+COLOURS = MappingProxyType(
+    {
+        "happy": "#E69F00",
+        "neutral": "#8C8C8C",
+        "sad": "#0072B2",
+        "angry": "#D55E00",
+        "fear": "#9D5FB8",
+        "surprise": "#009E73",
+    }
+)
+"""One colour per expression as `#RRGGBB`, for pictures, reports, window and page alike.
+
+Five are from Okabe and Ito's palette for colour-blind readers (2008), with a mid grey for neutral
+and a violet of another lightness in place of their pink, which small text needs.
+"""
+
+_SPELLINGS = MappingProxyType(
+    {
+        "happiness": "happy",
+        "joy": "happy",
+        "sadness": "sad",
+        "anger": "angry",
+        "fearful": "fear",
+        "afraid": "fear",
+        "surprised": "surprise",
+        "disgusted": "disgust",
+        "neutrality": "neutral",
+    }
+)
+
+
+def label_set(name: str) -> LabelSet:
+    """Return the label set called `name`.
+
+    Raises:
+        InputError: There is none of that name; the message lists the known ones.
+    """
+    try:
+        return LABEL_SETS[name]
+    except KeyError:
+        known = ", ".join(LABEL_SETS)
+        raise InputError(f"unknown label set {name!r}; known are {known}") from None
+
+
+def canonical_label(spelling: str) -> str:
+    """Translate a class name as people write it (`"Anger"`, `"fearful"`) into mien's.
+
+    Raises:
+        InputError: No label set has it under any known spelling.
+    """
+    folded = spelling.strip().lower()
+    label = _SPELLINGS.get(folded, folded)
+    if not any(label in known.labels for known in LABEL_SETS.values()):
+        names = sorted({name for known in LABEL_SETS.values() for name in known.labels})
+        raise InputError(
+            f"unknown emotion {spelling!r}; known are {', '.join(names)}. "
+            "Say what it stands for, for example wut=angry"
+        )
+    return label
+
+
+def mapping_matrix(source: LabelSet, target: LabelSet) -> NDArray[np.float32]:
+    """Say where each label of `source` goes in `target`.
+
+    Disgust goes into angry where the target has no disgust, as FER-PP merges it; contempt is left
+    out where the target has none. Probabilities over `source` times this matrix, rescaled to sum
+    to 1, are probabilities over `target`.
+
+    Returns:
+        `(K_source, K_target)` float32 of zeros and ones, at most a single one per row.
+
+    Raises:
+        InputError: A target label can come from no source label.
+    """
+    matrix = np.zeros((len(source), len(target)), np.float32)
+    for row, label in enumerate(source.labels):
+        merged = "angry" if label == "disgust" and label not in target.labels else label
+        if merged in target.labels:
+            matrix[row, target.labels.index(merged)] = 1.0
+    unreachable = [
+        label for label, total in zip(target.labels, matrix.sum(0), strict=True) if total == 0
+    ]
+    if unreachable:
+        raise InputError(f"{source.name} has nothing for {', '.join(unreachable)} of {target.name}")
+    return matrix

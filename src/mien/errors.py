@@ -1,0 +1,83 @@
+"""The error tree: who has to act decides the branch.
+
+`InputError` asks for another input, `ArtefactError` for another model or data file, and
+`MissingExtraError` names the command that installs what is missing. Every message says what was
+expected, what came, where, and what to do next.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArtefactError",
+    "DatasetError",
+    "FrameError",
+    "InputError",
+    "MediaError",
+    "MienError",
+    "MissingExtraError",
+    "OutputError",
+    "RecipeError",
+    "SpecError",
+]
+
+
+class MienError(Exception):
+    """Base of every error that mien raises on purpose."""
+
+
+class InputError(MienError):
+    """Something that the caller gave cannot be used; the fix lies with the input."""
+
+
+class FrameError(InputError):
+    """An array is not a frame: wrong shape, dtype or size."""
+
+
+class MediaError(InputError):
+    """A picture, film or stream cannot be read.
+
+    Attributes:
+        source: The path or address as the caller gave it.
+        reason: What is wrong with it and what to do, without the path.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason
+
+
+class RecipeError(InputError):
+    """A recipe or option has faults; the message lists all of them."""
+
+
+class OutputError(MienError):
+    """A result cannot be written where it was asked for."""
+
+
+class ArtefactError(MienError):
+    """A model or data file is not what it has to be; the fix lies with the file."""
+
+
+class SpecError(ArtefactError):
+    """A model file has no usable `ModelSpec`; the message names the field."""
+
+
+class DatasetError(ArtefactError):
+    """A data file is malformed; the message names file, row and what was expected."""
+
+
+class MissingExtraError(MienError):
+    """An optional part is not installed.
+
+    Args:
+        purpose: What was asked for, for example `"writing Parquet"`.
+        extra: The extra that brings it, for example `"data"`.
+    """
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        super().__init__(
+            f"{purpose} needs the extra '{extra}', which is not installed. "
+            f"Install it with: pip install 'mien[{extra}]'"
+        )
+        self.extra = extra

@@ -1,0 +1,361 @@
+"""`ModelSpec`: what a model expects and what its numbers mean, carried inside the model file.
+
+The spec is one JSON document under the key `mien.spec` of an ONNX file's metadata. Whoever loads a
+model reads it from there; nobody types a size, a label order or a threshold twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.emotions import LABEL_SETS, SIX, label_set, mapping_matrix
+from mien.errors import SpecError
+
+__all__ = [
+    "METADATA_KEY",
+    "SPEC_VERSION",
+    "CropSpec",
+    "DetectionSpec",
+    "InputSpec",
+    "ModelSpec",
+    "OutputSpec",
+    "SixSpec",
+]
+
+METADATA_KEY = "mien.spec"
+"""The key of the ONNX metadata entry that holds the spec as JSON."""
+
+SPEC_VERSION = 1
+"""The one version that this release reads and writes."""
+
+
+class _Fault(ValueError):
+    """A field holds what it must not; becomes a `SpecError` that names the file."""
+
+
+def _demand(condition: bool, field: str, expected: str, found: object) -> None:
+    if not condition:
+        raise _Fault(f"field '{field}': expected {expected}, found {found!r}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """The network's one input, `(B, C, H, W)` float32.
+
+    A pixel value v of 0 to 255 goes in as `(v - mean) / std`, one mean and deviation per channel.
+
+    Attributes:
+        name: The input's name in the ONNX graph.
+        colour: Channel order; `grey` is ITU-R BT.601 luma.
+        height: Fixed height in pixels, or None where any is taken.
+        width: Fixed width in pixels, or None where any is taken.
+        multiple_of: Height and width are padded to a multiple of this many pixels.
+        mean: Subtracted per channel, on the 0 to 255 scale.
+        std: Divided by per channel, on the 0 to 255 scale.
+    """
+
+    name: str
+    colour: Literal["grey", "rgb", "bgr"]
+    height: int | None
+    width: int | None
+    multiple_of: int = 1
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        channels = 1 if self.colour == "grey" else 3
+        _demand(len(self.mean) == channels, "input.mean", f"{channels} numbers", self.mean)
+        _demand(len(self.std) == channels, "input.std", f"{channels} numbers", self.std)
+        _demand(all(s > 0 for s in self.std), "input.std", "numbers above 0", self.std)
+        _demand(self.multiple_of > 0, "input.multiple_of", "a number above 0", self.multiple_of)
+        for field in ("height", "width"):
+            side = getattr(self, field)
+            _demand(side is None or side > 0, f"input.{field}", "a size in pixels or null", side)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSpec:
+    """One output of the network.
+
+    Attributes:
+        name: Its name in the ONNX graph.
+        labels: The name of the label set that its channels stand for, or None.
+        meaning: One line for people: what it is, shape and range.
+    """
+
+    name: str
+    labels: str | None = None
+    meaning: str = ""
+
+    def __post_init__(self) -> None:
+        known = self.labels is None or self.labels in LABEL_SETS
+        field = f"outputs.{self.name}.labels"
+        _demand(known, field, f"one of {', '.join(LABEL_SETS)} or null", self.labels)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CropSpec:
+    """The frame that a face is brought into before the network sees it.
+
+    Attributes:
+        size: Side of the square crop in pixels.
+        landmarks_xy: Where the five landmarks come to lie, in units of the side from the crop's
+            upper left corner: the person's right eye, left eye, nose, right and left mouth corner.
+    """
+
+    size: int
+    landmarks_xy: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        _demand(self.size > 0, "crop.size", "a size in pixels", self.size)
+        count = len(self.landmarks_xy)
+        _demand(count == 5, "crop.landmarks_xy", "five points", f"{count} points")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SixSpec:
+    """How the six probabilities that users see come out of the network's heads.
+
+    With `p_h` the softmax of head h and `M_h` the map of its labels onto the six
+    (`emotions.mapping_matrix`)::
+
+        probabilities = softmax((sum_h weights[h] * log(p_h @ M_h) + bias) / temperature)
+
+    The bias takes the class priors of the training labels into account (Saerens, Latinne and
+    Decaestecker 2002: dividing a posterior by the prior under which it was learned); temperature
+    scaling is Guo et al. 2017.
+
+    Attributes:
+        weights: One weight per head, by output name; they sum to 1.
+        bias: Six additive terms in the order of the label set `six`.
+        temperature: Above 1 makes the probabilities less sure, below 1 surer.
+        unsure_below: A top probability under this counts as unsure, 0 to 1.
+    """
+
+    weights: Mapping[str, float]
+    bias: tuple[float, ...]
+    temperature: float
+    unsure_below: float
+
+    def __post_init__(self) -> None:
+        total = sum(self.weights.values())
+        _demand(math.isclose(total, 1.0, abs_tol=1e-6), "six.weights", "a sum of 1", total)
+        _demand(len(self.bias) == len(SIX), "six.bias", f"{len(SIX)} numbers", self.bias)
+        _demand(self.temperature > 0, "six.temperature", "a number above 0", self.temperature)
+        inside = 0 <= self.unsure_below <= 1
+        _demand(inside, "six.unsure_below", "a number from 0 to 1", self.unsure_below)
+
+    def probabilities(
+        self, head_logits: Mapping[str, NDArray[np.float32]], head_labels: Mapping[str, str]
+    ) -> NDArray[np.float32]:
+        """Combine the heads into the six probabilities.
+
+        Args:
+            head_logits: Logits per head, `(B, K_head)`; B may be 0.
+            head_labels: The label set of each head, by output name.
+
+        Returns:
+            `(B, 6)` float32 in the order of `SIX`; each row sums to 1.
+        """
+        combined = np.asarray(self.bias, np.float64)[None, :]
+        for name, weight in self.weights.items():
+            logits = np.asarray(head_logits[name], np.float64)
+            logits = logits - logits.max(axis=1, keepdims=True)
+            mapped = np.exp(logits) @ mapping_matrix(label_set(head_labels[name]), SIX)
+            mapped = mapped / mapped.sum(axis=1, keepdims=True).clip(min=1e-300)
+            combined = combined + weight * np.log(mapped.clip(min=1e-300))  # (B, 6)
+        scaled = combined / self.temperature
+        scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return typing.cast(
+            NDArray[np.float32], (scaled / scaled.sum(axis=1, keepdims=True)).astype(np.float32)
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionSpec:
+    """How a detector's cells become faces (the YuNet layout, Wu et al. 2023).
+
+    Attributes:
+        strides: Pixels per cell of each level; level s has the outputs `cls_s`, `obj_s`, `bbox_s`
+            and `kps_s`.
+        score_threshold: Detections below this score are dropped unless another is asked for.
+        nms_iou: Of two boxes that overlap by more than this, the better one stays.
+    """
+
+    strides: tuple[int, ...]
+    score_threshold: float
+    nms_iou: float
+
+    def __post_init__(self) -> None:
+        _demand(len(self.strides) > 0, "detection.strides", "at least one stride", self.strides)
+        for field in ("score_threshold", "nms_iou"):
+            value = getattr(self, field)
+            _demand(0 <= value <= 1, f"detection.{field}", "a number from 0 to 1", value)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """Everything that a model file says about itself.
+
+    Attributes:
+        task: What the network does; `emotion` needs `crop` and `six`, `detection` needs
+            `detection`.
+        name: The model's name, for example `mien-emotion`.
+        input: The network's input.
+        outputs: The network's outputs.
+        crop: The face's frame, emotion networks only.
+        six: The six-way output, emotion networks only.
+        detection: The decoder's settings, detectors only.
+        provenance: Free facts: data and split with their hashes, recipe, teacher, licence.
+        figures: Measured numbers by name; the name says data, split and protocol.
+        spec_version: The version of this document.
+    """
+
+    task: Literal["emotion", "detection"]
+    name: str
+    input: InputSpec
+    outputs: tuple[OutputSpec, ...]
+    crop: CropSpec | None = None
+    six: SixSpec | None = None
+    detection: DetectionSpec | None = None
+    provenance: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    spec_version: int = SPEC_VERSION
+
+    def __post_init__(self) -> None:
+        version = self.spec_version
+        _demand(version == SPEC_VERSION, "spec_version", str(SPEC_VERSION), version)
+        names = [output.name for output in self.outputs]
+        _demand(len(set(names)) == len(names), "outputs", "different names", names)
+        if self.task == "detection":
+            _demand(self.detection is not None, "detection", "the decoder's settings", None)
+            return
+        _demand(self.crop is not None, "crop", "the face's frame", None)
+        _demand(self.six is not None, "six", "the six-way output", None)
+        if self.six is not None:
+            for head in self.six.weights:
+                known = head in self.head_labels
+                expected = f"heads with labels ({', '.join(self.head_labels) or 'none'})"
+                _demand(known, "six.weights", expected, head)
+
+    @property
+    def head_labels(self) -> dict[str, str]:
+        """The label set of each output that has one, by output name."""
+        return {output.name: output.labels for output in self.outputs if output.labels is not None}
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return the spec as the entries that an ONNX file's metadata gets."""
+        return {METADATA_KEY: json.dumps(dataclasses.asdict(self), sort_keys=True)}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], source: str) -> Self:
+        """Read the spec from an ONNX file's metadata.
+
+        Args:
+            metadata: The file's metadata entries.
+            source: What the file is called in error messages.
+
+        Raises:
+            SpecError: There is no spec, it is no JSON, its version is unknown, or a field is
+                missing, unknown or wrong; the message names the field.
+        """
+        text = metadata.get(METADATA_KEY)
+        if text is None:
+            raise SpecError(
+                f"{source}: not a mien model, its metadata has no '{METADATA_KEY}'. "
+                "Export it with: mien export"
+            )
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SpecError(f"{source}: '{METADATA_KEY}' is no valid JSON: {error}") from error
+        found = document.get("spec_version") if isinstance(document, dict) else None
+        if found != SPEC_VERSION:
+            raise SpecError(
+                f"{source}: field 'spec_version': this release reads {SPEC_VERSION}, the file has "
+                f"{found!r}. Export the model again, or install the release that wrote it"
+            )
+        try:
+            spec = _decode(cls, document, "")
+        except _Fault as fault:
+            raise SpecError(f"{source}: {fault}") from fault
+        return typing.cast(Self, spec)
+
+    def check_outputs(self, shapes: Mapping[str, tuple[object, ...]], source: str) -> None:
+        """Hold the spec's outputs and labels against those of the graph.
+
+        Args:
+            shapes: The graph's outputs with their shapes; only whole numbers are compared.
+            source: What the file is called in error messages.
+
+        Raises:
+            SpecError: An output is missing, or its second side is not its number of labels.
+        """
+        for output in self.outputs:
+            if output.name not in shapes:
+                raise SpecError(
+                    f"{source}: field 'outputs': the graph has no output {output.name!r}, "
+                    f"it has {', '.join(shapes)}"
+                )
+            shape = shapes[output.name]
+            if output.labels is None or len(shape) < 2 or not isinstance(shape[1], int):
+                continue
+            expected = len(label_set(output.labels))
+            if shape[1] != expected:
+                raise SpecError(
+                    f"{source}: field 'outputs.{output.name}.labels': {output.labels} has "
+                    f"{expected} labels, the graph's output has {shape[1]} channels"
+                )
+
+
+def _decode(kind: Any, value: Any, path: str) -> Any:
+    """Build a value of the annotated type `kind` from JSON; `path` is the field's dotted name."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _decode_dataclass(typing.cast(type, kind), value, path)
+    if origin in (types.UnionType, typing.Union):
+        inner = next(argument for argument in arguments if argument is not types.NoneType)
+        return None if value is None else _decode(inner, value, path)
+    if origin is Literal:
+        _demand(value in arguments, path, f"one of {', '.join(map(str, arguments))}", value)
+        return value
+    if origin is tuple:
+        _demand(isinstance(value, list), path, "a list", value)
+        if arguments[-1] is not Ellipsis:
+            _demand(len(value) == len(arguments), path, f"{len(arguments)} values", value)
+        return tuple(_decode(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
+    if origin is Mapping:
+        _demand(isinstance(value, dict), path, "an object", value)
+        return {key: _decode(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
+    if kind is float:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        _demand(number and math.isfinite(value), path, "a finite number", value)
+        return float(value)
+    _demand(isinstance(value, kind) and not isinstance(value, bool), path, kind.__name__, value)
+    return value
+
+
+def _decode_dataclass(kind: type, value: Any, path: str) -> Any:
+    _demand(isinstance(value, dict), path or "the spec", "an object", value)
+    hints = typing.get_type_hints(kind)
+    prefix = f"{path}." if path else ""
+    for key in value:
+        _demand(key in hints, prefix + key, "no such field in this version", value[key])
+    known = {}
+    for field in dataclasses.fields(kind):
+        if field.name in value:
+            known[field.name] = _decode(hints[field.name], value[field.name], prefix + field.name)
+            continue
+        optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+        if not optional:
+            raise _Fault(f"field '{prefix}{field.name}' is missing")
+    return kind(**known)
