@@ -38,13 +38,13 @@ SPEC_VERSION = 1
 """The one version that this release reads and writes."""
 
 
-class _Fault(ValueError):
+class _FieldError(ValueError):
     """A field holds what it must not; becomes a `SpecError` that names the file."""
 
 
 def _demand(condition: bool, field: str, expected: str, found: object) -> None:
     if not condition:
-        raise _Fault(f"field '{field}': expected {expected}, found {found!r}")
+        raise _FieldError(f"field '{field}': expected {expected}, found {found!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +286,7 @@ class ModelSpec:
             )
         try:
             spec = _decode(cls, document, "")
-        except _Fault as fault:
+        except _FieldError as fault:
             raise SpecError(f"{source}: {fault}") from fault
         return typing.cast(Self, spec)
 
@@ -357,5 +357,5 @@ def _decode_dataclass(kind: type, value: Any, path: str) -> Any:
             continue
         optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
         if not optional:
-            raise _Fault(f"field '{prefix}{field.name}' is missing")
+            raise _FieldError(f"field '{prefix}{field.name}' is missing")
     return kind(**known)
