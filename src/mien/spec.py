@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._decode import FieldError, decode, demand
 from mien.emotions import LABEL_SETS, SIX, label_set, mapping_matrix
 from mien.errors import SpecError
 
@@ -36,15 +36,6 @@ METADATA_KEY = "mien.spec"
 
 SPEC_VERSION = 1
 """The one version that this release reads and writes."""
-
-
-class _FieldError(ValueError):
-    """A field holds what it must not; becomes a `SpecError` that names the file."""
-
-
-def _demand(condition: bool, field: str, expected: str, found: object) -> None:
-    if not condition:
-        raise _FieldError(f"field '{field}': expected {expected}, found {found!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +64,13 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         channels = 1 if self.colour == "grey" else 3
-        _demand(len(self.mean) == channels, "input.mean", f"{channels} numbers", self.mean)
-        _demand(len(self.std) == channels, "input.std", f"{channels} numbers", self.std)
-        _demand(all(s > 0 for s in self.std), "input.std", "numbers above 0", self.std)
-        _demand(self.multiple_of > 0, "input.multiple_of", "a number above 0", self.multiple_of)
+        demand(len(self.mean) == channels, "input.mean", f"{channels} numbers", self.mean)
+        demand(len(self.std) == channels, "input.std", f"{channels} numbers", self.std)
+        demand(all(s > 0 for s in self.std), "input.std", "numbers above 0", self.std)
+        demand(self.multiple_of > 0, "input.multiple_of", "a number above 0", self.multiple_of)
         for field in ("height", "width"):
             side = getattr(self, field)
-            _demand(side is None or side > 0, f"input.{field}", "a size in pixels or null", side)
+            demand(side is None or side > 0, f"input.{field}", "a size in pixels or null", side)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +90,7 @@ class OutputSpec:
     def __post_init__(self) -> None:
         known = self.labels is None or self.labels in LABEL_SETS
         field = f"outputs.{self.name}.labels"
-        _demand(known, field, f"one of {', '.join(LABEL_SETS)} or null", self.labels)
+        demand(known, field, f"one of {', '.join(LABEL_SETS)} or null", self.labels)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +107,9 @@ class CropSpec:
     landmarks_xy: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
-        _demand(self.size > 0, "crop.size", "a size in pixels", self.size)
+        demand(self.size > 0, "crop.size", "a size in pixels", self.size)
         count = len(self.landmarks_xy)
-        _demand(count == 5, "crop.landmarks_xy", "five points", f"{count} points")
+        demand(count == 5, "crop.landmarks_xy", "five points", f"{count} points")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +139,11 @@ class SixSpec:
 
     def __post_init__(self) -> None:
         total = sum(self.weights.values())
-        _demand(math.isclose(total, 1.0, abs_tol=1e-6), "six.weights", "a sum of 1", total)
-        _demand(len(self.bias) == len(SIX), "six.bias", f"{len(SIX)} numbers", self.bias)
-        _demand(self.temperature > 0, "six.temperature", "a number above 0", self.temperature)
+        demand(math.isclose(total, 1.0, abs_tol=1e-6), "six.weights", "a sum of 1", total)
+        demand(len(self.bias) == len(SIX), "six.bias", f"{len(SIX)} numbers", self.bias)
+        demand(self.temperature > 0, "six.temperature", "a number above 0", self.temperature)
         inside = 0 <= self.unsure_below <= 1
-        _demand(inside, "six.unsure_below", "a number from 0 to 1", self.unsure_below)
+        demand(inside, "six.unsure_below", "a number from 0 to 1", self.unsure_below)
 
     def probabilities(
         self, head_logits: Mapping[str, NDArray[np.float32]], head_labels: Mapping[str, str]
@@ -196,10 +187,10 @@ class DetectionSpec:
     nms_iou: float
 
     def __post_init__(self) -> None:
-        _demand(len(self.strides) > 0, "detection.strides", "at least one stride", self.strides)
+        demand(len(self.strides) > 0, "detection.strides", "at least one stride", self.strides)
         for field in ("score_threshold", "nms_iou"):
             value = getattr(self, field)
-            _demand(0 <= value <= 1, f"detection.{field}", "a number from 0 to 1", value)
+            demand(0 <= value <= 1, f"detection.{field}", "a number from 0 to 1", value)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,19 +224,19 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         version = self.spec_version
-        _demand(version == SPEC_VERSION, "spec_version", str(SPEC_VERSION), version)
+        demand(version == SPEC_VERSION, "spec_version", str(SPEC_VERSION), version)
         names = [output.name for output in self.outputs]
-        _demand(len(set(names)) == len(names), "outputs", "different names", names)
+        demand(len(set(names)) == len(names), "outputs", "different names", names)
         if self.task == "detection":
-            _demand(self.detection is not None, "detection", "the decoder's settings", None)
+            demand(self.detection is not None, "detection", "the decoder's settings", None)
             return
-        _demand(self.crop is not None, "crop", "the face's frame", None)
-        _demand(self.six is not None, "six", "the six-way output", None)
+        demand(self.crop is not None, "crop", "the face's frame", None)
+        demand(self.six is not None, "six", "the six-way output", None)
         if self.six is not None:
             for head in self.six.weights:
                 known = head in self.head_labels
                 expected = f"heads with labels ({', '.join(self.head_labels) or 'none'})"
-                _demand(known, "six.weights", expected, head)
+                demand(known, "six.weights", expected, head)
 
     @property
     def head_labels(self) -> dict[str, str]:
@@ -285,10 +276,9 @@ class ModelSpec:
                 f"{found!r}. Export the model again, or install the release that wrote it"
             )
         try:
-            spec = _decode(cls, document, "")
-        except _FieldError as fault:
-            raise SpecError(f"{source}: {fault}") from fault
-        return typing.cast(Self, spec)
+            return decode(cls, document)
+        except FieldError as error:
+            raise SpecError(f"{source}: {error}") from error
 
     def check_outputs(self, shapes: Mapping[str, tuple[object, ...]], source: str) -> None:
         """Hold the spec's outputs and labels against those of the graph.
@@ -315,47 +305,3 @@ class ModelSpec:
                     f"{source}: field 'outputs.{output.name}.labels': {output.labels} has "
                     f"{expected} labels, the graph's output has {shape[1]} channels"
                 )
-
-
-def _decode(kind: Any, value: Any, path: str) -> Any:
-    """Build a value of the annotated type `kind` from JSON; `path` is the field's dotted name."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(typing.cast(type, kind), value, path)
-    if origin in (types.UnionType, typing.Union):
-        inner = next(argument for argument in arguments if argument is not types.NoneType)
-        return None if value is None else _decode(inner, value, path)
-    if origin is Literal:
-        _demand(value in arguments, path, f"one of {', '.join(map(str, arguments))}", value)
-        return value
-    if origin is tuple:
-        _demand(isinstance(value, list), path, "a list", value)
-        if arguments[-1] is not Ellipsis:
-            _demand(len(value) == len(arguments), path, f"{len(arguments)} values", value)
-        return tuple(_decode(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
-    if origin is Mapping:
-        _demand(isinstance(value, dict), path, "an object", value)
-        return {key: _decode(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
-    if kind is float:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        _demand(number and math.isfinite(value), path, "a finite number", value)
-        return float(value)
-    _demand(isinstance(value, kind) and not isinstance(value, bool), path, kind.__name__, value)
-    return value
-
-
-def _decode_dataclass(kind: type, value: Any, path: str) -> Any:
-    _demand(isinstance(value, dict), path or "the spec", "an object", value)
-    hints = typing.get_type_hints(kind)
-    prefix = f"{path}." if path else ""
-    for key in value:
-        _demand(key in hints, prefix + key, "no such field in this version", value[key])
-    known = {}
-    for field in dataclasses.fields(kind):
-        if field.name in value:
-            known[field.name] = _decode(hints[field.name], value[field.name], prefix + field.name)
-            continue
-        optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
-        if not optional:
-            raise _FieldError(f"field '{prefix}{field.name}' is missing")
-    return kind(**known)

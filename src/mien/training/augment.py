@@ -1,0 +1,156 @@
+"""Batch augmentation in torch, on whatever device the batch is.
+
+Every step takes `(B, 1, H, W)` float pictures of 0 to 255 and a generator, and returns pictures of
+the same shape and range; each picture draws its own values. A crop in use differs from a FER
+picture in light, resolution, pose and alignment, so these are what the steps vary.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+__all__ = ["AugmentationOptions", "augment", "augmentation_steps"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentationOptions:
+    """Strengths; a zero switches a step off.
+
+    Attributes:
+        rotation_deg: Largest turn to either side.
+        scale: Largest change of size, as a share.
+        shift: Largest shift along each side, in units of the side.
+        shear: Largest shear, as a slope.
+        brightness: Largest added luma, in units of the full range.
+        contrast: Largest change of contrast, as a share.
+        gamma: Largest exponent e of the curve v^(2^e) to either side.
+        shading: Largest difference of light from one border to the other, in units of the range.
+        low_resolution: Share of pictures that lose detail by shrinking to 35-100 % and back.
+        noise: Largest standard deviation of added noise, in units of the full range.
+        erasing: Share of pictures that lose a rectangle.
+    """
+
+    rotation_deg: float = 15.0
+    scale: float = 0.15
+    shift: float = 0.08
+    shear: float = 0.10
+    brightness: float = 0.15
+    contrast: float = 0.35
+    gamma: float = 0.5
+    shading: float = 0.25
+    low_resolution: float = 0.25
+    noise: float = 0.04
+    erasing: float = 0.25
+
+
+Step = Callable[[Tensor], Tensor]
+
+
+def augmentation_steps(
+    options: AugmentationOptions, generator: Generator
+) -> Iterator[tuple[str, Step]]:
+    """Yield the steps with their names in the order in which they are applied."""
+    yield "flip", lambda faces: _flip(faces, generator)
+    yield "rotate, scale, shift, shear", lambda faces: _affine(faces, options, generator)
+    yield "low resolution", lambda faces: _low_resolution(faces, options, generator)
+    yield "light", lambda faces: _light(faces, options, generator)
+    yield "noise", lambda faces: _noise(faces, options, generator)
+    yield "erase", lambda faces: _erase(faces, options, generator)
+
+
+def augment(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
+    """Apply all steps.
+
+    Args:
+        faces: `(B, 1, H, W)` float, 0 to 255.
+        options: How strong the steps are.
+        generator: The source of chance, on the device of `faces`; the same state gives the same
+            pictures.
+
+    Returns:
+        `(B, 1, H, W)` float, 0 to 255.
+    """
+    for _, step in augmentation_steps(options, generator):
+        faces = step(faces)
+    return faces
+
+
+def _uniform(faces: Tensor, generator: Generator, limit: float = 1.0) -> Tensor:
+    """Draw one number from -limit to limit per picture, `(B,)`."""
+    drawn = torch.rand(len(faces), generator=generator, device=faces.device, dtype=faces.dtype)
+    return (drawn * 2 - 1) * limit
+
+
+def _chosen(faces: Tensor, generator: Generator, share: float) -> Tensor:
+    """Choose pictures at random, a mask `(B, 1, 1, 1)`."""
+    drawn = torch.rand(len(faces), generator=generator, device=faces.device)
+    return (drawn < share)[:, None, None, None]
+
+
+def _flip(faces: Tensor, generator: Generator) -> Tensor:
+    return torch.where(_chosen(faces, generator, 0.5), faces.flip(3), faces)
+
+
+def _affine(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
+    angle = _uniform(faces, generator, math.radians(options.rotation_deg))
+    zoom = 1 + _uniform(faces, generator, options.scale)
+    shear = _uniform(faces, generator, options.shear)
+    cos, sin = angle.cos() * zoom, angle.sin() * zoom
+    # grid_sample's coordinates run from -1 to 1: a shift of one side is 2.
+    shift_x = 2 * _uniform(faces, generator, options.shift)
+    shift_y = 2 * _uniform(faces, generator, options.shift)
+    rows = (torch.stack((cos, shear - sin, shift_x), 1), torch.stack((sin, cos, shift_y), 1))
+    matrix = torch.stack(rows, 1)  # (B, 2, 3)
+    grid = functional.affine_grid(matrix, list(faces.shape), align_corners=False)
+    return functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+
+
+def _low_resolution(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
+    if not options.low_resolution:
+        return faces
+    # One size per batch: a resize of the whole batch costs little, one per picture would not.
+    factor = 0.35 + 0.65 * float(torch.rand((), generator=generator, device=faces.device))
+    small = functional.interpolate(faces, scale_factor=factor, mode="bilinear", antialias=True)
+    back = functional.interpolate(small, size=faces.shape[2:], mode="bilinear")
+    return torch.where(_chosen(faces, generator, options.low_resolution), back, faces)
+
+
+def _light(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
+    def per_picture(limit: float) -> Tensor:
+        return _uniform(faces, generator, limit)[:, None, None, None]
+
+    height, width = faces.shape[2:]
+    across = torch.linspace(-0.5, 0.5, width, device=faces.device)
+    down = torch.linspace(-0.5, 0.5, height, device=faces.device)[:, None]
+    mean = faces.mean(dim=(2, 3), keepdim=True)
+    lit = (faces - mean) * (1 + per_picture(options.contrast)) + mean
+    lit = lit + 255 * per_picture(options.brightness)
+    lit = lit + 255 * (per_picture(options.shading) * across + per_picture(options.shading) * down)
+    unit = (lit / 255).clamp(0, 1)
+    return 255 * unit.clamp(min=1e-4) ** (2 ** per_picture(options.gamma))
+
+
+def _noise(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
+    spread = _uniform(faces, generator, options.noise).abs()[:, None, None, None]
+    drawn = torch.randn(faces.shape, generator=generator, device=faces.device, dtype=faces.dtype)
+    return (faces + 255 * spread * drawn).clamp(0, 255)
+
+
+def _erase(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
+    height, width = faces.shape[2:]
+    middle_x = _uniform(faces, generator, 0.5)[:, None, None, None] + 0.5
+    middle_y = _uniform(faces, generator, 0.5)[:, None, None, None] + 0.5
+    half_x = 0.05 + 0.15 * _uniform(faces, generator).abs()[:, None, None, None]
+    half_y = 0.05 + 0.15 * _uniform(faces, generator).abs()[:, None, None, None]
+    across = (torch.arange(width, device=faces.device) + 0.5) / width
+    down = ((torch.arange(height, device=faces.device) + 0.5) / height)[:, None]
+    inside = ((across - middle_x).abs() < half_x) & ((down - middle_y).abs() < half_y)
+    grey = 127.5 * (1 + _uniform(faces, generator))[:, None, None, None]
+    chosen = _chosen(faces, generator, options.erasing)
+    return torch.where(inside & chosen, grey, faces)

@@ -1,0 +1,69 @@
+"""Losses of the emotion network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["embedding_loss", "jensen_shannon_distance", "soft_cross_entropy"]
+
+
+def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy against distributions; a row of zeros in `targets` counts for nothing.
+
+    Args:
+        logits: `(B, K)`.
+        targets: `(B, K)`, rows that sum to 1, or to 0 where there is no label.
+
+    Returns:
+        The mean over the rows with a label, a scalar; 0 where there is none.
+    """
+    losses = -(targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)  # (B,)
+    return losses.sum() / targets.sum().clamp(min=1.0)
+
+
+def jensen_shannon_distance(distributions: Tensor) -> Tensor:
+    """Distances between all pairs of distributions (Endres and Schindelin 2003).
+
+    Args:
+        distributions: `(B, K)`, rows that sum to 1.
+
+    Returns:
+        `(B, B)`, 0 for equal rows, 1 for rows without a common class.
+    """
+    p, q = distributions[:, None], distributions[None, :]
+    middle = (p + q) / 2
+
+    def divergence(part: Tensor) -> Tensor:
+        ratio = torch.where(part > 0, part / middle.clamp(min=1e-12), 1.0)
+        return (part * ratio.log2()).sum(dim=2)
+
+    squared = (divergence(p) + divergence(q)) / 2  # (B, B)
+    return squared.clamp(0, 1).sqrt()
+
+
+def embedding_loss(embedding: Tensor, targets: Tensor, *, temperature: float = 0.2) -> Tensor:
+    """Pull faces together as far as their votes are alike.
+
+    For each face a softmax over the others' cosine similarities is held to a softmax over their
+    likeness of votes, 1 minus the Jensen-Shannon distance: a soft form of the contrastive loss.
+
+    Args:
+        embedding: `(B, D)` of unit length.
+        targets: `(B, K)`, rows that sum to 1, or to 0 where there is no label.
+        temperature: Of both softmaxes.
+
+    Returns:
+        A scalar; 0 where fewer than three faces have a label.
+    """
+    labelled = targets.sum(dim=1) > 0
+    embedding, targets = embedding[labelled].float(), targets[labelled]
+    count = len(embedding)
+    if count < 3:
+        return embedding.sum() * 0
+    others = ~torch.eye(count, dtype=torch.bool, device=embedding.device)
+    cosine = (embedding @ embedding.T)[others].view(count, count - 1)
+    likeness = (1 - jensen_shannon_distance(targets))[others].view(count, count - 1)
+    wanted = functional.softmax(likeness / (temperature / 2), dim=1)
+    return -(wanted * functional.log_softmax(cosine / temperature, dim=1)).sum(dim=1).mean()

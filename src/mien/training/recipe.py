@@ -1,0 +1,48 @@
+"""Recipes: small TOML files that say everything about a training."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+from mien._decode import FieldError, decode
+from mien.errors import RecipeError
+
+__all__ = ["read_recipe", "shipped_recipes"]
+
+T = TypeVar("T")
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Return the recipes that come with mien by name (`emotion` for `emotion.toml`)."""
+    folder = Path(str(resources.files("mien.training"))) / "recipes"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read_recipe(kind: type[T], recipe: str | Path) -> T:
+    """Read a recipe.
+
+    Args:
+        kind: The recipe's dataclass; its fields are the file's keys.
+        recipe: A path, or the name of a shipped recipe.
+
+    Raises:
+        RecipeError: There is no such recipe, it is no TOML, or it has faults: unknown or missing
+            keys, values of a wrong type or range. All are named in one message.
+    """
+    path = shipped_recipes().get(str(recipe), Path(recipe))
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        names = ", ".join(shipped_recipes())
+        raise RecipeError(
+            f"{path}: cannot read the recipe: {error.strerror}. Give a path or one of {names}"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not a TOML file: {error}") from error
+    try:
+        return decode(kind, document)
+    except FieldError as error:
+        raise RecipeError(f"{path}:\n{error}") from error
