@@ -1,0 +1,71 @@
+"""An emotion network in onnxruntime, with the spec that says what its numbers mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.detect import open_session
+from mien.emotions import SIX
+from mien.errors import SpecError
+from mien.preprocess import network_input
+from mien.spec import CropSpec, SixSpec
+
+__all__ = ["EmotionModel"]
+
+SHIPPED = Path(__file__).parent.parent / "assets" / "emotion.onnx"
+
+
+class EmotionModel:
+    """An emotion network that is ready to run.
+
+    Args:
+        path: An ONNX file with its spec inside; None takes the shipped one.
+        threads: Threads of one run.
+
+    Attributes:
+        path: The file.
+        spec: What it expects and what its numbers mean.
+
+    Raises:
+        ArtefactError: The file is missing or no ONNX file.
+        SpecError: It has no usable spec, or is no emotion network; the message names the field.
+    """
+
+    def __init__(self, path: str | Path | None = None, *, threads: int = 1) -> None:
+        self.path = Path(path) if path is not None else SHIPPED
+        self._session, spec = open_session(self.path, threads=threads)
+        if spec is None or spec.crop is None or spec.six is None:
+            task = "no spec" if spec is None else f"'{spec.task}'"
+            raise SpecError(f"{self.path}: field 'task': expected 'emotion', found {task}")
+        self.spec = spec
+        self.crop: CropSpec = spec.crop
+        self._six: SixSpec = spec.six
+
+    def run(self, crops: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
+        """Run the network.
+
+        Args:
+            crops: `(B, S, S)`, luma of 0 to 255, framed as `crop` says; B may be 0.
+
+        Returns:
+            The spec's outputs by name, B along the first axis of each.
+        """
+        names = [output.name for output in self.spec.outputs]
+        batch = network_input(crops, self.spec.input)
+        values = self._session.run(names, {self.spec.input.name: batch})
+        return dict(zip(names, values, strict=True))
+
+    def probabilities(self, crops: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the six probabilities of each crop, `(B, 6)` in the order of `SIX`."""
+        if len(crops) == 0:
+            return np.zeros((0, len(SIX)), np.float32)
+        return self._six.probabilities(self.run(crops), self.spec.head_labels)
+
+    @property
+    def unsure_below(self) -> float:
+        """The confidence under which a prediction counts as unsure, 0 to 1."""
+        return self._six.unsure_below

@@ -1,0 +1,129 @@
+"""Reading pictures with Pillow, whatever their mode, turned upright, or saying why not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mien.errors import MediaError
+from mien.structures import Frame
+
+__all__ = ["MAX_PIXELS", "MIN_SIDE_PX", "PICTURE_SUFFIXES", "read_picture"]
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused by default: decoded they would take 300 MB and more."""
+
+MIN_SIDE_PX = 8
+"""A picture with a shorter side holds no face that a detector could find."""
+
+PICTURE_SUFFIXES = frozenset(
+    (".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+)
+"""The endings by which a folder's pictures are found; a file that is named is read whatever its
+ending."""
+
+_WHITE = (255, 255, 255, 255)
+
+
+def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
+    """Read one picture as an upright RGB frame.
+
+    Grey, 16-bit, palette and CMYK pictures become 8-bit RGB, transparent parts white. Of an
+    animation or a picture with several pages only the first is read, which a note says.
+
+    Args:
+        path: The file.
+        max_pixels: Pictures that declare more pixels are refused before they are decoded.
+
+    Raises:
+        MediaError: The file is missing, unreadable, empty, cut off, no picture, too large or too
+            small; the reason says what to do.
+    """
+    source = str(path)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures by a limit of its own; ours is checked below.
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                return _decode(picture, source, max_pixels)
+    except Image.DecompressionBombError as error:
+        raise _too_large(source, max_pixels, f"{error}") from error
+    except UnidentifiedImageError as error:
+        raise MediaError(source, _why_unidentified(Path(path))) from error
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        raise MediaError(source, _why_unreadable(error)) from error
+
+
+def _decode(picture: Image.Image, source: str, max_pixels: int) -> Frame:
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise _too_large(source, max_pixels, f"it declares {width} x {height} pixels")
+    if min(width, height) < MIN_SIDE_PX:
+        reason = f"only {width} x {height} pixels; a face needs a picture of {MIN_SIDE_PX} or more"
+        raise MediaError(source, f"{reason} on each side. Give a larger one")
+    count = getattr(picture, "n_frames", 1)
+    notes = (f"has {count} frames, only the first was read",) if count > 1 else ()
+    picture.load()
+    upright = ImageOps.exif_transpose(picture)
+    return Frame(frame_rgb=np.asarray(_to_rgb(upright)), source=source, notes=notes)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        return Image.fromarray(_to_8_bit(np.asarray(picture))).convert("RGB")
+    transparent = "A" in picture.getbands() or "a" in picture.getbands()
+    if transparent or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, _WHITE), picture).convert(
+            "RGB"
+        )
+    return picture.convert("RGB")
+
+
+def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Bring grey values of more than 8 bits to 0 to 255.
+
+    Whole numbers above 255 are taken as 16-bit, fractions within 0 to 1 as shares of white.
+    """
+    numbers = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+    if np.issubdtype(values.dtype, np.floating):
+        top = 1.0 if numbers.max() <= 1.0 else 255.0
+    else:
+        top = 65535.0 if values.dtype == np.uint16 or numbers.max() > 255 else 255.0
+    return (numbers * (255.0 / top)).round().clip(0, 255).astype(np.uint8)
+
+
+def _too_large(source: str, max_pixels: int, found: str) -> MediaError:
+    limit = f"more than the limit of {max_pixels / 1e6:.0f} million pixels"
+    return MediaError(source, f"{limit}: {found}. Scale it down first")
+
+
+def _why_unidentified(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(512)
+    if not start:
+        return "the file is empty. Copy or download it again"
+    if start.isascii() and b"\0" not in start:
+        return "not a picture, it holds text. Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
+    return "not a picture that can be read. Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
+
+
+def _why_unreadable(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file or folder. Check the path"
+    if isinstance(error, PermissionError):
+        return "no permission to read it. Change its permissions or copy it elsewhere"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not a picture"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it. Scale it down first"
+    if isinstance(error, OSError) and error.errno is not None:
+        name = errno.errorcode.get(error.errno, str(error.errno))
+        return f"cannot be read: {os.strerror(error.errno)} ({name})"
+    return f"damaged or cut off: {error}. Copy or download it again"

@@ -1,0 +1,73 @@
+"""What the user names, as the list of pictures that it stands for."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mien.errors import MediaError
+from mien.media.pictures import PICTURE_SUFFIXES
+
+__all__ = ["find_pictures"]
+
+
+def find_pictures(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
+    """Resolve paths, folders and globs to pictures.
+
+    A folder stands for all pictures under it, by their endings and in the order of their names;
+    hidden files and folders are left out. A file that is named is taken whatever its ending.
+
+    Args:
+        inputs: Paths, folders and patterns such as `shots/*.jpg` or `**/*.png`.
+
+    Yields:
+        Paths, each once, and a `MediaError` for each input that stands for nothing; those do not
+        stop the others.
+    """
+    seen: set[str] = set()
+    for given in inputs:
+        for found in _resolve(str(given)):
+            if isinstance(found, MediaError):
+                yield found
+            elif found not in seen:
+                seen.add(found)
+                yield found
+
+
+def _resolve(given: str) -> Iterator[str | MediaError]:
+    if not given.strip():
+        yield MediaError(repr(given), "an empty path. Name a picture or a folder")
+    elif Path(given).is_dir():
+        yield from _walk(given)
+    elif not os.path.lexists(given) and glob.has_magic(given):
+        yield from _match(given)
+    else:
+        yield given
+
+
+def _match(pattern: str) -> Iterator[str | MediaError]:
+    # Path.glob takes no absolute pattern.
+    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+    files = [path for path in matches if not Path(path).is_dir()]
+    if not files:
+        yield MediaError(pattern, "the pattern matches no file. Check it")
+    yield from files
+
+
+def _walk(folder: str) -> Iterator[str | MediaError]:
+    errors: list[OSError] = []
+    count = 0
+    for parent, folders, files in os.walk(folder, onerror=errors.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in PICTURE_SUFFIXES:
+                count += 1
+                yield str(Path(parent, name))
+    for error in errors:
+        reason = f"the folder cannot be read: {error.strerror}. Change its permissions"
+        yield MediaError(str(error.filename or folder), reason)
+    if not count and not errors:
+        endings = ", ".join(sorted(PICTURE_SUFFIXES))
+        yield MediaError(folder, f"the folder holds no picture (looked for {endings})")

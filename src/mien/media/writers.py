@@ -1,0 +1,232 @@
+"""Results as files: JSON Lines, CSV and Parquet, all with the result contract's names.
+
+Rows are written under a name that ends in `.partial`; the file gets its own name when it is closed,
+so that whoever finds it has a whole one.
+"""
+
+from __future__ import annotations
+
+import abc
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from mien.emotions import SIX
+from mien.errors import MissingExtraError, OutputError
+from mien.structures import FrameResult
+
+__all__ = ["FORMATS", "CsvWriter", "JsonlWriter", "ParquetWriter", "ResultWriter", "open_writer"]
+
+_BOX_SIDES = ("left", "top", "right", "bottom")
+_QUALITY = ("size_px", "sharpness", "brightness", "turn", "tilt_deg", "cut")
+_CSV_COLUMNS = (
+    "source",
+    "frame",
+    "timestamp_s",
+    "face",
+    "track",
+    *(f"box_xyxy.{side}" for side in _BOX_SIDES),
+    "detection_score",
+    "emotion",
+    "confidence",
+    "unsure",
+    *(f"probabilities.{label}" for label in SIX.labels),
+    *(f"quality.{name}" for name in _QUALITY),
+    "error",
+)
+_ROWS_PER_GROUP = 10_000
+
+
+class ResultWriter(abc.ABC):
+    """Takes results one after the other; closing makes the file whole.
+
+    Attributes:
+        path: Where the finished file will be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._partial = path.with_name(path.name + ".partial")
+
+    @abc.abstractmethod
+    def write(self, result: FrameResult) -> None:
+        """Add the rows of one frame."""
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        try:
+            self._finish()
+            self._partial.replace(self.path)
+        except OSError as error:
+            raise _cannot_write(self._partial, error) from error
+
+    @abc.abstractmethod
+    def _finish(self) -> None:
+        """Write what is still held back and close the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _TextWriter(ResultWriter):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        try:
+            self._file: IO[str] = self._partial.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise _cannot_write(self._partial, error) from error
+
+    def write(self, result: FrameResult) -> None:
+        """Add the rows of one frame."""
+        try:
+            for row in result.to_rows():
+                self._write_row(row)
+            self._file.flush()
+        except OSError as error:
+            raise _cannot_write(self._partial, error) from error
+
+    @abc.abstractmethod
+    def _write_row(self, row: dict[str, Any]) -> None:
+        """Write one row as text."""
+
+    def _finish(self) -> None:
+        self._file.close()
+
+
+class JsonlWriter(_TextWriter):
+    """One JSON object per line, one line per face."""
+
+    def _write_row(self, row: dict[str, Any]) -> None:
+        self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+class CsvWriter(_TextWriter):
+    """Comma-separated values; nested names are joined by a dot (`probabilities.happy`)."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._rows = csv.DictWriter(self._file, _CSV_COLUMNS)
+        self._rows.writeheader()
+
+    def _write_row(self, row: dict[str, Any]) -> None:
+        self._rows.writerow(dict(_flattened(row)))
+
+
+class ParquetWriter(ResultWriter):
+    """Parquet with nested columns; rows are kept back until a row group is full.
+
+    Raises:
+        MissingExtraError: The extra `data` is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        try:
+            import pyarrow
+            from pyarrow import parquet
+        except ImportError as error:
+            raise MissingExtraError("writing Parquet", "data") from error
+        self._pyarrow = pyarrow
+        self._schema = _parquet_schema(pyarrow)
+        self._rows: list[dict[str, Any]] = []
+        try:
+            self._file = parquet.ParquetWriter(self._partial, self._schema)
+        except OSError as error:
+            raise _cannot_write(self._partial, error) from error
+
+    def write(self, result: FrameResult) -> None:
+        """Add the rows of one frame."""
+        self._rows.extend(result.to_rows())
+        if len(self._rows) >= _ROWS_PER_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        table = self._pyarrow.Table.from_pylist(self._rows, schema=self._schema)
+        self._file.write_table(table)
+        self._rows.clear()
+
+    def _finish(self) -> None:
+        if self._rows:
+            self._flush()
+        self._file.close()
+
+
+FORMATS: Mapping[str, type[JsonlWriter | CsvWriter | ParquetWriter]] = {
+    "jsonl": JsonlWriter,
+    "csv": CsvWriter,
+    "parquet": ParquetWriter,
+}
+"""The writers by the name of their format, which is also their file's ending."""
+
+
+def open_writer(path: Path, *, overwrite: bool = False) -> ResultWriter:
+    """Open the writer that fits a path's ending.
+
+    Args:
+        path: Ends in `.jsonl`, `.csv` or `.parquet`; missing folders are made.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: The file exists, its ending is unknown, or its folder cannot be written.
+        MissingExtraError: Parquet needs the extra `data`.
+    """
+    kind = FORMATS.get(path.suffix.removeprefix("."))
+    if kind is None:
+        raise OutputError(f"{path}: unknown format, expected one of {', '.join(FORMATS)}")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already. Choose another place or pass --overwrite")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(path.parent, error) from error
+    return kind(path)
+
+
+def _flattened(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{key}", item) for key, item in value.items())
+        elif isinstance(value, list):
+            pairs = zip(_BOX_SIDES, value, strict=True)
+            yield from ((f"{name}.{side}", item) for side, item in pairs)
+        else:
+            yield name, value
+
+
+def _parquet_schema(pa: Any) -> Any:
+    def numbers(names: tuple[str, ...]) -> Any:
+        return pa.struct([(name, pa.float64()) for name in names])
+
+    return pa.schema(
+        [
+            ("source", pa.string()),
+            ("frame", pa.int64()),
+            ("timestamp_s", pa.float64()),
+            ("face", pa.int32()),
+            ("track", pa.int32()),
+            ("box_xyxy", pa.list_(pa.float32())),
+            ("detection_score", pa.float64()),
+            ("emotion", pa.string()),
+            ("confidence", pa.float64()),
+            ("unsure", pa.bool_()),
+            ("probabilities", numbers(SIX.labels)),
+            ("quality", numbers(_QUALITY)),
+            ("error", pa.string()),
+        ]
+    )
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(f"{path}: cannot write: {reason}. What was written so far stays there")
