@@ -1,1 +1,45 @@
-"""TBD."""
+"""The command line: one file per verb, each of which parses, calls the library and prints."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mien.cli.analyze import analyze
+from mien.errors import MienError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="mien",
+    help="Find faces and say which of six expressions each one shows.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Find faces and say which of six expressions each one shows.
+
+    Everything runs on this machine: nothing is uploaded and nothing is downloaded.
+    """
+
+
+app.command()(analyze)
+
+
+def main() -> None:
+    """Run the command line; exit 2 for wrong usage, 1 when anything failed, else 0."""
+    try:
+        app()
+    except MienError as error:
+        print(f"mien: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read the output has had enough; without this Python complains at its end.
+        sys.stderr.close()
+        sys.exit(1)

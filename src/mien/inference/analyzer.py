@@ -88,16 +88,20 @@ class Analyzer:
         Args:
             sources: A path, folder or glob, or several of them.
 
-        Yields:
-            One result per picture in order; a picture that cannot be read gives a result with
-            `error`, and the others go on.
+        Returns:
+            One result per picture in order, made as they are asked for; a picture that cannot be
+            read gives a result with `error`, and the others go on.
         """
         inputs = [sources] if isinstance(sources, str | Path) else sources
-        for found in find_pictures(inputs):
+        return self.analyze_each(find_pictures(inputs))
+
+    def analyze_each(self, found: Iterable[str | MediaError]) -> Iterator[FrameResult]:
+        """Analyse what `find_pictures` found; an error among it becomes a result with `error`."""
+        for picture in found:
             try:
-                if isinstance(found, MediaError):
-                    raise found
-                yield self.analyze(found)
+                if isinstance(picture, MediaError):
+                    raise picture
+                yield self.analyze(picture)
             except MediaError as error:
                 yield FrameResult(source=error.source, error=error.reason)
 

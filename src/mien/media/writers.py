@@ -76,14 +76,22 @@ class ResultWriter(abc.ABC):
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        # After a failed write the file is not whole; what it has stays under its partial name.
+        if not isinstance(exception, OutputError):
+            self.close()
 
 
 class _TextWriter(ResultWriter):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         try:
-            self._file: IO[str] = self._partial.open("w", encoding="utf-8", newline="")
+            self._file: IO[str] = self._partial.open(
+                # A file name that is no valid text becomes an escape, in JSON the right one.
+                "w",
+                encoding="utf-8",
+                errors="backslashreplace",
+                newline="",
+            )
         except OSError as error:
             raise _cannot_write(self._partial, error) from error
 

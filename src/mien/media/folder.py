@@ -1,0 +1,113 @@
+"""The folder that `mien analyze --save` fills: result files, and drawn pictures."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mien.errors import InputError, OutputError
+from mien.media.drawing import draw_result
+from mien.media.pictures import read_picture
+from mien.media.writers import FORMATS, ResultWriter, open_writer
+from mien.structures import FrameResult
+
+__all__ = ["ResultFolder"]
+
+_JPEG_QUALITY = 92
+
+
+class ResultFolder:
+    """Writes results in several formats at once, and the pictures with the results drawn in.
+
+    Args:
+        path: The folder; it is made if it is missing.
+        formats: Names out of `FORMATS`; each gives `results.<format>`.
+        draw: Whether drawn pictures go into `drawn/`.
+        overwrite: Whether existing files may be replaced.
+
+    Raises:
+        InputError: A format is unknown.
+        OutputError: A file exists already or the folder cannot be written.
+        MissingExtraError: A format needs an extra that is not installed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        formats: Sequence[str] = ("jsonl",),
+        draw: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        unknown = [name for name in formats if name not in FORMATS]
+        if unknown or not formats:
+            raise InputError(
+                f"unknown format {', '.join(unknown)!r}, expected some of {', '.join(FORMATS)}"
+            )
+        self.path = path
+        self._draw, self._overwrite = draw, overwrite
+        self._drawn: set[Path] = set()
+        if draw and not overwrite and any((path / "drawn").glob("*")):
+            raise OutputError(
+                f"{path / 'drawn'}: has pictures already. Choose another place or pass --overwrite"
+            )
+        with contextlib.ExitStack() as opening:
+            self._writers: list[ResultWriter] = [
+                opening.enter_context(open_writer(path / f"results.{name}", overwrite=overwrite))
+                for name in dict.fromkeys(formats)
+            ]
+            self._open = opening.pop_all()
+
+    @property
+    def written(self) -> list[Path]:
+        """The result files, and the folder of drawn pictures if there are any."""
+        drawn = [self.path / "drawn"] if self._drawn else []
+        return [writer.path for writer in self._writers] + drawn
+
+    def write(self, result: FrameResult) -> None:
+        """Add one frame's rows, and draw it if that was asked for.
+
+        Raises:
+            OutputError: The disk is full or the folder went away.
+        """
+        for writer in self._writers:
+            writer.write(result)
+        if self._draw and result.error is None:
+            self._save_drawn(result)
+
+    def _save_drawn(self, result: FrameResult) -> None:
+        picture = draw_result(read_picture(result.source).frame_rgb, result)
+        path = self._free_name(Path(result.source).stem)
+        partial = path.with_name(path.name + ".partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(partial, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
+
+    def _free_name(self, stem: str) -> Path:
+        """Name the picture after its source; a second of that name gets a number."""
+        number = 1
+        while True:
+            ending = f"-{number}.jpg" if number > 1 else ".jpg"
+            path = self.path / "drawn" / (stem + ending)
+            if path not in self._drawn:
+                self._drawn.add(path)
+                return path
+            number += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.__exit__(kind, exception, traceback)
