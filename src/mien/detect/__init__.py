@@ -1,1 +1,17 @@
-"""TBD."""
+"""Face detection: where the faces are, where their landmarks are, and how well they show."""
+
+from mien.detect.decoder import decode_cells, non_maximum_suppression
+from mien.detect.detector import YUNET_OUTPUTS, Detector, OnnxDetector, yunet_spec
+from mien.detect.quality import face_quality
+from mien.detect.session import open_session
+
+__all__ = [
+    "YUNET_OUTPUTS",
+    "Detector",
+    "OnnxDetector",
+    "decode_cells",
+    "face_quality",
+    "non_maximum_suppression",
+    "open_session",
+    "yunet_spec",
+]

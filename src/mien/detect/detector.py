@@ -1,0 +1,175 @@
+"""Face detection in a frame of any size."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.detect.decoder import decode_cells
+from mien.detect.session import open_session
+from mien.errors import SpecError
+from mien.spec import DetectionSpec, InputSpec, ModelSpec, OutputSpec
+from mien.structures import Faces, FrameRGB, check_frame_rgb
+
+__all__ = ["YUNET_OUTPUTS", "Detector", "OnnxDetector", "yunet_spec"]
+
+SHIPPED = Path(__file__).parent.parent / "assets" / "face.onnx"
+
+YUNET_OUTPUTS = tuple(
+    f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)
+)
+"""The outputs of the YuNet layout."""
+
+_NETWORK_FACE_PX = 16
+"""Side to which the smallest wanted face is scaled: YuNet's networks find few below 10 pixels and
+most from 16 on."""
+
+_LONGEST_SIDE_PX = 1280
+"""The network's input is at most this long, which bounds time and memory for huge pictures."""
+
+_SHORTEST_SIDE_PX = 32
+
+
+class Detector(Protocol):
+    """Anything that finds faces."""
+
+    def detect(self, frame_rgb: FrameRGB, *, min_face_px: int = 24) -> Faces:
+        """Find the faces in one frame.
+
+        Args:
+            frame_rgb: `(H, W, 3)` uint8, RGB, top row first.
+            min_face_px: Faces whose shorter side is below this many pixels are left out.
+
+        Returns:
+            `Faces` of length F, largest first; F is 0 when there is none. Boxes and landmarks are
+            in pixels of `frame_rgb`.
+
+        Raises:
+            FrameError: The array has another shape or dtype; the message gives both.
+        """
+        ...
+
+
+def yunet_spec(name: str, provenance: dict[str, str] | None = None) -> ModelSpec:
+    """Describe a detector of the YuNet layout: BGR of 0 to 255, any size, strides 8, 16 and 32."""
+    return ModelSpec(
+        task="detection",
+        name=name,
+        input=InputSpec(
+            name="input",
+            colour="bgr",
+            height=None,
+            width=None,
+            multiple_of=32,
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+        ),
+        outputs=tuple(OutputSpec(name=output) for output in YUNET_OUTPUTS),
+        detection=DetectionSpec(strides=(8, 16, 32), score_threshold=0.6, nms_iou=0.3),
+        provenance=provenance or {},
+    )
+
+
+class OnnxDetector:
+    """A detector of the YuNet layout in onnxruntime.
+
+    Args:
+        path: An ONNX file; None takes the shipped one. A file without a spec is taken for YuNet's
+            own if it has its outputs.
+        threads: Threads of one run.
+        score_threshold: Detections below it are left out, 0 to 1; None takes the spec's.
+
+    Attributes:
+        path: The file.
+        spec: What the network expects and how its cells are read.
+
+    Raises:
+        ArtefactError: The file is missing or no ONNX file.
+        SpecError: The file is no detector of this layout.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        threads: int = 1,
+        score_threshold: float | None = None,
+    ) -> None:
+        self.path = Path(path) if path is not None else SHIPPED
+        self._session, spec = open_session(self.path, threads=threads)
+        if spec is None:
+            spec = yunet_spec("yunet")
+            shapes = {output.name: tuple(output.shape) for output in self._session.get_outputs()}
+            spec.check_outputs(shapes, f"{self.path} (a file without 'mien.spec', tried as YuNet)")
+        if spec.detection is None:
+            raise SpecError(f"{self.path}: field 'task': expected 'detection', found '{spec.task}'")
+        self.spec = spec
+        self._detection: DetectionSpec = spec.detection
+        chosen = score_threshold
+        self.score_threshold = self._detection.score_threshold if chosen is None else chosen
+
+    def detect(self, frame_rgb: FrameRGB, *, min_face_px: int = 24) -> Faces:
+        """Find the faces in one frame; see `Detector.detect`."""
+        check_frame_rgb(frame_rgb)
+        height, width = frame_rgb.shape[:2]
+        target_hw = _scaled_size(height, width, min_face_px)
+        faces = self._detect_scaled(_scaled(frame_rgb, target_hw))
+        if not len(faces):
+            return faces
+        back = np.array([width / target_hw[1], height / target_hw[0]], np.float32)
+        boxes = faces.boxes_xyxy * np.tile(back, 2)
+        sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+        order = np.argsort(-sides, kind="stable")
+        order = order[sides[order] >= min_face_px]
+        return Faces(
+            boxes_xyxy=boxes,
+            landmarks_xy=faces.landmarks_xy * back,
+            detection_scores=faces.detection_scores,
+        ).select(order)
+
+    def _detect_scaled(self, picture_rgb: FrameRGB) -> Faces:
+        batch = _padded_input(picture_rgb, self.spec.input)
+        names = [output.name for output in self.spec.outputs]
+        values = self._session.run(names, {self.spec.input.name: batch})
+        return decode_cells(
+            {name: value[0] for name, value in zip(names, values, strict=True)},
+            input_hw=(batch.shape[2], batch.shape[3]),
+            strides=self._detection.strides,
+            score_threshold=self.score_threshold,
+            nms_iou=self._detection.nms_iou,
+        )
+
+
+def _scaled_size(height: int, width: int, min_face_px: int) -> tuple[int, int]:
+    """Choose the size at which the smallest wanted face still covers enough pixels."""
+    scale = min(_NETWORK_FACE_PX / min_face_px, 2.0, _LONGEST_SIDE_PX / max(height, width))
+    scale = max(scale, min(1.0, _SHORTEST_SIDE_PX / min(height, width)))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _scaled(frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> FrameRGB:
+    """Resize a frame; whole factors first, which is the quick way."""
+    if frame_rgb.shape[:2] == target_hw:
+        return frame_rgb
+    size = (target_hw[1], target_hw[0])
+    picture = Image.fromarray(frame_rgb)
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def _padded_input(picture_rgb: FrameRGB, spec: InputSpec) -> NDArray[np.float32]:
+    """Bring a picture into the network's form, `(1, 3, H, W)`, black at the right and below."""
+    height, width = (
+        math.ceil(side / spec.multiple_of) * spec.multiple_of for side in picture_rgb.shape[:2]
+    )
+    channels = picture_rgb[..., ::-1] if spec.colour == "bgr" else picture_rgb
+    batch = np.zeros((1, 3, height, width), np.float32)
+    batch[0, :, : picture_rgb.shape[0], : picture_rgb.shape[1]] = channels.transpose(2, 0, 1)
+    mean, std = (np.array(values, np.float32)[:, None, None] for values in (spec.mean, spec.std))
+    if mean.any() or (std != 1).any():
+        batch = (batch - mean) / std
+    return batch

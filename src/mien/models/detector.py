@@ -1,0 +1,120 @@
+"""The face detector: an anchor-free depthwise network in the YuNet layout."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["STRIDES", "DetectorNet", "DetectorOptions"]
+
+STRIDES = (8, 16, 32)
+"""Pixels per cell on the three levels."""
+
+_START_PROBABILITY = 0.01
+"""What every cell says before training: faces are rare (Lin et al. 2017)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorOptions:
+    """Shape of the network.
+
+    Attributes:
+        stem: Channels at stride 2 and 4.
+        width: Channels of the three levels.
+        depths: Blocks of each level.
+    """
+
+    stem: tuple[int, int] = (16, 32)
+    width: int = 72
+    depths: tuple[int, int, int] = (4, 3, 3)
+
+
+class DetectorNet(nn.Module):
+    """Depthwise-separable trunk, a small feature pyramid, one head per level."""
+
+    def __init__(self, options: DetectorOptions) -> None:
+        super().__init__()
+        first, second = options.stem
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, first, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU(inplace=True),
+            _separable(first, second, stride=2),
+            _separable(second, second),
+        )
+        channels = (second, options.width, options.width)
+        self.levels = nn.ModuleList(
+            nn.Sequential(
+                _separable(before, options.width, stride=2),
+                *(_separable(options.width, options.width) for _ in range(depth - 1)),
+            )
+            for before, depth in zip(channels, options.depths, strict=True)
+        )
+        self.merges = nn.ModuleList(_separable(options.width, options.width) for _ in STRIDES)
+        self.heads = nn.ModuleList(_Head(options.width) for _ in STRIDES)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Run the network.
+
+        Args:
+            pictures: `(B, 3, H, W)` float BGR of 0 to 255, H and W multiples of 32.
+
+        Returns:
+            The twelve outputs of the YuNet layout: `cls_s` and `obj_s` `(B, cells, 1)` as
+            probabilities, then `bbox_s` `(B, cells, 4)` and `kps_s` `(B, cells, 10)`, each for
+            s of 8, 16 and 32.
+        """
+        levels = [_split(cells) for cells in self.cells(pictures)]
+        cls, obj, bbox, kps = zip(*levels, strict=True)
+        return (*(part.sigmoid() for part in (*cls, *obj)), *bbox, *kps)
+
+    def cells(self, pictures: Tensor) -> list[Tensor]:
+        """Return each level's raw values, `(B, cells, 16)`: cls, obj, bbox (4), kps (10)."""
+        features = self.stem((pictures - 127.5) / 64.0)
+        trunk = []
+        for level in self.levels:
+            features = level(features)
+            trunk.append(features)
+        merged: list[Tensor] = [self.merges[2](trunk[2])]
+        for number in (1, 0):
+            above = functional.interpolate(merged[0], scale_factor=2.0, mode="nearest")
+            merged.insert(0, self.merges[number](trunk[number] + above))
+        return [
+            head(level).permute(0, 2, 3, 1).flatten(1, 2)  # (B, cells, 16)
+            for head, level in zip(self.heads, merged, strict=True)
+        ]
+
+
+class _Head(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.block = _separable(width, width)
+        self.out = nn.Conv2d(width, 16, 1)
+        nn.init.normal_(self.out.weight, std=0.01)
+        start = torch.zeros(16)
+        start[1] = math.log(_START_PROBABILITY / (1 - _START_PROBABILITY))
+        start[4:6] = 1.0  # boxes begin at e cells
+        self.out.bias = nn.Parameter(start)
+
+    def forward(self, features: Tensor) -> Tensor:
+        cells: Tensor = self.out(self.block(features))
+        return cells
+
+
+def _separable(channels: int, width: int, *, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, stride=stride, padding=1, groups=channels, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(channels, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _split(cells: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return cells[..., :1], cells[..., 1:2], cells[..., 2:6], cells[..., 6:]
