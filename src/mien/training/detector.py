@@ -1,0 +1,275 @@
+"""Training of the face detector on photos that a teacher has labelled."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from mien._decode import demand
+from mien.detect import OnnxDetector, decode_cells
+from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
+from mien.structures import Faces
+from mien.training.detector_augment import DetectorAugmentation, draw_square
+from mien.training.detector_loss import CellGrid, FaceTargets, detector_loss, pairwise_iou
+from mien.training.photos import LabelledPhoto, held_out, label_photo, read_photos
+
+__all__ = ["DetectorModule", "DetectorRecipe", "label_photos", "train_detector"]
+
+_TEACHER_THRESHOLD = 0.3
+_SURE_SCORE = 0.7
+"""Held-out faces that the teacher scores at least this are what validation looks for."""
+
+Batch = tuple[Tensor, list[FaceTargets]]
+"""Pictures `(B, 3, S, S)` uint8 BGR and each one's faces."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorRecipe:
+    """Everything that decides a training; the keys of a recipe file.
+
+    Attributes:
+        network: Shape of the network.
+        augmentation: How the training squares are drawn.
+        steps: Optimiser steps.
+        validate_every: Steps between validations, which are also the checkpoints.
+        batch_size: Squares per step.
+        learning_rate: Peak of the schedule: linear warm-up, then half a cosine to zero.
+        warmup_steps: Length of the warm-up.
+        weight_decay: Of AdamW.
+        ema_decay: Decay per step of the averaged weights, which are those that count.
+        box_weight: Weight of the box loss beside those of the scores, which are 1.
+        landmark_weight: Weight of the landmark loss.
+        seed: The seed of weights and squares.
+        precision: Lightning's precision; `bf16-mixed` is quicker where the CPU has bf16.
+    """
+
+    network: DetectorOptions = dataclasses.field(default_factory=DetectorOptions)
+    augmentation: DetectorAugmentation = dataclasses.field(default_factory=DetectorAugmentation)
+    steps: int = 6000
+    validate_every: int = 500
+    batch_size: int = 24
+    learning_rate: float = 0.002
+    warmup_steps: int = 300
+    weight_decay: float = 0.01
+    ema_decay: float = 0.998
+    box_weight: float = 3.0
+    landmark_weight: float = 5.0
+    seed: int = 1
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+
+    def __post_init__(self) -> None:
+        demand(self.steps > 0, "steps", "at least 1", self.steps)
+        demand(self.batch_size > 1, "batch_size", "at least 2", self.batch_size)
+        side = self.augmentation.square_px
+        demand(side % 32 == 0, "augmentation.square_px", "a multiple of 32", side)
+
+
+class _Squares(IterableDataset[Batch]):
+    """Batches of training squares; seed and number decide what a batch holds."""
+
+    def __init__(self, photos: Sequence[LabelledPhoto], recipe: DetectorRecipe, first: int) -> None:
+        self.photos, self.recipe, self.first = photos, recipe, first
+
+    def __iter__(self) -> Iterator[Batch]:
+        for number in range(self.first, self.recipe.steps):
+            rng = np.random.default_rng((self.recipe.seed, number))
+            squares = [
+                draw_square(self.photos, self.recipe.augmentation, rng)
+                for _ in range(self.recipe.batch_size)
+            ]
+            pictures = np.stack([square.picture_rgb[..., ::-1] for square in squares])
+            targets = [
+                FaceTargets(
+                    boxes_xyxy=torch.from_numpy(square.boxes_xyxy),
+                    landmarks_xy=torch.from_numpy(square.landmarks_xy),
+                    sure=torch.from_numpy(square.sure),
+                    landmarked=torch.from_numpy(square.landmarked),
+                )
+                for square in squares
+            ]
+            yield torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), targets
+
+
+class DetectorModule(lightning.LightningModule):
+    """The detector with its losses, its optimiser and its validation on held-out photos."""
+
+    def __init__(self, recipe: DetectorRecipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network = DetectorNet(recipe.network)
+        # channels_last is the layout in which a CPU's convolutions need no reordering.
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._found: list[tuple[int, int, int]] = []
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Return the weighted sum of the losses."""
+        pictures, targets = batch
+        levels = self.network.cells(pictures.float())
+        height, width = pictures.shape[2:]
+        grid = CellGrid.of(height, width, STRIDES, self.device)
+        losses = detector_loss(torch.cat(levels, dim=1).float(), grid, targets)
+        self.log_dict({f"train/{name}": loss for name, loss in losses.items()}, batch_size=1)
+        box, landmarks = self.recipe.box_weight, self.recipe.landmark_weight
+        total = losses["obj"] + losses["cls"] + box * losses["box"] + landmarks * losses["kps"]
+        self.log("train/loss", total, prog_bar=True, batch_size=1)
+        return total
+
+    def validation_step(self, photo: LabelledPhoto, batch_index: int) -> None:
+        """Count hits, misses and false alarms in one held-out photo."""
+        faces = self._detect(photo)
+        sure = photo.faces.select(photo.faces.detection_scores >= _SURE_SCORE)
+        iou = pairwise_iou(
+            torch.from_numpy(photo.faces.boxes_xyxy), torch.from_numpy(faces.boxes_xyxy)
+        )
+        wanted = torch.from_numpy(photo.faces.detection_scores >= _SURE_SCORE)
+        hits = int((iou[wanted] > 0.5).any(dim=1).sum()) if len(faces) else 0
+        alarms = len(faces) - int((iou > 0.3).any(dim=0).sum()) if len(photo.faces) else len(faces)
+        self._found.append((hits, len(sure), alarms))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log recall, false alarms per photo, and their difference, by which the best is chosen."""
+        hits, sure, alarms = (sum(column) for column in zip(*self._found, strict=True))
+        photos = len(self._found)
+        self._found.clear()
+        recall, false = hits / max(sure, 1), alarms / photos
+        self.log_dict(
+            {"val/recall": recall, "val/false_per_photo": false, "val/score": recall - false},
+            prog_bar=True,
+            batch_size=1,
+        )
+
+    def _detect(self, photo: LabelledPhoto) -> Faces:
+        height, width = (math.ceil(side / 32) * 32 for side in photo.picture_rgb.shape[:2])
+        picture = torch.zeros((1, 3, height, width))
+        pixels = torch.from_numpy(photo.picture_rgb[..., ::-1].copy()).permute(2, 0, 1)
+        picture[0, :, : pixels.shape[1], : pixels.shape[2]] = pixels
+        names = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
+        values = self.network(picture.to(self.device))
+        return decode_cells(
+            {name: part[0].float().cpu().numpy() for name, part in zip(names, values, strict=True)},
+            input_hw=(height, width),
+            strides=STRIDES,
+            score_threshold=0.6,
+            nms_iou=0.3,
+        )
+
+    def configure_optimizers(self) -> lightning.pytorch.utilities.types.OptimizerLRScheduler:
+        """AdamW; linear warm-up, then half a cosine to zero, per step."""
+        recipe = self.recipe
+        decayed = [weight for weight in self.parameters() if weight.ndim > 1]
+        others = [weight for weight in self.parameters() if weight.ndim <= 1]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed, "weight_decay": recipe.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+        warmup, total = recipe.warmup_steps, recipe.steps
+
+        def share(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / warmup
+            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto]:
+    """Read photos and let the teacher label them, once: the labels are kept in `cache`.
+
+    Args:
+        images: A folder of pictures, or a Parquet with `id`, `kind` and `jpeg`.
+        teacher: The teacher's ONNX file.
+        cache: An `.npz` that is read if it is there, and written if not.
+    """
+    detector = OnnxDetector(teacher, score_threshold=_TEACHER_THRESHOLD)
+    known = dict(np.load(cache)) if cache.exists() else {}
+    photos = []
+    for name, kind, picture_rgb in read_photos(images):
+        if f"{name}/scores" in known:
+            faces = Faces(
+                boxes_xyxy=known[f"{name}/boxes"],
+                landmarks_xy=known[f"{name}/landmarks"],
+                detection_scores=known[f"{name}/scores"],
+            )
+        else:
+            faces = label_photo(detector, picture_rgb)
+            known[f"{name}/boxes"] = faces.boxes_xyxy
+            known[f"{name}/landmarks"] = faces.landmarks_xy
+            known[f"{name}/scores"] = faces.detection_scores
+        photos.append(LabelledPhoto(name=name, kind=kind, picture_rgb=picture_rgb, faces=faces))
+    partial = cache.with_name(cache.name + ".partial.npz")
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(partial, **known)
+    partial.replace(cache)
+    return photos
+
+
+def train_detector(
+    recipe: DetectorRecipe,
+    photos: Sequence[LabelledPhoto],
+    *,
+    out: Path,
+    resume: bool = False,
+    workers: int = 1,
+) -> DetectorModule:
+    """Train a face detector.
+
+    Args:
+        recipe: What to train and how.
+        photos: Labelled photos; a tenth, chosen by name, is held out for validation.
+        out: The run's folder; checkpoints, and metrics as CSV.
+        resume: Go on from the folder's last checkpoint, if it has one.
+        workers: Processes that draw training squares.
+
+    Returns:
+        The module with the averaged weights of the last step.
+    """
+    lightning.seed_everything(recipe.seed, verbose=False)
+    module = DetectorModule(recipe)
+    last = out / "checkpoints" / "last.ckpt"
+    checkpoint = last if resume and last.exists() else None
+    done = torch.load(last, weights_only=False)["global_step"] if checkpoint else 0
+    trainer = lightning.Trainer(
+        default_root_dir=out,
+        max_steps=recipe.steps,
+        max_epochs=-1,
+        precision=recipe.precision,
+        callbacks=[
+            ModelCheckpoint(
+                last.parent,
+                filename="best",
+                monitor="val/score",
+                mode="max",
+                save_last=True,
+                enable_version_counter=False,
+            ),
+            EMAWeightAveraging(decay=recipe.ema_decay),
+        ],
+        logger=CSVLogger(out, name="", version="metrics"),
+        val_check_interval=recipe.validate_every,
+        check_val_every_n_epoch=None,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        gradient_clip_val=10.0,
+        log_every_n_steps=50,
+    )
+    squares = _Squares([p for p in photos if not held_out(p.name)], recipe, done)
+    trainer.fit(
+        module,
+        DataLoader(squares, batch_size=None, num_workers=workers),
+        DataLoader([p for p in photos if held_out(p.name)], batch_size=None),  # type: ignore[arg-type]
+        ckpt_path=checkpoint,
+    )
+    return module

@@ -1,0 +1,293 @@
+"""Training squares for the face detector: faces of every size, place, light and disguise."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from mien.training.photos import FLIPPED_LANDMARKS, LabelledPhoto
+
+__all__ = ["DetectorAugmentation", "TrainingSquare", "draw_square"]
+
+_SURE_SCORE = 0.6
+"""What the teacher scores lower is neither a face nor background."""
+
+_SMALLEST_FACE_PX = 7.0
+_SMALLEST_LANDMARKED_PX = 14.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorAugmentation:
+    """Shares and strengths; sizes are in pixels of the square.
+
+    Attributes:
+        square_px: Side of a training square, a multiple of 32.
+        smallest_face_px: Faces are scaled to between this side, drawn evenly in the logarithm, ...
+        largest_face_px: ... and this one.
+        mosaic: Share of squares made of four photos.
+        large_mosaic: Share of squares made of sixteen photos.
+        rotation_deg: Largest turn to either side.
+        grey: Share of squares without colour.
+        dark: Share of squares in low light.
+        blur: Share of squares out of focus.
+        noise: Share of squares with sensor noise.
+        jpeg: Share of squares with the marks of strong compression.
+        occlusion: Share of faces with something painted over them.
+    """
+
+    square_px: int = 320
+    smallest_face_px: float = 10.0
+    largest_face_px: float = 260.0
+    mosaic: float = 0.35
+    large_mosaic: float = 0.12
+    rotation_deg: float = 30.0
+    grey: float = 0.15
+    dark: float = 0.12
+    blur: float = 0.15
+    noise: float = 0.2
+    jpeg: float = 0.2
+    occlusion: float = 0.25
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingSquare:
+    """One training picture with its G faces.
+
+    Attributes:
+        picture_rgb: `(S, S, 3)` uint8.
+        boxes_xyxy: `(G, 4)` float32, within the square.
+        landmarks_xy: `(G, 5, 2)` float32.
+        sure: `(G,)` bool; the others are regions that count for nothing.
+        landmarked: `(G,)` bool; whether the landmarks are all in view and large enough to place.
+    """
+
+    picture_rgb: NDArray[np.uint8]
+    boxes_xyxy: NDArray[np.float32]
+    landmarks_xy: NDArray[np.float32]
+    sure: NDArray[np.bool_]
+    landmarked: NDArray[np.bool_]
+
+
+def draw_square(
+    photos: Sequence[LabelledPhoto], options: DetectorAugmentation, rng: np.random.Generator
+) -> TrainingSquare:
+    """Draw one training square at random.
+
+    Args:
+        photos: The labelled photos.
+        options: Shares and strengths.
+        rng: The source of chance; the same state gives the same square.
+    """
+    side = options.square_px
+    canvas = Image.new("RGB", (side, side))
+    grid = _drawn_grid(options, rng)
+    tile_px = side // grid
+    parts = []
+    for x, y in itertools.product(range(0, side, tile_px), repeat=2):
+        photo = photos[int(rng.integers(len(photos)))]
+        tile, part = _place(photo, tile_px, options, rng)
+        canvas.paste(tile, (x, y))
+        parts.append(_shifted(part, (x, y)))
+    boxes, landmarks, sure, landmarked = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    for number in np.flatnonzero(sure):
+        if rng.random() < options.occlusion:
+            _occlude(canvas, boxes[number], landmarks[number], rng)
+    return TrainingSquare(
+        picture_rgb=_photographed(canvas, options, rng),
+        boxes_xyxy=boxes,
+        landmarks_xy=landmarks,
+        sure=sure,
+        landmarked=landmarked,
+    )
+
+
+def _drawn_grid(options: DetectorAugmentation, rng: np.random.Generator) -> int:
+    """Draw the number of photos along each side: one, two, or four."""
+    chance = rng.random()
+    if chance < options.large_mosaic:
+        return 4
+    return 2 if chance < options.large_mosaic + options.mosaic else 1
+
+
+_Part = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]
+"""Boxes, landmarks, sure, landmarked."""
+
+
+def _place(
+    photo: LabelledPhoto, tile_px: int, options: DetectorAugmentation, rng: np.random.Generator
+) -> tuple[Image.Image, _Part]:
+    """Turn, mirror, scale and shift a photo onto a tile so that one face gets a drawn size."""
+    height, width = photo.picture_rgb.shape[:2]
+    angle = math.radians(options.rotation_deg) * rng.uniform(-1, 1) * (rng.random() < 0.5)
+    mirrored = rng.random() < 0.5
+    scale = rng.uniform(0.5, 1.3) * tile_px / max(height, width)
+    centre = rng.uniform(0.2, 0.8, 2) * (width, height)
+    certain = photo.faces.boxes_xyxy[photo.faces.detection_scores >= _SURE_SCORE]
+    if len(certain):
+        box = certain[int(rng.integers(len(certain)))]
+        side = math.sqrt(float((box[2:] - box[:2]).prod()))
+        largest = min(options.largest_face_px, 0.95 * tile_px)
+        drawn = math.exp(rng.uniform(math.log(options.smallest_face_px), math.log(largest)))
+        # Never so small that the photo leaves most of the tile empty, nor so large that it blurs.
+        scale = min(max(drawn / side, 0.6 * tile_px / max(height, width)), 4.0)
+        centre = (box[:2] + box[2:]) / 2
+        room = min(scale * side / 2, tile_px / 2)
+        place = rng.uniform(room, tile_px - room, 2)
+    else:
+        place = rng.uniform(0.3, 0.7, 2) * tile_px
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    matrix = scale * turn @ np.diag([-1.0 if mirrored else 1.0, 1.0])  # photo to tile
+    offset = place - matrix @ centre
+    fill = tuple(rng.integers(0, 256, 3).tolist())
+    tile = _warp(photo.picture_rgb, (matrix, offset), tile_px, fill)
+    return tile, _moved(photo, (matrix, offset), tile_px, angle=angle, mirrored=mirrored)
+
+
+def _warp(
+    picture_rgb: NDArray[np.uint8],
+    transform: tuple[NDArray[np.float64], NDArray[np.float64]],
+    tile_px: int,
+    fill: tuple[int, ...],
+) -> Image.Image:
+    matrix, offset = transform
+    picture = Image.fromarray(picture_rgb)
+    factor = max(1, math.floor(1 / math.sqrt(abs(np.linalg.det(matrix)))))
+    if factor > 1:
+        # Bilinear sampling looks at four pixels; whole squares are averaged first.
+        picture, matrix = picture.reduce(factor), matrix * factor
+    back = np.linalg.inv(matrix)
+    start = -back @ offset
+    data = (back[0, 0], back[0, 1], start[0], back[1, 0], back[1, 1], start[1])
+    return picture.transform(
+        (tile_px, tile_px),
+        Image.Transform.AFFINE,
+        data,
+        Image.Resampling.BILINEAR,
+        fillcolor=fill,
+    )
+
+
+def _moved(
+    photo: LabelledPhoto,
+    transform: tuple[NDArray[np.float64], NDArray[np.float64]],
+    tile_px: int,
+    *,
+    angle: float,
+    mirrored: bool,
+) -> _Part:
+    """Carry the faces over; a turned face's box is that of the ellipse inside its old one."""
+    matrix, offset = transform
+    scale = math.sqrt(abs(np.linalg.det(matrix)))
+    boxes = photo.faces.boxes_xyxy
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix.T + offset
+    half = (boxes[:, 2:] - boxes[:, :2]) / 2 * scale
+    cos, sin = math.cos(angle), math.sin(angle)
+    turned = np.stack(
+        (
+            np.hypot(half[:, 0] * cos, half[:, 1] * sin),
+            np.hypot(half[:, 0] * sin, half[:, 1] * cos),
+        ),
+        1,
+    )
+    whole = np.concatenate((centres - turned, centres + turned), axis=1)
+    clipped = whole.clip(0, tile_px)
+    visible = _area(clipped) / np.maximum(_area(whole), 1e-6)
+    landmarks = photo.faces.landmarks_xy @ matrix.T + offset
+    if mirrored:
+        landmarks = landmarks[:, FLIPPED_LANDMARKS]
+    side = 2 * turned.min(axis=1)
+    certain = photo.faces.detection_scores >= _SURE_SCORE
+    sure = certain & (visible > 0.5) & (side >= _SMALLEST_FACE_PX)
+    inside = ((landmarks > 0) & (landmarks < tile_px)).all(axis=(1, 2))
+    landmarked = sure & inside & (side >= _SMALLEST_LANDMARKED_PX)
+    seen = visible > 0.05
+    return (
+        clipped[seen].astype(np.float32),
+        landmarks[seen].astype(np.float32),
+        np.asarray(sure[seen], np.bool_),
+        np.asarray(landmarked[seen], np.bool_),
+    )
+
+
+def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
+def _shifted(part: _Part, corner: tuple[int, int]) -> _Part:
+    boxes, landmarks, sure, landmarked = part
+    shift = np.array(corner, np.float32)
+    return boxes + np.tile(shift, 2), landmarks + shift, sure, landmarked
+
+
+def _occlude(
+    canvas: Image.Image,
+    box: NDArray[np.float32],
+    landmarks: NDArray[np.float32],
+    rng: np.random.Generator,
+) -> None:
+    """Paint a mask, glasses or a hand-like patch over one face."""
+    draw = ImageDraw.Draw(canvas)
+    colour = tuple(rng.integers(0, 256, 3).tolist())
+    left, top, right, bottom = (float(side) for side in box)
+    width, height = right - left, bottom - top
+    right_eye, left_eye, nose = landmarks[:3]
+    across = left_eye - right_eye
+    kind = rng.integers(3)
+    if kind == 0:  # a mask from the nose down
+        reach = across * rng.uniform(0.5, 0.75)
+        down = np.array([-across[1], across[0]]) * rng.uniform(1.0, 1.5)
+        corners = (nose - reach, nose + reach, nose + reach * 0.7 + down, nose - reach * 0.7 + down)
+        draw.polygon([tuple(map(float, corner)) for corner in corners], fill=colour)
+    elif kind == 1:  # glasses, dark or rims
+        radius = float(np.hypot(*across)) * rng.uniform(0.25, 0.4)
+        dark = tuple(int(part) // 4 for part in colour)
+        rim = None if rng.random() < 0.5 else dark
+        for x, y in (right_eye, left_eye):
+            area = (float(x) - radius, float(y) - radius, float(x) + radius, float(y) + radius)
+            draw.ellipse(
+                area, fill=None if rim else dark, outline=dark, width=max(1, int(radius / 6))
+            )
+        draw.line([tuple(map(float, right_eye)), tuple(map(float, left_eye))], fill=dark)
+    else:  # a patch from some side
+        for _ in range(int(rng.integers(1, 5))):
+            x = left + width * rng.uniform(-0.1, 1.1)
+            y = top + height * rng.uniform(0.0, 1.1)
+            a, b = width * rng.uniform(0.08, 0.2), height * rng.uniform(0.1, 0.3)
+            draw.ellipse((x - a, y - b, x + a, y + b), fill=colour)
+
+
+def _photographed(
+    canvas: Image.Image, options: DetectorAugmentation, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Give the square the light, focus, noise and compression of some camera."""
+    if rng.random() < options.blur:
+        canvas = canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.8)))
+    if rng.random() < options.grey:
+        canvas = canvas.convert("L").convert("RGB")
+    values = np.asarray(canvas, np.float32) / 255
+    values = (values - 0.5) * rng.uniform(0.65, 1.3) + 0.5 + rng.uniform(-0.15, 0.15)
+    values = values * rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    values = values.clip(0, 1) ** np.float32(2 ** rng.uniform(-0.6, 0.6))
+    noise = 0.0
+    if rng.random() < options.dark:
+        values = values * np.float32(rng.uniform(0.04, 0.35))
+        noise = rng.uniform(0.0, 0.03)
+    elif rng.random() < options.noise:
+        noise = rng.uniform(0.01, 0.10)
+    if noise:
+        values = values + np.float32(noise) * rng.standard_normal(values.shape, np.float32)
+    picture = (255 * values).round().clip(0, 255).astype(np.uint8)
+    if rng.random() < options.jpeg:
+        packed = io.BytesIO()
+        Image.fromarray(picture).save(packed, "JPEG", quality=int(rng.integers(12, 70)))
+        picture = np.asarray(Image.open(packed))
+    return picture
