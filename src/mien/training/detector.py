@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -112,6 +113,15 @@ class DetectorModule(lightning.LightningModule):
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._found: list[tuple[int, int, int]] = []
 
+    def transfer_batch_to_device(
+        self, batch: Batch | LabelledPhoto, device: torch.device, dataloader_idx: int
+    ) -> Batch | LabelledPhoto:
+        """Move a training batch; a photo for validation stays where it is."""
+        if isinstance(batch, LabelledPhoto):
+            return batch
+        pictures, targets = batch
+        return pictures.to(device), [target.to(device) for target in targets]
+
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the weighted sum of the losses."""
         pictures, targets = batch
@@ -195,20 +205,18 @@ def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto
     """
     detector = OnnxDetector(teacher, score_threshold=_TEACHER_THRESHOLD)
     known = dict(np.load(cache)) if cache.exists() else {}
+    parts = [field.name for field in dataclasses.fields(Faces)]
     photos = []
     for name, kind, picture_rgb in read_photos(images):
-        if f"{name}/scores" in known:
-            faces = Faces(
-                boxes_xyxy=known[f"{name}/boxes"],
-                landmarks_xy=known[f"{name}/landmarks"],
-                detection_scores=known[f"{name}/scores"],
-            )
+        key = hashlib.sha256(picture_rgb.tobytes()).hexdigest()[:32]
+        if f"{key}/detection_scores" in known:
+            faces = Faces(**{part: known[f"{key}/{part}"] for part in parts})
         else:
             faces = label_photo(detector, picture_rgb)
-            known[f"{name}/boxes"] = faces.boxes_xyxy
-            known[f"{name}/landmarks"] = faces.landmarks_xy
-            known[f"{name}/scores"] = faces.detection_scores
-        photos.append(LabelledPhoto(name=name, kind=kind, picture_rgb=picture_rgb, faces=faces))
+            known.update({f"{key}/{part}": getattr(faces, part) for part in parts})
+        photos.append(
+            LabelledPhoto(name=name, key=key, kind=kind, picture_rgb=picture_rgb, faces=faces)
+        )
     partial = cache.with_name(cache.name + ".partial.npz")
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.savez(partial, **known)

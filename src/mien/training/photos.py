@@ -41,13 +41,15 @@ class LabelledPhoto:
     """A photo and the faces that the teacher saw in it.
 
     Attributes:
-        name: Identifies the photo; decides whether it is held out.
+        name: Where it comes from; photos of one name are kept or held out together.
+        key: A hash of its pixels, by which its labels are kept.
         kind: What the source says it is, for example `people` or `no-face`; may be empty.
         picture_rgb: `(H, W, 3)` uint8.
         faces: The merged detections, sure and unsure ones.
     """
 
     name: str
+    key: str
     kind: str
     picture_rgb: FrameRGB
     faces: Faces
