@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.emotions import FERPLUS_8
+from mien.emotions import FERPLUS_8, SIX, LabelSet, mapping_matrix
 
-__all__ = ["ferplus_majority", "ferplus_soft_labels"]
+__all__ = ["ferplus_majority", "ferplus_soft_labels", "to_six"]
 
 
 def _without_lone_votes(votes: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -52,3 +52,19 @@ def ferplus_soft_labels(votes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], 
     keep = 2 * expressions.sum(axis=1) > counted.sum(axis=1)
     total = np.maximum(expressions.sum(axis=1, keepdims=True), 1)
     return np.where(keep[:, None], expressions / total, 0).astype(np.float32), keep
+
+
+def to_six(labels: NDArray[np.integer], source: LabelSet) -> NDArray[np.int64]:
+    """Translate labels into the six: disgust counts as angry, what has no counterpart as -1.
+
+    Args:
+        labels: `(N,)` in the order of `source`; negative ones mean no label.
+        source: The label set they are in.
+
+    Returns:
+        `(N,)` in the order of `SIX`, -1 where there is none.
+    """
+    matrix = mapping_matrix(source, SIX)
+    table = np.where(matrix.any(axis=1), matrix.argmax(axis=1), -1)
+    table = np.append(table, -1)  # what index -1 finds
+    return table[np.where(labels < 0, -1, labels)]

@@ -124,10 +124,10 @@ def assign_cells(cells: Tensor, boxes: Tensor, grid: CellGrid, targets: FaceTarg
 def detector_loss(cells: Tensor, grid: CellGrid, targets: list[FaceTargets]) -> dict[str, Tensor]:
     """Compute the four losses of a batch, each over the number of answering cells.
 
-    `obj` says whether a cell answers for a face, with the loss of easy cells scaled down (quality
-    focal loss, Li et al. 2020); `cls` how well an answering cell's box fits, by its intersection
-    over union; `box` is the distance-IoU loss (Zheng et al. 2020); `kps` the smooth L1 distance of
-    the landmarks over the face's size.
+    `obj` says whether a cell answers for a face, with plain cross-entropy, so that a score stays a
+    probability; `cls` how well an answering cell's box fits, by its intersection over union; `box`
+    is the distance-IoU loss (Zheng et al. 2020); `kps` the smooth L1 distance of the landmarks over
+    the face's size.
 
     Args:
         cells: `(B, N, 16)` raw float32 values.
@@ -144,8 +144,8 @@ def detector_loss(cells: Tensor, grid: CellGrid, targets: list[FaceTargets]) -> 
     count = positive.sum().clamp(min=1)
     obj = cells[..., 1]
     wanted = positive.float()
-    focus = (obj.sigmoid() - wanted).abs().square() * (assigned != -2)
-    obj_loss = functional.binary_cross_entropy_with_logits(obj, wanted, focus, reduction="sum")
+    counted = (assigned != -2).float()
+    obj_loss = functional.binary_cross_entropy_with_logits(obj, wanted, counted, reduction="sum")
     picture = torch.nonzero(positive)[:, 0]
     starts = torch.tensor([0, *(len(target.sure) for target in targets[:-1])]).cumsum(0)
     face = assigned[positive] + starts.to(cells.device)[picture]

@@ -1,0 +1,126 @@
+"""Fitting the six-way output on validation data."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.emotions import SIX, label_set, mapping_matrix
+from mien.errors import InputError
+from mien.evaluation.metrics import balanced_accuracy, confusion_matrix, negative_log_likelihood
+from mien.spec import SixSpec
+
+__all__ = ["CalibrationData", "fit_six", "unsure_threshold"]
+
+_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5.0), 161))
+_MARGIN = 0.002
+"""Balanced accuracies within this of the best count as equal; the mildest correction is taken."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CalibrationData:
+    """What a network says of N validation pictures, and what they show by each label system.
+
+    Attributes:
+        head_logits: Logits by head, `(N, K_head)`.
+        head_labels: The label set of each head.
+        head_priors: Share of each label in the head's training labels, `(K_head,)`.
+        six_labels: By label system, `(N,)` labels in the order of `SIX`, -1 where there is none.
+        confident_in: The label system on which temperature and threshold are fitted.
+    """
+
+    head_logits: Mapping[str, NDArray[np.float32]]
+    head_labels: Mapping[str, str]
+    head_priors: Mapping[str, NDArray[np.float64]]
+    six_labels: Mapping[str, NDArray[np.int64]]
+    confident_in: str
+
+
+def fit_six(data: CalibrationData, *, accuracy: float = 0.95) -> SixSpec:
+    """Choose how the heads become six probabilities.
+
+    Weights of the two heads and how far each head's priors are divided out are chosen for the mean
+    balanced accuracy over the label systems; then one temperature for the likelihood; then the
+    confidence under which a prediction counts as unsure.
+
+    Args:
+        data: Validation data only: nothing may be reported on pictures that were used here.
+        accuracy: What the predictions that stay sure shall reach.
+
+    Raises:
+        InputError: There are not two heads, or a label system has no labelled picture.
+    """
+    if len(data.head_logits) != 2:
+        raise InputError(f"expected two heads, found {', '.join(data.head_logits) or 'none'}")
+    tried = [
+        (_mean_balanced_accuracy(data, candidate), strengths, candidate)
+        for share in _WEIGHTS
+        for strengths in itertools.product(_STRENGTHS, repeat=2)
+        for candidate in [_candidate(data, share, strengths)]
+    ]
+    best = max(score for score, _, _ in tried)
+    good = [entry for entry in tried if entry[0] >= best - _MARGIN]
+    _, _, chosen = min(good, key=lambda entry: (sum(entry[1]), -entry[0]))
+    labels = data.six_labels[data.confident_in]
+    known = labels >= 0
+    losses = [
+        negative_log_likelihood(_probabilities(data, chosen, float(value))[known], labels[known])
+        for value in _TEMPERATURES
+    ]
+    temperature = float(_TEMPERATURES[int(np.argmin(losses))])
+    probabilities = _probabilities(data, chosen, temperature)[known]
+    threshold = unsure_threshold(probabilities, labels[known], accuracy=accuracy)
+    return dataclasses.replace(chosen, temperature=temperature, unsure_below=threshold)
+
+
+def unsure_threshold(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], *, accuracy: float
+) -> float:
+    """Return the lowest confidence from which on predictions reach an accuracy, 0 to 1.
+
+    Args:
+        probabilities: `(N, K)`.
+        labels: `(N,)`.
+        accuracy: What the predictions with at least that confidence shall reach; 1.0 is returned
+            where not even the surest do.
+    """
+    confidence = probabilities.max(axis=1)
+    order = np.argsort(-confidence, kind="stable")
+    right = (probabilities.argmax(axis=1) == labels)[order]
+    reached = right.cumsum() / np.arange(1, len(right) + 1) >= accuracy
+    if not reached.any():
+        return 1.0
+    return float(confidence[order][np.flatnonzero(reached).max()])
+
+
+def _candidate(data: CalibrationData, share: float, strengths: tuple[float, ...]) -> SixSpec:
+    weights = dict(zip(data.head_logits, (share, 1 - share), strict=True))
+    bias = np.zeros(len(SIX))
+    for (name, weight), strength in zip(weights.items(), strengths, strict=True):
+        priors = data.head_priors[name] @ mapping_matrix(label_set(data.head_labels[name]), SIX)
+        bias -= weight * strength * np.log(priors / priors.sum())
+    bias -= bias.mean()
+    return SixSpec(weights=weights, bias=tuple(bias.tolist()), temperature=1.0, unsure_below=0.0)
+
+
+def _probabilities(data: CalibrationData, six: SixSpec, temperature: float) -> NDArray[np.float32]:
+    scaled = dataclasses.replace(six, temperature=temperature)
+    return scaled.probabilities(data.head_logits, data.head_labels)
+
+
+def _mean_balanced_accuracy(data: CalibrationData, six: SixSpec) -> float:
+    predictions = _probabilities(data, six, 1.0).argmax(axis=1)
+    scores = []
+    for system, labels in data.six_labels.items():
+        known = labels >= 0
+        if not known.any():
+            raise InputError(f"no picture has a label by {system}")
+        matrix = confusion_matrix(labels[known], predictions[known], classes=len(SIX))
+        scores.append(balanced_accuracy(matrix))
+    return float(np.mean(scores))
