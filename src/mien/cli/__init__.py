@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from mien.cli import train
 from mien.cli.analyze import analyze
 from mien.errors import MienError
 
@@ -30,6 +31,7 @@ def _root() -> None:
 
 
 app.command()(analyze)
+app.add_typer(train.app, name="train")
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ def analyze(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one network run.")] = 1,
 ) -> None:
-    r"""Find the faces in pictures and say which expression each one shows.
+    """Find the faces in pictures and say which expression each one shows.
 
     \b
     Examples:

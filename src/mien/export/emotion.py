@@ -1,21 +1,29 @@
-"""Export of a trained emotion network."""
+"""Export of a trained emotion network, and the calibration of its file."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from mien.data import Dataset
+from mien.data import SPLITS, Dataset
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
-from mien.export.onnx_file import export_network
-from mien.models.emotion import EMBEDDING_SIZE, EmotionNet
+from mien.evaluation import (
+    CalibrationData,
+    ferplus_majority,
+    ferplus_soft_labels,
+    fit_six,
+    to_six,
+)
+from mien.export.onnx_file import export_network, write_spec
+from mien.inference import EmotionModel
+from mien.models.emotion import EMBEDDING_SIZE, PIXEL_MEAN, PIXEL_STD, EmotionNet
 from mien.preprocess import FER_CROP, network_input
 from mien.spec import InputSpec, ModelSpec, OutputSpec, SixSpec
-from mien.training.emotion import PIXEL_MEAN, PIXEL_STD, EmotionModule
 
-__all__ = ["emotion_spec", "export_emotion"]
+__all__ = ["calibrate_emotion", "emotion_spec", "export_emotion"]
 
 _PARITY_FACES = 64
 
@@ -50,15 +58,15 @@ def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
 
 
 def export_emotion(
-    module: EmotionModule, data: Dataset, *, path: Path, provenance: dict[str, str]
+    network: EmotionNet, data: Dataset, *, path: Path, provenance: dict[str, str]
 ) -> dict[str, float]:
     """Write a trained emotion network as an ONNX file with its spec.
 
     Args:
-        module: The trained module.
+        network: The trained network.
         data: Pictures whose first faces serve for the comparison with torch.
         path: Where the file goes.
-        provenance: Facts for the spec.
+        provenance: Facts for the spec; the data and its hash are added.
 
     Returns:
         The largest absolute difference from torch by output name.
@@ -66,9 +74,53 @@ def export_emotion(
     Raises:
         ArtefactError: The file's outputs differ from torch.
     """
-    spec = emotion_spec(provenance)
+    facts = provenance | {"data": data.source, "data_sha256": data.sha256()}
+    spec = emotion_spec(facts)
     faces = network_input(data.images[:_PARITY_FACES].astype(np.float32), spec.input)
-    network: EmotionNet = module.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return export_network(
         network, torch.from_numpy(faces), spec=spec, path=path, dynamic={0: "batch"}
     )
+
+
+def calibrate_emotion(path: Path, data: Dataset) -> ModelSpec:
+    """Fit a model file's six-way output on the validation part, and write it into the file.
+
+    Args:
+        path: The ONNX file; only its metadata change.
+        data: Pictures with both labelings; `train` gives the class priors, `val` everything else,
+            `test` is not looked at.
+
+    Returns:
+        The new spec.
+
+    Raises:
+        ArtefactError: The file is no emotion model.
+        InputError: The validation part has no labels.
+    """
+    model = EmotionModel(path)
+    train, val = data.part("train"), data.part("val")
+    outputs = model.run(val.images)
+    majority, decided = ferplus_majority(val.votes)
+    soft, _ = ferplus_soft_labels(train.votes)
+    hard = train.labels[train.labels >= 0]
+    six = fit_six(
+        CalibrationData(
+            head_logits={name: outputs[name] for name in ("logits", "fer2013_logits")},
+            head_labels=model.spec.head_labels,
+            head_priors={
+                "logits": soft.sum(axis=0, dtype=np.float64) / soft.sum(),
+                "fer2013_logits": np.bincount(hard, minlength=len(FER2013_7)) / len(hard),
+            },
+            six_labels={
+                "ferplus": np.where(decided, to_six(majority, FERPLUS_8), -1),
+                "fer2013": to_six(val.labels, FER2013_7),
+            },
+            confident_in="ferplus",
+        )
+    )
+    calibrated_on = f"{data.source}, {SPLITS[1]}, {data.sha256()}"
+    provenance = dict(model.spec.provenance) | {"calibrated_on": calibrated_on}
+    spec = dataclasses.replace(model.spec, six=six, provenance=provenance)
+    write_spec(path, spec)
+    return spec

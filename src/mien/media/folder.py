@@ -54,12 +54,16 @@ class ResultFolder:
             raise OutputError(
                 f"{path / 'drawn'}: has pictures already. Choose another place or pass --overwrite"
             )
-        with contextlib.ExitStack() as opening:
-            self._writers: list[ResultWriter] = [
-                opening.enter_context(open_writer(path / f"results.{name}", overwrite=overwrite))
-                for name in dict.fromkeys(formats)
-            ]
-            self._open = opening.pop_all()
+        self._writers: list[ResultWriter] = []
+        with contextlib.ExitStack() as undoing:
+            for name in dict.fromkeys(formats):
+                writer = open_writer(path / f"results.{name}", overwrite=overwrite)
+                undoing.callback(writer.discard)
+                self._writers.append(writer)
+            undoing.pop_all()
+        self._open = contextlib.ExitStack()
+        for writer in self._writers:
+            self._open.enter_context(writer)
 
     @property
     def written(self) -> list[Path]:

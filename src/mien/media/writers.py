@@ -7,6 +7,7 @@ so that whoever finds it has a whole one.
 from __future__ import annotations
 
 import abc
+import contextlib
 import csv
 import json
 from collections.abc import Iterator, Mapping
@@ -63,6 +64,16 @@ class ResultWriter(abc.ABC):
         except OSError as error:
             raise _cannot_write(self._partial, error) from error
 
+    def abandon(self) -> None:
+        """Stop writing; what is there stays under its partial name, since it is not whole."""
+        with contextlib.suppress(OSError):
+            self._finish()
+
+    def discard(self) -> None:
+        """Stop writing and leave nothing behind."""
+        self.abandon()
+        self._partial.unlink(missing_ok=True)
+
     @abc.abstractmethod
     def _finish(self) -> None:
         """Write what is still held back and close the file."""
@@ -76,8 +87,9 @@ class ResultWriter(abc.ABC):
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # After a failed write the file is not whole; what it has stays under its partial name.
-        if not isinstance(exception, OutputError):
+        if isinstance(exception, OutputError):
+            self.abandon()
+        else:
             self.close()
 
 

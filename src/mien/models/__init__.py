@@ -1,1 +1,15 @@
-"""TBD."""
+"""Torch networks: the emotion network, the face detector, and FER-PP's baseline."""
+
+from mien.models.baseline import BaselineNet, BaselineOptions
+from mien.models.detector import DetectorNet, DetectorOptions
+from mien.models.emotion import EmotionNet, EmotionOutputs, TrunkOptions
+
+__all__ = [
+    "BaselineNet",
+    "BaselineOptions",
+    "DetectorNet",
+    "DetectorOptions",
+    "EmotionNet",
+    "EmotionOutputs",
+    "TrunkOptions",
+]

@@ -15,7 +15,20 @@ from torch import Tensor, nn
 from mien._decode import FieldError
 from mien.emotions import FER2013_7, FERPLUS_8
 
-__all__ = ["EMBEDDING_SIZE", "EmotionNet", "EmotionOutputs", "TrunkOptions"]
+__all__ = [
+    "EMBEDDING_SIZE",
+    "PIXEL_MEAN",
+    "PIXEL_STD",
+    "EmotionNet",
+    "EmotionOutputs",
+    "TrunkOptions",
+]
+
+PIXEL_MEAN = 129.5
+"""Mean luma of FER-2013's 28,709 Training pictures, 0 to 255; what a network's input subtracts."""
+
+PIXEL_STD = 65.0
+"""Standard deviation of their luma; what a network's input is divided by."""
 
 EMBEDDING_SIZE = 16
 """Length of the expression embedding, as in Vemulapalli and Agarwala 2019."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""HTML reports and the figures in them."""

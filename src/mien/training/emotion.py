@@ -22,17 +22,11 @@ from mien._decode import demand
 from mien.data import VOTE_COLUMNS, Dataset
 from mien.emotions import FER2013_7
 from mien.evaluation import ferplus_soft_labels
-from mien.models.emotion import EmotionNet, EmotionOutputs, TrunkOptions
+from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs, TrunkOptions
 from mien.training.augment import AugmentationOptions, augment
 from mien.training.losses import embedding_loss, soft_cross_entropy
 
-__all__ = ["PIXEL_MEAN", "PIXEL_STD", "EmotionModule", "EmotionRecipe", "train_emotion"]
-
-PIXEL_MEAN = 129.5
-"""Mean luma of FER-2013's 28,709 Training pictures, 0 to 255."""
-
-PIXEL_STD = 65.0
-"""Standard deviation of their luma."""
+__all__ = ["EmotionModule", "EmotionRecipe", "train_emotion"]
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Pictures `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""

@@ -1,0 +1,103 @@
+"""`mien train`: from data and a recipe to a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.errors import MissingExtraError
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Out = Annotated[Path, typer.Option(help="The run's folder: checkpoints, metrics, model file.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
+Threads = Annotated[int, typer.Option(min=0, help="Threads of torch; 0 takes all cores.")]
+
+
+@app.callback()
+def _train() -> None:
+    """Train a network and write its model file."""
+
+
+@app.command()
+def emotion(
+    *,
+    data: Annotated[Path, typer.Option(help="FER-2013 as Parquet: emotion, usage, image_png.")],
+    votes: Annotated[Path, typer.Option(help="FER+'s fer2013new.csv.")],
+    out: Out,
+    recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "emotion",
+    resume: Resume = False,
+    threads: Threads = 0,
+) -> None:
+    """Train the emotion network on FER-2013 with FER+'s votes.
+
+    \b
+    Examples:
+      mien train emotion --data fer2013.parquet --votes fer2013new.csv --out runs/first
+      mien train emotion --data fer2013.parquet --votes fer2013new.csv --out runs/first --resume
+    """
+    _require_torch(threads)
+    from mien.data import read_fer2013
+    from mien.export import calibrate_emotion, export_emotion
+    from mien.training import EmotionRecipe, read_recipe, train_emotion
+
+    read = read_recipe(EmotionRecipe, recipe)
+    pictures = read_fer2013(data, votes)
+    module = train_emotion(read, pictures, out=out, resume=resume)
+    path = out / "emotion.onnx"
+    facts = {"recipe": recipe, "seed": str(read.seed)}
+    differences = export_emotion(module.network, pictures, path=path, provenance=facts)
+    spec = calibrate_emotion(path, pictures)
+    print(f"{path}: differs from torch by at most {max(differences.values()):.1e}; {spec.six}")
+
+
+@app.command()
+def detector(
+    *,
+    images: Annotated[
+        Path, typer.Option(help="A folder of photos, or a Parquet with id, kind and jpeg.")
+    ],
+    teacher: Annotated[Path, typer.Option(help="A detector of the YuNet layout (ONNX).")],
+    out: Out,
+    recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "detector",
+    resume: Resume = False,
+    threads: Threads = 0,
+) -> None:
+    """Train the face detector on photos that a teacher labels.
+
+    \b
+    Examples:
+      mien train detector --images photos/ --teacher yunet.onnx --out runs/face
+      mien train detector --images photos/ --teacher yunet.onnx --out runs/face --resume
+    """
+    _require_torch(threads)
+    from mien.export import export_detector
+    from mien.training import DetectorRecipe, label_photos, read_recipe, train_detector
+
+    read = read_recipe(DetectorRecipe, recipe)
+    photos = label_photos(images, teacher, out / "labels.npz")
+    module = train_detector(read, photos, out=out, resume=resume)
+    path = out / "face.onnx"
+    facts = {
+        "recipe": recipe,
+        "seed": str(read.seed),
+        "images": images.name,
+        "teacher": teacher.name,
+    }
+    differences = export_detector(module.network, path=path, provenance=facts)
+    print(f"{path}: differs from torch by at most {max(differences.values()):.1e}")
+
+
+def _require_torch(threads: int) -> None:
+    try:
+        import lightning  # noqa: F401
+        import onnx  # noqa: F401
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("training", "train") from error
+    if threads:
+        torch.set_num_threads(threads)

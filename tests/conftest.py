@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+
+# One thread each: two on busy cores are slower, and the numbers stay the same from run to run.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.data import Dataset
+from mien.structures import FacePrediction, FrameResult, Quality
+
+SAMPLES = Path(__file__).parents[1] / "src" / "mien" / "assets" / "samples"
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    return SAMPLES
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real data beside the project; tests that want it are skipped without it."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs the real data beside the project")
+    return folder
+
+
+@pytest.fixture
+def prediction() -> FacePrediction:
+    return FacePrediction(
+        source="a.jpg",
+        frame=0,
+        timestamp_s=None,
+        face=0,
+        track=None,
+        box_xyxy=(10.0, 20.0, 110.0, 140.0),
+        landmarks_xy=((40.0, 60.0), (80.0, 60.0), (60.0, 85.0), (45.0, 105.0), (75.0, 105.0)),
+        detection_score=0.9,
+        emotion="happy",
+        confidence=0.5,
+        unsure=True,
+        probabilities={
+            "happy": 0.5,
+            "neutral": 0.25,
+            "sad": 0.125,
+            "angry": 0.0625,
+            "fear": 0.03125,
+            "surprise": 0.03125,
+        },
+        quality=Quality(
+            size_px=100.0, sharpness=0.5, brightness=0.5, turn=0.0, tilt_deg=0.0, cut=0.0
+        ),
+    )
+
+
+@pytest.fixture
+def result(prediction: FacePrediction) -> FrameResult:
+    return FrameResult(source="a.jpg", width=200, height=160, faces=(prediction,))
+
+
+@pytest.fixture(scope="session")
+def toy_dataset() -> Dataset:
+    """Faces that a network can learn in a minute: the mouth's height is the label."""
+    rng = np.random.default_rng(0)
+    count = 96
+    labels = rng.integers(0, 7, count)
+    images = rng.integers(90, 130, (count, 48, 48)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[6 * label : 6 * label + 6] = 250
+    to_votes = np.array([4, 5, 6, 1, 3, 2, 0])
+    votes = np.zeros((count, 10), np.uint8)
+    votes[np.arange(count), to_votes[labels]] = 8
+    votes[:, 8] = 2
+    return Dataset(
+        images=images,
+        labels=labels.astype(np.int8),
+        votes=votes,
+        split=np.repeat(np.array([0, 1, 2], np.int8), [64, 16, 16]),
+        rows=np.arange(count, dtype=np.int64),
+        source="toy",
+    )

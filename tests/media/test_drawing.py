@@ -1,0 +1,60 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import ImageColor
+
+from mien.emotions import COLOURS
+from mien.media import draw_result
+from mien.structures import FrameResult
+
+GREY = np.full((300, 400, 3), 128, np.uint8)
+
+
+def drawn(prediction, **changes):
+    face = dataclasses.replace(prediction, **changes)
+    return np.asarray(draw_result(GREY, FrameResult(source="a", faces=(face,))))
+
+
+def test_without_a_face_the_picture_stays_as_it_is():
+    assert (np.asarray(draw_result(GREY, FrameResult(source="a"))) == GREY).all()
+
+
+def test_the_box_is_drawn_in_the_colour_of_the_emotion(prediction):
+    picture = drawn(prediction, box_xyxy=(100.0, 100.0, 160.0, 180.0))
+    expected = ImageColor.getrgb(COLOURS["happy"])
+    assert np.abs(picture[140, 100].astype(int) - expected).max() < 3
+    assert (picture[140, 130] == 128).all()
+
+
+def test_the_frame_itself_is_not_changed(prediction):
+    drawn(prediction)
+    assert (GREY == 128).all()
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (-50.0, -40.0, 60.0, 70.0),
+        (350.0, 250.0, 450.0, 350.0),
+        (0.0, 0.0, 400.0, 300.0),
+        (10.0, 10.0, 12.0, 13.0),
+        (300.0, 20.0, 395.0, 150.0),
+    ],
+)
+def test_boxes_of_any_size_and_place_are_drawn(prediction, box):
+    picture = drawn(prediction, box_xyxy=box)
+    assert picture.shape == GREY.shape
+    assert (picture != GREY).any()
+
+
+def test_large_faces_get_the_six_bars(prediction):
+    small = drawn(prediction, box_xyxy=(20.0, 60.0, 60.0, 110.0))
+    large = drawn(prediction, box_xyxy=(20.0, 60.0, 170.0, 250.0))
+    fear = np.array(ImageColor.getrgb(COLOURS["fear"]))
+
+    def shows_fear(picture):
+        return (np.abs(picture.astype(int) - fear).max(axis=2) < 20).any()
+
+    assert not shows_fear(small)
+    assert shows_fear(large)

@@ -1,0 +1,152 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.errors import MediaError
+from mien.media import read_picture
+
+RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (40, 1))  # (40, 64), dark to light
+COLOURED = np.stack((RAMP, RAMP[:, ::-1], np.full_like(RAMP, 90)), axis=2)
+
+
+def saved(path, picture, **options):
+    picture.save(path, **options)
+    return path
+
+
+def png_that_declares(width, height):
+    """A PNG whose header promises more than the file holds."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "tiff", "avif", "gif"])
+def test_formats_are_read_as_rgb(tmp_path, suffix):
+    path = saved(tmp_path / f"a.{suffix}", Image.fromarray(COLOURED))
+    frame = read_picture(path)
+    assert frame.frame_rgb.shape == (40, 64, 3)
+    assert frame.source == str(path)
+    error = np.abs(frame.frame_rgb.astype(int) - COLOURED)
+    assert error.mean() < 12  # lossy codecs and a palette of 256 colours
+
+
+@pytest.mark.parametrize(
+    ("name", "picture"),
+    [
+        ("grey", Image.fromarray(RAMP)),
+        ("grey with alpha", Image.fromarray(RAMP).convert("LA")),
+        ("16-bit", Image.fromarray(RAMP.astype(np.uint16) * 257)),
+        ("palette", Image.fromarray(RAMP).convert("P")),
+        ("alpha", Image.fromarray(RAMP).convert("RGBA")),
+    ],
+)
+def test_modes_come_out_as_the_same_greys(tmp_path, name, picture):
+    frame = read_picture(saved(tmp_path / f"{name}.png", picture))
+    np.testing.assert_allclose(frame.frame_rgb[..., 1], RAMP, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("float shares", RAMP.astype(np.float32) / 255),
+        ("float levels", RAMP.astype(np.float32)),
+        ("32-bit", RAMP.astype(np.int32) * 257),
+    ],
+)
+def test_tiff_depths_come_out_as_the_same_greys(tmp_path, name, values):
+    frame = read_picture(saved(tmp_path / f"{name}.tiff", Image.fromarray(values)))
+    # 252 is the ramp's brightest grey, so shares and 32-bit keep their scale.
+    np.testing.assert_allclose(frame.frame_rgb[..., 0], RAMP, atol=1)
+
+
+def test_cmyk_is_read_as_rgb(tmp_path):
+    path = saved(tmp_path / "a.jpg", Image.fromarray(COLOURED).convert("CMYK"), quality=95)
+    error = np.abs(read_picture(path).frame_rgb.astype(int) - COLOURED)
+    assert error.mean() < 12
+
+
+def test_transparent_parts_are_white(tmp_path):
+    clear = np.dstack((COLOURED, np.zeros((40, 64), np.uint8)))
+    frame = read_picture(saved(tmp_path / "a.png", Image.fromarray(clear)))
+    assert (frame.frame_rgb == 255).all()
+
+
+def test_exif_rotation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it upright
+    path = saved(tmp_path / "a.jpg", Image.fromarray(RAMP), exif=exif)
+    frame = read_picture(path)
+    assert frame.frame_rgb.shape == (64, 40, 3)
+    assert frame.frame_rgb[:8].mean() < 40 < frame.frame_rgb[-8:].mean()
+
+
+def test_of_an_animation_the_first_frame_is_read_and_said_so(tmp_path):
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue", "green")]
+    path = saved(tmp_path / "a.gif", frames[0], save_all=True, append_images=frames[1:])
+    frame = read_picture(path)
+    assert frame.frame_rgb[0, 0].tolist() == [255, 0, 0]
+    assert frame.notes == ("has 3 frames, only the first was read",)
+
+
+def test_a_single_picture_has_no_notes(samples):
+    assert read_picture(samples / "grace_hopper.jpg").notes == ()
+
+
+def jpeg():
+    data = io.BytesIO()
+    Image.fromarray(COLOURED).resize((640, 480)).save(data, "JPEG", quality=95)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "no such file or folder. Check the path"),
+        (b"", "the file is empty"),
+        (jpeg()[:5000], "damaged or cut off"),
+        (jpeg()[:30], "damaged or cut off"),
+        (b"Dear diary, this is no picture.\n", "not a picture, it holds text"),
+        (b"\x00\x01\x02\x03" * 100, "not a picture that can be read"),
+        (png_that_declares(30_000, 30_000), "more than the limit of 100 million pixels"),
+        (png_that_declares(11_000, 11_000), "it declares 11000 x 11000 pixels. Scale it down"),
+        (png_that_declares(1, 1), "only 1 x 1 pixels"),
+    ],
+)
+def test_what_cannot_be_read_says_why_and_what_to_do(tmp_path, content, reason):
+    path = tmp_path / "a.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(MediaError) as caught:
+        read_picture(path)
+    assert reason in caught.value.reason
+    assert caught.value.source == str(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_folder_is_no_picture(tmp_path):
+    with pytest.raises(MediaError, match="a folder, not a picture"):
+        read_picture(tmp_path)
+
+
+def test_a_file_without_permission_says_so(tmp_path, monkeypatch):
+    def refuse(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(MediaError, match="no permission to read it"):
+        read_picture(tmp_path / "a.jpg")
+
+
+def test_the_limit_can_be_lowered(samples):
+    with pytest.raises(MediaError, match="limit of 0 million pixels"):
+        read_picture(samples / "grace_hopper.jpg", max_pixels=1000)

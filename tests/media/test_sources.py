@@ -1,0 +1,77 @@
+import os
+
+import pytest
+
+from mien.errors import MediaError
+from mien.media import find_pictures
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ("b.jpg", "a.PNG", "notes.txt", ".hidden.jpg", "deep/er/c.webp", ".git/d.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    (tmp_path / "bare").mkdir()
+    return tmp_path
+
+
+def names(tree, *inputs):
+    found = find_pictures(inputs)
+    return [
+        item.reason if isinstance(item, MediaError) else os.path.relpath(item, tree)
+        for item in found
+    ]
+
+
+def test_a_folder_stands_for_all_pictures_below_it_in_order(tree):
+    assert names(tree, tree) == ["a.PNG", "b.jpg", "deep/er/c.webp"]
+
+
+def test_a_named_file_is_taken_whatever_its_ending(tree):
+    assert names(tree, tree / "notes.txt") == ["notes.txt"]
+
+
+def test_a_glob_stands_for_the_files_that_match(tree):
+    assert names(tree, f"{tree}/**/*.webp", f"{tree}/*.jpg") == ["deep/er/c.webp", "b.jpg"]
+
+
+def test_nothing_is_given_twice(tree):
+    assert names(tree, tree / "b.jpg", tree, tree / "b.jpg") == ["b.jpg", "a.PNG", "deep/er/c.webp"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("*.tiff", "the pattern matches no file"),
+        ("bare", "the folder holds no picture"),
+    ],
+)
+def test_what_stands_for_nothing_is_an_error_that_stops_no_other(tree, given, reason):
+    found = names(tree, tree / given, tree / "b.jpg")
+    assert reason in found[0]
+    assert found[1:] == ["b.jpg"]
+
+
+def test_an_empty_path_is_an_error():
+    (found,) = find_pictures(["  "])
+    assert isinstance(found, MediaError)
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(tree, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = names(tree, tree)
+    assert found[:2] == ["a.PNG", "b.jpg"]
+    assert "cannot be read: Permission denied" in found[2]
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_taken(tree):
+    (tree / "x[1].jpg").write_bytes(b"")
+    assert names(tree, tree / "x[1].jpg") == ["x[1].jpg"]

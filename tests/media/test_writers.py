@@ -1,0 +1,113 @@
+import csv
+import json
+
+import polars as pl
+import pytest
+
+from mien.errors import MissingExtraError, OutputError
+from mien.media import open_writer
+from mien.structures import FrameResult
+
+FAILED = FrameResult(source="b.jpg", error="the file is empty")
+
+
+def test_jsonl_holds_the_rows(tmp_path, result):
+    with open_writer(tmp_path / "results.jsonl") as writer:
+        writer.write(result)
+        writer.write(FAILED)
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == result.to_rows() + FAILED.to_rows()
+
+
+def test_csv_holds_the_rows_with_dotted_names(tmp_path, result):
+    with open_writer(tmp_path / "results.csv") as writer:
+        writer.write(result)
+        writer.write(FAILED)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        face, failed = csv.DictReader(file)
+    assert face["box_xyxy.left"] == "10.0"
+    assert face["probabilities.neutral"] == "0.25"
+    assert face["quality.size_px"] == "100.0"
+    assert (failed["source"], failed["error"], failed["emotion"]) == ("b.jpg", FAILED.error, "")
+
+
+def test_parquet_holds_the_rows_nested(tmp_path, result):
+    with open_writer(tmp_path / "results.parquet") as writer:
+        writer.write(result)
+        writer.write(FAILED)
+    face, failed = pl.read_parquet(tmp_path / "results.parquet").to_dicts()
+    (expected,) = result.to_rows()
+    assert face == expected | {"error": None}
+    assert (failed["source"], failed["error"], failed["emotion"]) == ("b.jpg", FAILED.error, None)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path, result, suffix):
+    path = tmp_path / f"results.{suffix}"
+    writer = open_writer(path)
+    writer.write(result)
+    assert not path.exists()
+    writer.close()
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_rows_are_on_disk_before_the_file_is_closed(tmp_path, result):
+    writer = open_writer(tmp_path / "results.jsonl")
+    writer.write(result)
+    assert json.loads((tmp_path / "results.jsonl.partial").read_text()) == result.to_rows()[0]
+    writer.close()
+
+
+def test_an_interruption_keeps_what_was_done(tmp_path, result):
+    with pytest.raises(KeyboardInterrupt), open_writer(tmp_path / "results.jsonl") as writer:
+        writer.write(result)
+        raise KeyboardInterrupt
+    assert (tmp_path / "results.jsonl").exists()
+
+
+def test_after_a_failed_write_the_file_is_not_called_whole(tmp_path, result, monkeypatch):
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    with (
+        pytest.raises(OutputError, match="No space left on device"),
+        open_writer(tmp_path / "results.jsonl") as writer,
+    ):
+        monkeypatch.setattr(writer, "_write_row", full)
+        writer.write(result)
+    assert [file.name for file in tmp_path.iterdir()] == ["results.jsonl.partial"]
+
+
+def test_nothing_is_overwritten_unless_asked(tmp_path, result):
+    path = tmp_path / "results.jsonl"
+    path.write_text("mine")
+    with pytest.raises(OutputError, match=r"exists already.*--overwrite"):
+        open_writer(path)
+    assert path.read_text() == "mine"
+    with open_writer(path, overwrite=True) as writer:
+        writer.write(result)
+    assert path.read_text() != "mine"
+
+
+def test_an_unknown_format_names_the_known(tmp_path):
+    with pytest.raises(OutputError, match="expected one of jsonl, csv, parquet"):
+        open_writer(tmp_path / "results.xls")
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        open_writer(tmp_path / "file" / "results.csv")
+
+
+def test_parquet_without_its_extra_names_the_command(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[data\]'"):
+        open_writer(tmp_path / "results.parquet")
+
+
+def test_a_source_that_is_no_valid_text_stays_valid_json(tmp_path):
+    with open_writer(tmp_path / "results.jsonl") as writer:
+        writer.write(FrameResult(source="caf\udce9.jpg", error="x"))
+    line = (tmp_path / "results.jsonl").read_text()
+    assert json.loads(line)["source"] == "caf\udce9.jpg"

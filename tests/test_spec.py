@@ -1,0 +1,184 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from mien.emotions import FER2013_7, FERPLUS_8, SIX
+from mien.errors import SpecError
+from mien.preprocess import FER_CROP
+from mien.spec import (
+    METADATA_KEY,
+    DetectionSpec,
+    InputSpec,
+    ModelSpec,
+    OutputSpec,
+    SixSpec,
+)
+
+EMOTION = ModelSpec(
+    task="emotion",
+    name="toy",
+    input=InputSpec(name="faces", colour="grey", height=48, width=48, mean=(129.5,), std=(65.0,)),
+    outputs=(
+        OutputSpec(name="logits", labels="ferplus-8"),
+        OutputSpec(name="fer2013_logits", labels="fer2013-7"),
+        OutputSpec(name="embedding", meaning="(B, 16)"),
+    ),
+    crop=FER_CROP,
+    six=SixSpec(
+        weights={"logits": 0.25, "fer2013_logits": 0.75},
+        bias=(0.0, 0.1, 0.2, -0.1, -0.2, 0.0),
+        temperature=1.5,
+        unsure_below=0.4,
+    ),
+    provenance={"data": "toy"},
+    figures={"accuracy": 0.5},
+)
+DETECTION = ModelSpec(
+    task="detection",
+    name="toy",
+    input=InputSpec(
+        name="input",
+        colour="bgr",
+        height=None,
+        width=None,
+        multiple_of=32,
+        mean=(0.0,) * 3,
+        std=(1.0,) * 3,
+    ),
+    outputs=(OutputSpec(name="cls_8"),),
+    detection=DetectionSpec(strides=(8,), score_threshold=0.6, nms_iou=0.3),
+)
+
+
+def changed(**fields):
+    """The emotion spec's metadata with some of its JSON changed; `a__b` reaches into a."""
+    document = json.loads(EMOTION.to_metadata()[METADATA_KEY])
+    for path, value in fields.items():
+        *parents, last = path.split("__")
+        place = document
+        for parent in parents:
+            place = place[parent]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    return {METADATA_KEY: json.dumps(document)}
+
+
+@pytest.mark.parametrize("spec", [EMOTION, DETECTION])
+def test_a_spec_comes_back_from_metadata_as_it_went_in(spec):
+    assert ModelSpec.from_metadata(spec.to_metadata(), "toy.onnx") == spec
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({}, r"toy\.onnx: not a mien model.*mien\.spec"),
+        ({METADATA_KEY: "{"}, "no valid JSON"),
+        ({METADATA_KEY: "[]"}, "'spec_version': this release reads 1, the file has None"),
+        (changed(spec_version=2), "'spec_version': this release reads 1, the file has 2"),
+        (changed(name=...), "field 'name' is missing"),
+        (changed(colour="red"), "field 'colour' is unknown"),
+        (changed(temperatur=1), "field 'temperatur' is unknown"),
+        (changed(six__temperatur=1), r"'six\.temperatur' is unknown; did you mean 'temperature'"),
+        (changed(six__temperature="warm"), r"'six\.temperature': expected a finite number"),
+        (changed(six__temperature=0), r"'six\.temperature': expected a number above 0, found 0"),
+        (changed(six__bias=[0.0]), r"'six\.bias': expected 6 numbers"),
+        (changed(six__weights={"logits": 0.5}), r"'six\.weights': expected a sum of 1, found 0\.5"),
+        (changed(six__weights={"x": 1.0}), r"'six\.weights': expected heads with labels"),
+        (changed(six__unsure_below=2), r"'six\.unsure_below': expected a number from 0 to 1"),
+        (changed(six=None), "'six': expected the six-way output, found None"),
+        (changed(crop=None), "'crop': expected the face's frame, found None"),
+        (changed(crop__landmarks_xy=[[0.1, 0.2]]), r"'crop\.landmarks_xy': expected five points"),
+        (changed(crop__size=48.5), r"'crop\.size': expected int, found 48\.5"),
+        (changed(task="dancing"), "'task': expected one of emotion, detection, found 'dancing'"),
+        (changed(task="detection"), "'detection': expected the decoder's settings"),
+        (changed(input__mean=[1, 2]), r"'input\.mean': expected 1 numbers"),
+        (changed(input__std=[0]), r"'input\.std': expected numbers above 0"),
+        (changed(input__height=-1), r"'input\.height': expected a size in pixels"),
+        (changed(outputs=[{"name": "a"}, {"name": "a"}]), "'outputs': expected different names"),
+        (changed(outputs=[{"name": "a", "labels": "x"}]), r"'outputs\.a\.labels': expected one of"),
+    ],
+)
+def test_a_spec_with_a_fault_is_refused_by_the_name_of_its_field(metadata, message):
+    with pytest.raises(SpecError, match=message):
+        ModelSpec.from_metadata(metadata, "toy.onnx")
+
+
+def test_all_faults_of_a_spec_are_named_together():
+    with pytest.raises(SpecError, match=r"(?s)input\.name.*crop\.size"):
+        ModelSpec.from_metadata(changed(crop__size="x", input__name=1), "toy.onnx")
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ({"logits": ("B", 8), "fer2013_logits": ("B", 7)}, "no output 'embedding'"),
+        (
+            {"logits": ("B", 7), "fer2013_logits": ("B", 7), "embedding": ("B", 16)},
+            r"'outputs\.logits\.labels': ferplus-8 has 8 labels, the graph's output has 7 channels",
+        ),
+    ],
+)
+def test_labels_that_do_not_fit_the_graph_are_refused(shapes, message):
+    with pytest.raises(SpecError, match=message):
+        EMOTION.check_outputs(shapes, "toy.onnx")
+
+
+def test_outputs_that_fit_are_accepted():
+    shapes = {"logits": ("B", 8), "fer2013_logits": ("B", 7), "embedding": ("B", 16)}
+    assert EMOTION.check_outputs(shapes, "toy.onnx") is None
+
+
+def six(**changes):
+    plain = SixSpec(weights={"a": 1.0}, bias=(0.0,) * 6, temperature=1.0, unsure_below=0.0)
+    return dataclasses.replace(plain, **changes)
+
+
+def test_disgust_adds_to_angry_and_contempt_is_left_out():
+    shares = np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.1, 0.2])  # sums to 1
+    logits = np.log(shares)[None].astype(np.float32)
+    found = six().probabilities({"a": logits}, {"a": FERPLUS_8.name})[0]
+    expected = np.array([0.1, 0.1, 0.1, 0.3, 0.1, 0.1]) / 0.8
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_the_bias_divides_priors_out():
+    posterior = np.array([0.1, 0.1, 0.1, 0.4, 0.1, 0.1, 0.1])
+    logits = np.log(posterior)[None].astype(np.float32)
+    bias = [0.0] * 6
+    bias[SIX.index("happy")] = -np.log(4.0)
+    found = six(bias=tuple(bias)).probabilities({"a": logits}, {"a": FER2013_7.name})[0]
+    expected = np.array([0.1, 0.1, 0.1, 0.2, 0.1, 0.1]) / 0.7  # angry holds disgust too
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_temperature_two_takes_square_roots():
+    posterior = np.array([0.16, 0.0, 0.09, 0.25, 0.25, 0.16, 0.09])
+    logits = np.log(np.maximum(posterior, 1e-30))[None].astype(np.float32)
+    found = six(temperature=2.0).probabilities({"a": logits}, {"a": FER2013_7.name})[0]
+    expected = np.sqrt([0.25, 0.09, 0.25, 0.16, 0.09, 0.16])
+    np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-5)
+
+
+def test_two_heads_are_averaged_in_the_logarithm():
+    a, b = np.zeros((1, 7), np.float32), np.zeros((1, 8), np.float32)
+    a[0, FER2013_7.index("happy")] = 40.0
+    b[0, FERPLUS_8.index("sad")] = 40.0
+    half = six(weights={"a": 0.5, "b": 0.5})
+    found = half.probabilities({"a": a, "b": b}, {"a": FER2013_7.name, "b": FERPLUS_8.name})[0]
+    np.testing.assert_allclose(found[[SIX.index("happy"), SIX.index("sad")]], 0.5, atol=1e-3)
+
+
+def test_probabilities_sum_to_one_and_extremes_do_not_overflow():
+    logits = np.random.default_rng(0).normal(0, 500, (50, 8)).astype(np.float32)
+    found = six().probabilities({"a": logits}, {"a": FERPLUS_8.name})
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_no_faces_give_no_probabilities():
+    found = six().probabilities({"a": np.zeros((0, 8), np.float32)}, {"a": FERPLUS_8.name})
+    assert found.shape == (0, 6)
