@@ -32,7 +32,8 @@ most from 16 on."""
 _LONGEST_SIDE_PX = 1280
 """The network's input is at most this long, which bounds time and memory for huge pictures."""
 
-_SHORTEST_SIDE_PX = 32
+_CHEAP_SIDE_PX = 320
+"""Pictures are not scaled below this side: it costs 2 ms and larger faces are placed better."""
 
 
 class Detector(Protocol):
@@ -148,7 +149,7 @@ class OnnxDetector:
 def _scaled_size(height: int, width: int, min_face_px: int) -> tuple[int, int]:
     """Choose the size at which the smallest wanted face still covers enough pixels."""
     scale = min(_NETWORK_FACE_PX / min_face_px, 2.0, _LONGEST_SIDE_PX / max(height, width))
-    scale = max(scale, min(1.0, _SHORTEST_SIDE_PX / min(height, width)))
+    scale = max(scale, min(1.0, _CHEAP_SIDE_PX / max(height, width)))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 

@@ -1,0 +1,44 @@
+# make run    analyse the sample photos, or INPUT="a.jpg folder/"
+# make test   install the development extras and run the tests
+# make check  formatting, lint, types, import rules
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INPUT ?= src/mien/assets/samples
+OUT ?= out
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: run test check benchmark clean
+
+run: $(VENV)/run.stamp
+	@$(BIN)/mien analyze $(INPUT) --save $(OUT) --draw --overwrite
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/speed.py
+
+clean:
+	rm -rf $(VENV) $(OUT)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("mien needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing mien into $(VENV) ..."
+	@$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing mien with its development extras into $(VENV) ..."
+	@$(INSTALL) -e '.[dev]'
+	@touch $(VENV)/run.stamp $@

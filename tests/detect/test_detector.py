@@ -1,0 +1,122 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from mien.detect import YUNET_OUTPUTS, OnnxDetector
+from mien.errors import ArtefactError, FrameError, SpecError
+from mien.media import read_picture
+from mien.structures import Faces
+
+
+def onnx_file(path, outputs, metadata=None):
+    """A network that hands its input through under the given output names."""
+    value = ["b", 3, "h", "w"]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["input"], [name]) for name in outputs],
+        "g",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, value)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, value) for name in outputs],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, metadata or {})
+    onnx.save(model, path)
+    return path
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(ArtefactError, match="no such model file"):
+        OnnxDetector(tmp_path / "gone.onnx")
+
+
+def test_a_file_that_is_no_network_says_so(tmp_path):
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"hello")
+    with pytest.raises(ArtefactError, match="not an ONNX file that can be run"):
+        OnnxDetector(path)
+
+
+def test_a_network_without_spec_and_of_another_layout_is_refused(tmp_path):
+    with pytest.raises(SpecError, match=r"without 'mien\.spec', tried as YuNet.*no output 'cls_8'"):
+        OnnxDetector(onnx_file(tmp_path / "a.onnx", ["boxes"]))
+
+
+def test_a_network_without_spec_but_of_yunets_layout_is_taken(tmp_path):
+    detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS))
+    assert detector.spec.name == "yunet"
+    assert detector.score_threshold == 0.6
+
+
+def test_an_emotion_network_is_no_detector(tmp_path):
+    from tests.test_spec import EMOTION
+
+    names = [output.name for output in EMOTION.outputs]
+    graph_file = onnx_file(tmp_path / "a.onnx", names, EMOTION.to_metadata())
+    with pytest.raises(SpecError, match="ferplus-8 has 8 labels"):
+        OnnxDetector(graph_file)
+
+
+@pytest.fixture
+def stub(monkeypatch, tmp_path):
+    """A detector whose network always sees one face, a quarter into its scaled picture."""
+    detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS))
+    seen = []
+
+    def detect_scaled(picture_rgb):
+        seen.append(picture_rgb.shape[:2])
+        height, width = picture_rgb.shape[:2]
+        box = np.array([[0.25 * width, 0.25 * height, 0.5 * width, 0.5 * height]], np.float32)
+        centre = (box[:, None, :2] + box[:, None, 2:]) / 2
+        return Faces(
+            boxes_xyxy=box,
+            landmarks_xy=np.repeat(centre, 5, axis=1),
+            detection_scores=np.array([0.9], np.float32),
+        )
+
+    monkeypatch.setattr(detector, "_detect_scaled", detect_scaled)
+    detector.seen = seen
+    return detector
+
+
+@pytest.mark.parametrize(
+    ("frame_hw", "min_face_px", "network_hw"),
+    [
+        ((480, 640), 16, (480, 640)),
+        ((480, 640), 24, (320, 427)),
+        ((480, 640), 8, (960, 1280)),
+        ((480, 640), 64, (240, 320)),
+        ((4000, 6000), 24, (853, 1280)),
+        ((40, 30), 24, (40, 30)),
+        ((20, 2000), 24, (13, 1280)),
+    ],
+)
+def test_the_network_sees_a_size_that_fits_and_faces_come_back_in_frame_pixels(
+    stub, frame_hw, min_face_px, network_hw
+):
+    height, width = frame_hw
+    frame = np.zeros((*frame_hw, 3), np.uint8)
+    faces = stub.detect(frame, min_face_px=min_face_px)
+    assert stub.seen == [network_hw]
+    expected = [[0.25 * width, 0.25 * height, 0.5 * width, 0.5 * height]]
+    if min(0.25 * width, 0.25 * height) >= min_face_px:
+        np.testing.assert_allclose(faces.boxes_xyxy, expected, rtol=1e-5)
+        np.testing.assert_allclose(
+            faces.landmarks_xy[0, 0], [0.375 * width, 0.375 * height], rtol=1e-5
+        )
+    else:
+        assert len(faces) == 0
+
+
+@pytest.mark.parametrize("value", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
+def test_what_is_no_frame_is_refused(stub, value):
+    with pytest.raises(FrameError):
+        stub.detect(value)
+
+
+def test_the_yardstick_works_by_its_path(shared):
+    detector = OnnxDetector(shared / "models" / "yunet_n_dynamic.onnx")
+    for name, count in (("single_face.jpg", 1), ("multi_face.jpg", 5)):
+        faces = detector.detect(read_picture(shared / "media" / name).frame_rgb)
+        assert len(faces) == count
+        sizes = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).min(axis=1)
+        assert (np.diff(sizes) <= 0).all()
