@@ -119,9 +119,12 @@ class _Shuffled(Sampler[Tensor]):
         return iter(torch.split(order, self.batch_size)[: len(self)])
 
 
-def _loader(data: Dataset, recipe: EmotionRecipe, *, shuffled: bool) -> DataLoader[Batch]:
+def _loader(
+    data: Dataset, recipe: EmotionRecipe, *, shuffled: bool, epoch: int = 0
+) -> DataLoader[Batch]:
     seed = recipe.seed if shuffled else None
     sampler = _Shuffled(len(data), recipe.batch_size, seed)
+    sampler.set_epoch(epoch)
     smoothing = recipe.label_smoothing if shuffled else 0.0
     return DataLoader(_Arrays(data, smoothing), sampler=sampler, batch_size=None)
 
@@ -228,6 +231,17 @@ def _rescaled(distributions: Tensor) -> Tensor:
     return distributions / torch.where(total > 0, total, 1.0)
 
 
+def _epochs_done(checkpoint: Path | None) -> int:
+    """Read how many epochs a checkpoint has seen.
+
+    Lightning draws a resumed run's first batch before it tells the sampler which epoch it is.
+    """
+    if checkpoint is None:
+        return 0
+    saved = torch.load(checkpoint, weights_only=False, map_location="cpu")
+    return int(saved["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+
+
 def train_emotion(
     recipe: EmotionRecipe, data: Dataset, *, out: Path, resume: bool = False
 ) -> EmotionModule:
@@ -252,6 +266,7 @@ def train_emotion(
         monitor="val/ferplus_accuracy",
         mode="max",
         save_last=True,
+        save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
     trainer = lightning.Trainer(
@@ -269,10 +284,8 @@ def train_emotion(
         log_every_n_steps=50,
     )
     last = out / "checkpoints" / "last.ckpt"
-    trainer.fit(
-        module,
-        _loader(usable.part("train"), recipe, shuffled=True),
-        _loader(usable.part("val"), recipe, shuffled=False),
-        ckpt_path=last if resume and last.exists() else None,
-    )
+    checkpoint = last if resume and last.exists() else None
+    train = _loader(usable.part("train"), recipe, shuffled=True, epoch=_epochs_done(checkpoint))
+    val = _loader(usable.part("val"), recipe, shuffled=False)
+    trainer.fit(module, train, val, ckpt_path=checkpoint)
     return module

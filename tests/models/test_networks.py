@@ -1,0 +1,64 @@
+import pytest
+import torch
+
+from mien._decode import FieldError
+from mien.models import (
+    BaselineNet,
+    BaselineOptions,
+    DetectorNet,
+    DetectorOptions,
+    EmotionNet,
+    TrunkOptions,
+)
+
+
+def parameters(network):
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def test_the_emotion_network_is_small_and_has_its_outputs():
+    network = EmotionNet(TrunkOptions()).eval()
+    outputs = network(torch.zeros(3, 1, 48, 48))
+    assert [tuple(output.shape) for output in outputs] == [(3, 8), (3, 7), (3, 16), (3, 8, 6, 6)]
+    assert parameters(network) < 1_500_000
+
+
+def test_the_embedding_has_unit_length():
+    network = EmotionNet(TrunkOptions()).eval()
+    embedding = network(torch.randn(5, 1, 48, 48)).embedding
+    torch.testing.assert_close(embedding.norm(dim=1), torch.ones(5))
+
+
+def test_the_mean_of_the_activation_maps_and_the_bias_are_the_logits():
+    network = EmotionNet(TrunkOptions()).eval()
+    outputs = network(torch.randn(2, 1, 48, 48))
+    means = outputs.activation.mean(dim=(2, 3)) + network.ferplus_head.bias
+    torch.testing.assert_close(means, outputs.logits)
+
+
+def test_stages_need_a_width_and_a_depth_each():
+    with pytest.raises(FieldError, match="one of each per stage"):
+        TrunkOptions(widths=(8, 16), depths=(1,))
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (320, 320)])
+def test_the_detector_gives_yunets_twelve_outputs(height, width):
+    network = DetectorNet(DetectorOptions()).eval()
+    outputs = network(torch.zeros(2, 3, height, width))
+    cells = [height * width // stride**2 for stride in (8, 16, 32)]
+    expected = [(2, count, size) for size in (1, 1, 4, 10) for count in cells]
+    assert [tuple(output.shape) for output in outputs] == expected
+    assert all(output.min() >= 0 and output.max() <= 1 for output in outputs[:6])
+    assert parameters(network) <= 150_000
+
+
+def test_the_baseline_has_the_size_of_fer_pps_tuned_network():
+    network = BaselineNet(BaselineOptions())
+    assert network(torch.zeros(2, 1, 48, 48)).shape == (2, 6)
+    assert parameters(network) / 1e6 == pytest.approx(0.72, abs=0.02)
+
+
+@pytest.mark.parametrize("options", [{"filters": (8,) * 5}, {"activations": ("elu",)}])
+def test_the_baseline_has_six_layers(options):
+    with pytest.raises(FieldError, match="expected six"):
+        BaselineOptions(**options)

@@ -1,0 +1,53 @@
+import pytest
+
+from mien.errors import RecipeError
+from mien.training import DetectorRecipe, EmotionRecipe, read_recipe, shipped_recipes
+
+KINDS = {"emotion": EmotionRecipe, "detector": DetectorRecipe}
+
+
+def test_every_shipped_recipe_is_read_by_its_name():
+    assert set(shipped_recipes()) == set(KINDS)
+    for name, kind in KINDS.items():
+        assert read_recipe(kind, name).seed == 1
+
+
+def test_an_empty_recipe_is_the_defaults(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text("")
+    assert read_recipe(EmotionRecipe, path) == EmotionRecipe()
+
+
+def test_all_faults_are_reported_together_with_the_nearest_names(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text('epoch = 3\nseed = "one"\n[network]\nwidth = [8]\ndepths = 1\n')
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(EmotionRecipe, path)
+    message = str(caught.value)
+    assert "field 'epoch' is unknown; did you mean 'epochs'?" in message
+    assert "field 'seed': expected int, found 'one'" in message
+    assert "field 'network.width' is unknown; did you mean 'widths'?" in message
+    assert "field 'network.depths': expected a list, found 1" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = 0", "'epochs': expected at least 1, found 0"),
+        ("batch_size = 1", "'batch_size'"),
+        ("ema_decay = 1.0", "'ema_decay'"),
+        ('precision = "half"', "'precision': expected one of 32-true, bf16-mixed"),
+        ("[network]\nwidths = [8, 8]\ndepths = [1]", "one of each per stage"),
+        ("epochs = ", "not a TOML file"),
+    ],
+)
+def test_a_value_out_of_range_is_named(tmp_path, text, message):
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(EmotionRecipe, path)
+
+
+def test_a_missing_recipe_names_the_shipped(tmp_path):
+    with pytest.raises(RecipeError, match=r"cannot read the recipe.*detector, emotion"):
+        read_recipe(EmotionRecipe, tmp_path / "gone.toml")
