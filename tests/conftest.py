@@ -65,13 +65,13 @@ def result(prediction: FacePrediction) -> FrameResult:
 
 @pytest.fixture(scope="session")
 def toy_dataset() -> Dataset:
-    """Faces that a network can learn in a minute: the mouth's height is the label."""
+    """Pictures that a network can learn in seconds: the fineness of their stripes is the label."""
     rng = np.random.default_rng(0)
     count = 96
     labels = rng.integers(0, 7, count)
     images = rng.integers(90, 130, (count, 48, 48)).astype(np.uint8)
     for image, label in zip(images, labels, strict=True):
-        image[6 * label : 6 * label + 6] = 250
+        image[np.arange(48) // (label + 1) % 2 == 0] += 100
     to_votes = np.array([4, 5, 6, 1, 3, 2, 0])
     votes = np.zeros((count, 10), np.uint8)
     votes[np.arange(count), to_votes[labels]] = 8
