@@ -12,7 +12,7 @@ from mien.detect import open_session
 from mien.emotions import SIX
 from mien.errors import SpecError
 from mien.preprocess import network_input
-from mien.spec import CropSpec, SixSpec
+from mien.spec import CropSpec, ModelSpec, SixSpec
 
 __all__ = ["EmotionModel"]
 
@@ -38,9 +38,10 @@ class EmotionModel:
     def __init__(self, path: str | Path | None = None, *, threads: int = 1) -> None:
         self.path = Path(path) if path is not None else SHIPPED
         self._session, spec = open_session(self.path, threads=threads)
-        if spec is None or spec.crop is None or spec.six is None:
-            task = "no spec" if spec is None else f"'{spec.task}'"
-            raise SpecError(f"{self.path}: field 'task': expected 'emotion', found {task}")
+        if spec is None:
+            spec = ModelSpec.from_metadata({}, str(self.path))
+        if spec.crop is None or spec.six is None:
+            raise SpecError(f"{self.path}: field 'task': expected 'emotion', found '{spec.task}'")
         self.spec = spec
         self.crop: CropSpec = spec.crop
         self._six: SixSpec = spec.six
