@@ -113,7 +113,7 @@ def calibrate_emotion(path: Path, data: Dataset) -> ModelSpec:
                 "fer2013_logits": np.bincount(hard, minlength=len(FER2013_7)) / len(hard),
             },
             six_labels={
-                "ferplus": np.where(decided, to_six(majority, FERPLUS_8), -1),
+                "ferplus": to_six(np.where(decided, majority, -1), FERPLUS_8),
                 "fer2013": to_six(val.labels, FER2013_7),
             },
             confident_in="ferplus",

@@ -1,0 +1,30 @@
+"""Tables that a command writes into a Markdown file, between two marks that name it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["markdown_table", "write_marked"]
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def write_marked(path: Path, name: str, text: str) -> None:
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->` in a file.
+
+    Raises:
+        ValueError: The file has no such marks.
+    """
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    content = path.read_text(encoding="utf-8")
+    pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    if not pattern.search(content):
+        raise ValueError(f"{path} has no marks {start} and {end}")
+    replaced = pattern.sub(lambda _: f"{start}\n{text}\n{end}", content)
+    path.write_text(replaced, encoding="utf-8")

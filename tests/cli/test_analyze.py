@@ -1,0 +1,162 @@
+import io
+import json
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from mien.cli import app
+
+FIELDS = {
+    "source",
+    "frame",
+    "timestamp_s",
+    "face",
+    "track",
+    "box_xyxy",
+    "detection_score",
+    "emotion",
+    "confidence",
+    "unsure",
+    "probabilities",
+    "quality",
+}
+
+
+def run(*arguments, **options):
+    return CliRunner().invoke(app, ["analyze", *map(str, arguments)], **options)
+
+
+def test_one_line_per_face_says_emotion_confidence_and_box(samples):
+    result = run(samples / "eileen_collins.jpg")
+    assert result.exit_code == 0
+    (line,) = result.stdout.splitlines()
+    assert line.startswith(str(samples / "eileen_collins.jpg"))
+    assert "happy" in line
+    assert "%" in line
+    assert "box " in line
+
+
+def test_json_prints_one_object_per_face_with_the_contracts_fields(samples):
+    result = run(samples, "--json")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [os.path.basename(row["source"]) for row in rows] == [  # noqa: PTH119
+        "eileen_collins.jpg",
+        "grace_hopper.jpg",
+    ]
+    assert all(set(row) == FIELDS for row in rows)
+
+
+def test_saving_writes_all_that_was_asked_for_and_names_it(samples, tmp_path):
+    out = tmp_path / "out"
+    result = run(samples, "--save", out, "--format", "jsonl,csv,parquet", "--draw")
+    assert result.exit_code == 0
+    names = sorted(str(path.relative_to(out)) for path in out.rglob("*.*"))
+    assert names == [
+        "drawn/eileen_collins.jpg",
+        "drawn/grace_hopper.jpg",
+        "results.csv",
+        "results.jsonl",
+        "results.parquet",
+    ]
+    for name in ("results.jsonl", "results.csv", "results.parquet", "drawn"):
+        assert f"wrote {out / name}" in result.stderr
+    again = run(samples, "--save", out)
+    assert again.exit_code == 1
+    assert "exists already" in str(again.exception)
+
+
+def test_paths_come_from_stdin(samples):
+    paths = f"{samples / 'grace_hopper.jpg'}\n\n{samples / 'eileen_collins.jpg'}\n"
+    result = run("-", "--json", input=paths)
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["source"] for row in rows] == paths.split()
+
+
+def test_a_picture_without_a_face_has_its_line_and_is_no_failure(tmp_path):
+    path = tmp_path / "plain.png"
+    Image.fromarray(np.full((100, 100, 3), 120, np.uint8)).save(path)
+    result = run(path)
+    assert result.exit_code == 0
+    assert f"{path}  no face found" in result.stdout
+
+
+def half_a_jpeg(samples):
+    return (samples / "grace_hopper.jpg").read_bytes()[:20_000]
+
+
+def huge_png(_samples):
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
+
+
+def one_pixel(_samples):
+    data = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(data, "PNG")
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("gone.jpg", None, "no such file or folder. Check the path"),
+        ("empty.jpg", lambda _: b"", "the file is empty. Copy or download it again"),
+        ("half.jpg", half_a_jpeg, "damaged or cut off"),
+        ("text.jpg", lambda _: b"just words\n", "not a picture, it holds text. Give a JPEG"),
+        ("dot.png", one_pixel, "only 1 x 1 pixels"),
+        ("huge.png", huge_png, "more than the limit of 100 million pixels"),
+    ],
+)
+def test_bad_input_has_its_line_and_the_others_are_still_analysed(
+    tmp_path, samples, name, content, reason
+):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content(samples))
+    result = run(path, samples / "eileen_collins.jpg", "--save", tmp_path / "out")
+    assert result.exit_code == 1
+    assert f"{path}: " in result.stderr
+    assert reason in result.stderr
+    assert "happy" in result.stdout
+    rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").open()]
+    assert [row.get("error", "")[:5] for row in rows] == [reason[:5], ""]
+
+
+def test_an_unreadable_folder_has_its_line(tmp_path, samples, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path) == str(tmp_path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    result = run(tmp_path, samples / "eileen_collins.jpg")
+    assert result.exit_code == 1
+    assert f"{tmp_path}: the folder cannot be read: Permission denied" in result.stderr
+    assert "happy" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["a.jpg", "--format", "xls"], ["a.jpg", "--draw"], ["a.jpg", "--min-face", "0"]],
+)
+def test_wrong_usage_exits_with_two(arguments):
+    assert run(*arguments).exit_code == 2
+
+
+def test_parquet_without_its_extra_names_the_command(samples, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    result = run(samples, "--save", tmp_path, "--format", "jsonl,parquet")
+    assert result.exit_code == 1
+    assert "pip install 'mien[data]'" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []

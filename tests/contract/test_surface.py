@@ -1,0 +1,91 @@
+import importlib
+import inspect
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import mien
+from mien.cli import app, train
+from mien.inference import Analyzer
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(mien.__path__, "mien.")
+    if not module.name.startswith("mien.assets")
+)
+
+
+@pytest.mark.parametrize("name", ["mien", *MODULES])
+def test_public_names_are_real_and_sorted(name):
+    module = importlib.import_module(name)
+    names = getattr(module, "__all__", [])
+    constants_first = sorted(names, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
+    assert list(names) == constants_first
+    assert all(hasattr(module, public) for public in names)
+
+
+def test_the_package_offers_what_the_readme_promises():
+    assert set(mien.__all__) <= set(dir(mien))
+    assert mien.Analyzer is Analyzer
+    with pytest.raises(AttributeError, match="no attribute 'Analyser'"):
+        _ = mien.Analyser
+
+
+def in_a_fresh_process(code):
+    finished = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return finished.stdout
+
+
+def test_importing_mien_and_asking_for_help_loads_no_heavy_library():
+    loaded = in_a_fresh_process(
+        "import sys, mien, mien.cli\n"
+        "heavy = {'torch', 'onnxruntime', 'numpy', 'PIL', 'polars', 'pyarrow', 'lightning'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert loaded.strip() == "[]"
+
+
+def test_analysing_pictures_needs_no_torch_and_no_tables(samples):
+    loaded = in_a_fresh_process(
+        "import json, sys, mien\n"
+        f"mien.Analyzer().analyze({str(samples / 'grace_hopper.jpg')!r})\n"
+        "heavy = {'torch', 'onnx', 'polars', 'pyarrow', 'lightning', 'matplotlib', 'cv2'}\n"
+        "print(json.dumps(sorted(heavy & set(sys.modules))))"
+    )
+    assert json.loads(loaded) == []
+
+
+def test_the_command_line_has_the_same_defaults_as_python():
+    options = inspect.signature(Analyzer).parameters
+    command = typer.main.get_command(app)
+    verb = {parameter.name: parameter.default for parameter in command.commands["analyze"].params}
+    assert verb["min_face"] == options["min_face_px"].default
+    assert verb["threads"] == options["threads"].default
+    assert verb["model"] is options["model"].default is None
+    assert verb["detector"] is options["detector"].default is None
+
+
+def test_every_verb_stands_in_the_readme_and_shows_two_examples():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = typer.main.get_command(app)
+    verbs = {"analyze": command.commands["analyze"]}
+    verbs |= {f"train {n}": c for n, c in command.commands["train"].commands.items()}
+    assert set(command.commands) == {"analyze", "train"}
+    assert train.app is not app
+    for name, verb in verbs.items():
+        assert f"mien {name}" in readme
+        assert verb.help.count(f"mien {name}") >= 2
+
+
+def test_the_shipped_models_stay_small():
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "src/mien/assets").glob("*.onnx")}
+    assert sizes["emotion.onnx"] <= 5e6
+    assert sizes["face.onnx"] <= 0.7e6

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from mien import Analyzer
+from mien.errors import ArtefactError, FrameError, MediaError
+from mien.media import read_picture
+from mien.structures import Faces
+
+
+class Blind:
+    def detect(self, frame_rgb, *, min_face_px=24):
+        return Faces.none()
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer()
+
+
+def test_eileen_collins_is_happy(analyzer, samples):
+    (face,) = analyzer.analyze(samples / "eileen_collins.jpg").faces
+    assert face.emotion == "happy"
+    assert face.confidence > 0.9
+    assert not face.unsure
+    left, top, right, bottom = face.box_xyxy
+    assert 170 < left < 200
+    assert 50 < top < 90
+    assert 255 < right < 290
+    assert 160 < bottom < 200
+
+
+def test_the_landmarks_of_a_frontal_face_stand_in_order(analyzer, samples):
+    for name in ("eileen_collins.jpg", "grace_hopper.jpg"):
+        (face,) = analyzer.analyze(samples / name).faces
+        right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks_xy
+        assert right_eye[0] < nose[0] < left_eye[0]
+        assert right_mouth[0] < left_mouth[0]
+        assert max(right_eye[1], left_eye[1]) < nose[1] < min(right_mouth[1], left_mouth[1])
+        assert abs(face.quality.turn) < 0.5
+        assert face.quality.cut == 0
+
+
+def test_probabilities_are_shares_of_one_and_the_label_is_the_top(analyzer, samples):
+    (face,) = analyzer.analyze(samples / "grace_hopper.jpg").faces
+    assert sum(face.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert face.emotion == max(face.probabilities, key=face.probabilities.get)
+    assert face.confidence == face.probabilities[face.emotion]
+
+
+def test_an_array_a_frame_and_a_path_give_the_same(analyzer, samples):
+    path = samples / "grace_hopper.jpg"
+    frame = read_picture(path)
+    results = [analyzer.analyze(given) for given in (str(path), frame, frame.frame_rgb)]
+    boxes = [result.faces[0].box_xyxy for result in results]
+    assert boxes[0] == boxes[1] == boxes[2]
+
+
+def test_a_mirrored_picture_has_a_mirrored_box(analyzer, samples):
+    frame = read_picture(samples / "grace_hopper.jpg").frame_rgb
+    (face,) = analyzer.analyze(frame).faces
+    (mirrored,) = analyzer.analyze(np.ascontiguousarray(frame[:, ::-1])).faces
+    width = frame.shape[1]
+    assert width - mirrored.box_xyxy[2] == pytest.approx(face.box_xyxy[0], abs=10)
+
+
+def test_a_picture_without_a_face_is_an_empty_result(analyzer):
+    result = analyzer.analyze(np.full((120, 160, 3), 200, np.uint8))
+    assert result.faces == ()
+    assert (result.width, result.height, result.error) == (160, 120, None)
+
+
+def test_another_detector_can_be_given(samples):
+    assert Analyzer(detector=Blind()).analyze(samples / "grace_hopper.jpg").faces == ()
+
+
+def test_one_picture_that_cannot_be_read_raises(analyzer, tmp_path):
+    with pytest.raises(MediaError, match="no such file"):
+        analyzer.analyze(tmp_path / "gone.jpg")
+
+
+def test_what_is_no_frame_raises(analyzer):
+    with pytest.raises(FrameError, match=r"found \(4, 4\)"):
+        analyzer.analyze(np.zeros((4, 4), np.uint8))
+
+
+def test_in_a_stream_bad_pictures_become_results_and_the_others_go_on(analyzer, samples, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    inputs = [tmp_path, samples / "grace_hopper.jpg", tmp_path / "*.png"]
+    empty, good, unmatched = analyzer.stream(inputs)
+    assert "the file is empty" in empty.error
+    assert empty.faces == ()
+    assert good.error is None
+    assert len(good.faces) == 1
+    assert "matches no file" in unmatched.error
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(ArtefactError, match=r"gone\.onnx: no such model file"):
+        Analyzer(tmp_path / "gone.onnx")
+
+
+def test_real_pictures_have_their_faces(analyzer, shared):
+    media = shared / "media"
+    counts = {"single_face.jpg": 1, "multi_face.jpg": 5, "free-mountain-vector-01.jpg": 0}
+    found = {name: len(analyzer.analyze(media / name).faces) for name in counts}
+    assert found == counts
