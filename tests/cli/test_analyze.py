@@ -1,8 +1,6 @@
 import io
 import json
 import os
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mien.cli import app
+from tests.broken import png_that_declares
 
 FIELDS = {
     "source",
@@ -90,13 +89,7 @@ def half_a_jpeg(samples):
 
 
 def huge_png(_samples):
-    def chunk(kind, data):
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
+    return png_that_declares(30_000, 30_000)
 
 
 def one_pixel(_samples):

@@ -1,6 +1,4 @@
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -8,6 +6,7 @@ from PIL import Image
 
 from mien.errors import MediaError
 from mien.media import read_picture
+from tests.broken import png_that_declares
 
 RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (40, 1))  # (40, 64), dark to light
 COLOURED = np.stack((RAMP, RAMP[:, ::-1], np.full_like(RAMP, 90)), axis=2)
@@ -16,18 +15,6 @@ COLOURED = np.stack((RAMP, RAMP[:, ::-1], np.full_like(RAMP, 90)), axis=2)
 def saved(path, picture, **options):
     picture.save(path, **options)
     return path
-
-
-def png_that_declares(width, height):
-    """A PNG whose header promises more than the file holds."""
-
-    def chunk(kind, data):
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "tiff", "avif", "gif"])

@@ -1,0 +1,49 @@
+"""Run the README's example, and write it there with what it printed and drew.
+
+Usage: `python benchmarks/example.py --write README.md --picture docs/sample.jpg`
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+from pathlib import Path
+
+from marked import write_marked
+
+import mien
+from mien.media import draw_result, read_picture
+
+PHOTO = Path(mien.__file__).parent / "assets" / "samples" / "eileen_collins.jpg"
+EXAMPLE = """\
+import mien
+
+analyzer = mien.Analyzer()
+for face in analyzer.analyze("eileen_collins.jpg").faces:
+    print(face.emotion, round(face.confidence, 3), face.box_xyxy)
+    print(face.probabilities)
+"""
+
+
+def main() -> None:
+    """Run the example, print it with its output, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
+    parser.add_argument("--picture", type=Path, help="where the drawn sample goes")
+    arguments = parser.parse_args()
+    printed = io.StringIO()
+    with contextlib.chdir(PHOTO.parent), contextlib.redirect_stdout(printed):
+        exec(EXAMPLE, {})  # noqa: S102  the text above, shown as it runs
+    text = f"```python\n{EXAMPLE}```\n\n```text\n{printed.getvalue()}```"
+    print(text)
+    for path in arguments.write:
+        write_marked(path, "example", text)
+    if arguments.picture:
+        result = mien.Analyzer().analyze(PHOTO)
+        drawn = draw_result(read_picture(PHOTO).frame_rgb, result)
+        drawn.save(arguments.picture, quality=90)
+
+
+if __name__ == "__main__":
+    main()
