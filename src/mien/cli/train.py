@@ -64,6 +64,9 @@ def detector(
     teacher: Annotated[Path, typer.Option(help="A detector of the YuNet layout (ONNX).")],
     out: Out,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "detector",
+    start: Annotated[
+        Path | None, typer.Option(help="Begin with the weights of this checkpoint.")
+    ] = None,
     resume: Resume = False,
     threads: Threads = 0,
 ) -> None:
@@ -80,7 +83,7 @@ def detector(
 
     read = read_recipe(DetectorRecipe, recipe)
     photos = label_photos(images, teacher, out / "labels.npz")
-    module = train_detector(read, photos, out=out, resume=resume)
+    module = train_detector(read, photos, out=out, start=start, resume=resume)
     path = out / "face.onnx"
     facts = {
         "recipe": recipe,

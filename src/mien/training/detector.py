@@ -229,6 +229,7 @@ def train_detector(
     photos: Sequence[LabelledPhoto],
     *,
     out: Path,
+    start: Path | None = None,
     resume: bool = False,
     workers: int = 1,
 ) -> DetectorModule:
@@ -238,6 +239,7 @@ def train_detector(
         recipe: What to train and how.
         photos: Labelled photos; a tenth, chosen by name, is held out for validation.
         out: The run's folder; checkpoints, and metrics as CSV.
+        start: Another run's checkpoint; its weights are where this training begins.
         resume: Go on from the folder's last checkpoint, if it has one.
         workers: Processes that draw training squares.
 
@@ -246,6 +248,8 @@ def train_detector(
     """
     lightning.seed_everything(recipe.seed, verbose=False)
     module = DetectorModule(recipe)
+    if start is not None:
+        module.load_state_dict(torch.load(start, weights_only=False)["state_dict"])
     last = out / "checkpoints" / "last.ckpt"
     checkpoint = last if resume and last.exists() else None
     done = torch.load(last, weights_only=False)["global_step"] if checkpoint else 0

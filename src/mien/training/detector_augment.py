@@ -17,7 +17,9 @@ from mien.training.photos import FLIPPED_LANDMARKS, LabelledPhoto
 __all__ = ["DetectorAugmentation", "TrainingSquare", "draw_square"]
 
 _SURE_SCORE = 0.6
-"""What the teacher scores lower is neither a face nor background."""
+_UNSURE_SCORE = 0.3
+"""What the teacher scores between the two is neither a face nor background; below, it is the
+background that looks most like a face."""
 
 _SMALLEST_FACE_PX = 7.0
 _SMALLEST_LANDMARKED_PX = 14.0
@@ -209,7 +211,7 @@ def _moved(
     sure = certain & (visible > 0.5) & (side >= _SMALLEST_FACE_PX)
     inside = ((landmarks > 0) & (landmarks < tile_px)).all(axis=(1, 2))
     landmarked = sure & inside & (side >= _SMALLEST_LANDMARKED_PX)
-    seen = visible > 0.05
+    seen = (visible > 0.05) & (photo.faces.detection_scores >= _UNSURE_SCORE)
     return (
         clipped[seen].astype(np.float32),
         landmarks[seen].astype(np.float32),
