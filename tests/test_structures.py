@@ -7,6 +7,21 @@ import pytest
 from mien.errors import FrameError
 from mien.structures import Faces, Frame, FrameResult, check_frame_rgb
 
+CONTRACT_FIELDS = [
+    "source",
+    "frame",
+    "timestamp_s",
+    "face",
+    "track",
+    "box_xyxy",
+    "detection_score",
+    "emotion",
+    "confidence",
+    "unsure",
+    "probabilities",
+    "quality",
+]
+
 
 @pytest.mark.parametrize(
     ("value", "message"),
@@ -51,20 +66,7 @@ def test_faces_select_and_iterate_in_order():
 
 def test_a_row_has_the_contract_fields_in_order_and_is_json(result):
     (row,) = json.loads(json.dumps(result.to_rows()))
-    assert list(row) == [
-        "source",
-        "frame",
-        "timestamp_s",
-        "face",
-        "track",
-        "box_xyxy",
-        "detection_score",
-        "emotion",
-        "confidence",
-        "unsure",
-        "probabilities",
-        "quality",
-    ]
+    assert list(row) == CONTRACT_FIELDS
     assert sum(row["probabilities"].values()) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -36,6 +37,9 @@ app.add_typer(train.app, name="train")
 
 def main() -> None:
     """Run the command line; exit 2 for wrong usage, 1 when anything failed, else 0."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that is no valid text is printed escaped instead of ending the run.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except MienError as error:

@@ -7,13 +7,14 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -24,6 +25,7 @@ from mien.structures import Faces
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, FaceTargets, detector_loss, pairwise_iou
 from mien.training.photos import LabelledPhoto, held_out, label_photo, read_photos
+from mien.training.schedule import warm_cosine, weight_groups
 
 __all__ = ["DetectorModule", "DetectorRecipe", "label_photos", "train_detector"]
 
@@ -174,25 +176,12 @@ class DetectorModule(lightning.LightningModule):
             nms_iou=0.3,
         )
 
-    def configure_optimizers(self) -> lightning.pytorch.utilities.types.OptimizerLRScheduler:
-        """AdamW; linear warm-up, then half a cosine to zero, per step."""
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW with a warm-up and half a cosine."""
         recipe = self.recipe
-        decayed = [weight for weight in self.parameters() if weight.ndim > 1]
-        others = [weight for weight in self.parameters() if weight.ndim <= 1]
-        groups: list[dict[str, Any]] = [
-            {"params": decayed, "weight_decay": recipe.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
+        groups = weight_groups(self, weight_decay=recipe.weight_decay)
         optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
-        warmup, total = recipe.warmup_steps, recipe.steps
-
-        def share(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return warm_cosine(optimiser, warmup_steps=recipe.warmup_steps, total_steps=recipe.steps)
 
 
 def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto]:

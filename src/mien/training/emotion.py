@@ -6,13 +6,14 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler
@@ -25,6 +26,7 @@ from mien.evaluation import ferplus_soft_labels
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs, TrunkOptions
 from mien.training.augment import AugmentationOptions, augment
 from mien.training.losses import embedding_loss, soft_cross_entropy
+from mien.training.schedule import warm_cosine, weight_groups
 
 __all__ = ["EmotionModule", "EmotionRecipe", "train_emotion"]
 
@@ -195,34 +197,18 @@ class EmotionModule(lightning.LightningModule):
         for name, (right, count) in self._right.items():
             self.log(f"val/{name}_accuracy", right / max(count, 1), prog_bar=True)
 
-    def configure_optimizers(self) -> lightning.pytorch.utilities.types.OptimizerLRScheduler:
-        """SGD with Nesterov momentum; linear warm-up, then half a cosine to zero, per step."""
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """SGD with Nesterov momentum, a warm-up and half a cosine."""
         recipe = self.recipe
-        decayed = [weight for weight in self.parameters() if weight.ndim > 1]
-        others = [weight for weight in self.parameters() if weight.ndim <= 1]
-        groups: list[dict[str, Any]] = [
-            {"params": decayed, "weight_decay": recipe.weight_decay},
-            {"params": others},
-        ]
         optimiser = torch.optim.SGD(
-            groups,
+            weight_groups(self, weight_decay=recipe.weight_decay),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             nesterov=True,
         )
         total = int(self.trainer.estimated_stepping_batches)
         warmup = max(1, round(total * recipe.warmup_epochs / recipe.epochs))
-
-        def share(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return warm_cosine(optimiser, warmup_steps=warmup, total_steps=total)
 
 
 def _rescaled(distributions: Tensor) -> Tensor:
