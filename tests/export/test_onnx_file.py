@@ -91,3 +91,10 @@ def test_what_the_metadata_says_is_what_the_spec_says(tmp_path):
     exported(path)
     entries = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert ModelSpec.from_metadata(entries, "a.onnx") == EMOTION
+
+
+def test_no_path_of_the_exporting_machine_is_left_in_the_file(tmp_path):
+    path = tmp_path / "a.onnx"
+    exported(path)
+    assert b"site-packages" not in path.read_bytes()
+    assert b".py" not in path.read_bytes()

@@ -68,6 +68,7 @@ def export_network(
             raise ArtefactError(f"{path}: torch's exporter returned no program")
         model = program.model_proto
         _name_dimensions(model, dynamic)
+        _without_traces(model)
         onnx.save_model(model, whole)
         write_spec(whole, spec)
         differences = largest_differences(network, whole, example)
@@ -124,3 +125,10 @@ def _name_dimensions(model: onnx.ModelProto, dynamic: Mapping[int, str]) -> None
         side = model.graph.input[0].type.tensor_type.shape.dim[axis]
         if not side.HasField("dim_value"):
             side.dim_param = name
+
+
+def _without_traces(model: onnx.ModelProto) -> None:
+    """Drop where in which Python file each node came from: a quarter of a small network's file."""
+    for part in (model.graph, *model.graph.node, *model.graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
