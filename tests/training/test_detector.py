@@ -8,7 +8,8 @@ from mien.detect import OnnxDetector
 from mien.export import export_detector
 from mien.models import DetectorOptions
 from mien.structures import Faces
-from mien.training import DetectorRecipe, train_detector
+from mien.training import DetectorRecipe, choose_score_threshold, train_detector
+from mien.training.detector import DetectorModule
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import (
     CellGrid,
@@ -201,10 +202,33 @@ def test_two_steps_train_resume_and_export(tmp_path):
     )
     train_detector(recipe, photos, out=tmp_path, workers=0)
     module = train_detector(recipe, photos, out=tmp_path, workers=0, resume=True)
+    threshold = choose_score_threshold(module, photos)
+    assert 0.3 <= threshold <= 1
     path = tmp_path / "face.onnx"
-    differences = export_detector(module.network, path=path, provenance={"teacher": "toy"})
+    differences = export_detector(
+        module.network, path=path, provenance={"teacher": "toy"}, score_threshold=threshold
+    )
     assert max(differences.values()) < 1e-4
     detector = OnnxDetector(path, score_threshold=0.0)
     assert detector.spec.name == "mien-face"
+    assert OnnxDetector(path).score_threshold == threshold
     faces = detector.detect(photos[0].picture_rgb, min_face_px=1)
     assert faces.boxes_xyxy.shape[1] == 4
+
+
+@pytest.mark.parametrize(
+    ("scores", "alarms", "threshold"),
+    [([0.9, 0.8, 0.5], 1.0, 0.81), ([0.9, 0.8, 0.5], 0.0, 0.91), ([], 0.0, 0.3), ([0.2], 1.0, 0.3)],
+)
+def test_the_threshold_is_the_lowest_with_no_more_alarms(monkeypatch, scores, alarms, threshold):
+    name = next(str(number) for number in range(100) if held_out(str(number)))
+    module = DetectorModule(DetectorRecipe())
+    boxes = np.array([[100 + 40 * n, 110, 130 + 40 * n, 150] for n in range(len(scores))])
+    found = Faces(
+        boxes_xyxy=boxes.reshape(-1, 4).astype(np.float32),
+        landmarks_xy=np.zeros((len(scores), 5, 2), np.float32),
+        detection_scores=np.array(scores, np.float32),
+    )
+    monkeypatch.setattr(module, "detect", lambda photo, *, score_threshold: found)
+    chosen = choose_score_threshold(module, [photo(name)], alarms_per_photo=alarms)
+    assert chosen == pytest.approx(threshold)

@@ -79,11 +79,18 @@ def detector(
     """
     _require_torch(threads)
     from mien.export import export_detector
-    from mien.training import DetectorRecipe, label_photos, read_recipe, train_detector
+    from mien.training import (
+        DetectorRecipe,
+        choose_score_threshold,
+        label_photos,
+        read_recipe,
+        train_detector,
+    )
 
     read = read_recipe(DetectorRecipe, recipe)
     photos = label_photos(images, teacher, out / "labels.npz")
     module = train_detector(read, photos, out=out, start=start, resume=resume)
+    threshold = choose_score_threshold(module, photos)
     path = out / "face.onnx"
     facts = {
         "recipe": recipe,
@@ -91,8 +98,11 @@ def detector(
         "images": images.name,
         "teacher": teacher.name,
     }
-    differences = export_detector(module.network, path=path, provenance=facts)
-    print(f"{path}: differs from torch by at most {max(differences.values()):.1e}")
+    differences = export_detector(
+        module.network, path=path, provenance=facts, score_threshold=threshold
+    )
+    largest = max(differences.values())
+    print(f"{path}: differs from torch by at most {largest:.1e}; scores count from {threshold:.2f}")
 
 
 def _require_torch(threads: int) -> None:

@@ -56,7 +56,9 @@ class Detector(Protocol):
         ...
 
 
-def yunet_spec(name: str, provenance: dict[str, str] | None = None) -> ModelSpec:
+def yunet_spec(
+    name: str, provenance: dict[str, str] | None = None, *, score_threshold: float = 0.6
+) -> ModelSpec:
     """Describe a detector of the YuNet layout: BGR of 0 to 255, any size, strides 8, 16 and 32."""
     return ModelSpec(
         task="detection",
@@ -71,7 +73,7 @@ def yunet_spec(name: str, provenance: dict[str, str] | None = None) -> ModelSpec
             std=(1.0, 1.0, 1.0),
         ),
         outputs=tuple(OutputSpec(name=output) for output in YUNET_OUTPUTS),
-        detection=DetectionSpec(strides=(8, 16, 32), score_threshold=0.6, nms_iou=0.3),
+        detection=DetectionSpec(strides=(8, 16, 32), score_threshold=score_threshold, nms_iou=0.3),
         provenance=provenance or {},
     )
 

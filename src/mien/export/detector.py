@@ -14,7 +14,7 @@ __all__ = ["export_detector"]
 
 
 def export_detector(
-    network: DetectorNet, *, path: Path, provenance: dict[str, str]
+    network: DetectorNet, *, path: Path, provenance: dict[str, str], score_threshold: float = 0.6
 ) -> dict[str, float]:
     """Write a trained detector as an ONNX file with its spec.
 
@@ -22,6 +22,7 @@ def export_detector(
         network: The trained network.
         path: Where the file goes.
         provenance: Facts for the spec.
+        score_threshold: What the file's spec says about when a detection counts, 0 to 1.
 
     Returns:
         The largest absolute difference from torch by output name.
@@ -34,7 +35,7 @@ def export_detector(
     return export_network(
         network,
         example,
-        spec=yunet_spec("mien-face", provenance),
+        spec=yunet_spec("mien-face", provenance, score_threshold=score_threshold),
         path=path,
         dynamic={0: "batch", 2: "height", 3: "width"},
     )

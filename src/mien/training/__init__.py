@@ -1,12 +1,18 @@
 """Training from recipe files: the emotion network and the face detector."""
 
-from mien.training.detector import DetectorRecipe, label_photos, train_detector
+from mien.training.detector import (
+    DetectorRecipe,
+    choose_score_threshold,
+    label_photos,
+    train_detector,
+)
 from mien.training.emotion import EmotionRecipe, train_emotion
 from mien.training.recipe import read_recipe, shipped_recipes
 
 __all__ = [
     "DetectorRecipe",
     "EmotionRecipe",
+    "choose_score_threshold",
     "label_photos",
     "read_recipe",
     "shipped_recipes",

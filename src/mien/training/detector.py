@@ -27,7 +27,13 @@ from mien.training.detector_loss import CellGrid, FaceTargets, detector_loss, pa
 from mien.training.photos import LabelledPhoto, held_out, label_photo, read_photos
 from mien.training.schedule import warm_cosine, weight_groups
 
-__all__ = ["DetectorModule", "DetectorRecipe", "label_photos", "train_detector"]
+__all__ = [
+    "DetectorModule",
+    "DetectorRecipe",
+    "choose_score_threshold",
+    "label_photos",
+    "train_detector",
+]
 
 _TEACHER_THRESHOLD = 0.3
 _SURE_SCORE = 0.7
@@ -139,7 +145,7 @@ class DetectorModule(lightning.LightningModule):
 
     def validation_step(self, photo: LabelledPhoto, batch_index: int) -> None:
         """Count hits, misses and false alarms in one held-out photo."""
-        faces = self._detect(photo)
+        faces = self.detect(photo, score_threshold=0.6)
         sure = photo.faces.select(photo.faces.detection_scores >= _SURE_SCORE)
         iou = pairwise_iou(
             torch.from_numpy(photo.faces.boxes_xyxy), torch.from_numpy(faces.boxes_xyxy)
@@ -161,7 +167,8 @@ class DetectorModule(lightning.LightningModule):
             batch_size=1,
         )
 
-    def _detect(self, photo: LabelledPhoto) -> Faces:
+    def detect(self, photo: LabelledPhoto, *, score_threshold: float) -> Faces:
+        """Run the network on a photo in its own size; boxes are in the photo's pixels."""
         height, width = (math.ceil(side / 32) * 32 for side in photo.picture_rgb.shape[:2])
         picture = torch.zeros((1, 3, height, width))
         pixels = torch.from_numpy(photo.picture_rgb[..., ::-1].copy()).permute(2, 0, 1)
@@ -172,7 +179,7 @@ class DetectorModule(lightning.LightningModule):
             {name: part[0].float().cpu().numpy() for name, part in zip(names, values, strict=True)},
             input_hw=(height, width),
             strides=STRIDES,
-            score_threshold=0.6,
+            score_threshold=score_threshold,
             nms_iou=0.3,
         )
 
@@ -211,6 +218,40 @@ def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto
     np.savez(partial, **known)
     partial.replace(cache)
     return photos
+
+
+@torch.no_grad()
+def choose_score_threshold(
+    module: DetectorModule, photos: Sequence[LabelledPhoto], *, alarms_per_photo: float = 0.05
+) -> float:
+    """Choose the score from which on a detection counts, on the held-out photos.
+
+    Args:
+        module: The trained module.
+        photos: Labelled photos; only the held-out tenth is looked at.
+        alarms_per_photo: How many detections the teacher sees in no view are accepted on average.
+
+    Returns:
+        The lowest threshold of whole hundredths, 0.3 or more, with no more alarms than that.
+    """
+    module.eval()
+    chosen = [photo for photo in photos if held_out(photo.name)]
+    scores: list[float] = []
+    for photo in chosen:
+        faces = module.detect(photo, score_threshold=_TEACHER_THRESHOLD)
+        boxes = (torch.from_numpy(each.boxes_xyxy) for each in (faces, photo.faces))
+        known = (pairwise_iou(*boxes) > 0.3).any(dim=1).numpy()
+        scores.extend(faces.detection_scores[~known].tolist())
+    allowed = int(alarms_per_photo * len(chosen))
+    worst = sorted(scores, reverse=True)[allowed] if len(scores) > allowed else 0.0
+    return max(_TEACHER_THRESHOLD, math.floor(100 * worst + 1) / 100)
+
+
+def _balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
+    """Repeat the photos without a face until they are about a quarter: there are few of them."""
+    empty = [photo for photo in photos if not (photo.faces.detection_scores >= _SURE_SCORE).any()]
+    times = max(1, round((len(photos) - len(empty)) / (3 * max(len(empty), 1))))
+    return [*photos, *(empty * (times - 1))]
 
 
 def train_detector(
@@ -266,7 +307,7 @@ def train_detector(
         gradient_clip_val=10.0,
         log_every_n_steps=50,
     )
-    squares = _Squares([p for p in photos if not held_out(p.name)], recipe, done)
+    squares = _Squares(_balanced([p for p in photos if not held_out(p.name)]), recipe, done)
     trainer.fit(
         module,
         DataLoader(squares, batch_size=None, num_workers=workers),

@@ -21,6 +21,7 @@ _UNSURE_SCORE = 0.3
 """What the teacher scores between the two is neither a face nor background; below, it is the
 background that looks most like a face."""
 
+_LARGEST_ZOOM = 1.5
 _SMALLEST_FACE_PX = 7.0
 _SMALLEST_LANDMARKED_PX = 14.0
 
@@ -139,8 +140,9 @@ def _place(
         side = math.sqrt(float((box[2:] - box[:2]).prod()))
         largest = min(options.largest_face_px, 0.95 * tile_px)
         drawn = math.exp(rng.uniform(math.log(options.smallest_face_px), math.log(largest)))
-        # Never so small that the photo leaves most of the tile empty, nor so large that it blurs.
-        scale = min(max(drawn / side, 0.6 * tile_px / max(height, width)), 4.0)
+        # Never so small that the photo leaves most of the tile empty, nor so large that a small
+        # face becomes a blob: a network that is told that blobs are faces sees faces in all blobs.
+        scale = min(max(drawn / side, 0.6 * tile_px / max(height, width)), _LARGEST_ZOOM)
         centre = (box[:2] + box[2:]) / 2
         room = min(scale * side / 2, tile_px / 2)
         place = rng.uniform(room, tile_px - room, 2)
@@ -281,10 +283,10 @@ def _photographed(
     values = values.clip(0, 1) ** np.float32(2 ** rng.uniform(-0.6, 0.6))
     noise = 0.0
     if rng.random() < options.dark:
-        values = values * np.float32(rng.uniform(0.04, 0.35))
-        noise = rng.uniform(0.0, 0.03)
+        values = values * np.float32(rng.uniform(0.08, 0.4))
+        noise = rng.uniform(0.0, 0.02)
     elif rng.random() < options.noise:
-        noise = rng.uniform(0.01, 0.10)
+        noise = rng.uniform(0.01, 0.07)
     if noise:
         values = values + np.float32(noise) * rng.standard_normal(values.shape, np.float32)
     picture = (255 * values).round().clip(0, 255).astype(np.uint8)
