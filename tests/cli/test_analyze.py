@@ -106,7 +106,8 @@ def test_bad_input_has_its_line_and_the_others_are_still_analysed(
     assert f"{path}: " in result.stderr
     assert reason in result.stderr
     assert "happy" in result.stdout
-    rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").open()]
+    saved = (tmp_path / "out" / "results.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in saved.splitlines()]
     assert [row.get("error", "")[:5] for row in rows] == [reason[:5], ""]
 
 
