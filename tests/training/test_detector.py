@@ -216,9 +216,38 @@ def test_two_steps_train_resume_and_export(tmp_path):
     assert faces.boxes_xyxy.shape[1] == 4
 
 
+def test_the_best_weights_come_back_and_the_newest_are_kept_for_resuming(tmp_path, monkeypatch):
+    def worse_and_worse(module):
+        module.log("val/score", -float(module.global_step), batch_size=1)
+
+    monkeypatch.setattr(DetectorModule, "on_validation_epoch_end", worse_and_worse)
+    recipe = DetectorRecipe(
+        network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
+        augmentation=DetectorAugmentation(square_px=96, largest_face_px=80),
+        steps=3,
+        validate_every=1,
+        batch_size=2,
+    )
+    photos = [photo(str(number)) for number in range(30)]
+    module = train_detector(recipe, photos, out=tmp_path, workers=0)
+    best, last = (
+        torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=False)
+        for name in ("best", "last")
+    )
+    assert (best["global_step"], last["global_step"]) == (1, 3)
+    for name, values in module.state_dict().items():
+        torch.testing.assert_close(values, best["state_dict"][name])
+
+
 @pytest.mark.parametrize(
     ("scores", "alarms", "threshold"),
-    [([0.9, 0.8, 0.5], 1.0, 0.81), ([0.9, 0.8, 0.5], 0.0, 0.91), ([], 0.0, 0.3), ([0.2], 1.0, 0.3)],
+    [
+        ([0.9, 0.8, 0.5], 1.0, 0.81),
+        ([0.9, 0.8, 0.5], 0.0, 0.91),
+        ([], 0.0, 0.3),
+        ([0.2], 1.0, 0.3),
+        ([1.0], 0.0, 1.0),
+    ],
 )
 def test_the_threshold_is_the_lowest_with_no_more_alarms(monkeypatch, scores, alarms, threshold):
     name = next(str(number) for number in range(100) if held_out(str(number)))

@@ -232,7 +232,8 @@ def choose_score_threshold(
         alarms_per_photo: How many detections the teacher sees in no view are accepted on average.
 
     Returns:
-        The lowest threshold of whole hundredths, 0.3 or more, with no more alarms than that.
+        The lowest threshold of whole hundredths, 0.3 or more, with no more alarms than that; 1
+        where there is none.
     """
     module.eval()
     chosen = [photo for photo in photos if held_out(photo.name)]
@@ -242,9 +243,11 @@ def choose_score_threshold(
         boxes = (torch.from_numpy(each.boxes_xyxy) for each in (faces, photo.faces))
         known = (pairwise_iou(*boxes) > 0.3).any(dim=1).numpy()
         scores.extend(faces.detection_scores[~known].tolist())
-    allowed = int(alarms_per_photo * len(chosen))
-    worst = sorted(scores, reverse=True)[allowed] if len(scores) > allowed else 0.0
-    return max(_TEACHER_THRESHOLD, math.floor(100 * worst + 1) / 100)
+    # The decoder compares in float32, where a score of 0.9 counts from a threshold of 0.9.
+    steps = np.arange(round(100 * _TEACHER_THRESHOLD), 101) / 100
+    alarms = np.array(scores, np.float32)[:, None] >= steps.astype(np.float32)  # (n, steps)
+    enough = alarms.sum(axis=0) <= int(alarms_per_photo * len(chosen))
+    return float(steps[enough.argmax()]) if enough.any() else 1.0
 
 
 def _balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
@@ -274,7 +277,7 @@ def train_detector(
         workers: Processes that draw training squares.
 
     Returns:
-        The module with the averaged weights of the last step.
+        The module with the averaged weights of the validation with the best score.
     """
     lightning.seed_everything(recipe.seed, verbose=False)
     module = DetectorModule(recipe)
@@ -283,22 +286,17 @@ def train_detector(
     last = out / "checkpoints" / "last.ckpt"
     checkpoint = last if resume and last.exists() else None
     done = torch.load(last, weights_only=False)["global_step"] if checkpoint else 0
+    best = ModelCheckpoint(
+        last.parent, filename="best", monitor="val/score", mode="max", enable_version_counter=False
+    )
+    # `save_last` of the above would keep the last best one: resuming would lose what came after.
+    newest = ModelCheckpoint(last.parent, filename=last.stem, enable_version_counter=False)
     trainer = lightning.Trainer(
         default_root_dir=out,
         max_steps=recipe.steps,
         max_epochs=-1,
         precision=recipe.precision,
-        callbacks=[
-            ModelCheckpoint(
-                last.parent,
-                filename="best",
-                monitor="val/score",
-                mode="max",
-                save_last=True,
-                enable_version_counter=False,
-            ),
-            EMAWeightAveraging(decay=recipe.ema_decay),
-        ],
+        callbacks=[best, newest, EMAWeightAveraging(decay=recipe.ema_decay)],
         logger=CSVLogger(out, name="", version="metrics"),
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,
@@ -314,4 +312,6 @@ def train_detector(
         DataLoader([p for p in photos if held_out(p.name)], batch_size=None),  # type: ignore[arg-type]
         ckpt_path=checkpoint,
     )
+    if best.best_model_path:
+        module.load_state_dict(torch.load(best.best_model_path, weights_only=False)["state_dict"])
     return module
