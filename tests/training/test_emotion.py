@@ -76,3 +76,10 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
             train_emotion(RECIPE, toy_dataset, out=tmp_path / "cut")
     resumed = train_emotion(RECIPE, toy_dataset, out=tmp_path / "cut", resume=True)
     torch.testing.assert_close(weights(resumed), weights(whole))
+
+
+def test_the_last_checkpoint_is_the_newest_even_where_nothing_improved(tmp_path, toy_dataset):
+    recipe = dataclasses.replace(RECIPE, epochs=3, learning_rate=1e-9)
+    train_emotion(recipe, toy_dataset, out=tmp_path)
+    saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=False)
+    assert saved["global_step"] == 3 * (64 // recipe.batch_size)

@@ -246,21 +246,25 @@ def train_emotion(
     not_a_face = data.votes[:, VOTE_COLUMNS.index("NF")]
     usable = data.select(2 * not_a_face <= data.votes.sum(axis=1))
     module = EmotionModule(recipe)
-    checkpoints = ModelCheckpoint(
-        out / "checkpoints",
+    folder = out / "checkpoints"
+    best = ModelCheckpoint(
+        folder,
         filename="best",
         monitor="val/ferplus_accuracy",
         mode="max",
-        save_last=True,
-        save_on_train_epoch_end=True,
         enable_version_counter=False,
+    )
+    # `save_last` of the above would keep the last best one: resuming would lose what came after.
+    newest = ModelCheckpoint(
+        folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
     )
     trainer = lightning.Trainer(
         default_root_dir=out,
         max_epochs=recipe.epochs,
         precision=recipe.precision,
         callbacks=[
-            checkpoints,
+            best,
+            newest,
             EMAWeightAveraging(decay=recipe.ema_decay),
             LearningRateMonitor("epoch"),
         ],
@@ -269,7 +273,7 @@ def train_emotion(
         num_sanity_val_steps=0,
         log_every_n_steps=50,
     )
-    last = out / "checkpoints" / "last.ckpt"
+    last = folder / "last.ckpt"
     checkpoint = last if resume and last.exists() else None
     train = _loader(usable.part("train"), recipe, shuffled=True, epoch=_epochs_done(checkpoint))
     val = _loader(usable.part("val"), recipe, shuffled=False)
