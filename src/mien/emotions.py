@@ -19,6 +19,7 @@ __all__ = [
     "COLOURS",
     "FER2013_7",
     "FERPLUS_8",
+    "LABEL_COLOURS",
     "LABEL_SETS",
     "SIX",
     "LabelSet",
@@ -88,6 +89,9 @@ COLOURS = MappingProxyType(
 Five are from Okabe and Ito's palette for colour-blind readers (2008), with a mid grey for neutral
 and a violet of another lightness in place of their pink, which small text needs.
 """
+
+LABEL_COLOURS = MappingProxyType({**COLOURS, "disgust": "#7F7A1B", "contempt": "#56B4E9"})
+"""The colours of all labels that any label set has, for reports on data."""
 
 _SPELLINGS = MappingProxyType(
     {

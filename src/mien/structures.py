@@ -29,6 +29,9 @@ __all__ = [
     "check_frame_rgb",
 ]
 
+_SMALL_PX, _MUCH_CUT, _MUCH_TURNED, _MUCH_TILTED_DEG, _DARK = 32.0, 0.15, 0.5, 30.0, 0.15
+"""From where on a quality is named as the reason for an unsure answer; see `Quality`."""
+
 FrameRGB = NDArray[np.uint8]
 """One decoded frame, `(H, W, 3)` uint8, RGB, top row first."""
 
@@ -73,6 +76,16 @@ class Frame:
 
     def __post_init__(self) -> None:
         check_frame_rgb(self.frame_rgb)
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return int(self.frame_rgb.shape[0])
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return int(self.frame_rgb.shape[1])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -185,7 +198,8 @@ class FacePrediction:
         box_xyxy: Left, top, right and bottom in pixels of the frame.
         landmarks_xy: Five points in pixels of the frame.
         detection_score: How sure the detector is that this is a face, 0 to 1.
-        emotion: The label with the highest probability.
+        emotion: The label with the highest probability; in a film one that is overtaken by little
+            stays.
         confidence: Its calibrated probability, 0 to 1.
         unsure: Whether the confidence is below the model's threshold.
         probabilities: The six labels with their probabilities, which sum to 1.
@@ -211,6 +225,21 @@ class FacePrediction:
             found = tuple(self.probabilities)
             raise FrameError(f"probabilities: expected the labels {SIX.labels}, found {found}")
         object.__setattr__(self, "probabilities", MappingProxyType(dict(self.probabilities)))
+
+    @property
+    def unsure_reason(self) -> str | None:
+        """What makes the face hard to read if the answer is unsure, in a word or two."""
+        if not self.unsure:
+            return None
+        quality = self.quality
+        reasons = (
+            (quality.size_px < _SMALL_PX, "small"),
+            (quality.cut > _MUCH_CUT, "cut off"),
+            (abs(quality.turn) > _MUCH_TURNED, "turned away"),
+            (abs(quality.tilt_deg) > _MUCH_TILTED_DEG, "tilted"),
+            (quality.brightness < _DARK, "dark"),
+        )
+        return next((reason for true, reason in reasons if true), "ambiguous")
 
     def to_row(self) -> dict[str, Any]:
         """Return the result contract's row: plain values that JSON can hold, in contract order."""

@@ -1,6 +1,49 @@
-"""Labelled pictures: reading, checking and splitting them."""
+"""Labelled pictures: importing, reading, checking and splitting them."""
 
+from mien.data.check import DataCheck, Leak, VoteCheck, check_dataset, conflicting
 from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
-from mien.data.fer2013 import read_fer2013
+from mien.data.duplicates import copy_groups, exact_groups, near_pairs, redundant
+from mien.data.importing import Imported, import_dataset, read_sources
+from mien.data.overlap import estimated_overlap, picture_sketch
+from mien.data.records import Fault, Rows
+from mien.data.splits import (
+    Split,
+    fer_pp_split,
+    group_folds,
+    leak_free_split,
+    published_split,
+    read_split,
+)
+from mien.data.store import Manifest, dataset_from_rows, read_dataset, read_manifest
 
-__all__ = ["SPLITS", "VOTE_COLUMNS", "Dataset", "read_fer2013"]
+__all__ = [
+    "SPLITS",
+    "VOTE_COLUMNS",
+    "DataCheck",
+    "Dataset",
+    "Fault",
+    "Imported",
+    "Leak",
+    "Manifest",
+    "Rows",
+    "Split",
+    "VoteCheck",
+    "check_dataset",
+    "conflicting",
+    "copy_groups",
+    "dataset_from_rows",
+    "estimated_overlap",
+    "exact_groups",
+    "fer_pp_split",
+    "group_folds",
+    "import_dataset",
+    "leak_free_split",
+    "near_pairs",
+    "picture_sketch",
+    "published_split",
+    "read_dataset",
+    "read_manifest",
+    "read_sources",
+    "read_split",
+    "redundant",
+]

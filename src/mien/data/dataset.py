@@ -41,9 +41,10 @@ class Dataset:
         labels: `(N,)` int8 in the order of `FER2013_7`; -1 where there is none.
         votes: `(N, 10)` uint8 annotator counts in the order of `VOTE_COLUMNS`; all zero where there
             are none.
-        split: `(N,)` int8, an index into `SPLITS`.
+        split: `(N,)` int8, an index into `SPLITS`; -1 for pictures that are left out.
         rows: `(N,)` int64, each picture's row in its source, from 0.
         source: What the pictures come from, for messages and provenance.
+        names: `(N,)` str, the pictures' own names, empty where they have none; or None.
     """
 
     images: NDArray[np.uint8]
@@ -52,6 +53,7 @@ class Dataset:
     split: NDArray[np.int8]
     rows: NDArray[np.int64]
     source: str
+    names: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.images)
@@ -82,6 +84,7 @@ class Dataset:
             split=self.split[index],
             rows=self.rows[index],
             source=self.source,
+            names=None if self.names is None else self.names[index],
         )
 
     def part(self, name: str) -> Dataset:

@@ -1,0 +1,252 @@
+"""`mien data`: labelled pictures in, a checked dataset, its splits and its report out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mien.cli.progress import progress_bars
+from mien.errors import InputError
+
+if TYPE_CHECKING:
+    from mien.data import DataCheck, Dataset, Rows
+    from mien.reports import ShowSteps
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="FER-2013's CSV, a Parquet of pictures, folders of pictures named as their class; "
+        "FER+'s votes as one more.",
+    ),
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="NAME=LABEL", help="What a class name stands for; NAME=- leaves it out."
+    ),
+]
+DatasetFolder = Annotated[
+    Path, typer.Argument(metavar="DATASET", help="A folder that `mien data import` made.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Near = Annotated[bool, typer.Option("--near/--no-near", help="Look for near copies too.")]
+
+
+@app.callback()
+def _data() -> None:
+    """Import, check, split and look at labelled pictures."""
+
+
+@app.command("import")
+def import_(
+    sources: Sources,
+    *,
+    out: Annotated[Path, typer.Option(metavar="DATASET", help="The dataset's folder.")],
+    map_: Map = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Read labelled pictures, whatever their form, into one dataset.
+
+    \b
+    Examples:
+      mien data import fer2013.csv fer2013new.csv --out fer
+      mien data import faces/ --map wut=angry --map unsure=- --out mine
+    """
+    from mien.data import import_dataset
+
+    with progress_bars() as on_source:
+        done = import_dataset(
+            sources, out, label_map=_label_map(map_), overwrite=overwrite, on_source=on_source
+        )
+    for note in done.notes:
+        print(note, file=sys.stderr)
+    manifest = done.manifest
+    parts = ", ".join(f"{name} {sum(n.values()):,}" for name, n in manifest.parts.items())
+    print(f"{out}: {manifest.rows:,} pictures ({parts}), {manifest.voted:,} with votes")
+    print(f"sha256 {manifest.sha256}" + ("; nothing had changed" if done.unchanged else ""))
+
+
+@app.command()
+def check(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATASET|SOURCE...", help="A dataset, or what one is made from."),
+    ],
+    *,
+    map_: Map = None,
+    near: Near = True,
+    find_faces: Annotated[
+        bool, typer.Option("--find-faces", help="Look for a face in every picture, too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Look for copies, leaks, conflicts, blanks, non-faces and doubtful labels.
+
+    The exit status is 1 when something should be looked at before training.
+
+    \b
+    Examples:
+      mien data check fer
+      mien data check fer2013.csv fer2013new.csv --json > check.json
+    """
+    from mien.data import check_dataset
+    from mien.detect import OnnxDetector
+
+    data, rows = _read(sources, map_)
+    found = check_dataset(
+        data,
+        near=near,
+        detector=OnnxDetector() if find_faces else None,
+        faults=rows.faults if rows is not None else (),
+    )
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+    else:
+        _print_check(found)
+    if found.attention:
+        raise typer.Exit(1)
+
+
+@app.command()
+def split(
+    dataset: DatasetFolder,
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the split's JSON goes.")],
+    kind: Annotated[
+        Literal["published", "leak-free", "fer-pp", "folds"],
+        typer.Option(help="folds: stratified, no copies across; fer-pp: its random tenth."),
+    ] = "leak-free",
+    near: Annotated[bool, typer.Option("--near", help="Near copies count as copies.")] = False,
+    folds: Annotated[int, typer.Option(min=2, help="How many folds.")] = 5,
+    seed: Annotated[int, typer.Option(help="The seed of the folds.")] = 1,
+    overwrite: Overwrite = False,
+) -> None:
+    """Divide a dataset into parts and keep the division as a file with a hash.
+
+    \b
+    Examples:
+      mien data split fer --kind leak-free --out leak-free.json
+      mien data split fer --kind folds --folds 10 --near --out folds.json
+    """
+    from mien.data import (
+        fer_pp_split,
+        group_folds,
+        leak_free_split,
+        published_split,
+        read_dataset,
+    )
+
+    data = read_dataset(dataset)
+    if kind == "leak-free":
+        made = leak_free_split(data, near=near)
+    elif kind == "folds":
+        made = group_folds(data, folds=folds, seed=seed, near=near)
+    else:
+        made = fer_pp_split(data) if kind == "fer-pp" else published_split(data)
+    made.write(out, overwrite=overwrite)
+    counts = ", ".join(f"{part} {count:,}" for part, count in made.counts().items())
+    print(f"{out}: {made.kind}: {counts}\nsha256 {made.sha256()}")
+
+
+@app.command()
+def report(
+    dataset: DatasetFolder,
+    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The report, one file.")],
+    *,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write each figure as PNG and SVG too.")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Whose augmentation is shown: a TOML file or a shipped recipe.")
+    ] = "emotion",
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw the dataset, unprocessed and processed, as one page that opens offline.
+
+    The page shows faces of the dataset: mind its licence before passing it on.
+
+    \b
+    Examples:
+      mien data report fer fer.html
+      mien data report fer fer.html --figures figures --recipe my.toml
+    """
+    from mien.data import check_dataset, read_dataset
+    from mien.reports import data_report
+
+    data = read_dataset(dataset)
+    found = check_dataset(data)
+    steps = _augmented(recipe)
+    written = data_report(data, found, out, augmented=steps, figures=figures, overwrite=overwrite)
+    for path in written:
+        print(f"wrote {path}", file=sys.stderr)
+
+
+def _augmented(recipe: str) -> ShowSteps | None:
+    """Give what shows the augmentation's steps, or None where torch is not installed."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        print("without mien[train] the report leaves the augmentation out", file=sys.stderr)
+        return None
+    from mien.training import EmotionRecipe, read_recipe, show_augmentation
+
+    return show_augmentation(read_recipe(EmotionRecipe, recipe))
+
+
+def _read(sources: list[Path], map_: list[str] | None) -> tuple[Dataset, Rows | None]:
+    from mien.data import dataset_from_rows, read_dataset, read_sources
+
+    if len(sources) == 1 and (sources[0] / "manifest.json").exists():
+        return read_dataset(sources[0]), None
+    with progress_bars() as on_source:
+        rows = read_sources(sources, label_map=_label_map(map_), on_source=on_source)
+    return dataset_from_rows(rows, ", ".join(source.name for source in sources)), rows
+
+
+def _label_map(given: list[str] | None) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in given or ()]
+    if wrong := [name for name, equals, _ in pairs if not equals]:
+        raise InputError(f"--map {wrong[0]}: expected NAME=LABEL, for example wut=angry")
+    return {name: label for name, _, label in pairs}
+
+
+def _print_check(found: DataCheck) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    labels = list(dict.fromkeys(label for counts in found.counts.values() for label in counts))
+    table = Table("part", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for name in (*(label or "no label" for label in labels), "all"):
+        table.add_column(name, justify="right")
+    for part, counts in found.counts.items():
+        cells = [f"{counts.get(label, 0):,}" for label in labels]
+        table.add_row(part, *cells, f"{sum(counts.values()):,}")
+    console.print(table)
+    if found.near is not None:
+        mirrored = int(found.near.mirrored.sum())
+        console.print(f"{len(found.near):,} pairs are near copies, {mirrored:,} of them mirrored")
+    if found.votes is not None and found.votes.agreement is not None:
+        by_label = ", ".join(
+            f"{label} {share:.0%}" for label, share in found.votes.agreement_by_label.items()
+        )
+        console.print(
+            f"{found.votes.agreement:.1%} of {found.votes.decided:,} pictures with a majority have "
+            f"its label ({by_label})"
+        )
+    for fault in found.faults:
+        console.print(f"unreadable: {fault}", style="red")
+    for sentence in found.attention:
+        console.print(f"! {sentence}", style="yellow")
+    if not found.attention:
+        console.print("nothing to look at", style="green")

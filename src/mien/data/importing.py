@@ -1,0 +1,220 @@
+"""Reading labelled pictures in whatever form people have them, told apart by content."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mien.data.fer_csv import (
+    Votes,
+    csv_columns,
+    is_fer_csv,
+    is_votes_csv,
+    read_fer_csv,
+    read_votes,
+)
+from mien.data.folder_source import class_folders, read_class_folders
+from mien.data.parquet_source import read_parquet
+from mien.data.records import Fault, Labels, Progress, Record, Rows
+from mien.data.store import Manifest, Origin, read_manifest, write_dataset
+from mien.errors import DatasetError, OutputError
+
+__all__ = ["Imported", "import_dataset", "read_sources"]
+
+_FORMS = (
+    "FER-2013's CSV (emotion, pixels, Usage), FER+'s CSV of votes, a Parquet with bytes of "
+    "pictures and labels, or folders of pictures named as their class"
+)
+_CHUNK = 1 << 22
+
+Step = Callable[[str], Progress | None]
+"""Called with the name of each source as its reading begins; returns what to tell of it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Imported:
+    """What `import_dataset` did.
+
+    Attributes:
+        path: The dataset's folder.
+        manifest: What stands in it.
+        notes: What a person should know of how the sources were understood.
+        unchanged: Whether the very same sources had been imported there before.
+    """
+
+    path: Path
+    manifest: Manifest
+    notes: tuple[str, ...]
+    unchanged: bool
+
+
+def import_dataset(
+    sources: Sequence[Path],
+    out: Path,
+    *,
+    label_map: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    on_source: Step | None = None,
+) -> Imported:
+    """Import labelled pictures into one dataset folder: a Parquet and a manifest.
+
+    The folder appears when it is whole. The same sources a second time change nothing.
+
+    Args:
+        sources: Files or folders; FER+'s votes are joined to the pictures, by line if both files
+            have the same lines, else by picture name.
+        out: The dataset's folder.
+        label_map: What other class names stand for; `-` leaves a class out.
+        overwrite: Whether another dataset at `out` may be replaced.
+        on_source: Called with each source's name; see `Step`.
+
+    Raises:
+        DatasetError: The sources have faults, all of which are named, or are of no known form.
+        InputError: `label_map` maps to an unknown label.
+        OutputError: `out` has something else already, or cannot be written.
+        MissingExtraError: pyarrow is not installed.
+    """
+    labels = Labels(label_map)
+    found = [file for source in sources for file in _resolved(source)]
+    origins = tuple(Origin(path.name, kind, *_fingerprint(path)) for path, kind in found)
+    mapping = dict(sorted((label_map or {}).items()))
+    if out.exists():
+        known = _manifest_at(out)
+        if known is not None and (known.sources, known.label_map) == (origins, mapping):
+            return Imported(out, known, (), unchanged=True)
+        if known is None:
+            raise OutputError(f"{out}: holds something that is no dataset. Choose another place")
+        if not overwrite:
+            raise OutputError(f"{out}: another dataset. Choose another place or pass --overwrite")
+    rows = _read(found, labels, on_source)
+    rows.demand_whole()
+    manifest = write_dataset(rows, out, origins, mapping)
+    return Imported(out, manifest, tuple(rows.notes), unchanged=False)
+
+
+def read_sources(
+    sources: Sequence[Path],
+    *,
+    label_map: Mapping[str, str] | None = None,
+    on_source: Step | None = None,
+) -> Rows:
+    """Read labelled pictures without importing them; faults are collected, not raised.
+
+    Args:
+        sources: As for `import_dataset`.
+        label_map: As for `import_dataset`.
+        on_source: As for `import_dataset`.
+
+    Raises:
+        DatasetError: A source is of no known form.
+    """
+    found = [file for source in sources for file in _resolved(source)]
+    return _read(found, Labels(label_map), on_source)
+
+
+def _manifest_at(out: Path) -> Manifest | None:
+    try:
+        return read_manifest(out)
+    except DatasetError:
+        return None
+
+
+def _resolved(source: Path) -> list[tuple[Path, str]]:
+    """Find what a path holds, as files or one tree of class folders."""
+    if not source.exists():
+        raise DatasetError(f"{source}: no such file or folder. Check the path")
+    if source.is_file():
+        kind = _kind(source)
+        if kind is None:
+            raise DatasetError(f"{source}: unknown form, expected {_FORMS}")
+        return [(source, kind)]
+    files = sorted(path for path in source.rglob("*") if path.suffix in (".csv", ".parquet"))
+    known = [(path, kind) for path in files if (kind := _kind(path)) is not None]
+    if all(kind == "votes" for _, kind in known) and class_folders(source):
+        known.append((source, "folders"))
+    if not known:
+        raise DatasetError(f"{source}: nothing of a known form in it, expected {_FORMS}")
+    return known
+
+
+def _kind(path: Path) -> str | None:
+    with path.open("rb") as file:
+        if file.read(4) == b"PAR1":
+            return "parquet"
+    columns = csv_columns(path)
+    if is_votes_csv(columns):
+        return "votes"
+    return "csv" if is_fer_csv(columns) else None
+
+
+def _fingerprint(path: Path) -> tuple[int, str]:
+    """Return the bytes and their hash; of a folder, of all its files and their paths."""
+    digest, size = hashlib.sha256(), 0
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    for file in files:
+        if path.is_dir():
+            digest.update(file.relative_to(path).as_posix().encode(errors="surrogateescape"))
+        with file.open("rb") as opened:
+            while chunk := opened.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def _read(found: Iterable[tuple[Path, str]], labels: Labels, on_source: Step | None) -> Rows:
+    rows, votes = Rows(), list[Votes]()
+    for path, kind in found:
+        progress = on_source(path.name) if on_source is not None else None
+        if kind == "votes":
+            votes.append(read_votes(path))
+            continue
+        if kind == "csv":
+            part = read_fer_csv(path, on_progress=progress)
+        elif kind == "parquet":
+            part = read_parquet(path, labels, on_progress=progress)
+        else:
+            part = read_class_folders(path, labels, on_progress=progress)
+        rows.records += part.records
+        rows.faults += part.faults
+        rows.notes += part.notes
+    if len(votes) > 1:
+        names = ", ".join(each.file for each in votes)
+        raise DatasetError(f"{names}: one file of votes is enough, found {len(votes)}")
+    if not rows.records and not rows.faults:
+        raise DatasetError(f"pictures: found none, expected {_FORMS}")
+    if votes and not rows.faults:
+        _join(rows, votes[0])
+    return rows
+
+
+def _join(rows: Rows, votes: Votes) -> None:
+    """Join the votes by line where both have the same lines, else by picture name."""
+    if [record.part for record in rows.records] == votes.usages:
+        rows.votes, rows.image_names = votes.counts, votes.image_names
+        return
+    lines = {name: line for line, name in enumerate(votes.image_names) if name}
+    found = [lines.get(record.name) for record in rows.records]
+    matched = sum(line is not None for line in found)
+    if not matched:
+        rows.faults.append(_unjoinable(rows.records, votes))
+        return
+    counts = np.zeros((len(found), votes.counts.shape[1]), np.uint8)
+    for number, line in enumerate(found):
+        if line is not None:
+            counts[number] = votes.counts[line]
+    rows.votes, rows.image_names = counts, [record.name for record in rows.records]
+    rows.notes.append(f"{votes.file}: joined by picture name to {matched} of {len(found)} pictures")
+
+
+def _unjoinable(records: Sequence[Record], votes: Votes) -> Fault:
+    if len(records) != len(votes):
+        lines = f"{len(records)} lines, as the pictures have, found {len(votes)}"
+        return Fault(votes.file, f"expected {lines}; and no picture has one of its image names")
+    pairs = zip(records, votes.usages, strict=True)
+    line = next(number for number, (record, usage) in enumerate(pairs) if record.part != usage)
+    what = f"expected part {records[line].part}, as {records[line].origin}, found"
+    return Fault(f"{votes.file}, line {line + 2}", f"{what} {votes.usages[line]}: other pictures")

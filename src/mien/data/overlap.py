@@ -1,0 +1,56 @@
+"""A fingerprint of training pictures that fits into a model file, and what it finds elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import SpecError
+
+__all__ = ["estimated_overlap", "picture_sketch"]
+
+_KEPT = 512
+_DIGITS = 8
+
+
+def picture_sketch(images: NDArray[np.uint8]) -> str:
+    """Return the smallest hashes of a set of pictures (bottom-k sketch, Cohen and Kaplan 2007).
+
+    Args:
+        images: `(N, H, W)` uint8.
+
+    Returns:
+        At most 512 hashes of eight hexadecimal digits each, ascending, and nothing between them. No
+        picture can be made of it.
+    """
+    return "".join(sorted(set(_hashes(images)))[:_KEPT])
+
+
+def estimated_overlap(images: NDArray[np.uint8], sketch: str) -> float:
+    """Estimate which share of pictures is pixel by pixel among those that a sketch was made of.
+
+    Below the sketch's largest hash it lists all its pictures, so of those pictures that hash below
+    it the share found is that of all.
+
+    Args:
+        images: `(N, H, W)` uint8.
+        sketch: What `picture_sketch` returned.
+
+    Returns:
+        0 to 1; for few pictures that hash so low a coarse figure, NaN for none.
+
+    Raises:
+        SpecError: The sketch is none.
+    """
+    if len(sketch) % _DIGITS or not sketch:
+        raise SpecError(f"training sketch: expected {_DIGITS} digits per picture, found {sketch!r}")
+    known = {sketch[start : start + _DIGITS] for start in range(0, len(sketch), _DIGITS)}
+    largest = max(known) if len(known) == _KEPT else "g"
+    low = [each for each in _hashes(images) if each <= largest]
+    return float(np.mean([each in known for each in low])) if low else float("nan")
+
+
+def _hashes(images: NDArray[np.uint8]) -> list[str]:
+    return [hashlib.sha256(image.tobytes()).hexdigest()[:_DIGITS] for image in images]

@@ -1,0 +1,171 @@
+"""Parquet files with encoded pictures: Hugging Face's layout, and plain tables."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
+from mien.emotions import FER2013_7
+from mien.errors import DatasetError, InputError, MediaError, MissingExtraError
+from mien.media import decode_picture
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+__all__ = ["grey_png", "open_parquet", "read_parquet"]
+
+_LABEL_COLUMNS = ("emotion", "label", "labels", "class", "expression")
+_PART_COLUMNS = ("usage", "split", "part")
+_ROWS_PER_BATCH = 1024
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """Open a Parquet file.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        DatasetError: The file is damaged or no Parquet.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("reading Parquet", "data") from error
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DatasetError(f"{path}: no whole Parquet file ({error}). Copy it again") from error
+
+
+def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = None) -> Rows:
+    """Read a Parquet of pictures.
+
+    The picture is a column of bytes, or one of `{bytes, path}` as Hugging Face stores it; the label
+    a name, or a number in the order that the file's metadata gives, and without one that of
+    FER-2013. Without a column for the part the file's name says it (`test-00000-of-00001.parquet`).
+
+    Args:
+        path: The file.
+        labels: Translates class names.
+        on_progress: Told of the rows read.
+
+    Raises:
+        DatasetError: No column has pictures, or none labels.
+        MissingExtraError: pyarrow is not installed.
+    """
+    rows = Rows()
+    with open_parquet(path) as file:
+        picture, label, part = _columns(path, file)
+        names = _class_names(file, label)
+        if names is None:
+            names = list(FER2013_7.labels)
+            if not _is_text(file, label):
+                rows.notes.append(f"{path.name}: {label} is taken for FER-2013's numbers")
+        usual = _part_of_name(path)
+        if part is None:
+            rows.notes.append(f"{path.name}: no column for the part, all rows go to {usual}")
+        wanted = [column for column in (picture, label, part) if column is not None]
+        total = file.metadata.num_rows
+        for number, row in enumerate(_rows(file, wanted)):
+            where = f"{path.name}, row {number}"
+            usage = str(row[part]).strip().lower() if part is not None else usual
+            record = _record(row[picture], row[label], usage, where=where, names=names, to=labels)
+            if isinstance(record, Fault):
+                rows.faults.append(record)
+            elif record.label != LEFT_OUT:
+                rows.records.append(record)
+            if on_progress is not None and number % _ROWS_PER_BATCH == 0:
+                on_progress(number, total)
+    return rows
+
+
+def _columns(path: Path, file: pq.ParquetFile) -> tuple[str, str, str | None]:
+    schema = file.schema_arrow
+    by_name = {name.lower(): name for name in schema.names}
+    pictures = [
+        field.name
+        for field in schema
+        if str(field.type) in ("binary", "large_binary") or _is_image_struct(field)
+    ]
+    label = next((by_name[name] for name in _LABEL_COLUMNS if name in by_name), None)
+    if not pictures or label is None:
+        missing = "bytes of pictures" if not pictures else f"labels ({', '.join(_LABEL_COLUMNS)})"
+        raise DatasetError(f"{path}: no column with {missing}; it has {', '.join(schema.names)}")
+    part = next((by_name[name] for name in _PART_COLUMNS if name in by_name), None)
+    return pictures[0], label, part
+
+
+def _is_image_struct(field: Any) -> bool:
+    kind = field.type
+    return str(kind).startswith("struct") and kind.get_field_index("bytes") >= 0
+
+
+def _is_text(file: pq.ParquetFile, column: str) -> bool:
+    return "string" in str(file.schema_arrow.field(column).type)
+
+
+def _class_names(file: pq.ParquetFile, label: str) -> list[str] | None:
+    """Read the class names from Hugging Face's metadata."""
+    stored = (file.schema_arrow.metadata or {}).get(b"huggingface")
+    try:
+        feature = json.loads(stored)["info"]["features"][label] if stored else {}
+    except (ValueError, KeyError, TypeError):
+        return None
+    names = feature.get("names") if isinstance(feature, dict) else None
+    return [str(name) for name in names] if isinstance(names, list) else None
+
+
+def _part_of_name(path: Path) -> str:
+    start = path.stem.lower().replace("_", "-").split("-")[0]
+    return start if start in USAGES else "train"
+
+
+def _rows(file: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
+    for batch in file.iter_batches(_ROWS_PER_BATCH, columns=columns):
+        yield from batch.to_pylist()
+
+
+def _record(
+    picture: Any, label: Any, usage: str, *, where: str, names: list[str], to: Labels
+) -> Record | Fault:
+    if usage not in USAGES:
+        return Fault(where, f"part: expected train, val or test, found {usage[:20]!r}")
+    if isinstance(label, int) and not 0 <= label < len(names):
+        return Fault(where, f"label: expected 0 to {len(names) - 1}, found {label}")
+    stored = picture.get("bytes") if isinstance(picture, dict) else picture
+    name = str(picture.get("path") or "") if isinstance(picture, dict) else ""
+    if not stored:
+        return Fault(where, "picture: expected the bytes of a picture, found none")
+    try:
+        translated = to[names[label] if isinstance(label, int) else str(label)]
+        png = grey_png(stored, where)
+    except MediaError as error:
+        return Fault(where, error.reason)
+    except InputError as error:
+        return Fault(where, str(error))
+    return Record(png, translated, USAGES[usage], where, Path(name).name)
+
+
+def grey_png(stored: bytes, where: str) -> bytes:
+    """Bring an encoded picture to 8-bit grey PNG; one that is it already stays as it is.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    if stored.startswith(b"\x89PNG"):
+        try:
+            with Image.open(io.BytesIO(stored)) as picture:
+                if picture.mode == "L" and "transparency" not in picture.info:
+                    picture.load()
+                    return stored
+        except (OSError, SyntaxError, ValueError):
+            pass  # `decode_picture` says what is wrong with it
+    frame = decode_picture(stored, where).frame_rgb
+    return encode_grey(np.asarray(Image.fromarray(frame).convert("L")))

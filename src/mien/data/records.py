@@ -1,0 +1,154 @@
+"""What every source of labelled pictures is read into, and what is wrong with a source."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.emotions import FER2013_7, canonical_label
+from mien.errors import DatasetError, InputError
+
+__all__ = ["LEFT_OUT", "USAGES", "Fault", "Labels", "Progress", "Record", "Rows", "encode_grey"]
+
+USAGES = {
+    "training": "train",
+    "train": "train",
+    "publictest": "val",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "privatetest": "test",
+    "test": "test",
+    "testing": "test",
+}
+"""The names under which people keep the three parts, in lower case."""
+
+LEFT_OUT = "-"
+"""What a class is mapped to whose pictures are not wanted (`--map contempt=-`)."""
+
+_SHOWN_FAULTS = 20
+
+Progress = Callable[[int, int], None]
+"""Called now and then with what is done and the whole, in any unit."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """One labelled picture.
+
+    Attributes:
+        png: The picture as 8-bit grey PNG.
+        label: A label of `FER2013_7`, or None.
+        part: `train`, `val` or `test`.
+        origin: Where it stands: a line of a CSV, a row of a Parquet, a file of a folder.
+        name: The picture's own file name, or an empty string.
+    """
+
+    png: bytes
+    label: str | None
+    part: str
+    origin: str
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in a source that cannot be used.
+
+    Attributes:
+        where: File and line, row or path.
+        what: What was expected and what came.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+@dataclasses.dataclass(slots=True)
+class Rows:
+    """What one source or several were read into.
+
+    Attributes:
+        records: The usable pictures, in the source's order.
+        faults: What could not be used.
+        notes: What a person should know of how the source was understood.
+        votes: `(N, 10)` uint8, one row of annotator counts per record, if FER+ was joined.
+        image_names: FER+'s `Image name` per record, if FER+ was joined.
+    """
+
+    records: list[Record] = dataclasses.field(default_factory=list)
+    faults: list[Fault] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    votes: NDArray[np.uint8] | None = None
+    image_names: list[str] | None = None
+
+    def demand_whole(self) -> None:
+        """Refuse a source with faults.
+
+        Raises:
+            DatasetError: There are faults; the message lists the first twenty and their number.
+        """
+        if not self.faults:
+            return
+        shown = [f"  {fault}" for fault in self.faults[:_SHOWN_FAULTS]]
+        if len(self.faults) > _SHOWN_FAULTS:
+            shown.append(f"  ... and {len(self.faults) - _SHOWN_FAULTS} more")
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        raise DatasetError("\n".join([f"{count}, nothing was imported:", *shown]))
+
+
+class Labels:
+    """Translates the class names of a source.
+
+    Args:
+        given: What names stand for, for example `{"wut": "angry"}`; these win over the known
+            spellings. `LEFT_OUT` leaves a class out.
+
+    Raises:
+        InputError: A name is mapped to something that is none of FER-2013's seven.
+    """
+
+    def __init__(self, given: Mapping[str, str] | None = None) -> None:
+        self._given = {}
+        for name, target in (given or {}).items():
+            label = target if target == LEFT_OUT else canonical_label(target)
+            if label != LEFT_OUT and label not in FER2013_7.labels:
+                known = ", ".join(FER2013_7.labels)
+                raise InputError(f"{name}={target}: expected one of {known}, or {LEFT_OUT}")
+            self._given[name.strip().lower()] = label
+
+    def __getitem__(self, name: str) -> str:
+        """Return a label of `FER2013_7`, or `LEFT_OUT`.
+
+        Raises:
+            InputError: The name is unknown; the message says how to map it.
+        """
+        folded = name.strip().lower()
+        if folded in self._given:
+            return self._given[folded]
+        try:
+            label = canonical_label(folded)
+        except InputError:
+            label = ""
+        if label not in FER2013_7.labels:
+            known = ", ".join(FER2013_7.labels)
+            raise InputError(
+                f"unknown class {name!r}; known are {known}. Say what it stands for with "
+                f"--map {name}=LABEL, or leave it out with --map {name}={LEFT_OUT}"
+            )
+        return label
+
+
+def encode_grey(grey: NDArray[np.uint8]) -> bytes:
+    """Encode `(H, W)` uint8 luma as PNG."""
+    packed = io.BytesIO()
+    Image.fromarray(grey).save(packed, "PNG")
+    return packed.getvalue()

@@ -1,0 +1,242 @@
+"""Splits: who is trained on, who chooses, who is reported. A split is a small file with a hash."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.dataset import SPLITS, Dataset
+from mien.data.duplicates import copy_groups, exact_groups, near_pairs
+from mien.emotions import FER2013_7, SIX
+from mien.errors import DatasetError, InputError, MissingExtraError, OutputError
+from mien.evaluation import to_six
+
+__all__ = [
+    "Split",
+    "fer_pp_split",
+    "group_folds",
+    "leak_free_split",
+    "published_split",
+    "read_split",
+]
+
+_FORMAT = 1
+_LEFT_OUT = "-"
+_SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+_FER_PP_ORDER = ("angry", "fear", "happy", "sad", "surprise", "neutral")
+_FER_PP_VALIDATION = 0.1
+_FER_PP_SEED = 42
+"""How FER-PP's notebook divides FER-2013 (github.com/charrybot/FER-PP)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Which part each picture of one dataset belongs to.
+
+    Attributes:
+        kind: How it was made, for example `leak-free`.
+        dataset_sha256: `Dataset.sha256` of the dataset that it divides.
+        parts: The parts' names.
+        assignment: `(N,)` int8, an index into `parts`; -1 for pictures that are left out.
+    """
+
+    kind: str
+    dataset_sha256: str
+    parts: tuple[str, ...]
+    assignment: NDArray[np.int8]
+
+    def sha256(self) -> str:
+        """Return the hash by which trainings and figures name this split, 64 hexadecimal digits."""
+        return hashlib.sha256(json.dumps(self._fields()).encode()).hexdigest()
+
+    def counts(self) -> dict[str, int]:
+        """Count the pictures of each part, and those left out if there are any."""
+        counts = {part: int((self.assignment == i).sum()) for i, part in enumerate(self.parts)}
+        left_out = int((self.assignment < 0).sum())
+        return counts | ({"left out": left_out} if left_out else {})
+
+    def apply(self, data: Dataset, *, fold: int | None = None) -> Dataset:
+        """Return the dataset, divided by this split.
+
+        Args:
+            data: The dataset that the split was made for.
+            fold: Of a split in folds, the one that is `val`; the others are `train`.
+
+        Raises:
+            DatasetError: The split was made for another dataset.
+            InputError: A fold is missing, or is given to a split without folds.
+        """
+        if data.sha256() != self.dataset_sha256:
+            raise DatasetError(
+                f"{self.kind} split: made for the dataset {self.dataset_sha256[:12]}, but "
+                f"{data.source} is {data.sha256()[:12]}. Make it anew with: mien data split"
+            )
+        return dataclasses.replace(data, split=self._parts_of(fold))
+
+    def _parts_of(self, fold: int | None) -> NDArray[np.int8]:
+        folded = self.parts[0].startswith("fold")
+        if folded != (fold is not None):
+            wanted = f"a fold of 0 to {len(self.parts) - 1}" if folded else "no fold"
+            raise InputError(f"{self.kind} split: expected {wanted}, found {fold}")
+        if fold is not None:
+            if not 0 <= fold < len(self.parts):
+                raise InputError(f"fold: expected 0 to {len(self.parts) - 1}, found {fold}")
+            chosen = np.where(self.assignment == fold, SPLITS.index("val"), SPLITS.index("train"))
+            return np.where(self.assignment < 0, -1, chosen).astype(np.int8)
+        table = np.array([SPLITS.index(part) for part in self.parts] + [-1], np.int8)
+        chosen = table[self.assignment]  # -1 finds the last one, which is -1
+        return chosen
+
+    def write(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write the split as JSON, one character per picture.
+
+        Raises:
+            OutputError: The file exists already or cannot be written.
+        """
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
+        partial = path.with_name(path.name + ".partial")
+        fields = {"format": _FORMAT, "sha256": self.sha256(), "counts": self.counts()}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(fields | self._fields(), indent=1)
+            partial.write_text(text + "\n", encoding="utf-8")
+            partial.replace(path)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error}") from error
+
+    def _fields(self) -> dict[str, object]:
+        symbols = [_SYMBOLS[part] if part >= 0 else _LEFT_OUT for part in self.assignment]
+        return {
+            "kind": self.kind,
+            "dataset_sha256": self.dataset_sha256,
+            "parts": list(self.parts),
+            "assignment": "".join(symbols),
+        }
+
+
+def read_split(path: Path) -> Split:
+    """Read a split's file and hold it to its own hash.
+
+    Raises:
+        DatasetError: The file is missing, damaged or no split.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        numbers = [-1 if s == _LEFT_OUT else _SYMBOLS.index(s) for s in fields["assignment"]]
+        parts = tuple(str(part) for part in fields["parts"])
+        split = Split(
+            str(fields["kind"]), str(fields["dataset_sha256"]), parts, np.array(numbers, np.int8)
+        )
+        damaged = split.sha256() != fields["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path}: no split file ({error}). Make one: mien data split") from error
+    if damaged:
+        raise DatasetError(f"{path}: the hash in it is not its own. Make it anew: mien data split")
+    return split
+
+
+def published_split(data: Dataset) -> Split:
+    """Return the split that the dataset was imported with."""
+    return Split("published", data.sha256(), SPLITS, data.split)
+
+
+def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
+    """Return the dataset's split without the copies that cross it.
+
+    `test` stays as it is. Pictures of `val` with a copy in `test`, and pictures of `train` with a
+    copy in `val` or `test`, are left out.
+
+    Args:
+        data: The dataset.
+        near: Whether near copies count as copies too; see `near_pairs`.
+
+    Raises:
+        MissingExtraError: SciPy, which near copies need, is not installed.
+    """
+    groups = exact_groups(data.images)
+    if near:
+        groups = copy_groups(groups, near_pairs(data.images))
+    train, val, test = (data.split == part for part in range(3))
+    in_test = np.isin(groups, groups[test])
+    in_val = np.isin(groups, groups[val])
+    leaking = (val & in_test) | (train & (in_test | in_val))
+    kind = "leak-free, near copies too" if near else "leak-free"
+    return Split(kind, data.sha256(), SPLITS, np.where(leaking, -1, data.split).astype(np.int8))
+
+
+def fer_pp_split(data: Dataset) -> Split:
+    """Return FER-PP's random split: a tenth of all rows is `val`, the rest `train`.
+
+    Stratified over six classes, disgust counting as angry, by scikit-learn's `train_test_split`
+    with seed 42. 8.5 % of its `val` have a pixel-identical copy in its `train`: it is here to
+    compare with, not to train on.
+
+    Raises:
+        InputError: The dataset is not FER-2013: a picture has no label of the six classes.
+        MissingExtraError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.model_selection import train_test_split
+    except ImportError as error:
+        raise MissingExtraError("FER-PP's split", "data") from error
+    labels = to_six(data.labels, FER2013_7)
+    if (labels < 0).any():
+        raise InputError(f"{data.source}: FER-PP's split needs a label for every picture")
+    order = np.array([_FER_PP_ORDER.index(label) for label in SIX.labels])
+    one_hot = np.eye(len(SIX), dtype=int)[order[labels]]
+    _, val = train_test_split(
+        np.arange(len(data)),
+        test_size=_FER_PP_VALIDATION,
+        shuffle=True,
+        stratify=one_hot,
+        random_state=_FER_PP_SEED,
+    )
+    assignment = np.zeros(len(data), np.int8)
+    assignment[val] = 1
+    return Split("FER-PP random", data.sha256(), SPLITS[:2], assignment)
+
+
+def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = False) -> Split:
+    """Divide `train` and `val` into folds of like class balance that no copies cross.
+
+    `test` is left out, and so is what has a copy in it.
+
+    Args:
+        data: The dataset.
+        folds: How many, 2 to 36.
+        seed: The seed of the shuffling.
+        near: Whether near copies count as copies too.
+
+    Raises:
+        InputError: The number of folds is out of range.
+        MissingExtraError: scikit-learn is not installed.
+    """
+    if not 2 <= folds <= len(_SYMBOLS):
+        raise InputError(f"folds: expected 2 to {len(_SYMBOLS)}, found {folds}")
+    try:
+        from sklearn.model_selection import StratifiedGroupKFold
+    except ImportError as error:
+        raise MissingExtraError("splitting into folds", "data") from error
+    groups = exact_groups(data.images)
+    if near:
+        groups = copy_groups(groups, near_pairs(data.images))
+    test = SPLITS.index("test")
+    tested = np.isin(groups, groups[data.split == test])
+    usable = np.flatnonzero((data.split >= 0) & (data.split != test) & ~tested)
+    if len(np.unique(groups[usable])) < folds:
+        raise InputError(f"folds: {folds} are more than {data.source} has different pictures")
+    divider = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    assignment = np.full(len(data), -1, np.int8)
+    divided = divider.split(usable, data.labels[usable], groups[usable])
+    for number, (_, held_out) in enumerate(divided):
+        assignment[usable[held_out]] = number
+    names = tuple(f"fold {number}" for number in range(folds))
+    kind = f"{folds} folds, seed {seed}" + (", near copies too" if near else "")
+    return Split(kind, data.sha256(), names, assignment)

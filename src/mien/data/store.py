@@ -1,0 +1,246 @@
+"""A dataset on disk: one Parquet of pictures, labels and votes, and a manifest beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import io
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
+from mien.data.parquet_source import open_parquet
+from mien.data.records import Rows
+from mien.emotions import FER2013_7
+from mien.errors import DatasetError, MissingExtraError, OutputError
+
+__all__ = [
+    "Manifest",
+    "Origin",
+    "dataset_from_rows",
+    "read_dataset",
+    "read_manifest",
+    "write_dataset",
+]
+
+_TABLE, _MANIFEST = "dataset.parquet", "manifest.json"
+_FORMAT = 1
+_SIDE_PX = 48
+_AVERAGING = Image.Resampling.BILINEAR
+_ROWS_PER_GROUP = 4096
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Origin:
+    """A file or folder that a dataset was imported from.
+
+    Attributes:
+        name: Its own name, without the folders above.
+        kind: `csv`, `votes`, `parquet` or `folders`.
+        size_bytes: Of the file, or of all files of the folder.
+        sha256: Of the file, or of all files of the folder and their paths.
+    """
+
+    name: str
+    kind: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a dataset's folder holds.
+
+    Attributes:
+        rows: Number of pictures.
+        sha256: `Dataset.sha256` of the whole.
+        parts: Pictures per part and label.
+        voted: Pictures with annotator votes.
+        sources: What it was imported from.
+        label_map: The class names that were given a meaning at import.
+        mien: The version that wrote it.
+        format: The version of this layout.
+    """
+
+    rows: int
+    sha256: str
+    parts: dict[str, dict[str, int]]
+    voted: int
+    sources: tuple[Origin, ...]
+    label_map: dict[str, str]
+    mien: str
+    format: int = _FORMAT
+
+
+def dataset_from_rows(rows: Rows, source: str) -> Dataset:
+    """Decode what was read from sources into arrays."""
+    count = len(rows.records)
+    votes = rows.votes if rows.votes is not None else np.zeros((count, len(VOTE_COLUMNS)), np.uint8)
+    labels = [FER2013_7.labels.index(r.label) if r.label else -1 for r in rows.records]
+    return Dataset(
+        images=_decoded([record.png for record in rows.records]),
+        labels=np.array(labels, np.int8),
+        votes=votes,
+        split=np.array([SPLITS.index(record.part) for record in rows.records], np.int8),
+        rows=np.arange(count, dtype=np.int64),
+        source=source,
+        names=np.array(rows.image_names or [record.name for record in rows.records], np.str_),
+    )
+
+
+def write_dataset(
+    rows: Rows, out: Path, sources: tuple[Origin, ...], label_map: Mapping[str, str]
+) -> Manifest:
+    """Write a dataset's folder; it appears, or replaces the one before, when it is whole.
+
+    Args:
+        rows: Pictures without faults.
+        out: The folder.
+        sources: What they were read from.
+        label_map: The class names that were given a meaning.
+
+    Raises:
+        OutputError: The folder cannot be written.
+        MissingExtraError: pyarrow is not installed.
+    """
+    data = dataset_from_rows(rows, out.name)
+    manifest = Manifest(
+        rows=len(data),
+        sha256=data.sha256(),
+        parts={name: _counts(data.part(name)) for name in SPLITS if len(data.part(name))},
+        voted=int(data.votes.any(axis=1).sum()),
+        sources=sources,
+        label_map=dict(label_map),
+        mien=importlib.metadata.version("mien"),
+    )
+    with _replacing(out) as partial:
+        _write_table(rows, data, partial / _TABLE)
+        text = json.dumps(dataclasses.asdict(manifest), indent=1, ensure_ascii=False)
+        (partial / _MANIFEST).write_text(text + "\n", encoding="utf-8")
+    return manifest
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read an imported dataset, its pictures as 48x48 luma.
+
+    Args:
+        path: The dataset's folder.
+
+    Raises:
+        DatasetError: There is none, or it is damaged: its contents are held to the manifest's hash.
+        MissingExtraError: pyarrow is not installed.
+    """
+    manifest = read_manifest(path)
+    with open_parquet(path / _TABLE) as file:
+        table = file.read(
+            ["image", "label", "split", "row", "image_name", *VOTE_COLUMNS]
+        ).to_pydict()
+    labels = [FER2013_7.labels.index(label) if label else -1 for label in table["label"]]
+    votes = np.array([table[name] for name in VOTE_COLUMNS], np.uint8).T
+    data = Dataset(
+        images=_decoded(table["image"]),
+        labels=np.array(labels, np.int8),
+        votes=np.ascontiguousarray(votes),
+        split=np.array([SPLITS.index(name) for name in table["split"]], np.int8),
+        rows=np.array(table["row"], np.int64),
+        source=path.name,
+        names=np.array(table["image_name"], np.str_),
+    )
+    if data.sha256() != manifest.sha256:
+        raise DatasetError(f"{path}: {_TABLE} is not what {_MANIFEST} says. Import it again")
+    return data
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a dataset's manifest.
+
+    Raises:
+        DatasetError: The folder holds no dataset of this layout.
+    """
+    file = path / _MANIFEST
+    try:
+        fields: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if fields["format"] != _FORMAT:
+            raise DatasetError(
+                f"{file}: format: expected {_FORMAT}, found {fields['format']}. Import it again"
+            )
+        fields["sources"] = tuple(Origin(**source) for source in fields["sources"])
+        return Manifest(**fields)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path}: no imported dataset. Make one with: mien data import SOURCE... --out {path}"
+        ) from error
+
+
+def _counts(data: Dataset) -> dict[str, int]:
+    names = [FER2013_7.labels[label] if label >= 0 else "" for label in data.labels]
+    counts = Counter(names)
+    return {name: counts[name] for name in (*FER2013_7.labels, "") if counts[name]}
+
+
+def _decoded(pictures: list[bytes]) -> NDArray[np.uint8]:
+    """Decode pictures to 48x48 luma; larger or smaller ones are resized."""
+    images = np.empty((len(pictures), _SIDE_PX, _SIDE_PX), np.uint8)
+    for number, png in enumerate(pictures):
+        with Image.open(io.BytesIO(png)) as picture:
+            size = (_SIDE_PX, _SIDE_PX)
+            fitting = picture.size == size
+            images[number] = np.asarray(
+                picture if fitting else picture.resize(size, _AVERAGING, reducing_gap=3.0)
+            )
+    return images
+
+
+def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("writing datasets", "data") from error
+    records = rows.records
+    table = pa.table(
+        {
+            "row": pa.array(data.rows),
+            "image": pa.array([record.png for record in records], pa.binary()),
+            "label": pa.array([record.label for record in records]).dictionary_encode(),
+            **{name: pa.array(data.votes[:, i]) for i, name in enumerate(VOTE_COLUMNS)},
+            "split": pa.array([record.part for record in records]).dictionary_encode(),
+            "image_name": pa.array(data.names),
+            "source": pa.array([record.origin for record in records]),
+            "sha256": pa.array([hashlib.sha256(pixels).hexdigest() for pixels in data.images]),
+        }
+    )
+    # PNG does not get smaller; the other columns do.
+    plain = dict.fromkeys(table.column_names, "zstd") | {"image": "none"}
+    pq.write_table(table, path, compression=plain, row_group_size=_ROWS_PER_GROUP)
+
+
+@contextlib.contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """Give a folder to fill that takes the place of `out` when all went well."""
+    partial, old = (out.with_name(out.name + ending) for ending in (".partial", ".old"))
+    try:
+        for left in (partial, old):
+            shutil.rmtree(left, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        if out.exists():
+            out.rename(old)
+        partial.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written: {error}. Choose another place") from error

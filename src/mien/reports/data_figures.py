@@ -1,0 +1,386 @@
+"""The charts of the data report, each from a dataset or from what its check found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.data import SPLITS, DataCheck, Dataset
+from mien.emotions import FER2013_7, FERPLUS_8, LABEL_COLOURS
+from mien.evaluation import ferplus_majority
+from mien.reports.page import Figure
+
+__all__ = [
+    "agreement_figure",
+    "balance_figure",
+    "brightness_figure",
+    "counts_figure",
+    "heat_map",
+    "label_colours",
+    "leaks_figure",
+    "near_copies_figure",
+    "pixels_figure",
+    "votes_figures",
+]
+
+WIDTH_PX = 620
+_BINS = 64
+
+
+def label_colours(labels: Sequence[str]) -> alt.Scale:
+    """Return the scale that gives each label its colour."""
+    return alt.Scale(domain=list(labels), range=[LABEL_COLOURS[label] for label in labels])
+
+
+def _part_colours() -> alt.Color:
+    scale = alt.Scale(domain=list(SPLITS), range=["#0b6e99", "#E69F00", "#D55E00"])
+    return alt.Color("part:N", title=None, scale=scale)
+
+
+def counts_figure(check: DataCheck) -> Figure:
+    """Pictures per class and part."""
+    rows = [
+        {"part": part, "label": label or "no label", "pictures": count}
+        for part, counts in check.counts.items()
+        for label, count in counts.items()
+    ]
+    labels = [label for label in FER2013_7.labels if any(label in c for c in check.counts.values())]
+    totals = {label: sum(c.get(label, 0) for c in check.counts.values()) for label in labels}
+    most, least = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            alt.X("pictures:Q", title="pictures", stack=True),
+            alt.Y("label:N", title=None, sort="-x"),
+            alt.Color(
+                "part:N",
+                title=None,
+                sort=list(SPLITS),
+                scale=alt.Scale(domain=list(SPLITS), range=["#0b6e99", "#6fb1cf", "#c9dfe9"]),
+            ),
+            order=alt.Order("part_rank:Q"),
+            tooltip=["label", "part", alt.Tooltip("pictures:Q", format=",")],
+        )
+        .transform_calculate(part_rank=f"indexof({list(SPLITS)}, datum.part)")
+        .properties(width=WIDTH_PX, height=alt.Step(30))
+    )
+    return Figure(
+        title="Pictures per class",
+        sentence=f"{most} has {totals[most]:,} pictures, {least} {totals[least]:,}: a network that "
+        "is judged by plain accuracy may ignore the small classes, so balanced accuracy and "
+        "macro-F1 belong beside it.",
+        chart=chart,
+    )
+
+
+def balance_figure(check: DataCheck) -> Figure:
+    """Share of each class within each part."""
+    rows = [
+        {"part": part, "label": label, "share": count / sum(counts.values())}
+        for part, counts in check.counts.items()
+        for label, count in counts.items()
+        if label
+    ]
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_circle(size=110, opacity=0.9)
+        .encode(
+            alt.X("share:Q", title="share of the part", axis=alt.Axis(format="%")),
+            alt.Y("label:N", title=None, sort=list(FER2013_7.labels)),
+            _part_colours(),
+            tooltip=["label", "part", alt.Tooltip("share:Q", format=".1%")],
+        )
+        .properties(width=WIDTH_PX, height=alt.Step(30))
+    )
+    return Figure(
+        title="Class balance of the parts",
+        sentence="Where the points of a class lie on each other, the parts are alike and a figure "
+        "measured on one speaks for the others.",
+        chart=chart,
+    )
+
+
+def brightness_figure(data: Dataset) -> Figure:
+    """Distribution of mean brightness and of contrast, by class."""
+    pixels = data.images.reshape(len(data), -1)
+    measures = {"mean brightness": pixels.mean(axis=1), "contrast": pixels.std(axis=1)}
+    rows: list[dict[str, Any]] = []
+    for measure, values in measures.items():
+        edges = np.linspace(0, 255 if measure == "mean brightness" else 110, 41)
+        for number, label in enumerate(FER2013_7.labels):
+            chosen = values[data.labels == number]
+            shares = np.histogram(chosen, edges)[0] / max(len(chosen), 1)
+            rows += [
+                {"measure": measure, "label": label, "value": float(x), "share": float(y)}
+                for x, y in zip((edges[:-1] + edges[1:]) / 2, shares, strict=True)
+                if len(chosen)
+            ]
+    chosen_label = alt.selection_point(fields=["label"], bind="legend")
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_line(interpolate="monotone", strokeWidth=2)
+        .encode(
+            alt.X("value:Q", title="grey value (0 to 255)"),
+            alt.Y("share:Q", title="share of the class", axis=alt.Axis(format="%")),
+            alt.Color("label:N", title=None, scale=label_colours(FER2013_7.labels)),
+            opacity=alt.condition(chosen_label, alt.value(0.9), alt.value(0.12)),
+            tooltip=[
+                "label",
+                alt.Tooltip("value:Q", format=".0f"),
+                alt.Tooltip("share:Q", format=".1%"),
+            ],
+        )
+        .add_params(chosen_label)
+        .properties(width=WIDTH_PX / 2 - 30, height=220)
+        .facet(alt.Column("measure:N", title=None, sort=list(measures)))
+        .resolve_scale(x="independent")
+    )
+    return Figure(
+        title="Brightness and contrast",
+        sentence="The curves lie close together: light says little about the class, so a network "
+        "that used it would be wrong. A click in the legend shows one class.",
+        chart=chart,
+    )
+
+
+def pixels_figure(data: Dataset) -> Figure:
+    """Distribution of all pixel values per part."""
+    rows: list[dict[str, Any]] = []
+    for name in SPLITS:
+        images = data.part(name).images
+        if not len(images):
+            continue
+        counts = np.bincount(images.ravel(), minlength=256).reshape(_BINS, -1).sum(axis=1)
+        rows += [
+            {"part": name, "value": (i + 0.5) * 256 / _BINS, "share": float(count / counts.sum())}
+            for i, count in enumerate(counts)
+        ]
+    mean, spread = float(data.images.mean()), float(data.images.std())
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_line(interpolate="step", strokeWidth=2)
+        .encode(
+            alt.X("value:Q", title="grey value (0 to 255)", scale=alt.Scale(domain=[0, 256])),
+            alt.Y("share:Q", title="share of the pixels", axis=alt.Axis(format="%")),
+            _part_colours(),
+            tooltip=["part", "value", alt.Tooltip("share:Q", format=".2%")],
+        )
+        .properties(width=WIDTH_PX, height=220)
+    )
+    return Figure(
+        title="Pixel values",
+        sentence=f"All pixels together: mean {mean:.1f}, standard deviation {spread:.1f}. The "
+        "parts come from the same source if their curves agree.",
+        chart=chart,
+    )
+
+
+def leaks_figure(check: DataCheck) -> Figure:
+    """Copies that cross the parts."""
+    rows = []
+    for leak in check.leaks:
+        pair = f"{leak.reported}, also in {leak.seen}"
+        rows.append({"pair": pair, "copies": "exact", "share": leak.exact / leak.count}
+                    | {"pictures": leak.exact})  # fmt: skip
+        if leak.near is not None:
+            extra = leak.near - leak.exact
+            rows.append({"pair": pair, "copies": "near", "share": extra / leak.count}
+                        | {"pictures": extra})  # fmt: skip
+    test = [leak for leak in check.leaks if (leak.seen, leak.reported) == ("train", "test")]
+    said = ""
+    if test:
+        said = f"{test[0].exact / test[0].count:.1%} of test have a pixel-identical copy in train. "
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            alt.X("share:Q", title="share of the part", axis=alt.Axis(format="%")),
+            alt.Y("pair:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
+            alt.Color(
+                "copies:N",
+                title=None,
+                scale=alt.Scale(domain=["exact", "near"], range=["#D55E00", "#E8B08A"]),
+            ),
+            tooltip=["pair", "copies", "pictures", alt.Tooltip("share:Q", format=".1%")],
+        )
+        .properties(width=WIDTH_PX - 120, height=alt.Step(34))
+    )
+    return Figure(
+        title="Leaks between the parts",
+        sentence=f"{said}A network has seen those pictures, so figures on them are flattered: "
+        "report the leak-free figure too.",
+        chart=chart,
+    )
+
+
+def near_copies_figure(check: DataCheck) -> Figure | None:
+    """How alike near copies are."""
+    if check.near is None or not len(check.near):
+        return None
+    near = check.near
+    kinds = np.where(near.mirrored, "mirrored", "as they are")
+    same = check.groups[near.first] == check.groups[near.second]
+    chosen = ~same
+    edges = np.linspace(0.95, 1.0, 26)
+    rows = [
+        {"kind": str(kind), "correlation": float(low), "to": float(high), "pairs": int(count)}
+        for kind in ("as they are", "mirrored")
+        for low, high, count in zip(
+            edges[:-1],
+            edges[1:],
+            np.histogram(near.correlation[chosen & (kinds == kind)], edges)[0],
+            strict=True,
+        )
+    ]
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_bar()
+        .encode(
+            alt.X("correlation:Q", bin="binned", title="correlation of the pixels"),
+            alt.X2("to:Q"),
+            alt.Y("pairs:Q", title="pairs", stack=True),
+            alt.Color(
+                "kind:N",
+                title=None,
+                scale=alt.Scale(domain=["as they are", "mirrored"], range=["#0b6e99", "#E69F00"]),
+            ),
+            tooltip=["kind", "pairs", alt.Tooltip("correlation:Q", format=".3f")],
+        )
+        .properties(width=WIDTH_PX, height=200)
+    )
+    return Figure(
+        title="Near copies",
+        sentence=f"{int(chosen.sum()):,} pairs are not identical but correlate by 0.95 or more, "
+        f"{int((chosen & near.mirrored).sum()):,} of them mirrored: other crops and encodings of "
+        "the same photo.",
+        chart=chart,
+    )
+
+
+def heat_map(
+    values: NDArray[np.floating],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    titles: tuple[str, str],
+    counts: NDArray[np.integer] | None = None,
+) -> alt.LayerChart:
+    """Draw shares `(R, C)` of 0 to 1 as a map with the numbers in it; titles are rows, columns."""
+    cells = pl.DataFrame(
+        [
+            {titles[0]: row, titles[1]: column, "share": float(values[i, j])}
+            | ({} if counts is None else {"pictures": int(counts[i, j])})
+            for i, row in enumerate(rows)
+            for j, column in enumerate(columns)
+        ]
+    )
+    tooltip = [titles[0], titles[1], alt.Tooltip("share:Q", format=".1%")]
+    if counts is not None:
+        tooltip.append(alt.Tooltip("pictures:Q", format=","))
+    base = alt.Chart(cells).encode(
+        alt.X(f"{titles[1]}:N", sort=list(columns), axis=alt.Axis(orient="top", labelAngle=0)),
+        alt.Y(f"{titles[0]}:N", sort=list(rows)),
+    )
+    colour = alt.Color(
+        "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#eef3f6", "#0b6e99"])
+    )
+    squares = base.mark_rect().encode(colour, tooltip=tooltip)
+    numbers = base.mark_text().encode(
+        alt.Text("share:Q", format=".0%"),
+        color=alt.condition("datum.share > 0.6", alt.value("white"), alt.value("#1c1e22")),
+        opacity=alt.condition("datum.share < 0.005", alt.value(0.25), alt.value(1)),
+    )
+    side = min(72, WIDTH_PX / len(columns))
+    return alt.LayerChart(layer=[squares, numbers]).properties(
+        width=side * len(columns), height=36 * len(rows)
+    )
+
+
+def votes_figures(data: Dataset) -> list[Figure]:
+    """Labels against votes: the mean vote of each class, and the majority's label."""
+    labelled = (data.labels >= 0) & data.votes.any(axis=1)
+    labels, votes = data.labels[labelled], data.votes[labelled].astype(np.float64)
+    shares = votes / votes.sum(axis=1, keepdims=True)
+    means = np.stack([shares[labels == i].mean(axis=0) if (labels == i).any() else np.zeros(10)
+                      for i in range(len(FER2013_7))])  # fmt: skip
+    majority, decided = ferplus_majority(data.votes[labelled])
+    matrix = np.zeros((len(FER2013_7), len(FERPLUS_8)), np.int64)
+    np.add.at(matrix, (labels[decided], majority[decided]), 1)
+    columns = (*FER2013_7.labels, "contempt")  # so that those who agree lie on the diagonal
+    order = [FERPLUS_8.labels.index(label) for label in columns]
+    means, matrix = means[:, [*order, 8, 9]], matrix[:, order]
+    right = np.trace(matrix) / max(matrix.sum(), 1)
+    rows = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    own = np.diagonal(rows)
+    worst = FER2013_7.labels[int(own.argmin())]
+    return [
+        Figure(
+            title="What ten people say of each class",
+            sentence="Each row is one FER-2013 class, each column the mean share of votes for an "
+            "expression: what was collected as fear or disgust, people often call something else.",
+            chart=heat_map(
+                means, FER2013_7.labels, (*columns, "unknown", "no face"), titles=("label", "votes")
+            ),
+        ),
+        Figure(
+            title="Label against majority",
+            sentence=f"Of the {int(decided.sum()):,} pictures with a majority {right:.1%} have its "
+            f"label; of {worst} only {own.min():.0%}. The two labelings are two tasks, which is "
+            "why figures name theirs.",
+            chart=heat_map(
+                rows,
+                FER2013_7.labels,
+                columns,
+                titles=("label", "majority"),
+                counts=matrix,
+            ),
+        ),
+    ]
+
+
+def agreement_figure(data: Dataset) -> Figure:
+    """How many of the ten voters share the most frequent opinion, per class."""
+    labelled = (data.labels >= 0) & data.votes.any(axis=1)
+    votes, labels = data.votes[labelled], data.labels[labelled]
+    top = np.round(10 * votes.max(axis=1) / votes.sum(axis=1)).astype(int)
+    rows = [
+        {
+            "label": label,
+            "voters": int(count),
+            "share": float((top[labels == number] == count).mean()),
+        }
+        for number, label in enumerate(FER2013_7.labels)
+        if (labels == number).any()
+        for count in range(2, 11)
+    ]
+    unanimous = float((top == 10).mean())
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_bar()
+        .encode(
+            alt.X(
+                "share:Q", title="share of the class", stack="normalize", axis=alt.Axis(format="%")
+            ),
+            alt.Y("label:N", title=None, sort=list(FER2013_7.labels)),
+            alt.Color(
+                "voters:O",
+                title="voters agreeing",
+                scale=alt.Scale(scheme="blues"),
+            ),
+            alt.Order("voters:Q", sort="descending"),
+            tooltip=["label", "voters", alt.Tooltip("share:Q", format=".1%")],
+        )
+        .properties(width=WIDTH_PX - 60, height=alt.Step(30))
+    )
+    return Figure(
+        title="How much people agree",
+        sentence=f"All ten voters agree on {unanimous:.0%} of the pictures; the paler a bar, the "
+        "more a single right answer is a fiction, and the more the vote distribution tells.",
+        chart=chart,
+    )

@@ -1,0 +1,104 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mien.data import Dataset, Fault, check_dataset, conflicting, read_dataset
+from mien.data.importing import import_dataset
+from mien.structures import Faces
+
+
+def dataset(images, labels, split, votes=None):
+    count = len(images)
+    return Dataset(
+        images=images,
+        labels=np.array(labels, np.int8),
+        votes=np.zeros((count, 10), np.uint8) if votes is None else np.array(votes, np.uint8),
+        split=np.array(split, np.int8),
+        rows=np.arange(count),
+        source="made by hand",
+    )
+
+
+def test_copies_leaks_and_conflicts_as_counted_by_hand(images):
+    pictures = images[[0, 0, 1, 1, 0, 2, 3]]
+    data = dataset(pictures, [0, 1, 2, 2, 0, 3, 4], [0, 0, 0, 2, 2, 1, 2])
+    found = check_dataset(data)
+    assert (found.copies, found.copy_groups, found.conflicts) == (3, 2, 1)
+    assert [rows.tolist() for rows in conflicting(data, found.groups)] == [[0, 1, 4]]
+    by_pair = {(leak.seen, leak.reported): leak for leak in found.leaks}
+    assert (by_pair["train", "test"].exact, by_pair["train", "test"].count) == (2, 3)
+    assert (by_pair["train", "val"].exact, by_pair["val", "test"].exact) == (0, 0)
+    assert any("2 of 3 pictures of test have an exact copy in train" in s for s in found.attention)
+
+
+def test_a_clean_balanced_dataset_needs_no_attention():
+    images = np.random.default_rng(0).integers(0, 256, (7, 48, 48)).astype(np.uint8)
+    assert check_dataset(dataset(images, range(7), [0] * 7)).attention == []
+
+
+def test_blanks_missing_classes_imbalance_and_faults_are_named(images):
+    pictures = images[[0] * 1].repeat(8, axis=0)
+    pictures[:] += np.arange(8, dtype=np.uint8)[:, None, None] * 9
+    pictures[7] = 3
+    data = dataset(pictures, [0] * 6 + [1, 1], [0] * 8)
+    found = check_dataset(data, near=False, faults=[Fault("a.csv, line 3", "cut")])
+    said = "\n".join(found.attention)
+    assert found.blank.tolist() == [7]
+    assert "1 rows or files cannot be read" in said
+    assert "train has no picture of fear, happy, sad, surprise, neutral" in said
+    unbalanced = dataset(pictures, [0] * 6 + [1, 1], [0] * 8)
+    unbalanced = dataclasses.replace(unbalanced, labels=np.array([0, 0, 0, 0, 0, 0, 0, 1], np.int8))
+    assert any("7.0 times" in s for s in check_dataset(unbalanced, near=False).attention)
+
+
+def test_votes_against_labels_as_counted_by_hand(images):
+    votes = [
+        [0, 10, 0, 0, 0, 0, 0, 0, 0, 0],  # happy, labelled happy
+        [6, 0, 0, 4, 0, 0, 0, 0, 0, 0],  # neutral, labelled sad: four agree
+        [10, 0, 0, 0, 0, 0, 0, 0, 0, 0],  # neutral, labelled fear: nobody
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 10],  # no face
+        [5, 0, 0, 0, 0, 0, 0, 0, 0, 5],  # undecided
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],  # not voted on
+    ]
+    data = dataset(images, [3, 4, 2, 3, 6, 0], [0] * 6, votes)
+    names = np.array(["a", "b", "c", "", "e", "f"])
+    found = check_dataset(dataclasses.replace(data, names=names), near=False).votes
+    assert (found.voted, found.decided, found.unsupported) == (5, 3, 2)
+    assert found.agreement == pytest.approx(1 / 3)
+    assert found.agreement_by_label == {"happy": 1.0, "sad": 0.0, "fear": 0.0}
+    assert (found.not_a_face, found.mostly_not_a_face, found.unnamed) == (1, 2, 1)
+
+
+def test_a_detector_finds_the_pictures_without_a_face(images):
+    class SeesBright:
+        def detect(self, frame_rgb, *, min_face_px=24):
+            count = int(frame_rgb.mean() > 128)
+            return Faces(
+                boxes_xyxy=np.tile(np.float32([[0, 0, 9, 9]]), (count, 1)),
+                landmarks_xy=np.zeros((count, 5, 2), np.float32),
+                detection_scores=np.ones(count, np.float32),
+            )
+
+    pictures = np.stack([np.full((48, 48), value, np.uint8) for value in (250, 10, 200)])
+    found = check_dataset(dataset(pictures, [0, 1, 2], [0] * 3), near=False, detector=SeesBright())
+    assert found.faceless.tolist() == [1]
+    assert "in 1 pictures no face is found" in found.attention
+
+
+def test_all_that_is_known_of_fer2013_is_found(shared, tmp_path):
+    import_dataset([shared / "data" / "fer2013"], tmp_path / "fer")
+    found = check_dataset(read_dataset(tmp_path / "fer"))
+    assert (found.copies, found.copy_groups, found.conflicts) == (1853, 1516, 57)
+    leaks = {(leak.seen, leak.reported): leak for leak in found.leaks}
+    assert (leaks["train", "test"].exact, leaks["train", "val"].exact) == (288, 280)
+    assert leaks["train", "test"].near / leaks["train", "test"].count == pytest.approx(
+        0.11, abs=0.005
+    )
+    assert len(found.blank) in (12, 13)
+    votes = found.votes
+    assert round(100 * votes.agreement, 1) == 67.6
+    assert (votes.unsupported, votes.unnamed, votes.mostly_not_a_face) == (5856, 173, 178)
+    shares = {label: round(100 * share) for label, share in votes.agreement_by_label.items()}
+    # In the order of FER-2013's classes: angry, disgust, fear, happy, sad, surprise, neutral.
+    assert list(shares.values()) == [53, 36, 14, 93, 43, 84, 89]

@@ -1,0 +1,52 @@
+import numpy as np
+
+from mien.data import copy_groups, exact_groups, near_pairs, redundant
+
+
+def test_identical_pictures_share_the_number_of_the_first(images):
+    repeated = images[[0, 1, 0, 2, 1, 0]]
+    groups = exact_groups(repeated)
+    assert groups.tolist() == [0, 1, 0, 3, 1, 0]
+    assert redundant(groups).tolist() == [False, False, True, False, True, True]
+
+
+def test_near_copies_are_found_lighter_and_mirrored_and_nothing_else(images):
+    lighter = (images[0] * 0.5 + 100).astype(np.uint8)
+    mirrored = images[1][:, ::-1]
+    noisy = images[2].astype(int) + np.random.default_rng(1).integers(-20, 20, (48, 48))
+    together = np.stack([*images[:4], lighter, mirrored, noisy.clip(0, 255).astype(np.uint8)])
+    pairs = near_pairs(together)
+    found = list(zip(pairs.first, pairs.second, pairs.mirrored, strict=True))
+    assert found == [(0, 4, False), (1, 5, True), (2, 6, False)]
+    assert pairs.correlation[0] > 0.99
+
+
+def test_every_pair_that_brute_force_finds_is_found():
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 256, (40, 48, 48))
+    noise = rng.normal(0, 1, (400, 48, 48)) * rng.uniform(5, 60, (400, 1, 1))
+    images = (base[rng.integers(0, 40, 400)] + noise).clip(0, 255).astype(np.uint8)
+    flat = images.reshape(400, -1).astype(np.float64)
+    mirrored = images[:, :, ::-1].reshape(400, -1).astype(np.float64)
+    both = np.maximum(np.corrcoef(flat), np.corrcoef(flat, mirrored)[:400, 400:])
+    expected = {(i, j) for i, j in np.argwhere(both >= 0.95).tolist() if i < j}
+    assert len(expected) > 100
+    pairs = near_pairs(images)
+    assert set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)) == expected
+
+
+def test_blank_pictures_are_like_nothing():
+    blank = np.stack([np.full((48, 48), value, np.uint8) for value in (0, 0, 128)])
+    assert len(near_pairs(blank)) == 0
+
+
+def test_chains_of_copies_make_one_group(images):
+    a = images[0].astype(float)
+    rng = np.random.default_rng(2)
+    chain = [a]
+    for _ in range(3):
+        chain.append(chain[-1] + rng.normal(0, 18, a.shape))
+    together = np.stack([*chain, images[1]]).clip(0, 255).astype(np.uint8)
+    groups = copy_groups(exact_groups(together), near_pairs(together))
+    assert len(set(groups[:4].tolist())) == 1
+    assert groups[4] != groups[0]

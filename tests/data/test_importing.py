@@ -1,0 +1,307 @@
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from mien.data import import_dataset, read_dataset, read_manifest, read_sources
+from mien.emotions import FER2013_7
+from mien.errors import DatasetError, InputError, OutputError
+from tests.data.conftest import USAGE, VOTE_HEADER, fer_lines, vote_lines
+
+SPELLINGS = {"angry": "anger", "fear": "fearful", "surprise": "Surprised", "happy": "happiness"}
+
+
+def encoded(image, kind="PNG"):
+    packed = io.BytesIO()
+    Image.fromarray(image).save(packed, kind)
+    return packed.getvalue()
+
+
+def same_pictures(found, expected):
+    np.testing.assert_array_equal(found.images, expected.images)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_array_equal(found.split, expected.split)
+
+
+def write_tree(root, data, *, names=SPELLINGS, suffix="png"):
+    parts = ("train", "validation", "test")
+    for row, (image, label, part) in enumerate(
+        zip(data.images, data.labels, data.split, strict=True)
+    ):
+        name = FER2013_7.labels[label]
+        folder = root / parts[part] / names.get(name, name)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"fer{row:07}.{suffix}")
+
+
+def test_the_published_csv_comes_in_as_it_is(tmp_path, fer_csv, votes_csv, toy_dataset):
+    done = import_dataset([fer_csv, votes_csv], tmp_path / "fer")
+    found = read_dataset(tmp_path / "fer")
+    same_pictures(found, toy_dataset)
+    np.testing.assert_array_equal(found.votes, toy_dataset.votes)
+    assert found.names[3] == "fer0000003.png"
+    assert found.sha256() == done.manifest.sha256 == toy_dataset.sha256()
+    assert done.manifest.voted == done.manifest.rows == len(toy_dataset)
+    assert [source.kind for source in done.manifest.sources] == ["csv", "votes"]
+    table = pq.read_table(tmp_path / "fer" / "dataset.parquet")
+    assert table["source"][0].as_py() == "fer2013.csv, line 2"
+
+
+def test_the_competitions_csv_has_spaces_in_its_header(tmp_path, toy_dataset):
+    lines = [
+        f"{label},{USAGE[part]},{' '.join(map(str, image.ravel()))}"
+        for image, label, part in zip(
+            toy_dataset.images, toy_dataset.labels, toy_dataset.split, strict=True
+        )
+    ]
+    path = tmp_path / "icml_face_data.csv"
+    path.write_text("\n".join(["emotion, Usage, pixels", *lines]))
+    import_dataset([path], tmp_path / "fer")
+    same_pictures(read_dataset(tmp_path / "fer"), toy_dataset)
+
+
+def test_a_folder_gives_what_is_in_it_and_ignores_the_rest(
+    tmp_path, fer_csv, votes_csv, toy_dataset
+):
+    (tmp_path / "train.csv").write_text("emotion,pixels\n0,1 2 3\n")
+    (tmp_path / "README.csv").write_text("hello\n")
+    import_dataset([tmp_path], tmp_path / "out" / "fer")
+    same_pictures(read_dataset(tmp_path / "out" / "fer"), toy_dataset)
+
+
+def test_class_folders_come_in_whatever_their_spelling(tmp_path, toy_dataset, votes_csv):
+    write_tree(tmp_path / "tree", toy_dataset)
+    (tmp_path / "tree" / "train" / "Thumbs.db").write_bytes(b"no picture")
+    done = import_dataset([tmp_path / "tree", votes_csv], tmp_path / "fer")
+    found = read_dataset(tmp_path / "fer")
+    order = np.array([int(name[3:-4]) for name in found.names])
+    same_pictures(found, toy_dataset.select(order))
+    np.testing.assert_array_equal(found.votes, toy_dataset.votes[order])
+    assert any("joined by picture name to 96 of 96" in note for note in done.notes)
+
+
+def test_a_name_that_says_its_part_wins_over_the_folder(tmp_path, toy_dataset):
+    folder = tmp_path / "tree" / "test" / "happy"
+    folder.mkdir(parents=True)
+    for name in ("PublicTest_1.png", "PrivateTest_2.png", "Training_3.png"):
+        Image.fromarray(toy_dataset.images[0]).save(folder / name)
+    import_dataset([tmp_path / "tree"], tmp_path / "fer")
+    assert read_dataset(tmp_path / "fer").split.tolist() == [2, 1, 0]
+
+
+def test_own_class_names_are_mapped_or_left_out(tmp_path, toy_dataset):
+    for name in ("wut", "happy", "unsure"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        Image.fromarray(toy_dataset.images[0]).save(tmp_path / "mine" / name / "a.png")
+    with pytest.raises(DatasetError, match=r"unknown class 'unsure'.*--map unsure=LABEL") as caught:
+        import_dataset([tmp_path / "mine"], tmp_path / "fer", label_map={"wut": "angry"})
+    assert "mine/unsure" in str(caught.value)
+    assert not (tmp_path / "fer").exists()
+    mapping = {"wut": "angry", "unsure": "-"}
+    done = import_dataset([tmp_path / "mine"], tmp_path / "fer", label_map=mapping)
+    assert done.manifest.parts == {"train": {"angry": 1, "happy": 1}}
+    assert any("mien data split" in note for note in done.notes)
+    with pytest.raises(InputError, match="unknown emotion 'cross'"):
+        import_dataset([tmp_path / "mine"], tmp_path / "b", label_map={"wut": "cross"})
+
+
+def test_large_colour_and_turned_pictures_become_upright_grey(tmp_path):
+    folder = tmp_path / "mine" / "sad"
+    folder.mkdir(parents=True)
+    bright_top = np.zeros((96, 96, 3), np.uint8)
+    bright_top[:48] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(bright_top).save(folder / "a.png", exif=exif)
+    import_dataset([tmp_path / "mine"], tmp_path / "fer")
+    image = read_dataset(tmp_path / "fer").images[0]
+    assert image.shape == (48, 48)
+    assert image[:20].max() == 0
+    assert image[-20:].min() == 200
+
+
+def test_hugging_faces_layout_brings_its_own_class_names(tmp_path, toy_dataset):
+    names = list(reversed(FER2013_7.labels))
+    features = {"label": {"names": names, "_type": "ClassLabel"}}
+    metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    folder = tmp_path / "hf"
+    folder.mkdir()
+    for part, file in enumerate(("train-00000-of-00001", "valid-00000-of-00001", "test-0")):
+        chosen = toy_dataset.select(toy_dataset.split == part)
+        pictures = [
+            {"bytes": encoded(image), "path": f"{i}.png"} for i, image in enumerate(chosen.images)
+        ]
+        table = pa.table({"image": pictures, "label": [6 - int(x) for x in chosen.labels]})
+        pq.write_table(table.replace_schema_metadata(metadata), folder / f"{file}.parquet")
+    import_dataset([folder], tmp_path / "fer")
+    found = read_dataset(tmp_path / "fer")
+    order = np.argsort(toy_dataset.split[::1], kind="stable")
+    assert sorted(found.split.tolist()) == sorted(toy_dataset.split.tolist())
+    for part in range(3):
+        np.testing.assert_array_equal(
+            found.labels[found.split == part], toy_dataset.labels[toy_dataset.split == part]
+        )
+    assert len(order) == len(found)
+
+
+def test_the_same_sources_a_second_time_change_nothing(tmp_path, fer_csv, toy_dataset):
+    first = import_dataset([fer_csv], tmp_path / "fer")
+    written = (tmp_path / "fer" / "dataset.parquet").stat().st_mtime_ns
+    again = import_dataset([fer_csv], tmp_path / "fer")
+    assert (first.unchanged, again.unchanged) == (False, True)
+    assert (tmp_path / "fer" / "dataset.parquet").stat().st_mtime_ns == written
+    fer_csv.write_text("\n".join(["emotion,pixels,Usage", *fer_lines(toy_dataset)[:50]]))
+    with pytest.raises(OutputError, match=r"another dataset.*--overwrite"):
+        import_dataset([fer_csv], tmp_path / "fer")
+    assert read_manifest(tmp_path / "fer").rows == 96
+    assert import_dataset([fer_csv], tmp_path / "fer", overwrite=True).manifest.rows == 50
+    assert read_manifest(tmp_path / "fer").rows == 50
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["fer"]
+
+
+def test_a_folder_of_something_else_is_not_written_over(tmp_path, fer_csv):
+    (tmp_path / "fer").mkdir()
+    (tmp_path / "fer" / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="something that is no dataset"):
+        import_dataset([fer_csv], tmp_path / "fer")
+    assert (tmp_path / "fer" / "thesis.txt").read_text() == "years of work"
+
+
+def test_overwriting_spares_a_folder_that_is_no_dataset(tmp_path, fer_csv):
+    (tmp_path / "fer").mkdir()
+    (tmp_path / "fer" / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="something that is no dataset"):
+        import_dataset([fer_csv], tmp_path / "fer", overwrite=True)
+    assert (tmp_path / "fer" / "thesis.txt").exists()
+
+
+GOOD = "3," + " ".join(["7"] * 2304) + ",Training"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            "3," + " ".join(["7"] * 2303) + ",Training",
+            "pixels: expected 2304 values (48x48), found 2303",
+        ),
+        ("3," + " ".join(["7"] * 2303) + " 256,Training", "expected values of 0 to 255, found 256"),
+        ("3," + " ".join(["7"] * 2303) + " -1,Training", "expected values of 0 to 255, found -1"),
+        ("3," + " ".join(["7"] * 2303) + " x,Training", "expected whole numbers, found 'x'"),
+        ("3,,Training", "expected 2304 values (48x48), found 0"),
+        ("7," + GOOD[2:], "emotion: expected 0 to 6, found '7'"),
+        ("happy," + GOOD[2:], "emotion: expected 0 to 6, found 'happy'"),
+        (
+            GOOD.replace("Training", "Trainig"),
+            "Usage: expected Training, PublicTest or PrivateTest",
+        ),
+        (GOOD[:1000], "expected 3 columns, found 2; was the file cut?"),
+        ("\0\0\0", "expected 3 columns, found 1"),
+    ],
+)
+def test_a_bad_line_is_named_and_nothing_is_imported(tmp_path, line, reason):
+    path = tmp_path / "fer2013.csv"
+    path.write_text("\n".join(["emotion,pixels,Usage", GOOD, line, GOOD]))
+    with pytest.raises(DatasetError, match="1 fault, nothing was imported") as caught:
+        import_dataset([path], tmp_path / "fer")
+    assert "fer2013.csv, line 3" in str(caught.value)
+    assert reason in str(caught.value)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fer2013.csv"]
+    rows = read_sources([path])
+    assert (len(rows.records), len(rows.faults)) == (2, 1)
+
+
+def test_all_faults_are_counted_and_the_first_ones_shown(tmp_path):
+    path = tmp_path / "fer2013.csv"
+    path.write_text("\n".join(["emotion,pixels,Usage", *(["9,1,Training"] * 30)]))
+    with pytest.raises(DatasetError, match="30 faults") as caught:
+        import_dataset([path], tmp_path / "fer")
+    assert "line 21:" in str(caught.value)
+    assert "line 22:" not in str(caught.value)
+    assert "and 10 more" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("emotion,pixels,Usage\n", "expected rows of pictures below the header, found 0"),
+        ("a,b\n1,2\n", "unknown form, expected FER-2013's CSV"),
+        ("", "unknown form"),
+    ],
+)
+def test_a_file_without_pictures_is_refused(tmp_path, content, reason):
+    (tmp_path / "x.csv").write_text(content)
+    with pytest.raises(DatasetError, match=reason):
+        import_dataset([tmp_path / "x.csv"], tmp_path / "fer")
+
+
+def test_damaged_parquet_empty_classes_and_broken_pictures_are_named(tmp_path, toy_dataset):
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
+    with pytest.raises(DatasetError, match=r"cut.parquet: no whole Parquet file"):
+        import_dataset([tmp_path / "cut.parquet"], tmp_path / "fer")
+    write_tree(tmp_path / "tree", toy_dataset)
+    (tmp_path / "tree" / "train" / "neutral").mkdir(exist_ok=True)
+    shutil.rmtree(tmp_path / "tree" / "test" / "sad", ignore_errors=True)
+    (tmp_path / "tree" / "test" / "sad").mkdir()
+    broken = next((tmp_path / "tree" / "train").rglob("*.png"))
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(DatasetError, match="2 faults") as caught:
+        import_dataset([tmp_path / "tree"], tmp_path / "fer")
+    assert "tree/test/sad: an empty class" in str(caught.value)
+    assert f"{broken.relative_to(tmp_path).as_posix()}: damaged or cut off" in str(caught.value)
+    with pytest.raises(DatasetError, match="no such file or folder"):
+        import_dataset([tmp_path / "gone"], tmp_path / "fer")
+
+
+def test_votes_of_other_pictures_are_refused(tmp_path, fer_csv, votes_csv, toy_dataset):
+    lines = vote_lines(toy_dataset)
+    votes_csv.write_text("\n".join([VOTE_HEADER, *lines[:-1]]))
+    with pytest.raises(DatasetError, match="expected 96 lines, as the pictures have, found 95"):
+        import_dataset([fer_csv, votes_csv], tmp_path / "fer")
+    lines[10] = lines[10].replace("Training", "PublicTest")
+    votes_csv.write_text("\n".join([VOTE_HEADER, *lines]))
+    with pytest.raises(DatasetError, match=r"fer2013new.csv, line 12: expected part train"):
+        import_dataset([fer_csv, votes_csv], tmp_path / "fer")
+    lines[10] = "Training,fer.png,1,2,3"
+    votes_csv.write_text("\n".join([VOTE_HEADER, *lines]))
+    with pytest.raises(DatasetError, match="line 12: expected 12 columns, found 5"):
+        import_dataset([fer_csv, votes_csv], tmp_path / "fer")
+
+
+def test_a_dataset_that_was_tampered_with_is_not_read(tmp_path, fer_csv, votes_csv):
+    import_dataset([fer_csv], tmp_path / "a")
+    import_dataset([fer_csv, votes_csv], tmp_path / "b")
+    shutil.copy(tmp_path / "a" / "dataset.parquet", tmp_path / "b")
+    with pytest.raises(DatasetError, match=r"is not what manifest.json says"):
+        read_dataset(tmp_path / "b")
+    with pytest.raises(
+        DatasetError, match=r"no imported dataset\. Make one with: mien data import"
+    ):
+        read_dataset(tmp_path)
+
+
+def test_a_kill_in_the_middle_leaves_nothing_under_the_final_name(tmp_path, toy_dataset):
+    path = tmp_path / "fer2013.csv"
+    path.write_text("\n".join(["emotion,pixels,Usage", *(fer_lines(toy_dataset) * 60)]))
+    code = (
+        "from pathlib import Path; from mien.data import import_dataset; print('go', flush=True);"
+        f"import_dataset([Path({str(path)!r})], Path({str(tmp_path / 'fer')!r}))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"go\n"
+    time.sleep(0.2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert not (tmp_path / "fer").exists()
+    assert import_dataset([path], tmp_path / "fer").manifest.rows == 60 * 96

@@ -1,0 +1,101 @@
+import dataclasses
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mien.data import (
+    exact_groups,
+    fer_pp_split,
+    group_folds,
+    import_dataset,
+    leak_free_split,
+    published_split,
+    read_dataset,
+    read_split,
+)
+from mien.errors import DatasetError, InputError, OutputError
+
+
+@pytest.fixture
+def leaking(toy_dataset):
+    """Rows 0 and 1 of train also in test, row 2 in val, row 70 of val in test, 0 and 5 alike."""
+    images = toy_dataset.images.copy()
+    images[[85, 86, 66, 87, 5]] = images[[0, 1, 2, 70, 0]]
+    return dataclasses.replace(toy_dataset, images=images)
+
+
+def test_test_stays_and_copies_leave_the_other_parts(leaking):
+    split = leak_free_split(leaking)
+    assert np.flatnonzero(split.assignment < 0).tolist() == [0, 1, 2, 5, 70]
+    assert split.counts() == {"train": 60, "val": 15, "test": 16, "left out": 5}
+    divided = split.apply(leaking)
+    groups = exact_groups(leaking.images)
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert not np.isin(groups[divided.split == a], groups[divided.split == b]).any()
+
+
+def test_near_copies_leave_too_if_asked(leaking):
+    images = leaking.images.copy()
+    images[90] = images[20][:, ::-1]
+    data = dataclasses.replace(leaking, images=images)
+    assert leak_free_split(data).assignment[20] == 0
+    assert leak_free_split(data, near=True).assignment[20] == -1
+
+
+def test_folds_hold_all_and_no_copies_cross_them(leaking):
+    split = group_folds(leaking, folds=4, seed=3)
+    assert split.parts == ("fold 0", "fold 1", "fold 2", "fold 3")
+    assert np.flatnonzero(split.assignment < 0).tolist() == [0, 1, 5, 70, *range(80, 96)]
+    assert split.assignment[2] == split.assignment[66]
+    assert split.sha256() == group_folds(leaking, folds=4, seed=3).sha256()
+    assert split.sha256() != group_folds(leaking, folds=4, seed=4).sha256()
+    divided = split.apply(leaking, fold=1)
+    assert (divided.split == 1).sum() == (split.assignment == 1).sum()
+    assert len(divided.part("test")) == 0
+    with pytest.raises(InputError, match="expected a fold of 0 to 3, found None"):
+        split.apply(leaking)
+    with pytest.raises(InputError, match="expected 0 to 3, found 4"):
+        split.apply(leaking, fold=4)
+    with pytest.raises(InputError, match="expected no fold, found 0"):
+        published_split(leaking).apply(leaking, fold=0)
+    with pytest.raises(InputError, match="more than toy has different pictures"):
+        group_folds(leaking.select(np.arange(3)), folds=10)
+
+
+def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leaking):
+    split = leak_free_split(leaking)
+    path = tmp_path / "deep" / "split.json"
+    split.write(path)
+    again = read_split(path)
+    assert again.sha256() == split.sha256()
+    np.testing.assert_array_equal(again.assignment, split.assignment)
+    np.testing.assert_array_equal(again.apply(leaking).split, split.assignment)
+    with pytest.raises(OutputError, match="--overwrite"):
+        split.write(path)
+    fields = json.loads(path.read_text())
+    fields["assignment"] = fields["assignment"][::-1]
+    path.write_text(json.dumps(fields))
+    with pytest.raises(DatasetError, match="the hash in it is not its own"):
+        read_split(path)
+    path.write_text("{}")
+    with pytest.raises(DatasetError, match="no split file"):
+        read_split(path)
+
+
+def test_a_split_of_another_dataset_is_refused(leaking, toy_dataset):
+    with pytest.raises(DatasetError, match="made for the dataset"):
+        leak_free_split(leaking).apply(toy_dataset)
+
+
+def test_ferpps_split_is_met_row_for_row(shared, tmp_path):
+    import_dataset([shared / "data" / "fer2013"], tmp_path / "fer")
+    data = read_dataset(tmp_path / "fer")
+    expected = pl.read_parquet(shared / "data" / "seed_baseline" / "seed_split.parquet")
+    split = fer_pp_split(data)
+    val = (expected["part"].cast(pl.String) == "val").to_numpy()
+    np.testing.assert_array_equal(split.assignment == 1, val)
+    assert split.counts() == {"train": 32_298, "val": 3_589}
+    leaked = np.isin(exact_groups(data.images)[val], exact_groups(data.images)[~val])
+    assert leaked.sum() == 306
