@@ -1,112 +1,138 @@
-"""How right an emotion model is on FER-2013 and FER+, by each protocol.
+"""Write what `mien evaluate --json` found into documents, a small JSON, and the model's own spec.
 
-    python benchmarks/accuracy.py --data fer2013.parquet --votes fer2013new.csv --split test
+    mien evaluate --data fer --split test --robustness --json > evaluation.json
+    python benchmarks/accuracy.py evaluation.json --write README.md MODEL_CARD.md
 
-Everything is chosen on `val`; look at `test` once per model.
+`make evaluate DATA=fer2013/` does both.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from marked import markdown_table, write_marked
-from numpy.typing import NDArray
 
-from mien.data import Dataset, read_fer2013
-from mien.emotions import FER2013_7, FERPLUS_8, SIX
-from mien.evaluation import (
-    accuracy,
-    balanced_accuracy,
-    confusion_matrix,
-    expected_calibration_error,
-    ferplus_majority,
-    macro_f1,
-    to_six,
-)
-from mien.inference import EmotionModel
-
-Row = dict[str, str | int | float]
+HEAD = ["protocol", "pictures", "accuracy", "balanced accuracy", "macro-F1", "ECE", "divergence"]
+FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "ece", "divergence")
+LEFT_OUT = ("curves", "risk_coverage", "reliability")
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Turn logits `(N, K)` into probabilities."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+def summary(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an evaluation without its curves."""
+    results = []
+    for result in found["results"]:
+        scores = {
+            part: {key: value for key, value in result[part].items() if key not in LEFT_OUT}
+            for part in ("score", "leak_free", "leaked")
+            if result[part]
+        }
+        kept = ("model", "protocol", "title", "robustness")
+        results.append({key: result[key] for key in kept} | scores)
+    return {key: value for key, value in found.items() if key != "results"} | {"results": results}
 
 
-def measure(model: EmotionModel, data: Dataset, split: str) -> Iterator[Row]:
-    """Score one part of the split by four protocols, with and without copies of training rows."""
-    part, train = data.part(split), data.part("train")
-    outputs = model.run(part.images)
-    six = model.probabilities(part.images)
-    known = {image.tobytes() for image in train.images}
-    fresh = np.array([image.tobytes() not in known for image in part.images])
-    votes, counted = ferplus_majority(part.votes)
-    ferplus = np.where(counted, votes, -1)
-    hard = part.labels.astype(np.int64)
-    protocols = (
-        ("FER+ 8 classes, majority", softmax(outputs["logits"]), ferplus),
-        ("FER-2013 7 classes", softmax(outputs["fer2013_logits"]), hard),
-        ("six-way output, FER+ majority", six, to_six(ferplus, FERPLUS_8)),
-        ("six-way output, FER-2013", six, to_six(hard, FER2013_7)),
+def accuracy_table(found: dict[str, Any]) -> str:
+    """Return the figures of every protocol and their leak-free twins as Markdown."""
+    return markdown_table(HEAD, list(_rows(found)))
+
+
+def _rows(found: dict[str, Any]) -> Iterator[list[str]]:
+    for result in found["results"]:
+        for part, ending in (("score", ""), ("leak_free", ", leak-free")):
+            score = result[part]
+            interval = score["intervals"]["accuracy"]
+            half = 50 * (interval["high"] - interval["low"])
+            yield [
+                result["title"] + ending,
+                f"{score['pictures']:,}",
+                f"{100 * score['accuracy']:.1f} ± {half:.1f} %",
+                f"{100 * score['balanced_accuracy']:.1f} %",
+                f"{score['macro_f1']:.3f}",
+                f"{score['ece']:.3f}",
+                f"{score['divergence']:.3f}",
+            ]
+
+
+def classes_table(found: dict[str, Any]) -> str:
+    """Return precision and recall per class of the six-way output as Markdown."""
+    by_protocol = {result["protocol"]: result["score"] for result in found["results"]}
+    pairs = zip(
+        by_protocol["six-ferplus"]["classes"], by_protocol["six-fer2013"]["classes"], strict=True
     )
-    for name, probabilities, labels in protocols:
-        yield score(name, split, probabilities, labels, labels >= 0)
-        yield score(f"{name}, leak-free", split, probabilities, labels, (labels >= 0) & fresh)
+    rows = [
+        [ferplus["label"]]
+        + [
+            f"{100 * each[kind]:.0f} %"
+            for each in (ferplus, fer)
+            for kind in ("precision", "recall")
+        ]
+        for ferplus, fer in pairs
+    ]
+    head = ["shows", "FER+: precision", "recall", "FER-2013: precision", "recall"]
+    return markdown_table(head, rows)
 
 
-def score(
-    name: str,
-    split: str,
-    probabilities: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    counted: NDArray[np.bool_],
-) -> Row:
-    """Compute one row of the table over the counted pictures."""
-    probabilities, labels = probabilities[counted], labels[counted]
-    classes = probabilities.shape[1]
-    matrix = confusion_matrix(labels, probabilities.argmax(axis=1), classes=classes)
+def robustness_table(found: dict[str, Any]) -> str:
+    """Return the balanced accuracy on pictures made worse as Markdown."""
+    points = next(r["robustness"] for r in found["results"] if r["protocol"] == "six-ferplus")
+    plain = next(point for point in points if not point["corruption"])
+    rows: dict[str, list[str]] = {}
+    for point in points:
+        if point["corruption"]:
+            shown = f"{100 * point['balanced_accuracy']:.1f} % ({point['strength']:g})"
+            rows.setdefault(point["corruption"], []).append(shown)
+    as_they_are = f"{100 * plain['balanced_accuracy']:.1f} %"
+    head = ["balanced accuracy, six-way output, FER+ majority", "weak", "medium", "strong"]
+    lines = [[name, *values] for name, values in rows.items()]
+    return markdown_table(head, [["as they are", as_they_are, "", ""], *lines])
+
+
+def spec_figures(found: dict[str, Any]) -> dict[str, float]:
+    """Return the figures that the model file carries; the names say data, split and protocol."""
     return {
-        "protocol": name,
-        "split": split,
-        "pictures": int(counted.sum()),
-        "accuracy": accuracy(matrix),
-        "balanced accuracy": balanced_accuracy(matrix),
-        "macro-F1": macro_f1(matrix),
-        "ECE": expected_calibration_error(probabilities, labels),
+        f"{found['data']}, {found['split']}, {result['protocol']}{ending}: {figure}": score[figure]
+        for result in found["results"]
+        for score, ending in ((result["score"], ""), (result["leak_free"], ", leak-free"))
+        for figure in FIGURES
+        if score[figure] is not None
     }
 
 
 def main() -> None:
-    """Parse, measure, print, and write where asked."""
+    """Parse, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="an emotion model; default: the shipped one")
-    parser.add_argument("--data", type=Path, required=True, help="FER-2013 as Parquet")
-    parser.add_argument("--votes", type=Path, required=True, help="FER+'s fer2013new.csv")
-    parser.add_argument("--split", choices=("val", "test"), default="val")
-    parser.add_argument("--json", type=Path, help="write the rows here too")
+    parser.add_argument("evaluation", type=Path, help="what `mien evaluate --json` printed")
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
+    parser.add_argument("--json", type=Path, help="write the figures without their curves here")
+    parser.add_argument("--model", type=Path, help="write the figures into this model's spec")
     arguments = parser.parse_args()
-    model = EmotionModel(arguments.model)
-    rows = list(measure(model, read_fer2013(arguments.data, arguments.votes), arguments.split))
-    head = ["protocol", "pictures", "accuracy", "balanced accuracy", "macro-F1", "ECE"]
-    cells = [
-        [str(row["protocol"]), f"{row['pictures']:,}"]
-        + [f"{100 * float(row[name]):.1f} %" for name in head[2:4]]
-        + [f"{float(row[name]):.3f}" for name in head[4:]]
-        for row in rows
-    ]
-    table = markdown_table(head, cells)
-    print(f"{model.spec.name}, {arguments.split} split, labels {', '.join(SIX.labels)}\n{table}")
+    found = summary(json.loads(arguments.evaluation.read_text(encoding="utf-8")))
+    tables = {
+        "accuracy": accuracy_table(found),
+        "classes": classes_table(found),
+        "robustness": robustness_table(found),
+    }
+    for table in tables.values():
+        print(table, end="\n\n")
     for path in arguments.write:
-        write_marked(path, "accuracy", table)
+        text = path.read_text(encoding="utf-8")
+        for name, table in tables.items():
+            if f"<!-- {name} -->" in text:
+                write_marked(path, name, table)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if arguments.model:
+        from mien.export import write_spec
+        from mien.inference import EmotionModel
+
+        spec = EmotionModel(arguments.model).spec
+        write_spec(arguments.model, dataclasses.replace(spec, figures=spec_figures(found)))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,10 @@ __all__ = [
     "balanced_accuracy",
     "confusion_matrix",
     "expected_calibration_error",
+    "jensen_shannon_divergence",
     "macro_f1",
     "negative_log_likelihood",
+    "precision_recall_f1",
 ]
 
 
@@ -62,6 +64,38 @@ def macro_f1(matrix: NDArray[np.int64]) -> float:
     """Return the mean F1 over the classes that occur or are predicted, 0 to 1."""
     total = matrix.sum(axis=0) + matrix.sum(axis=1)
     return float((2 * np.diag(matrix)[total > 0] / total[total > 0]).mean())
+
+
+def precision_recall_f1(
+    matrix: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return precision, recall and F1 of each class, `(K,)` each; NaN where undefined.
+
+    Args:
+        matrix: `(K, K)` of `confusion_matrix`.
+    """
+    hits = np.diag(matrix).astype(np.float64)
+    actual, called = matrix.sum(axis=1), matrix.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return hits / called, hits / actual, 2 * hits / (actual + called)
+
+
+def jensen_shannon_divergence(
+    p: NDArray[np.floating], q: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return the Jensen-Shannon divergence (Lin 1991) of pairs of distributions, in bits.
+
+    Args:
+        p: `(N, K)`, rows summing to 1.
+        q: `(N, K)`, likewise.
+
+    Returns:
+        `(N,)`, 0 for equal distributions to 1 for those that share nothing.
+    """
+    pair = np.stack((p, q)).astype(np.float64)  # (2, N, K)
+    ratio = np.divide(pair, pair.mean(axis=0), out=np.ones_like(pair), where=pair > 0)
+    divergence: NDArray[np.float64] = (pair * np.log2(ratio)).sum(axis=2).mean(axis=0)
+    return divergence
 
 
 def negative_log_likelihood(

@@ -6,12 +6,99 @@ of `FERPLUS_8`, then "unknown" and "not a face".
 
 from __future__ import annotations
 
+import dataclasses
+from types import MappingProxyType
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.emotions import FERPLUS_8, SIX, LabelSet, mapping_matrix
+from mien.emotions import FER2013_7, FERPLUS_8, SIX, LabelSet, mapping_matrix
+from mien.errors import InputError
 
-__all__ = ["ferplus_majority", "ferplus_soft_labels", "to_six"]
+__all__ = [
+    "PROTOCOLS",
+    "Protocol",
+    "ferplus_majority",
+    "ferplus_soft_labels",
+    "protocol",
+    "to_six",
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Protocol:
+    """Which output is judged by which labels.
+
+    Attributes:
+        name: How it is called on the command line and in results.
+        title: How it is called in tables.
+        label_set: The labels of the output.
+        truth: Whose word counts: the majority of FER+'s votes, or FER-2013's labels.
+    """
+
+    name: str
+    title: str
+    label_set: LabelSet
+    truth: Literal["ferplus", "fer2013"]
+
+    def labels(self, labels: NDArray[np.integer], votes: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return each picture's true label, `(N,)` in the order of `label_set`; -1 does not count.
+
+        Args:
+            labels: `(N,)` in the order of `FER2013_7`, -1 where there is none.
+            votes: `(N, 10)` annotator counts.
+        """
+        if self.truth == "fer2013":
+            known = labels.astype(np.int64)
+            return to_six(known, FER2013_7) if self.label_set is SIX else known
+        majority, counted = ferplus_majority(votes)
+        known = np.where(counted, majority, -1)
+        return to_six(known, FERPLUS_8) if self.label_set is SIX else known
+
+    def soft_labels(self, votes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return the votes' distributions over `label_set`, `(N, K)`; zeros where there are none.
+
+        Args:
+            votes: `(N, 10)` annotator counts.
+        """
+        soft, _ = ferplus_soft_labels(votes)
+        if self.label_set is FERPLUS_8:
+            return soft.astype(np.float64)
+        mapped = soft.astype(np.float64) @ mapping_matrix(FERPLUS_8, self.label_set)
+        total = mapped.sum(axis=1, keepdims=True)
+        shares: NDArray[np.float64] = np.divide(
+            mapped, total, out=np.zeros_like(mapped), where=total > 0
+        )
+        return shares
+
+
+PROTOCOLS = MappingProxyType(
+    {
+        known.name: known
+        for known in (
+            Protocol("ferplus-8", "FER+ 8 classes, majority", FERPLUS_8, "ferplus"),
+            Protocol("fer2013-7", "FER-2013 7 classes", FER2013_7, "fer2013"),
+            Protocol("six-ferplus", "six-way output, FER+ majority", SIX, "ferplus"),
+            Protocol("six-fer2013", "six-way output, FER-2013", SIX, "fer2013"),
+        )
+    }
+)
+"""The protocols by name."""
+
+
+def protocol(name: str) -> tuple[Protocol, ...]:
+    """Return the protocols called `name`; `six` stands for both of the six-way output.
+
+    Raises:
+        InputError: There is none of that name; the message lists the known ones.
+    """
+    if name == "six":
+        return tuple(known for known in PROTOCOLS.values() if known.label_set is SIX)
+    if name not in PROTOCOLS:
+        known_names = ", ".join(("six", *PROTOCOLS))
+        raise InputError(f"unknown protocol {name!r}; known are {known_names}")
+    return (PROTOCOLS[name],)
 
 
 def _without_lone_votes(votes: NDArray[np.uint8]) -> NDArray[np.int64]:

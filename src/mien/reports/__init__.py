@@ -1,1 +1,34 @@
-"""HTML reports and the figures in them."""
+"""HTML reports and the figures in them, and the judging of models that they show."""
+
+from mien.reports.data_report import data_report
+from mien.reports.evaluation import (
+    Comparison,
+    Evaluation,
+    Judged,
+    Mistake,
+    RobustnessPoint,
+    evaluate,
+)
+from mien.reports.evaluation_report import HEAD, evaluation_report, evaluation_rows
+from mien.reports.film_report import FilmSummary, film_report
+from mien.reports.predictions import Predictor, open_predictor, save_predictions
+from mien.reports.processed import ShowSteps
+
+__all__ = [
+    "HEAD",
+    "Comparison",
+    "Evaluation",
+    "FilmSummary",
+    "Judged",
+    "Mistake",
+    "Predictor",
+    "RobustnessPoint",
+    "ShowSteps",
+    "data_report",
+    "evaluate",
+    "evaluation_report",
+    "evaluation_rows",
+    "film_report",
+    "open_predictor",
+    "save_predictions",
+]

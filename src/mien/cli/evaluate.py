@@ -1,0 +1,201 @@
+"""`mien evaluate` and `mien calibrate`: how right models are, and how sure they may be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mien.cli.progress import progress_bars
+from mien.errors import MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from mien.data import Dataset
+    from mien.reports import Evaluation
+
+__all__ = ["calibrate", "evaluate"]
+
+Part = Literal["train", "val", "test"]
+Data = Annotated[
+    Path, typer.Option(metavar="DATASET", help="A dataset that `mien data import` made.")
+]
+SplitFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A file of `mien data split`; else as imported."),
+]
+
+
+def evaluate(
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="Model files, tables of predictions (row, p_<label>) or folders of such tables; "
+            "none for the shipped model.",
+        ),
+    ] = None,
+    *,
+    data: Data,
+    split: Annotated[Part, typer.Option(help="The part to judge; look at test once.")] = "val",
+    split_file: SplitFile = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(help="ferplus-8, fer2013-7, six, six-ferplus, six-fer2013; default: all."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Write a report, one file.")
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the report's charts as PNG and SVG."),
+    ] = None,
+    with_faces: Annotated[
+        bool, typer.Option("--with-faces", help="Show the surest mistakes in the report.")
+    ] = False,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Judge blurred, dark, covered ... pictures, too.")
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep each model's predictions as CSV.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report.")] = False,
+) -> None:
+    """Measure how right models are, with intervals, calibration and leak-free twins.
+
+    \b
+    Examples:
+      mien evaluate --data fer --report val.html
+      mien evaluate mine.onnx rival.csv --data fer --protocol six --split test --json
+    """
+    from mien.data import published_split, read_dataset, read_split
+    from mien.evaluation import PROTOCOLS
+    from mien.evaluation import protocol as named
+    from mien.reports import evaluate as judge
+    from mien.reports import evaluation_report, open_predictor, save_predictions
+
+    wanted = [each for name in protocol or PROTOCOLS for each in named(name)]
+    if report is None and (figures is not None or with_faces):
+        raise typer.BadParameter("--figures and --with-faces belong to a report: --report OUT.html")
+    if report is not None and report.exists() and not overwrite:
+        raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
+    predictors = [open_predictor(path) for path in models] if models else [open_predictor(None)]
+    pictures = read_dataset(data)
+    divided = read_split(split_file) if split_file is not None else published_split(pictures)
+    pictures = divided.apply(pictures)
+    with progress_bars() as on_step:
+        found = judge(
+            predictors,
+            pictures,
+            split=split,
+            division=(divided.kind, divided.sha256()),
+            protocols=wanted,
+            robustness=robustness,
+            on_step=on_step,
+        )
+    for warning in found.warnings:
+        print(f"WARNING: {warning}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+    else:
+        _print(found)
+    if save is not None:
+        part = pictures.part(split)
+        for predictor in predictors:
+            answers = predictor.probabilities(part)
+            for path in save_predictions(part.rows, answers, save / predictor.name):
+                print(f"wrote {path}", file=sys.stderr)
+    if report is not None:
+        faces: Dataset | None = pictures if with_faces else None
+        for path in evaluation_report(
+            found, report, faces=faces, figures=figures, overwrite=overwrite
+        ):
+            print(f"wrote {path}", file=sys.stderr)
+
+
+def calibrate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="An emotion network (ONNX).")],
+    *,
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the calibrated model goes.")
+    ] = None,
+    split: Annotated[Part, typer.Option(help="The part to fit on.")] = "val",
+    split_file: SplitFile = None,
+    accuracy: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="What answers that are not unsure shall reach.")
+    ] = 0.95,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace FILE, or MODEL if no FILE is given.")
+    ] = False,
+) -> None:
+    """Fit the six-way output's priors, temperature and threshold, and write them into the spec.
+
+    \b
+    Examples:
+      mien calibrate runs/first/emotion.onnx --data fer --out calibrated.onnx
+      mien calibrate mine.onnx --data fer --accuracy 0.9 --overwrite
+    """
+    try:
+        import onnx  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("calibrating", "train") from error
+    from mien.data import published_split, read_dataset, read_split
+    from mien.export import calibrate_emotion
+    from mien.inference import EmotionModel
+
+    target = out or model
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target}: exists already. Give --out FILE, or pass --overwrite")
+    before = EmotionModel(model).spec.six
+    pictures = read_dataset(data)
+    divided = read_split(split_file) if split_file is not None else published_split(pictures)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        shutil.copyfile(model, partial)
+        spec = calibrate_emotion(partial, divided.apply(pictures), split=split, accuracy=accuracy)
+        partial.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f"before {before}\nafter  {spec.six}\nwrote {target}")
+
+
+def _print(found: Evaluation) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from mien.reports import HEAD, evaluation_rows
+
+    console = Console(highlight=False)
+    where = f"{found.data}, {found.split}, {found.pictures:,} pictures, divided as {found.division}"
+    console.print(where, style="bold")
+    for model in dict.fromkeys(each.model for each in found.judged):
+        table = Table(box=box.SIMPLE, title=model, title_justify="left", padding=(0, 1, 0, 0))
+        for number, name in enumerate(HEAD):
+            first = number == 0
+            table.add_column(name, justify="left" if first else "right", no_wrap=first)
+        for each in found.judged:
+            if each.model == model:
+                for _, *cells in evaluation_rows(each):
+                    table.add_row("  leak-free" if table.row_count % 2 else each.protocol, *cells)
+        console.print(table)
+        for each in found.judged:
+            if each.model == model and each.score.sure is not None:
+                sure = each.score.sure
+                console.print(
+                    f"{each.title}: of the {sure['coverage']:.0%} that are not unsure "
+                    f"{sure['accuracy']:.1%} are right"
+                )
+    for pair in found.comparisons:
+        console.print(
+            f"{pair.protocol}: {pair.test.only_first} only {pair.first} gets right, "
+            f"{pair.test.only_second} only {pair.second}; McNemar p = {pair.test.p_value:.2g}"
+        )

@@ -1,0 +1,349 @@
+"""The charts of the evaluation report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import polars as pl
+
+from mien.emotions import LabelSet
+from mien.reports.data_figures import WIDTH_PX, heat_map, label_colours
+from mien.reports.evaluation import Comparison, Judged
+from mien.reports.page import Figure
+
+__all__ = [
+    "classes_figure",
+    "confusion_figure",
+    "overview_figure",
+    "reliability_figure",
+    "risk_coverage_figure",
+    "robustness_figure",
+    "threshold_figures",
+]
+
+_MODELS = ("#0b6e99", "#E69F00", "#009E73", "#D55E00", "#9D5FB8", "#8C8C8C")
+_SIGNIFICANT = 0.05
+_METRICS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro-F1",
+}
+
+
+def _models(judged: Sequence[Judged]) -> alt.Color:
+    names = list(dict.fromkeys(each.model for each in judged))
+    colours = [_MODELS[i % len(_MODELS)] for i in range(len(names))]
+    legend = alt.Legend(title=None) if len(names) > 1 else None
+    return alt.Color("model:N", scale=alt.Scale(domain=names, range=colours), legend=legend)
+
+
+def overview_figure(judged: Sequence[Judged], comparisons: Sequence[Comparison]) -> Figure:
+    """All protocols side by side, with intervals and leak-free twins."""
+    rows = []
+    for each in judged:
+        for metric, shown in _METRICS.items():
+            interval = each.score.intervals[metric]
+            row = {"model": each.model, "protocol": each.title, "metric": shown}
+            rows.append(
+                row
+                | {
+                    "value": float(getattr(each.score, metric)),
+                    "low": interval.low,
+                    "high": interval.high,
+                    "leak_free": float(getattr(each.leak_free or each.score, metric)),
+                }
+            )
+    titles = list(dict.fromkeys(each.title for each in judged))
+    base = alt.Chart(pl.DataFrame(rows)).encode(
+        alt.Y("protocol:N", title=None, sort=titles, axis=alt.Axis(labelLimit=230)),
+        _models(judged),
+        alt.YOffset("model:N"),
+        tooltip=[
+            "model",
+            "protocol",
+            "metric",
+            alt.Tooltip("value:Q", format=".1%"),
+            alt.Tooltip("low:Q", format=".1%"),
+            alt.Tooltip("high:Q", format=".1%"),
+            alt.Tooltip("leak_free:Q", format=".1%", title="leak-free"),
+        ],
+    )
+    scale = alt.Scale(zero=False, nice=True)
+    whiskers = base.mark_rule(strokeWidth=2).encode(
+        alt.X("low:Q", title=None, axis=alt.Axis(format="%"), scale=scale), alt.X2("high:Q")
+    )
+    points = base.mark_circle(size=90).encode(alt.X("value:Q", title=None))
+    twins = base.mark_point(size=50, shape="diamond").encode(alt.X("leak_free:Q", title=None))
+    chart = (
+        alt.LayerChart(layer=[whiskers, points, twins])
+        .properties(width=WIDTH_PX / 3 - 50, height=alt.Step(26))
+        .facet(alt.Facet("metric:N", title=None, sort=list(_METRICS.values())), columns=3)
+    )
+    return Figure(
+        title="All protocols",
+        sentence="Dots are the figures, lines their 95 % bootstrap intervals, diamonds the same "
+        f"without test pictures that are also in train. {_compared(comparisons)}",
+        chart=chart,
+    )
+
+
+def _verb(comparison: Comparison) -> str:
+    return "differ" if comparison.test.p_value < _SIGNIFICANT else "do not differ"
+
+
+def _compared(comparisons: Sequence[Comparison]) -> str:
+    said = [
+        f"{each.first} and {each.second} {_verb(each)} "
+        f"significantly by {each.protocol} (McNemar, p = {each.test.p_value:.2g})"
+        for each in comparisons
+    ]
+    return "; ".join(said) + "." if said else ""
+
+
+def classes_figure(judged: Sequence[Judged]) -> Figure:
+    """Precision, recall and F1 per class."""
+    rows = [
+        {"model": each.model, "label": c.label, "pictures": c.pictures}
+        | {"metric": metric, "value": float(getattr(c, metric))}
+        for each in judged
+        for c in each.score.classes
+        for metric in ("precision", "recall", "f1")
+        if math.isfinite(getattr(c, metric))
+    ]
+    first = judged[0]
+    known = [c for c in first.score.classes if c.pictures]
+    worst = min(known, key=lambda c: c.recall)
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_circle(size=90)
+        .encode(
+            alt.X("value:Q", title=None, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            alt.Y("label:N", title=None, sort=[c.label for c in first.score.classes]),
+            _models(judged),
+            alt.YOffset("model:N"),
+            tooltip=["model", "label", "metric", "pictures", alt.Tooltip("value:Q", format=".1%")],
+        )
+        .properties(width=WIDTH_PX / 3 - 30, height=alt.Step(24))
+        .facet(alt.Column("metric:N", title=None, sort=["precision", "recall", "f1"]))
+    )
+    return Figure(
+        title="Classes",
+        context=first.protocol,
+        sentence=f"{worst.label} is found least often: {worst.recall:.0%} of {worst.pictures:,} "
+        f"pictures by {first.model}.",
+        chart=chart,
+    )
+
+
+def confusion_figure(judged: Judged, label_set: LabelSet) -> Figure:
+    """What is taken for what."""
+    counts = np.array(judged.score.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    off = shares * (1 - np.eye(len(counts))) * (counts.sum(axis=1) >= 10)[:, None]
+    row, column = np.unravel_index(int(off.argmax()), off.shape)
+    return Figure(
+        title=f"Confusions of {judged.model}",
+        context=judged.protocol,
+        sentence=f"Rows are what pictures show, columns what the model says. The most frequent "
+        f"mistake: {label_set.labels[row]} taken for {label_set.labels[column]}, "
+        f"{shares[row, column]:.0%} of the time.",
+        chart=heat_map(
+            shares, label_set.labels, label_set.labels, titles=("shows", "model"), counts=counts
+        ),
+    )
+
+
+def threshold_figures(judged: Judged) -> list[Figure]:
+    """ROC and precision-recall curves per class."""
+    labels = [c.label for c in judged.score.classes if c.label in judged.score.curves]
+    areas = {c.label: c.roc_auc for c in judged.score.classes if c.label in judged.score.curves}
+    figures = []
+    for kind, title, axes, sentence in (
+        (
+            "roc",
+            "ROC",
+            ("false positive rate", "true positive rate"),
+            f"Mean area {np.mean(list(areas.values())):.3f}; a curve that hugs the upper left "
+            "corner separates its class from all others whatever the threshold.",
+        ),
+        (
+            "pr",
+            "Precision and recall",
+            ("recall", "precision"),
+            "For rare classes this is the harder test: how many of those called so are so, as "
+            "more of them are found.",
+        ),
+    ):
+        rows = [
+            {"label": label, "x": x, "y": y, "step": step}
+            for label in labels
+            for step, (x, y) in enumerate(judged.score.curves[label][kind])
+        ]
+        chosen = alt.selection_point(fields=["label"], bind="legend")
+        chart = (
+            alt.Chart(pl.DataFrame(rows))
+            .mark_line(strokeWidth=2)
+            .encode(
+                alt.X("x:Q", title=axes[0], scale=alt.Scale(domain=[0, 1])),
+                alt.Y("y:Q", title=axes[1], scale=alt.Scale(domain=[0, 1])),
+                alt.Color("label:N", title=None, scale=label_colours(labels)),
+                order="step:Q",
+                opacity=alt.condition(chosen, alt.value(0.9), alt.value(0.12)),
+                tooltip=[
+                    "label",
+                    alt.Tooltip("x:Q", format=".3f"),
+                    alt.Tooltip("y:Q", format=".3f"),
+                ],
+            )
+            .add_params(chosen)
+            .properties(width=420, height=320)
+        )
+        figures.append(
+            Figure(
+                title=f"{title} of {judged.model}",
+                context=judged.protocol,
+                sentence=sentence,
+                chart=chart,
+            )
+        )
+    return figures
+
+
+def reliability_figure(judged: Sequence[Judged]) -> Figure:
+    """Confidence against accuracy."""
+    rows = [{"model": each.model, **point} for each in judged for point in each.score.reliability]
+    said = ", ".join(f"{each.model} {each.score.ece:.3f}" for each in judged)
+    tooltip = [
+        alt.Tooltip("model:N"),
+        alt.Tooltip("confidence:Q", format=".1%"),
+        alt.Tooltip("accuracy:Q", format=".1%"),
+        alt.Tooltip("pictures:Q"),
+    ]
+    base = alt.Chart(pl.DataFrame(rows)).encode(
+        alt.X(
+            "confidence:Q",
+            title="confidence",
+            axis=alt.Axis(format="%"),
+            scale=alt.Scale(domain=[0, 1]),
+        ),
+        alt.Y(
+            "accuracy:Q",
+            title="accuracy",
+            axis=alt.Axis(format="%"),
+            scale=alt.Scale(domain=[0, 1]),
+        ),
+        _models(judged),
+        tooltip=tooltip,
+    )
+    ideal = (
+        alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
+        .mark_line(strokeDash=[4, 4], strokeWidth=1, color="#8C8C8C")
+        .encode(alt.X("x:Q", title="confidence"), alt.Y("y:Q", title="accuracy"))
+    )
+    size = alt.Size("pictures:Q", legend=None, scale=alt.Scale(range=[20, 500]))
+    layers = [ideal, base.mark_line(strokeWidth=1.5, opacity=0.5), base.mark_circle().encode(size)]
+    return Figure(
+        title="Reliability",
+        context=judged[0].protocol,
+        sentence="On the dashed line a confidence of 80 % is right 80 % of the time; below it the "
+        f"model is too sure. Expected calibration error over 15 bins: {said}.",
+        chart=alt.LayerChart(layer=layers).properties(width=420, height=360),
+    )
+
+
+def risk_coverage_figure(judged: Sequence[Judged]) -> Figure:
+    """What leaving out the least sure predictions buys."""
+    rows = [
+        {"model": each.model, "coverage": c, "risk": r}
+        for each in judged
+        for c, r in each.score.risk_coverage
+    ]
+    sure = [
+        {"model": each.model, "coverage": each.score.sure["coverage"]}
+        | {"risk": 1 - each.score.sure["accuracy"]}
+        for each in judged
+        if each.score.sure is not None and each.score.sure["coverage"] > 0
+    ]
+    axes = (
+        alt.X("coverage:Q", title="share answered", axis=alt.Axis(format="%")),
+        alt.Y("risk:Q", title="share of the answers that is wrong", axis=alt.Axis(format="%")),
+    )
+    tooltip = [
+        alt.Tooltip("model:N"),
+        alt.Tooltip("coverage:Q", format=".1%"),
+        alt.Tooltip("risk:Q", format=".1%"),
+    ]
+    lines = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_line(strokeWidth=2)
+        .encode(*axes, _models(judged), tooltip=tooltip)
+    )
+    layers: list[alt.Chart] = [lines]
+    sentence = "From right to left the least sure answers are withheld."
+    if sure:
+        layers.append(
+            alt.Chart(pl.DataFrame(sure))
+            .mark_point(size=140, filled=True, shape="diamond")
+            .encode(*axes, _models(judged), tooltip=tooltip)
+        )
+        point = sure[0]
+        sentence += (
+            f" At the diamond, the model's own threshold of “unsure”, {point['coverage']:.0%} are "
+            f"answered and {point['risk']:.1%} of those wrong."
+        )
+    return Figure(
+        title="Risk and coverage",
+        context=judged[0].protocol,
+        sentence=sentence,
+        chart=alt.LayerChart(layer=layers).properties(width=WIDTH_PX, height=260),
+    )
+
+
+def robustness_figure(judged: Sequence[Judged]) -> Figure:
+    """Balanced accuracy on pictures made worse."""
+    rows = []
+    for each in judged:
+        plain = next(point for point in each.robustness if not point.corruption)
+        levels: dict[str, list[float]] = {}
+        for point in each.robustness:
+            if point.corruption:
+                start = [plain.balanced_accuracy]
+                levels.setdefault(point.corruption, start).append(point.balanced_accuracy)
+        rows += [
+            {"model": each.model, "corruption": name, "strength": level, "value": value}
+            for name, values in levels.items()
+            for level, value in enumerate(values)
+        ]
+    worst = min(judged[0].robustness, key=lambda point: point.balanced_accuracy)
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_line(point=True, strokeWidth=2)
+        .encode(
+            alt.X("strength:O", title=None, axis=alt.Axis(labelAngle=0)),
+            alt.Y(
+                "value:Q",
+                title="balanced accuracy",
+                axis=alt.Axis(format="%"),
+                scale=alt.Scale(zero=False),
+            ),
+            _models(judged),
+            tooltip=[
+                "model",
+                "corruption",
+                "strength",
+                alt.Tooltip("value:Q", format=".1%"),
+            ],
+        )
+        .properties(width=WIDTH_PX / 4 - 10, height=140)
+        .facet(alt.Facet("corruption:N", title=None), columns=4)
+    )
+    return Figure(
+        title="Robustness",
+        context=judged[0].protocol,
+        sentence="0 is the picture as it is, 1 to 3 are growing strengths. What hurts most: "
+        f"{worst.corruption}, down to {worst.balanced_accuracy:.0%}.",
+        chart=chart,
+    )
