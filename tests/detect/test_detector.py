@@ -85,9 +85,9 @@ def stub(monkeypatch, tmp_path):
         ((480, 640), 24, (320, 427)),
         ((480, 640), 8, (960, 1280)),
         ((480, 640), 64, (240, 320)),
-        ((4000, 6000), 24, (853, 1280)),
+        ((4000, 6000), 75, (853, 1280)),
         ((40, 30), 24, (40, 30)),
-        ((20, 2000), 24, (13, 1280)),
+        ((20, 1900), 24, (13, 1267)),
     ],
 )
 def test_the_network_sees_a_size_that_fits_and_faces_come_back_in_frame_pixels(
@@ -105,6 +105,49 @@ def test_the_network_sees_a_size_that_fits_and_faces_come_back_in_frame_pixels(
         )
     else:
         assert len(faces) == 0
+
+
+class SeesMarks:
+    """Finds each white square on black, if it is whole and of a size that a network sees."""
+
+    def __init__(self, monkeypatch, detector):
+        self.runs = []
+        monkeypatch.setattr(detector, "_detect_scaled", self)
+
+    def __call__(self, picture_rgb):
+        self.runs.append(picture_rgb.shape[:2])
+        grey = picture_rgb[..., 0] > 128
+        boxes = []
+        while grey.any():
+            y, x = (int(place[0]) for place in np.nonzero(grey))
+            right = x + int((~grey[y, x:]).argmax() or grey.shape[1] - x)
+            bottom = y + int((~grey[y:, x]).argmax() or grey.shape[0] - y)
+            grey[y:bottom, x:right] = False
+            if min(right - x, bottom - y) >= 12:
+                boxes.append([x, y, right, bottom])
+        boxes = np.array(boxes, np.float32).reshape(-1, 4)
+        return Faces(
+            boxes_xyxy=boxes,
+            landmarks_xy=np.zeros((len(boxes), 5, 2), np.float32),
+            detection_scores=np.full(len(boxes), 0.9, np.float32),
+        )
+
+
+def test_small_and_large_faces_of_a_huge_picture_are_found_once_each(monkeypatch, tmp_path):
+    detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS))
+    network = SeesMarks(monkeypatch, detector)
+    frame = np.zeros((2000, 3000, 3), np.uint8)
+    # Small ones in the corners and on every seam of the tiles, and one larger than the overlap.
+    places = [(0, 0, 20), (2979, 1979, 20), (1275, 700, 20), (860, 900, 30), (1300, 1000, 900)]
+    for x, y, side in places:
+        frame[y : y + side, x : x + side] = 255
+    faces = detector.detect(frame, min_face_px=16)
+    assert max(max(shape) for shape in network.runs) <= 1280
+    found = {tuple(box) for box in faces.boxes_xyxy.round().astype(int).tolist()}
+    for x, y, side in places:
+        near = [box for box in found if abs(box[0] - x) + abs(box[2] - x - side) < 8]
+        assert len(near) == 1, (x, y, side, found)
+    assert len(faces) == len(places)
 
 
 @pytest.mark.parametrize("value", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])

@@ -1,26 +1,23 @@
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import mien
 from mien.detect import OnnxDetector
 from mien.export import export_detector
-from mien.models import DetectorOptions
+from mien.models import DetectorNet, DetectorOptions
 from mien.structures import Faces
 from mien.training import DetectorRecipe, choose_score_threshold, train_detector
-from mien.training.detector import DetectorModule
+from mien.training.detector import DetectorModule, taught_cells
 from mien.training.detector_augment import DetectorAugmentation, draw_square
-from mien.training.detector_loss import (
-    CellGrid,
-    FaceTargets,
-    assign_cells,
-    detector_loss,
-    pairwise_iou,
-)
+from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
 from mien.training.photos import LabelledPhoto, held_out, label_photo
 
 STRIDES = (8, 16, 32)
+SHIPPED = Path(mien.__file__).parent / "assets" / "face.onnx"
 LANDMARKS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 
 
@@ -49,29 +46,23 @@ def photo(name, score=0.9):
     )
 
 
-def targets(boxes, sure=None):
-    boxes = torch.tensor(boxes, dtype=torch.float32).view(-1, 4)
-    sure = torch.ones(len(boxes), dtype=torch.bool) if sure is None else torch.tensor(sure)
-    landmarks = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
-    return FaceTargets(
-        boxes_xyxy=boxes,
-        landmarks_xy=landmarks.expand(-1, 5, 2).clone(),
-        sure=sure,
-        landmarked=sure,
-    )
-
-
-def perfect_cells(grid, face):
-    """Raw cells that all say exactly this face, surely."""
-    box = face.boxes_xyxy[0]
+def perfect_cells(grid, box):
+    """Raw cells of which those inside the box say exactly it, surely, and the others nothing."""
+    box = torch.tensor(box, dtype=torch.float32)
     centre, size = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
     strides = grid.strides[:, None]
+    inside = ((grid.points_xy > box[:2]) & (grid.points_xy < box[2:])).all(dim=1)
     cells = torch.zeros(len(grid.points_xy), 16)
-    cells[:, :2] = 20.0
+    cells[:, :2] = torch.where(inside, 20.0, -20.0)[:, None]
     cells[:, 2:4] = (centre - grid.points_xy) / strides
     cells[:, 4:6] = (size / strides).log()
     cells[:, 6:] = ((centre - grid.points_xy) / strides).repeat(1, 5)
     return cells
+
+
+def as_taught(cells):
+    """What a teacher with these raw values says: its scores are probabilities."""
+    return torch.cat((cells[..., :2].sigmoid(), cells[..., 2:]), dim=-1)
 
 
 @pytest.fixture
@@ -85,83 +76,77 @@ def test_overlaps_as_worked_out_on_paper():
     torch.testing.assert_close(pairwise_iou(a, b), torch.tensor([[1 / 3, 0.0], [0.0, 0.0]]))
 
 
-def test_only_cells_at_the_face_answer_for_it(grid):
-    face = targets([[40, 30, 80, 70]])
-    cells = perfect_cells(grid, face)
-    boxes = face.boxes_xyxy.expand(len(cells), 4)
-    assigned = assign_cells(cells, boxes, grid, face)
-    answering = grid.points_xy[assigned == 0]
-    assert 1 <= len(answering) <= 10
-    assert ((answering - torch.tensor([60.0, 50.0])).abs() < 64).all()
-    assert (assigned[assigned != 0] == -1).all()
+def test_a_student_that_says_what_its_teacher_says_costs_nothing(grid):
+    cells = perfect_cells(grid, [40, 30, 80, 70])
+    losses = distillation_loss(cells[None], as_taught(cells)[None], grid)
+    assert all(abs(loss.item()) < 1e-5 for loss in losses.values())
 
 
-@pytest.mark.parametrize("box", [[61, 51, 64, 54], [0, 0, 9, 9], [120, 88, 128, 96]])
-def test_even_a_tiny_face_gets_a_cell(grid, box):
-    face = targets([box])
-    boxes = torch.zeros(len(grid.points_xy), 4)
-    assigned = assign_cells(torch.zeros(len(boxes), 16), boxes, grid, face)
-    assert (assigned == 0).any()
+@pytest.mark.parametrize(
+    ("part", "loss"),
+    [(slice(0, 1), "cls"), (slice(1, 2), "obj"), (slice(2, 6), "box"), (slice(6, 16), "kps")],
+)
+def test_each_kind_of_difference_has_its_own_cost(grid, part, loss):
+    cells = perfect_cells(grid, [40, 30, 80, 70])
+    wrong = cells.clone()
+    wrong[:, part] += -25.0 if part.stop <= 2 else 1.0
+    losses = distillation_loss(wrong[None], as_taught(cells)[None], grid)
+    assert losses.pop(loss) > 0.05
+    assert all(abs(other.item()) < 1e-5 for other in losses.values())
 
 
-def test_where_the_teacher_is_unsure_cells_count_for_nothing(grid):
-    unsure = targets([[40, 30, 80, 70]], sure=[False])
-    cells = torch.zeros(len(grid.points_xy), 16)
-    assigned = assign_cells(cells, torch.zeros(len(cells), 4), grid, unsure)
-    x, y = grid.points_xy.T
-    inside = (x > 40) & (x < 80) & (y > 30) & (y < 70)
-    assert (assigned[inside] == -2).all()
-    assert (assigned[~inside] == -1).all()
-
-
-def test_answers_that_are_right_cost_nothing_and_wrong_ones_do(grid):
-    face = targets([[40, 30, 80, 70]])
-    cells = perfect_cells(grid, face)
-    answering = assign_cells(cells, face.boxes_xyxy.expand(len(cells), 4), grid, face) == 0
-    cells[~answering, 1] = -20.0
-    right = detector_loss(cells[None], grid, [face])
-    assert all(loss.item() < 1e-3 for loss in right.values())
-    wrong = detector_loss(cells[None] + 1.0, grid, [face])
-    assert wrong["box"] > 0.1
-    assert wrong["kps"] > 0.01
-
-
-def test_a_batch_without_faces_has_a_loss(grid):
-    losses = detector_loss(torch.zeros(2, len(grid.points_xy), 16), grid, [targets([])] * 2)
+def test_where_the_teacher_sees_nothing_only_the_score_counts(grid):
+    nothing = torch.zeros(2, len(grid.points_xy), 16)
+    nothing[..., 0] = 1.0  # what a teacher says of boxes where it sees no face is noise
+    student = torch.randn(2, len(grid.points_xy), 16)
+    losses = distillation_loss(student, nothing, grid)
     assert losses["obj"] > 0
-    assert losses["box"] == losses["kps"] == 0
+    assert losses["cls"] == losses["box"] == losses["kps"] == 0
 
 
-def test_squares_keep_faces_inside_and_labels_on_them():
-    options = DetectorAugmentation(
-        square_px=128, smallest_face_px=20, largest_face_px=90, occlusion=0, blur=0, dark=0,
-        noise=0, jpeg=0, mosaic=0.5, large_mosaic=0,
-    )  # fmt: skip
-    rng = np.random.default_rng(0)
-    seen = 0
-    for _ in range(40):
-        square = draw_square([photo("a")], options, rng)
-        assert square.picture_rgb.shape == (128, 128, 3)
-        assert square.boxes_xyxy.min() >= 0
-        assert square.boxes_xyxy.max() <= 128
-        for (left, top, right, bottom), sure in zip(square.boxes_xyxy, square.sure, strict=True):
-            if not sure:
-                continue
-            x, y = int((left + right) / 2), int((top + bottom) / 2)
-            around = square.picture_rgb[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
-            seen += around.mean() > square.picture_rgb.mean()
-    assert seen >= 30
+def test_the_order_of_taught_cells_is_that_of_the_network():
+    network = DetectorNet(DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1))).eval()
+    square = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
+    pixels = torch.from_numpy(square[..., ::-1].copy()).permute(2, 0, 1)[None].float()
+    names = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
+
+    class Teacher:
+        def cells(self, picture_rgb):
+            with torch.no_grad():
+                values = network(pixels)
+            return {n: v[0].numpy() for n, v in zip(names, values, strict=True)}, (96, 96)
+
+    with torch.no_grad():
+        raw = torch.cat(network.cells(pixels), dim=1)[0]
+    np.testing.assert_allclose(taught_cells(Teacher(), square), as_taught(raw).numpy(), atol=1e-5)
 
 
-def test_a_mirrored_face_keeps_its_persons_right_eye_on_the_left():
-    options = DetectorAugmentation(rotation_deg=0, occlusion=0, mosaic=0, large_mosaic=0)
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        square = draw_square([photo("a")], options, rng)
-        for landmarks, counted in zip(square.landmarks_xy, square.landmarked, strict=True):
-            if counted:
-                assert landmarks[0, 0] < landmarks[2, 0] < landmarks[1, 0]
-                assert landmarks[3, 0] < landmarks[4, 0]
+def test_students_look_at_the_teachers_square_in_poorer_light():
+    options = DetectorAugmentation(square_px=128, dark=1.0, occlusion=0, blur=0, jpeg=0)
+    square = draw_square([photo("a")], options, np.random.default_rng(0))
+    assert square.clean_rgb.shape == square.picture_rgb.shape == (128, 128, 3)
+    assert square.picture_rgb.mean() < 0.8 * square.clean_rgb.mean()
+
+
+def test_drawn_scenes_take_the_place_of_photos_and_the_teacher_sees_them():
+    options = DetectorAugmentation(square_px=128, clutter=1.0, mosaic=1.0, large_mosaic=0)
+    drawn = [
+        draw_square([photo("a")], options, np.random.default_rng(seed)).clean_rgb
+        for seed in range(3)
+    ]
+    for clean in drawn:
+        assert len(np.unique(clean.reshape(-1, 3), axis=0)) > 50
+    assert (drawn[0] != drawn[1]).any()
+
+
+def test_only_the_students_square_has_something_painted_over_the_face():
+    def drawn(occlusion):
+        options = DetectorAugmentation(square_px=128, occlusion=occlusion, mosaic=0, large_mosaic=0)
+        return draw_square([photo("a")], options, np.random.default_rng(5))
+
+    bare, covered = drawn(0.0), drawn(1.0)
+    np.testing.assert_array_equal(bare.clean_rgb, covered.clean_rgb)
+    assert (bare.picture_rgb != covered.picture_rgb).any()
 
 
 def test_the_teachers_views_are_merged_into_one_face():
@@ -200,8 +185,8 @@ def test_two_steps_train_resume_and_export(tmp_path):
         batch_size=2,
         warmup_steps=1,
     )
-    train_detector(recipe, photos, out=tmp_path, workers=0)
-    module = train_detector(recipe, photos, out=tmp_path, workers=0, resume=True)
+    train_detector(recipe, photos, SHIPPED, out=tmp_path, workers=0)
+    module = train_detector(recipe, photos, SHIPPED, out=tmp_path, workers=0, resume=True)
     threshold = choose_score_threshold(module, photos)
     assert 0.3 <= threshold <= 1
     path = tmp_path / "face.onnx"
@@ -229,7 +214,7 @@ def test_the_best_weights_come_back_and_the_newest_are_kept_for_resuming(tmp_pat
         batch_size=2,
     )
     photos = [photo(str(number)) for number in range(30)]
-    module = train_detector(recipe, photos, out=tmp_path, workers=0)
+    module = train_detector(recipe, photos, SHIPPED, out=tmp_path, workers=0)
     best, last = (
         torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=False)
         for name in ("best", "last")

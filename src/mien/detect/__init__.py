@@ -4,11 +4,13 @@ from mien.detect.decoder import decode_cells, non_maximum_suppression
 from mien.detect.detector import YUNET_OUTPUTS, Detector, OnnxDetector, yunet_spec
 from mien.detect.quality import face_quality
 from mien.detect.session import open_session
+from mien.detect.tracks import Tracker
 
 __all__ = [
     "YUNET_OUTPUTS",
     "Detector",
     "OnnxDetector",
+    "Tracker",
     "decode_cells",
     "face_quality",
     "non_maximum_suppression",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect.decoder import decode_cells
+from mien.detect.decoder import decode_cells, non_maximum_suppression
 from mien.detect.session import open_session
 from mien.errors import SpecError
 from mien.spec import DetectionSpec, InputSpec, ModelSpec, OutputSpec
@@ -30,7 +30,11 @@ _NETWORK_FACE_PX = 16
 most from 16 on."""
 
 _LONGEST_SIDE_PX = 1280
-"""The network's input is at most this long, which bounds time and memory for huge pictures."""
+"""The network's input is at most this long, which bounds memory; larger pictures are looked at as a
+whole and in tiles."""
+
+_TILE_OVERLAP_PX = 192
+"""Faces up to this size lie whole in some tile; larger ones are found in the whole."""
 
 _CHEAP_SIDE_PX = 320
 """Pictures are not scaled below this side: it costs 2 ms and larger faces are placed better."""
@@ -121,27 +125,60 @@ class OnnxDetector:
         check_frame_rgb(frame_rgb)
         height, width = frame_rgb.shape[:2]
         target_hw = _scaled_size(height, width, min_face_px)
-        faces = self._detect_scaled(_scaled(frame_rgb, target_hw))
-        if not len(faces):
-            return faces
-        back = np.array([width / target_hw[1], height / target_hw[0]], np.float32)
-        boxes = faces.boxes_xyxy * np.tile(back, 2)
+        faces = self._look(frame_rgb, target_hw)
+        boxes = faces.boxes_xyxy
         sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
         order = np.argsort(-sides, kind="stable")
-        order = order[sides[order] >= min_face_px]
-        return Faces(
-            boxes_xyxy=boxes,
-            landmarks_xy=faces.landmarks_xy * back,
-            detection_scores=faces.detection_scores,
-        ).select(order)
+        return faces.select(order[sides[order] >= min_face_px])
 
-    def _detect_scaled(self, picture_rgb: FrameRGB) -> Faces:
+    def _look(self, frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> Faces:
+        """Find faces at a size; in a size that is too large for one run, whole and in tiles."""
+        longest = max(target_hw)
+        shrink = min(1.0, _LONGEST_SIDE_PX / longest)
+        whole_hw = (max(1, round(target_hw[0] * shrink)), max(1, round(target_hw[1] * shrink)))
+        whole = self._detect_scaled(_scaled(frame_rgb, whole_hw))
+        found = [_rescaled(whole, frame_rgb, whole_hw)]
+        if longest <= _LONGEST_SIDE_PX:
+            return found[0]
+        large = _scaled(frame_rgb, target_hw)
+        for top in _tile_starts(target_hw[0]):
+            for left in _tile_starts(target_hw[1]):
+                tile = large[top : top + _LONGEST_SIDE_PX, left : left + _LONGEST_SIDE_PX]
+                faces = _without_cut(self._detect_scaled(tile), tile, (top, left), target_hw)
+                found.append(_rescaled(faces, frame_rgb, target_hw))
+        together = Faces(
+            boxes_xyxy=np.concatenate([faces.boxes_xyxy for faces in found]),
+            landmarks_xy=np.concatenate([faces.landmarks_xy for faces in found]),
+            detection_scores=np.concatenate([faces.detection_scores for faces in found]),
+        )
+        scores = together.detection_scores
+        return together.select(
+            non_maximum_suppression(together.boxes_xyxy, scores, iou=self._detection.nms_iou)
+        )
+
+    def cells(
+        self, picture_rgb: FrameRGB
+    ) -> tuple[dict[str, NDArray[np.float32]], tuple[int, int]]:
+        """Run the network on a picture in its own size, for `decode_cells`.
+
+        Args:
+            picture_rgb: `(H, W, 3)` uint8, RGB.
+
+        Returns:
+            Each output by name, `(cells, values)`, and height and width of the network's input in
+            pixels: those of the picture, rounded up to what the network accepts.
+        """
         batch = _padded_input(picture_rgb, self.spec.input)
         names = [output.name for output in self.spec.outputs]
         values = self._session.run(names, {self.spec.input.name: batch})
+        outputs = {name: value[0] for name, value in zip(names, values, strict=True)}
+        return outputs, (batch.shape[2], batch.shape[3])
+
+    def _detect_scaled(self, picture_rgb: FrameRGB) -> Faces:
+        outputs, input_hw = self.cells(picture_rgb)
         return decode_cells(
-            {name: value[0] for name, value in zip(names, values, strict=True)},
-            input_hw=(batch.shape[2], batch.shape[3]),
+            outputs,
+            input_hw=input_hw,
             strides=self._detection.strides,
             score_threshold=self.score_threshold,
             nms_iou=self._detection.nms_iou,
@@ -150,9 +187,52 @@ class OnnxDetector:
 
 def _scaled_size(height: int, width: int, min_face_px: int) -> tuple[int, int]:
     """Choose the size at which the smallest wanted face still covers enough pixels."""
-    scale = min(_NETWORK_FACE_PX / min_face_px, 2.0, _LONGEST_SIDE_PX / max(height, width))
+    scale = min(_NETWORK_FACE_PX / min_face_px, 2.0)
+    if scale > 1:
+        # Enlarging shows nothing new; it is not worth tiles.
+        scale = max(1.0, min(scale, _LONGEST_SIDE_PX / max(height, width)))
     scale = max(scale, min(1.0, _CHEAP_SIDE_PX / max(height, width)))
     return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _tile_starts(side: int) -> list[int]:
+    """Place tiles along a side, evenly, with at least the overlap between neighbours."""
+    if side <= _LONGEST_SIDE_PX:
+        return [0]
+    count = math.ceil((side - _TILE_OVERLAP_PX) / (_LONGEST_SIDE_PX - _TILE_OVERLAP_PX))
+    return [round(start) for start in np.linspace(0, side - _LONGEST_SIDE_PX, count)]
+
+
+def _without_cut(
+    faces: Faces, tile: FrameRGB, corner: tuple[int, int], target_hw: tuple[int, int]
+) -> Faces:
+    """Move a tile's faces to their place; those that an inner border cuts are another tile's."""
+    top, left = corner
+    height, width = tile.shape[:2]
+    boxes = faces.boxes_xyxy
+    inside = (
+        ((boxes[:, 0] > 0) | (left == 0))
+        & ((boxes[:, 1] > 0) | (top == 0))
+        & ((boxes[:, 2] < width) | (left + width == target_hw[1]))
+        & ((boxes[:, 3] < height) | (top + height == target_hw[0]))
+    )
+    shift = np.array([left, top], np.float32)
+    return Faces(
+        boxes_xyxy=boxes + np.tile(shift, 2),
+        landmarks_xy=faces.landmarks_xy + shift,
+        detection_scores=faces.detection_scores,
+    ).select(np.flatnonzero(inside))
+
+
+def _rescaled(faces: Faces, frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> Faces:
+    """Bring faces that were found at a size back into the frame's pixels."""
+    height, width = frame_rgb.shape[:2]
+    back = np.array([width / target_hw[1], height / target_hw[0]], np.float32)
+    return Faces(
+        boxes_xyxy=faces.boxes_xyxy * np.tile(back, 2),
+        landmarks_xy=faces.landmarks_xy * back,
+        detection_scores=faces.detection_scores,
+    )
 
 
 def _scaled(frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> FrameRGB:

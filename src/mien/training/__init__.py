@@ -7,6 +7,7 @@ from mien.training.detector import (
     train_detector,
 )
 from mien.training.emotion import EmotionRecipe, train_emotion
+from mien.training.preview import show_augmentation
 from mien.training.recipe import read_recipe, shipped_recipes
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "label_photos",
     "read_recipe",
     "shipped_recipes",
+    "show_augmentation",
     "train_detector",
     "train_emotion",
 ]

@@ -15,15 +15,16 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from mien._decode import demand
 from mien.detect import OnnxDetector, decode_cells
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
-from mien.structures import Faces
+from mien.structures import Faces, FrameRGB
 from mien.training.detector_augment import DetectorAugmentation, draw_square
-from mien.training.detector_loss import CellGrid, FaceTargets, detector_loss, pairwise_iou
+from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
 from mien.training.photos import LabelledPhoto, held_out, label_photo, read_photos
 from mien.training.schedule import warm_cosine, weight_groups
 
@@ -36,11 +37,12 @@ __all__ = [
 ]
 
 _TEACHER_THRESHOLD = 0.3
+_KINDS = ("cls", "obj", "bbox", "kps")
 _SURE_SCORE = 0.7
 """Held-out faces that the teacher scores at least this are what validation looks for."""
 
-Batch = tuple[Tensor, list[FaceTargets]]
-"""Pictures `(B, 3, S, S)` uint8 BGR and each one's faces."""
+Batch = tuple[Tensor, Tensor]
+"""Pictures `(B, 3, S, S)` uint8 BGR and what the teacher says of them, `(B, N, 16)` float32."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +89,13 @@ class DetectorRecipe:
 class _Squares(IterableDataset[Batch]):
     """Batches of training squares; seed and number decide what a batch holds."""
 
-    def __init__(self, photos: Sequence[LabelledPhoto], recipe: DetectorRecipe, first: int) -> None:
-        self.photos, self.recipe, self.first = photos, recipe, first
+    def __init__(
+        self, photos: Sequence[LabelledPhoto], teacher: Path, recipe: DetectorRecipe, first: int
+    ) -> None:
+        self.photos, self.teacher, self.recipe, self.first = photos, teacher, recipe, first
 
     def __iter__(self) -> Iterator[Batch]:
+        teacher = OnnxDetector(self.teacher)
         for number in range(self.first, self.recipe.steps):
             rng = np.random.default_rng((self.recipe.seed, number))
             squares = [
@@ -98,16 +103,28 @@ class _Squares(IterableDataset[Batch]):
                 for _ in range(self.recipe.batch_size)
             ]
             pictures = np.stack([square.picture_rgb[..., ::-1] for square in squares])
-            targets = [
-                FaceTargets(
-                    boxes_xyxy=torch.from_numpy(square.boxes_xyxy),
-                    landmarks_xy=torch.from_numpy(square.landmarks_xy),
-                    sure=torch.from_numpy(square.sure),
-                    landmarked=torch.from_numpy(square.landmarked),
-                )
-                for square in squares
-            ]
-            yield torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), targets
+            taught = np.stack([taught_cells(teacher, square.clean_rgb) for square in squares])
+            yield torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), torch.from_numpy(taught)
+
+
+def taught_cells(teacher: OnnxDetector, square_rgb: FrameRGB) -> NDArray[np.float32]:
+    """Return what a teacher says of each cell of a square, in the order of `DetectorNet.cells`.
+
+    Args:
+        teacher: A detector of the YuNet layout.
+        square_rgb: `(S, S, 3)` uint8, S a multiple of 32.
+
+    Returns:
+        `(N, 16)` float32: cls and obj as probabilities, bbox (4), kps (10).
+    """
+    outputs, _ = teacher.cells(square_rgb)
+    levels = [
+        np.concatenate([outputs[f"{kind}_{stride}"] for kind in _KINDS], axis=1)
+        for stride in STRIDES
+    ]
+    cells = np.concatenate(levels)
+    cells[:, :2] = cells[:, :2].clip(0, 1)
+    return cells
 
 
 class DetectorModule(lightning.LightningModule):
@@ -127,16 +144,16 @@ class DetectorModule(lightning.LightningModule):
         """Move a training batch; a photo for validation stays where it is."""
         if isinstance(batch, LabelledPhoto):
             return batch
-        pictures, targets = batch
-        return pictures.to(device), [target.to(device) for target in targets]
+        pictures, taught = batch
+        return pictures.to(device), taught.to(device)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the weighted sum of the losses."""
-        pictures, targets = batch
+        pictures, taught = batch
         levels = self.network.cells(pictures.float())
         height, width = pictures.shape[2:]
         grid = CellGrid.of(height, width, STRIDES, self.device)
-        losses = detector_loss(torch.cat(levels, dim=1).float(), grid, targets)
+        losses = distillation_loss(torch.cat(levels, dim=1).float(), taught, grid)
         self.log_dict({f"train/{name}": loss for name, loss in losses.items()}, batch_size=1)
         box, landmarks = self.recipe.box_weight, self.recipe.landmark_weight
         total = losses["obj"] + losses["cls"] + box * losses["box"] + landmarks * losses["kps"]
@@ -173,7 +190,7 @@ class DetectorModule(lightning.LightningModule):
         picture = torch.zeros((1, 3, height, width))
         pixels = torch.from_numpy(photo.picture_rgb[..., ::-1].copy()).permute(2, 0, 1)
         picture[0, :, : pixels.shape[1], : pixels.shape[2]] = pixels
-        names = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
+        names = [f"{kind}_{stride}" for kind in _KINDS for stride in STRIDES]
         values = self.network(picture.to(self.device))
         return decode_cells(
             {name: part[0].float().cpu().numpy() for name, part in zip(names, values, strict=True)},
@@ -260,6 +277,7 @@ def _balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
 def train_detector(
     recipe: DetectorRecipe,
     photos: Sequence[LabelledPhoto],
+    teacher: Path,
     *,
     out: Path,
     start: Path | None = None,
@@ -271,6 +289,7 @@ def train_detector(
     Args:
         recipe: What to train and how.
         photos: Labelled photos; a tenth, chosen by name, is held out for validation.
+        teacher: The ONNX file of a detector of the YuNet layout, whose every cell is imitated.
         out: The run's folder; checkpoints, and metrics as CSV.
         start: Another run's checkpoint; its weights are where this training begins.
         resume: Go on from the folder's last checkpoint, if it has one.
@@ -305,7 +324,8 @@ def train_detector(
         gradient_clip_val=10.0,
         log_every_n_steps=50,
     )
-    squares = _Squares(_balanced([p for p in photos if not held_out(p.name)]), recipe, done)
+    shown = _balanced([photo for photo in photos if not held_out(photo.name)])
+    squares = _Squares(shown, teacher, recipe, done)
     trainer.fit(
         module,
         DataLoader(squares, batch_size=None, num_workers=workers),

@@ -6,24 +6,22 @@ import dataclasses
 import io
 import itertools
 import math
+import string
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from mien.training.photos import FLIPPED_LANDMARKS, LabelledPhoto
 
 __all__ = ["DetectorAugmentation", "TrainingSquare", "draw_square"]
 
 _SURE_SCORE = 0.6
-_UNSURE_SCORE = 0.3
-"""What the teacher scores between the two is neither a face nor background; below, it is the
-background that looks most like a face."""
+"""Faces that the teacher, all views merged, scores at least this are scaled to a drawn size."""
 
 _LARGEST_ZOOM = 1.5
-_SMALLEST_FACE_PX = 7.0
-_SMALLEST_LANDMARKED_PX = 14.0
+_LETTERS = string.ascii_letters + string.digits + "!?&@$%:;()[]{}*#"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +41,8 @@ class DetectorAugmentation:
         noise: Share of squares with sensor noise.
         jpeg: Share of squares with the marks of strong compression.
         occlusion: Share of faces with something painted over them.
+        clutter: Share of photos that give way to a drawn scene of letters and shapes, and of
+            squares over which such things are drawn before the teacher looks.
     """
 
     square_px: int = 320
@@ -57,25 +57,21 @@ class DetectorAugmentation:
     noise: float = 0.2
     jpeg: float = 0.2
     occlusion: float = 0.25
+    clutter: float = 0.12
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingSquare:
-    """One training picture with its G faces.
+    """One training picture twice.
 
     Attributes:
-        picture_rgb: `(S, S, 3)` uint8.
-        boxes_xyxy: `(G, 4)` float32, within the square.
-        landmarks_xy: `(G, 5, 2)` float32.
-        sure: `(G,)` bool; the others are regions that count for nothing.
-        landmarked: `(G,)` bool; whether the landmarks are all in view and large enough to place.
+        clean_rgb: `(S, S, 3)` uint8, what the teacher looks at.
+        picture_rgb: `(S, S, 3)` uint8, the same with faces covered and the marks of a poor camera:
+            what the student looks at.
     """
 
+    clean_rgb: NDArray[np.uint8]
     picture_rgb: NDArray[np.uint8]
-    boxes_xyxy: NDArray[np.float32]
-    landmarks_xy: NDArray[np.float32]
-    sure: NDArray[np.bool_]
-    landmarked: NDArray[np.bool_]
 
 
 def draw_square(
@@ -94,23 +90,22 @@ def draw_square(
     tile_px = side // grid
     parts = []
     for x, y in itertools.product(range(0, side, tile_px), repeat=2):
+        if rng.random() < options.clutter:
+            _draw_clutter(canvas, (x, y, x + tile_px, y + tile_px), rng, backdrop=True)
+            continue
         photo = photos[int(rng.integers(len(photos)))]
         tile, part = _place(photo, tile_px, options, rng)
         canvas.paste(tile, (x, y))
         parts.append(_shifted(part, (x, y)))
-    boxes, landmarks, sure, landmarked = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
-    )
-    for number in np.flatnonzero(sure):
+    if rng.random() < options.clutter:
+        _draw_clutter(canvas, (0, 0, side, side), rng, backdrop=False)
+    boxes = np.concatenate([np.zeros((0, 4)), *(part[0] for part in parts)])
+    landmarks = np.concatenate([np.zeros((0, 5, 2)), *(part[1] for part in parts)])
+    clean = np.asarray(canvas)
+    for box, points in zip(boxes, landmarks, strict=True):
         if rng.random() < options.occlusion:
-            _occlude(canvas, boxes[number], landmarks[number], rng)
-    return TrainingSquare(
-        picture_rgb=_photographed(canvas, options, rng),
-        boxes_xyxy=boxes,
-        landmarks_xy=landmarks,
-        sure=sure,
-        landmarked=landmarked,
-    )
+            _occlude(canvas, box, points, rng)
+    return TrainingSquare(clean_rgb=clean, picture_rgb=_photographed(canvas, options, rng))
 
 
 def _drawn_grid(options: DetectorAugmentation, rng: np.random.Generator) -> int:
@@ -121,8 +116,8 @@ def _drawn_grid(options: DetectorAugmentation, rng: np.random.Generator) -> int:
     return 2 if chance < options.large_mosaic + options.mosaic else 1
 
 
-_Part = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]
-"""Boxes, landmarks, sure, landmarked."""
+_Part = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Boxes and landmarks of the sure faces on a tile."""
 
 
 def _place(
@@ -188,10 +183,11 @@ def _moved(
     angle: float,
     mirrored: bool,
 ) -> _Part:
-    """Carry the faces over; a turned face's box is that of the ellipse inside its old one."""
+    """Carry the sure faces over; a turned face's box is that of the ellipse inside its old one."""
     matrix, offset = transform
     scale = math.sqrt(abs(np.linalg.det(matrix)))
-    boxes = photo.faces.boxes_xyxy
+    faces = photo.faces.select(photo.faces.detection_scores >= _SURE_SCORE)
+    boxes = faces.boxes_xyxy
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix.T + offset
     half = (boxes[:, 2:] - boxes[:, :2]) / 2 * scale
     cos, sin = math.cos(angle), math.sin(angle)
@@ -202,40 +198,65 @@ def _moved(
         ),
         1,
     )
-    whole = np.concatenate((centres - turned, centres + turned), axis=1)
-    clipped = whole.clip(0, tile_px)
-    visible = _area(clipped) / np.maximum(_area(whole), 1e-6)
-    landmarks = photo.faces.landmarks_xy @ matrix.T + offset
+    landmarks = faces.landmarks_xy @ matrix.T + offset
     if mirrored:
         landmarks = landmarks[:, FLIPPED_LANDMARKS]
-    side = 2 * turned.min(axis=1)
-    certain = photo.faces.detection_scores >= _SURE_SCORE
-    sure = certain & (visible > 0.5) & (side >= _SMALLEST_FACE_PX)
-    inside = ((landmarks > 0) & (landmarks < tile_px)).all(axis=(1, 2))
-    landmarked = sure & inside & (side >= _SMALLEST_LANDMARKED_PX)
-    seen = (visible > 0.05) & (photo.faces.detection_scores >= _UNSURE_SCORE)
-    return (
-        clipped[seen].astype(np.float32),
-        landmarks[seen].astype(np.float32),
-        np.asarray(sure[seen], np.bool_),
-        np.asarray(landmarked[seen], np.bool_),
-    )
-
-
-def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    in_view = ((centres > 0) & (centres < tile_px)).all(axis=1)
+    whole = np.concatenate((centres - turned, centres + turned), axis=1)
+    return whole[in_view], landmarks[in_view]
 
 
 def _shifted(part: _Part, corner: tuple[int, int]) -> _Part:
-    boxes, landmarks, sure, landmarked = part
-    shift = np.array(corner, np.float32)
-    return boxes + np.tile(shift, 2), landmarks + shift, sure, landmarked
+    boxes, landmarks = part
+    return boxes + np.tile(corner, 2), landmarks + np.array(corner)
+
+
+def _draw_clutter(
+    canvas: Image.Image,
+    area: tuple[int, int, int, int],
+    rng: np.random.Generator,
+    *,
+    backdrop: bool,
+) -> None:
+    """Draw letters and shapes: what photos of people have little of, and faces are seen in."""
+    left, top, right, bottom = area
+    size = (right - left, bottom - top)
+    scene = canvas.crop(area)
+    if backdrop:
+        ramp = Image.linear_gradient("L").rotate(float(rng.uniform(0, 360))).resize(size)
+        scene = ImageOps.colorize(ramp, _colour(rng), _colour(rng))
+    draw = ImageDraw.Draw(scene)
+    for _ in range(int(rng.integers(3, 16 if backdrop else 7))):
+        extent = math.exp(rng.uniform(math.log(0.06), math.log(0.5))) * size[0]
+        x, y = rng.uniform(-0.1, 1.0, 2) * size
+        width, height = extent * rng.uniform(0.4, 1.4, 2) + 2
+        box = (x, y, x + width, y + height)
+        kind = int(rng.integers(4))
+        edge = int(rng.integers(0, 5))
+        if kind == 0:
+            draw.ellipse(box, fill=_colour(rng), outline=_colour(rng), width=edge)
+        elif kind == 1:
+            draw.rectangle(box, fill=_colour(rng), outline=_colour(rng), width=edge)
+        else:
+            letters = "".join(rng.choice(list(_LETTERS), int(rng.integers(1, 9))))
+            font = ImageFont.load_default(max(6, round(extent)))
+            draw.text(
+                (x, y), letters, _colour(rng), font, stroke_width=edge, stroke_fill=_colour(rng)
+            )
+    if rng.random() < 0.3:
+        scene = scene.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3)))
+    canvas.paste(scene, (left, top))
+
+
+def _colour(rng: np.random.Generator) -> tuple[int, int, int]:
+    red, green, blue = (int(part) for part in rng.integers(0, 256, 3))
+    return red, green, blue
 
 
 def _occlude(
     canvas: Image.Image,
-    box: NDArray[np.float32],
-    landmarks: NDArray[np.float32],
+    box: NDArray[np.float64],
+    landmarks: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> None:
     """Paint a mask, glasses or a hand-like patch over one face."""

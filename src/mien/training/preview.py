@@ -1,0 +1,49 @@
+"""What a training sees: pictures after each step of the augmentation, at its real strength."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mien.training.augment import augmentation_steps
+from mien.training.emotion import EmotionRecipe
+
+__all__ = ["show_augmentation"]
+
+Steps = list[tuple[str, NDArray[np.uint8]]]
+
+
+def show_augmentation(recipe: EmotionRecipe) -> Callable[[NDArray[np.uint8]], Steps]:
+    """Return a function that shows what a recipe's augmentation does to pictures.
+
+    Args:
+        recipe: The recipe; its seed decides what is drawn.
+
+    Returns:
+        A function from `(N, 48, 48)` uint8 to the steps' names, each with the pictures as they are
+        after it and all before it; mixing with another picture, where the recipe has it, is last.
+    """
+
+    def show(images: NDArray[np.uint8]) -> Steps:
+        generator = torch.Generator().manual_seed(recipe.seed)
+        faces = torch.from_numpy(images).unsqueeze(1).float()
+        shown = []
+        for name, step in augmentation_steps(recipe.augmentation, generator):
+            faces = step(faces)
+            shown.append((name, _pictures(faces)))
+        if recipe.mixup:
+            beta = np.random.default_rng(recipe.seed).beta(recipe.mixup, recipe.mixup)
+            share = max(beta, 1 - beta)
+            mixed = share * faces + (1 - share) * faces.flip(0)
+            shown.append(("mix with another", _pictures(mixed)))
+        return shown
+
+    return show
+
+
+def _pictures(faces: torch.Tensor) -> NDArray[np.uint8]:
+    pictures: NDArray[np.uint8] = faces[:, 0].round().clamp(0, 255).byte().numpy()
+    return pictures
