@@ -1,5 +1,6 @@
 # make run    analyse the sample photos, or INPUT="a.jpg folder/"
 # make test   install the development extras and run the tests
+# make evaluate DATA=fer2013/   measure the shipped model and write its figures where they stand
 # make check  formatting, lint, types, import rules
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ INPUT ?= src/mien/assets/samples
 OUT ?= out
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check benchmark clean
+.PHONY: run test check evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --save $(OUT) --draw --overwrite
@@ -22,6 +23,13 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+evaluate: $(VENV)/dev.stamp
+	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see README, "Know the data")'; exit 2; }
+	$(BIN)/mien data import $(DATA) --out $(OUT)/fer2013
+	$(BIN)/mien evaluate --data $(OUT)/fer2013 --split test --robustness --json > $(OUT)/evaluation.json
+	$(BIN)/python benchmarks/accuracy.py $(OUT)/evaluation.json --json benchmarks/results/accuracy.json \
+		--write README.md MODEL_CARD.md --model src/mien/assets/emotion.onnx
 
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/speed.py

@@ -76,9 +76,10 @@ def test_the_command_line_has_the_same_defaults_as_python():
 def test_every_verb_stands_in_the_readme_and_shows_two_examples():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = typer.main.get_command(app)
-    verbs = {"analyze": command.commands["analyze"]}
-    verbs |= {f"train {n}": c for n, c in command.commands["train"].commands.items()}
-    assert set(command.commands) == {"analyze", "train"}
+    verbs = {name: command.commands[name] for name in ("analyze", "calibrate", "evaluate", "live")}
+    for group in ("data", "train"):
+        verbs |= {f"{group} {n}": c for n, c in command.commands[group].commands.items()}
+    assert set(command.commands) == {"analyze", "calibrate", "data", "evaluate", "live", "train"}
     assert train.app is not app
     for name, verb in verbs.items():
         assert f"mien {name}" in readme

@@ -96,5 +96,10 @@ def test_what_the_metadata_says_is_what_the_spec_says(tmp_path):
 def test_no_path_of_the_exporting_machine_is_left_in_the_file(tmp_path):
     path = tmp_path / "a.onnx"
     exported(path)
-    assert b"site-packages" not in path.read_bytes()
-    assert b".py" not in path.read_bytes()
+    model = onnx.load(path)
+    # Weights are random bytes: any short text turns up in them now and then.
+    for weights in model.graph.initializer:
+        weights.ClearField("raw_data")
+    text = model.SerializeToString()
+    assert b"site-packages" not in text
+    assert b".py" not in text

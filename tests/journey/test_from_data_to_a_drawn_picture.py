@@ -45,10 +45,16 @@ def test_make_data_train_two_epochs_export_and_analyse(tmp_path, toy_dataset, sa
     header = f"Usage,Image name,{names}"
     (tmp_path / "votes.csv").write_text("\n".join([header, *lines]))
     (tmp_path / "recipe.toml").write_text(RECIPE)
+    imported = mien(
+        "data", "import", tmp_path / "faces.parquet", tmp_path / "votes.csv",
+        "--out", tmp_path / "fer",
+    )  # fmt: skip
+    assert imported.returncode == 0, imported.stderr
+    divided = mien("data", "split", tmp_path / "fer", "--out", tmp_path / "split.json")
+    assert divided.returncode == 0, divided.stderr
     trained = mien(
-        "train", "emotion", "--data", tmp_path / "faces.parquet",
-        "--votes", tmp_path / "votes.csv", "--recipe", tmp_path / "recipe.toml",
-        "--out", tmp_path / "run", "--threads", 1,
+        "train", "emotion", "--data", tmp_path / "fer", "--split-file", tmp_path / "split.json",
+        "--recipe", tmp_path / "recipe.toml", "--out", tmp_path / "run", "--threads", 1,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     model = tmp_path / "run" / "emotion.onnx"
@@ -67,7 +73,7 @@ def test_make_data_train_two_epochs_export_and_analyse(tmp_path, toy_dataset, sa
 def test_a_recipe_with_faults_is_refused_before_anything_is_read(tmp_path):
     (tmp_path / "recipe.toml").write_text("epoch = 1\nwidht = 3\n")
     trained = mien(
-        "train", "emotion", "--data", "gone.parquet", "--votes", "gone.csv",
+        "train", "emotion", "--data", "gone",
         "--recipe", tmp_path / "recipe.toml", "--out", tmp_path / "run",
     )  # fmt: skip
     assert trained.returncode == 1

@@ -58,3 +58,12 @@ def test_large_faces_get_the_six_bars(prediction):
 
     assert not shows_fear(small)
     assert shows_fear(large)
+
+
+def test_the_bars_go_below_a_face_that_has_no_room_beside_it(prediction):
+    face = dataclasses.replace(prediction, box_xyxy=(90.0, 20.0, 260.0, 220.0))
+    frame = np.full((600, 340, 3), 128, np.uint8)
+    result = FrameResult(source="a.jpg", width=340, height=600, faces=(face,))
+    changed = (np.asarray(draw_result(frame, result)) != frame).any(axis=2)
+    assert not changed[60:210, 100:250].any()
+    assert changed[230:420].any()

@@ -7,8 +7,10 @@ import sys
 
 import typer
 
-from mien.cli import train
+from mien.cli import data, train
 from mien.cli.analyze import analyze
+from mien.cli.evaluate import calibrate, evaluate
+from mien.cli.live import live
 from mien.errors import MienError
 
 __all__ = ["app", "main"]
@@ -32,6 +34,10 @@ def _root() -> None:
 
 
 app.command()(analyze)
+app.command()(live)
+app.command()(evaluate)
+app.command()(calibrate)
+app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 
 

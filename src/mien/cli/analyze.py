@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.errors import OutputError
+
 if TYPE_CHECKING:
+    from mien.errors import MediaError
     from mien.structures import FacePrediction, FrameResult
 
 __all__ = ["analyze"]
@@ -22,7 +25,7 @@ def analyze(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Pictures, folders (with all below them), globs; - reads paths from stdin.",
+            help="Pictures, films, folders (with all below them), globs; - reads paths from stdin.",
         ),
     ],
     *,
@@ -33,7 +36,9 @@ def analyze(
     formats: Annotated[
         str, typer.Option("--format", help="Of the saved results: jsonl, csv, parquet.")
     ] = "jsonl",
-    draw: Annotated[bool, typer.Option("--draw", help="Save drawn pictures too.")] = False,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Save drawn pictures and films, too.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace saved results.")] = False,
     min_face: Annotated[
         int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
@@ -45,12 +50,33 @@ def analyze(
         Path | None, typer.Option(metavar="PATH", help="Another face detector (ONNX).")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one network run.")] = 1,
+    every: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Look for faces in every Nth frame of a film."),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Analyse at most so many frames a second of a film."),
+    ] = None,
+    smooth: Annotated[
+        float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth films over time; 0: not.")
+    ] = 0.4,
+    report: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Write a report on one film.")
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Show small faces in the report.")
+    ] = True,
 ) -> None:
-    """Find the faces in pictures and say which expression each one shows.
+    """Find the faces in pictures and films and say which expression each one shows.
+
+    Of a film a line is printed whenever a person's expression changes; the saved results and --json
+    have every face of every frame.
 
     \b
     Examples:
       mien analyze photo.jpg
+      mien analyze film.mp4 --save results --draw
       mien analyze holiday/ --save results --format jsonl,csv --draw
       find . -name '*.png' | mien analyze - --json
     """
@@ -58,14 +84,27 @@ def analyze(
         raise typer.BadParameter("--draw needs a folder for the pictures: --save OUT")
     wanted = [name.strip() for name in formats.split(",")]
 
-    from mien.inference import Analyzer
-    from mien.media import FORMATS, ResultFolder, find_pictures
+    from mien.inference import Analyzer, FilmOptions, SmoothingOptions
+    from mien.media import FORMATS, ResultFolder, find_media, is_film
 
     if unknown := [name for name in wanted if name not in FORMATS]:
         known = ", ".join(FORMATS)
         raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {known}")
+    if report is not None and report.exists() and not overwrite:
+        raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
     analyzer = Analyzer(model, detector=detector, min_face_px=min_face, threads=threads)
-    found = list(find_pictures(_named(inputs)))
+    found = list(find_media(_named(inputs)))
+    options = FilmOptions(
+        every=every, per_second=fps, smoothing=SmoothingOptions(time_constant_s=smooth)
+    )
+    if report is not None and not (len(found) == 1 and is_film(str(found[0]))):
+        raise typer.BadParameter("--report: expected one film")
+    summary = None
+    if report is not None:
+        from mien.reports import FilmSummary, film_report
+
+        summary = FilmSummary()
+    shown = _Shown(as_json=as_json)
     failed = 0
     with contextlib.ExitStack() as stack:
         folder = None
@@ -73,14 +112,28 @@ def analyze(
             folder = stack.enter_context(
                 ResultFolder(save, formats=wanted, draw=draw, overwrite=overwrite)
             )
-        for result in _with_progress(analyzer.analyze_each(found), len(found)):
+        for result in _with_progress(analyzer.analyze_each(found, options=options), found):
             failed += result.error is not None
-            _print_result(result, as_json=as_json)
+            shown.print(result)
+            if summary is not None:
+                summary.add(result)
             if folder is not None:
                 folder.write(result)
     if folder is not None:
+        for note in folder.notes:
+            print(note, file=sys.stderr)
         for path in folder.written:
             print(f"wrote {path}", file=sys.stderr)
+    if report is not None and summary is not None and summary.frames:
+        film_report(
+            summary,
+            report,
+            analyzer=analyzer,
+            options=options,
+            pictures=pictures,
+            overwrite=overwrite,
+        )
+        print(f"wrote {report}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
 
@@ -93,39 +146,67 @@ def _named(inputs: list[str]) -> Iterator[str]:
             yield given
 
 
-def _with_progress(results: Iterator[FrameResult], total: int) -> Iterator[FrameResult]:
+def _with_progress(
+    results: Iterator[FrameResult], found: list[str | MediaError]
+) -> Iterator[FrameResult]:
     """Show a bar on stderr while going through `results`, if a person is watching."""
-    if total < 2 or not sys.stderr.isatty():
+    from mien.media import is_film
+
+    films = any(isinstance(path, str) and is_film(path) for path in found)
+    if not sys.stderr.isatty() or (len(found) < 2 and not films):
         yield from results
         return
     from rich.console import Console
     from rich.progress import track
 
+    total = None if films else len(found)
     console = Console(stderr=True)
     yield from track(results, "Analysing", total=total, console=console, transient=True)
 
 
-def _print_result(result: FrameResult, *, as_json: bool) -> None:
-    for note in result.notes:
-        print(f"{result.source}: {note}", file=sys.stderr)
-    if result.error is not None:
-        print(f"{result.source}: {result.error}", file=sys.stderr)
-    if as_json:
-        for row in result.to_rows():
-            print(json.dumps(row))
-    elif result.error is None and not result.faces:
-        typer.echo(f"{result.source}  no face found; --min-face looks for smaller ones")
-    else:
+class _Shown:
+    """Prints results: every face of a picture, every change of expression in a film."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._labels: dict[tuple[str, int | None], str] = {}
+
+    def print(self, result: FrameResult) -> None:
+        """Print what is new in a result."""
+        for note in result.notes:
+            print(f"{result.source}: {note}", file=sys.stderr)
+        if result.error is not None:
+            print(f"{result.source}: {result.error}", file=sys.stderr)
+        if self._as_json:
+            for row in result.to_rows():
+                print(json.dumps(row))
+        elif result.timestamp_s is not None:
+            self._print_changes(result)
+        elif result.error is None and not result.faces:
+            typer.echo(f"{result.source}  no face found; --min-face looks for smaller ones")
+        else:
+            for face in result.faces:
+                typer.echo(_line(face))
+
+    def _print_changes(self, result: FrameResult) -> None:
         for face in result.faces:
-            typer.echo(_line(face))
+            person = (face.source, face.track)
+            if self._labels.get(person) != face.emotion:
+                self._labels[person] = face.emotion
+                minutes, seconds = divmod(face.timestamp_s or 0.0, 60)
+                time = f"{int(minutes)}:{seconds:05.2f}"
+                typer.echo(f"{face.source}  {time}  person {face.track}  {_label(face)}")
 
 
 def _line(face: FacePrediction) -> str:
+    left, top, right, bottom = (round(side) for side in face.box_xyxy)
+    unsure = "  unsure" if face.unsure else ""
+    return f"{face.source}  {_label(face)}  box {left},{top} to {right},{bottom}{unsure}"
+
+
+def _label(face: FacePrediction) -> str:
     from mien.emotions import COLOURS
 
     red, green, blue = (int(COLOURS[face.emotion][i : i + 2], 16) for i in (1, 3, 5))
-    label = typer.style(f"{face.emotion:<8}", fg=(red, green, blue), bold=True)
-    left, top, right, bottom = (round(side) for side in face.box_xyxy)
-    unsure = "  unsure" if face.unsure else ""
-    box = f"box {left},{top} to {right},{bottom}"
-    return f"{face.source}  {label} {face.confidence:>4.0%}  {box}{unsure}"
+    name = typer.style(f"{face.emotion:<8}", fg=(red, green, blue), bold=True)
+    return f"{name} {face.confidence:>4.0%}"

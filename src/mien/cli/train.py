@@ -26,9 +26,13 @@ def _train() -> None:
 @app.command()
 def emotion(
     *,
-    data: Annotated[Path, typer.Option(help="FER-2013 as Parquet: emotion, usage, image_png.")],
-    votes: Annotated[Path, typer.Option(help="FER+'s fer2013new.csv.")],
+    data: Annotated[Path, typer.Option(help="A dataset that `mien data import` made.")],
     out: Out,
+    split_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A file of `mien data split`; else as imported."),
+    ] = None,
+    fold: Annotated[int | None, typer.Option(help="Of a split in folds, the one for val.")] = None,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "emotion",
     resume: Resume = False,
     threads: Threads = 0,
@@ -37,19 +41,26 @@ def emotion(
 
     \b
     Examples:
-      mien train emotion --data fer2013.parquet --votes fer2013new.csv --out runs/first
-      mien train emotion --data fer2013.parquet --votes fer2013new.csv --out runs/first --resume
+      mien train emotion --data fer --out runs/first
+      mien train emotion --data fer --split-file leak-free.json --out runs/second --resume
     """
     _require_torch(threads)
-    from mien.data import read_fer2013
+    from mien.data import published_split, read_dataset, read_split
     from mien.export import calibrate_emotion, export_emotion
     from mien.training import EmotionRecipe, read_recipe, train_emotion
 
     read = read_recipe(EmotionRecipe, recipe)
-    pictures = read_fer2013(data, votes)
+    pictures = read_dataset(data)
+    divided = read_split(split_file) if split_file is not None else published_split(pictures)
+    pictures = divided.apply(pictures, fold=fold)
     module = train_emotion(read, pictures, out=out, resume=resume)
     path = out / "emotion.onnx"
-    facts = {"recipe": recipe, "seed": str(read.seed)}
+    facts = {
+        "recipe": recipe,
+        "seed": str(read.seed),
+        "split": divided.kind if fold is None else f"{divided.kind}, fold {fold}",
+        "split_sha256": divided.sha256(),
+    }
     differences = export_emotion(module.network, pictures, path=path, provenance=facts)
     spec = calibrate_emotion(path, pictures)
     print(f"{path}: differs from torch by at most {max(differences.values()):.1e}; {spec.six}")
@@ -89,7 +100,7 @@ def detector(
 
     read = read_recipe(DetectorRecipe, recipe)
     photos = label_photos(images, teacher, out / "labels.npz")
-    module = train_detector(read, photos, out=out, start=start, resume=resume)
+    module = train_detector(read, photos, teacher, out=out, start=start, resume=resume)
     threshold = choose_score_threshold(module, photos)
     path = out / "face.onnx"
     facts = {

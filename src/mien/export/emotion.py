@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mien.data import SPLITS, Dataset
+from mien.data import Dataset, picture_sketch
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
 from mien.evaluation import (
     CalibrationData,
@@ -74,7 +74,11 @@ def export_emotion(
     Raises:
         ArtefactError: The file's outputs differ from torch.
     """
-    facts = provenance | {"data": data.source, "data_sha256": data.sha256()}
+    facts = provenance | {
+        "data": data.source,
+        "data_sha256": data.sha256(),
+        "training_sketch": picture_sketch(data.part("train").images),
+    }
     spec = emotion_spec(facts)
     faces = network_input(data.images[:_PARITY_FACES].astype(np.float32), spec.input)
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -83,13 +87,17 @@ def export_emotion(
     )
 
 
-def calibrate_emotion(path: Path, data: Dataset) -> ModelSpec:
+def calibrate_emotion(
+    path: Path, data: Dataset, *, split: str = "val", accuracy: float = 0.95
+) -> ModelSpec:
     """Fit a model file's six-way output on the validation part, and write it into the file.
 
     Args:
         path: The ONNX file; only its metadata change.
-        data: Pictures with both labelings; `train` gives the class priors, `val` everything else,
-            `test` is not looked at.
+        data: Pictures with both labelings; `train` gives the class priors, `split` everything
+            else, the other parts are not looked at.
+        split: The part that temperature, priors' share and threshold are fitted on.
+        accuracy: What the predictions that do not count as unsure shall reach.
 
     Returns:
         The new spec.
@@ -99,7 +107,7 @@ def calibrate_emotion(path: Path, data: Dataset) -> ModelSpec:
         InputError: The validation part has no labels.
     """
     model = EmotionModel(path)
-    train, val = data.part("train"), data.part("val")
+    train, val = data.part("train"), data.part(split)
     outputs = model.run(val.images)
     majority, decided = ferplus_majority(val.votes)
     soft, _ = ferplus_soft_labels(train.votes)
@@ -117,9 +125,10 @@ def calibrate_emotion(path: Path, data: Dataset) -> ModelSpec:
                 "fer2013": to_six(val.labels, FER2013_7),
             },
             confident_in="ferplus",
-        )
+        ),
+        accuracy=accuracy,
     )
-    calibrated_on = f"{data.source}, {SPLITS[1]}, {data.sha256()}"
+    calibrated_on = f"{data.source}, {split}, {data.sha256()}"
     provenance = dict(model.spec.provenance) | {"calibrated_on": calibrated_on}
     spec = dataclasses.replace(model.spec, six=six, provenance=provenance)
     write_spec(path, spec)

@@ -1,6 +1,16 @@
-"""Networks at work: sessions, and the Analyzer that joins detection and emotion."""
+"""Networks at work: sessions, the Analyzer that joins detection and emotion, and time."""
 
 from mien.inference.analyzer import Analyzer
+from mien.inference.film import FilmOptions, LiveAnalysis, analyze_film
 from mien.inference.model import EmotionModel
+from mien.inference.smoothing import Smoother, SmoothingOptions
 
-__all__ = ["Analyzer", "EmotionModel"]
+__all__ = [
+    "Analyzer",
+    "EmotionModel",
+    "FilmOptions",
+    "LiveAnalysis",
+    "Smoother",
+    "SmoothingOptions",
+    "analyze_film",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,13 +12,21 @@ from numpy.typing import NDArray
 from mien.detect import Detector, OnnxDetector, face_quality
 from mien.emotions import SIX
 from mien.errors import MediaError
+from mien.inference.film import FilmOptions, LiveAnalysis, analyze_film
 from mien.inference.model import EmotionModel
-from mien.media import find_pictures, read_picture
-from mien.preprocess import crop_faces
+from mien.inference.pictures import analyze_pictures, frame_result, searched
+from mien.media import (
+    Film,
+    FilmFrame,
+    LiveSource,
+    find_media,
+    is_film,
+    is_live,
+    read_picture,
+)
 from mien.structures import (
     Face,
     FacePrediction,
-    Faces,
     Frame,
     FrameResult,
     FrameRGB,
@@ -35,6 +44,8 @@ class Analyzer:
         detector: A detector's ONNX file, or any `Detector`; None takes the shipped one.
         min_face_px: Faces whose shorter side is below this many pixels are left out.
         threads: Threads of one network run.
+        workers: Threads that read pictures and look for faces when there are many; None takes one
+            per core.
 
     Raises:
         ArtefactError: A model file is missing, damaged, or says nothing about itself.
@@ -47,7 +58,9 @@ class Analyzer:
         detector: str | Path | Detector | None = None,
         min_face_px: int = 24,
         threads: int = 1,
+        workers: int | None = None,
     ) -> None:
+        self._workers = workers
         if not isinstance(model, EmotionModel):
             model = EmotionModel(model, threads=threads)
         self.model: EmotionModel = model
@@ -70,73 +83,102 @@ class Analyzer:
             FrameError: The array is no frame.
         """
         frame = _as_frame(picture)
-        faces = self.detector.detect(frame.frame_rgb, min_face_px=self.min_face_px)
-        height, width = frame.frame_rgb.shape[:2]
-        return FrameResult(
-            source=frame.source,
-            frame=frame.frame,
-            timestamp_s=frame.timestamp_s,
-            width=width,
-            height=height,
-            faces=tuple(self._predict(frame, faces)),
-            notes=frame.notes,
-        )
+        faces, crops = searched(self, frame)
+        return frame_result(self, frame, faces, crops, self.model.probabilities(crops))
 
-    def stream(self, sources: str | Path | Iterable[str | Path]) -> Iterator[FrameResult]:
-        """Analyse many pictures, one after the other.
+    def stream(
+        self,
+        sources: str | Path | Iterable[str | Path],
+        *,
+        options: FilmOptions | None = None,
+    ) -> Iterator[FrameResult]:
+        """Analyse pictures, films, cameras and streams, one after the other.
 
         Args:
-            sources: A path, folder or glob, or several of them.
+            sources: A path, folder or glob, a camera (`camera:0`) or a stream (`rtsp://`,
+                `http://`), or several of them. A camera always gives its newest frame.
+            options: How films, cameras and streams are analysed.
 
         Returns:
-            One result per picture in order, made as they are asked for; a picture that cannot be
+            One result per picture and per frame of a film, in order, made as they are asked for;
+            faces of a film carry the person's number and smoothed probabilities. What cannot be
             read gives a result with `error`, and the others go on.
         """
         inputs = [sources] if isinstance(sources, str | Path) else sources
-        return self.analyze_each(find_pictures(inputs))
+        return self.analyze_each(find_media(inputs), options=options)
 
-    def analyze_each(self, found: Iterable[str | MediaError]) -> Iterator[FrameResult]:
-        """Analyse what `find_pictures` found; an error among it becomes a result with `error`."""
-        for picture in found:
-            try:
-                if isinstance(picture, MediaError):
-                    raise picture
-                yield self.analyze(picture)
-            except MediaError as error:
-                yield FrameResult(source=error.source, error=error.reason)
+    def analyze_each(
+        self, found: Iterable[str | MediaError], *, options: FilmOptions | None = None
+    ) -> Iterator[FrameResult]:
+        """Analyse what `find_media` found; an error among it becomes a result with `error`."""
+        for pictures, group in itertools.groupby(found, key=_is_picture):
+            if pictures:
+                yield from analyze_pictures(self, map(str, group), workers=self._workers)
+            else:
+                for path in group:
+                    yield from self._analyze_clip(path, options)
 
-    def _predict(self, frame: Frame, faces: Faces) -> Iterator[FacePrediction]:
-        crops = crop_faces(frame.frame_rgb, faces.landmarks_xy, self.model.crop)
-        probabilities = self.model.probabilities(crops)
-        for number, face in enumerate(faces):
-            yield self._prediction(frame, number, face, crops[number], probabilities[number])
+    def _analyze_clip(
+        self, path: str | MediaError, options: FilmOptions | None
+    ) -> Iterator[FrameResult]:
+        """Analyse a film, camera or stream; what cannot be opened is a result with `error`."""
+        try:
+            if isinstance(path, MediaError):
+                raise path
+            if is_live(path):
+                live = LiveAnalysis(self, options)
+                for frame in LiveSource(path).frames():
+                    yield live.analyze(frame)
+            else:
+                with Film(path) as film:
+                    yield from analyze_film(self, film, options)
+        except MediaError as error:
+            yield FrameResult(source=error.source, error=error.reason)
 
-    def _prediction(
+    def predict(
         self,
-        frame: Frame,
+        frame: Frame | FilmFrame,
         number: int,
         face: Face,
+        *,
         crop: NDArray[np.float32],
-        probabilities: NDArray[np.float32],
+        probabilities: NDArray[np.floating],
+        label: int | None = None,
+        track: int | None = None,
     ) -> FacePrediction:
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
+        """Put together what is known of one face.
+
+        Args:
+            frame: The frame that it is in.
+            number: The face's number within the frame.
+            face: Where it is.
+            crop: `(S, S)`, what the network saw.
+            probabilities: `(6,)` in the order of `SIX`.
+            label: The label to show; None takes the most probable one.
+            track: The person's number, in a film.
+        """
+        shown = int(probabilities.argmax()) if label is None else label
+        confidence = float(probabilities[shown])
         left, top, right, bottom = (float(value) for value in face.box_xyxy)
         return FacePrediction(
             source=frame.source,
             frame=frame.frame,
             timestamp_s=frame.timestamp_s,
             face=number,
-            track=None,
+            track=track,
             box_xyxy=(left, top, right, bottom),
             landmarks_xy=tuple((float(x), float(y)) for x, y in face.landmarks_xy),
             detection_score=face.detection_score,
-            emotion=SIX.labels[best],
+            emotion=SIX.labels[shown],
             confidence=confidence,
             unsure=confidence < self.model.unsure_below,
             probabilities=dict(zip(SIX.labels, map(float, probabilities), strict=True)),
-            quality=face_quality(face, crop, frame.frame_rgb.shape[:2]),
+            quality=face_quality(face, crop, (frame.height, frame.width)),
         )
+
+
+def _is_picture(path: str | MediaError) -> bool:
+    return isinstance(path, str) and not is_live(path) and not is_film(path)
 
 
 def _as_frame(picture: str | Path | Frame | FrameRGB) -> Frame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,11 @@ class EmotionModel:
         """Return the six probabilities of each crop, `(B, 6)` in the order of `SIX`."""
         if len(crops) == 0:
             return np.zeros((0, len(SIX)), np.float32)
-        return self._six.probabilities(self.run(crops), self.spec.head_labels)
+        return self.combine(self.run(crops))
+
+    def combine(self, outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return the six probabilities that outputs of `run` stand for, `(B, 6)`."""
+        return self._six.probabilities(outputs, self.spec.head_labels)
 
     @property
     def unsure_below(self) -> float:

@@ -1,19 +1,32 @@
 """Where frames come from and where results go."""
 
 from mien.media.drawing import draw_result
+from mien.media.film_writer import FilmWriter
+from mien.media.films import FILM_SUFFIXES, Film, FilmFrame
 from mien.media.folder import ResultFolder
-from mien.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES, read_picture
-from mien.media.sources import find_pictures
+from mien.media.live_source import LiveSource, cameras, is_live
+from mien.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES, decode_picture, read_picture
+from mien.media.sources import find_media, find_pictures, is_film
 from mien.media.writers import FORMATS, ResultWriter, open_writer
 
 __all__ = [
+    "FILM_SUFFIXES",
     "FORMATS",
     "MAX_PIXELS",
     "PICTURE_SUFFIXES",
+    "Film",
+    "FilmFrame",
+    "FilmWriter",
+    "LiveSource",
     "ResultFolder",
     "ResultWriter",
+    "cameras",
+    "decode_picture",
     "draw_result",
+    "find_media",
     "find_pictures",
+    "is_film",
+    "is_live",
     "open_writer",
     "read_picture",
 ]

@@ -87,7 +87,7 @@ class _Pen:
         return (x, y, x + width, y + height)
 
     def _card_area(self) -> Area:
-        """Find a place beside the face: right, else left, else at its lower edge."""
+        """Find a place beside the face: right, left or below, else at its lower edge."""
         left, top, right, bottom = self.face.box_xyxy
         gap, width = self.text_px * 0.6, self.text_px * 9.2
         height = self.text_px * (1.0 + 1.35 * len(self.face.probabilities))
@@ -95,6 +95,8 @@ class _Pen:
             x = right + gap
         elif left - gap - width >= 0:
             x = left - gap - width
+        elif bottom + gap + height <= self.picture.height:
+            x, top = min(max(left, 0), max(0, self.picture.width - width)), bottom + gap
         else:
             x, top = max(left, 0) + gap, bottom - height - gap
         y = min(max(top, 0), max(0, self.picture.height - height))

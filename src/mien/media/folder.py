@@ -10,7 +10,9 @@ from typing import Self
 
 from mien.errors import InputError, OutputError
 from mien.media.drawing import draw_result
+from mien.media.drawn_film import DrawnFilm
 from mien.media.pictures import read_picture
+from mien.media.sources import is_film
 from mien.media.writers import FORMATS, ResultWriter, open_writer
 from mien.structures import FrameResult
 
@@ -27,6 +29,9 @@ class ResultFolder:
         formats: Names out of `FORMATS`; each gives `results.<format>`.
         draw: Whether drawn pictures go into `drawn/`.
         overwrite: Whether existing files may be replaced.
+
+    Attributes:
+        notes: What a person should know of what was drawn, for example that sound was lost.
 
     Raises:
         InputError: A format is unknown.
@@ -50,6 +55,9 @@ class ResultFolder:
         self.path = path
         self._draw, self._overwrite = draw, overwrite
         self._drawn: set[Path] = set()
+        self.notes: list[str] = []
+        self._film: DrawnFilm | None = None
+        self._film_source = ""
         if draw and not overwrite and any((path / "drawn").glob("*")):
             raise OutputError(
                 f"{path / 'drawn'}: has pictures already. Choose another place or pass --overwrite"
@@ -80,11 +88,28 @@ class ResultFolder:
         for writer in self._writers:
             writer.write(result)
         if self._draw and result.error is None:
-            self._save_drawn(result)
+            if is_film(result.source):
+                self._drawn_film(result.source).write(result)
+            else:
+                self._save_drawn(result)
+
+    def _drawn_film(self, source: str) -> DrawnFilm:
+        """Return the copy of the film that is being drawn, finishing the one before."""
+        if self._film is None or self._film_source != source:
+            self._finish_film()
+            path = self._free_name(Path(source).stem, "mp4")
+            self._film, self._film_source = DrawnFilm(source, path), source
+        return self._film
+
+    def _finish_film(self) -> None:
+        if self._film is not None:
+            film, self._film = self._film, None
+            self.notes += film.notes
+            film.close()
 
     def _save_drawn(self, result: FrameResult) -> None:
         picture = draw_result(read_picture(result.source).frame_rgb, result)
-        path = self._free_name(Path(result.source).stem)
+        path = self._free_name(Path(result.source).stem, "jpg")
         partial = path.with_name(path.name + ".partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,11 +119,11 @@ class ResultFolder:
             partial.unlink(missing_ok=True)
             raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
 
-    def _free_name(self, stem: str) -> Path:
-        """Name the picture after its source; a second of that name gets a number."""
+    def _free_name(self, stem: str, suffix: str) -> Path:
+        """Name what is drawn after its source; a second of that name gets a number."""
         number = 1
         while True:
-            ending = f"-{number}.jpg" if number > 1 else ".jpg"
+            ending = f"-{number}.{suffix}" if number > 1 else f".{suffix}"
             path = self.path / "drawn" / (stem + ending)
             if path not in self._drawn:
                 self._drawn.add(path)
@@ -114,4 +139,10 @@ class ResultFolder:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._open.__exit__(kind, exception, traceback)
+        try:
+            if kind is None or issubclass(kind, KeyboardInterrupt):
+                self._finish_film()
+            elif self._film is not None:
+                self._film.discard()
+        finally:
+            self._open.__exit__(kind, exception, traceback)

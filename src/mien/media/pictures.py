@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import warnings
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mien.errors import MediaError
 from mien.structures import Frame
 
-__all__ = ["MAX_PIXELS", "MIN_SIDE_PX", "PICTURE_SUFFIXES", "read_picture"]
+__all__ = ["MAX_PIXELS", "MIN_SIDE_PX", "PICTURE_SUFFIXES", "decode_picture", "read_picture"]
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused by default: decoded they would take 300 MB and more."""
@@ -45,17 +47,39 @@ def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
         MediaError: The file is missing, unreadable, empty, cut off, no picture, too large or too
             small; the reason says what to do.
     """
-    source = str(path)
+    try:
+        with Path(path).open("rb") as file:
+            return _read(file, str(path), max_pixels)
+    except OSError as error:
+        raise MediaError(str(path), _why_unreadable(error)) from error
+
+
+def decode_picture(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Frame:
+    """Read one picture out of the bytes of its file, like `read_picture`.
+
+    Args:
+        data: The encoded picture.
+        source: What to call it in messages.
+        max_pixels: Pictures that declare more pixels are refused before they are decoded.
+
+    Raises:
+        MediaError: The bytes are no picture that can be read; the reason says what to do.
+    """
+    return _read(io.BytesIO(data), source, max_pixels)
+
+
+def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
     try:
         with warnings.catch_warnings():
             # Pillow warns of large pictures by a limit of its own; ours is checked below.
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
+            with Image.open(file) as picture:
                 return _decode(picture, source, max_pixels)
     except Image.DecompressionBombError as error:
         raise _too_large(source, max_pixels, f"{error}") from error
     except UnidentifiedImageError as error:
-        raise MediaError(source, _why_unidentified(Path(path))) from error
+        file.seek(0)
+        raise MediaError(source, _why_unidentified(file.read(512))) from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
         raise MediaError(source, _why_unreadable(error)) from error
 
@@ -104,9 +128,7 @@ def _too_large(source: str, max_pixels: int, found: str) -> MediaError:
     return MediaError(source, f"{limit}: {found}. Scale it down first")
 
 
-def _why_unidentified(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(512)
+def _why_unidentified(start: bytes) -> str:
     if not start:
         return "the file is empty. Copy or download it again"
     if start.isascii() and b"\0" not in start:

@@ -8,27 +8,43 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mien.errors import MediaError
+from mien.media.films import FILM_SUFFIXES
+from mien.media.live_source import is_live
 from mien.media.pictures import PICTURE_SUFFIXES
 
-__all__ = ["find_pictures"]
+__all__ = ["find_media", "find_pictures", "is_film"]
+
+
+def is_film(path: str | Path) -> bool:
+    """Say whether a path names a film, by its ending."""
+    return Path(path).suffix.lower() in FILM_SUFFIXES
 
 
 def find_pictures(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
-    """Resolve paths, folders and globs to pictures.
+    """Resolve paths, folders and globs to pictures; see `find_media`."""
+    return _find(inputs, PICTURE_SUFFIXES)
 
-    A folder stands for all pictures under it, by their endings and in the order of their names;
-    hidden files and folders are left out. A file that is named is taken whatever its ending.
+
+def find_media(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
+    """Resolve paths, folders and globs to pictures and films.
+
+    A folder stands for all under it, by their endings and in the order of their names; hidden
+    files and folders are left out. A file that is named is taken whatever its ending.
 
     Args:
         inputs: Paths, folders and patterns such as `shots/*.jpg` or `**/*.png`.
 
-    Yields:
+    Returns:
         Paths, each once, and a `MediaError` for each input that stands for nothing; those do not
         stop the others.
     """
+    return _find(inputs, PICTURE_SUFFIXES | FILM_SUFFIXES)
+
+
+def _find(inputs: Iterable[str | Path], suffixes: frozenset[str]) -> Iterator[str | MediaError]:
     seen: set[str] = set()
     for given in inputs:
-        for found in _resolve(str(given)):
+        for found in _resolve(str(given), suffixes):
             if isinstance(found, MediaError):
                 yield found
             elif found not in seen:
@@ -36,11 +52,13 @@ def find_pictures(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
                 yield found
 
 
-def _resolve(given: str) -> Iterator[str | MediaError]:
+def _resolve(given: str, suffixes: frozenset[str]) -> Iterator[str | MediaError]:
     if not given.strip():
         yield MediaError(repr(given), "an empty path. Name a picture or a folder")
+    elif is_live(given):
+        yield given
     elif Path(given).is_dir():
-        yield from _walk(given)
+        yield from _walk(given, suffixes)
     elif not os.path.lexists(given) and glob.has_magic(given):
         yield from _match(given)
     else:
@@ -56,18 +74,18 @@ def _match(pattern: str) -> Iterator[str | MediaError]:
     yield from files
 
 
-def _walk(folder: str) -> Iterator[str | MediaError]:
+def _walk(folder: str, suffixes: frozenset[str]) -> Iterator[str | MediaError]:
     errors: list[OSError] = []
     count = 0
     for parent, folders, files in os.walk(folder, onerror=errors.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in PICTURE_SUFFIXES:
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 count += 1
                 yield str(Path(parent, name))
     for error in errors:
         reason = f"the folder cannot be read: {error.strerror}. Change its permissions"
         yield MediaError(str(error.filename or folder), reason)
     if not count and not errors:
-        endings = ", ".join(sorted(PICTURE_SUFFIXES))
-        yield MediaError(folder, f"the folder holds no picture (looked for {endings})")
+        endings = ", ".join(sorted(suffixes))
+        yield MediaError(folder, f"the folder holds no picture or film (looked for {endings})")

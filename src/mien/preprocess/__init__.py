@@ -1,6 +1,21 @@
 """Align, crop, normalise: the way from a frame to the network's input."""
 
-from mien.preprocess.align import FER_CROP, crop_faces, similarity_transforms
+from mien.preprocess.align import (
+    FER_CROP,
+    VIEW_MARGIN_PX,
+    VIEW_PX,
+    crop_faces,
+    similarity_transforms,
+    view_for_detection,
+)
 from mien.preprocess.normalise import network_input
 
-__all__ = ["FER_CROP", "crop_faces", "network_input", "similarity_transforms"]
+__all__ = [
+    "FER_CROP",
+    "VIEW_MARGIN_PX",
+    "VIEW_PX",
+    "crop_faces",
+    "network_input",
+    "similarity_transforms",
+    "view_for_detection",
+]

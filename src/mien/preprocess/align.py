@@ -10,17 +10,29 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mien.errors import FrameError
 from mien.spec import CropSpec
 
-__all__ = ["FER_CROP", "crop_faces", "similarity_transforms"]
+__all__ = [
+    "FER_CROP",
+    "VIEW_MARGIN_PX",
+    "VIEW_PX",
+    "crop_faces",
+    "similarity_transforms",
+    "view_for_detection",
+]
 
 FER_CROP = CropSpec(
     size=48,
     landmarks_xy=((0.33, 0.39), (0.69, 0.39), (0.51, 0.58), (0.35, 0.74), (0.65, 0.74)),
 )
 """FER-2013's framing: the medians of landmarks found by YuNet in its pictures."""
+
+VIEW_PX, VIEW_MARGIN_PX = 144, 48
+"""A picture that a face fills is shown to a detector at this size with such a border: detectors see
+best what has some room around it."""
 
 LUMA_BT601 = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of R, G and B in luma, ITU-R BT.601, with which FER-2013's pictures were made grey."""
@@ -83,6 +95,20 @@ def crop_faces(
     transforms = similarity_transforms(landmarks_xy, crop)
     crops = [_crop_one(pixels, a, b, crop.size) for a, b in transforms]
     return np.stack(crops) if crops else np.zeros((0, crop.size, crop.size), np.float32)
+
+
+def view_for_detection(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Enlarge a picture that a face fills and give it room, so that a detector finds the face.
+
+    Args:
+        image: `(H, W)` uint8 luma.
+
+    Returns:
+        `(240, 240, 3)` uint8; the picture takes the middle 144 pixels, its border goes on outside.
+    """
+    large = Image.fromarray(image).resize((VIEW_PX, VIEW_PX), Image.Resampling.BICUBIC)
+    grey = np.pad(np.asarray(large), VIEW_MARGIN_PX, mode="edge")
+    return grey[..., None].repeat(3, axis=2)
 
 
 def _crop_one(pixels: NDArray[np.uint8], a: complex, b: complex, size: int) -> NDArray[np.float32]:

@@ -1,0 +1,169 @@
+"""How quickly films and folders of pictures are analysed, beside the way of FER-PP.
+
+    python benchmarks/film.py --film a.mp4 --json benchmarks/results/film.json --write README.md
+
+Without `--film` it makes its own films out of the sample photos. FER-PP's way is OpenCV's frontal
+cascade on every frame and FER-PP's network on every face; its rows need OpenCV, torch and onnx.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from marked import markdown_table, write_marked
+from PIL import Image
+
+import mien
+from mien.inference import analyze_film
+from mien.media import Film, FilmWriter, open_writer, read_picture
+
+SAMPLES = Path(mien.__file__).parent / "assets" / "samples"
+SECONDS, RATE = 20, 25
+SIZES = ((360, 640), (720, 1280))
+PICTURES = 400
+RUNS = 3
+
+
+def make_film(path: Path, size_hw: tuple[int, int]) -> Path:
+    """Write a film in which two people glide past each other."""
+    height, width = size_hw
+    photos = [Image.fromarray(read_picture(p).frame_rgb) for p in sorted(SAMPLES.glob("*.jpg"))]
+    tall = [
+        p.resize((round(p.width * 0.8 * height / p.height), round(0.8 * height))) for p in photos
+    ]
+    with FilmWriter(path, size_hw=size_hw, frames_per_second=RATE) as writer:
+        for number in range(SECONDS * RATE):
+            share = number / (SECONDS * RATE)
+            frame = Image.new("RGB", (width, height), (60, 70, 80))
+            for person, photo in enumerate(tall):
+                x = (person + share) % 1.0 * width * 0.6
+                frame.paste(photo, (round(x), round(0.1 * height)))
+            writer.write(np.asarray(frame), number / RATE)
+    return path
+
+
+def ours(film: Path, out: Path) -> tuple[int, int]:
+    """Analyse a film to JSON Lines; return frames and faces."""
+    analyzer = mien.Analyzer()
+    frames = faces = 0
+    with Film(film) as opened, open_writer(out / "rows.jsonl", overwrite=True) as writer:
+        for result in analyze_film(analyzer, opened):
+            writer.write(result)
+            frames += 1
+            faces += len(result.faces)
+    return frames, faces
+
+
+def as_fer_pp(film: Path, out: Path) -> tuple[int, int]:
+    """Analyse a film as FER-PP does: the cascade on each frame, its network on each face."""
+    import cv2
+    import onnxruntime
+
+    cascade = cv2.CascadeClassifier(
+        str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml")
+    )
+    session = onnxruntime.InferenceSession(baseline_file(out))
+    name = session.get_inputs()[0].name
+    opened = cv2.VideoCapture(str(film))
+    frames = faces = 0
+    while True:
+        there, frame = opened.read()
+        if not there:
+            return frames, faces
+        frames += 1
+        grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        for x, y, width, height in cascade.detectMultiScale(grey, 1.3, 5):
+            crop = cv2.resize(grey[y : y + height, x : x + width], (48, 48))
+            session.run(None, {name: crop[None, None].astype(np.float32) / 255})
+            faces += 1
+
+
+def baseline_file(folder: Path) -> str:
+    """Export FER-PP's network, as rebuilt, untrained: its speed does not depend on its weights."""
+    import torch
+
+    from mien.models import BaselineNet, BaselineOptions
+
+    path = folder / "baseline.onnx"
+    if not path.exists():
+        network = BaselineNet(BaselineOptions()).eval()
+        torch.onnx.export(network, (torch.zeros(1, 1, 48, 48),), path, dynamo=True)
+    return str(path)
+
+
+def timed(
+    run: Callable[[Path, Path], tuple[int, int]], film: Path, out: Path
+) -> tuple[float, float]:
+    """Return the median of frames a second over some runs, and faces per frame."""
+    rates = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        frames, faces = run(film, out)
+        rates.append(frames / (time.perf_counter() - start))
+    return float(np.median(rates)), faces / frames
+
+
+def on_films(films: Sequence[Path], out: Path) -> Iterator[list[str]]:
+    """Time every film."""
+    rival = importlib.util.find_spec("cv2") is not None
+    for path in films:
+        with Film(path) as film:
+            kind = "film of the samples" if path.parent == out else f"film {path.name}"
+            what = f"{film.width}x{film.height} {kind}, frames a second to JSON Lines"
+        rate, faces = timed(ours, path, out)
+        row = [f"{what} ({faces:.1f} faces a frame)", f"{rate:.0f}"]
+        if rival:
+            other, _ = timed(as_fer_pp, path, out)
+            row += [f"{other:.0f}", f"{rate / other:.1f}"]
+        yield [*row, "", ""][:4]
+
+
+def on_pictures(out: Path) -> list[str]:
+    """Time a folder of pictures."""
+    folder = out / "pictures"
+    folder.mkdir()
+    photos = [Image.fromarray(read_picture(p).frame_rgb) for p in sorted(SAMPLES.glob("*.jpg"))]
+    for number in range(PICTURES):
+        photo = photos[number % len(photos)].resize((480, 480))
+        frame = Image.new("RGB", (640, 480), (60, 70, 80))
+        frame.paste(photo, (number % 160, 0))
+        frame.save(folder / f"{number:04}.jpg", quality=90)
+    analyzer = mien.Analyzer()
+    start = time.perf_counter()
+    count = sum(1 for _ in analyzer.stream(folder))
+    rate = count / (time.perf_counter() - start)
+    return [f"folder of {count} pictures of 640x480, pictures a second", f"{rate:.0f}", "", ""]
+
+
+def main() -> None:
+    """Measure, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--film", type=Path, nargs="*", default=[], help="films to time, too")
+    parser.add_argument("--json", type=Path, help="write the rows here too")
+    parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+        films = [make_film(out / f"{h}.mp4", (h, w)) for h, w in SIZES] + arguments.film
+        rows = [*on_films(films, out), on_pictures(out)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rows.append(["peak memory of all this, FER-PP's way included", f"{peak:.0f} MB", "", ""])
+    table = markdown_table(["what", "mien", "FER-PP's way", "ratio"], rows)
+    print(table)
+    for path in arguments.write:
+        write_marked(path, "film", table)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""`mien live`: the camera in a window, or its rows on stdout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mien.live import Feed, Shown
+
+__all__ = ["live"]
+
+
+def live(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="camera:N, rtsp://..., http://..., or a film.")
+    ] = "camera:0",
+    *,
+    list_: Annotated[bool, typer.Option("--list", help="List the cameras and end.")] = False,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No window: JSON Lines on stdout, a face each.")
+    ] = False,
+    mirror: Annotated[
+        bool, typer.Option("--mirror/--no-mirror", help="Show the picture as in a mirror.")
+    ] = True,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where snapshots and recordings go.")
+    ] = Path(),
+    smooth: Annotated[
+        float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth over time; 0: not.")
+    ] = 0.4,
+    min_face: Annotated[
+        int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
+    ] = 24,
+    model: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Another emotion network (ONNX).")
+    ] = None,
+    detector: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Another face detector (ONNX).")
+    ] = None,
+) -> None:
+    """Show a camera with the expressions of those in front of it; h lists the keys.
+
+    Nothing is kept unless s (snapshot) or r (record) is pressed.
+
+    \b
+    Examples:
+      mien live
+      mien live rtsp://door.local/stream --headless > door.jsonl
+    """
+    if list_:
+        from mien.media import cameras
+
+        for number, name in enumerate(cameras()):
+            print(f"camera:{number}  {name}")
+        return
+
+    from mien.inference import Analyzer, FilmOptions, SmoothingOptions
+    from mien.live import Feed, run_window
+
+    smoothing = SmoothingOptions(time_constant_s=smooth)
+    analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
+    feed = Feed(source, analyzer, FilmOptions(smoothing=smoothing))
+    feed.start()
+    try:
+        if headless:
+            _print_rows(feed)
+        else:
+            run_window(feed, mirror=mirror, out=out, smoothing=smoothing)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        feed.stop()
+    if feed.failure is not None:
+        raise feed.failure
+
+
+def _print_rows(feed: Feed) -> None:
+    last: Shown | None = None
+    while True:
+        shown = feed.newest(after=last, wait_s=0.2)
+        if shown is not None:
+            last = shown
+            for row in shown.result.to_rows():
+                print(json.dumps(row), flush=True)
+        elif feed.over:
+            return

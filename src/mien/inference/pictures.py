@@ -1,0 +1,121 @@
+"""Many pictures: read and searched by several threads, their faces judged together."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import MediaError
+from mien.media import read_picture
+from mien.preprocess import crop_faces
+from mien.structures import Faces, Frame, FrameResult
+
+if TYPE_CHECKING:
+    from mien.inference.analyzer import Analyzer
+
+__all__ = ["analyze_pictures", "frame_result", "searched"]
+
+_TOGETHER = 8
+_MOST_WORKERS = 8
+
+Searched = tuple[Frame, Faces, NDArray[np.float32]]
+
+
+def analyze_pictures(
+    analyzer: Analyzer, paths: Iterable[str], *, workers: int | None = None
+) -> Generator[FrameResult, None, None]:
+    """Analyse pictures; the results come in their order.
+
+    Args:
+        analyzer: Networks and settings.
+        paths: The pictures.
+        workers: Threads that read pictures and look for faces; None takes one per core.
+
+    Yields:
+        One result per picture; one that cannot be read gives a result with `error`.
+    """
+    count = workers or min(os.cpu_count() or 1, _MOST_WORKERS)
+    waiting: deque[tuple[str, Future[Searched]]] = deque()
+    coming = iter(paths)
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            while True:
+                for path in itertools.islice(coming, 2 * _TOGETHER - len(waiting)):
+                    waiting.append((path, pool.submit(_search, analyzer, path)))
+                if not waiting:
+                    return
+                batch = [waiting.popleft() for _ in range(min(_TOGETHER, len(waiting)))]
+                yield from _judged(analyzer, batch)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _search(analyzer: Analyzer, path: str) -> Searched:
+    """Read a picture, look for faces and cut them out.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    frame = read_picture(path)
+    return (frame, *searched(analyzer, frame))
+
+
+def searched(analyzer: Analyzer, frame: Frame) -> tuple[Faces, NDArray[np.float32]]:
+    """Look for faces in a frame and cut them out."""
+    faces = analyzer.detector.detect(frame.frame_rgb, min_face_px=analyzer.min_face_px)
+    return faces, crop_faces(frame.frame_rgb, faces.landmarks_xy, analyzer.model.crop)
+
+
+def _judged(
+    analyzer: Analyzer, batch: Sequence[tuple[str, Future[Searched]]]
+) -> Generator[FrameResult, None, None]:
+    found: list[Searched | FrameResult] = []
+    for path, future in batch:
+        try:
+            found.append(future.result())
+        except MediaError as error:
+            found.append(FrameResult(source=path, error=error.reason))
+    crops = [each[2] for each in found if not isinstance(each, FrameResult)]
+    size = analyzer.model.crop.size
+    together = np.concatenate([np.zeros((0, size, size), np.float32), *crops])
+    probabilities = analyzer.model.probabilities(together)
+    place = 0
+    for each in found:
+        if isinstance(each, FrameResult):
+            yield each
+            continue
+        frame, faces, cut = each
+        yield frame_result(analyzer, frame, faces, cut, probabilities[place : place + len(cut)])
+        place += len(cut)
+
+
+def frame_result(
+    analyzer: Analyzer,
+    frame: Frame,
+    faces: Faces,
+    crops: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+) -> FrameResult:
+    """Put together what was found in one picture."""
+    return FrameResult(
+        source=frame.source,
+        frame=frame.frame,
+        timestamp_s=frame.timestamp_s,
+        width=frame.width,
+        height=frame.height,
+        faces=tuple(
+            analyzer.predict(
+                frame, number, face, crop=crops[number], probabilities=probabilities[number]
+            )
+            for number, face in enumerate(faces)
+        ),
+        notes=frame.notes,
+    )

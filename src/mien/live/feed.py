@@ -1,0 +1,130 @@
+"""The newest frame of a camera, stream or film with what was found in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from mien.errors import MediaError
+from mien.inference import Analyzer, FilmOptions, LiveAnalysis, SmoothingOptions
+from mien.media import Film, FilmFrame, LiveSource, is_live
+from mien.structures import FrameResult, FrameRGB
+
+__all__ = ["Feed", "Shown"]
+
+_RATE_FRAMES = 30
+_JOIN_S = 5.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A frame that has been analysed.
+
+    Attributes:
+        frame_rgb: `(H, W, 3)` uint8.
+        result: What was found in it.
+        latency_ms: From the moment that the frame was there to the end of its analysis.
+        frames_per_second: Analysed lately.
+    """
+
+    frame_rgb: FrameRGB
+    result: FrameResult
+    latency_ms: float
+    frames_per_second: float
+
+
+class Feed:
+    """Analyses a source in a thread of its own; whoever shows it takes the newest.
+
+    Args:
+        source: `camera:0`, an address, or a film, which then plays at its own pace.
+        analyzer: Networks and settings.
+        options: Smoothing, and how long people are remembered.
+
+    Attributes:
+        message: What is wrong with the source just now; empty if nothing.
+        failure: Why there will be no more frames; None while there may be.
+        ended: Whether a film is over.
+    """
+
+    def __init__(self, source: str, analyzer: Analyzer, options: FilmOptions | None = None) -> None:
+        self.source = source
+        self.message = ""
+        self.failure: MediaError | None = None
+        self.ended = False
+        self._analysis = LiveAnalysis(analyzer, options)
+        self._newest: Shown | None = None
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait for it."""
+        self._stop.set()
+        self._thread.join(_JOIN_S)
+
+    def smooth(self, options: SmoothingOptions) -> None:
+        """Smooth otherwise from now on."""
+        self._analysis.smooth(options)
+
+    def newest(self, *, after: Shown | None = None, wait_s: float = 0.0) -> Shown | None:
+        """Return the newest frame, or None if there is none but `after`.
+
+        Args:
+            after: The frame that is known already.
+            wait_s: How long to wait for another.
+        """
+        with self._changed:
+            if self._newest is after and not self.over:
+                self._changed.wait(wait_s)
+            return self._newest if self._newest is not after else None
+
+    @property
+    def over(self) -> bool:
+        """Whether there will be no more frames."""
+        return self.ended or self.failure is not None
+
+    def _run(self) -> None:
+        times: deque[float] = deque(maxlen=_RATE_FRAMES)
+        try:
+            for frame, there_s in self._frames():
+                if self._stop.is_set():
+                    return
+                result = self._analysis.analyze(frame)
+                now = time.monotonic()
+                times.append(now)
+                rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
+                shown = Shown(frame.rgb(), result, 1000 * (now - there_s), rate)
+                with self._changed:
+                    self._newest = shown
+                    self._changed.notify_all()
+            self.ended = True
+        except MediaError as error:
+            self.failure = error
+        finally:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _frames(self) -> Iterator[tuple[FilmFrame, float]]:
+        """Yield frames with the moment at which they were there."""
+        if is_live(self.source):
+            for frame in LiveSource(self.source, on_gap=self._tell).frames():
+                yield frame, time.monotonic()
+            return
+        with Film(self.source) as film:
+            start = time.monotonic()
+            for frame in film.frames():
+                due = start + frame.timestamp_s
+                if self._stop.wait(max(0.0, due - time.monotonic())):
+                    return
+                yield frame, time.monotonic()
+
+    def _tell(self, message: str) -> None:
+        self.message = message

@@ -1,0 +1,79 @@
+"""What the window keeps when it is asked to: snapshots, films and their rows."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import numpy as np
+
+from mien.errors import OutputError
+from mien.live.feed import Shown
+from mien.media import FilmWriter, ResultWriter, draw_result, open_writer
+
+__all__ = ["Recording", "save_snapshot"]
+
+
+def save_snapshot(shown: Shown, folder: Path) -> Path:
+    """Write one frame with its results drawn in as PNG and return its path.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    path = _free(folder, "png")
+    partial = path.with_name(path.name + ".partial")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draw_result(shown.frame_rgb, shown.result).save(partial, "PNG")
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
+    return path
+
+
+class Recording:
+    """A film with the results drawn in, and their rows as JSON Lines beside it.
+
+    Args:
+        folder: Where both go.
+        first: The first frame; it sets size and begin.
+
+    Attributes:
+        path: The film.
+    """
+
+    def __init__(self, folder: Path, first: Shown) -> None:
+        self.path = _free(folder, "mp4")
+        height, width = first.frame_rgb.shape[:2]
+        rate = first.frames_per_second or 25.0
+        self._film = FilmWriter(self.path, size_hw=(height, width), frames_per_second=rate)
+        self._rows: ResultWriter = open_writer(self.path.with_suffix(".jsonl"))
+        self._begin_s = first.result.timestamp_s or 0.0
+        self._size = (height, width)
+
+    def write(self, shown: Shown) -> None:
+        """Add a frame.
+
+        Raises:
+            OutputError: The disk is full or the folder went away.
+        """
+        if shown.frame_rgb.shape[:2] != self._size:
+            return  # a camera that came back with another size: the rows go on
+        drawn = np.asarray(draw_result(shown.frame_rgb, shown.result))
+        self._film.write(drawn, (shown.result.timestamp_s or 0.0) - self._begin_s)
+        self._rows.write(shown.result)
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._film.close()
+        self._rows.close()
+
+
+def _free(folder: Path, suffix: str) -> Path:
+    """Name a file after the moment; a second of that name gets a number."""
+    stem = datetime.datetime.now().strftime("mien-%Y-%m-%d-%H%M%S")
+    path, number = folder / f"{stem}.{suffix}", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}.{suffix}"
+    return path

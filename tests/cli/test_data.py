@@ -1,0 +1,73 @@
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mien.cli import app
+from mien.data import read_dataset, read_split
+from mien.errors import MienError
+from tests.data.conftest import fer_csv, votes_csv  # noqa: F401
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    if isinstance(result.exception, MienError):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def dataset(tmp_path, fer_csv, votes_csv):  # noqa: F811
+    result = run("data", "import", fer_csv, votes_csv, "--out", tmp_path / "fer")
+    assert result.exit_code == 0, result.output
+    assert "96 pictures (train 64, val 16, test 16), 96 with votes" in result.output
+    return tmp_path / "fer"
+
+
+def test_importing_again_says_that_nothing_changed(dataset, fer_csv, votes_csv):  # noqa: F811
+    result = run("data", "import", fer_csv, votes_csv, "--out", dataset)
+    assert "nothing had changed" in result.output
+
+
+def test_check_exits_with_1_when_something_should_be_looked_at(dataset):
+    result = run("data", "check", dataset, "--no-near", "--json")
+    found = json.loads(result.output)
+    assert result.exit_code == (1 if found["attention"] else 0)
+    assert sum(found["counts"]["train"].values()) == 64
+    told = run("data", "check", dataset, "--no-near")
+    assert told.exit_code == result.exit_code
+    for sentence in found["attention"]:
+        assert sentence.split()[0] in told.output
+
+
+def test_check_reads_sources_and_names_their_bad_lines(tmp_path, fer_csv):  # noqa: F811
+    fer_csv.write_text(fer_csv.read_text() + "3,1 2 3,Training\n")
+    result = run("data", "check", fer_csv, "--no-near", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.output)["unreadable"] == [
+        {"where": "fer2013.csv, line 98", "what": "pixels: expected 2304 values (48x48), found 3"}
+    ]
+
+
+@pytest.mark.parametrize("kind", ["published", "leak-free", "fer-pp", "folds"])
+def test_every_kind_of_split_becomes_a_file(dataset, tmp_path, kind):
+    path = tmp_path / "split.json"
+    result = run("data", "split", dataset, "--kind", kind, "--out", path)
+    assert result.exit_code == 0, result.output
+    split = read_split(path)
+    assert split.sha256() in result.output
+    assert len(split.assignment) == len(read_dataset(dataset))
+    assert np.isin(split.assignment, np.arange(-1, len(split.parts))).all()
+
+
+def test_a_map_without_a_label_is_explained(tmp_path, fer_csv):  # noqa: F811
+    with pytest.raises(MienError, match="expected NAME=LABEL"):
+        run("data", "import", fer_csv, "--out", tmp_path / "x", "--map", "wut")
+
+
+def test_the_report_is_written_with_its_figures(dataset, tmp_path):
+    result = run("data", "report", dataset, tmp_path / "a.html", "--figures", tmp_path / "figures")
+    assert result.exit_code == 0, result.output
+    assert "Augmentation, step by step" in (tmp_path / "a.html").read_text()
+    assert len(list((tmp_path / "figures").glob("*.svg"))) >= 7

@@ -1,0 +1,51 @@
+import json
+import shutil
+
+import pytest
+
+from mien.errors import OutputError
+from mien.inference import EmotionModel
+from tests.cli.test_data import dataset, run  # noqa: F401
+from tests.data.conftest import fer_csv, votes_csv  # noqa: F401
+
+
+def test_the_shipped_model_is_judged_printed_and_reported(dataset, tmp_path):  # noqa: F811
+    report = tmp_path / "a.html"
+    result = run("evaluate", "--data", dataset, "--report", report, "--save", tmp_path / "kept")
+    assert result.exit_code == 0, result.output
+    for name in ("ferplus-8", "fer2013-7", "six-ferplus", "six-fer2013"):
+        assert name in result.output
+    assert report.exists()
+    assert {p.stem for p in (tmp_path / "kept" / "mien").iterdir()} == {
+        "ferplus-8", "fer2013-7", "six",
+    }  # fmt: skip
+    again = run(
+        "evaluate", tmp_path / "kept" / "mien", "--data", dataset, "--protocol", "six", "--json"
+    )
+    kept = json.loads(again.stdout)
+    assert [each["protocol"] for each in kept["results"]] == ["six-ferplus", "six-fer2013"]
+    with pytest.raises(OutputError, match="--overwrite"):
+        run("evaluate", "--data", dataset, "--report", report)
+
+
+def test_calibrating_changes_the_spec_alone_and_spares_the_original(dataset, tmp_path):  # noqa: F811
+    original = tmp_path / "model.onnx"
+    shutil.copy(EmotionModel().path, original)
+    before = original.read_bytes()
+    with pytest.raises(OutputError, match="--out FILE"):
+        run("calibrate", original, "--data", dataset)
+    out = tmp_path / "calibrated.onnx"
+    result = run("calibrate", original, "--data", dataset, "--out", out, "--accuracy", 0.5)
+    assert result.exit_code == 0, result.output
+    assert original.read_bytes() == before
+    old, new = EmotionModel(original), EmotionModel(out)
+    assert new.spec.six != old.spec.six
+    assert new.spec.provenance["calibrated_on"].startswith("fer, val, ")
+    assert new.spec.outputs == old.spec.outputs
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_options_that_need_a_report_say_so(dataset, tmp_path):  # noqa: F811
+    result = run("evaluate", "--data", dataset, "--with-faces")
+    assert result.exit_code == 2
+    assert "--report OUT.html" in result.output

@@ -1,0 +1,164 @@
+import av
+import numpy as np
+import pytest
+
+from mien.errors import MediaError
+from mien.media import Film, ResultFolder, read_picture
+from mien.media.drawn_film import DrawnFilm
+from mien.structures import FrameResult
+from tests.films import gliding, write_film
+
+
+@pytest.fixture(scope="module")
+def photo(request):
+    from tests.conftest import SAMPLES
+
+    return read_picture(next(iter(sorted(SAMPLES.glob("*.jpg"))))).frame_rgb
+
+
+def test_every_frame_comes_with_its_real_time(tmp_path, photo):
+    times = [0.0, 0.04, 0.08, 0.5, 0.54, 2.0]
+    frames = [pixels for _, pixels in gliding(photo, seconds=1, per_second=6)]
+    path = write_film(tmp_path / "a.mp4", zip(times, frames, strict=True))
+    with Film(path) as film:
+        found = list(film.frames())
+        assert (film.width, film.height) == (320, 240)
+    assert [frame.frame for frame in found] == list(range(6))
+    np.testing.assert_allclose([frame.timestamp_s for frame in found], times, atol=1e-3)
+    for frame, pixels in zip(found, frames, strict=True):
+        assert np.abs(frame.rgb().astype(int) - pixels).mean() < 6
+
+
+def test_fewer_frames_a_second_are_given_if_asked(tmp_path, photo):
+    path = write_film(tmp_path / "a.mp4", gliding(photo, seconds=2, per_second=30))
+    with Film(path) as film:
+        times = [frame.timestamp_s for frame in film.frames(per_second=5)]
+    assert len(times) == 10
+    np.testing.assert_allclose(np.diff(times), 0.2, atol=0.034)
+
+
+def test_luma_is_that_of_the_frame_on_its_own_scale(tmp_path, photo):
+    path = write_film(tmp_path / "a.mp4", gliding(photo, seconds=0.2, per_second=10))
+    with Film(path) as film:
+        frame = next(iter(film.frames()))
+    pixels, black, white = frame.luma()
+    assert pixels.shape == (240, 320)
+    luma = (pixels.astype(float) - black) * 255 / (white - black)
+    grey = frame.rgb() @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(luma - grey).mean() < 4
+
+
+def test_a_frame_can_be_scaled_on_the_way(tmp_path, photo):
+    path = write_film(tmp_path / "a.mp4", gliding(photo, seconds=0.2, per_second=10))
+    with Film(path) as film:
+        frame = next(iter(film.frames()))
+        assert frame.rgb((120, 160)).shape == (120, 160, 3)
+
+
+def turned(path, out):
+    """Write 90 degrees into the film's display matrix, as a phone held upright does."""
+    data = bytearray(path.read_bytes())
+    start = data.index(b"tkhd") + 4 + 40
+    one, minus, unit = (v.to_bytes(4, "big", signed=True) for v in (65536, -65536, 1 << 30))
+    zero = bytes(4)
+    matrix = (zero, one, zero, minus, zero, zero, zero, zero, unit)
+    data[start : start + 36] = b"".join(matrix)
+    out.write_bytes(data)
+    return out
+
+
+def test_a_phones_film_is_turned_upright(tmp_path, photo):
+    path = write_film(tmp_path / "a.mp4", gliding(photo, seconds=0.2, per_second=10))
+    with Film(path) as film, Film(turned(path, tmp_path / "b.mp4")) as upright:
+        a, b = next(iter(film.frames())), next(iter(upright.frames()))
+        assert (b.width, b.height) == (240, 320)
+        # The matrix turns clockwise.
+        np.testing.assert_array_equal(b.rgb(), np.rot90(a.rgb(), -1))
+        np.testing.assert_array_equal(b.luma()[0], np.rot90(a.luma()[0], -1))
+        assert b.rgb((160, 120)).shape == (160, 120, 3)
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec"),
+    [("mkv", "libx264"), ("avi", "mpeg4"), ("webm", "libvpx-vp9"), ("mov", "libx264")],
+)
+def test_other_kinds_of_film_are_read_too(tmp_path, photo, ending, codec):
+    path = write_film(
+        tmp_path / f"a.{ending}", gliding(photo, seconds=0.4, per_second=10), codec=codec
+    )
+    with Film(path) as film:
+        assert len(list(film.frames())) == 4
+
+
+def test_what_is_no_film_says_so(tmp_path, photo):
+    (tmp_path / "a.mp4").write_bytes(b"no film")
+    with pytest.raises(MediaError, match="no film that can be read"):
+        Film(tmp_path / "a.mp4")
+    with pytest.raises(MediaError, match="no such file"):
+        Film(tmp_path / "gone.mp4")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    with pytest.raises(MediaError):
+        Film(tmp_path / "empty.mp4")
+    write_film(tmp_path / "b.mp4", gliding(photo, seconds=1.2, per_second=5), sound=True)
+    with (
+        av.open(str(tmp_path / "b.mp4")) as source,
+        av.open(str(tmp_path / "c.m4a"), "w", "mp4") as out,
+    ):
+        track = source.streams.audio[0]
+        copy = out.add_stream_from_template(track)
+        for packet in source.demux(track):
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux(packet)
+    with pytest.raises(MediaError, match="has no video track"):
+        Film(tmp_path / "c.m4a")
+
+
+def test_of_a_film_that_was_cut_the_first_frames_come_out(tmp_path, photo):
+    path = write_film(tmp_path / "a.ts", gliding(photo, seconds=3, per_second=25))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with Film(path) as film:
+        count = sum(1 for _ in film.frames())
+    assert 10 < count < 75
+
+
+def test_the_drawn_copy_has_the_same_frames_times_and_sound(tmp_path, photo, prediction):
+    path = write_film(tmp_path / "a.mp4", gliding(photo, seconds=1.2, per_second=10), sound=True)
+    with DrawnFilm(path, tmp_path / "drawn.mp4") as drawn:
+        for number in range(12):
+            faces = (prediction,) if number >= 6 else ()
+            drawn.write(FrameResult(source=str(path), frame=number, faces=faces, timestamp_s=0.0))
+        assert not (tmp_path / "drawn.mp4").exists()
+    with Film(path) as before, Film(tmp_path / "drawn.mp4") as after:
+        frames = list(zip(before.frames(), after.frames(), strict=True))
+        differences = []
+        for a, b in frames:
+            assert b.timestamp_s == pytest.approx(a.timestamp_s, abs=1e-3)
+            differences.append(float(np.abs(a.rgb().astype(int) - b.rgb()).mean()))
+    assert max(differences[:6]) < 3 < min(differences[6:])
+    with av.open(str(tmp_path / "drawn.mp4")) as film:
+        assert film.streams.audio[0].codec_context.name == "aac"
+        assert sum(1 for _ in film.decode(audio=0)) > 20
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_drawn_copy_that_fails_leaves_nothing(tmp_path, photo):
+    path = write_film(tmp_path / "a.mp4", gliding(photo, seconds=0.5, per_second=10))
+    with pytest.raises(RuntimeError), DrawnFilm(path, tmp_path / "drawn.mp4") as drawn:
+        drawn.write(FrameResult(source=str(path), frame=0, timestamp_s=0.0))
+        raise RuntimeError
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4"]
+
+
+def test_a_sound_that_an_mp4_cannot_hold_is_told(tmp_path, photo):
+    path = write_film(
+        tmp_path / "a.mkv", gliding(photo, seconds=0.5, per_second=10), sound="pcm_s16le"
+    )
+    with ResultFolder(tmp_path / "out", draw=True) as folder:
+        for number in range(5):
+            folder.write(FrameResult(source=str(path), frame=number, timestamp_s=number / 10))
+    assert any("the drawn copy is silent" in note for note in folder.notes)
+    with av.open(str(tmp_path / "out" / "drawn" / "a.mp4")) as film:
+        assert not film.streams.audio
+        assert sum(1 for _ in film.decode(video=0)) == 5
