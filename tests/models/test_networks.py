@@ -23,6 +23,28 @@ def test_the_emotion_network_is_small_and_has_its_outputs():
     assert parameters(network) < 1_500_000
 
 
+@pytest.mark.parametrize("squeeze_excite", [False, True])
+@pytest.mark.parametrize("family", ["plain", "residual", "separable"])
+def test_every_family_has_the_same_outputs_and_learns_in_all_its_weights(family, squeeze_excite):
+    options = TrunkOptions(
+        family=family, squeeze_excite=squeeze_excite, widths=(8, 16, 16), depths=(1, 3, 2)
+    )
+    network = EmotionNet(options)
+    outputs = network(torch.randn(4, 1, 48, 48))
+    shapes = [tuple(output.shape) for output in outputs]
+    assert shapes == [(4, 8), (4, 7), (4, 16), (4, 8, 12, 12)]
+    sum(output.square().sum() for output in outputs).backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in network.parameters())
+
+
+def test_a_separable_trunk_is_smaller_and_gates_add_little():
+    wide = {"widths": (32, 64, 128), "depths": (1, 2, 2)}
+    plain = parameters(EmotionNet(TrunkOptions(**wide)))
+    assert parameters(EmotionNet(TrunkOptions(family="separable", **wide))) < plain / 4
+    gated = parameters(EmotionNet(TrunkOptions(squeeze_excite=True, **wide)))
+    assert plain < gated < 1.05 * plain
+
+
 def test_the_embedding_has_unit_length():
     network = EmotionNet(TrunkOptions()).eval()
     embedding = network(torch.randn(5, 1, 48, 48)).embedding

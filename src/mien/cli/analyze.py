@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from mien.errors import OutputError
 
 if TYPE_CHECKING:
     from mien.errors import MediaError
+    from mien.inference import Position
+    from mien.media import Journal
     from mien.structures import FacePrediction, FrameResult
 
 __all__ = ["analyze"]
@@ -40,6 +43,9 @@ def analyze(
         bool, typer.Option("--draw", help="Save drawn pictures and films, too.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace saved results.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the saved results of an interrupted run.")
+    ] = False,
     min_face: Annotated[
         int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
     ] = 24,
@@ -82,9 +88,14 @@ def analyze(
     """
     if draw and save is None:
         raise typer.BadParameter("--draw needs a folder for the pictures: --save OUT")
+    if resume and save is None:
+        raise typer.BadParameter("--resume needs the folder of the interrupted run: --save OUT")
+    if resume and report is not None:
+        raise typer.BadParameter("--resume: a report needs the whole film; leave out one of them")
     wanted = [name.strip() for name in formats.split(",")]
 
-    from mien.inference import Analyzer, FilmOptions, SmoothingOptions
+    from mien.detect import OnnxDetector
+    from mien.inference import Analyzer, FilmOptions, Position, SmoothingOptions
     from mien.media import FORMATS, ResultFolder, find_media, is_film
 
     if unknown := [name for name in wanted if name not in FORMATS]:
@@ -92,33 +103,52 @@ def analyze(
         raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {known}")
     if report is not None and report.exists() and not overwrite:
         raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
-    analyzer = Analyzer(model, detector=detector, min_face_px=min_face, threads=threads)
+    faces = OnnxDetector(detector, threads=threads)
+    analyzer = Analyzer(model, detector=faces, min_face_px=min_face, threads=threads)
     found = list(find_media(_named(inputs)))
     options = FilmOptions(
         every=every, per_second=fps, smoothing=SmoothingOptions(time_constant_s=smooth)
     )
     if report is not None and not (len(found) == 1 and is_film(str(found[0]))):
         raise typer.BadParameter("--report: expected one film")
+    settings = {"--min-face": min_face, "--every": every, "--fps": fps, "--smooth": smooth}
     summary = None
     if report is not None:
         from mien.reports import FilmSummary, film_report
 
         summary = FilmSummary()
+    if resume and draw and any(is_film(str(path)) for path in found):
+        raise typer.BadParameter("--resume: a drawn film cannot be continued; leave out --draw")
     shown = _Shown(as_json=as_json)
+    position = Position()
     failed = 0
     with contextlib.ExitStack() as stack:
         folder = None
         if save is not None:
             folder = stack.enter_context(
-                ResultFolder(save, formats=wanted, draw=draw, overwrite=overwrite)
+                ResultFolder(
+                    save,
+                    formats=wanted,
+                    draw=draw,
+                    overwrite=overwrite,
+                    journal=_journal(save, found, (analyzer.model.path, faces.path), settings),
+                    resume=resume,
+                )
             )
-        for result in _with_progress(analyzer.analyze_each(found, options=options), found):
+            if folder.position is not None:
+                position = Position.from_document(folder.position, options)
+                folder.drawn_before(map(str, found[: position.inputs]))
+                print(f"{save}: going on after {_so_far(position, found)}", file=sys.stderr)
+        results = analyzer.analyze_each(found, options=options, position=position)
+        for result in _with_progress(results, found):
             failed += result.error is not None
             shown.print(result)
             if summary is not None:
                 summary.add(result)
             if folder is not None:
                 folder.write(result)
+                if position.complete:
+                    folder.keep(position.to_document)
     if folder is not None:
         for note in folder.notes:
             print(note, file=sys.stderr)
@@ -136,6 +166,35 @@ def analyze(
         print(f"wrote {report}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
+
+
+def _journal(
+    save: Path,
+    found: list[str | MediaError],
+    networks: tuple[Path, Path],
+    settings: dict[str, float | None],
+) -> Journal | None:
+    """Say what a run that goes on must have in common with this one; a camera's cannot."""
+    from mien.media import Journal, is_live
+
+    if any(isinstance(path, str) and is_live(path) for path in found):
+        return None
+    listed = "\n".join(path if isinstance(path, str) else path.source for path in found)
+    return Journal(
+        save,
+        {
+            "inputs": hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest(),
+            "networks": [hashlib.sha256(path.read_bytes()).hexdigest() for path in networks],
+            **settings,
+        },
+    )
+
+
+def _so_far(position: Position, found: list[str | MediaError]) -> str:
+    done = f"{position.inputs} of {len(found)}"
+    if position.film is None:
+        return done
+    return f"{done} and frame {position.film.frame} of {found[position.inputs]}"
 
 
 def _named(inputs: list[str]) -> Iterator[str]:

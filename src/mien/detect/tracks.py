@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +69,34 @@ class Tracker:
             if number < 0:
                 numbers[face] = self._begin(faces.boxes_xyxy[face], timestamp_s)
         return numbers
+
+    def to_document(self) -> dict[str, Any]:
+        """Return what is known of the people, as plain values that JSON can hold."""
+        return {
+            "next": self._next,
+            "tracks": [
+                {
+                    "number": track.number,
+                    "box_xyxy": track.box_xyxy.tolist(),
+                    "velocity": track.velocity.tolist(),
+                    "seen_s": track.seen_s,
+                }
+                for track in self._tracks
+            ],
+        }
+
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """Take over what `to_document` returned, to the last bit."""
+        self._next = document["next"]
+        self._tracks = [
+            _Track(
+                track["number"],
+                np.array(track["box_xyxy"], np.float32),
+                np.array(track["velocity"], np.float64),
+                track["seen_s"],
+            )
+            for track in document["tracks"]
+        ]
 
     def _matches(self, boxes: NDArray[np.float32], timestamp_s: float) -> list[tuple[int, _Track]]:
         """Pair faces with tracks, nearest pairs first."""

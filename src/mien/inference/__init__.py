@@ -3,6 +3,7 @@
 from mien.inference.analyzer import Analyzer
 from mien.inference.film import FilmOptions, LiveAnalysis, analyze_film
 from mien.inference.model import EmotionModel
+from mien.inference.position import Position
 from mien.inference.smoothing import Smoother, SmoothingOptions
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "EmotionModel",
     "FilmOptions",
     "LiveAnalysis",
+    "Position",
     "Smoother",
     "SmoothingOptions",
     "analyze_film",

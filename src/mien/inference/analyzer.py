@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from mien.detect import Detector, OnnxDetector, face_quality
 from mien.emotions import SIX
 from mien.errors import MediaError
-from mien.inference.film import FilmOptions, LiveAnalysis, analyze_film
+from mien.inference.film import FilmMemory, FilmOptions, LiveAnalysis, analyze_film
 from mien.inference.model import EmotionModel
 from mien.inference.pictures import analyze_pictures, frame_result, searched
+from mien.inference.position import Position
 from mien.media import (
     Film,
     FilmFrame,
@@ -108,18 +109,33 @@ class Analyzer:
         return self.analyze_each(find_media(inputs), options=options)
 
     def analyze_each(
-        self, found: Iterable[str | MediaError], *, options: FilmOptions | None = None
+        self,
+        found: Iterable[str | MediaError],
+        *,
+        options: FilmOptions | None = None,
+        position: Position | None = None,
     ) -> Iterator[FrameResult]:
-        """Analyse what `find_media` found; an error among it becomes a result with `error`."""
-        for pictures, group in itertools.groupby(found, key=_is_picture):
+        """Analyse what `find_media` found; an error among it becomes a result with `error`.
+
+        Args:
+            found: Pictures, films, cameras and streams.
+            options: How films, cameras and streams are analysed.
+            position: Where to go on, kept up to date; what it stands for gives no results again.
+        """
+        options = options or FilmOptions()
+        position = position or Position()
+        left = itertools.islice(found, position.inputs, None)
+        for pictures, group in itertools.groupby(left, key=_is_picture):
             if pictures:
-                yield from analyze_pictures(self, map(str, group), workers=self._workers)
+                for result in analyze_pictures(self, map(str, group), workers=self._workers):
+                    position.finish_input()
+                    yield result
             else:
                 for path in group:
-                    yield from self._analyze_clip(path, options)
+                    yield from self._analyze_clip(path, options, position)
 
     def _analyze_clip(
-        self, path: str | MediaError, options: FilmOptions | None
+        self, path: str | MediaError, options: FilmOptions, position: Position
     ) -> Iterator[FrameResult]:
         """Analyse a film, camera or stream; what cannot be opened is a result with `error`."""
         try:
@@ -131,9 +147,13 @@ class Analyzer:
                     yield live.analyze(frame)
             else:
                 with Film(path) as film:
-                    yield from analyze_film(self, film, options)
+                    position.film = position.film or FilmMemory(options)
+                    yield from analyze_film(self, film, options, position.film)
         except MediaError as error:
+            position.finish_input()
             yield FrameResult(source=error.source, error=error.reason)
+        else:
+            position.finish_input()
 
     def predict(
         self,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from mien.structures import Face, Faces, FrameResult
 if TYPE_CHECKING:
     from mien.inference.analyzer import Analyzer
 
-__all__ = ["FilmOptions", "LiveAnalysis", "analyze_film", "analyze_frames"]
+__all__ = ["FilmMemory", "FilmOptions", "LiveAnalysis", "analyze_film", "analyze_frames"]
 
 _DETECTIONS_PER_S = 8.0
 _SMALLEST_FACE_PX = 16
@@ -56,8 +56,75 @@ class _Seen:
     tracks: list[int]
 
 
+@dataclasses.dataclass(slots=True, eq=False)
+class _Known:
+    """The last frame in which faces were looked for."""
+
+    frame: int
+    timestamp_s: float
+    faces: Faces
+    tracks: list[int]
+
+
+class FilmMemory:
+    """What the analysis of a film knows of the frames before the next one.
+
+    Args:
+        options: Smoothing, and how long people are remembered.
+
+    Attributes:
+        complete: Whether every frame that it knows of has been handed out as a result; only then
+            can another run go on from it.
+    """
+
+    def __init__(self, options: FilmOptions) -> None:
+        self.smoother = Smoother(options.smoothing)
+        self.tracker = Tracker(max_gap_s=options.max_gap_s)
+        self.known: _Known | None = None
+        self.complete = True
+
+    @property
+    def frame(self) -> int:
+        """The last frame that it knows of; -1 before the first."""
+        return -1 if self.known is None else self.known.frame
+
+    def to_document(self) -> dict[str, Any]:
+        """Return all of it as plain values that JSON can hold."""
+        known = self.known
+        return {
+            "smoother": self.smoother.to_document(),
+            "tracker": self.tracker.to_document(),
+            "known": known
+            and {
+                "frame": known.frame,
+                "timestamp_s": known.timestamp_s,
+                "tracks": known.tracks,
+                "boxes_xyxy": known.faces.boxes_xyxy.tolist(),
+                "landmarks_xy": known.faces.landmarks_xy.tolist(),
+                "detection_scores": known.faces.detection_scores.tolist(),
+            },
+        }
+
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """Take over what `to_document` returned, to the last bit."""
+        self.smoother.restore(document["smoother"])
+        self.tracker.restore(document["tracker"])
+        known = document["known"]
+        if known is not None:
+            count = len(known["tracks"])
+            faces = Faces(
+                boxes_xyxy=np.array(known["boxes_xyxy"], np.float32).reshape(count, 4),
+                landmarks_xy=np.array(known["landmarks_xy"], np.float32).reshape(count, 5, 2),
+                detection_scores=np.array(known["detection_scores"], np.float32),
+            )
+            self.known = _Known(known["frame"], known["timestamp_s"], faces, known["tracks"])
+
+
 def analyze_film(
-    analyzer: Analyzer, film: Film, options: FilmOptions | None = None
+    analyzer: Analyzer,
+    film: Film,
+    options: FilmOptions | None = None,
+    memory: FilmMemory | None = None,
 ) -> Generator[FrameResult, None, None]:
     """Analyse a film frame by frame; decoding, detection and the rest overlap.
 
@@ -65,6 +132,7 @@ def analyze_film(
         analyzer: Networks and settings.
         film: The film.
         options: How.
+        memory: Goes on after the frames that it knows of, and is kept up to date.
 
     Yields:
         One result per frame, in order. A film that is damaged ends with a result with `error`; the
@@ -73,18 +141,22 @@ def analyze_film(
     options = options or FilmOptions()
     rate = options.per_second or film.frames_per_second or 25.0
     every = options.every or max(1, round(rate / _DETECTIONS_PER_S))
-    frames = ahead(film.frames(per_second=options.per_second), _DECODED_AHEAD)
-    last = 0
+    memory = memory or FilmMemory(options)
+    new = _after(memory.frame, film.frames(per_second=options.per_second))
+    last = max(memory.frame, 0)
     try:
-        for result in analyze_frames(analyzer, frames, every=every, options=options):
+        for result in analyze_frames(
+            analyzer, ahead(new, _DECODED_AHEAD), every=every, memory=memory
+        ):
             last = result.frame
             yield result
     except MediaError as error:
+        memory.complete = False
         yield FrameResult(source=error.source, frame=last, error=error.reason)
 
 
 def analyze_frames(
-    analyzer: Analyzer, frames: Iterable[FilmFrame], *, every: int, options: FilmOptions
+    analyzer: Analyzer, frames: Iterable[FilmFrame], *, every: int, memory: FilmMemory
 ) -> Generator[FrameResult, None, None]:
     """Analyse frames in the order of their times.
 
@@ -92,21 +164,29 @@ def analyze_frames(
         analyzer: Networks and settings.
         frames: The frames of one clip.
         every: Frames from one detection to the next.
-        options: How.
+        memory: What is known of the frames before; kept up to date.
 
     Yields:
         One result per frame.
     """
-    smoother = Smoother(options.smoothing)
-    tracker = Tracker(max_gap_s=options.max_gap_s)
-    scale_px = analyzer.min_face_px
-    windows = ahead(_detected(analyzer.detector, frames, every, scale_px), _DETECTED_AHEAD)
-    before: _Seen | None = None
+    groups = _detected(
+        analyzer.detector,
+        frames,
+        every,
+        min_face_px=analyzer.min_face_px,
+        begins=memory.known is None,
+    )
+    windows = ahead(groups, _DETECTED_AHEAD)
     try:
         for window, faces in windows:
-            end = _Seen(window[-1], faces, tracker.update(faces, window[-1].timestamp_s))
-            yield from _results(analyzer, smoother, list(_between(before, window, end)))
-            before = end
+            last = window[-1]
+            end = _Seen(last, faces, memory.tracker.update(faces, last.timestamp_s))
+            seen = list(_between(memory.known, window, end))
+            memory.known = _Known(last.frame, last.timestamp_s, end.faces, end.tracks)
+            memory.complete = False
+            for result in _results(analyzer, memory.smoother, seen):
+                memory.complete = result.frame == last.frame
+                yield result
     finally:
         windows.close()
 
@@ -141,11 +221,11 @@ class LiveAnalysis:
 
 
 def _detected(
-    detector: Detector, frames: Iterable[FilmFrame], every: int, min_face_px: int
+    detector: Detector, frames: Iterable[FilmFrame], every: int, *, min_face_px: int, begins: bool
 ) -> Iterator[tuple[list[FilmFrame], Faces]]:
     """Group frames so that each group ends with one in which faces were looked for."""
     window: list[FilmFrame] = []
-    first = True
+    first = begins
     damage: MediaError | None = None
     try:
         for frame in frames:
@@ -176,13 +256,17 @@ def _detect(detector: Detector, frame: FilmFrame, min_face_px: int) -> Faces:
     )
 
 
-def _between(before: _Seen | None, window: list[FilmFrame], end: _Seen) -> Iterator[_Seen]:
+def _after(number: int, frames: Iterable[FilmFrame]) -> Iterator[FilmFrame]:
+    return (frame for frame in frames if frame.frame > number)
+
+
+def _between(before: _Known | None, window: list[FilmFrame], end: _Seen) -> Iterator[_Seen]:
     """Give each frame of a window its faces: those of both ends in a line, others till half-way."""
     if before is None:
         # A film begins with a detection, so this window has one frame.
         yield end
         return
-    start_s, span_s = before.frame.timestamp_s, end.frame.timestamp_s - before.frame.timestamp_s
+    start_s, span_s = before.timestamp_s, end.frame.timestamp_s - before.timestamp_s
     for frame in window[:-1]:
         share = (frame.timestamp_s - start_s) / span_s if span_s > 0 else 0.5
         faces, tracks = [], []

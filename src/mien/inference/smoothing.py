@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,3 +91,23 @@ class Smoother:
         if smoothed[best] - smoothed[state.label] >= self.options.margin:
             state.label = best
         return smoothed, state.label
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the state of every person, as plain values that JSON can hold."""
+        return {
+            str(track): {
+                "logs": state.logs.tolist(),
+                "label": state.label,
+                "timestamp_s": state.timestamp_s,
+            }
+            for track, state in self._states.items()
+        }
+
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """Take over what `to_document` returned, to the last bit."""
+        self._states = {
+            int(track): _State(
+                np.array(state["logs"], np.float64), state["label"], state["timestamp_s"]
+            )
+            for track, state in document.items()
+        }

@@ -4,6 +4,7 @@ from mien.media.drawing import draw_result
 from mien.media.film_writer import FilmWriter
 from mien.media.films import FILM_SUFFIXES, Film, FilmFrame
 from mien.media.folder import ResultFolder
+from mien.media.journal import Journal
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES, decode_picture, read_picture
 from mien.media.sources import find_media, find_pictures, is_film
@@ -17,6 +18,7 @@ __all__ = [
     "Film",
     "FilmFrame",
     "FilmWriter",
+    "Journal",
     "LiveSource",
     "ResultFolder",
     "ResultWriter",

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from mien.errors import InputError, OutputError
 from mien.media.drawing import draw_result
 from mien.media.drawn_film import DrawnFilm
+from mien.media.journal import Journal
 from mien.media.pictures import read_picture
 from mien.media.sources import is_film
-from mien.media.writers import FORMATS, ResultWriter, open_writer
+from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
 from mien.structures import FrameResult
 
 __all__ = ["ResultFolder"]
 
 _JPEG_QUALITY = 92
+_ROWS_COPIED_AT_ONCE = 1000
 
 
 class ResultFolder:
@@ -29,8 +32,13 @@ class ResultFolder:
         formats: Names out of `FORMATS`; each gives `results.<format>`.
         draw: Whether drawn pictures go into `drawn/`.
         overwrite: Whether existing files may be replaced.
+        journal: Keeps how far the results are sure, so that another run can go on with them; it
+            needs the format `jsonl`.
+        resume: Whether to go on where the journal says; if it says nothing, this is a first run.
 
     Attributes:
+        position: Where the interrupted run stopped, as it was given to `keep`; None for a first
+            run.
         notes: What a person should know of what was drawn, for example that sound was lost.
 
     Raises:
@@ -46,6 +54,8 @@ class ResultFolder:
         formats: Sequence[str] = ("jsonl",),
         draw: bool = False,
         overwrite: bool = False,
+        journal: Journal | None = None,
+        resume: bool = False,
     ) -> None:
         unknown = [name for name in formats if name not in FORMATS]
         if unknown or not formats:
@@ -58,20 +68,70 @@ class ResultFolder:
         self.notes: list[str] = []
         self._film: DrawnFilm | None = None
         self._film_source = ""
+        self._journal = journal if "jsonl" in formats else None
+        self.position: dict[str, Any] | None = None
+        self._unreadable: set[str] = set()
+        self._writers: list[ResultWriter] = []
+        self._open = contextlib.ExitStack()
+        if self._journal is not None and not overwrite:
+            found = self._journal.read()
+            if found is not None and not resume:
+                raise OutputError(
+                    f"{path}: holds an interrupted analysis. Go on with --resume, or start anew "
+                    "with --overwrite"
+                )
+            if found is not None:
+                length, self.position = found
+                self._go_on(formats, length)
+                return
         if draw and not overwrite and any((path / "drawn").glob("*")):
             raise OutputError(
                 f"{path / 'drawn'}: has pictures already. Choose another place or pass --overwrite"
             )
-        self._writers: list[ResultWriter] = []
         with contextlib.ExitStack() as undoing:
             for name in dict.fromkeys(formats):
                 writer = open_writer(path / f"results.{name}", overwrite=overwrite)
                 undoing.callback(writer.discard)
                 self._writers.append(writer)
             undoing.pop_all()
-        self._open = contextlib.ExitStack()
+        if self._journal is not None:
+            self._journal.end()
         for writer in self._writers:
             self._open.enter_context(writer)
+
+    def _go_on(self, formats: Sequence[str], length: int) -> None:
+        """Open the JSON Lines where they are sure, and write the other formats anew from them."""
+        lines = JsonlWriter.resumed(self.path / "results.jsonl", length)
+        self._writers.append(lines)
+        self._open.enter_context(lines)
+        others = []
+        for name in dict.fromkeys(formats):
+            if name != "jsonl":
+                writer = open_writer(self.path / f"results.{name}")
+                self._writers.append(self._open.enter_context(writer))
+                others.append(writer)
+        rows = lines.rows()
+        while some := list(itertools.islice(rows, _ROWS_COPIED_AT_ONCE)):
+            self._unreadable.update(row["source"] for row in some if "error" in row)
+            for writer in others:
+                writer.write_rows(some)
+
+    def drawn_before(self, sources: Iterable[str]) -> None:
+        """Name the pictures that an interrupted run was done with; their drawn copies stay."""
+        if self._draw:
+            for source in sources:
+                if source not in self._unreadable:
+                    self._free_name(Path(source).stem, "jpg")
+
+    def keep(self, position: Callable[[], Mapping[str, Any]]) -> None:
+        """Note that what was written so far is all up to a position; written once a second.
+
+        Raises:
+            OutputError: The disk is full or the folder went away.
+        """
+        if self._journal is not None:
+            lines = next(each for each in self._writers if isinstance(each, JsonlWriter))
+            self._journal.keep(lambda: lines.length, position)
 
     @property
     def written(self) -> list[Path]:
@@ -145,4 +205,11 @@ class ResultFolder:
             elif self._film is not None:
                 self._film.discard()
         finally:
-            self._open.__exit__(kind, exception, traceback)
+            if kind is not None and self._journal is not None and self._journal.path.exists():
+                # Not whole: it keeps its partial name, and a resumed run goes on with it.
+                for writer in self._writers:
+                    writer.abandon()
+            else:
+                self._open.__exit__(kind, exception, traceback)
+        if kind is None and self._journal is not None:
+            self._journal.end()

@@ -10,7 +10,8 @@ import abc
 import contextlib
 import csv
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -52,9 +53,17 @@ class ResultWriter(abc.ABC):
         self.path = path
         self._partial = path.with_name(path.name + ".partial")
 
-    @abc.abstractmethod
     def write(self, result: FrameResult) -> None:
-        """Add the rows of one frame."""
+        """Add the rows of one frame.
+
+        Raises:
+            OutputError: The disk is full or the folder went away.
+        """
+        self.write_rows(result.to_rows())
+
+    @abc.abstractmethod
+    def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows of the result contract."""
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -94,12 +103,12 @@ class ResultWriter(abc.ABC):
 
 
 class _TextWriter(ResultWriter):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, append: bool = False) -> None:
         super().__init__(path)
         try:
             self._file: IO[str] = self._partial.open(
                 # A file name that is no valid text becomes an escape, in JSON the right one.
-                "w",
+                "a" if append else "w",
                 encoding="utf-8",
                 errors="backslashreplace",
                 newline="",
@@ -107,10 +116,10 @@ class _TextWriter(ResultWriter):
         except OSError as error:
             raise _cannot_write(self._partial, error) from error
 
-    def write(self, result: FrameResult) -> None:
-        """Add the rows of one frame."""
+    def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows; they are in the file when this returns."""
         try:
-            for row in result.to_rows():
+            for row in rows:
                 self._write_row(row)
             self._file.flush()
         except OSError as error:
@@ -126,6 +135,36 @@ class _TextWriter(ResultWriter):
 
 class JsonlWriter(_TextWriter):
     """One JSON object per line, one line per face."""
+
+    @property
+    def length(self) -> int:
+        """Bytes written so far."""
+        return self._partial.stat().st_size
+
+    @classmethod
+    def resumed(cls, path: Path, length: int) -> Self:
+        """Go on with what an interrupted run left, cut to the length that it is sure of.
+
+        Raises:
+            OutputError: What it left is gone, shorter than that, or cannot be written.
+        """
+        partial = path.with_name(path.name + ".partial")
+        try:
+            found = partial.stat().st_size
+            if found < length:
+                raise OutputError(
+                    f"{partial}: expected at least {length} bytes of the interrupted run, found "
+                    f"{found}. Start anew with --overwrite"
+                )
+            os.truncate(partial, length)
+        except OSError as error:
+            raise _cannot_write(partial, error) from error
+        return cls(path, append=True)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that are in the file."""
+        with self._partial.open(encoding="utf-8") as file:
+            yield from map(json.loads, file)
 
     def _write_row(self, row: dict[str, Any]) -> None:
         self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -165,9 +204,9 @@ class ParquetWriter(ResultWriter):
         except OSError as error:
             raise _cannot_write(self._partial, error) from error
 
-    def write(self, result: FrameResult) -> None:
-        """Add the rows of one frame."""
-        self._rows.extend(result.to_rows())
+    def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows; whole row groups are in the file when this returns."""
+        self._rows.extend(rows)
         if len(self._rows) >= _ROWS_PER_GROUP:
             self._flush()
 

@@ -1,13 +1,14 @@
-"""The emotion network: a plain convolutional trunk with three heads on it.
+"""The emotion network: a convolutional trunk of one of three families with three heads on it.
 
 Plain 3x3 convolutions with batch normalisation and ReLU run several times faster on a CPU than
-fancier blocks of the same size, in training and in use alike, which is why the trunk has no others.
+fancier blocks of the same size, in training and in use alike; the other families are there to be
+compared with them, and as different members of an ensemble of teachers.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -56,11 +57,20 @@ class TrunkOptions:
     """Shape of the trunk.
 
     Attributes:
+        family: What a stage is made of. `plain`: 3x3 convolutions, each with batch normalisation
+            and ReLU. `residual`: after one such convolution, blocks of two with the identity
+            added (He et al. 2016). `separable`: a 3x3 convolution per channel and a 1x1 one across
+            them, with the identity added where the width stays (Chollet 2017); the first stage is
+            plain.
+        squeeze_excite: Whether each stage ends with a gate per channel (Hu et al. 2018).
         widths: Channels of each stage; stages are joined by 2x2 max pooling.
-        depths: 3x3 convolutions of each stage.
+        depths: Units of each stage: convolutions if plain, the first one and blocks if residual,
+            pairs of convolutions if separable.
         dropout: Share of feature channels dropped before the heads, in training.
     """
 
+    family: Literal["plain", "residual", "separable"] = "plain"
+    squeeze_excite: bool = False
     widths: tuple[int, ...] = (32, 64, 96, 176)
     depths: tuple[int, ...] = (1, 1, 2, 3)
     dropout: float = 0.2
@@ -81,9 +91,11 @@ class EmotionNet(nn.Module):
         for stage, (width, depth) in enumerate(zip(options.widths, options.depths, strict=True)):
             if stage:
                 layers.append(nn.MaxPool2d(2))
-            for _ in range(depth):
-                layers.append(_conv_block(channels, width))
+            for unit in range(depth):
+                layers.append(_unit(options.family, channels, width, first=unit == 0))
                 channels = width
+            if options.squeeze_excite:
+                layers.append(_Gate(width))
         self.trunk = nn.Sequential(*layers)
         self.dropout = nn.Dropout(options.dropout)
         self.ferplus_head = nn.Linear(channels, len(FERPLUS_8))
@@ -106,9 +118,53 @@ class EmotionNet(nn.Module):
         )
 
 
-def _conv_block(channels: int, width: int) -> nn.Sequential:
+def _unit(family: str, channels: int, width: int, *, first: bool) -> nn.Module:
+    if family == "residual" and not first:
+        return _Added(
+            nn.Sequential(_conv(width, width), nn.ReLU(inplace=True), _conv(width, width))
+        )
+    if family == "separable" and channels > 1:
+        body = nn.Sequential(
+            _conv(channels, channels, groups=channels),
+            nn.ReLU(inplace=True),
+            _conv(channels, width, size=1),
+        )
+        return _Added(body) if channels == width else nn.Sequential(body, nn.ReLU(inplace=True))
+    return nn.Sequential(_conv(channels, width), nn.ReLU(inplace=True))
+
+
+def _conv(channels: int, width: int, *, size: int = 3, groups: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels, width, 3, padding=1, bias=False),
+        nn.Conv2d(channels, width, size, padding=size // 2, groups=groups, bias=False),
         nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
     )
+
+
+class _Added(nn.Module):
+    """A body with the identity added, then ReLU."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, features: Tensor) -> Tensor:
+        added: Tensor = features + self.body(features)
+        return added.relu()
+
+
+class _Gate(nn.Module):
+    """Squeeze and excitation: each channel times a number that the whole picture decides."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        squeezed = max(8, width // 8)
+        self.gate = nn.Sequential(
+            nn.Linear(width, squeezed),
+            nn.ReLU(inplace=True),
+            nn.Linear(squeezed, width),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        gate: Tensor = self.gate(features.mean(dim=(2, 3)))  # (B, C)
+        return features * gate[:, :, None, None]

@@ -1,0 +1,127 @@
+import itertools
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from mien.cli import app
+from mien.media import ResultFolder, journal
+from tests.films import gliding, write_film
+
+
+@pytest.fixture
+def stopped_after(monkeypatch):
+    """Return a function that has the n-th result be the last before a kill."""
+    monkeypatch.setattr(journal, "_SECONDS_BETWEEN", 0.0)
+
+    def stop(count):
+        written = itertools.count(1)
+        write = ResultFolder.write
+
+        def writing(self, result):
+            if next(written) > count:
+                raise KeyboardInterrupt
+            write(self, result)
+
+        monkeypatch.setattr(ResultFolder, "write", writing)
+        return lambda: monkeypatch.setattr(ResultFolder, "write", write)
+
+    return stop
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["analyze", *map(str, arguments)])
+
+
+def results(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("results.*")}
+
+
+@pytest.fixture
+def album(samples, tmp_path):
+    folder = tmp_path / "album"
+    for number in range(7):
+        (folder / str(number)).mkdir(parents=True)
+        name = ("grace_hopper.jpg", "eileen_collins.jpg")[number % 2]
+        shutil.copy(samples / name, folder / str(number) / "same name.jpg")
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(folder / "2" / "nobody.png")
+    (folder / "3" / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.mark.parametrize("count", [1, 4, 6, 8])
+def test_a_folder_goes_on_where_it_was_stopped(album, tmp_path, stopped_after, count):
+    formats = ("--format", "jsonl,csv,parquet", "--draw")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert run(album, "--save", whole, *formats).exit_code == 1  # one picture is broken
+    restore = stopped_after(count)
+    run(album, "--save", parts, *formats)
+    restore()
+    assert not (parts / "results.jsonl").exists()
+    with (parts / "results.jsonl.partial").open("a") as file:
+        file.write('{"source": "half a ro')
+    again = run(album, "--save", parts, *formats, "--resume")
+    assert f"going on after {count} of 9" in again.stderr
+    first, second = results(whole), results(parts)
+    assert set(second) == {"results.jsonl", "results.csv", "results.parquet"}
+    assert first["results.jsonl"] == second["results.jsonl"]
+    assert first["results.csv"] == second["results.csv"]
+    drawn = [sorted(path.name for path in (out / "drawn").iterdir()) for out in (whole, parts)]
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize("count", [5, 20, 39])
+def test_a_film_goes_on_to_the_same_rows(samples, tmp_path, stopped_after, count):
+    photo = np.asarray(Image.open(samples / "eileen_collins.jpg").convert("RGB").resize((400, 400)))
+    film = tmp_path / "a.mp4"
+    write_film(film, gliding(photo, seconds=2.0, per_second=25))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert run(film, "--save", whole).exit_code == 0
+    restore = stopped_after(count)
+    run(film, "--save", parts)
+    restore()
+    before = len((parts / "results.jsonl.partial").read_text().splitlines())
+    again = run(film, "--save", parts, "--resume")
+    assert again.exit_code == 0
+    assert "going on after 0 of 1 and frame" in again.stderr
+    assert 0 < before < len(results(whole)["results.jsonl"].splitlines())
+    assert results(parts) == results(whole)
+
+
+def test_what_differs_from_the_interrupted_run_is_named(album, tmp_path, stopped_after):
+    out = tmp_path / "out"
+    restore = stopped_after(3)
+    run(album, "--save", out)
+    restore()
+    assert "interrupted analysis" in str(run(album, "--save", out).exception)
+    other = run(album / "0", "--save", out, "--resume", "--min-face", "30")
+    assert "differs in --min-face, inputs" in str(other.exception)
+    assert run(album, "--save", out, "--overwrite").exit_code == 1
+    assert set(results(out)) == {"results.jsonl"}
+
+
+def test_a_damaged_note_and_lost_results_are_said(album, tmp_path, stopped_after):
+    out = tmp_path / "out"
+    restore = stopped_after(3)
+    run(album, "--save", out)
+    restore()
+    (out / "results.jsonl.partial").write_text("")
+    assert "expected at least" in str(run(album, "--save", out, "--resume").exception)
+    note = out / "results.unfinished.json"
+    note.write_text(json.dumps({"settings": {}}))
+    assert "cannot be read" in str(run(album, "--save", out, "--resume").exception)
+
+
+def test_resuming_what_never_began_begins(album, tmp_path):
+    assert run(album, "--save", tmp_path / "out", "--resume").exit_code == 1
+    assert set(results(tmp_path / "out")) == {"results.jsonl"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--resume",), ("--resume", "--save", "out", "--report", "a.html")]
+)
+def test_resuming_without_a_place_is_wrong_usage(album, arguments):
+    assert run(album, *arguments).exit_code == 2
