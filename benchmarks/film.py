@@ -2,7 +2,9 @@
 
     python benchmarks/film.py --film a.mp4 --json benchmarks/results/film.json --write README.md
 
-Without `--film` it makes its own films out of the sample photos. FER-PP's way is OpenCV's frontal
+Without `--film` it makes its own films out of the sample photos. The live window is fed such a film at
+its own pace, as a camera would, and draws into memory. `--hours 1` analyses a film of an hour, too, and
+says how memory grew (about four minutes). FER-PP's way is OpenCV's frontal
 cascade on every frame and FER-PP's network on every face; its rows need OpenCV, torch and onnx.
 """
 
@@ -11,8 +13,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import multiprocessing
+import os
 import resource
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,21 +37,21 @@ PICTURES = 400
 RUNS = 3
 
 
-def make_film(path: Path, size_hw: tuple[int, int]) -> Path:
+def make_film(path: Path, size_hw: tuple[int, int], rate: int = RATE) -> Path:
     """Write a film in which two people glide past each other."""
     height, width = size_hw
     photos = [Image.fromarray(read_picture(p).frame_rgb) for p in sorted(SAMPLES.glob("*.jpg"))]
     tall = [
         p.resize((round(p.width * 0.8 * height / p.height), round(0.8 * height))) for p in photos
     ]
-    with FilmWriter(path, size_hw=size_hw, frames_per_second=RATE) as writer:
-        for number in range(SECONDS * RATE):
-            share = number / (SECONDS * RATE)
+    with FilmWriter(path, size_hw=size_hw, frames_per_second=rate) as writer:
+        for number in range(SECONDS * rate):
+            share = number / (SECONDS * rate)
             frame = Image.new("RGB", (width, height), (60, 70, 80))
             for person, photo in enumerate(tall):
                 x = (person + share) % 1.0 * width * 0.6
                 frame.paste(photo, (round(x), round(0.1 * height)))
-            writer.write(np.asarray(frame), number / RATE)
+            writer.write(np.asarray(frame), number / rate)
     return path
 
 
@@ -143,10 +148,71 @@ def on_pictures(out: Path) -> list[str]:
     return [f"folder of {count} pictures of 640x480, pictures a second", f"{rate:.0f}", "", ""]
 
 
+def repeated(film: Path, path: Path, hours: float) -> Path:
+    """Copy a film's packets again and again until it is long enough."""
+    import av
+
+    with av.open(str(path), "w") as out:
+        copy = None
+        for turn in range(round(hours * 3600 / SECONDS)):
+            with av.open(str(film)) as source:
+                track = source.streams.video[0]
+                copy = copy or out.add_stream_from_template(track)
+                shift = round(turn * SECONDS / track.time_base)
+                for packet in source.demux(track):
+                    if packet.dts is not None:
+                        packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                        packet.stream = copy
+                        out.mux(packet)
+    return path
+
+
+def memory_over(film: Path, out: Path) -> tuple[float, float, float]:
+    """Analyse a film; return MB after its first minute, the most after that, and its minutes."""
+    pages = os.sysconf("SC_PAGE_SIZE") / 2**20
+    after_a_minute = most = minutes = 0.0
+    with Film(film) as opened, open_writer(out / "hour.jsonl", overwrite=True) as writer:
+        for result in analyze_film(mien.Analyzer(), opened):
+            writer.write(result)
+            minutes = (result.timestamp_s or 0.0) / 60
+            if result.frame % RATE == 0 and minutes >= 1:
+                now = pages * int(Path("/proc/self/statm").read_text().split()[1])
+                after_a_minute, most = after_a_minute or now, max(most, now)
+    return after_a_minute, most, minutes
+
+
+def window_latency(film: Path) -> tuple[float, float]:
+    """Play a film in the live window; return median and 95th percentile in milliseconds."""
+    os.environ["SDL_VIDEODRIVER"] = "dummy"
+    import pygame
+
+    from mien.live import Feed, run_window
+
+    feed = Feed(str(film), mien.Analyzer())
+    feed.start()
+
+    def close_at_the_end() -> None:
+        while not feed.over:
+            time.sleep(0.1)
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+
+    threading.Thread(target=close_at_the_end, daemon=True).start()
+    latencies = run_window(feed)
+    feed.stop()
+    return float(np.median(latencies)), float(np.percentile(latencies, 95))
+
+
+def alone(run: Callable[..., tuple[float, ...]], *arguments: object) -> tuple[float, ...]:
+    """Run in a process of its own, whose memory nothing else has used."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(run, arguments)
+
+
 def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--film", type=Path, nargs="*", default=[], help="films to time, too")
+    parser.add_argument("--hours", type=float, default=0, help="length of a film for memory")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
     arguments = parser.parse_args()
@@ -154,6 +220,14 @@ def main() -> None:
         out = Path(name)
         films = [make_film(out / f"{h}.mp4", (h, w)) for h, w in SIZES] + arguments.film
         rows = [*on_films(films, out), on_pictures(out)]
+        median, late = alone(window_latency, make_film(out / "camera.mp4", (480, 640), 30))
+        what = "live window, 640x480 at 30 a second: from frame to screen, median (95th percentile)"
+        rows.append([what, f"{median:.0f} ms ({late:.0f})", "", ""])
+        if arguments.hours:
+            long = repeated(films[0], out / "long.mp4", arguments.hours)
+            first, most, minutes = alone(memory_over, long, out)
+            what = f"memory after the first of {minutes:.0f} minutes of film, and the most after it"
+            rows.append([what, f"{first:.0f}, {most:.0f} MB", "", ""])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows.append(["peak memory of all this, FER-PP's way included", f"{peak:.0f} MB", "", ""])
     table = markdown_table(["what", "mien", "FER-PP's way", "ratio"], rows)

@@ -118,4 +118,4 @@ def test_a_film_plays_at_its_own_pace_and_ends(film, analyzer):
     assert 2.5 < time.monotonic() - start < 8
     assert seen == sorted(seen)
     assert len(seen) > 20
-    assert last.latency_ms < 500
+    assert last.there_s > start

@@ -1,9 +1,10 @@
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from mien.errors import MediaError
-from mien.media import Film, ResultFolder, read_picture
+from mien.media import Film, ResultFolder, is_film, read_picture
 from mien.media.drawn_film import DrawnFilm
 from mien.structures import FrameResult
 from tests.films import gliding, write_film
@@ -151,14 +152,37 @@ def test_a_drawn_copy_that_fails_leaves_nothing(tmp_path, photo):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4"]
 
 
-def test_a_sound_that_an_mp4_cannot_hold_is_told(tmp_path, photo):
+def test_a_sound_that_an_mp4_cannot_hold_becomes_aac(tmp_path, photo):
     path = write_film(
         tmp_path / "a.mkv", gliding(photo, seconds=0.5, per_second=10), sound="pcm_s16le"
     )
     with ResultFolder(tmp_path / "out", draw=True) as folder:
         for number in range(5):
             folder.write(FrameResult(source=str(path), frame=number, timestamp_s=number / 10))
-    assert any("the drawn copy is silent" in note for note in folder.notes)
+    assert folder.notes == []
     with av.open(str(tmp_path / "out" / "drawn" / "a.mp4")) as film:
-        assert not film.streams.audio
+        assert film.streams.audio[0].codec_context.name == "aac"
         assert sum(1 for _ in film.decode(video=0)) == 5
+        film.seek(0)
+        sound = np.concatenate([frame.to_ndarray()[0] for frame in film.decode(audio=0)])
+    # The tone of the original: 44,100 / (2 pi 20) = 351 times a second.
+    assert 44_100 <= len(sound) < 46_200
+    loudest = np.abs(np.fft.rfft(sound[:44_100])).argmax()
+    assert loudest == pytest.approx(351, abs=2)
+
+
+def test_numbered_pictures_are_a_film(tmp_path, photo):
+    for number, (_, pixels) in enumerate(gliding(photo, seconds=1, per_second=6), start=98):
+        Image.fromarray(pixels).save(tmp_path / f"shot 100%_{number:03}.png")
+    pattern = tmp_path / "shot 100%_%03d.png"
+    assert not is_film(tmp_path / "shot.png")
+    assert is_film(pattern)
+    with Film(pattern) as film:
+        found = list(film.frames())
+    assert [frame.timestamp_s for frame in found] == pytest.approx([n / 25 for n in range(6)])
+    np.testing.assert_array_equal(found[5].rgb(), pixels)
+    (tmp_path / "shot 100%_100.png").unlink()
+    with pytest.raises(MediaError, match="number 100 is missing, 1 in all"):
+        Film(pattern)
+    with pytest.raises(MediaError, match="no picture has such a name"):
+        Film(tmp_path / "other_%d.png")

@@ -187,6 +187,7 @@ def analyze_frames(
             for result in _results(analyzer, memory.smoother, seen):
                 memory.complete = result.frame == last.frame
                 yield result
+            memory.smoother.forget_before(last.timestamp_s)
     finally:
         windows.close()
 

@@ -92,6 +92,14 @@ class Smoother:
             state.label = best
         return smoothed, state.label
 
+    def forget_before(self, timestamp_s: float) -> None:
+        """Drop whoever would start anew at this time anyway: an hour of film has many people."""
+        self._states = {
+            track: state
+            for track, state in self._states.items()
+            if timestamp_s - state.timestamp_s <= self.options.forget_s
+        }
+
     def to_document(self) -> dict[str, Any]:
         """Return the state of every person, as plain values that JSON can hold."""
         return {

@@ -26,13 +26,13 @@ class Shown:
     Attributes:
         frame_rgb: `(H, W, 3)` uint8.
         result: What was found in it.
-        latency_ms: From the moment that the frame was there to the end of its analysis.
+        there_s: When the frame was there, by `time.monotonic`.
         frames_per_second: Analysed lately.
     """
 
     frame_rgb: FrameRGB
     result: FrameResult
-    latency_ms: float
+    there_s: float
     frames_per_second: float
 
 
@@ -101,7 +101,7 @@ class Feed:
                 now = time.monotonic()
                 times.append(now)
                 rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
-                shown = Shown(frame.rgb(), result, 1000 * (now - there_s), rate)
+                shown = Shown(frame.rgb(), result, there_s, rate)
                 with self._changed:
                     self._newest = shown
                     self._changed.notify_all()

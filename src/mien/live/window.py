@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ _RED = (226, 62, 62)
 _TOAST_MS = 2500
 _TICKS_PER_S = 60
 _KEPT_TEXTS = 200
+_KEPT_LATENCIES = 1000
 
 
 def run_window(
@@ -47,7 +50,7 @@ def run_window(
     mirror: bool = True,
     out: Path = Path(),
     smoothing: SmoothingOptions | None = None,
-) -> None:
+) -> list[float]:
     """Show a feed until the window is closed or the source is over.
 
     Args:
@@ -55,6 +58,10 @@ def run_window(
         mirror: Whether the picture is shown as in a mirror, as people expect of themselves.
         out: Where snapshots and recordings go.
         smoothing: What the key `t` switches on and off.
+
+    Returns:
+        For each of the last thousand frames the milliseconds from its being there to its being on
+        the screen.
 
     Raises:
         MissingExtraError: pygame-ce is not installed.
@@ -73,10 +80,11 @@ def run_window(
         while window.running:
             for event in pygame.event.get():
                 window.handle(event)
-            window.update()
+            if not window.update():
+                clock.tick(_TICKS_PER_S)
             window.draw()
             pygame.display.flip()
-            clock.tick(_TICKS_PER_S)
+            window.has_flipped()
     except KeyboardInterrupt:
         pass
     finally:
@@ -84,6 +92,7 @@ def run_window(
         pygame.quit()
     if feed.failure is not None and window.shown is None:
         raise feed.failure
+    return list(window.latencies_ms)
 
 
 class _Window:
@@ -107,6 +116,10 @@ class _Window:
         self._recording: Recording | None = None
         self._toast, self._toast_until = "h  help", pygame.time.get_ticks() + _TOAST_MS
         self._texts: dict[tuple[str, int, tuple[int, int, int]], Any] = {}
+        self._picture_of: tuple[Shown, tuple[int, int], bool] | None = None
+        self._surface: Any = None
+        self._flipped: Shown | None = None
+        self.latencies_ms: deque[float] = deque(maxlen=_KEPT_LATENCIES)
         self.shown: Shown | None = None
         self.running = True
 
@@ -158,9 +171,14 @@ class _Window:
             recording.close()
             self._say(f"saved {recording.path.name}")
 
-    def update(self) -> None:
-        """Take the newest frame, and record it."""
-        newest = self._feed.newest(after=self.shown)
+    def update(self) -> bool:
+        """Take the newest frame, and record it; wait for it a moment, unless paused.
+
+        Returns:
+            Whether it waited if there was nothing new; else the caller has to.
+        """
+        waits = not (self._paused or self._feed.over)
+        newest = self._feed.newest(after=self.shown, wait_s=1 / _TICKS_PER_S if waits else 0.0)
         if newest is not None and not self._paused:
             self.shown = newest
             if self._recording is not None:
@@ -171,6 +189,13 @@ class _Window:
                     self._say(str(error))
         if self._feed.over and self.shown is None:
             self.running = False
+        return waits
+
+    def has_flipped(self) -> None:
+        """Note how long the frame that is on the screen now took to get there."""
+        if self.shown is not None and self.shown is not self._flipped:
+            self._flipped = self.shown
+            self.latencies_ms.append(1000 * (time.monotonic() - self.shown.there_s))
 
     def draw(self) -> None:
         """Draw everything."""
@@ -193,6 +218,13 @@ class _Window:
     def _picture(self, shown: Shown) -> None:
         """Fit the frame into the window, and draw the results at the window's sharpness."""
         width, height = self._screen.get_size()
+        picture_of = (shown, (width, height), self._mirror)
+        if picture_of != self._picture_of:
+            self._picture_of, self._surface = picture_of, self._drawn(shown, width, height)
+        left = (width - self._surface.get_width()) // 2
+        self._screen.blit(self._surface, (left, (height - self._surface.get_height()) // 2))
+
+    def _drawn(self, shown: Shown, width: int, height: int) -> Any:
         rows, columns = shown.frame_rgb.shape[:2]
         scale = min(width / columns, height / rows)
         size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
@@ -201,11 +233,15 @@ class _Window:
             picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         result = _placed(shown.result, scale, size[0] if self._mirror else None)
         drawn = draw_result(np.asarray(picture), result)
-        surface = self._pygame.image.frombuffer(drawn.tobytes(), drawn.size, "RGB")
-        self._screen.blit(surface, ((width - size[0]) // 2, (height - size[1]) // 2))
+        return self._pygame.image.frombuffer(drawn.tobytes(), drawn.size, "RGB")
+
+    def _latency_ms(self) -> float:
+        """Return the median of late, which a person can read, unlike the newest."""
+        lately = sorted(list(self.latencies_ms)[-_TICKS_PER_S:])
+        return lately[len(lately) // 2] if lately else 0.0
 
     def _status(self, shown: Shown) -> None:
-        parts = [f"{shown.frames_per_second:.0f} fps", f"{shown.latency_ms:.0f} ms"]
+        parts = [f"{shown.frames_per_second:.0f} fps", f"{self._latency_ms():.0f} ms"]
         if self._paused:
             parts.append("paused")
         if not self._smooth:

@@ -99,12 +99,12 @@ class DrawnFilm:
 
 
 class _Sound:
-    """Copies the first sound track's packets, if the new film can hold them."""
+    """Brings the first sound track over: as it is if an MP4 can hold it, else as AAC."""
 
     def __init__(self, source: str, out: Any, notes: list[str]) -> None:
         import av
 
-        self._out = out
+        self._source, self._out, self._notes = source, out, notes
         self._packets: Iterator[Any] = iter(())
         self._held: Any = None
         self._container: av.container.InputContainer = av.open(source)
@@ -112,19 +112,46 @@ class _Sound:
             return
         track = self._container.streams.audio[0]
         name = track.codec_context.name
-        if not name.startswith(_MP4_SOUND):
-            notes.append(f"{source}: the drawn copy is silent, an MP4 cannot hold its {name} sound")
+        if name.startswith(_MP4_SOUND):
+            self._copy = out.add_stream_from_template(track)
+            self._packets = (p for p in self._container.demux(track) if p.dts is not None)
             return
-        self._copy = out.add_stream_from_template(track)
-        self._packets = (p for p in self._container.demux(track) if p.dts is not None)
+        # Two channels are often of no named layout, which the encoder does not take.
+        layout = {1: "mono", 2: "stereo"}.get(track.channels, track.layout.name)
+        try:
+            # A track that cannot be encoded would spoil the whole film once it is in there.
+            trial: Any = av.CodecContext.create("aac", "w")
+            trial.rate, trial.layout, trial.format = track.rate, layout, "fltp"
+            trial.open()
+        except (av.FFmpegError, ValueError) as error:
+            notes.append(f"{source}: the drawn copy is silent, its {name} sound as AAC: {error}")
+            return
+        self._copy = out.add_stream("aac", rate=track.rate, layout=layout)
+        self._packets = self._encoded(track)
+
+    def _encoded(self, track: Any) -> Iterator[Any]:
+        import av
+
+        sound = self._copy.codec_context
+        resampler = av.AudioResampler("fltp", sound.layout, sound.rate)
+        for frame in self._container.decode(track):
+            for part in resampler.resample(frame):
+                yield from self._copy.encode(part)
+        for part in resampler.resample(None):
+            yield from self._copy.encode(part)
+        yield from self._copy.encode(None)
 
     def write_until(self, time_s: float) -> None:
         """Copy the packets up to a time."""
         import av
 
         while True:
-            packet = self._held if self._held is not None else next(self._packets, None)
-            self._held = None
+            packet, self._held = self._held, None
+            try:
+                packet = packet if packet is not None else next(self._packets, None)
+            except av.FFmpegError as error:
+                self._notes.append(f"{self._source}: the sound ends early in the copy: {error}")
+                self._packets = iter(())
             if packet is None:
                 return
             if float(packet.dts * packet.time_base) > time_s:

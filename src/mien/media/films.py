@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,7 +18,7 @@ from mien.structures import FrameRGB
 if TYPE_CHECKING:
     import av
 
-__all__ = ["FILM_SUFFIXES", "Film", "FilmFrame"]
+__all__ = ["FILM_SUFFIXES", "Film", "FilmFrame", "is_sequence"]
 
 FILM_SUFFIXES = frozenset(
     (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
@@ -34,6 +35,16 @@ _BLACK, _WHITE = 16, 235
 """Luma of black and white in films of limited range (ITU-R BT.601 and 709)."""
 
 _MAX_PIXELS = 8192 * 4608
+
+_SEQUENCE_RATE = 25
+"""Frames a second of a sequence of pictures, which says nothing about time itself."""
+
+_NUMBER = re.compile(r"%(?:0(\d+))?d")
+
+
+def is_sequence(path: str | Path) -> bool:
+    """Say whether a path names numbered pictures as a film: `shot_%04d.png`."""
+    return len(_NUMBER.findall(Path(path).name)) == 1 and not Path(path).exists()
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -107,7 +118,8 @@ class Film:
     """A film file that is open for reading.
 
     Args:
-        path: Anything that FFmpeg reads.
+        path: Anything that FFmpeg reads, or numbered pictures as `shot_%04d.png`, which are taken
+            for 25 frames a second.
 
     Attributes:
         source: The path as it was given.
@@ -124,10 +136,14 @@ class Film:
         import av
 
         self.source = str(path)
-        if not Path(path).exists():
+        opened, options = self.source, {}
+        if is_sequence(path):
+            opened = _as_ffmpeg_reads(path)
+            options = {"start_number": str(_first_of(path)), "framerate": str(_SEQUENCE_RATE)}
+        elif not Path(path).exists():
             raise MediaError(self.source, "no such file or folder. Check the path")
         try:
-            self._container = av.open(self.source)
+            self._container = av.open(opened, options=options)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise MediaError(self.source, _why(error)) from error
         if not self._container.streams.video:
@@ -200,6 +216,38 @@ class Film:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _as_ffmpeg_reads(pattern: str | Path) -> str:
+    """Double every percent sign but that of the number."""
+    folder, name = Path(pattern).parent, Path(pattern).name
+    number = _NUMBER.search(name)
+    assert number is not None  # noqa: S101
+    parts = (name[: number.start()].replace("%", "%%"), name[number.end() :].replace("%", "%%"))
+    return f"{folder}/".replace("%", "%%") + parts[0] + number[0] + parts[1]
+
+
+def _first_of(pattern: str | Path) -> int:
+    """Return the first number of a sequence.
+
+    Raises:
+        MediaError: There is no such picture, or one is missing between others.
+    """
+    path = Path(pattern)
+    before, digits, after = _NUMBER.split(path.name)
+    least = int(digits or 1)
+    shape = re.compile(re.escape(before) + rf"(\d{{{least},}})" + re.escape(after))
+    folder = path.parent
+    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    numbers = sorted(int(found[1]) for name in names if (found := shape.fullmatch(name)))
+    if not numbers:
+        raise MediaError(str(pattern), "no picture has such a name. Check the path")
+    if (count := numbers[-1] - numbers[0] + 1) != len(numbers):
+        there = set(numbers)
+        missing = next(n for n in range(numbers[0], numbers[-1]) if n not in there)
+        reason = f"number {missing} is missing, {count - len(numbers)} in all. Renumber them"
+        raise MediaError(str(pattern), reason)
+    return numbers[0]
 
 
 def _quarter_turns(frame: av.VideoFrame | None) -> int:

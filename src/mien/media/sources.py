@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mien.errors import MediaError
-from mien.media.films import FILM_SUFFIXES
+from mien.media.films import FILM_SUFFIXES, is_sequence
 from mien.media.live_source import is_live
 from mien.media.pictures import PICTURE_SUFFIXES
 
@@ -16,8 +16,8 @@ __all__ = ["find_media", "find_pictures", "is_film"]
 
 
 def is_film(path: str | Path) -> bool:
-    """Say whether a path names a film, by its ending."""
-    return Path(path).suffix.lower() in FILM_SUFFIXES
+    """Say whether a path names a film, by its ending, or numbered pictures (`shot_%04d.png`)."""
+    return Path(path).suffix.lower() in FILM_SUFFIXES or is_sequence(path)
 
 
 def find_pictures(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
