@@ -2,10 +2,10 @@
 
     python benchmarks/film.py --film a.mp4 --json benchmarks/results/film.json --write README.md
 
-Without `--film` it makes its own films out of the sample photos. The live window is fed such a film at
-its own pace, as a camera would, and draws into memory. `--hours 1` analyses a film of an hour, too, and
-says how memory grew (about four minutes). FER-PP's way is OpenCV's frontal
-cascade on every frame and FER-PP's network on every face; its rows need OpenCV, torch and onnx.
+Without `--film` it makes its own films out of the sample photos. The live window is fed such a film
+at its own pace, as a camera would, and draws into memory. `--hours 1` analyses a film of an hour,
+too, and says how memory grew (about four minutes). FER-PP's way is OpenCV's frontal cascade on
+every frame and FER-PP's network on every face; its rows need OpenCV, torch and onnx.
 """
 
 from __future__ import annotations
