@@ -29,7 +29,7 @@ __all__ = [
     "check_frame_rgb",
 ]
 
-_SMALL_PX, _MUCH_CUT, _MUCH_TURNED, _MUCH_TILTED_DEG, _DARK = 32.0, 0.15, 0.5, 30.0, 0.15
+SMALL_PX, MUCH_CUT, MUCH_TURNED, MUCH_TILTED_DEG, DARK = 32.0, 0.15, 0.5, 30.0, 0.15
 """From where on a quality is named as the reason for an unsure answer; see `Quality`."""
 
 FrameRGB = NDArray[np.uint8]
@@ -233,11 +233,11 @@ class FacePrediction:
             return None
         quality = self.quality
         reasons = (
-            (quality.size_px < _SMALL_PX, "small"),
-            (quality.cut > _MUCH_CUT, "cut off"),
-            (abs(quality.turn) > _MUCH_TURNED, "turned away"),
-            (abs(quality.tilt_deg) > _MUCH_TILTED_DEG, "tilted"),
-            (quality.brightness < _DARK, "dark"),
+            (quality.size_px < SMALL_PX, "small"),
+            (quality.cut > MUCH_CUT, "cut off"),
+            (abs(quality.turn) > MUCH_TURNED, "turned away"),
+            (abs(quality.tilt_deg) > MUCH_TILTED_DEG, "tilted"),
+            (quality.brightness < DARK, "dark"),
         )
         return next((reason for true, reason in reasons if true), "ambiguous")
 

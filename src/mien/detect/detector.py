@@ -25,18 +25,18 @@ YUNET_OUTPUTS = tuple(
 )
 """The outputs of the YuNet layout."""
 
-_NETWORK_FACE_PX = 16
+NETWORK_FACE_PX = 16
 """Side to which the smallest wanted face is scaled: YuNet's networks find few below 10 pixels and
 most from 16 on."""
 
-_LONGEST_SIDE_PX = 1280
+LONGEST_SIDE_PX = 1280
 """The network's input is at most this long, which bounds memory; larger pictures are looked at as a
 whole and in tiles."""
 
-_TILE_OVERLAP_PX = 192
+TILE_OVERLAP_PX = 192
 """Faces up to this size lie whole in some tile; larger ones are found in the whole."""
 
-_CHEAP_SIDE_PX = 320
+CHEAP_SIDE_PX = 320
 """Pictures are not scaled below this side: it costs 2 ms and larger faces are placed better."""
 
 
@@ -134,16 +134,16 @@ class OnnxDetector:
     def _look(self, frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> Faces:
         """Find faces at a size; in a size that is too large for one run, whole and in tiles."""
         longest = max(target_hw)
-        shrink = min(1.0, _LONGEST_SIDE_PX / longest)
+        shrink = min(1.0, LONGEST_SIDE_PX / longest)
         whole_hw = (max(1, round(target_hw[0] * shrink)), max(1, round(target_hw[1] * shrink)))
         whole = self._detect_scaled(_scaled(frame_rgb, whole_hw))
         found = [_rescaled(whole, frame_rgb, whole_hw)]
-        if longest <= _LONGEST_SIDE_PX:
+        if longest <= LONGEST_SIDE_PX:
             return found[0]
         large = _scaled(frame_rgb, target_hw)
         for top in _tile_starts(target_hw[0]):
             for left in _tile_starts(target_hw[1]):
-                tile = large[top : top + _LONGEST_SIDE_PX, left : left + _LONGEST_SIDE_PX]
+                tile = large[top : top + LONGEST_SIDE_PX, left : left + LONGEST_SIDE_PX]
                 faces = _without_cut(self._detect_scaled(tile), tile, (top, left), target_hw)
                 found.append(_rescaled(faces, frame_rgb, target_hw))
         together = Faces(
@@ -187,20 +187,20 @@ class OnnxDetector:
 
 def _scaled_size(height: int, width: int, min_face_px: int) -> tuple[int, int]:
     """Choose the size at which the smallest wanted face still covers enough pixels."""
-    scale = min(_NETWORK_FACE_PX / min_face_px, 2.0)
+    scale = min(NETWORK_FACE_PX / min_face_px, 2.0)
     if scale > 1:
         # Enlarging shows nothing new; it is not worth tiles.
-        scale = max(1.0, min(scale, _LONGEST_SIDE_PX / max(height, width)))
-    scale = max(scale, min(1.0, _CHEAP_SIDE_PX / max(height, width)))
+        scale = max(1.0, min(scale, LONGEST_SIDE_PX / max(height, width)))
+    scale = max(scale, min(1.0, CHEAP_SIDE_PX / max(height, width)))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _tile_starts(side: int) -> list[int]:
     """Place tiles along a side, evenly, with at least the overlap between neighbours."""
-    if side <= _LONGEST_SIDE_PX:
+    if side <= LONGEST_SIDE_PX:
         return [0]
-    count = math.ceil((side - _TILE_OVERLAP_PX) / (_LONGEST_SIDE_PX - _TILE_OVERLAP_PX))
-    return [round(start) for start in np.linspace(0, side - _LONGEST_SIDE_PX, count)]
+    count = math.ceil((side - TILE_OVERLAP_PX) / (LONGEST_SIDE_PX - TILE_OVERLAP_PX))
+    return [round(start) for start in np.linspace(0, side - LONGEST_SIDE_PX, count)]
 
 
 def _without_cut(

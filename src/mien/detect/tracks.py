@@ -13,11 +13,11 @@ from mien.structures import Faces
 
 __all__ = ["Tracker"]
 
-_FARTHEST = 1.0
+FARTHEST = 1.0
 """A face whose centre is farther from where it is expected, in units of its size, is another's."""
 
-_LARGEST_GROWTH = 2.0
-_VELOCITY_SHARE = 0.6
+LARGEST_GROWTH = 2.0
+VELOCITY_SHARE = 0.6
 """How much of a newly seen velocity enters the expected one."""
 
 
@@ -122,7 +122,7 @@ class Tracker:
         passed = timestamp_s - track.seen_s
         if passed > 0:
             step = (_centre(box) - _centre(track.box_xyxy)) / passed
-            track.velocity = _VELOCITY_SHARE * step + (1 - _VELOCITY_SHARE) * track.velocity
+            track.velocity = VELOCITY_SHARE * step + (1 - VELOCITY_SHARE) * track.velocity
         track.box_xyxy, track.seen_s = box, timestamp_s
 
     def _begin(self, box: NDArray[np.float32], timestamp_s: float) -> int:
@@ -145,6 +145,6 @@ def _distance(expected: NDArray[np.float64], box: NDArray[np.float32]) -> float 
     here, there = _size(expected), _size(box)
     growth = max(here / there, there / here)
     apart = float(np.hypot(*(_centre(box) - _centre(expected)))) / max(here, there)
-    if growth > _LARGEST_GROWTH or apart > _FARTHEST:
+    if growth > LARGEST_GROWTH or apart > FARTHEST:
         return None
     return apart + 0.5 * float(np.log2(growth))

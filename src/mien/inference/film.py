@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["FilmMemory", "FilmOptions", "LiveAnalysis", "analyze_film", "analyze_frames"]
 
 _DETECTIONS_PER_S = 8.0
-_SMALLEST_FACE_PX = 16
-_SHORTEST_SIDE_PX = 180
+SMALLEST_FACE_PX = 16
+SHORTEST_SIDE_PX = 180
 _DECODED_AHEAD = 12
 _DETECTED_AHEAD = 3
 
@@ -245,7 +245,7 @@ def _detected(
 def _detect(detector: Detector, frame: FilmFrame, min_face_px: int) -> Faces:
     """Look for faces in a frame that the decoder's own scaler has made small enough."""
     shorter = min(frame.height, frame.width)
-    scale = max(_SMALLEST_FACE_PX / min_face_px, min(1.0, _SHORTEST_SIDE_PX / shorter))
+    scale = max(SMALLEST_FACE_PX / min_face_px, min(1.0, SHORTEST_SIDE_PX / shorter))
     scale = min(scale, 1.0)
     size = (max(1, round(frame.height * scale)), max(1, round(frame.width * scale)))
     faces = detector.detect(frame.rgb(size), min_face_px=max(1, round(min_face_px * scale)))

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Smoother", "SmoothingOptions"]
 
-_LEAST = 1e-4
+LEAST = 1e-4
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class Smoother:
         Returns:
             `(K,)` probabilities summing to 1, and the number of the label to show.
         """
-        logs = np.log(np.maximum(np.asarray(probabilities, np.float64), _LEAST))
+        logs = np.log(np.maximum(np.asarray(probabilities, np.float64), LEAST))
         state = self._states.get(track)
         if state is None or timestamp_s - state.timestamp_s > self.options.forget_s:
             state = _State(logs, int(logs.argmax()), timestamp_s)

@@ -1,0 +1,353 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { framePoint } from "../engine/crop";
+import type { Explanation } from "../engine/engine";
+import { fill, labelWord, percent, words } from "../words";
+import { Bars } from "./Bars";
+import { CameraIcon, PhotosIcon } from "./icons";
+import { openCamera } from "./live";
+import { decode } from "./photos";
+import { BASE, contract, engine, load, subject, trouble } from "./state";
+
+const SHOWN_PX = 720;
+const PATCH_COLUMNS = 8;
+const PATCH_ROWS = 6;
+
+interface Seen {
+  /** The picture, scaled to be shown. */
+  picture: HTMLCanvasElement;
+  width: number;
+  height: number;
+  explanation: Explanation | null;
+  spent_ms: number;
+}
+
+/** Every step from a picture to an answer, on a face of the visitor's choice. */
+export function How() {
+  const said = words().how;
+  const known = contract.value;
+  const [seen, setSeen] = useState<Seen | null>(null);
+  const [camera, setCamera] = useState<MediaStream | null>(null);
+  const given = subject.value;
+  const sample = known?.samples[0]?.file;
+
+  useEffect(() => {
+    if (given === null && sample === undefined) return;
+    let current = true;
+    void look(given, sample)
+      .then((found) => current && setSeen(found))
+      .catch(() => {
+        if (current) trouble.value = fill(words().stage.unreadable, { name: said.frame });
+      });
+    return () => {
+      current = false;
+    };
+  }, [given, sample]);
+
+  const choose = () => {
+    const input = document.createElement("input");
+    input.type = "file";
+    input.accept = "image/*";
+    input.onchange = () => {
+      if (input.files?.[0] !== undefined) subject.value = input.files[0];
+    };
+    input.click();
+  };
+
+  return (
+    <article class="how prose">
+      <h1>{said.heading}</h1>
+      <p class="lead">{said.lead}</p>
+      <div class="row">
+        <button class="secondary" onClick={() => void openCamera().then(setCamera)}>
+          <CameraIcon /> {said.camera}
+        </button>
+        <button class="secondary" onClick={choose}>
+          <PhotosIcon /> {said.photo}
+        </button>
+        {given !== null && (
+          <button class="secondary" onClick={() => (subject.value = null)}>
+            {said.sample}
+          </button>
+        )}
+      </div>
+      {camera !== null && <Selfie stream={camera} done={() => setCamera(null)} />}
+      {seen !== null && <Steps seen={seen} />}
+    </article>
+  );
+}
+
+async function look(given: Blob | null, sample: string | undefined): Promise<Seen> {
+  const blob = given ?? (await (await fetch(new URL(`samples/${sample}`, BASE))).blob());
+  const bitmap = await decode(blob);
+  const { width, height } = bitmap;
+  const scale = Math.min(1, SHOWN_PX / Math.max(width, height));
+  const picture = document.createElement("canvas");
+  picture.width = Math.round(width * scale);
+  picture.height = Math.round(height * scale);
+  picture.getContext("2d")!.drawImage(bitmap, 0, 0, picture.width, picture.height);
+  await load();
+  const started = performance.now();
+  const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px);
+  return { picture, width, height, explanation, spent_ms: performance.now() - started };
+}
+
+/** The camera's view with one button. */
+function Selfie({ stream, done }: { stream: MediaStream; done: () => void }) {
+  const video = useRef<HTMLVideoElement>(null);
+  useEffect(() => {
+    video.current!.srcObject = stream;
+    void video.current!.play().catch(() => {});
+    return () => stream.getTracks().forEach((track) => track.stop());
+  }, [stream]);
+  const take = () => {
+    const canvas = document.createElement("canvas");
+    canvas.width = video.current!.videoWidth;
+    canvas.height = video.current!.videoHeight;
+    canvas.getContext("2d")!.drawImage(video.current!, 0, 0);
+    canvas.toBlob((blob) => {
+      subject.value = blob;
+      done();
+    }, "image/png");
+  };
+  return (
+    <div class="selfie">
+      <video ref={video} muted playsInline class="mirrored" />
+      <button class="primary" onClick={take}>
+        <CameraIcon /> {words().how.camera}
+      </button>
+    </div>
+  );
+}
+
+function Steps({ seen }: { seen: Seen }) {
+  const said = words().how;
+  const { explanation } = seen;
+  const size = { width: seen.width, height: seen.height };
+  return (
+    <ol class="steps">
+      <Step title={said.frame} text={fill(said.frameText, size)}>
+        <Drawing label={said.frame} draw={(canvas) => paste(canvas, seen.picture)} />
+      </Step>
+      {explanation === null ? (
+        <li class="step">
+          <p class="message" role="alert">
+            {said.noFace}
+          </p>
+        </li>
+      ) : (
+        <FaceSteps seen={seen} explanation={explanation} />
+      )}
+    </ol>
+  );
+}
+
+function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation }) {
+  const said = words().how;
+  const known = contract.value!;
+  const { face, combination, size } = explanation;
+  const label = labelWord(known.labels[face.label]!);
+  const detected = {
+    score: percent(face.detection_score),
+    ms: seen.spent_ms.toFixed(0),
+  };
+  return (
+    <>
+      <Step title={said.detect} text={fill(said.detectText, detected)}>
+        <Drawing label={said.detect} draw={(canvas) => drawDetection(canvas, seen, explanation)} />
+        <ul class="legend">
+          {said.points.map((point, place) => (
+            <li key={point}>
+              <b>{place + 1}</b> {point}
+            </li>
+          ))}
+        </ul>
+      </Step>
+      <Step title={said.crop} text={said.cropText}>
+        <div class="pair">
+          <Drawing label={said.crop} draw={(canvas) => drawSquare(canvas, seen, explanation)} />
+          <Drawing label={said.crop} draw={(canvas) => drawCrop(canvas, explanation)} />
+        </div>
+      </Step>
+      <Step title={said.input} text={fill(said.inputText, { size })}>
+        <Numbers explanation={explanation} />
+      </Step>
+      <Step title={said.attention} text={fill(said.attentionText, { label })}>
+        <div class="pair small">
+          <Drawing label={said.attention} draw={(canvas) => drawActivation(canvas, explanation)} />
+        </div>
+      </Step>
+      <Step title={said.heads} text={said.headsText}>
+        <div class="pair">
+          {Object.values(combination.heads).map((head) => (
+            <Bars key={head.labels.length} labels={head.labels} values={head.probabilities} shown={null} />
+          ))}
+        </div>
+      </Step>
+      <Step
+        title={said.answer}
+        text={fill(said.answerText, {
+          threshold: percent(known.emotion.spec.six!.unsure_below),
+        })}
+      >
+        <div class="pair">
+          <div>
+            <h3>{said.before}</h3>
+            <Bars labels={known.labels} values={combination.plain} shown={null} />
+          </div>
+          <div>
+            <h3>{said.after}</h3>
+            <Bars labels={known.labels} values={combination.calibrated} shown={face.label} />
+          </div>
+        </div>
+      </Step>
+    </>
+  );
+}
+
+function Step({
+  title,
+  text,
+  children,
+}: {
+  title: string;
+  text: string;
+  children: ComponentChildren;
+}) {
+  return (
+    <li class="step">
+      <div class="words">
+        <h2>{title}</h2>
+        <p>{text}</p>
+      </div>
+      <div class="shown">{children}</div>
+    </li>
+  );
+}
+
+function Drawing({ label, draw }: { label: string; draw: (canvas: HTMLCanvasElement) => void }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => draw(canvas.current!));
+  return <canvas ref={canvas} role="img" aria-label={label} />;
+}
+
+function Numbers({ explanation }: { explanation: Explanation }) {
+  const { input, crop } = contract.value!.emotion.spec;
+  const { size } = explanation;
+  const [eyeX, eyeY] = crop!.landmarks_xy[0]!;
+  const left = Math.round(eyeX * size - PATCH_COLUMNS / 2);
+  const top = Math.round(eyeY * size - PATCH_ROWS / 2);
+  const rows = Array.from({ length: PATCH_ROWS }, (_, row) =>
+    Array.from({ length: PATCH_COLUMNS }, (_, column) => {
+      const luma = explanation.crop[(top + row) * size + left + column]!;
+      return { luma, value: (luma - input.mean[0]!) / input.std[0]! };
+    }),
+  );
+  return (
+    <table class="numbers">
+      <tbody>
+        {rows.map((row, number) => (
+          <tr key={number}>
+            {row.map(({ luma, value }, column) => (
+              <td
+                key={column}
+                style={{
+                  background: `rgb(${luma} ${luma} ${luma})`,
+                  color: luma > 118 ? "#000" : "#fff",
+                }}
+              >
+                {value.toFixed(1).replace("-", "−")}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function paste(canvas: HTMLCanvasElement, picture: HTMLCanvasElement): CanvasRenderingContext2D {
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  const drawn = canvas.getContext("2d")!;
+  drawn.drawImage(picture, 0, 0);
+  return drawn;
+}
+
+function drawDetection(canvas: HTMLCanvasElement, seen: Seen, { face }: Explanation): void {
+  const drawn = paste(canvas, seen.picture);
+  const scale = seen.picture.width / seen.width;
+  const [x0, y0, x1, y1] = face.box_xyxy.map((side) => side * scale) as [number, number, number, number];
+  const radius = Math.max(5, (x1 - x0) * 0.045);
+  drawn.strokeStyle = "#fff";
+  drawn.lineWidth = Math.max(2, seen.picture.width / 200);
+  drawn.beginPath();
+  drawn.roundRect(x0, y0, x1 - x0, y1 - y0, (x1 - x0) * 0.08);
+  drawn.stroke();
+  drawn.font = `600 ${radius * 1.4}px "Inter Variable", system-ui, sans-serif`;
+  drawn.textAlign = "center";
+  drawn.textBaseline = "middle";
+  face.landmarks_xy.forEach(([x, y], place) => {
+    drawn.beginPath();
+    drawn.arc(x * scale, y * scale, radius, 0, 2 * Math.PI);
+    drawn.fillStyle = "rgb(19 20 23 / 80%)";
+    drawn.fill();
+    drawn.fillStyle = "#fff";
+    drawn.fillText(String(place + 1), x * scale, y * scale + radius * 0.08);
+  });
+}
+
+function drawSquare(canvas: HTMLCanvasElement, seen: Seen, explanation: Explanation): void {
+  const drawn = paste(canvas, seen.picture);
+  const scale = seen.picture.width / seen.width;
+  const { map, size } = explanation;
+  const corners = ([[0, 0], [size, 0], [size, size], [0, size]] as const).map(([x, y]) =>
+    framePoint(map, x, y).map((value) => value * scale),
+  );
+  drawn.fillStyle = "rgb(19 20 23 / 55%)";
+  drawn.beginPath();
+  drawn.rect(0, 0, canvas.width, canvas.height);
+  corners.forEach(([x, y], place) => (place === 0 ? drawn.moveTo(x!, y!) : drawn.lineTo(x!, y!)));
+  drawn.closePath();
+  drawn.fill("evenodd");
+  drawn.strokeStyle = "#fff";
+  drawn.lineWidth = Math.max(2, canvas.width / 240);
+  drawn.beginPath();
+  corners.forEach(([x, y], place) => (place === 0 ? drawn.moveTo(x!, y!) : drawn.lineTo(x!, y!)));
+  drawn.closePath();
+  drawn.stroke();
+}
+
+function drawCrop(canvas: HTMLCanvasElement, { crop, size }: Explanation): void {
+  canvas.width = size;
+  canvas.height = size;
+  canvas.classList.add("pixelated");
+  const image = new ImageData(size, size);
+  crop.forEach((luma, place) => image.data.set([luma, luma, luma, 255], 4 * place));
+  canvas.getContext("2d")!.putImageData(image, 0, 0);
+}
+
+/** Lay the map over the crop: bright where it speaks for the label. */
+function drawActivation(canvas: HTMLCanvasElement, explanation: Explanation): void {
+  const { size, activation, side } = explanation;
+  const least = Math.min(...activation);
+  const span = Math.max(Math.max(...activation) - least, 1e-6);
+  const zoom = 8;
+  canvas.width = size * zoom;
+  canvas.height = size * zoom;
+  const drawn = canvas.getContext("2d")!;
+  const small = document.createElement("canvas");
+  drawCrop(small, explanation);
+  drawn.drawImage(small, 0, 0, canvas.width, canvas.height);
+  const heat = document.createElement("canvas");
+  heat.width = heat.height = side;
+  const image = new ImageData(side, side);
+  activation.forEach((value, place) => {
+    const share = (value - least) / span;
+    image.data.set([20, 16, 28, Math.round(225 * (1 - share))], 4 * place);
+  });
+  heat.getContext("2d")!.putImageData(image, 0, 0);
+  drawn.imageSmoothingQuality = "high";
+  drawn.drawImage(heat, 0, 0, canvas.width, canvas.height);
+}

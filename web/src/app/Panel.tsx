@@ -1,0 +1,257 @@
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+
+import type { FacePrediction } from "../engine/faces";
+import { clock, fill, labelWord, percent, words } from "../words";
+import { Bars } from "./Bars";
+import { SaveIcon } from "./icons";
+import { newSession, session, shown } from "./live";
+import { allRows, chosen, photos } from "./photos";
+import { saveReport } from "./report";
+import { fileName, saveCsv, saveJson } from "./save";
+import type { Person } from "./session";
+import { contract, source } from "./state";
+import { Timeline } from "./Timeline";
+
+const AWAY_AFTER_S = 0.6;
+const GONE_AFTER_S = 20;
+const SPOKEN_EVERY_MS = 2500;
+
+/** Everything beside the stage: people or faces, totals, and what can be kept. */
+export function Panel() {
+  const live = source.value.kind !== "photos";
+  return (
+    <aside class="panel" aria-labelledby="faces-heading">
+      <h2 id="faces-heading">{words().people.heading}</h2>
+      {live ? <People /> : <PhotoFaces />}
+      {live ? <Totals /> : <PhotoTotals />}
+      <Keep live={live} />
+    </aside>
+  );
+}
+
+function People() {
+  const known = contract.value;
+  const result = shown.value;
+  const colours = useMemo(() => known?.labels.map((label) => known.colours[label]!) ?? [], [known]);
+  if (known === null || session.value === null) return <p class="quiet">{words().people.none}</p>;
+  const now_s = result?.timestamp_s ?? 0;
+  const present = new Map(result?.faces.map((face) => [face.track!, face]));
+  const people = [...session.value.people.values()]
+    .filter((person) => present.has(person.number) || now_s - person.last_s < GONE_AFTER_S)
+    .filter((person) => present.has(person.number) || person.answers > 10);
+  return (
+    <>
+      {people.length === 0 && <p class="quiet">{words().people.none}</p>}
+      <div class="people">
+        {people.map((person) => (
+          <PersonCard
+            key={person.number}
+            person={person}
+            face={present.get(person.number) ?? null}
+            now_s={now_s}
+            colours={colours}
+          />
+        ))}
+      </div>
+      <Spoken />
+    </>
+  );
+}
+
+function PersonCard({
+  person,
+  face,
+  now_s,
+  colours,
+}: {
+  person: Person;
+  face: FacePrediction | null;
+  now_s: number;
+  colours: string[];
+}) {
+  const { labels } = contract.value!;
+  const last = useRef<FacePrediction | null>(null);
+  if (face !== null) last.current = face;
+  const seen = last.current;
+  const away = face === null && now_s - person.last_s > AWAY_AFTER_S;
+  return (
+    <article class={away ? "card away" : "card"}>
+      <CardHead
+        name={fill(words().people.person, { number: person.number + 1 })}
+        face={seen}
+        away={away}
+      />
+      {seen !== null && <Bars labels={labels} values={seen.probabilities} shown={seen.label} />}
+      <Timeline person={person} now_s={now_s} colours={colours} />
+    </article>
+  );
+}
+
+function CardHead({
+  name,
+  face,
+  away,
+}: {
+  name: string;
+  face: FacePrediction | null;
+  away: boolean;
+}) {
+  const label = face === null ? null : contract.value!.labels[face.label]!;
+  return (
+    <header>
+      <p class="name">{name}</p>
+      {label !== null && (
+        <p class="label">
+          <span class="dot" style={{ background: `var(--${label})` }} />
+          <strong>{labelWord(label)}</strong>
+          {face!.unsure && !away && (
+            <span class="chip">
+              {words().people.unsure} · {words().reasons[face!.reason ?? "ambiguous"]}
+            </span>
+          )}
+          {away && <span class="chip">{words().people.away}</span>}
+        </p>
+      )}
+    </header>
+  );
+}
+
+/** Tells a screen reader who shows what, now and then. */
+function Spoken() {
+  const [text, setText] = useState("");
+  const said = useRef(new Map<number, number>());
+  const spoken_ms = useRef(0);
+  const result = shown.value;
+  useEffect(() => {
+    const now = performance.now();
+    if (result === null || now - spoken_ms.current < SPOKEN_EVERY_MS) return;
+    const changed = result.faces.filter((face) => said.current.get(face.track!) !== face.label);
+    if (changed.length === 0) return;
+    spoken_ms.current = now;
+    result.faces.forEach((face) => said.current.set(face.track!, face.label));
+    const sentence = changed.map((face) => {
+      const label = labelWord(contract.value!.labels[face.label]!);
+      return fill(words().people.shows, { number: face.track! + 1, label });
+    });
+    setText(sentence.join(". "));
+  }, [result]);
+  return (
+    <p class="spoken" role="status">
+      {text}
+    </p>
+  );
+}
+
+function Totals() {
+  const current = session.value;
+  if (current === null || shown.value === null) return null;
+  const totals = current.totals();
+  const all = totals.reduce((sum, value) => sum + value, 0);
+  if (all === 0) return null;
+  return (
+    <section class="totals">
+      <h3>{words().people.totals}</h3>
+      <Shares values={totals.map((value) => value / all)} />
+      <p class="quiet">
+        {fill(words().people.seconds, {
+          time: clock(current.length_s),
+          frames: current.frames.toLocaleString(),
+        })}
+      </p>
+    </section>
+  );
+}
+
+function Shares({ values }: { values: number[] }) {
+  const { labels } = contract.value!;
+  const said = labels.map((label, place) => `${labelWord(label)} ${percent(values[place]!)}`);
+  return (
+    <div
+      class="shares"
+      role="img"
+      aria-label={`${words().people.totalsOf}: ${said.join(", ")}`}
+      title={said.join(" · ")}
+    >
+      {labels.map((label, place) => (
+        <span
+          key={label}
+          style={{ flexGrow: values[place]!, background: `var(--${label})` }}
+          hidden={values[place]! < 0.003}
+        />
+      ))}
+    </div>
+  );
+}
+
+function PhotoFaces() {
+  const photo = photos.value[chosen.value];
+  const known = contract.value;
+  if (photo?.error != null) return <p class="quiet">{photo.error}</p>;
+  if (photo?.result == null || known === null) return <p class="quiet">{words().stage.analysing}</p>;
+  if (photo.result.faces.length === 0) return <p class="quiet">{words().stage.noFace}</p>;
+  return (
+    <div class="people">
+      {photo.result.faces.map((face) => (
+        <article class="card" key={face.face}>
+          <CardHead
+            name={fill(words().people.face, { number: face.face + 1 })}
+            face={face}
+            away={false}
+          />
+          <Bars labels={known.labels} values={face.probabilities} shown={face.label} />
+        </article>
+      ))}
+    </div>
+  );
+}
+
+function PhotoTotals() {
+  const done = photos.value.filter((photo) => photo.result !== null);
+  const faces = done.flatMap((photo) => photo.result!.faces);
+  if (done.length < 2 || faces.length === 0) return null;
+  const shares = contract.value!.labels.map(
+    (_, place) => faces.filter((face) => face.label === place).length / faces.length,
+  );
+  return (
+    <section class="totals">
+      <h3>{words().people.totals}</h3>
+      <Shares values={shares} />
+      <p class="quiet">
+        {fill(words().people.pictures, { count: done.length, faces: faces.length })}
+      </p>
+    </section>
+  );
+}
+
+function Keep({ live }: { live: boolean }) {
+  const current = session.value;
+  const some = live ? shown.value !== null && current !== null : allRows().length > 0;
+  const rows = () => (live ? current!.rows() : allRows());
+  const said = words().save;
+  return (
+    <section class="keep">
+      <h3>{said.heading}</h3>
+      <div class="row">
+        <button disabled={!some} onClick={() => saveJson(rows(), fileName())}>
+          <SaveIcon /> {said.json}
+        </button>
+        <button disabled={!some} onClick={() => saveCsv(rows(), fileName())}>
+          <SaveIcon /> {said.csv}
+        </button>
+        {live && (
+          <button
+            disabled={!some}
+            onClick={() => saveReport(current!, contract.value!, fileName())}
+          >
+            <SaveIcon /> {said.report}
+          </button>
+        )}
+        {live && (
+          <button class="plain" disabled={!some} onClick={() => void newSession(current!.name)}>
+            {said.clear}
+          </button>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,142 @@
+import { signal } from "@preact/signals";
+
+import type { FrameResult } from "../engine/faces";
+import { words } from "../words";
+import { Session } from "./session";
+import { contract, engine, load, source, trouble } from "./state";
+
+export const mirror = signal(true);
+export const smooth = signal(true);
+export const paused = signal(false);
+export const asking = signal(false);
+export const cameras = signal<MediaDeviceInfo[]>([]);
+export const cameraId = signal("");
+/** Frames a second and milliseconds each, over about the last second. */
+export const speed = signal({ fps: 0, ms: 0 });
+/** The newest result, a few times a second; the overlay hears of every one. */
+export const shown = signal<FrameResult | null>(null);
+export const session = signal<Session | null>(null);
+
+const SHOWN_EVERY_MS = 120;
+
+/** Analyses what a video element shows, always the newest frame. */
+export class LiveLoop {
+  private stopped = false;
+  private began_ms = performance.now();
+  private last_s = -1;
+  private shown_ms = 0;
+  private counted = { since_ms: performance.now(), frames: 0, spent_ms: 0 };
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly camera: boolean,
+    private readonly onResult: (result: FrameResult) => void,
+  ) {
+    this.wait();
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private wait(): void {
+    if (this.stopped) return;
+    if ("requestVideoFrameCallback" in this.video) {
+      this.video.requestVideoFrameCallback((_, frame) => void this.look(frame.mediaTime));
+    } else {
+      requestAnimationFrame(() => void this.look((this.video as HTMLVideoElement).currentTime));
+    }
+  }
+
+  private async look(media_s: number): Promise<void> {
+    const time = this.camera ? (performance.now() - this.began_ms) / 1000 : media_s;
+    if (this.stopped || paused.value || this.video.readyState < 2 || time === this.last_s) {
+      if (!this.stopped) setTimeout(() => this.wait(), paused.value ? 100 : 0);
+      return;
+    }
+    const started = performance.now();
+    try {
+      await load();
+      if (time < this.last_s) await engine.reset();
+      this.last_s = time;
+      const bitmap = await createImageBitmap(this.video);
+      const minFacePx = contract.value!.detection.min_face_px;
+      const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
+      if (!this.stopped) this.take(result, performance.now() - started);
+    } catch (error) {
+      if (!this.stopped) trouble.value = error instanceof Error ? error.message : String(error);
+    }
+    this.wait();
+  }
+
+  private take(result: FrameResult, spent_ms: number): void {
+    session.value?.add(result);
+    this.onResult(result);
+    const now = performance.now();
+    const counted = this.counted;
+    counted.frames++;
+    counted.spent_ms += spent_ms;
+    if (now - this.shown_ms > SHOWN_EVERY_MS) {
+      shown.value = result;
+      this.shown_ms = now;
+    }
+    if (now - counted.since_ms > 1000) {
+      const fps = (1000 * counted.frames) / (now - counted.since_ms);
+      speed.value = { fps, ms: counted.spent_ms / counted.frames };
+      this.counted = { since_ms: now, frames: 0, spent_ms: 0 };
+    }
+  }
+}
+
+/** Begin a new session of a name. */
+export async function newSession(name: string): Promise<void> {
+  await load();
+  await engine.reset();
+  shown.value = null;
+  session.value = new Session(contract.value!, name);
+}
+
+/** Ask for a camera; on refusal say why and what to do. */
+export async function openCamera(id = cameraId.value): Promise<MediaStream | null> {
+  const said = words().camera;
+  if (navigator.mediaDevices === undefined) {
+    trouble.value = said.insecure;
+    return null;
+  }
+  asking.value = true;
+  try {
+    const video: MediaTrackConstraints = {
+      width: { ideal: 640 },
+      height: { ideal: 480 },
+      frameRate: { ideal: 30 },
+      ...(id === "" ? { facingMode: "user" } : { deviceId: { exact: id } }),
+    };
+    const stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    cameras.value = devices.filter((device) => device.kind === "videoinput");
+    cameraId.value = stream.getVideoTracks()[0]?.getSettings().deviceId ?? "";
+    trouble.value = null;
+    return stream;
+  } catch (error) {
+    const name = error instanceof DOMException ? error.name : "";
+    const reasons: Record<string, string> = {
+      NotAllowedError: said.denied,
+      SecurityError: said.denied,
+      NotFoundError: said.missing,
+      OverconstrainedError: said.missing,
+      NotReadableError: said.busy,
+      AbortError: said.busy,
+    };
+    trouble.value = reasons[name] ?? String(error);
+    return null;
+  } finally {
+    asking.value = false;
+  }
+}
+
+/** Leave whatever is on the stage. */
+export function leave(): void {
+  source.value = { kind: "start" };
+  shown.value = null;
+  paused.value = false;
+}

@@ -1,0 +1,81 @@
+import type { Contract } from "./contract";
+import type { Explanation, LiveOptions } from "./engine";
+import type { FrameResult } from "./faces";
+import type { Answer, Calls, Question } from "./protocol";
+
+interface Waiting {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+}
+
+/** The engine as the page sees it: everything happens in a worker. */
+export class EngineClient {
+  private readonly worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    type: "module",
+  });
+  private readonly waiting = new Map<number, Waiting>();
+  private next = 0;
+  /** Hears of bytes of the networks as they come. */
+  onLoaded: (bytes: number) => void = () => {};
+
+  constructor() {
+    this.worker.onmessage = (event: MessageEvent<Answer>) => this.receive(event.data);
+    this.worker.onerror = (event) => {
+      const error = new Error(event.message || "the worker did not start");
+      this.waiting.forEach((each) => each.reject(error));
+      this.waiting.clear();
+    };
+  }
+
+  /** Fetch both networks; returns the number of threads in use. */
+  load(contract: Contract, base: string): Promise<number> {
+    return this.ask("load", { contract, base, threads: threads() });
+  }
+
+  /** Begin a new clip. */
+  reset(): Promise<null> {
+    return this.ask("reset", null);
+  }
+
+  picture(bitmap: ImageBitmap, minFacePx: number): Promise<FrameResult> {
+    return this.ask("picture", { bitmap, minFacePx }, bitmap);
+  }
+
+  frame(bitmap: ImageBitmap, timestamp_s: number, options: LiveOptions): Promise<FrameResult> {
+    return this.ask("frame", { bitmap, timestamp_s, options }, bitmap);
+  }
+
+  explain(bitmap: ImageBitmap, minFacePx: number): Promise<Explanation | null> {
+    return this.ask("explain", { bitmap, minFacePx }, bitmap);
+  }
+
+  private ask<Name extends keyof Calls>(
+    name: Name,
+    ask: Calls[Name]["ask"],
+    ...moved: Transferable[]
+  ): Promise<Calls[Name]["answer"]> {
+    const id = this.next++;
+    const question = { id, name, ask } as Question;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
+      this.worker.postMessage(question, moved);
+    });
+  }
+
+  private receive(message: Answer): void {
+    if ("loaded" in message) {
+      this.onLoaded(message.loaded);
+      return;
+    }
+    const waiting = this.waiting.get(message.id);
+    this.waiting.delete(message.id);
+    if ("error" in message) waiting?.reject(new Error(message.error));
+    else waiting?.resolve(message.answer);
+  }
+}
+
+/** More threads need a page that is isolated from others (see docs/hosting.md). */
+function threads(): number {
+  if (!globalThis.crossOriginIsolated) return 1;
+  return Math.max(1, Math.min(4, Math.floor((navigator.hardwareConcurrency || 2) / 2)));
+}

@@ -1,0 +1,81 @@
+import type { Box, DetectedFace, Landmarks } from "./faces";
+
+/** e^8 cells are larger than any picture. */
+const LARGEST_LOG_SIZE = 8;
+
+/** A network's outputs by name, flat. */
+export type Outputs = Record<string, Float32Array>;
+
+/**
+ * Turn one picture's cells into faces, best first, in pixels of the network's input (the layout of
+ * YuNet, Wu et al. 2023).
+ */
+export function decodeCells(
+  outputs: Outputs,
+  width: number,
+  height: number,
+  options: { strides: number[]; threshold: number; iou: number },
+): DetectedFace[] {
+  const found: DetectedFace[] = [];
+  for (const stride of options.strides) {
+    const columns = Math.floor(width / stride);
+    const cells = columns * Math.floor(height / stride);
+    const cls = output(outputs, `cls_${stride}`);
+    const obj = output(outputs, `obj_${stride}`);
+    const bbox = output(outputs, `bbox_${stride}`);
+    const kps = output(outputs, `kps_${stride}`);
+    for (let cell = 0; cell < cells; cell++) {
+      const score = Math.sqrt(unit(cls[cell]!) * unit(obj[cell]!));
+      if (score < options.threshold) continue;
+      const column = cell % columns;
+      const row = Math.floor(cell / columns);
+      const x = (column + bbox[4 * cell]!) * stride;
+      const y = (row + bbox[4 * cell + 1]!) * stride;
+      const halfWidth = (Math.exp(Math.min(bbox[4 * cell + 2]!, LARGEST_LOG_SIZE)) * stride) / 2;
+      const halfHeight = (Math.exp(Math.min(bbox[4 * cell + 3]!, LARGEST_LOG_SIZE)) * stride) / 2;
+      const landmarks: Landmarks = [];
+      for (let point = 0; point < 5; point++) {
+        landmarks.push([
+          (column + kps[10 * cell + 2 * point]!) * stride,
+          (row + kps[10 * cell + 2 * point + 1]!) * stride,
+        ]);
+      }
+      const box: Box = [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight];
+      found.push({ box, landmarks, score });
+    }
+  }
+  return nonMaximumSuppression(found, options.iou);
+}
+
+/** Of faces that overlap by more than `iou` keep the best, greedily. */
+export function nonMaximumSuppression(faces: DetectedFace[], iou: number): DetectedFace[] {
+  let rest = [...faces].sort((a, b) => b.score - a.score);
+  const kept: DetectedFace[] = [];
+  while (rest.length > 0) {
+    const best = rest[0]!;
+    kept.push(best);
+    rest = rest.slice(1).filter((other) => overlap(best.box, other.box) <= iou);
+  }
+  return kept;
+}
+
+function overlap(a: Box, b: Box): number {
+  const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
+  const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  const shared = width * height;
+  return shared / (area(a) + area(b) - shared);
+}
+
+function area(box: Box): number {
+  return (box[2] - box[0]) * (box[3] - box[1]);
+}
+
+function unit(value: number): number {
+  return Math.min(Math.max(value, 0), 1);
+}
+
+function output(outputs: Outputs, name: string): Float32Array {
+  const values = outputs[name];
+  if (values === undefined) throw new Error(`the face detector has no output ${name}`);
+  return values;
+}

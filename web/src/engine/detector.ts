@@ -1,0 +1,175 @@
+import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
+
+import type { Contract } from "./contract";
+import { decodeCells, nonMaximumSuppression, type Outputs } from "./decoder";
+import type { DetectedFace } from "./faces";
+import { resize, type Pixels } from "./pixels";
+
+type Run = (values: Float32Array, dimensions: number[]) => Promise<Outputs>;
+
+/** Make a function that feeds a session one tensor and gives its outputs by name. */
+export function runner(
+  session: InferenceSession,
+  tensor: (values: Float32Array, dimensions: number[]) => Tensor,
+): Run {
+  const name = session.inputNames[0]!;
+  return async (values, dimensions) => {
+    const results = await session.run({ [name]: tensor(values, dimensions) });
+    return Object.fromEntries(
+      Object.entries(results).map(([key, value]) => [key, value.data as Float32Array]),
+    );
+  };
+}
+
+/** Finds faces in pictures of any size; the same steps as `mien.detect.OnnxDetector`. */
+export class FaceDetector {
+  constructor(
+    private readonly contract: Contract,
+    private readonly run: Run,
+  ) {}
+
+  /** Find the faces of a picture, largest first, in its pixels. */
+  async detect(picture: Pixels, minFacePx: number): Promise<DetectedFace[]> {
+    const { width, height } = scaledSize(picture, minFacePx, this.contract.detection);
+    const longest = this.contract.detection.longest_side_px;
+    const shrink = Math.min(1, longest / Math.max(width, height));
+    const whole = resize(picture, side(width * shrink), side(height * shrink));
+    let faces = rescaled(await this.look(whole), picture, whole);
+    if (Math.max(width, height) > longest) {
+      faces = faces.concat(await this.tiles(picture, resize(picture, width, height)));
+      faces = nonMaximumSuppression(faces, this.contract.face.spec.detection!.nms_iou);
+    }
+    return faces
+      .map((face) => ({ face, size: shorterSide(face) }))
+      .filter(({ size }) => size >= minFacePx)
+      .sort((a, b) => b.size - a.size)
+      .map(({ face }) => face);
+  }
+
+  /** Run the network on a picture in its own size. */
+  async look(picture: Pixels): Promise<DetectedFace[]> {
+    const { spec } = this.contract.face;
+    const multiple = spec.input.multiple_of;
+    const width = Math.ceil(picture.width / multiple) * multiple;
+    const height = Math.ceil(picture.height / multiple) * multiple;
+    const outputs = await this.run(planes(picture, width, height, spec.input.colour), [
+      1,
+      3,
+      height,
+      width,
+    ]);
+    return decodeCells(outputs, width, height, {
+      strides: spec.detection!.strides,
+      threshold: spec.detection!.score_threshold,
+      iou: spec.detection!.nms_iou,
+    });
+  }
+
+  private async tiles(picture: Pixels, large: Pixels): Promise<DetectedFace[]> {
+    const longest = this.contract.detection.longest_side_px;
+    const found: DetectedFace[] = [];
+    for (const top of this.tileStarts(large.height)) {
+      for (const left of this.tileStarts(large.width)) {
+        const tile = cut(large, left, top, longest);
+        const faces = (await this.look(tile)).filter(
+          ({ box }) =>
+            (box[0] > 0 || left === 0) &&
+            (box[1] > 0 || top === 0) &&
+            (box[2] < tile.width || left + tile.width === large.width) &&
+            (box[3] < tile.height || top + tile.height === large.height),
+        );
+        found.push(...rescaled(faces.map((face) => moved(face, left, top)), picture, large));
+      }
+    }
+    return found;
+  }
+
+  private tileStarts(length: number): number[] {
+    const { longest_side_px: longest, tile_overlap_px: shared } = this.contract.detection;
+    if (length <= longest) return [0];
+    const count = Math.ceil((length - shared) / (longest - shared));
+    return Array.from({ length: count }, (_, place) =>
+      roundHalfEven(((length - longest) * place) / (count - 1)),
+    );
+  }
+}
+
+/** Choose the size at which the smallest wanted face still covers enough pixels. */
+function scaledSize(
+  picture: { width: number; height: number },
+  minFacePx: number,
+  options: Contract["detection"],
+): { width: number; height: number } {
+  const longest = Math.max(picture.width, picture.height);
+  let scale = Math.min(options.network_face_px / minFacePx, 2);
+  if (scale > 1) scale = Math.max(1, Math.min(scale, options.longest_side_px / longest));
+  scale = Math.max(scale, Math.min(1, options.cheap_side_px / longest));
+  return { width: side(picture.width * scale), height: side(picture.height * scale) };
+}
+
+function side(length: number): number {
+  return Math.max(1, roundHalfEven(length));
+}
+
+/** Round as Python and numpy do. */
+export function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}
+
+function shorterSide(face: DetectedFace): number {
+  return Math.min(face.box[2] - face.box[0], face.box[3] - face.box[1]);
+}
+
+function rescaled(
+  faces: DetectedFace[],
+  picture: { width: number; height: number },
+  found: { width: number; height: number },
+): DetectedFace[] {
+  const x = picture.width / found.width;
+  const y = picture.height / found.height;
+  return faces.map((face) => ({
+    box: [face.box[0] * x, face.box[1] * y, face.box[2] * x, face.box[3] * y],
+    landmarks: face.landmarks.map(([px, py]) => [px * x, py * y]),
+    score: face.score,
+  }));
+}
+
+function moved(face: DetectedFace, left: number, top: number): DetectedFace {
+  const [x0, y0, x1, y1] = face.box;
+  return {
+    box: [x0 + left, y0 + top, x1 + left, y1 + top],
+    landmarks: face.landmarks.map(([x, y]) => [x + left, y + top]),
+    score: face.score,
+  };
+}
+
+function cut(picture: Pixels, left: number, top: number, longest: number): Pixels {
+  const width = Math.min(longest, picture.width - left);
+  const height = Math.min(longest, picture.height - top);
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let row = 0; row < height; row++) {
+    const from = 4 * ((top + row) * picture.width + left);
+    data.set(picture.data.subarray(from, from + 4 * width), 4 * row * width);
+  }
+  return { data, width, height };
+}
+
+/** Bring pixels into the network's form: one plane per channel, black at the right and below. */
+function planes(picture: Pixels, width: number, height: number, colour: string): Float32Array {
+  const order = colour === "bgr" ? [2, 1, 0] : [0, 1, 2];
+  const values = new Float32Array(3 * width * height);
+  const { data } = picture;
+  for (let channel = 0; channel < 3; channel++) {
+    const plane = channel * width * height;
+    for (let row = 0; row < picture.height; row++) {
+      let from = 4 * row * picture.width + order[channel]!;
+      const start = plane + row * width;
+      for (let place = start; place < start + picture.width; place++, from += 4) {
+        values[place] = data[from]!;
+      }
+    }
+  }
+  return values;
+}

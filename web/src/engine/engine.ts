@@ -1,0 +1,259 @@
+import * as ort from "onnxruntime-web/wasm";
+import moduleAddress from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+
+import { modelAddress, type Contract } from "./contract";
+import { cropFace, similarity, type Region, type Similarity } from "./crop";
+import type { Outputs } from "./decoder";
+import { FaceDetector, roundHalfEven, runner } from "./detector";
+import type { DetectedFace, FacePrediction, FrameResult } from "./faces";
+import { faceQuality, unsureReason } from "./quality";
+import type { Pixels } from "./pixels";
+import { combine, type Combination } from "./six";
+import { largest, Smoother } from "./smoother";
+import { Tracker } from "./tracker";
+
+/** Every step from frame to answer for one face, for the page that shows them. */
+export interface Explanation {
+  face: FacePrediction;
+  /** Frame pixels to crop pixels. */
+  map: Similarity;
+  size: number;
+  crop: Float32Array;
+  /** Class activation map of the shown label's strongest source, rows of `side`. */
+  activation: Float32Array;
+  side: number;
+  activationLabel: string;
+  combination: Combination;
+}
+
+export interface LiveOptions {
+  minFacePx: number;
+  smooth: boolean;
+}
+
+/** Both networks and all rules around them; runs in a worker. */
+export class Engine {
+  private tracker: Tracker;
+  private smoother: Smoother;
+
+  private constructor(
+    readonly contract: Contract,
+    private readonly detector: FaceDetector,
+    private readonly emotion: (values: Float32Array, dimensions: number[]) => Promise<Outputs>,
+    readonly threads: number,
+  ) {
+    this.tracker = new Tracker(contract.tracking);
+    this.smoother = new Smoother(contract.smoothing);
+  }
+
+  /** Fetch and open both networks; `loaded` hears of bytes as they come. */
+  static async load(
+    contract: Contract,
+    base: string,
+    threads: number,
+    loaded: (bytes: number) => void,
+  ): Promise<Engine> {
+    ort.env.wasm.wasmPaths = { wasm: wasmAddress, mjs: moduleAddress };
+    ort.env.wasm.numThreads = threads;
+    ort.env.logLevel = "error";
+    const files = await Promise.all(
+      [contract.face, contract.emotion].map((model) =>
+        download(modelAddress(base, model), model.bytes, loaded),
+      ),
+    );
+    const options: ort.InferenceSession.SessionOptions = {
+      executionProviders: ["wasm"],
+      graphOptimizationLevel: "all",
+    };
+    const tensor = (values: Float32Array, dimensions: number[]) =>
+      new ort.Tensor("float32", values, dimensions);
+    const face = runner(await ort.InferenceSession.create(files[0]!, options), tensor);
+    const emotion = runner(await ort.InferenceSession.create(files[1]!, options), tensor);
+    const engine = new Engine(contract, new FaceDetector(contract, face), emotion, threads);
+    await engine.warmUp();
+    return engine;
+  }
+
+  /** Begin a new clip: nobody is known any more. */
+  reset(): void {
+    this.tracker = new Tracker(this.contract.tracking);
+    this.smoother = new Smoother(this.contract.smoothing);
+  }
+
+  /** Analyse one picture at full care. */
+  async picture(frame: Region, minFacePx: number): Promise<FrameResult> {
+    const started = performance.now();
+    const pixels = frame.read(0, 0, frame.width, frame.height);
+    const faces = await this.detector.detect(pixels, minFacePx);
+    const detected = performance.now();
+    const { probabilities, crops } = await this.judge(frame, faces);
+    return {
+      width: frame.width,
+      height: frame.height,
+      timestamp_s: null,
+      faces: faces.map((face, number) =>
+        this.predict(frame, number, face, crops[number]!, probabilities[number]!.calibrated),
+      ),
+      detect_ms: detected - started,
+      emotion_ms: performance.now() - detected,
+    };
+  }
+
+  /** Analyse the next frame of a camera or film; `small` is a scaled copy for the detector. */
+  async frame(
+    frame: Region,
+    small: Pixels,
+    timestamp_s: number,
+    options: LiveOptions,
+  ): Promise<FrameResult> {
+    const started = performance.now();
+    const scale = small.height / frame.height;
+    const minimum = Math.max(1, roundHalfEven(options.minFacePx * scale));
+    const x = frame.width / small.width;
+    const y = frame.height / small.height;
+    const faces = (await this.detector.detect(small, minimum)).map(
+      (face): DetectedFace => ({
+        box: [face.box[0] * x, face.box[1] * y, face.box[2] * x, face.box[3] * y],
+        landmarks: face.landmarks.map(([px, py]) => [px * x, py * y]),
+        score: face.score,
+      }),
+    );
+    const detected = performance.now();
+    const tracks = this.tracker.update(
+      faces.map((face) => face.box),
+      timestamp_s,
+    );
+    const { probabilities, crops } = await this.judge(frame, faces);
+    const predictions = faces.map((face, number) => {
+      const raw = probabilities[number]!.calibrated;
+      const track = tracks[number]!;
+      const shown = options.smooth
+        ? this.smoother.update(track, raw, timestamp_s)
+        : { probabilities: raw, label: largest(raw) };
+      const given = this.predict(frame, number, face, crops[number]!, shown.probabilities);
+      return this.relabelled({ ...given, track }, shown.label);
+    });
+    this.smoother.forgetBefore(timestamp_s);
+    return {
+      width: frame.width,
+      height: frame.height,
+      timestamp_s,
+      faces: predictions,
+      detect_ms: detected - started,
+      emotion_ms: performance.now() - detected,
+    };
+  }
+
+  /** Analyse a picture and keep every step of its largest face; null if there is none. */
+  async explain(frame: Region, minFacePx: number): Promise<Explanation | null> {
+    const pixels = frame.read(0, 0, frame.width, frame.height);
+    const [face] = await this.detector.detect(pixels, minFacePx);
+    if (face === undefined) return null;
+    const { probabilities, crops, outputs } = await this.judge(frame, [face]);
+    const combination = probabilities[0]!;
+    const prediction = this.predict(frame, 0, face, crops[0]!, combination.calibrated);
+    const { spec } = this.contract.emotion;
+    const output = spec.outputs.find((each) => each.name === "activation")!;
+    const set = this.contract.label_sets[output.labels!]!;
+    const place = set.six.indexOf(prediction.label);
+    const side = Math.round(Math.sqrt(outputs["activation"]!.length / set.labels.length));
+    return {
+      face: prediction,
+      map: similarity(face.landmarks, spec.crop!.landmarks_xy, spec.crop!.size),
+      size: spec.crop!.size,
+      crop: crops[0]!,
+      activation: outputs["activation"]!.slice(place * side * side, (place + 1) * side * side),
+      side,
+      activationLabel: set.labels[place]!,
+      combination,
+    };
+  }
+
+  /** The side to which a live frame is scaled before faces are looked for. */
+  liveScale(width: number, height: number, minFacePx: number): number {
+    const { live_face_px, live_side_px } = this.contract.detection;
+    const shorter = Math.min(width, height);
+    return Math.min(1, Math.max(live_face_px / minFacePx, Math.min(1, live_side_px / shorter)));
+  }
+
+  private async warmUp(): Promise<void> {
+    const black = { data: new Uint8ClampedArray(4 * 64 * 64), width: 64, height: 64 };
+    await this.detector.look(black);
+    const size = this.contract.emotion.spec.crop!.size;
+    await this.emotion(new Float32Array(size * size), [1, 1, size, size]);
+  }
+
+  private async judge(frame: Region, faces: DetectedFace[]) {
+    const { crop, input } = this.contract.emotion.spec;
+    const size = crop!.size;
+    const crops = faces.map((face) =>
+      cropFace(frame, similarity(face.landmarks, crop!.landmarks_xy, size), size),
+    );
+    if (faces.length === 0) return { crops, probabilities: [], outputs: {} as Outputs };
+    const batch = new Float32Array(faces.length * size * size);
+    crops.forEach((values, number) => batch.set(values, number * size * size));
+    for (let place = 0; place < batch.length; place++) {
+      batch[place] = (batch[place]! - input.mean[0]!) / input.std[0]!;
+    }
+    const outputs = await this.emotion(batch, [faces.length, 1, size, size]);
+    const probabilities = faces.map((_, number) => combine(this.contract, outputs, number));
+    return { crops, probabilities, outputs };
+  }
+
+  private predict(
+    frame: Region,
+    number: number,
+    face: DetectedFace,
+    crop: Float32Array,
+    probabilities: number[],
+  ): FacePrediction {
+    const size = this.contract.emotion.spec.crop!.size;
+    const quality = faceQuality(face, crop, size, frame.width, frame.height);
+    const prediction: FacePrediction = {
+      face: number,
+      track: null,
+      box_xyxy: face.box,
+      landmarks_xy: face.landmarks,
+      detection_score: face.score,
+      label: 0,
+      confidence: 0,
+      unsure: false,
+      reason: null,
+      probabilities,
+      quality,
+    };
+    return this.relabelled(prediction, largest(probabilities));
+  }
+
+  private relabelled(prediction: FacePrediction, label: number): FacePrediction {
+    const confidence = prediction.probabilities[label]!;
+    const unsure = confidence < this.contract.emotion.spec.six!.unsure_below;
+    const reason = unsure ? unsureReason(prediction.quality, this.contract.unsure) : null;
+    return { ...prediction, label, confidence, unsure, reason };
+  }
+}
+
+async function download(
+  address: string,
+  bytes: number,
+  loaded: (bytes: number) => void,
+): Promise<Uint8Array> {
+  const answer = await fetch(address);
+  if (!answer.ok || answer.body === null) {
+    throw new Error(`${address}: the host answered ${answer.status}`);
+  }
+  const file = new Uint8Array(bytes);
+  let place = 0;
+  const reader = answer.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (place + value.length > bytes) throw new Error(`${address}: longer than ${bytes} bytes`);
+    file.set(value, place);
+    place += value.length;
+    loaded(value.length);
+  }
+  if (place !== bytes) throw new Error(`${address}: cut off, ${place} of ${bytes} bytes came`);
+  return file;
+}

@@ -1,0 +1,51 @@
+/** The values that travel between the engine's parts; units and order as in Python. */
+
+/** Left, top, right, bottom in pixels. */
+export type Box = [number, number, number, number];
+
+/** The person's right eye, left eye, nose, right and left mouth corner. */
+export type Landmarks = [number, number][];
+
+export interface DetectedFace {
+  box: Box;
+  landmarks: Landmarks;
+  score: number;
+}
+
+export interface Quality {
+  size_px: number;
+  sharpness: number;
+  brightness: number;
+  turn: number;
+  tilt_deg: number;
+  cut: number;
+}
+
+export type Reason = "small" | "cut off" | "turned away" | "tilted" | "dark" | "ambiguous";
+
+/** One row of the result contract, with the landmarks and the reason that rows leave out. */
+export interface FacePrediction {
+  face: number;
+  track: number | null;
+  box_xyxy: Box;
+  landmarks_xy: Landmarks;
+  detection_score: number;
+  /** Place among the six labels. */
+  label: number;
+  confidence: number;
+  unsure: boolean;
+  reason: Reason | null;
+  probabilities: number[];
+  quality: Quality;
+}
+
+/** What was found in one frame or picture. */
+export interface FrameResult {
+  width: number;
+  height: number;
+  timestamp_s: number | null;
+  faces: FacePrediction[];
+  /** How long detection and expression took, in milliseconds. */
+  detect_ms: number;
+  emotion_ms: number;
+}

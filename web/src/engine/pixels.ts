@@ -1,0 +1,129 @@
+/** RGBA pixels of 8 bits, rows from the top. */
+export interface Pixels {
+  data: Uint8ClampedArray;
+  width: number;
+  height: number;
+}
+
+/**
+ * Scale down or up as Pillow does in Python: means over whole squares first where the picture is
+ * more than twice too large, then a triangle filter along rows and columns with rounding between.
+ */
+export function resize(picture: Pixels, width: number, height: number): Pixels {
+  if (picture.width === width && picture.height === height) return picture;
+  const factorX = Math.max(1, Math.floor(picture.width / width / 2));
+  const factorY = Math.max(1, Math.floor(picture.height / height / 2));
+  const small = factorX > 1 || factorY > 1 ? reduce(picture, factorX, factorY) : picture;
+  const across = filter(picture.width / factorX, small.width, width);
+  const rows = across === null ? small : horizontal(small, across, width);
+  const down = filter(picture.height / factorY, small.height, height);
+  return down === null ? rows : vertical(rows, down, height);
+}
+
+/** Means over squares; those at the right and lower edge may be narrower. */
+function reduce(picture: Pixels, factorX: number, factorY: number): Pixels {
+  const width = Math.ceil(picture.width / factorX);
+  const height = Math.ceil(picture.height / factorY);
+  const data = new Uint8ClampedArray(4 * width * height);
+  const sums = new Uint32Array(3 * width);
+  for (let row = 0; row < height; row++) {
+    sums.fill(0);
+    const bottom = Math.min(picture.height, (row + 1) * factorY);
+    for (let y = row * factorY; y < bottom; y++) {
+      let place = 4 * y * picture.width;
+      for (let x = 0; x < picture.width; x++, place += 4) {
+        const column = 3 * Math.floor(x / factorX);
+        sums[column]! += picture.data[place]!;
+        sums[column + 1]! += picture.data[place + 1]!;
+        sums[column + 2]! += picture.data[place + 2]!;
+      }
+    }
+    for (let column = 0; column < width; column++) {
+      const covered = Math.min(picture.width, (column + 1) * factorX) - column * factorX;
+      const count = covered * (bottom - row * factorY);
+      const place = 4 * (row * width + column);
+      for (let channel = 0; channel < 3; channel++) {
+        data[place + channel] = Math.floor(sums[3 * column + channel]! / count + 0.5);
+      }
+      data[place + 3] = 255;
+    }
+  }
+  return { data, width, height };
+}
+
+/** For each output place the first input place and the weights from there on. */
+interface Filter {
+  starts: Int32Array;
+  counts: Int32Array;
+  weights: Float32Array;
+  longest: number;
+}
+
+/** Make a triangle filter from `length` input pixels (of which `available` exist) to `size`. */
+function filter(length: number, available: number, size: number): Filter | null {
+  if (length === size) return null;
+  const scale = length / size;
+  const support = Math.max(scale, 1);
+  const longest = Math.ceil(support) * 2 + 1;
+  const starts = new Int32Array(size);
+  const counts = new Int32Array(size);
+  const weights = new Float32Array(size * longest);
+  for (let place = 0; place < size; place++) {
+    const centre = (place + 0.5) * scale;
+    const start = Math.max(0, Math.trunc(centre - support + 0.5));
+    const end = Math.min(available, Math.trunc(centre + support + 0.5));
+    let total = 0;
+    for (let input = start; input < end; input++) {
+      const weight = Math.max(0, 1 - Math.abs((input - centre + 0.5) / support));
+      weights[place * longest + input - start] = weight;
+      total += weight;
+    }
+    for (let input = 0; input < end - start; input++) weights[place * longest + input]! /= total;
+    starts[place] = start;
+    counts[place] = end - start;
+  }
+  return { starts, counts, weights, longest };
+}
+
+function horizontal(picture: Pixels, filter: Filter, width: number): Pixels {
+  const data = new Uint8ClampedArray(4 * width * picture.height);
+  for (let row = 0; row < picture.height; row++) {
+    const from = 4 * row * picture.width;
+    for (let column = 0; column < width; column++) {
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      const first = from + 4 * filter.starts[column]!;
+      for (let tap = 0; tap < filter.counts[column]!; tap++) {
+        const weight = filter.weights[column * filter.longest + tap]!;
+        red += weight * picture.data[first + 4 * tap]!;
+        green += weight * picture.data[first + 4 * tap + 1]!;
+        blue += weight * picture.data[first + 4 * tap + 2]!;
+      }
+      const place = 4 * (row * width + column);
+      data[place] = red;
+      data[place + 1] = green;
+      data[place + 2] = blue;
+      data[place + 3] = 255;
+    }
+  }
+  return { data, width, height: picture.height };
+}
+
+function vertical(picture: Pixels, filter: Filter, height: number): Pixels {
+  const line = 4 * picture.width;
+  const data = new Uint8ClampedArray(line * height);
+  const sums = new Float32Array(line);
+  for (let row = 0; row < height; row++) {
+    sums.fill(0);
+    for (let tap = 0; tap < filter.counts[row]!; tap++) {
+      const weight = filter.weights[row * filter.longest + tap]!;
+      const from = line * (filter.starts[row]! + tap);
+      for (let place = 0; place < line; place++) {
+        sums[place]! += weight * picture.data[from + place]!;
+      }
+    }
+    data.set(sums, line * row);
+  }
+  return { data, width: picture.width, height };
+}

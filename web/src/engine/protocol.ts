@@ -1,0 +1,24 @@
+import type { Contract } from "./contract";
+import type { Explanation, LiveOptions } from "./engine";
+import type { FrameResult } from "./faces";
+
+/** What the page asks its worker, by name: the question and the answer. */
+export interface Calls {
+  load: { ask: { contract: Contract; base: string; threads: number }; answer: number };
+  reset: { ask: null; answer: null };
+  picture: { ask: { bitmap: ImageBitmap; minFacePx: number }; answer: FrameResult };
+  frame: {
+    ask: { bitmap: ImageBitmap; timestamp_s: number; options: LiveOptions };
+    answer: FrameResult;
+  };
+  explain: { ask: { bitmap: ImageBitmap; minFacePx: number }; answer: Explanation | null };
+}
+
+export type Question = {
+  [Name in keyof Calls]: { id: number; name: Name; ask: Calls[Name]["ask"] };
+}[keyof Calls];
+
+export type Answer =
+  | { id: number; answer: unknown }
+  | { id: number; error: string }
+  | { loaded: number };

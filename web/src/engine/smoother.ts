@@ -1,0 +1,62 @@
+/**
+ * Expressions over time, the same rule as in Python (`mien.inference.smoothing`, held together by
+ * the vectors in `tests/parity/smoother.json`).
+ */
+
+export interface SmoothingOptions {
+  time_constant_s: number;
+  margin: number;
+  forget_s: number;
+  least: number;
+}
+
+interface State {
+  logs: number[];
+  label: number;
+  timestamp_s: number;
+}
+
+export class Smoother {
+  private readonly states = new Map<number, State>();
+
+  constructor(readonly options: SmoothingOptions) {}
+
+  /** Take one frame's probabilities of a person; return the smoothed ones and the label to show. */
+  update(
+    track: number,
+    probabilities: number[],
+    timestamp_s: number,
+  ): { probabilities: number[]; label: number } {
+    const logs = probabilities.map((value) => Math.log(Math.max(value, this.options.least)));
+    let state = this.states.get(track);
+    if (state === undefined || timestamp_s - state.timestamp_s > this.options.forget_s) {
+      state = { logs, label: largest(logs), timestamp_s };
+      this.states.set(track, state);
+    } else {
+      const passed = Math.max(0, timestamp_s - state.timestamp_s);
+      const tau = this.options.time_constant_s;
+      const share = tau > 0 ? 1 - Math.exp(-passed / tau) : 1;
+      state.logs = state.logs.map((log, place) => log + share * (logs[place]! - log));
+      state.timestamp_s = timestamp_s;
+    }
+    const top = Math.max(...state.logs);
+    const powers = state.logs.map((log) => Math.exp(log - top));
+    const total = powers.reduce((sum, value) => sum + value, 0);
+    const smoothed = powers.map((value) => value / total);
+    const best = largest(smoothed);
+    if (smoothed[best]! - smoothed[state.label]! >= this.options.margin) state.label = best;
+    return { probabilities: smoothed, label: state.label };
+  }
+
+  /** Drop whoever would start anew at this time anyway. */
+  forgetBefore(timestamp_s: number): void {
+    for (const [track, state] of this.states) {
+      if (timestamp_s - state.timestamp_s > this.options.forget_s) this.states.delete(track);
+    }
+  }
+}
+
+/** Return the place of the largest value, the first of several. */
+export function largest(values: number[]): number {
+  return values.indexOf(Math.max(...values));
+}

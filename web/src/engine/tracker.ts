@@ -1,0 +1,101 @@
+import type { Contract } from "./contract";
+import type { Box } from "./faces";
+
+interface Track {
+  number: number;
+  box: Box;
+  velocity: [number, number];
+  seen_s: number;
+}
+
+/** Gives faces numbers that stay with the person; the same rule as `mien.detect.Tracker`. */
+export class Tracker {
+  private tracks: Track[] = [];
+  private next = 0;
+
+  constructor(private readonly options: Contract["tracking"]) {}
+
+  /** Number the faces of the next frame, from 0 in the order of first appearance. */
+  update(boxes: Box[], timestamp_s: number): number[] {
+    this.tracks = this.tracks.filter(
+      (track) => timestamp_s - track.seen_s <= this.options.max_gap_s,
+    );
+    const numbers: number[] = new Array(boxes.length).fill(-1);
+    for (const [face, track] of this.matches(boxes, timestamp_s)) {
+      this.move(track, boxes[face]!, timestamp_s);
+      numbers[face] = track.number;
+    }
+    numbers.forEach((number, face) => {
+      if (number >= 0) return;
+      const track: Track = {
+        number: this.next++,
+        box: boxes[face]!,
+        velocity: [0, 0],
+        seen_s: timestamp_s,
+      };
+      this.tracks.push(track);
+      numbers[face] = track.number;
+    });
+    return numbers;
+  }
+
+  private matches(boxes: Box[], timestamp_s: number): [number, Track][] {
+    const pairs: { distance: number; face: number; track: Track }[] = [];
+    for (const track of this.tracks) {
+      const passed = timestamp_s - track.seen_s;
+      const [vx, vy] = track.velocity;
+      const expected = track.box.map((side, axis) => side + (axis % 2 ? vy : vx) * passed) as Box;
+      boxes.forEach((box, face) => {
+        const distance = this.distance(expected, box);
+        if (distance !== null) pairs.push({ distance, face, track });
+      });
+    }
+    pairs.sort((a, b) => a.distance - b.distance);
+    const faces = new Set<number>();
+    const tracks = new Set<number>();
+    return pairs
+      .filter(({ face, track }) => {
+        if (faces.has(face) || tracks.has(track.number)) return false;
+        faces.add(face);
+        tracks.add(track.number);
+        return true;
+      })
+      .map(({ face, track }) => [face, track]);
+  }
+
+  private move(track: Track, box: Box, timestamp_s: number): void {
+    const passed = timestamp_s - track.seen_s;
+    if (passed > 0) {
+      const share = this.options.velocity_share;
+      const here = centre(box);
+      const before = centre(track.box);
+      track.velocity = track.velocity.map(
+        (speed, axis) => (share * (here[axis]! - before[axis]!)) / passed + (1 - share) * speed,
+      ) as [number, number];
+    }
+    track.box = box;
+    track.seen_s = timestamp_s;
+  }
+
+  /** How far a face is from where it is expected, in sizes; null if it cannot be the same. */
+  private distance(expected: Box, box: Box): number | null {
+    const here = size(expected);
+    const there = size(box);
+    const growth = Math.max(here / there, there / here);
+    const [x, y] = centre(box);
+    const [ex, ey] = centre(expected);
+    const apart = Math.hypot(x - ex, y - ey) / Math.max(here, there);
+    if (growth > this.options.largest_growth || apart > this.options.farthest) return null;
+    return apart + 0.5 * Math.log2(growth);
+  }
+}
+
+function centre(box: Box): [number, number] {
+  return [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
+}
+
+function size(box: Box): number {
+  const width = Math.max(box[2] - box[0], 1e-3);
+  const height = Math.max(box[3] - box[1], 1e-3);
+  return Math.max(Math.sqrt(width * height), 1e-3);
+}

@@ -1,0 +1,83 @@
+/// <reference lib="webworker" />
+/**
+ * Makes the page work offline after the first visit, and isolates it where the host does not, so
+ * that the networks may use more than one thread.
+ */
+export {};
+
+declare const self: ServiceWorkerGlobalScope;
+
+/** Both are filled in by the build. */
+const FILES = "__FILES__";
+const VERSION = "__VERSION__";
+
+const CACHE = `mien-${VERSION}`;
+const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+self.addEventListener("install", (event) => {
+  const addresses = FILES as unknown as string[];
+  event.waitUntil(
+    caches
+      .open(CACHE)
+      .then((cache) => cache.addAll(addresses))
+      .then(() => self.skipWaiting()),
+  );
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    caches
+      .keys()
+      .then((names) =>
+        Promise.all(
+          names
+            .filter((name) => name.startsWith("mien-") && name !== CACHE)
+            .map((name) => caches.delete(name)),
+        ),
+      )
+      .then(() => self.clients.claim()),
+  );
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const here = request.url.startsWith(self.registration.scope);
+  if (request.method !== "GET" || !here || /\/(v1|metrics|healthz|readyz)\b/.test(request.url)) {
+    return;
+  }
+  event.respondWith(request.url.endsWith("contract.json") ? freshFirst(request) : keptFirst(request));
+});
+
+/** What names its content by a hash, or belongs to this version, never changes. */
+async function keptFirst(request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(request, { ignoreSearch: request.mode === "navigate" });
+  if (kept !== undefined) return isolated(kept);
+  const answer = await fetch(request);
+  if (answer.status === 200) await cache.put(request, answer.clone());
+  return isolated(answer);
+}
+
+/** The contract says which models are current: ask first, fall back to what is known. */
+async function freshFirst(request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  try {
+    const answer = await fetch(request);
+    if (answer.status === 200) await cache.put(request, answer.clone());
+    return isolated(answer);
+  } catch (error) {
+    const kept = await cache.match(request);
+    if (kept === undefined) throw error;
+    return isolated(kept);
+  }
+}
+
+function isolated(answer: Response): Response {
+  if (answer.status !== 200 || answer.type === "opaque") return answer;
+  const headers = new Headers(answer.headers);
+  for (const [name, value] of Object.entries(ISOLATION)) headers.set(name, value);
+  return new Response(answer.body, { status: 200, headers });
+}

@@ -1,0 +1,59 @@
+import { signal } from "@preact/signals";
+
+import { en, type Words } from "./en";
+import { ja } from "./ja";
+import { ko } from "./ko";
+
+export const LANGUAGES = { en: "English", ko: "한국어", ja: "日本語" } as const;
+export type Language = keyof typeof LANGUAGES;
+
+const ALL: Record<Language, Words> = { en, ko, ja };
+const KEY = "mien.language";
+
+function first(): Language {
+  const wanted = [localStorage.getItem(KEY) ?? "", ...navigator.languages];
+  const known = wanted.map((each) => each.slice(0, 2)).find((each) => each in ALL);
+  return (known as Language | undefined) ?? "en";
+}
+
+export const language = signal<Language>(first());
+
+/** Speak another language from now on, also at the next visit. */
+export function speak(chosen: Language): void {
+  language.value = chosen;
+  localStorage.setItem(KEY, chosen);
+}
+
+/** The words of the current language. */
+export function words(): Words {
+  return ALL[language.value];
+}
+
+/** Put values into a sentence's `{places}`. */
+export function fill(sentence: string, values: Record<string, string | number>): string {
+  return sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name]));
+}
+
+/** A label of any label set in the current language. */
+export function labelWord(label: string): string {
+  const all: Record<string, string> = { ...words().labels, ...words().otherLabels };
+  return all[label] ?? label;
+}
+
+/** A share as percent, in the current language. */
+export function percent(share: number, digits = 0): string {
+  return share.toLocaleString(language.value, {
+    style: "percent",
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}
+
+/** Seconds as minutes and seconds. */
+export function clock(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const rest = String(whole % 60).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}:${rest}`;
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+}

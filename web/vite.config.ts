@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+import { defineConfig, type Plugin } from "vite";
+
+const COMPRESSED = /\.(js|mjs|css|html|svg|wasm|webmanifest|json)$/;
+
+function files(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Tell the service worker what the page is made of, then lay compressed copies beside the files. */
+function finish(): Plugin {
+  let folder = "";
+  return {
+    name: "mien-finish",
+    apply: "build",
+    configResolved(config) {
+      folder = config.build.outDir;
+    },
+    closeBundle() {
+      const built = files(folder).filter((path) => !/\.(br|gz)$/.test(path));
+      const names = built.map((path) => relative(folder, path).replaceAll("\\", "/"));
+      const kept = names
+        .filter((name) => name !== "sw.js" && name !== "index.html" && !name.includes("parity"))
+        .map((name) => `./${name}`);
+      const worker = join(folder, "sw.js");
+      const version = names.filter((name) => name.startsWith("assets/")).sort().join();
+      writeFileSync(
+        worker,
+        readFileSync(worker, "utf8")
+          .replace(/["'`]__FILES__["'`]/, JSON.stringify(["./", ...kept]))
+          .replace("__VERSION__", hash(version)),
+      );
+      for (const path of built.filter((each) => COMPRESSED.test(each))) {
+        const data = readFileSync(path);
+        const quality = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
+        writeFileSync(`${path}.br`, brotliCompressSync(data, { params: quality }));
+        writeFileSync(`${path}.gz`, gzipSync(data, { level: 9 }));
+      }
+    },
+  };
+}
+
+function hash(text: string): string {
+  let value = 5381;
+  for (const letter of text) value = (value * 33 + letter.charCodeAt(0)) >>> 0;
+  return value.toString(36);
+}
+
+export default defineConfig({
+  base: "./",
+  build: {
+    outDir: process.env.MIEN_PAGE ?? "../src/mien/assets/page",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: {
+        index: "index.html",
+        sw: "src/sw.ts",
+        ...(process.env.MIEN_PARITY ? { parity: "parity/index.html" } : {}),
+      },
+      output: {
+        entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
+      },
+    },
+  },
+  worker: { format: "es" },
+  plugins: [finish()],
+});
