@@ -1,6 +1,7 @@
 # make run    analyse the sample photos, or INPUT="a.jpg folder/"
 # make test   install the development extras and run the tests
 # make evaluate DATA=fer2013/   measure the shipped model and write its figures where they stand
+# make web    build the web page (needs Node, or fetches it as a package)
 # make check  formatting, lint, types, import rules
 
 PYTHON ?= python3
@@ -10,13 +11,18 @@ INPUT ?= src/mien/assets/samples
 OUT ?= out
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check evaluate benchmark clean
+PAGE := src/mien/assets/page/index.html
+PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
+
+.PHONY: run test web check evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --save $(OUT) --draw --overwrite
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp $(PAGE)
 	$(BIN)/python -m pytest
+
+web: $(PAGE)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
@@ -36,6 +42,11 @@ benchmark: $(VENV)/dev.stamp
 
 clean:
 	rm -rf $(VENV) $(OUT)
+
+$(PAGE): $(PAGE_SOURCES) | $(BIN)/python
+	@echo "Building the web page ..."
+	@$(BIN)/python web/build.py
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("mien needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

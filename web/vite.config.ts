@@ -4,6 +4,9 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 import { defineConfig, type Plugin } from "vite";
 
+/** Whether the engine's parts are laid open for the tests that hold them to Python. */
+const PARITY = process.env.MIEN_PARITY !== undefined;
+
 const COMPRESSED = /\.(js|mjs|css|html|svg|wasm|webmanifest|json)$/;
 
 function files(folder: string): string[] {
@@ -25,7 +28,7 @@ function finish(): Plugin {
       const built = files(folder).filter((path) => !/\.(br|gz)$/.test(path));
       const names = built.map((path) => relative(folder, path).replaceAll("\\", "/"));
       const kept = names
-        .filter((name) => name !== "sw.js" && name !== "index.html" && !name.includes("parity"))
+        .filter((name) => name !== "sw.js" && name !== "index.html" )
         .map((name) => `./${name}`);
       const worker = join(folder, "sw.js");
       const version = names.filter((name) => name.startsWith("assets/")).sort().join();
@@ -35,6 +38,8 @@ function finish(): Plugin {
           .replace(/["'`]__FILES__["'`]/, JSON.stringify(["./", ...kept]))
           .replace("__VERSION__", hash(version)),
       );
+      // A page for the parity tests is thrown away; packing it tightly would cost half a minute.
+      if (PARITY) return;
       for (const path of built.filter((each) => COMPRESSED.test(each))) {
         const data = readFileSync(path);
         const quality = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
@@ -63,7 +68,7 @@ export default defineConfig({
       input: {
         index: "index.html",
         sw: "src/sw.ts",
-        ...(process.env.MIEN_PARITY ? { parity: "parity/index.html" } : {}),
+        ...(PARITY ? { parity: "parity/index.html" } : {}),
       },
       output: {
         entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),

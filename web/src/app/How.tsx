@@ -180,8 +180,11 @@ function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation
       </Step>
       <Step title={said.heads} text={said.headsText}>
         <div class="pair">
-          {Object.values(combination.heads).map((head) => (
-            <Bars key={head.labels.length} labels={head.labels} values={head.probabilities} shown={null} />
+          {Object.entries(combination.heads).map(([name, head]) => (
+            <div key={name}>
+              <h3>{name === "logits" ? said.ferplus : said.fer2013}</h3>
+              <Bars labels={head.labels} values={head.probabilities} shown={null} />
+            </div>
           ))}
         </div>
       </Step>
@@ -257,7 +260,7 @@ function Numbers({ explanation }: { explanation: Explanation }) {
                   color: luma > 118 ? "#000" : "#fff",
                 }}
               >
-                {value.toFixed(1).replace("-", "−")}
+                {figure(value)}
               </td>
             ))}
           </tr>
@@ -265,6 +268,12 @@ function Numbers({ explanation }: { explanation: Explanation }) {
       </tbody>
     </table>
   );
+}
+
+/** One digit after the point, with a true minus sign, and no minus before zero. */
+function figure(value: number): string {
+  const text = value.toFixed(1);
+  return text === "-0.0" ? "0.0" : text.replace("-", "−");
 }
 
 function paste(canvas: HTMLCanvasElement, picture: HTMLCanvasElement): CanvasRenderingContext2D {
@@ -279,7 +288,7 @@ function drawDetection(canvas: HTMLCanvasElement, seen: Seen, { face }: Explanat
   const drawn = paste(canvas, seen.picture);
   const scale = seen.picture.width / seen.width;
   const [x0, y0, x1, y1] = face.box_xyxy.map((side) => side * scale) as [number, number, number, number];
-  const radius = Math.max(5, (x1 - x0) * 0.045);
+  const radius = Math.max(7, (x1 - x0) * 0.06);
   drawn.strokeStyle = "#fff";
   drawn.lineWidth = Math.max(2, seen.picture.width / 200);
   drawn.beginPath();

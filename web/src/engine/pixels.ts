@@ -85,6 +85,11 @@ function filter(length: number, available: number, size: number): Filter | null 
   return { starts, counts, weights, longest };
 }
 
+/** Round to the nearest whole number, halves up; what is outside of a byte an array clamps. */
+function rounded(value: number): number {
+  return Math.floor(value + 0.5);
+}
+
 function horizontal(picture: Pixels, filter: Filter, width: number): Pixels {
   const data = new Uint8ClampedArray(4 * width * picture.height);
   for (let row = 0; row < picture.height; row++) {
@@ -101,9 +106,9 @@ function horizontal(picture: Pixels, filter: Filter, width: number): Pixels {
         blue += weight * picture.data[first + 4 * tap + 2]!;
       }
       const place = 4 * (row * width + column);
-      data[place] = red;
-      data[place + 1] = green;
-      data[place + 2] = blue;
+      data[place] = rounded(red);
+      data[place + 1] = rounded(green);
+      data[place + 2] = rounded(blue);
       data[place + 3] = 255;
     }
   }
@@ -123,7 +128,7 @@ function vertical(picture: Pixels, filter: Filter, height: number): Pixels {
         sums[place]! += weight * picture.data[from + place]!;
       }
     }
-    data.set(sums, line * row);
+    for (let place = 0; place < line; place++) data[line * row + place] = rounded(sums[place]!);
   }
   return { data, width: picture.width, height };
 }

@@ -3,7 +3,7 @@ export const en = {
   title: "mien: which expression a face shows",
   skip: "Skip to the content",
   nav: { live: "Try it", how: "How it works", about: "About the model" },
-  theme: { label: "Colours", auto: "As the system", light: "Light", dark: "Dark" },
+  theme: { label: "Colours", auto: "Auto", light: "Light", dark: "Dark" },
   language: "Language",
   labels: {
     happy: "happy",
@@ -22,7 +22,6 @@ export const en = {
     files: "Open photos or a film",
     drop: "or drop them anywhere, or paste a picture",
     sample: "or try a sample:",
-    sampleCaption: "A NASA portrait, analysed on your device just now",
     dropHere: "Drop photos or a film",
   },
   status: {
@@ -89,7 +88,7 @@ export const en = {
   save: { heading: "Keep", json: "JSON", csv: "CSV", report: "Report", clear: "Clear" },
   how: {
     heading: "How it works",
-    lead: "Six steps from a picture to an answer, on a face of your choice. Every figure is computed on your device while you read.",
+    lead: "Seven steps from a picture to an answer, on a face of your choice. Every figure is computed on your device while you read.",
     camera: "Take a picture of me",
     photo: "Choose a photo",
     sample: "Sample",
@@ -115,6 +114,8 @@ export const en = {
     answer: "One calibrated answer",
     answerText:
       "Both are combined. How often each expression occurred in the training pictures is taken back in part, and one temperature makes the figure mean what it says. Below {threshold} the answer counts as unsure.",
+    ferplus: "ten voters (FER+)",
+    fer2013: "original labels (FER-2013)",
     before: "before",
     after: "after",
     points: ["right eye", "left eye", "nose", "right mouth corner", "left mouth corner"],

@@ -4,7 +4,7 @@ export const ja: Words = {
   title: "mien：顔が見せる表情",
   skip: "本文へ移動",
   nav: { live: "試す", how: "しくみ", about: "モデルについて" },
-  theme: { label: "配色", auto: "システムに合わせる", light: "明るい", dark: "暗い" },
+  theme: { label: "配色", auto: "自動", light: "明るい", dark: "暗い" },
   language: "言語",
   labels: {
     happy: "喜び",
@@ -23,7 +23,6 @@ export const ja: Words = {
     files: "写真か動画を開く",
     drop: "ドラッグ＆ドロップ、画像の貼り付けもできます",
     sample: "サンプルで試す：",
-    sampleCaption: "たった今この端末で解析した NASA の肖像写真",
     dropHere: "写真か動画をドロップ",
   },
   status: {
@@ -114,6 +113,8 @@ export const ja: Words = {
     answer: "較正された一つの答え",
     answerText:
       "二つを合わせ、学習画像での各表情の頻度を一部打ち消し、一つの温度で数値が文字どおりの意味を持つようにします。{threshold} 未満は不確かとします。",
+    ferplus: "十人の投票（FER+）",
+    fer2013: "元のラベル（FER-2013）",
     before: "較正前",
     after: "較正後",
     points: ["右目", "左目", "鼻", "右の口角", "左の口角"],

@@ -4,7 +4,7 @@ export const ko: Words = {
   title: "mien: 얼굴이 보여 주는 표정",
   skip: "본문으로 건너뛰기",
   nav: { live: "사용해 보기", how: "작동 원리", about: "모델 정보" },
-  theme: { label: "색상", auto: "시스템 설정", light: "밝게", dark: "어둡게" },
+  theme: { label: "색상", auto: "자동", light: "밝게", dark: "어둡게" },
   language: "언어",
   labels: {
     happy: "행복",
@@ -23,7 +23,6 @@ export const ko: Words = {
     files: "사진 또는 영상 열기",
     drop: "파일을 끌어다 놓거나 사진을 붙여 넣어도 됩니다",
     sample: "예시 사진으로 보기:",
-    sampleCaption: "방금 이 기기에서 분석한 NASA 인물 사진",
     dropHere: "사진이나 영상을 놓으세요",
   },
   status: {
@@ -114,6 +113,8 @@ export const ko: Words = {
     answer: "보정된 하나의 답",
     answerText:
       "둘을 합치고, 학습 사진에서 각 표정이 나온 빈도를 일부 되돌리며, 하나의 온도로 수치가 말 그대로의 뜻을 갖게 합니다. {threshold} 미만이면 불확실로 봅니다.",
+    ferplus: "열 명의 투표 (FER+)",
+    fer2013: "원래 라벨 (FER-2013)",
     before: "보정 전",
     after: "보정 후",
     points: ["오른쪽 눈", "왼쪽 눈", "코", "오른쪽 입꼬리", "왼쪽 입꼬리"],

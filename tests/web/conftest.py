@@ -1,0 +1,157 @@
+"""The built page on a loopback host, and a real browser in front of it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.detect import OnnxDetector
+from mien.inference import EmotionModel
+from mien.reports.web_page import BUILT_PAGE, write_web_page
+
+SAMPLES = BUILT_PAGE.parent / "samples"
+WEB = Path(__file__).parents[2] / "web"
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--use-fake-device-for-media-stream",
+)
+
+
+def needed(found: object, what: str) -> None:
+    """Skip what cannot run here, or fail where MIEN_BROWSER says that it has to run."""
+    if not found:
+        if os.environ.get("MIEN_BROWSER"):
+            pytest.fail(f"{what} is missing, but MIEN_BROWSER asks for it")
+        pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which(os.environ.get("MIEN_BROWSER") or "chromium")
+    needed(found, "Chromium")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    needed((BUILT_PAGE / "index.html").exists(), "the built page (make web)")
+    folder = tmp_path_factory.mktemp("hosted") / "some" / "path"
+    write_web_page(folder, EmotionModel(), OnnxDetector())
+    return folder
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@contextlib.contextmanager
+def hosted(folder: Path) -> Iterator[str]:
+    """Host a folder as any plain web server does: no special headers."""
+    handler = functools.partial(_Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def address(page_folder: Path) -> Iterator[str]:
+    """The page on a plain host, below a path."""
+    with hosted(page_folder.parents[1]) as host:
+        yield f"{host}/some/path/"
+
+
+@pytest.fixture(scope="session")
+def camera_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film for the fake camera: one portrait for two seconds, then the other."""
+    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    with av.open(path, "w", format="mjpeg") as film:
+        stream = film.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
+        stream.options = {"qmin": "2", "qmax": "3"}
+        for name in ("eileen_collins", "grace_hopper"):
+            portrait = Image.open(SAMPLES / f"{name}.jpg").convert("RGB")
+            portrait = portrait.crop((0, 0, portrait.width, portrait.width * 3 // 4))
+            frame = av.VideoFrame.from_ndarray(np.asarray(portrait.resize((640, 480))))
+            for _ in range(60):
+                film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str, camera_film: Path) -> Iterator[object]:
+    from playwright.sync_api import sync_playwright
+
+    flags = [*CHROMIUM_FLAGS, f"--use-file-for-fake-video-capture={camera_film}"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, address: str) -> Iterator[Callable[..., object]]:
+    """Open the page in a fresh context; an error in its console fails the test."""
+    contexts = []
+    errors: list[str] = []
+
+    def opened(fragment: str = "", **options: object):
+        options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"} | options
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address + fragment)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+@pytest.fixture(scope="session")
+def parity(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., object]]:
+    """Call a part of the page's engine in the browser."""
+    needed((WEB / "node_modules").exists(), "the page's packages (make web)")
+    folder = tmp_path_factory.mktemp("parity")
+    built = {"MIEN_PARITY": "1", "MIEN_PAGE": str(folder)}
+    command = [sys.executable, str(WEB / "build.py")]
+    subprocess.run(command, env=os.environ | built, check=True)
+    with hosted(folder) as host:
+        page = browser.new_page()
+        page.goto(f"{host}/parity/index.html")
+        page.wait_for_function("window.parity !== undefined")
+
+        def call(name: str, *values: object) -> object:
+            return page.evaluate("([name, values]) => parity[name](...values)", [name, values])
+
+        yield call
+        page.close()

