@@ -14,7 +14,7 @@ from PIL import Image
 
 import mien
 from mien.reports.web_page import BUILT_PAGE
-from tests.web.conftest import SAMPLES, hosted
+from tests.web.conftest import SAMPLES, WEB, hosted
 
 READY_MS = 60_000
 
@@ -130,8 +130,8 @@ def test_the_camera_is_analysed_people_change_and_a_session_is_kept(opened):
     assert "http" not in report.replace("http-equiv", "")
     with page.expect_download() as download:
         page.get_by_role("button", name="Snapshot").click()
-    snapshot = Image.open(download.value.path())
-    assert snapshot.size == (640, 480)
+    with Image.open(download.value.path()) as snapshot:
+        assert snapshot.size == (640, 480)
     page.get_by_role("button", name="Mirror").click()
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Use the camera").wait_for()
@@ -167,7 +167,7 @@ def test_a_film_is_played_and_analysed(opened, tmp_path):
     page = opened()
     ready(page)
     choose(page, path)
-    page.locator(".card .label").wait_for(timeout=READY_MS)
+    page.locator(".card .label").first.wait_for(timeout=READY_MS)
     page.wait_for_function("document.querySelector('video').ended", timeout=READY_MS)
     rows = json.loads(saved(page, "JSON"))
     assert {row["source"] for row in rows} == {"portrait.webm"}
@@ -218,6 +218,24 @@ def test_nothing_is_wider_than_a_phone(opened, fragment):
     page.locator("h1").wait_for()
     page.wait_for_function("document.querySelector('.loading') === null", timeout=READY_MS)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("state", ["start", "photos", "camera", "how", "about"])
+def test_axe_finds_no_violation(opened, colours, state):
+    fragment = f"#/{state}" if state in ("how", "about") else ""
+    page = opened(fragment, color_scheme=colours, permissions=["camera"], reduced_motion="reduce")
+    if state in ("start", "photos", "camera"):
+        ready(page)
+    if state == "photos":
+        choose(page, SAMPLES / "eileen_collins.jpg", SAMPLES / "grace_hopper.jpg")
+    if state == "camera":
+        page.get_by_role("button", name="Use the camera").click()
+    marks = {"start": "h1", "how": ".numbers", "about": ".figures, .about .quiet"}
+    page.locator(marks.get(state, ".card .bars")).first.wait_for(timeout=READY_MS)
+    page.add_script_tag(path=WEB / "node_modules" / "axe-core" / "axe.min.js")
+    found = page.evaluate("axe.run().then((results) => results.violations)")
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
 
 
 def test_it_works_offline_after_the_first_visit(browser, page_folder):

@@ -37,11 +37,11 @@ export function App() {
         {words().skip}
       </a>
       <Header />
+      <NotLoaded />
       <Trouble />
       <main id="content" tabIndex={-1}>
         <Content />
       </main>
-      <LoadingBar />
       {dropping && <div class="dropping">{words().start.dropHere}</div>}
     </>
   );
@@ -53,6 +53,7 @@ function Content() {
   if (source.value.kind === "start") return <Start />;
   return (
     <div class="live">
+      <h1 class="spoken">{words().title}</h1>
       <Stage />
       <Panel />
     </div>
@@ -105,6 +106,7 @@ function Header() {
           <option value="dark">{said.theme.dark}</option>
         </select>
       </div>
+      <LoadingBar />
     </header>
   );
 }
@@ -121,26 +123,29 @@ function Trouble() {
   );
 }
 
-function LoadingBar() {
+function NotLoaded() {
   const said = words().status;
+  const { error } = loading.value;
+  if (error === null) return null;
+  return (
+    <div class="trouble" role="alert">
+      <p>{fill(said.failed, { reason: error })}</p>
+      <button class="secondary" onClick={() => void load().catch(() => {})}>
+        {said.retry}
+      </button>
+    </div>
+  );
+}
+
+function LoadingBar() {
   const { error, ready } = loading.value;
-  if (error !== null) {
-    return (
-      <div class="trouble" role="alert">
-        <p>{fill(said.failed, { reason: error })}</p>
-        <button class="secondary" onClick={() => void load().catch(() => {})}>
-          {said.retry}
-        </button>
-      </div>
-    );
-  }
-  if (ready) return null;
+  if (ready || error !== null) return null;
   const share = loadedShare.value;
   return (
     <div
       class="loading"
       role="progressbar"
-      aria-label={fill(said.loading, { share: percent(share) })}
+      aria-label={fill(words().status.loading, { share: percent(share) })}
       aria-valuenow={Math.round(100 * share)}
     >
       <span style={{ transform: `scaleX(${share})` }} />
