@@ -51,9 +51,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     collins.convert("L").save(folder / "grey.png")
     exif = Image.Exif()
     exif[0x0112] = 6
-    collins.transpose(Image.Transpose.ROTATE_90).save(
-        folder / "rotated.jpg", exif=exif, quality=95
-    )
+    collins.transpose(Image.Transpose.ROTATE_90).save(folder / "rotated.jpg", exif=exif, quality=95)
     return sorted(folder.iterdir())
 
 
@@ -99,7 +97,9 @@ def test_a_file_that_is_no_picture_is_named_and_the_others_go_on(opened, tmp_pat
     page.locator(".card .label").wait_for(timeout=READY_MS)
     rows = json.loads(saved(page, "JSON"))
     assert "cannot be read" in rows[0]["error"]
-    assert rows[1]["emotion"] == mien.Analyzer().analyze(SAMPLES / "grace_hopper.jpg").faces[0].emotion
+    assert (
+        rows[1]["emotion"] == mien.Analyzer().analyze(SAMPLES / "grace_hopper.jpg").faces[0].emotion
+    )
 
 
 def test_the_camera_is_analysed_people_change_and_a_session_is_kept(opened):

@@ -7,10 +7,11 @@ import sys
 
 import typer
 
-from mien.cli import data, train
+from mien.cli import data, export, train
 from mien.cli.analyze import analyze
 from mien.cli.evaluate import calibrate, evaluate
 from mien.cli.live import live
+from mien.cli.serve import serve
 from mien.errors import MienError
 
 __all__ = ["app", "main"]
@@ -35,10 +36,12 @@ def _root() -> None:
 
 app.command()(analyze)
 app.command()(live)
+app.command()(serve)
 app.command()(evaluate)
 app.command()(calibrate)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(export.app, name="export")
 
 
 def main() -> None:

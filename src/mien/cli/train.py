@@ -56,7 +56,7 @@ def emotion(
     module = train_emotion(read, pictures, out=out, resume=resume)
     path = out / "emotion.onnx"
     facts = {
-        "recipe": recipe,
+        "recipe": Path(recipe).stem,
         "seed": str(read.seed),
         "split": divided.kind if fold is None else f"{divided.kind}, fold {fold}",
         "split_sha256": divided.sha256(),
@@ -104,7 +104,7 @@ def detector(
     threshold = choose_score_threshold(module, photos)
     path = out / "face.onnx"
     facts = {
-        "recipe": recipe,
+        "recipe": Path(recipe).stem,
         "seed": str(read.seed),
         "images": images.name,
         "teacher": teacher.name,

@@ -136,10 +136,11 @@ class Film:
         import av
 
         self.source = str(path)
-        opened, options = self.source, {}
+        # A play list that somebody calls a film must not make FFmpeg open addresses.
+        opened, options = self.source, {"protocol_whitelist": "file"}
         if is_sequence(path):
             opened = _as_ffmpeg_reads(path)
-            options = {"start_number": str(_first_of(path)), "framerate": str(_SEQUENCE_RATE)}
+            options |= {"start_number": str(_first_of(path)), "framerate": str(_SEQUENCE_RATE)}
         elif not Path(path).exists():
             raise MediaError(self.source, "no such file or folder. Check the path")
         try:

@@ -1,0 +1,125 @@
+"""`mien serve`: the web page and the API."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.errors import InputError, MissingExtraError
+
+__all__ = ["serve"]
+
+_MB = 1_000_000
+
+
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="Where to listen; others need --keys.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Ask for API keys; their hashes are here.")
+    ] = None,
+    new_key: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Add a key to --keys, print it and end.")
+    ] = None,
+    jobs: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Uploads, results and the list of jobs.")
+    ] = Path("mien-jobs"),
+    keep: Annotated[bool, typer.Option("--keep", help="Keep uploaded films.")] = False,
+    cors: Annotated[
+        list[str] | None, typer.Option(metavar="ORIGIN", help="Let pages of this origin call.")
+    ] = None,
+    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Of pictures.")] = 32,
+    max_film: Annotated[int, typer.Option(min=1, metavar="MB", help="Of a film.")] = 2000,
+    rate: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Requests a minute, per key or address.")
+    ] = 6000,
+    min_face: Annotated[
+        int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
+    ] = 24,
+    model: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Another emotion network (ONNX).")
+    ] = None,
+    detector: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Another face detector (ONNX).")
+    ] = None,
+) -> None:
+    """Serve the web page, in which everything runs in the visitor's browser, and a REST API.
+
+    \b
+    Examples:
+      mien serve --open
+      mien serve --keys keys.json --new-key phone
+      mien serve --host 0.0.0.0 --keys keys.json
+    """
+    try:
+        import uvicorn
+
+        from mien.server import KeyFile, ServerOptions, create_app
+    except ImportError as error:
+        raise MissingExtraError("serving", "serve") from error
+    from mien.detect import OnnxDetector
+    from mien.inference import EmotionModel
+
+    if new_key is not None:
+        if keys is None:
+            raise typer.BadParameter("--new-key needs a file: --keys FILE")
+        print(KeyFile(keys).add(new_key))
+        print(
+            f"kept its hash as '{new_key}' in {keys}; the key is shown only once", file=sys.stderr
+        )
+        return
+    if not _is_loopback(host) and (keys is None or len(KeyFile(keys)) == 0):
+        raise InputError(
+            f"--host {host}: others can reach that, so callers need keys. Make one with: "
+            "mien serve --keys keys.json --new-key NAME, then pass --keys keys.json"
+        )
+    app = create_app(
+        ServerOptions(
+            keys=keys,
+            jobs=jobs,
+            keep=keep,
+            cors=tuple(cors or ()),
+            most_picture_bytes=max_upload * _MB,
+            most_film_bytes=max_film * _MB,
+            requests_per_minute=rate,
+            min_face_px=min_face,
+        ),
+        model=EmotionModel(model),
+        faces=OnnxDetector(detector),
+    )
+    settings = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=20,
+        limit_concurrency=1000,
+        ws_max_size=max_upload * _MB,
+    )
+    listening = settings.bind_socket()
+    shown = f"http://{_in_address(host)}:{listening.getsockname()[1]}/"
+    print(f"mien serves at {shown}  (Ctrl-C ends)", file=sys.stderr)
+    if open_:
+        import webbrowser
+
+        webbrowser.open(shown)
+    uvicorn.Server(settings).run([listening])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,82 @@
+"""The faces of all requests that wait, judged in one run of the emotion network."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Batcher"]
+
+_Waiting = tuple[NDArray[np.float32], "Future[NDArray[np.float32]]"]
+
+
+class Batcher:
+    """Runs a function over the crops of several callers at once.
+
+    It waits for nothing: whoever came while the last run was under way goes into the next one.
+
+    Args:
+        run: Takes crops `(B, S, S)` and returns probabilities `(B, 6)`.
+        most: Crops per run, unless one caller brings more.
+        ran: Hears of the size of each run.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[NDArray[Any]], NDArray[np.float32]],
+        *,
+        most: int = 64,
+        ran: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._run, self._most, self._ran = run, most, ran
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="mien-batcher", daemon=True)
+        self._thread.start()
+
+    def submit(self, crops: NDArray[np.float32]) -> Future[NDArray[np.float32]]:
+        """Ask for the probabilities of some crops, `(B, S, S)`; B may be 0."""
+        future: Future[NDArray[np.float32]] = Future()
+        self._waiting.put((crops, future))
+        return future
+
+    def close(self) -> None:
+        """Finish what waits and end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            batch, ending = self._gathered(first)
+            try:
+                together = np.concatenate([crops for crops, _ in batch])
+                found = self._run(together)
+                self._ran(len(together))
+            except Exception as error:
+                for _, future in batch:
+                    future.set_exception(error)
+            else:
+                place = 0
+                for crops, future in batch:
+                    future.set_result(found[place : place + len(crops)])
+                    place += len(crops)
+            if ending:
+                return
+
+    def _gathered(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        batch, count = [first], len(first[0])
+        while count < self._most:
+            try:
+                more = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if more is None:
+                return batch, True
+            batch.append(more)
+            count += len(more[0])
+        return batch, False

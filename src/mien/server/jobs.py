@@ -1,0 +1,283 @@
+"""`POST /v1/videos` and `/v1/jobs`: films that take longer than a request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from mien.errors import MediaError, MissingExtraError
+from mien.media import Film, open_writer
+from mien.server.limits import Gate, limited
+from mien.server.pictures import MinFace
+from mien.server.problems import Problem, documented
+from mien.server.runner import JobRunner
+from mien.server.service import Service
+from mien.server.store import Job
+
+__all__ = ["Jobs", "jobs_router"]
+
+_MOST_ROWS = 1000
+_ROWS_AT_ONCE = 5000
+_TYPES = {
+    "jsonl": "application/jsonl",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "The film as it is: MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV.",
+        "content": {"video/*": _BINARY, "application/octet-stream": _BINARY},
+    }
+}
+_JOB_EXAMPLE = {
+    "id": "Qm0bq1VqfY0dE3pA2c4x1w",
+    "name": "party.mp4",
+    "state": "running",
+    "created": 1790000000.0,
+    "ended": None,
+    "frames": 240,
+    "time_s": 9.6,
+    "duration_s": 61.2,
+    "share": 0.16,
+    "error": None,
+    "rows": [],
+}
+_JOB: dict[str, Any] = {
+    "description": "The job.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["id", "name", "state", "frames", "share", "rows"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "name": {"type": "string"},
+                    "state": {"enum": ["queued", "running", "done", "failed"]},
+                    "rows": {"type": "array", "items": {"type": "object"}},
+                },
+            },
+            "example": _JOB_EXAMPLE,
+        }
+    },
+}
+
+
+class Jobs:
+    """Starts the runner with the first job, or at once if an earlier server left some.
+
+    Args:
+        service: The networks and limits.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._lock = threading.Lock()
+        self._runner: JobRunner | None = None
+        if (service.options.jobs / "jobs.sqlite").exists():
+            self._runner = JobRunner(service)
+
+    @property
+    def started(self) -> JobRunner | None:
+        """The runner, if there ever was a job."""
+        return self._runner
+
+    def runner(self) -> JobRunner:
+        """Return the runner."""
+        with self._lock:
+            if self._runner is None:
+                self._runner = JobRunner(self._service)
+            return self._runner
+
+    def close(self) -> None:
+        """Stop the runner."""
+        if self._runner is not None:
+            self._runner.close()
+
+
+def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
+    """Make the endpoints for films."""
+    router = APIRouter()
+
+    @router.post(
+        "/v1/videos",
+        status_code=202,
+        summary="Hand in a film; the answer is a job",
+        responses={202: _JOB, **documented(400, 401, 408, 413, 415, 422, 429, 500, 503)},
+        openapi_extra=_BODY,
+    )
+    async def hand_in(
+        request: Request,
+        name: Annotated[str, Query(max_length=200, description="What to call it.")] = "film",
+        fps: Annotated[float | None, Query(gt=0, le=240)] = None,
+        every: Annotated[int | None, Query(ge=1, le=1000)] = None,
+        smooth: Annotated[float, Query(ge=0, le=60, description="Seconds; 0: not.")] = 0.4,
+        min_face: MinFace = None,
+    ) -> dict[str, Any]:
+        owner = gate.caller(request)
+        runner = jobs.runner()
+        counts = runner.store.counts()
+        if counts.get("queued", 0) + counts.get("running", 0) >= service.options.most_jobs:
+            raise Problem(503, "too many jobs wait", headers={"Retry-After": "60"})
+        job_id = secrets.token_urlsafe(16)
+        folder = runner.folder(job_id)
+        try:
+            duration_s = await _receive(request, folder, service, name)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        options = {"fps": fps, "every": every, "smooth": smooth, "min_face": min_face}
+        job = Job(
+            id=job_id,
+            owner=owner,
+            name=name,
+            options=options,
+            state="queued",
+            created=time.time(),
+            duration_s=duration_s,
+        )
+        runner.submit(job)
+        return _shown(job, [])
+
+    @router.get(
+        "/v1/jobs/{job_id}",
+        summary="How far a job is, and rows that are there already",
+        responses={200: _JOB, **documented(401, 404, 422, 429, 500)},
+    )
+    async def look(
+        request: Request,
+        job_id: str,
+        after: Annotated[int, Query(ge=0, le=2**31, description="Rows to pass over.")] = 0,
+        rows: Annotated[int, Query(ge=0, le=_MOST_ROWS)] = 0,
+    ) -> dict[str, Any]:
+        runner, job = _owned(gate.caller(request), jobs, job_id)
+        found = await asyncio.to_thread(runner.rows, job_id, after=after, most=rows)
+        return _shown(job, found)
+
+    @router.get(
+        "/v1/jobs/{job_id}/result",
+        summary="The rows of a job that is done",
+        responses={
+            200: {
+                "description": "The rows.",
+                "content": {kind: {"schema": {"type": "string"}} for kind in _TYPES.values()},
+            },
+            **documented(401, 404, 409, 422, 429, 500, 501),
+        },
+        response_class=FileResponse,
+    )
+    async def result(
+        request: Request,
+        job_id: str,
+        format: Literal["jsonl", "csv", "parquet"] = "jsonl",
+    ) -> FileResponse:
+        runner, job = _owned(gate.caller(request), jobs, job_id)
+        if job.state != "done":
+            raise Problem(409, f"the job is {job.state}; its rows are whole when it is done")
+        path = await asyncio.to_thread(_written, runner.folder(job_id), format)
+        return FileResponse(path, media_type=_TYPES[format], filename=f"{job_id}.{format}")
+
+    @router.delete(
+        "/v1/jobs/{job_id}",
+        status_code=204,
+        summary="Stop a job and remove everything of it",
+        responses=documented(401, 404, 422, 429, 500),
+    )
+    async def remove(request: Request, job_id: str) -> Response:
+        runner, _ = _owned(gate.caller(request), jobs, job_id)
+        await asyncio.to_thread(runner.remove, job_id)
+        return Response(status_code=204)
+
+    return router
+
+
+async def _receive(request: Request, folder: Path, service: Service, name: str) -> float | None:
+    """Write an upload to its folder and look whether it is a film; return its length."""
+    options = service.options
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not kind.startswith("video/") and kind not in ("", "application/octet-stream"):
+        raise Problem(415, f"expected video/* or application/octet-stream, found {kind}")
+    request = limited(
+        request, most_bytes=options.most_film_bytes, timeout_s=options.upload_timeout_s
+    )
+    folder.mkdir(parents=True)
+    path = folder / "film"
+    with path.open("wb") as file:
+        async for chunk in request.stream():
+            await asyncio.to_thread(file.write, chunk)
+    duration_s = await asyncio.to_thread(_length, path, name)
+    if duration_s is not None and duration_s > options.most_film_s:
+        raise Problem(413, f"the film is longer than {options.most_film_s:g} s")
+    return duration_s
+
+
+def _length(path: Path, name: str) -> float | None:
+    with path.open("rb") as file:
+        start = file.read(16)
+    if not _is_container(start):
+        # Play lists and the like would make FFmpeg open other files and addresses.
+        raise Problem(422, f"{name}: no film that is taken here: MP4, MOV, MKV, WebM, AVI, OGG, TS")
+    try:
+        with Film(path) as film:
+            return film.duration_s
+    except MediaError as error:
+        raise Problem(422, f"{name}: {error.reason}") from error
+
+
+def _is_container(start: bytes) -> bool:
+    return (
+        start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+        or start.startswith(
+            (b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01", b"\x47\x40", b"\x00\x00\x01\xba")
+        )
+        or (start.startswith(b"RIFF") and start[8:12] == b"AVI ")
+    )
+
+
+def _owned(caller: str, jobs: Jobs, job_id: str) -> tuple[JobRunner, Job]:
+    """Return a caller's job; another one's does not exist for them."""
+    runner = jobs.started
+    job = runner.store.get(job_id) if runner is not None else None
+    if runner is None or job is None or job.owner != caller:
+        raise Problem(404, "no such job")
+    return runner, job
+
+
+def _shown(job: Job, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    share = 1.0 if job.state == "done" else 0.0
+    if job.state != "done" and job.duration_s:
+        share = min(1.0, job.time_s / job.duration_s)
+    shown = {
+        name: getattr(job, name)
+        for name in ("id", "name", "state", "created", "ended", "frames", "time_s", "duration_s")
+    }
+    return shown | {"share": share, "error": job.error, "rows": rows}
+
+
+def _written(folder: Path, kind: str) -> Path:
+    """Return a job's rows in a format, written when they are first asked for."""
+    path = folder / f"results.{kind}"
+    if path.exists():
+        return path
+    try:
+        with (folder / "results.jsonl").open(encoding="utf-8") as lines, open_writer(path) as out:
+            block: list[dict[str, Any]] = []
+            for line in lines:
+                block.append(json.loads(line))
+                if len(block) == _ROWS_AT_ONCE:
+                    out.write_rows(block)
+                    block = []
+            out.write_rows(block)
+    except MissingExtraError as error:
+        raise Problem(501, str(error)) from error
+    return path

@@ -1,0 +1,82 @@
+"""API keys: 256 random bits each, of which only the hash is kept.
+
+A key of that many random bits cannot be guessed from its SHA-256, so that no slow password hash is
+needed, and a request costs no more than a comparison.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from pathlib import Path
+
+from mien.errors import ArtefactError, OutputError
+
+__all__ = ["KeyFile"]
+
+
+class KeyFile:
+    """A JSON file of key names with their SHA-256.
+
+    Args:
+        path: The file; missing is the same as empty.
+
+    Raises:
+        ArtefactError: The file is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._hashes: dict[str, str] = {}
+        if not path.exists():
+            return
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            self._hashes = {str(name): str(digest) for name, digest in found["keys"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ArtefactError(
+                f"{path}: expected JSON with 'keys', names and their SHA-256: {error}. "
+                "Make keys with: mien serve --keys FILE --new-key NAME"
+            ) from error
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def add(self, name: str) -> str:
+        """Make a key and keep its hash under a name; one of that name is replaced.
+
+        Returns:
+            The key, which is not kept anywhere.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        key = "mien_" + secrets.token_urlsafe(32)
+        self._hashes[name] = _digest(key)
+        partial = self.path.with_name(self.path.name + ".partial")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(
+                os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+            ) as f:
+                json.dump({"keys": self._hashes}, f, indent=1)
+            partial.replace(self.path)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written: {error}") from error
+        return key
+
+    def name_of(self, key: str) -> str | None:
+        """Return the name of a key, or None; takes as long whichever it is."""
+        digest = _digest(key)
+        found = None
+        for name, known in self._hashes.items():
+            if hmac.compare_digest(digest, known):
+                found = name
+        return found
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

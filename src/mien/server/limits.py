@@ -1,0 +1,156 @@
+"""Who may ask, how often, how much and how slowly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+
+from starlette.requests import HTTPConnection, Request
+from starlette.types import Message, Receive
+
+from mien.server.keys import KeyFile
+from mien.server.options import ServerOptions
+from mien.server.problems import Problem
+
+__all__ = ["Admission", "Gate", "limited"]
+
+_BYTES_PER_TIMEOUT = 10_000_000
+
+
+class Gate:
+    """Lets callers in by key and by how often they came.
+
+    Args:
+        options: Keys, origins and the rate.
+    """
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._keys = KeyFile(options.keys) if options.keys is not None else None
+        self._rate_per_s = options.requests_per_minute / 60
+        self._most = float(max(1, options.requests_per_minute // 6))
+        self._cors = options.cors
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def caller(self, request: HTTPConnection, given: str | None = None) -> str:
+        """Return who asks: the name of the key, or the address where no keys are asked for.
+
+        Args:
+            request: What was asked.
+            given: A key that came another way than in the header.
+
+        Raises:
+            Problem: 401 without a valid key, 429 after too many requests.
+        """
+        if self._keys is None:
+            name = request.client.host if request.client else "local"
+        else:
+            found = self._keys.name_of(given or _bearer(request.headers))
+            if found is None:
+                raise Problem(
+                    401,
+                    "expected a valid key in the header 'Authorization: Bearer KEY'",
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
+            name = found
+        self._count(name)
+        return name
+
+    def allows_origin(self, connection: HTTPConnection) -> bool:
+        """Say whether a page of this origin may open a web socket, which CORS does not guard."""
+        origin = connection.headers.get("origin")
+        if origin is None or origin in self._cors:
+            return True
+        return origin.partition("://")[2] == connection.headers.get("host")
+
+    def _count(self, name: str) -> None:
+        """Take one from a bucket that fills at the allowed rate."""
+        now = time.monotonic()
+        left, since = self._left.get(name, (self._most, now))
+        left = min(self._most, left + (now - since) * self._rate_per_s)
+        if left < 1:
+            wait = max(1, round((1 - left) / self._rate_per_s))
+            raise Problem(429, "too many requests; slow down", headers={"Retry-After": str(wait)})
+        self._left[name] = (left - 1, now)
+        if len(self._left) > 10_000:
+            full = now - self._most / self._rate_per_s
+            self._left = {who: each for who, each in self._left.items() if each[1] > full}
+
+
+class Admission:
+    """Counts what is in work and refuses what would be too much.
+
+    Args:
+        most: At the same time.
+        what: Of what, for the message.
+    """
+
+    def __init__(self, most: int, what: str) -> None:
+        self.most, self._what = most, what
+        self.inside = 0
+
+    @contextlib.contextmanager
+    def enter(self) -> Iterator[None]:
+        """Be counted while inside.
+
+        Raises:
+            Problem: 503 if there are too many.
+        """
+        if self.inside >= self.most:
+            raise Problem(
+                503,
+                f"{self.most} {self._what} are in work already; try again in a moment",
+                headers={"Retry-After": "1"},
+            )
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+
+
+def limited(request: Request, *, most_bytes: int, timeout_s: float) -> Request:
+    """Return the request with a body that may be neither too long nor too slow.
+
+    Args:
+        request: As it came.
+        most_bytes: Of the body.
+        timeout_s: For the body, per 10 MB begun.
+
+    Raises:
+        Problem: 413 if the request itself says that it is too long.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > most_bytes:
+        raise _too_large(most_bytes)
+    return Request(request.scope, _limited(request.receive, most_bytes, timeout_s))
+
+
+def _limited(receive: Receive, most_bytes: int, timeout_s: float) -> Receive:
+    came = 0
+    started = time.monotonic()
+
+    async def next_message() -> Message:
+        nonlocal came
+        allowed_s = timeout_s * (1 + came // _BYTES_PER_TIMEOUT)
+        left_s = allowed_s - (time.monotonic() - started)
+        try:
+            message = await asyncio.wait_for(receive(), max(left_s, 0.001))
+        except TimeoutError:
+            raise Problem(408, f"the body did not come within {allowed_s:g} s") from None
+        came += len(message.get("body", b""))
+        if came > most_bytes:
+            raise _too_large(most_bytes)
+        return message
+
+    return next_message
+
+
+def _too_large(most_bytes: int) -> Problem:
+    return Problem(413, f"the body is larger than {most_bytes / 1e6:g} MB; send less at once")
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""

@@ -1,0 +1,70 @@
+"""What the server counts, in the form that Prometheus reads."""
+
+from __future__ import annotations
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Metrics", "MetricsMiddleware"]
+
+
+class Metrics:
+    """The counters of one server, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "mien_requests", "Requests by route and status", ["route", "status"], registry=registry
+        )
+        self.latency = Histogram(
+            "mien_request_seconds", "Time to the end of the answer", ["route"], registry=registry
+        )
+        self.faces = Counter("mien_faces", "Faces whose expression was told", registry=registry)
+        self.batch = Histogram(
+            "mien_batch_faces",
+            "Faces per run of the emotion network",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+            registry=registry,
+        )
+        self.waiting = Gauge("mien_waiting", "Requests with pictures in work", registry=registry)
+        self.jobs = Gauge("mien_jobs", "Jobs by state", ["state"], registry=registry)
+        self.streams = Gauge("mien_streams", "Open web sockets", registry=registry)
+
+    def text(self) -> bytes:
+        """Return all of them as Prometheus reads them."""
+        return generate_latest(self._registry)
+
+
+class MetricsMiddleware:
+    """Counts every request under the route that answered it.
+
+    Args:
+        app: What answers.
+        metrics: Where it is counted.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and count it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, counted)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.requests.labels(route, str(status)).inc()
+            self._metrics.latency.labels(route).observe(time.perf_counter() - started)

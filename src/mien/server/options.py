@@ -1,0 +1,55 @@
+"""What a server may be asked for, and how much of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+__all__ = ["ServerOptions"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How a server behaves; sizes in bytes, times in seconds.
+
+    Attributes:
+        keys: A file of hashed API keys; None asks for none, which is for loopback only.
+        jobs: The folder of uploads, results and the list of jobs; made with the first job.
+        keep: Whether uploaded films stay after their job.
+        retention_s: Finished jobs are removed after so long.
+        cors: Origins whose pages may call the API; none by default.
+        min_face_px: Faces whose shorter side is below are left out, unless a request says.
+        most_picture_bytes: Of one request with pictures.
+        most_pictures: Of one request.
+        most_pixels: Of one picture.
+        most_film_bytes: Of one film.
+        most_film_s: Of one film.
+        concurrent_jobs: Films that are analysed at the same time.
+        most_jobs: Jobs that wait or run; more are refused.
+        most_waiting: Requests with pictures that are in work; more are refused.
+        most_streams: Web sockets at the same time.
+        requests_per_minute: Of one key, or of one address where no keys are asked for.
+        upload_timeout_s: A request's body has to come within this time, per 10 MB begun.
+        request_timeout_s: Pictures have to be analysed within this time.
+        workers: Threads that decode and look for faces; None takes one per core.
+    """
+
+    keys: Path | None = None
+    jobs: Path = Path("mien-jobs")
+    keep: bool = False
+    retention_s: float = 24 * 3600.0
+    cors: tuple[str, ...] = ()
+    min_face_px: int = 24
+    most_picture_bytes: int = 32_000_000
+    most_pictures: int = 32
+    most_pixels: int = 50_000_000
+    most_film_bytes: int = 2_000_000_000
+    most_film_s: float = 4 * 3600.0
+    concurrent_jobs: int = 1
+    most_jobs: int = 32
+    most_waiting: int = 128
+    most_streams: int = 8
+    requests_per_minute: int = 6000
+    upload_timeout_s: float = 30.0
+    request_timeout_s: float = 60.0
+    workers: int | None = None

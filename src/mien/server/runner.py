@@ -1,0 +1,170 @@
+"""Films analysed in the background, by threads that go on where a server before them stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import logging
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from mien.errors import MienError
+from mien.inference import FilmOptions, Position, SmoothingOptions
+from mien.media import Journal, ResultFolder
+from mien.server.service import Service
+from mien.server.store import Job, JobStore
+from mien.structures import FrameResult
+
+__all__ = ["JobRunner"]
+
+_LOG = logging.getLogger("mien.server")
+_IDLE_S = 0.5
+_NOTED_EVERY_S = 0.5
+
+
+class _Interrupted(Exception):  # noqa: N818 - no error
+    """The job was removed, or the server ends."""
+
+
+class JobRunner:
+    """Runs the jobs of a folder.
+
+    Args:
+        service: The networks and limits.
+
+    Attributes:
+        store: The list of jobs.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._folder = service.options.jobs
+        self.store = JobStore(self._folder / "jobs.sqlite")
+        self._ending = threading.Event()
+        self._news = threading.Event()
+        self._removed: set[str] = set()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"mien-job-{number}", daemon=True)
+            for number in range(service.options.concurrent_jobs)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def folder(self, job_id: str) -> Path:
+        """Return where a job's upload and results are."""
+        return self._folder / job_id
+
+    def submit(self, job: Job) -> None:
+        """Queue a job whose film lies in its folder as `film`."""
+        self.store.add(job)
+        self._news.set()
+
+    def remove(self, job_id: str) -> None:
+        """Stop a job and remove everything of it."""
+        self._removed.add(job_id)
+        self.store.remove(job_id)
+        shutil.rmtree(self.folder(job_id), ignore_errors=True)
+
+    def rows(self, job_id: str, *, after: int, most: int) -> list[dict[str, Any]]:
+        """Return rows that are there so far, in their order."""
+        for name in ("results.jsonl", "results.jsonl.partial"):
+            try:
+                with (self.folder(job_id) / name).open(encoding="utf-8") as lines:
+                    chosen = list(itertools.islice(lines, after, after + most))
+            except FileNotFoundError:
+                continue
+            return [json.loads(line) for line in chosen if line.endswith("\n")]
+        return []
+
+    def close(self) -> None:
+        """Stop running; what was running goes on with the next server."""
+        self._ending.set()
+        self._news.set()
+        for thread in self._threads:
+            thread.join()
+        self.store.close()
+
+    def _work(self) -> None:
+        while not self._ending.is_set():
+            self._remove_old()
+            job = self.store.claim()
+            if job is None:
+                self._news.wait(_IDLE_S)
+                self._news.clear()
+                continue
+            try:
+                self._run(job)
+            except _Interrupted:
+                if job.id in self._removed:
+                    shutil.rmtree(self.folder(job.id), ignore_errors=True)
+                else:
+                    self.store.end(job.id, "queued")
+            except MienError as error:
+                self.store.end(job.id, "failed", _about(error, self._film(job), job.name))
+            except Exception:
+                _LOG.exception("job %s failed", job.id)
+                self.store.end(job.id, "failed", "something went wrong here; see the server's log")
+
+    def _film(self, job: Job) -> Path:
+        return self.folder(job.id) / "film"
+
+    def _run(self, job: Job) -> None:
+        film, wanted = self._film(job), job.options
+        smoothing = SmoothingOptions(time_constant_s=wanted["smooth"])
+        options = FilmOptions(every=wanted["every"], per_second=wanted["fps"], smoothing=smoothing)
+        analyzer = self._service.sized(wanted["min_face"])
+        networks = (analyzer.model.path, self._service.faces.path)
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in networks]
+        journal = Journal(self.folder(job.id), {"options": wanted, "networks": digests})
+        failed = None
+        noted = frames = 0.0
+        with ResultFolder(self.folder(job.id), journal=journal, resume=True) as results:
+            position = Position()
+            if results.position is not None:
+                position = Position.from_document(results.position, options)
+            for result in analyzer.analyze_each([str(film)], options=options, position=position):
+                if self._ending.is_set() or job.id in self._removed:
+                    raise _Interrupted
+                failed = result.error or failed
+                results.write(_renamed(result, job.name))
+                if position.complete:
+                    results.keep(position.to_document)
+                frames = result.frame + 1
+                if time.monotonic() - noted > _NOTED_EVERY_S:
+                    noted = time.monotonic()
+                    self.store.progress(job.id, int(frames), result.timestamp_s or 0.0)
+                    self._too_long(result)
+        if job.id in self._removed:
+            raise _Interrupted
+        last_s = job.duration_s or 0.0
+        if frames:
+            self.store.progress(job.id, int(frames), last_s)
+        self.store.end(job.id, "failed" if failed else "done", failed)
+        if not self._service.options.keep:
+            film.unlink(missing_ok=True)
+
+    def _too_long(self, result: FrameResult) -> None:
+        most = self._service.options.most_film_s
+        if (result.timestamp_s or 0.0) > most:
+            raise MienError(f"the film is longer than {most:g} s")
+
+    def _remove_old(self) -> None:
+        if self._ending.is_set():
+            return
+        for job_id in self.store.ended_before(time.time() - self._service.options.retention_s):
+            self.remove(job_id)
+
+
+def _renamed(result: FrameResult, name: str) -> FrameResult:
+    """Call the film as its owner calls it."""
+    faces = tuple(dataclasses.replace(face, source=name) for face in result.faces)
+    return dataclasses.replace(result, source=name, faces=faces)
+
+
+def _about(error: MienError, film: Path, name: str) -> str:
+    return str(error).replace(str(film), name)

@@ -1,0 +1,122 @@
+"""The networks at work behind the API: pictures in, rows out, all requests' faces together."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import dataclasses
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from mien.detect import OnnxDetector
+from mien.errors import MediaError
+from mien.inference import Analyzer
+from mien.inference.pictures import frame_result, searched
+from mien.media import decode_picture, draw_result
+from mien.server.batching import Batcher
+from mien.server.limits import Admission
+from mien.server.metrics import Metrics
+from mien.server.options import ServerOptions
+from mien.server.problems import Problem
+from mien.structures import FrameResult
+
+__all__ = ["Service"]
+
+_JPEG_QUALITY = 88
+
+
+class Service:
+    """What all endpoints share.
+
+    Args:
+        analyzer: The networks.
+        faces: The detector among them, with its file.
+        options: Limits.
+    """
+
+    def __init__(self, analyzer: Analyzer, faces: OnnxDetector, options: ServerOptions) -> None:
+        self.analyzer, self.faces, self.options = analyzer, faces, options
+        self.metrics = Metrics()
+        self.pictures = Admission(options.most_waiting, "requests")
+        self.streams = Admission(options.most_streams, "streams")
+        self.pool = ThreadPoolExecutor(options.workers or os.cpu_count() or 1, "mien-pictures")
+        self.batcher = Batcher(analyzer.model.probabilities, ran=self.metrics.batch.observe)
+        self.closing = False
+
+    def close(self) -> None:
+        """Finish what is in work."""
+        self.closing = True
+        self.pool.shutdown(cancel_futures=True)
+        self.batcher.close()
+
+    def sized(self, min_face_px: int | None) -> Analyzer:
+        """Return the analyzer for another smallest face."""
+        if min_face_px is None or min_face_px == self.analyzer.min_face_px:
+            return self.analyzer
+        return Analyzer(self.analyzer.model, detector=self.faces, min_face_px=min_face_px)
+
+    async def analyze(
+        self, data: bytes, source: str, *, min_face_px: int | None = None, draw: bool = False
+    ) -> dict[str, Any]:
+        """Analyse one encoded picture; what cannot be read has an `error`.
+
+        Raises:
+            Problem: 503 if it took too long.
+        """
+        try:
+            work = self._analyze(data, source, self.sized(min_face_px), draw)
+            return await asyncio.wait_for(work, self.options.request_timeout_s)
+        except MediaError as error:
+            return _document(FrameResult(source=source, error=error.reason))
+        except TimeoutError:
+            limit = f"{self.options.request_timeout_s:g} s"
+            raise Problem(
+                503, f"{source}: took longer than {limit}", headers={"Retry-After": "5"}
+            ) from None
+
+    async def _analyze(
+        self, data: bytes, source: str, analyzer: Analyzer, draw: bool
+    ) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+
+        def find() -> Any:
+            frame = decode_picture(data, source, max_pixels=self.options.most_pixels)
+            return frame, *searched(analyzer, frame)
+
+        frame, faces, crops = await loop.run_in_executor(self.pool, find)
+        probabilities = await asyncio.wrap_future(self.batcher.submit(crops))
+        result = frame_result(analyzer, frame, faces, crops, probabilities)
+        self.metrics.faces.inc(len(result.faces))
+        document = _document(result)
+        if draw:
+
+            def drawn() -> str:
+                packed = io.BytesIO()
+                draw_result(frame.frame_rgb, result).save(packed, "JPEG", quality=_JPEG_QUALITY)
+                return base64.b64encode(packed.getvalue()).decode()
+
+            document["drawn_jpeg"] = await loop.run_in_executor(self.pool, drawn)
+        return document
+
+    def described(self) -> dict[str, Any]:
+        """Return what the two model files say about themselves."""
+        models = {"emotion": self.analyzer.model.spec, "face": self.faces.spec}
+        found = {name: dataclasses.asdict(spec) for name, spec in models.items()}
+        for document in found.values():
+            document["provenance"].pop("training_sketch", None)
+        return found
+
+
+def _document(result: FrameResult) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "source": result.source,
+        "width": result.width,
+        "height": result.height,
+        "faces": [] if result.error is not None else result.to_rows(),
+        "notes": list(result.notes),
+    }
+    if result.error is not None:
+        document["error"] = result.error
+    return document
