@@ -19,7 +19,7 @@ from mien.media import Film, open_writer
 from mien.server.limits import Gate, limited
 from mien.server.pictures import MinFace
 from mien.server.problems import Problem, documented
-from mien.server.runner import JobRunner
+from mien.server.runner import UPLOAD, JobRunner
 from mien.server.service import Service
 from mien.server.store import Job
 
@@ -211,7 +211,7 @@ async def _receive(request: Request, folder: Path, service: Service, name: str) 
         request, most_bytes=options.most_film_bytes, timeout_s=options.upload_timeout_s
     )
     folder.mkdir(parents=True)
-    path = folder / "film"
+    path = folder / UPLOAD
     with path.open("wb") as file:
         async for chunk in request.stream():
             await asyncio.to_thread(file.write, chunk)

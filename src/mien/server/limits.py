@@ -18,6 +18,9 @@ __all__ = ["Admission", "Gate", "limited"]
 
 _BYTES_PER_TIMEOUT = 10_000_000
 
+_CLOSING = {"Connection": "close"}
+"""What is left of a body that was refused is not waited for."""
+
 
 class Gate:
     """Lets callers in by key and by how often they came.
@@ -138,7 +141,8 @@ def _limited(receive: Receive, most_bytes: int, timeout_s: float) -> Receive:
         try:
             message = await asyncio.wait_for(receive(), max(left_s, 0.001))
         except TimeoutError:
-            raise Problem(408, f"the body did not come within {allowed_s:g} s") from None
+            said = f"the body did not come within {allowed_s:g} s"
+            raise Problem(408, said, headers=_CLOSING) from None
         came += len(message.get("body", b""))
         if came > most_bytes:
             raise _too_large(most_bytes)
@@ -148,7 +152,8 @@ def _limited(receive: Receive, most_bytes: int, timeout_s: float) -> Receive:
 
 
 def _too_large(most_bytes: int) -> Problem:
-    return Problem(413, f"the body is larger than {most_bytes / 1e6:g} MB; send less at once")
+    limit = f"{most_bytes / 1e6:g} MB"
+    return Problem(413, f"the body is larger than {limit}; send less at once", headers=_CLOSING)
 
 
 def _bearer(headers: Mapping[str, str]) -> str:

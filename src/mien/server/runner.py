@@ -20,9 +20,13 @@ from mien.server.service import Service
 from mien.server.store import Job, JobStore
 from mien.structures import FrameResult
 
-__all__ = ["JobRunner"]
+__all__ = ["UPLOAD", "JobRunner"]
 
 _LOG = logging.getLogger("mien.server")
+
+UPLOAD = "upload.mkv"
+"""What every upload is called; FFmpeg tells by its content what it is."""
+
 _IDLE_S = 0.5
 _NOTED_EVERY_S = 0.5
 
@@ -60,7 +64,7 @@ class JobRunner:
         return self._folder / job_id
 
     def submit(self, job: Job) -> None:
-        """Queue a job whose film lies in its folder as `film`."""
+        """Queue a job whose film lies in its folder as `UPLOAD`."""
         self.store.add(job)
         self._news.set()
 
@@ -111,7 +115,7 @@ class JobRunner:
                 self.store.end(job.id, "failed", "something went wrong here; see the server's log")
 
     def _film(self, job: Job) -> Path:
-        return self.folder(job.id) / "film"
+        return self.folder(job.id) / UPLOAD
 
     def _run(self, job: Job) -> None:
         film, wanted = self._film(job), job.options

@@ -1,0 +1,193 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mien.errors import ArtefactError
+from mien.reports import web_page
+from mien.server import KeyFile
+from tests.server.conftest import PORTRAIT
+
+JPEG = {"content-type": "image/jpeg"}
+
+
+def mien(*arguments, **options):
+    command = [sys.executable, "-c", "from mien.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_a_key_file_keeps_hashes_alone_and_knows_its_keys(tmp_path):
+    path = tmp_path / "keys.json"
+    key = KeyFile(path).add("phone")
+    other = KeyFile(path).add("robot")
+    text = path.read_text()
+    assert key not in text
+    assert other not in text
+    assert path.stat().st_mode & 0o077 == 0
+    keys = KeyFile(path)
+    assert (keys.name_of(key), keys.name_of(other)) == ("phone", "robot")
+    assert keys.name_of(key + "x") is None
+    assert keys.name_of("") is None
+
+
+def test_keys_are_compared_in_constant_time(tmp_path, monkeypatch):
+    from mien.server import keys as module
+
+    compared = []
+    monkeypatch.setattr(
+        module.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or a == b
+    )
+    keys = KeyFile(tmp_path / "keys.json")
+    first = keys.add("first")
+    keys.add("second")
+    assert keys.name_of(first) == "first"
+    assert len(compared) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"keys": 3}', "\x00"])
+def test_a_damaged_key_file_is_refused(tmp_path, text):
+    path = tmp_path / "keys.json"
+    path.write_text(text)
+    with pytest.raises(ArtefactError, match="expected JSON"):
+        KeyFile(path)
+
+
+def test_where_keys_are_asked_for_nothing_works_without_one(client_of, tmp_path):
+    path = tmp_path / "keys.json"
+    key = KeyFile(path).add("phone")
+    client = client_of(keys=path)
+    body = PORTRAIT.read_bytes()
+    for given in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {key}"}):
+        answer = client.post("/v1/analyze", content=body, headers=JPEG | given)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert client.get("/v1/model", headers=given).status_code == 401
+        assert client.get("/v1/jobs/x", headers=given).status_code == 401
+        assert client.get("/metrics", headers=given).status_code == 401
+    good = {"authorization": f"Bearer {key}"}
+    assert client.post("/v1/analyze", content=body, headers=JPEG | good).status_code == 200
+    assert client.get("/healthz").status_code == 200
+
+
+def test_the_command_line_makes_keys_and_refuses_to_listen_elsewhere_without(tmp_path):
+    refused = mien("serve", "--host", "0.0.0.0", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "callers need keys" in refused.stderr
+    empty = mien("serve", "--host", "0.0.0.0", "--keys", tmp_path / "none.json", cwd=tmp_path)
+    assert empty.returncode == 1
+    made = mien("serve", "--keys", tmp_path / "keys.json", "--new-key", "phone")
+    assert KeyFile(tmp_path / "keys.json").name_of(made.stdout.strip()) == "phone"
+    assert list(tmp_path.iterdir()) == [tmp_path / "keys.json"]
+
+
+def test_pages_of_other_origins_are_not_let_in_unless_named(client_of):
+    origin = {"origin": "https://elsewhere.example"}
+    closed = client_of().get("/v1/model", headers=origin)
+    assert "access-control-allow-origin" not in closed.headers
+    named = client_of(cors=("https://elsewhere.example",)).get("/v1/model", headers=origin)
+    assert named.headers["access-control-allow-origin"] == "https://elsewhere.example"
+
+
+@pytest.mark.parametrize("address", ["/", "/v1/model", "/nothing", "/models/contract.json"])
+def test_every_answer_has_the_headers_that_guard_a_browser(client, address):
+    headers = client.get(address).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-embedder-policy"] == "require-corp"
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe-inline" not in policy
+    assert "'unsafe-eval'" not in policy
+
+
+def test_an_unknown_address_or_method_is_answered_in_the_one_form(client):
+    assert client.get("/v1/nothing").json()["error"]["code"] == "not_found"
+    answer = client.put("/v1/analyze")
+    assert answer.status_code == 405
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """A small built page in place of the real one."""
+    folder = tmp_path / "page"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html>the page")
+    (folder / "sw.js").write_text("worker")
+    (folder / "assets" / "a-1.js").write_text("script")
+    (folder / "assets" / "a-1.js.br").write_bytes(b"packed")
+    (folder / "assets" / "b-1.wasm").write_bytes(b"\0asm")
+    monkeypatch.setattr("mien.server.app.BUILT_PAGE", folder)
+    return folder
+
+
+def test_the_page_is_served_with_its_types_and_packed_copies(built, client_of):
+    client = client_of()
+    page = client.get("/")
+    assert page.text == "<!doctype html>the page"
+    assert page.headers["cache-control"] == "no-cache"
+    script = client.get("/assets/a-1.js", headers={"accept-encoding": "identity"})
+    assert script.text == "script"
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in script.headers["cache-control"]
+    packed = client.get("/assets/a-1.js", headers={"accept-encoding": "gzip, br;q=1.0"})
+    assert packed.headers["content-encoding"] == "br"
+    assert packed.headers["vary"] == "Accept-Encoding"
+    assert client.get("/assets/b-1.wasm").headers["content-type"] == "application/wasm"
+    assert client.get("/assets/a-1.js.br").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/../pyproject.toml", "/..%2f..%2fspec.py", "/assets/%2e%2e"])
+def test_nothing_beside_the_page_can_be_fetched(built, client_of, address):
+    assert client_of().get(address).status_code == 404
+
+
+def test_the_models_and_the_contract_are_those_that_the_server_runs(client):
+    contract = client.get("/models/contract.json").json()
+    for kind in ("emotion", "face"):
+        data = client.get(f"/models/{kind}.onnx", headers={"accept-encoding": "identity"}).content
+        assert len(data) == contract[kind]["bytes"]
+    assert client.get("/v1/model").json()["emotion"]["six"] == contract["emotion"]["spec"]["six"]
+
+
+def test_a_page_that_was_not_built_says_how(tmp_path, monkeypatch, client_of):
+    monkeypatch.setattr("mien.server.app.BUILT_PAGE", tmp_path / "none")
+    answer = client_of().get("/")
+    assert answer.status_code == 503
+    assert "make web" in answer.text
+
+
+def test_the_exported_page_is_whole_and_replaces_only_itself(built, tmp_path, monkeypatch):
+    monkeypatch.setattr(web_page, "BUILT_PAGE", built)
+    from mien.detect import OnnxDetector
+    from mien.errors import OutputError
+    from mien.inference import EmotionModel
+
+    folder = tmp_path / "public"
+    web_page.write_web_page(folder, EmotionModel(), OnnxDetector())
+    contract = json.loads((folder / "models" / "contract.json").read_text())
+    assert (folder / "models" / "emotion.onnx").stat().st_size == contract["emotion"]["bytes"]
+    with pytest.raises(OutputError, match="--overwrite"):
+        web_page.write_web_page(folder, EmotionModel(), OnnxDetector())
+    web_page.write_web_page(folder, EmotionModel(), OnnxDetector(), overwrite=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.txt").write_text("kept")
+    with pytest.raises(OutputError, match="something else"):
+        web_page.write_web_page(other, EmotionModel(), OnnxDetector(), overwrite=True)
+    assert (other / "mine.txt").read_text() == "kept"
+    assert sorted(Path(tmp_path).glob(".page-*")) == []
+
+
+def test_what_happened_is_counted(client):
+    client.post("/v1/analyze", content=PORTRAIT.read_bytes(), headers=JPEG)
+    client.post("/v1/analyze", content=b"x", headers=JPEG)
+    client.get("/nothing/here")
+    text = client.get("/metrics").text
+    assert 'mien_requests_total{route="/v1/analyze",status="200"} 1.0' in text
+    assert 'mien_requests_total{route="/v1/analyze",status="422"} 1.0' in text
+    assert "mien_faces_total 1.0" in text
+    assert "mien_batch_faces_count 1.0" in text
+    assert "/nothing/here" not in text

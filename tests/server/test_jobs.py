@@ -1,0 +1,169 @@
+import csv
+import io
+import json
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mien
+from mien.server import KeyFile, ServerOptions, create_app
+from mien.server.runner import UPLOAD
+from tests.films import gliding, write_film
+from tests.server.conftest import PORTRAIT
+
+MP4 = {"content-type": "video/mp4"}
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    with Image.open(PORTRAIT) as portrait:
+        photo = np.asarray(portrait.convert("RGB"))
+    path = tmp_path_factory.mktemp("films") / "portrait.mp4"
+    return write_film(path, gliding(photo, seconds=3, per_second=15))
+
+
+@pytest.fixture(scope="module")
+def expected(film):
+    rows = [row for result in mien.Analyzer().stream(film) for row in result.to_rows()]
+    assert len(rows) > 10
+    return [row | {"source": "portrait.mp4"} for row in rows]
+
+
+def hand_in(client, film, query="", **headers):
+    answer = client.post(
+        f"/v1/videos?name=portrait.mp4{query}", content=film.read_bytes(), headers=MP4 | headers
+    )
+    assert answer.status_code == 202, answer.text
+    return answer.json()["id"]
+
+
+def ended(client, job_id, **headers):
+    for _ in range(600):
+        job = client.get(f"/v1/jobs/{job_id}", headers=headers).json()
+        if job["state"] in ("done", "failed"):
+            return job
+        time.sleep(0.05)
+    raise AssertionError(job)
+
+
+def lines(client, job_id):
+    return [json.loads(line) for line in client.get(f"/v1/jobs/{job_id}/result").text.splitlines()]
+
+
+def test_a_film_becomes_a_job_and_its_rows_are_those_of_python(client, film, expected, tmp_path):
+    job_id = hand_in(client, film)
+    early = client.get(f"/v1/jobs/{job_id}/result")
+    assert early.status_code in (200, 409)
+    job = ended(client, job_id)
+    assert (job["state"], job["share"], job["frames"]) == ("done", 1.0, 45)
+    assert job["duration_s"] == pytest.approx(3, abs=0.2)
+    assert lines(client, job_id) == expected
+    table = list(csv.DictReader(io.StringIO(
+        client.get(f"/v1/jobs/{job_id}/result?format=csv").text
+    )))  # fmt: skip
+    assert [float(row["confidence"]) for row in table] == [row["confidence"] for row in expected]
+    parquet = client.get(f"/v1/jobs/{job_id}/result?format=parquet").content
+    assert parquet[:4] == b"PAR1"
+    part = client.get(f"/v1/jobs/{job_id}?after=2&rows=3").json()["rows"]
+    assert part == expected[2:5]
+    assert not (tmp_path / "jobs" / job_id / UPLOAD).exists()
+
+
+def test_the_upload_stays_if_the_server_keeps_it(client_of, film, tmp_path):
+    client = client_of(keep=True)
+    job_id = hand_in(client, film, "&fps=3")
+    ended(client, job_id)
+    assert (tmp_path / "jobs" / job_id / UPLOAD).read_bytes() == film.read_bytes()
+
+
+def test_a_removed_job_leaves_nothing(client, film, tmp_path):
+    first, second = hand_in(client, film), hand_in(client, film)
+    for job_id in (second, first):
+        assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
+        assert client.get(f"/v1/jobs/{job_id}").status_code == 404
+        assert client.delete(f"/v1/jobs/{job_id}").status_code == 404
+    for _ in range(100):
+        left = [path for path in (tmp_path / "jobs").iterdir() if path.is_dir()]
+        if not left:
+            break
+        time.sleep(0.05)
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b"", 422, "no film"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\nhttp://127.0.0.1:9/x.ts\n", 422, "no film"),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", 422, "no film"),
+        (b"\0\0\0\x20ftypisom" + bytes(100), 422, "film"),
+    ],
+)
+def test_what_is_no_film_is_refused_at_once_and_not_kept(client, tmp_path, body, status, says):
+    answer = client.post("/v1/videos", content=body, headers=MP4)
+    assert answer.status_code == status
+    assert says in answer.json()["error"]["message"]
+    assert str(tmp_path) not in answer.text
+    assert [path for path in (tmp_path / "jobs").iterdir() if path.is_dir()] == []
+
+
+def test_limits_on_films(client_of, film):
+    client = client_of(most_film_bytes=1000, jobs=film.parent / "a")
+    assert client.post("/v1/videos", content=film.read_bytes(), headers=MP4).status_code == 413
+    client = client_of(most_film_s=1.0, jobs=film.parent / "b")
+    answer = client.post("/v1/videos", content=film.read_bytes(), headers=MP4)
+    assert answer.json()["error"]["message"] == "the film is longer than 1 s"
+    client = client_of(most_jobs=0, jobs=film.parent / "c")
+    assert client.post("/v1/videos", content=film.read_bytes(), headers=MP4).status_code == 503
+    wrong = {"content-type": "text/html"}
+    assert client.post("/v1/videos", content=b"x", headers=wrong).status_code == 503
+
+
+def test_jobs_belong_to_the_key_that_handed_them_in(client_of, film, tmp_path):
+    path = tmp_path / "keys.json"
+    mine, other = (f"Bearer {KeyFile(path).add(name)}" for name in ("mine", "other"))
+    client = client_of(keys=path)
+    job_id = hand_in(client, film, "&fps=2", authorization=mine)
+    ended(client, job_id, authorization=mine)
+    for address in (f"/v1/jobs/{job_id}", f"/v1/jobs/{job_id}/result"):
+        assert client.get(address, headers={"authorization": other}).status_code == 404
+        assert client.get(address, headers={"authorization": mine}).status_code == 200
+
+
+def test_a_job_goes_on_after_the_server_was_started_again(film, expected, tmp_path, monkeypatch):
+    from fastapi.testclient import TestClient
+
+    from mien.media import journal
+    from mien.server import runner
+
+    renamed = runner._renamed
+
+    def slowly(*given):
+        time.sleep(0.02)
+        return renamed(*given)
+
+    monkeypatch.setattr(journal, "_SECONDS_BETWEEN", 0.0)
+    options = ServerOptions(jobs=tmp_path / "jobs")
+    with monkeypatch.context() as patch, TestClient(create_app(options)) as client:
+        patch.setattr(runner, "_renamed", slowly)
+        job_id = hand_in(client, film)
+        while not client.get(f"/v1/jobs/{job_id}?rows=9").json()["rows"]:
+            time.sleep(0.005)
+    # The server ended while the job was running.
+    before = (tmp_path / "jobs" / job_id / "results.jsonl.partial").read_bytes()
+    assert 0 < before.count(b"\n") < len(expected)
+    with TestClient(create_app(options)) as client:
+        assert ended(client, job_id)["state"] == "done"
+        assert lines(client, job_id) == expected
+
+
+def test_old_jobs_go(client_of, film, tmp_path):
+    client = client_of(retention_s=0.0)
+    job_id = hand_in(client, film, "&fps=2")
+    for _ in range(200):
+        if client.get(f"/v1/jobs/{job_id}").status_code == 404:
+            break
+        time.sleep(0.05)
+    assert not (tmp_path / "jobs" / job_id).exists()

@@ -1,0 +1,88 @@
+import io
+import time
+
+import pytest
+from PIL import Image
+from starlette.websockets import WebSocketDisconnect
+
+from mien.server import KeyFile
+from tests.server.conftest import PORTRAIT
+
+
+@pytest.fixture(scope="module")
+def frame():
+    packed = io.BytesIO()
+    with Image.open(PORTRAIT) as portrait:
+        portrait.convert("RGB").crop((60, 0, 360, 300)).save(packed, "JPEG", quality=90)
+    return packed.getvalue()
+
+
+def test_frames_give_faces_with_a_number_that_stays(client, frame):
+    with client.websocket_connect("/v1/stream") as socket:
+        for number in range(3):
+            socket.send_bytes(frame)
+            answer = socket.receive_json()
+            assert answer["frame"] == number
+            assert answer["dropped"] == 0
+            (face,) = answer["faces"]
+            assert (face["track"], face["emotion"]) == (0, "happy")
+
+
+def test_what_is_no_frame_gets_an_error_and_the_stream_goes_on(client, frame):
+    with client.websocket_connect("/v1/stream") as socket:
+        socket.send_bytes(b"no picture")
+        assert "error" in socket.receive_json()
+        socket.send_bytes(frame)
+        assert len(socket.receive_json()["faces"]) == 1
+
+
+def test_a_text_message_ends_the_stream_with_a_reason(client):
+    with client.websocket_connect("/v1/stream") as socket:
+        socket.send_text("hello")
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+    assert closed.value.code == 1003
+
+
+def test_the_newest_frame_wins(client, frame, monkeypatch):
+    from mien.server import stream
+
+    look = stream._look
+
+    def slowly(*given):
+        time.sleep(0.2)
+        return look(*given)
+
+    monkeypatch.setattr(stream, "_look", slowly)
+    with client.websocket_connect("/v1/stream") as socket:
+        for _ in range(10):
+            socket.send_bytes(frame)
+        answers = [socket.receive_json()]
+        while answers[-1]["frame"] < 9:
+            answers.append(socket.receive_json())
+    assert len(answers) < 10
+    assert len(answers) + answers[-1]["dropped"] == 10
+
+
+def test_other_origins_wrong_keys_and_too_many_are_not_let_in(client_of, tmp_path, frame):
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client_of().websocket_connect(
+            "/v1/stream", headers={"origin": "https://elsewhere.example"}
+        ),
+    ):
+        pass
+    path = tmp_path / "keys.json"
+    key = KeyFile(path).add("phone")
+    client = client_of(keys=path, most_streams=1)
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/v1/stream"):
+        pass
+    with client.websocket_connect("/v1/stream", subprotocols=[f"mien.key.{key}"]) as socket:
+        socket.send_bytes(frame)
+        assert socket.receive_json()["faces"]
+        header = {"authorization": f"Bearer {key}"}
+        with (
+            pytest.raises(WebSocketDisconnect),
+            client.websocket_connect("/v1/stream", headers=header),
+        ):
+            pass
