@@ -1,6 +1,7 @@
 # make run    analyse the sample photos, or INPUT="a.jpg folder/"
 # make test   install the development extras and run the tests
 # make evaluate DATA=fer2013/   measure the shipped model and write its figures where they stand
+# make serve  build the web page and serve it with the API on this machine
 # make web    build the web page (needs Node, or fetches it as a package)
 # make check  formatting, lint, types, import rules
 
@@ -14,7 +15,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test web check evaluate benchmark clean
+.PHONY: run test web serve check evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --save $(OUT) --draw --overwrite
@@ -23,6 +24,9 @@ test: $(VENV)/dev.stamp $(PAGE)
 	$(BIN)/python -m pytest
 
 web: $(PAGE)
+
+serve: $(VENV)/serve.stamp $(PAGE)
+	$(BIN)/mien serve --open
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
@@ -56,6 +60,11 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing mien into $(VENV) ..."
 	@$(INSTALL) -e .
 	@touch $@
+
+$(VENV)/serve.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing mien with its server into $(VENV) ..."
+	@$(INSTALL) -e '.[serve]'
+	@touch $(VENV)/run.stamp $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing mien with its development extras into $(VENV) ..."
