@@ -13,7 +13,7 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from mien.reports.web_page import BUILT_PAGE
-from mien.server import ServerOptions, create_app
+from mien.server import ServerOptions, create_app, settings_of
 
 SAMPLES = BUILT_PAGE.parent / "samples"
 PORTRAIT = SAMPLES / "eileen_collins.jpg"
@@ -41,7 +41,7 @@ def client(client_of: Callable[..., TestClient]) -> TestClient:
 @contextlib.contextmanager
 def listening(options: ServerOptions) -> Iterator[str]:
     """Run a server on a free loopback port."""
-    settings = uvicorn.Config(create_app(options), port=0, log_level="warning", lifespan="on")
+    settings = settings_of(create_app(options), options, port=0)
     server = uvicorn.Server(settings)
     socket = settings.bind_socket()
     thread = threading.Thread(target=server.run, args=([socket],))

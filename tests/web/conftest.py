@@ -87,10 +87,8 @@ def address(page_folder: Path) -> Iterator[str]:
         yield f"{host}/some/path/"
 
 
-@pytest.fixture(scope="session")
-def camera_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film for the fake camera: one portrait for two seconds, then the other."""
-    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+def write_camera_film(path: Path) -> Path:
+    """Write a film for the fake camera: one portrait for two seconds, then the other."""
     with av.open(path, "w", format="mjpeg") as film:
         stream = film.add_stream("mjpeg", rate=30)
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
@@ -103,6 +101,11 @@ def camera_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 film.mux(stream.encode(frame))
         film.mux(stream.encode())
     return path
+
+
+@pytest.fixture(scope="session")
+def camera_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_camera_film(tmp_path_factory.mktemp("camera") / "camera.mjpeg")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from mien.errors import InputError, MissingExtraError
 __all__ = ["serve"]
 
 _MB = 1_000_000
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 def serve(
@@ -33,6 +34,10 @@ def serve(
     keep: Annotated[bool, typer.Option("--keep", help="Keep uploaded films.")] = False,
     cors: Annotated[
         list[str] | None, typer.Option(metavar="ORIGIN", help="Let pages of this origin call.")
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="Another name of this server, behind a proxy."),
     ] = None,
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Of pictures.")] = 32,
     max_film: Annotated[int, typer.Option(min=1, metavar="MB", help="Of a film.")] = 2000,
@@ -60,7 +65,7 @@ def serve(
     try:
         import uvicorn
 
-        from mien.server import KeyFile, ServerOptions, create_app
+        from mien.server import KeyFile, ServerOptions, create_app, settings_of
     except ImportError as error:
         raise MissingExtraError("serving", "serve") from error
     from mien.detect import OnnxDetector
@@ -79,31 +84,19 @@ def serve(
             f"--host {host}: others can reach that, so callers need keys. Make one with: "
             "mien serve --keys keys.json --new-key NAME, then pass --keys keys.json"
         )
-    app = create_app(
-        ServerOptions(
-            keys=keys,
-            jobs=jobs,
-            keep=keep,
-            cors=tuple(cors or ()),
-            most_picture_bytes=max_upload * _MB,
-            most_film_bytes=max_film * _MB,
-            requests_per_minute=rate,
-            min_face_px=min_face,
-        ),
-        model=EmotionModel(model),
-        faces=OnnxDetector(detector),
+    options = ServerOptions(
+        keys=keys,
+        jobs=jobs,
+        keep=keep,
+        cors=tuple(cors or ()),
+        names=(*_LOOPBACK, *(name or ())) if keys is None else None,
+        most_picture_bytes=max_upload * _MB,
+        most_film_bytes=max_film * _MB,
+        requests_per_minute=rate,
+        min_face_px=min_face,
     )
-    settings = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        server_header=False,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=20,
-        limit_concurrency=1000,
-        ws_max_size=max_upload * _MB,
-    )
+    app = create_app(options, model=EmotionModel(model), faces=OnnxDetector(detector))
+    settings = settings_of(app, options, host=host, port=port)
     listening = settings.bind_socket()
     shown = f"http://{_in_address(host)}:{listening.getsockname()[1]}/"
     print(f"mien serves at {shown}  (Ctrl-C ends)", file=sys.stderr)

@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from mien.detect import OnnxDetector
 from mien.inference import Analyzer, EmotionModel
 from mien.reports.web_page import BUILT_PAGE, page_contract, page_files
+from mien.server.bodies import BodiesMiddleware
 from mien.server.jobs import Jobs, jobs_router
 from mien.server.limits import Gate
 from mien.server.metrics import MetricsMiddleware
@@ -80,6 +81,7 @@ def create_app(
         contract=page_contract(analyzer.model, faces, min_face_px=options.min_face_px),
     )
     app.add_middleware(MetricsMiddleware, metrics=service.metrics)
+    app.add_middleware(BodiesMiddleware)
     app.add_middleware(HeadersMiddleware)
     if options.cors:
         app.add_middleware(
@@ -112,7 +114,7 @@ def _install_health(app: FastAPI, service: Service, gate: Gate, jobs: Jobs) -> N
         summary="Counters for Prometheus",
         responses={
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-            **documented(401, 429, 500),
+            **documented(400, 401, 403, 429, 500),
         },
         response_class=Response,
     )

@@ -113,7 +113,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         "/v1/videos",
         status_code=202,
         summary="Hand in a film; the answer is a job",
-        responses={202: _JOB, **documented(400, 401, 408, 413, 415, 422, 429, 500, 503)},
+        responses={202: _JOB, **documented(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)},
         openapi_extra=_BODY,
     )
     async def hand_in(
@@ -152,7 +152,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
     @router.get(
         "/v1/jobs/{job_id}",
         summary="How far a job is, and rows that are there already",
-        responses={200: _JOB, **documented(401, 404, 422, 429, 500)},
+        responses={200: _JOB, **documented(400, 401, 403, 404, 422, 429, 500)},
     )
     async def look(
         request: Request,
@@ -172,7 +172,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
                 "description": "The rows.",
                 "content": {kind: {"schema": {"type": "string"}} for kind in _TYPES.values()},
             },
-            **documented(401, 404, 409, 422, 429, 500, 501),
+            **documented(400, 401, 403, 404, 409, 422, 429, 500, 501),
         },
         response_class=FileResponse,
     )
@@ -191,7 +191,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         "/v1/jobs/{job_id}",
         status_code=204,
         summary="Stop a job and remove everything of it",
-        responses=documented(401, 404, 422, 429, 500),
+        responses=documented(400, 401, 403, 404, 422, 429, 500),
     )
     async def remove(request: Request, job_id: str) -> Response:
         runner, _ = _owned(gate.caller(request), jobs, job_id)

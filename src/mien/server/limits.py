@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Message, Receive
@@ -14,9 +15,11 @@ from mien.server.keys import KeyFile
 from mien.server.options import ServerOptions
 from mien.server.problems import Problem
 
-__all__ = ["Admission", "Gate", "limited"]
+__all__ = ["Admission", "Gate", "Memory", "limited"]
 
 _BYTES_PER_TIMEOUT = 10_000_000
+
+_PORT = re.compile(r":\d+$")
 
 _CLOSING = {"Connection": "close"}
 """What is left of a body that was refused is not waited for."""
@@ -33,7 +36,7 @@ class Gate:
         self._keys = KeyFile(options.keys) if options.keys is not None else None
         self._rate_per_s = options.requests_per_minute / 60
         self._most = float(max(1, options.requests_per_minute // 6))
-        self._cors = options.cors
+        self._cors, self._names = options.cors, options.names
         self._left: dict[str, tuple[float, float]] = {}
 
     def caller(self, request: HTTPConnection, given: str | None = None) -> str:
@@ -44,8 +47,10 @@ class Gate:
             given: A key that came another way than in the header.
 
         Raises:
-            Problem: 401 without a valid key, 429 after too many requests.
+            Problem: 400 by a foreign name, 403 from a page of a foreign origin, 401 without a valid
+                key, 429 after too many requests.
         """
+        self._check_place(request)
         if self._keys is None:
             name = request.client.host if request.client else "local"
         else:
@@ -60,12 +65,18 @@ class Gate:
         self._count(name)
         return name
 
-    def allows_origin(self, connection: HTTPConnection) -> bool:
-        """Say whether a page of this origin may open a web socket, which CORS does not guard."""
+    def _check_place(self, connection: HTTPConnection) -> None:
+        """Refuse names and origins that are not ours.
+
+        CORS hides answers from foreign pages, but lets them ask, and does not guard web sockets.
+        """
+        host = connection.headers.get("host", "")
+        if self._names is not None and _PORT.sub("", host).lower() not in self._names:
+            raise Problem(400, f"this server is not called {host!r}; see --name")
         origin = connection.headers.get("origin")
-        if origin is None or origin in self._cors:
-            return True
-        return origin.partition("://")[2] == connection.headers.get("host")
+        ours = origin is None or origin in self._cors or origin.partition("://")[2] == host
+        if not ours:
+            raise Problem(403, f"pages of {origin} are not let in; see --cors")
 
     def _count(self, name: str) -> None:
         """Take one from a bucket that fills at the allowed rate."""
@@ -79,6 +90,40 @@ class Gate:
         if len(self._left) > 10_000:
             full = now - self._most / self._rate_per_s
             self._left = {who: each for who, each in self._left.items() if each[1] > full}
+
+
+class Memory:
+    """Counts the bytes of bodies that are being read or worked on.
+
+    Args:
+        most: All requests together.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.held = most, 0
+
+    @contextlib.contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """Give a function that counts more bytes; they count until the end.
+
+        Raises:
+            Problem: 503 if there are too many.
+        """
+        mine = 0
+
+        def take(count: int) -> None:
+            nonlocal mine
+            mine += count
+            self.held += count
+            if self.held > self.most:
+                raise Problem(
+                    503, "too much is being uploaded already", headers={"Retry-After": "2"}
+                )
+
+        try:
+            yield take
+        finally:
+            self.held -= mine
 
 
 class Admission:
@@ -113,13 +158,20 @@ class Admission:
             self.inside -= 1
 
 
-def limited(request: Request, *, most_bytes: int, timeout_s: float) -> Request:
+def limited(
+    request: Request,
+    *,
+    most_bytes: int,
+    timeout_s: float,
+    take: Callable[[int], None] = lambda _: None,
+) -> Request:
     """Return the request with a body that may be neither too long nor too slow.
 
     Args:
         request: As it came.
         most_bytes: Of the body.
         timeout_s: For the body, per 10 MB begun.
+        take: Hears of the bytes as they come.
 
     Raises:
         Problem: 413 if the request itself says that it is too long.
@@ -127,10 +179,12 @@ def limited(request: Request, *, most_bytes: int, timeout_s: float) -> Request:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most_bytes:
         raise _too_large(most_bytes)
-    return Request(request.scope, _limited(request.receive, most_bytes, timeout_s))
+    return Request(request.scope, _limited(request.receive, most_bytes, timeout_s, take))
 
 
-def _limited(receive: Receive, most_bytes: int, timeout_s: float) -> Receive:
+def _limited(
+    receive: Receive, most_bytes: int, timeout_s: float, take: Callable[[int], None]
+) -> Receive:
     came = 0
     started = time.monotonic()
 
@@ -143,7 +197,9 @@ def _limited(receive: Receive, most_bytes: int, timeout_s: float) -> Receive:
         except TimeoutError:
             said = f"the body did not come within {allowed_s:g} s"
             raise Problem(408, said, headers=_CLOSING) from None
-        came += len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        came += size
+        take(size)
         if came > most_bytes:
             raise _too_large(most_bytes)
         return message

@@ -18,6 +18,8 @@ class ServerOptions:
         keep: Whether uploaded films stay after their job.
         retention_s: Finished jobs are removed after so long.
         cors: Origins whose pages may call the API; none by default.
+        names: Names by which the server may be called, against pages that have their own name point
+            here; None asks for none, which is for servers that ask for keys.
         min_face_px: Faces whose shorter side is below are left out, unless a request says.
         most_picture_bytes: Of one request with pictures.
         most_pictures: Of one request.
@@ -27,9 +29,13 @@ class ServerOptions:
         concurrent_jobs: Films that are analysed at the same time.
         most_jobs: Jobs that wait or run; more are refused.
         most_waiting: Requests with pictures that are in work; more are refused.
+        most_bytes_waiting: Of bodies in memory, all requests together.
         most_streams: Web sockets at the same time.
+        most_connections: At the same time.
         requests_per_minute: Of one key, or of one address where no keys are asked for.
         upload_timeout_s: A request's body has to come within this time, per 10 MB begun.
+        head_timeout_s: A request's head has to come within this time; an idle connection ends then.
+        stream_timeout_s: A web socket on which nothing came for so long is closed.
         request_timeout_s: Pictures have to be analysed within this time.
         workers: Threads that decode and look for faces; None takes one per core.
     """
@@ -39,6 +45,7 @@ class ServerOptions:
     keep: bool = False
     retention_s: float = 24 * 3600.0
     cors: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
     min_face_px: int = 24
     most_picture_bytes: int = 32_000_000
     most_pictures: int = 32
@@ -48,8 +55,12 @@ class ServerOptions:
     concurrent_jobs: int = 1
     most_jobs: int = 32
     most_waiting: int = 128
+    most_bytes_waiting: int = 512_000_000
     most_streams: int = 8
+    most_connections: int = 1000
     requests_per_minute: int = 6000
     upload_timeout_s: float = 30.0
+    head_timeout_s: float = 15.0
+    stream_timeout_s: float = 60.0
     request_timeout_s: float = 60.0
     workers: int | None = None

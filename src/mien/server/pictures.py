@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -122,21 +123,20 @@ def pictures_router(service: Service, gate: Gate) -> APIRouter:
     @router.post(
         "/v1/analyze",
         summary="Find the faces in pictures and say which expression each one shows",
-        responses={200: _RESULTS, **documented(400, 401, 408, 413, 415, 422, 429, 500, 503)},
+        responses={200: _RESULTS, **documented(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)},
         openapi_extra=_BODY,
         response_class=Response,
     )
     async def analyze(request: Request, min_face: MinFace = None, draw: bool = False) -> Response:
         gate.caller(request)
-        with service.pictures.enter():
-            service.metrics.waiting.set(service.pictures.inside)
-            try:
+        with service.memory.share() as take:
+            # Only what has come is work: whoever sends slowly takes no place from the others.
+            given = await _given(request, service, take)
+            with service.pictures.enter(), service.metrics.waiting.track_inprogress():
                 results = [
                     await service.analyze(data, name, min_face_px=min_face, draw=draw)
-                    for name, data in await _given(request, service)
+                    for name, data in given
                 ]
-            finally:
-                service.metrics.waiting.set(service.pictures.inside - 1)
         if all("error" in result for result in results):
             faults = "; ".join(f"{each['source']}: {each['error']}" for each in results)
             raise Problem(422, faults)
@@ -145,7 +145,7 @@ def pictures_router(service: Service, gate: Gate) -> APIRouter:
     @router.get(
         "/v1/model",
         summary="What the two model files say about themselves",
-        responses=documented(401, 429, 500),
+        responses=documented(400, 401, 403, 429, 500),
     )
     async def model(request: Request) -> dict[str, Any]:
         gate.caller(request)
@@ -154,11 +154,16 @@ def pictures_router(service: Service, gate: Gate) -> APIRouter:
     return router
 
 
-async def _given(request: Request, service: Service) -> list[tuple[str, bytes]]:
+async def _given(
+    request: Request, service: Service, take: Callable[[int], None]
+) -> list[tuple[str, bytes]]:
     """Read the pictures of a request with their names."""
     options = service.options
     request = limited(
-        request, most_bytes=options.most_picture_bytes, timeout_s=options.upload_timeout_s
+        request,
+        most_bytes=options.most_picture_bytes,
+        timeout_s=options.upload_timeout_s,
+        take=take,
     )
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":

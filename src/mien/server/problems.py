@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 __all__ = ["PROBLEM_SCHEMA", "Problem", "documented", "install_handlers"]
 
@@ -95,7 +96,11 @@ def install_handlers(app: FastAPI) -> None:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return _answer(500, "something went wrong here; the server's log has the details", {})
 
+    async def gone(request: Request, error: Exception) -> JSONResponse:
+        return _answer(400, "the connection ended before the body did", {})
+
     app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, unexpected)

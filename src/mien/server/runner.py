@@ -109,10 +109,10 @@ class JobRunner:
                 else:
                     self.store.end(job.id, "queued")
             except MienError as error:
-                self.store.end(job.id, "failed", _about(error, self._film(job), job.name))
+                self._end(job, _about(error, self._film(job), job.name))
             except Exception:
                 _LOG.exception("job %s failed", job.id)
-                self.store.end(job.id, "failed", "something went wrong here; see the server's log")
+                self._end(job, "something went wrong here; the server's log has the details")
 
     def _film(self, job: Job) -> Path:
         return self.folder(job.id) / UPLOAD
@@ -127,7 +127,11 @@ class JobRunner:
         journal = Journal(self.folder(job.id), {"options": wanted, "networks": digests})
         failed = None
         noted = frames = 0.0
-        with ResultFolder(self.folder(job.id), journal=journal, resume=True) as results:
+        # A server that ended before the first note left rows that nobody vouches for.
+        anew = not journal.path.exists()
+        with ResultFolder(
+            self.folder(job.id), journal=journal, overwrite=anew, resume=not anew
+        ) as results:
             position = Position()
             if results.position is not None:
                 position = Position.from_document(results.position, options)
@@ -148,9 +152,12 @@ class JobRunner:
         last_s = job.duration_s or 0.0
         if frames:
             self.store.progress(job.id, int(frames), last_s)
-        self.store.end(job.id, "failed" if failed else "done", failed)
+        self._end(job, failed)
+
+    def _end(self, job: Job, error: str | None) -> None:
+        self.store.end(job.id, "done" if error is None else "failed", error)
         if not self._service.options.keep:
-            film.unlink(missing_ok=True)
+            self._film(job).unlink(missing_ok=True)
 
     def _too_long(self, result: FrameResult) -> None:
         most = self._service.options.most_film_s

@@ -16,7 +16,7 @@ from mien.inference import Analyzer
 from mien.inference.pictures import frame_result, searched
 from mien.media import decode_picture, draw_result
 from mien.server.batching import Batcher
-from mien.server.limits import Admission
+from mien.server.limits import Admission, Memory
 from mien.server.metrics import Metrics
 from mien.server.options import ServerOptions
 from mien.server.problems import Problem
@@ -40,6 +40,7 @@ class Service:
         self.analyzer, self.faces, self.options = analyzer, faces, options
         self.metrics = Metrics()
         self.pictures = Admission(options.most_waiting, "requests")
+        self.memory = Memory(options.most_bytes_waiting)
         self.streams = Admission(options.most_streams, "streams")
         self.pool = ThreadPoolExecutor(options.workers or os.cpu_count() or 1, "mien-pictures")
         self.batcher = Batcher(analyzer.model.probabilities, ran=self.metrics.batch.observe)

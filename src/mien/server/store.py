@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mien.errors import OutputError
+
 __all__ = ["Job", "JobStore"]
 
 _SCHEMA = """
@@ -67,15 +69,31 @@ class JobStore:
 
     Args:
         path: The file; made if it is missing.
+
+    Raises:
+        OutputError: Another server uses it, or it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database = sqlite3.connect(
+            path, check_same_thread=False, isolation_level=None, timeout=1.0
+        )
         self._database.row_factory = sqlite3.Row
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute(_SCHEMA)
+        # One server per folder: the first write locks the file for as long as it is open.
+        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        try:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute(_SCHEMA)
+            self._database.execute("BEGIN EXCLUSIVE")
+            self._database.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._database.close()
+            raise OutputError(
+                f"{path}: cannot be used ({error}); another server may have it. Choose another "
+                "folder with --jobs"
+            ) from error
         # What was running when the last server ended goes on.
         self._database.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
 

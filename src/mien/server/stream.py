@@ -13,6 +13,7 @@ from mien.errors import MediaError
 from mien.inference import LiveAnalysis
 from mien.media import FilmFrame, decode_picture
 from mien.server.limits import Gate
+from mien.server.options import ServerOptions
 from mien.server.problems import Problem
 from mien.server.service import Service
 
@@ -29,9 +30,6 @@ def stream_router(service: Service, gate: Gate) -> APIRouter:
     async def stream(socket: WebSocket) -> None:
         offered = socket.scope.get("subprotocols", [])
         named = next((each for each in offered if each.startswith(_KEY)), None)
-        if not gate.allows_origin(socket):
-            await socket.close(1008, "pages of other origins are not let in")
-            return
         try:
             gate.caller(socket, named.removeprefix(_KEY) if named else None)
             with service.streams.enter():
@@ -78,7 +76,7 @@ class _Newest:
 
 async def _serve(socket: WebSocket, service: Service) -> None:
     newest = _Newest()
-    reading = asyncio.create_task(_read(socket, newest, service.options.most_picture_bytes))
+    reading = asyncio.create_task(_read(socket, newest, service.options))
     live = LiveAnalysis(service.analyzer)
     loop = asyncio.get_running_loop()
     try:
@@ -102,20 +100,22 @@ async def _serve(socket: WebSocket, service: Service) -> None:
         await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _read(socket: WebSocket, newest: _Newest, most_bytes: int) -> None:
+async def _read(socket: WebSocket, newest: _Newest, options: ServerOptions) -> None:
     began = time.monotonic()
     number = 0
     try:
         while True:
-            message = await socket.receive()
+            message = await asyncio.wait_for(socket.receive(), options.stream_timeout_s)
             if message["type"] != "websocket.receive":
                 break
             data = message.get("bytes")
-            if data is None or len(data) > most_bytes:
+            if data is None or len(data) > options.most_picture_bytes:
                 await socket.close(1003, "expected JPEG or PNG frames as binary messages")
                 break
             newest.put(number, time.monotonic() - began, data)
             number += 1
+    except TimeoutError:
+        await socket.close(1001, "nothing came for too long")
     finally:
         newest.end()
 

@@ -23,6 +23,8 @@ const SHOWN_EVERY_MS = 120;
 export class LiveLoop {
   private stopped = false;
   private began_ms = performance.now();
+  private busy = false;
+  private newest_s = -1;
   private last_s = -1;
   private shown_ms = 0;
   private counted = { since_ms: performance.now(), frames: 0, spent_ms: 0 };
@@ -39,34 +41,43 @@ export class LiveLoop {
     this.stopped = true;
   }
 
+  /** Hear of every new frame of the video; the newest one is looked at when there is time. */
   private wait(): void {
     if (this.stopped) return;
     if ("requestVideoFrameCallback" in this.video) {
-      this.video.requestVideoFrameCallback((_, frame) => void this.look(frame.mediaTime));
+      this.video.requestVideoFrameCallback((_, frame) => this.hear(frame.mediaTime));
     } else {
-      requestAnimationFrame(() => void this.look((this.video as HTMLVideoElement).currentTime));
+      requestAnimationFrame(() => this.hear((this.video as HTMLVideoElement).currentTime));
     }
   }
 
-  private async look(media_s: number): Promise<void> {
-    const time = this.camera ? (performance.now() - this.began_ms) / 1000 : media_s;
-    if (this.stopped || paused.value || this.video.readyState < 2 || time === this.last_s) {
-      if (!this.stopped) setTimeout(() => this.wait(), paused.value ? 100 : 0);
-      return;
-    }
-    const started = performance.now();
-    try {
-      await load();
-      if (time < this.last_s) await engine.reset();
-      this.last_s = time;
-      const bitmap = await createImageBitmap(this.video);
-      const minFacePx = contract.value!.detection.min_face_px;
-      const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
-      if (!this.stopped) this.take(result, performance.now() - started);
-    } catch (error) {
-      if (!this.stopped) trouble.value = error instanceof Error ? error.message : String(error);
-    }
+  private hear(media_s: number): void {
+    if (this.stopped) return;
+    this.newest_s = this.camera ? (performance.now() - this.began_ms) / 1000 : media_s;
     this.wait();
+    if (!this.busy) void this.look();
+  }
+
+  private async look(): Promise<void> {
+    this.busy = true;
+    while (!this.stopped && !paused.value && this.newest_s !== this.last_s) {
+      if (this.video.readyState < 2) break;
+      const time = this.newest_s;
+      const started = performance.now();
+      try {
+        await load();
+        if (time < this.last_s) await engine.reset();
+        this.last_s = time;
+        const bitmap = await createImageBitmap(this.video);
+        const minFacePx = contract.value!.detection.min_face_px;
+        const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
+        if (!this.stopped) this.take(result, performance.now() - started);
+      } catch (error) {
+        if (!this.stopped) trouble.value = error instanceof Error ? error.message : String(error);
+        break;
+      }
+    }
+    this.busy = false;
   }
 
   private take(result: FrameResult, spent_ms: number): void {

@@ -1,0 +1,145 @@
+"""How quick and how large the web page is, in Chromium, served by `mien serve` on this machine.
+
+    python benchmarks/page.py --json benchmarks/results/page.json --write README.md
+
+A fake camera plays a film of the sample photos at 640x480 and 30 frames a second. `--minutes 10`
+says how memory grew over that time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import uvicorn
+from marked import markdown_table, write_marked
+from playwright.sync_api import Page, sync_playwright
+
+from mien.server import ServerOptions, create_app
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.web.conftest import CHROMIUM_FLAGS, write_camera_film
+
+WATCH_LONG_TASKS = """
+window.longTasks = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.longTasks.push(entry.duration);
+}).observe({ type: "longtask", buffered: true });
+"""
+
+
+class Counted:
+    """Counts the bytes of the bodies that an application sends."""
+
+    def __init__(self, app) -> None:
+        self.app, self.bytes = app, 0
+
+    async def __call__(self, scope, receive, send) -> None:
+        """Pass a request on."""
+
+        async def counted(message) -> None:
+            self.bytes += len(message.get("body", b""))
+            await send(message)
+
+        await self.app(scope, receive, counted)
+
+
+def renderer_mb() -> float:
+    """Return the memory of the largest of Chromium's renderers."""
+    listed = subprocess.run(
+        ["ps", "-eo", "rss,args"], capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    sizes = [int(line.split()[0]) for line in listed.splitlines() if "--type=renderer" in line]
+    return max(sizes) / 1024
+
+
+def measure(page: Page, address: str, counted: Counted, minutes: float) -> list[list[str]]:
+    """Visit the page, use its camera, and return the rows."""
+    page.add_init_script(WATCH_LONG_TASKS)
+    began = time.perf_counter()
+    page.goto(address)
+    page.wait_for_selector(".overlay.drawn", timeout=60_000)
+    ready_s = time.perf_counter() - began
+    page.wait_for_load_state("networkidle")
+    first_mb = counted.bytes / 1e6
+    threads = page.evaluate("crossOriginIsolated")
+    page.get_by_role("button", name="Use the camera").click()
+    page.locator(".card .bars").first.wait_for(timeout=60_000)
+    time.sleep(3)
+    page.evaluate("window.longTasks.length = 0")
+    before, first_memory, most_memory = frames(page), renderer_mb(), 0.0
+    began = time.perf_counter()
+    while time.perf_counter() - began < max(10.0, 60 * minutes):
+        time.sleep(5)
+        most_memory = max(most_memory, renderer_mb())
+    spent_s = time.perf_counter() - began
+    rate = (frames(page) - before) / spent_s
+    tasks = page.evaluate("window.longTasks")
+    rows = [
+        ["first visit, over the wire", f"{first_mb:.2f} MB"],
+        ["from the address to the first result on the sample photo", f"{ready_s:.1f} s"],
+        ["camera, 640x480 at 30 a second: analysed", f"{rate:.1f} a second"],
+        ["of that, one frame", page.locator(".speed").inner_text().split(", ")[1]],
+        [
+            f"main thread blocked for over 50 ms in {spent_s:.0f} s",
+            f"{len(tasks)} times, {max(tasks, default=0):.0f} ms at most",
+        ],
+    ]
+    if minutes:
+        what = f"memory of the page at the start, and the most in {minutes:g} minutes"
+        rows.append([what, f"{first_memory:.0f}, {most_memory:.0f} MB"])
+    rows.append(["isolated, so that threads are allowed", "yes" if threads else "no"])
+    return rows
+
+
+def frames(page: Page) -> int:
+    """Read how many frames the page says it analysed."""
+    return page.evaluate(
+        "Number(document.querySelector('.totals .quiet').textContent.match(/([\\d,.]+) frames/)[1]"
+        ".replace(/[,.]/g, ''))"
+    )
+
+
+def main() -> None:
+    """Measure, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=0, help="of the camera, for memory")
+    parser.add_argument("--json", type=Path, help="write the rows here too")
+    parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        counted = Counted(create_app(ServerOptions(jobs=Path(name) / "jobs")))
+        settings = uvicorn.Config(counted, port=0, log_level="error")
+        listening = settings.bind_socket()
+        server = uvicorn.Server(settings)
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        film = write_camera_film(Path(name) / "camera.mjpeg")
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[*CHROMIUM_FLAGS, f"--use-file-for-fake-video-capture={film}"],
+        )
+        context = browser.new_context(permissions=["camera"], locale="en-GB")
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        rows = measure(context.new_page(), address, counted, arguments.minutes)
+        browser.close()
+        server.should_exit = True
+        thread.join()
+    table = markdown_table(["the page in Chromium on two cores, no GPU", "found"], rows)
+    print(table)
+    for path in arguments.write:
+        write_marked(path, "page", table)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
