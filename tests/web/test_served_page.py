@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from mien.server import ServerOptions
 from tests.server.conftest import PORTRAIT, listening
-from tests.web.conftest import BUILT_PAGE, browser, camera_film, chromium, needed
-
-__all__ = ["browser", "camera_film", "chromium"]
+from tests.web.conftest import BUILT_PAGE, needed
 
 
 def test_the_page_works_under_its_security_headers_with_threads(browser, tmp_path):
