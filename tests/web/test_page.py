@@ -118,7 +118,7 @@ def test_the_camera_is_analysed_people_change_and_a_session_is_kept(opened):
     assert len({row["track"] for row in rows}) >= 2
     times = [row["timestamp_s"] for row in rows]
     assert times == sorted(times)
-    assert times[-1] > 3
+    assert times[-1] > 1
     for row in rows:
         assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-6)
     labels = {row["emotion"] for row in rows}
