@@ -11,13 +11,20 @@ from typing import Literal
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EMAWeightAveraging,
+    LearningRateMonitor,
+    ModelCheckpoint,
+)
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
+from torchmetrics import MeanMetric
 
 from mien._decode import demand
 from mien.data import VOTE_COLUMNS, Dataset
@@ -25,13 +32,38 @@ from mien.emotions import FER2013_7
 from mien.evaluation import ferplus_soft_labels
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs, TrunkOptions
 from mien.training.augment import AugmentationOptions, augment
+from mien.training.distillation import (
+    DistillationOptions,
+    Teachers,
+    distillation_loss,
+    trained_weights,
+)
 from mien.training.losses import embedding_loss, soft_cross_entropy
+from mien.training.recipe import read_recipe
+from mien.training.run import CURVE, RECIPE, Curve, newest_checkpoint, open_run
 from mien.training.schedule import warm_cosine, weight_groups
 
-__all__ = ["EmotionModule", "EmotionRecipe", "train_emotion"]
+__all__ = ["DeviceOptions", "EmotionModule", "EmotionRecipe", "train_emotion"]
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Pictures `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceOptions:
+    """On what a training runs; Lightning's own names.
+
+    Attributes:
+        accelerator: `auto`, `cpu`, `gpu`, ...
+        devices: How many of them, or `auto`.
+        nodes: How many machines.
+        strategy: How they share the work: `auto`, `ddp`, ...
+    """
+
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    nodes: int = 1
+    strategy: str = "auto"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,34 +73,44 @@ class EmotionRecipe:
     Attributes:
         network: Shape of the network.
         augmentation: Strengths of the augmentation.
+        distillation: Trained networks to learn from beside the labels; None learns from labels
+            alone.
         epochs: Passes over the training part.
         batch_size: Pictures per step.
         learning_rate: Peak of the schedule: linear warm-up, then half a cosine to zero.
         warmup_epochs: Length of the warm-up.
+        optimiser: `sgd` with Nesterov momentum, or `adamw`.
         momentum: Nesterov momentum of the SGD.
         weight_decay: L2 penalty on weight matrices and kernels, not on biases and norms.
         ema_decay: Decay per step of the averaged weights, which are those that count.
         label_smoothing: Share of the FER-2013 target spread over all classes.
         mixup: Both parameters of the beta distribution of mixing shares; 0 switches it off.
-        fer2013_weight: Weight of the FER-2013 head's loss beside the FER+ head's 1.
+        ferplus_weight: Weight of the FER+ head's loss.
+        fer2013_weight: Weight of the FER-2013 head's loss.
         embedding_weight: Weight of the embedding's loss.
+        patience: Epochs without a better `val/score` after which the training stops, and the best
+            epoch's weights count; 0 trains to the end, and the last epoch's count.
         seed: The seed of weights, order and augmentation.
         precision: Lightning's precision; `bf16-mixed` is quicker where the CPU has bf16.
     """
 
     network: TrunkOptions = dataclasses.field(default_factory=TrunkOptions)
     augmentation: AugmentationOptions = dataclasses.field(default_factory=AugmentationOptions)
+    distillation: DistillationOptions | None = None
     epochs: int = 50
     batch_size: int = 128
     learning_rate: float = 0.06
     warmup_epochs: float = 2.0
+    optimiser: Literal["sgd", "adamw"] = "sgd"
     momentum: float = 0.9
     weight_decay: float = 5e-4
     ema_decay: float = 0.998
     label_smoothing: float = 0.1
     mixup: float = 0.2
+    ferplus_weight: float = 1.0
     fer2013_weight: float = 0.5
     embedding_weight: float = 0.1
+    patience: int = 0
     seed: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
@@ -78,6 +120,11 @@ class EmotionRecipe:
         demand(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
         demand(0 <= self.ema_decay < 1, "ema_decay", "0 to below 1", self.ema_decay)
         demand(self.mixup >= 0, "mixup", "0 or more", self.mixup)
+        demand(self.patience >= 0, "patience", "0 or more", self.patience)
+        for name in ("ferplus_weight", "fer2013_weight", "embedding_weight"):
+            demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+        heads = self.ferplus_weight + self.fer2013_weight
+        demand(heads > 0, "ferplus_weight", "above 0, or fer2013_weight above 0", heads)
 
 
 class _Arrays(TorchDataset[Batch]):
@@ -140,11 +187,18 @@ class EmotionModule(lightning.LightningModule):
         self.network = EmotionNet(recipe.network)
         # channels_last is the layout in which a CPU's convolutions need no reordering.
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._right = {"ferplus": [0.0, 0.0], "fer2013": [0.0, 0.0]}
+        self._teachers = _teachers(recipe.distillation) if recipe.distillation else None
+        names = ("ferplus", "fer2013", "fer2013_six")
+        self.right = nn.ModuleDict({name: MeanMetric() for name in names})
+
+    def on_fit_start(self) -> None:
+        """Take the teachers along to the device; they are no part of the module's state."""
+        if self._teachers is not None:
+            self._teachers.to(self.device)
 
     def forward(self, faces: Tensor) -> EmotionOutputs:
         """Run the network on `(B, 1, 48, 48)` pictures of 0 to 255."""
-        outputs: EmotionOutputs = self.network((faces.float() - PIXEL_MEAN) / PIXEL_STD)
+        outputs: EmotionOutputs = self.network(_normalised(faces))
         return outputs
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -165,50 +219,93 @@ class EmotionModule(lightning.LightningModule):
         ferplus_loss = soft_cross_entropy(outputs.logits, ferplus)
         fer2013_loss = soft_cross_entropy(outputs.fer2013_logits, fer2013)
         near = embedding_loss(outputs.embedding, _rescaled(ferplus))
+        losses = {"ferplus": ferplus_loss, "fer2013": fer2013_loss, "embedding": near}
+        if self._teachers is not None and self.recipe.distillation is not None:
+            weight, temperature = (
+                self.recipe.distillation.weight,
+                self.recipe.distillation.temperature,
+            )
+            taught = distillation_loss(outputs, self._teachers(_normalised(faces)), temperature)
+            losses |= {"ferplus_taught": taught[0], "fer2013_taught": taught[1]}
+            ferplus_loss = (1 - weight) * ferplus_loss + weight * taught[0]
+            fer2013_loss = (1 - weight) * fer2013_loss + weight * taught[1]
         self.log_dict(
-            {"train/ferplus": ferplus_loss, "train/fer2013": fer2013_loss, "train/embedding": near},
+            {f"train/{name}": loss for name, loss in losses.items()},
             on_step=False,
             on_epoch=True,
             batch_size=len(faces),
         )
-        weights = (self.recipe.fer2013_weight, self.recipe.embedding_weight)
-        total: Tensor = ferplus_loss + weights[0] * fer2013_loss + weights[1] * near
+        total: Tensor = (
+            self.recipe.ferplus_weight * ferplus_loss
+            + self.recipe.fer2013_weight * fer2013_loss
+            + self.recipe.embedding_weight * near
+        )
         return total
-
-    def on_validation_epoch_start(self) -> None:
-        """Start counting."""
-        self._right = {"ferplus": [0.0, 0.0], "fer2013": [0.0, 0.0]}
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count the right answers of both heads, where the pictures have labels."""
         faces, ferplus, fer2013 = batch
         outputs = self(faces)
-        for name, logits, targets in (
-            ("ferplus", outputs.logits, ferplus),
-            ("fer2013", outputs.fer2013_logits, fer2013),
-        ):
+        answers = {
+            "ferplus": (outputs.logits, ferplus),
+            "fer2013": (outputs.fer2013_logits, fer2013),
+            "fer2013_six": (_six(outputs.fer2013_logits.softmax(dim=1)), _six(fer2013)),
+        }
+        for name, (scores, targets) in answers.items():
             labelled = targets.max(dim=1).values > 0.5
-            right = (logits.argmax(dim=1) == targets.argmax(dim=1)) & labelled
-            self._right[name][0] += float(right.sum())
-            self._right[name][1] += float(labelled.sum())
+            right = scores.argmax(dim=1) == targets.argmax(dim=1)
+            metric = self.right[name]
+            metric.update(right[labelled].float())  # type: ignore[operator]
+            self.log(f"val/{name}_accuracy", metric, prog_bar=name != "fer2013_six")  # type: ignore[arg-type]
 
     def on_validation_epoch_end(self) -> None:
-        """Log both accuracies; for FER+ over the pictures whose soft label has a majority."""
-        for name, (right, count) in self._right.items():
-            self.log(f"val/{name}_accuracy", right / max(count, 1), prog_bar=True)
+        """Log what the best epoch is chosen by: the accuracies of the heads that are trained."""
+        recipe = self.recipe
+        weights = {"ferplus": recipe.ferplus_weight, "fer2013": recipe.fer2013_weight}
+        values = [self.right[name].compute() for name, weight in weights.items() if weight]  # type: ignore[operator]
+        self.log("val/score", torch.stack(values).mean())
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """SGD with Nesterov momentum, a warm-up and half a cosine."""
+        """The recipe's optimiser with a warm-up and half a cosine."""
         recipe = self.recipe
-        optimiser = torch.optim.SGD(
-            weight_groups(self, weight_decay=recipe.weight_decay),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=True,
-        )
+        groups = weight_groups(self, weight_decay=recipe.weight_decay)
+        optimiser: torch.optim.Optimizer
+        if recipe.optimiser == "sgd":
+            optimiser = torch.optim.SGD(
+                groups,
+                lr=recipe.learning_rate,
+                momentum=recipe.momentum,
+                nesterov=recipe.momentum > 0,
+            )
+        else:
+            optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
         total = int(self.trainer.estimated_stepping_batches)
         warmup = max(1, round(total * recipe.warmup_epochs / recipe.epochs))
         return warm_cosine(optimiser, warmup_steps=warmup, total_steps=total)
+
+
+def _normalised(faces: Tensor) -> Tensor:
+    return (faces.float() - PIXEL_MEAN) / PIXEL_STD
+
+
+def _six(probabilities: Tensor) -> Tensor:
+    """Add FER-2013's disgust to angry, `(B, 7)` -> `(B, 6)`."""
+    angry, disgust = FER2013_7.labels.index("angry"), FER2013_7.labels.index("disgust")
+    kept = [index for index in range(len(FER2013_7)) if index != disgust]
+    merged = probabilities.clone()
+    merged[:, angry] += probabilities[:, disgust]
+    return merged[:, kept]
+
+
+def _teachers(options: DistillationOptions) -> Teachers:
+    networks = []
+    for folder in map(Path, options.teachers):
+        recipe = read_recipe(EmotionRecipe, folder / RECIPE)
+        network = EmotionNet(recipe.network)
+        network.load_state_dict(trained_weights(newest_checkpoint(folder)))
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        networks.append(network)
+    return Teachers(networks, options.temperature)
 
 
 def _rescaled(distributions: Tensor) -> Tensor:
@@ -229,53 +326,74 @@ def _epochs_done(checkpoint: Path | None) -> int:
 
 
 def train_emotion(
-    recipe: EmotionRecipe, data: Dataset, *, out: Path, resume: bool = False
+    recipe: EmotionRecipe,
+    data: Dataset,
+    *,
+    out: Path,
+    resume: bool = False,
+    start: Path | None = None,
+    devices: DeviceOptions | None = None,
 ) -> EmotionModule:
     """Train an emotion network.
 
     Args:
         recipe: What to train and how.
         data: Pictures with labels; `train` is trained on, `val` is watched.
-        out: The run's folder; checkpoints, and metrics as CSV.
+        out: The run's folder: recipe, checkpoints, metrics as CSV and for TensorBoard.
         resume: Go on from the folder's last checkpoint, if it has one.
+        start: A checkpoint whose averaged weights a new training begins with; None draws them.
+        devices: On what to train; None takes what Lightning finds.
 
     Returns:
-        The module with the averaged weights of the last epoch.
+        The module with the averaged weights of the last epoch; of the best one if the recipe has
+        `patience`.
+
+    Raises:
+        RecipeError: The folder holds another run, or a teacher cannot be read.
     """
     lightning.seed_everything(recipe.seed, verbose=False)
+    checkpoint = open_run(out, recipe, resume=resume)
     not_a_face = data.votes[:, VOTE_COLUMNS.index("NF")]
     usable = data.select(2 * not_a_face <= data.votes.sum(axis=1))
     module = EmotionModule(recipe)
-    folder = out / "checkpoints"
+    if start is not None and checkpoint is None:
+        module.network.load_state_dict(trained_weights(start))
+    folder = newest_checkpoint(out).parent
     best = ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor="val/ferplus_accuracy",
-        mode="max",
-        enable_version_counter=False,
+        folder, filename="best", monitor="val/score", mode="max", enable_version_counter=False
     )
     # `save_last` of the above would keep the last best one: resuming would lose what came after.
     newest = ModelCheckpoint(
         folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
     )
+    callbacks: list[Callback] = [
+        best,
+        newest,
+        Curve(out / CURVE),
+        EMAWeightAveraging(decay=recipe.ema_decay),
+        LearningRateMonitor("epoch"),
+    ]
+    if recipe.patience:
+        callbacks.append(EarlyStopping("val/score", mode="max", patience=recipe.patience))
+    devices = devices or DeviceOptions()
     trainer = lightning.Trainer(
         default_root_dir=out,
         max_epochs=recipe.epochs,
         precision=recipe.precision,
-        callbacks=[
-            best,
-            newest,
-            EMAWeightAveraging(decay=recipe.ema_decay),
-            LearningRateMonitor("epoch"),
-        ],
-        logger=CSVLogger(out, name="", version="metrics"),
+        accelerator=devices.accelerator,
+        devices=devices.devices,
+        num_nodes=devices.nodes,
+        strategy=devices.strategy,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(out, name="", version="tensorboard"),
         enable_model_summary=False,
         num_sanity_val_steps=0,
         log_every_n_steps=50,
     )
-    last = folder / "last.ckpt"
-    checkpoint = last if resume and last.exists() else None
     train = _loader(usable.part("train"), recipe, shuffled=True, epoch=_epochs_done(checkpoint))
     val = _loader(usable.part("val"), recipe, shuffled=False)
-    trainer.fit(module, train, val, ckpt_path=checkpoint)
+    # The checkpoint is this program's own file, and holds more than tensors.
+    trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=False)
+    if recipe.patience:
+        module.network.load_state_dict(trained_weights(Path(best.best_model_path)))
     return module

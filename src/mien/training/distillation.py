@@ -1,0 +1,104 @@
+"""Teachers: trained networks whose answers a student learns beside the labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mien._decode import demand
+from mien.errors import RecipeError
+from mien.models.emotion import EmotionNet, EmotionOutputs
+
+__all__ = ["DistillationOptions", "Teachers", "distillation_loss", "trained_weights"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DistillationOptions:
+    """Who teaches, and how much it counts (Hinton et al. 2015).
+
+    Attributes:
+        teachers: Folders of runs of `mien train emotion`, from the working folder on.
+        weight: Share of the teachers' part in each head's loss; the labels have the rest.
+        temperature: What both sides' logits are divided by in the teachers' part.
+    """
+
+    teachers: tuple[str, ...]
+    weight: float = 0.6
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        demand(bool(self.teachers), "distillation.teachers", "at least one run", self.teachers)
+        demand(0 < self.weight <= 1, "distillation.weight", "above 0, at most 1", self.weight)
+        demand(self.temperature > 0, "distillation.temperature", "above 0", self.temperature)
+
+
+class Teachers:
+    """Several networks that answer as one: the mean of their softened probabilities."""
+
+    def __init__(self, networks: Sequence[EmotionNet], temperature: float) -> None:
+        self.networks = [network.eval().requires_grad_(False) for network in networks]
+        self.temperature = temperature
+
+    def to(self, device: torch.device) -> None:
+        """Move them to a device."""
+        for network in self.networks:
+            network.to(device)
+
+    @torch.no_grad()
+    def __call__(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Answer.
+
+        Args:
+            faces: `(B, 1, 48, 48)`, normalised: the very view that the student sees.
+
+        Returns:
+            Softened probabilities of the FER+ classes `(B, 8)` and the FER-2013 classes `(B, 7)`.
+        """
+        answers = [network(faces) for network in self.networks]
+        return (
+            self._mean([answer.logits for answer in answers]),
+            self._mean([answer.fer2013_logits for answer in answers]),
+        )
+
+    def _mean(self, logits: list[Tensor]) -> Tensor:
+        softened = [functional.softmax(each.float() / self.temperature, dim=1) for each in logits]
+        return torch.stack(softened).mean(dim=0)
+
+
+def distillation_loss(
+    outputs: EmotionOutputs, taught: tuple[Tensor, Tensor], temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Return the teachers' part of both heads' losses, mean divergences over the batch.
+
+    Both are multiplied by the temperature's square, which keeps the gradients' size (Hinton et al.
+    2015, section 2).
+    """
+
+    def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
+        answered = functional.log_softmax(logits.float() / temperature, dim=1)
+        return functional.kl_div(answered, wanted, reduction="batchmean") * temperature**2
+
+    return divergence(outputs.logits, taught[0]), divergence(outputs.fer2013_logits, taught[1])
+
+
+def trained_weights(checkpoint: Path) -> dict[str, Tensor]:
+    """Read a network's averaged weights from a checkpoint of its training.
+
+    Raises:
+        RecipeError: There is no such checkpoint.
+    """
+    try:
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    except (OSError, RuntimeError) as error:
+        raise RecipeError(f"{checkpoint}: no checkpoint of a training: {error}") from error
+    prefix = "network."
+    return {
+        name.removeprefix(prefix): value
+        for name, value in saved["state_dict"].items()
+        if name.startswith(prefix)
+    }

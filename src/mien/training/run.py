@@ -1,0 +1,103 @@
+"""A run's folder: its recipe, its checkpoints, and its curve."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import lightning
+import tomli_w
+from lightning.pytorch.callbacks import Callback
+
+from mien.errors import RecipeError
+
+__all__ = ["CURVE", "RECIPE", "Curve", "newest_checkpoint", "open_run"]
+
+RECIPE = "recipe.toml"
+"""The recipe with every key, so that the folder says how to repeat the run."""
+
+CURVE = "metrics.csv"
+"""One row per epoch."""
+
+
+def newest_checkpoint(folder: Path) -> Path:
+    """Return where a run keeps its newest checkpoint, be it there or not."""
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def open_run(folder: Path, recipe: Any, *, resume: bool) -> Path | None:
+    """Open a run's folder and write the recipe into it.
+
+    Args:
+        folder: The folder; it is made if need be.
+        recipe: A recipe's dataclass.
+        resume: Whether to go on from its newest checkpoint, if there is one.
+
+    Returns:
+        The checkpoint to go on from, or None.
+
+    Raises:
+        RecipeError: The folder has a run already and `resume` is not asked for, or that run was
+            made from another recipe.
+    """
+    checkpoint, noted = newest_checkpoint(folder), folder / RECIPE
+    text = tomli_w.dumps(_as_document(dataclasses.asdict(recipe)))
+    if checkpoint.exists():
+        if not resume:
+            raise RecipeError(
+                f"{folder}: holds a run already. Pass --resume to go on, or choose another folder"
+            )
+        if noted.exists() and noted.read_text(encoding="utf-8") != text:
+            raise RecipeError(
+                f"{folder}: this run was begun from another recipe, {noted}. Give that one, or "
+                "choose another folder"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    noted.write_text(text, encoding="utf-8")
+    return checkpoint if checkpoint.exists() else None
+
+
+def _as_document(value: Any) -> Any:
+    """Turn dataclasses' values into what TOML has; keys without a value are left out."""
+    if isinstance(value, dict):
+        return {key: _as_document(item) for key, item in value.items() if item is not None}
+    if isinstance(value, tuple):
+        return [_as_document(item) for item in value]
+    return value
+
+
+class Curve(Callback):
+    """Keeps every epoch's metrics, in the checkpoints and as CSV.
+
+    Lightning's own CSV log is begun anew by a run that goes on; this one is part of the checkpoint.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the rows of the epochs that the checkpoint has seen."""
+        self.rows = list(state_dict["rows"])
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Add the epoch's row and write the file."""
+        row = {"epoch": float(trainer.current_epoch + 1)}
+        row["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            partial = self.path.with_name(self.path.name + ".partial")
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, list(row))
+                writer.writeheader()
+                writer.writerows(self.rows)
+            partial.replace(self.path)
