@@ -16,7 +16,7 @@ from PIL import Image
 from mien.data import import_dataset, read_dataset, read_manifest, read_sources
 from mien.emotions import FER2013_7
 from mien.errors import DatasetError, InputError, OutputError
-from tests.data.conftest import USAGE, VOTE_HEADER, fer_lines, vote_lines
+from tests.conftest import USAGE, VOTE_HEADER, fer_lines, vote_lines
 
 SPELLINGS = {"angry": "anger", "fear": "fearful", "surprise": "Surprised", "happy": "happiness"}
 

@@ -1,15 +1,25 @@
+import csv
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mien.data import import_dataset
+from mien.errors import RecipeError
 from mien.export import calibrate_emotion, export_emotion
 from mien.inference import EmotionModel
 from mien.models import TrunkOptions
-from mien.training import EmotionRecipe, train_emotion
+from mien.training import EmotionRecipe, read_recipe, train_emotion
 from mien.training.augment import AugmentationOptions
+from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
 from mien.training.emotion import EmotionModule
 
 RECIPE = EmotionRecipe(
@@ -83,3 +93,121 @@ def test_the_last_checkpoint_is_the_newest_even_where_nothing_improved(tmp_path,
     train_emotion(recipe, toy_dataset, out=tmp_path)
     saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=False)
     assert saved["global_step"] == 3 * (64 // recipe.batch_size)
+
+
+def curve(run):
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_notes_its_recipe_and_one_row_per_epoch(tmp_path, toy_dataset):
+    train_emotion(RECIPE, toy_dataset, out=tmp_path)
+    assert read_recipe(EmotionRecipe, tmp_path / "recipe.toml") == RECIPE
+    rows = curve(tmp_path)
+    assert [float(row["epoch"]) for row in rows] == [1, 2]
+    assert {"train/ferplus", "val/ferplus_accuracy", "val/fer2013_six_accuracy"} <= set(rows[0])
+    assert list((tmp_path / "tensorboard").glob("events.out.*"))
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path, toy_dataset):
+    train_emotion(RECIPE, toy_dataset, out=tmp_path)
+    with pytest.raises(RecipeError, match="holds a run already"):
+        train_emotion(RECIPE, toy_dataset, out=tmp_path)
+    other = dataclasses.replace(RECIPE, learning_rate=0.2)
+    with pytest.raises(RecipeError, match="begun from another recipe"):
+        train_emotion(other, toy_dataset, out=tmp_path, resume=True)
+
+
+def test_patience_stops_early_and_keeps_the_best_epoch(tmp_path, toy_dataset):
+    recipe = dataclasses.replace(RECIPE, epochs=30, learning_rate=1e-9, patience=2)
+    module = train_emotion(recipe, toy_dataset, out=tmp_path)
+    assert len(curve(tmp_path)) < 10
+    best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=False)
+    for name, weight in module.network.state_dict().items():
+        torch.testing.assert_close(weight, best["state_dict"][f"network.{name}"])
+
+
+def test_a_student_learns_from_its_teachers_alone(tmp_path, toy_dataset):
+    taught = dataclasses.replace(RECIPE, epochs=15, mixup=0.0)
+    teacher = train_emotion(taught, toy_dataset, out=tmp_path / "teacher")
+    recipe = dataclasses.replace(
+        taught,
+        seed=2,
+        distillation=DistillationOptions(teachers=(str(tmp_path / "teacher"),), weight=1.0),
+    )
+    student = train_emotion(recipe, toy_dataset, out=tmp_path / "student")
+    faces = torch.from_numpy(toy_dataset.part("test").images).unsqueeze(1)
+    with torch.no_grad():
+        answers = [each.eval()(faces).fer2013_logits.argmax(1) for each in (teacher, student)]
+    assert (answers[0] == answers[1]).float().mean() > 0.7
+    assert "train/ferplus_taught" in curve(tmp_path / "student")[0]
+
+
+def test_a_student_that_answers_as_its_teachers_has_no_loss():
+    module = EmotionModule(RECIPE).eval()
+    faces = torch.randn(4, 1, 48, 48)
+    teachers = Teachers([module.network, module.network], temperature=3.0)
+    losses = distillation_loss(module.network(faces), teachers(faces), temperature=3.0)
+    assert [float(loss) for loss in losses] == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_a_teacher_that_is_not_there_is_named(tmp_path):
+    missing = DistillationOptions(teachers=(str(tmp_path / "nobody"),))
+    with pytest.raises(RecipeError, match="nobody"):
+        EmotionModule(dataclasses.replace(RECIPE, distillation=missing))
+
+
+def test_a_new_training_can_begin_with_the_weights_of_another(tmp_path, toy_dataset):
+    first = train_emotion(RECIPE, toy_dataset, out=tmp_path / "first")
+    still = dataclasses.replace(RECIPE, learning_rate=1e-12)
+    start = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    second = train_emotion(still, toy_dataset, out=tmp_path / "second", start=start)
+    torch.testing.assert_close(weights(second), weights(first))
+
+
+TINY = """epochs = 4
+batch_size = 16
+warmup_epochs = 0.5
+ema_decay = 0.5
+[network]
+widths = [8, 16]
+depths = [1, 1]
+"""
+
+
+def mien_train(folder, out, *more):
+    command = [Path(sys.executable).with_name("mien"), "train", "emotion"]
+    command += ["--data", folder / "data"]
+    command += ["--recipe", folder / "tiny.toml", "--out", out, "--threads", "1", *more]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_a_killed_run_goes_on_to_the_curve_of_an_uninterrupted_one(tmp_path, fer_csv, votes_csv):
+    import_dataset([fer_csv, votes_csv], tmp_path / "data")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    process = mien_train(tmp_path, cut)
+    deadline = time.monotonic() + 120
+    while not (cut / "checkpoints" / "last.ckpt").exists():
+        assert time.monotonic() < deadline, "no checkpoint after two minutes"
+        assert process.poll() is None, process.stderr.read().decode()
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    for out, more in ((cut, ["--resume"]), (whole, [])):
+        _, errors = mien_train(tmp_path, out, *more).communicate()
+        assert (out / "emotion.onnx").exists(), errors.decode()
+    assert curve(cut) == curve(whole)
+    made = {str(path.relative_to(whole)) for path in whole.rglob("*")}
+    assert {"training.html", "evaluation.html", "figures/accuracy.png"} <= made
+
+
+def test_two_processes_train_one_network(tmp_path, fer_csv, votes_csv):
+    import_dataset([fer_csv, votes_csv], tmp_path / "data")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    both = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
+    _, errors = mien_train(tmp_path, tmp_path / "run", *both).communicate()
+    assert (tmp_path / "run" / "emotion.onnx").exists(), errors.decode()
+    saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=False)
+    assert saved["global_step"] == 4 * 2  # half of an epoch's four batches each

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.progress import progress_bars
 from mien.errors import MissingExtraError
 
 __all__ = ["app"]
@@ -14,6 +15,10 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Out = Annotated[Path, typer.Option(help="The run's folder: checkpoints, metrics, model file.")]
+Start = Annotated[
+    Path | None,
+    typer.Option(metavar="CHECKPOINT", help="Begin with the weights of this checkpoint."),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 Threads = Annotated[int, typer.Option(min=0, help="Threads of torch; 0 takes all cores.")]
 
@@ -34,8 +39,13 @@ def emotion(
     ] = None,
     fold: Annotated[int | None, typer.Option(help="Of a split in folds, the one for val.")] = None,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "emotion",
+    start: Start = None,
     resume: Resume = False,
     threads: Threads = 0,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu ...")] = "auto",
+    devices: Annotated[str, typer.Option(help="How many of them, or auto.")] = "auto",
+    nodes: Annotated[int, typer.Option(min=1, help="How many machines.")] = 1,
+    strategy: Annotated[str, typer.Option(help="Lightning's: auto, ddp ...")] = "auto",
 ) -> None:
     """Train the emotion network on FER-2013 with FER+'s votes.
 
@@ -43,17 +53,40 @@ def emotion(
     Examples:
       mien train emotion --data fer --out runs/first
       mien train emotion --data fer --split-file leak-free.json --out runs/second --resume
+      mien train emotion --data fer --out runs/third --accelerator gpu --devices 4 --strategy ddp
     """
     _require_torch(threads)
     from mien.data import published_split, read_dataset, read_split
     from mien.export import calibrate_emotion, export_emotion
-    from mien.training import EmotionRecipe, read_recipe, train_emotion
+    from mien.reports import evaluate, evaluation_report, open_predictor, training_report
+    from mien.training import (
+        CURVE,
+        RECIPE,
+        DeviceOptions,
+        EmotionRecipe,
+        read_recipe,
+        train_emotion,
+    )
 
     read = read_recipe(EmotionRecipe, recipe)
     pictures = read_dataset(data)
     divided = read_split(split_file) if split_file is not None else published_split(pictures)
     pictures = divided.apply(pictures, fold=fold)
-    module = train_emotion(read, pictures, out=out, resume=resume)
+    module = train_emotion(
+        read,
+        pictures,
+        out=out,
+        resume=resume,
+        start=start,
+        devices=DeviceOptions(
+            accelerator=accelerator,
+            devices=int(devices) if devices.isdecimal() else devices,
+            nodes=nodes,
+            strategy=strategy,
+        ),
+    )
+    if not module.trainer.is_global_zero:
+        return
     path = out / "emotion.onnx"
     facts = {
         "recipe": Path(recipe).stem,
@@ -64,6 +97,24 @@ def emotion(
     differences = export_emotion(module.network, pictures, path=path, provenance=facts)
     spec = calibrate_emotion(path, pictures)
     print(f"{path}: differs from torch by at most {max(differences.values()):.1e}; {spec.six}")
+    figures = out / "figures"
+    pages = training_report(
+        out / CURVE, out / RECIPE, out / "training.html", figures=figures, overwrite=True
+    )
+    with progress_bars() as on_step:
+        found = evaluate(
+            [open_predictor(path)],
+            pictures,
+            split="val",
+            division=(divided.kind, divided.sha256()),
+            on_step=on_step,
+        )
+    pages += evaluation_report(
+        found, out / "evaluation.html", faces=pictures, figures=figures, overwrite=True
+    )
+    for page in pages:
+        if page.suffix == ".html":
+            print(f"wrote {page}")
 
 
 @app.command()
@@ -75,9 +126,7 @@ def detector(
     teacher: Annotated[Path, typer.Option(help="A detector of the YuNet layout (ONNX).")],
     out: Out,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "detector",
-    start: Annotated[
-        Path | None, typer.Option(help="Begin with the weights of this checkpoint.")
-    ] = None,
+    start: Start = None,
     resume: Resume = False,
     threads: Threads = 0,
 ) -> None:

@@ -13,6 +13,7 @@ from mien.reports.evaluation_report import HEAD, evaluation_report, evaluation_r
 from mien.reports.film_report import FilmSummary, film_report
 from mien.reports.predictions import Predictor, open_predictor, save_predictions
 from mien.reports.processed import ShowSteps
+from mien.reports.training_report import training_report
 
 __all__ = [
     "HEAD",
@@ -31,4 +32,5 @@ __all__ = [
     "film_report",
     "open_predictor",
     "save_predictions",
+    "training_report",
 ]

@@ -6,12 +6,16 @@ from mien.training.detector import (
     label_photos,
     train_detector,
 )
-from mien.training.emotion import EmotionRecipe, train_emotion
+from mien.training.emotion import DeviceOptions, EmotionRecipe, train_emotion
 from mien.training.preview import show_augmentation
 from mien.training.recipe import read_recipe, shipped_recipes
+from mien.training.run import CURVE, RECIPE
 
 __all__ = [
+    "CURVE",
+    "RECIPE",
     "DetectorRecipe",
+    "DeviceOptions",
     "EmotionRecipe",
     "choose_score_threshold",
     "label_photos",
