@@ -121,6 +121,28 @@ def test_limits_on_films(client_of, film):
     assert client.post("/v1/videos", content=b"x", headers=wrong).status_code == 503
 
 
+def test_one_caller_cannot_take_all_places(client_of, film, tmp_path):
+    path = tmp_path / "keys.json"
+    mine, other = (f"Bearer {KeyFile(path).add(name)}" for name in ("mine", "other"))
+    client = client_of(keys=path, most_jobs_each=1)
+    job_id = hand_in(client, film, authorization=mine)
+    body = film.read_bytes()
+    refused = client.post("/v1/videos", content=body, headers=MP4 | {"authorization": mine})
+    assert refused.status_code == 429
+    assert "1 jobs of yours" in refused.json()["error"]["message"]
+    assert "Retry-After" in refused.headers
+    hand_in(client, film, authorization=other)
+    ended(client, job_id, authorization=mine)
+    hand_in(client, film, authorization=mine)
+
+
+def test_a_job_that_works_too_long_fails_and_says_so(client_of, film):
+    client = client_of(most_job_s=0.0)
+    job = ended(client, hand_in(client, film))
+    assert job["state"] == "failed"
+    assert job["error"] == "the film took longer than 0 s of work"
+
+
 def test_jobs_belong_to_the_key_that_handed_them_in(client_of, film, tmp_path):
     path = tmp_path / "keys.json"
     mine, other = (f"Bearer {KeyFile(path).add(name)}" for name in ("mine", "other"))

@@ -44,7 +44,15 @@ _NAMES = {
     "ferplus_taught": "FER+, taught",
     "fer2013_taught": "FER-2013, taught",
 }
-_COLOURS = ("#0b6e99", "#E69F00", "#009E73", "#D55E00", "#9D5FB8", "#8C8C8C")
+_COLOURS = {
+    "FER+": "#0b6e99",
+    "FER-2013": "#E69F00",
+    "FER-2013, six": "#009E73",
+    "embedding": "#8C8C8C",
+    "FER+, taught": "#9D5FB8",
+    "FER-2013, taught": "#D55E00",
+    "learning rate": "#0b6e99",
+}
 
 
 def training_report(
@@ -118,12 +126,13 @@ def _chart(rows: list[dict[str, float]], begins: str, ends: str, form: str) -> a
         raise MissingExtraError("drawing reports", "data") from error
     columns = [name for name in rows[0] if name.startswith(begins) and name.endswith(ends)]
     curves = [_named(name, begins, ends) for name in columns]
+    shown = [name for name in _COLOURS if name in curves]
     points = [
         {"epoch": row["epoch"], "curve": curve, "value": row[name]}
         for row in rows
         for name, curve in zip(columns, curves, strict=True)
     ]
-    colours = list(_COLOURS[: len(curves)])
+    colours = [_COLOURS[name] for name in shown]
     legend = alt.Legend(title=None, orient="top") if len(curves) > 1 else None
     axis = alt.Axis(format=".0%") if form.endswith("%") else alt.Axis()
     chart: alt.Chart = (
@@ -132,9 +141,7 @@ def _chart(rows: list[dict[str, float]], begins: str, ends: str, form: str) -> a
         .encode(
             x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False)),
             y=alt.Y("value:Q", title=None, axis=axis, scale=alt.Scale(zero=False)),
-            color=alt.Color(
-                "curve:N", scale=alt.Scale(domain=curves, range=colours), legend=legend
-            ),
+            color=alt.Color("curve:N", scale=alt.Scale(domain=shown, range=colours), legend=legend),
             tooltip=["curve:N", "epoch:Q", alt.Tooltip("value:Q", format=form)],
         )
         .properties(width=WIDTH_PX, height=260)
@@ -144,4 +151,4 @@ def _chart(rows: list[dict[str, float]], begins: str, ends: str, form: str) -> a
 
 def _named(name: str, begins: str, ends: str) -> str:
     short = name.removeprefix(begins).removesuffix(ends)
-    return _NAMES.get(short, short or "learning rate")
+    return _NAMES[short] if short else "learning rate"

@@ -129,6 +129,9 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         counts = runner.store.counts()
         if counts.get("queued", 0) + counts.get("running", 0) >= service.options.most_jobs:
             raise Problem(503, "too many jobs wait", headers={"Retry-After": "60"})
+        if runner.store.open_of(owner) >= service.options.most_jobs_each:
+            said = f"{service.options.most_jobs_each} jobs of yours wait or run; wait for one"
+            raise Problem(429, said, headers={"Retry-After": "60"})
         job_id = secrets.token_urlsafe(16)
         folder = runner.folder(job_id)
         try:

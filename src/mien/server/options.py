@@ -28,6 +28,8 @@ class ServerOptions:
         most_film_s: Of one film.
         concurrent_jobs: Films that are analysed at the same time.
         most_jobs: Jobs that wait or run; more are refused.
+        most_jobs_each: The same, of one key or of one address where no keys are asked for.
+        most_job_s: A job that has worked for so long fails.
         most_waiting: Requests with pictures that are in work; more are refused.
         most_bytes_waiting: Of bodies in memory, all requests together.
         most_streams: Web sockets at the same time.
@@ -54,6 +56,8 @@ class ServerOptions:
     most_film_s: float = 4 * 3600.0
     concurrent_jobs: int = 1
     most_jobs: int = 32
+    most_jobs_each: int = 8
+    most_job_s: float = 6 * 3600.0
     most_waiting: int = 128
     most_bytes_waiting: int = 512_000_000
     most_streams: int = 8

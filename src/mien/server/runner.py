@@ -127,6 +127,7 @@ class JobRunner:
         journal = Journal(self.folder(job.id), {"options": wanted, "networks": digests})
         failed = None
         noted = frames = 0.0
+        began = time.monotonic()
         # A server that ended before the first note left rows that nobody vouches for.
         anew = not journal.path.exists()
         with ResultFolder(
@@ -146,7 +147,7 @@ class JobRunner:
                 if time.monotonic() - noted > _NOTED_EVERY_S:
                     noted = time.monotonic()
                     self.store.progress(job.id, int(frames), result.timestamp_s or 0.0)
-                    self._too_long(result)
+                    self._too_long(result, time.monotonic() - began)
         if job.id in self._removed:
             raise _Interrupted
         last_s = job.duration_s or 0.0
@@ -159,10 +160,12 @@ class JobRunner:
         if not self._service.options.keep:
             self._film(job).unlink(missing_ok=True)
 
-    def _too_long(self, result: FrameResult) -> None:
-        most = self._service.options.most_film_s
-        if (result.timestamp_s or 0.0) > most:
-            raise MienError(f"the film is longer than {most:g} s")
+    def _too_long(self, result: FrameResult, worked_s: float) -> None:
+        options = self._service.options
+        if (result.timestamp_s or 0.0) > options.most_film_s:
+            raise MienError(f"the film is longer than {options.most_film_s:g} s")
+        if worked_s > options.most_job_s:
+            raise MienError(f"the film took longer than {options.most_job_s:g} s of work")
 
     def _remove_old(self) -> None:
         if self._ending.is_set():

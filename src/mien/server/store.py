@@ -152,6 +152,15 @@ class JobStore:
             rows = database.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state").fetchall()
         return dict(map(tuple, rows))
 
+    def open_of(self, owner: str) -> int:
+        """Return how many jobs of an owner wait or run."""
+        with self._locked() as database:
+            row = database.execute(
+                "SELECT COUNT(*) FROM jobs WHERE owner = ? AND state IN ('queued', 'running')",
+                (owner,),
+            ).fetchone()
+        return int(row[0])
+
     def ended_before(self, moment: float) -> list[str]:
         """Return the ids of the jobs that ended before a moment, seconds since 1970."""
         with self._locked() as database:

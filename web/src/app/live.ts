@@ -18,12 +18,14 @@ export const shown = signal<FrameResult | null>(null);
 export const session = signal<Session | null>(null);
 
 const SHOWN_EVERY_MS = 120;
+/** The next frame is fetched while the worker still looks at the one before. */
+const MOST_IN_FLIGHT = 2;
 
 /** Analyses what a video element shows, always the newest frame. */
 export class LiveLoop {
   private stopped = false;
   private began_ms = performance.now();
-  private busy = false;
+  private inFlight = 0;
   private newest_s = -1;
   private last_s = -1;
   private shown_ms = 0;
@@ -55,29 +57,31 @@ export class LiveLoop {
     if (this.stopped) return;
     this.newest_s = this.camera ? (performance.now() - this.began_ms) / 1000 : media_s;
     this.wait();
-    if (!this.busy) void this.look();
+    void this.look();
   }
 
   private async look(): Promise<void> {
-    this.busy = true;
-    while (!this.stopped && !paused.value && this.newest_s !== this.last_s) {
-      if (this.video.readyState < 2) break;
-      const time = this.newest_s;
-      const started = performance.now();
-      try {
-        await load();
-        if (time < this.last_s) await engine.reset();
-        this.last_s = time;
-        const bitmap = await createImageBitmap(this.video);
-        const minFacePx = contract.value!.detection.min_face_px;
-        const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
-        if (!this.stopped) this.take(result, performance.now() - started);
-      } catch (error) {
-        if (!this.stopped) trouble.value = error instanceof Error ? error.message : String(error);
-        break;
-      }
+    if (this.stopped || paused.value || this.newest_s === this.last_s) return;
+    if (this.inFlight >= MOST_IN_FLIGHT || this.video.readyState < 2) return;
+    const time = this.newest_s;
+    const back = time < this.last_s;
+    const started = performance.now();
+    this.last_s = time;
+    this.inFlight++;
+    try {
+      await load();
+      if (back) await engine.reset();
+      const bitmap = await createImageBitmap(this.video);
+      const minFacePx = contract.value!.detection.min_face_px;
+      const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
+      if (!this.stopped) this.take(result, performance.now() - started);
+    } catch (error) {
+      if (!this.stopped) trouble.value = error instanceof Error ? error.message : String(error);
+      return;
+    } finally {
+      this.inFlight--;
     }
-    this.busy = false;
+    void this.look();
   }
 
   private take(result: FrameResult, spent_ms: number): void {

@@ -62,14 +62,20 @@ function send(answer: Answer): void {
   self.postMessage(answer);
 }
 
-self.onmessage = async (event: MessageEvent<Question>) => {
-  const { id, name, ask } = event.data;
+/** One question after the other: they share canvases, tracks and networks. */
+let before: Promise<void> = Promise.resolve();
+
+self.onmessage = (event: MessageEvent<Question>) => {
+  before = before.then(() => answer(event.data));
+};
+
+async function answer({ id, name, ask }: Question): Promise<void> {
   try {
-    const answer = await (answers[name] as (ask: unknown) => Promise<unknown>)(ask);
-    send({ id, answer });
+    const found = await (answers[name] as (ask: unknown) => Promise<unknown>)(ask);
+    send({ id, answer: found });
   } catch (error) {
     send({ id, error: error instanceof Error ? error.message : String(error) });
   } finally {
     if (ask !== null && "bitmap" in ask) ask.bitmap.close();
   }
-};
+}
