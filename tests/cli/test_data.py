@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from mien.cli import app
 from mien.data import read_dataset, read_split
 from mien.errors import MienError
-from tests.data.conftest import fer_csv, votes_csv  # noqa: F401
+from tests.conftest import fer_csv, votes_csv  # noqa: F401
 
 
 def run(*arguments):

@@ -6,7 +6,7 @@ import pytest
 from mien.errors import OutputError
 from mien.inference import EmotionModel
 from tests.cli.test_data import dataset, run  # noqa: F401
-from tests.data.conftest import fer_csv, votes_csv  # noqa: F401
+from tests.conftest import fer_csv, votes_csv  # noqa: F401
 
 
 def test_the_shipped_model_is_judged_printed_and_reported(dataset, tmp_path):  # noqa: F811

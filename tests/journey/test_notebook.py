@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from tests.data.conftest import fer_csv, votes_csv  # noqa: F401
+from tests.conftest import fer_csv, votes_csv  # noqa: F401
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "fer.ipynb"
 
