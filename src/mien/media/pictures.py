@@ -94,8 +94,9 @@ def _decode(picture: Image.Image, source: str, max_pixels: int) -> Frame:
     count = getattr(picture, "n_frames", 1)
     notes = (f"has {count} frames, only the first was read",) if count > 1 else ()
     picture.load()
-    upright = ImageOps.exif_transpose(picture)
-    return Frame(frame_rgb=np.asarray(_to_rgb(upright)), source=source, notes=notes)
+    # In place, since a copy of a picture that is upright costs more than decoding it did.
+    ImageOps.exif_transpose(picture, in_place=True)
+    return Frame(frame_rgb=np.asarray(_to_rgb(picture)), source=source, notes=notes)
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
@@ -107,7 +108,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
         return Image.alpha_composite(Image.new("RGBA", picture.size, _WHITE), picture).convert(
             "RGB"
         )
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
