@@ -115,13 +115,68 @@ def test_what_is_no_film_says_so(tmp_path, photo):
         Film(tmp_path / "c.m4a")
 
 
+def frames_and_error(path):
+    """Read a film; return how many frames came out and how it ended."""
+    count = 0
+    with Film(path) as film:
+        try:
+            for _ in film.frames():
+                count += 1
+        except MediaError as error:
+            return count, error.reason
+    return count, None
+
+
 def test_of_a_film_that_was_cut_the_first_frames_come_out(tmp_path, photo):
     path = write_film(tmp_path / "a.ts", gliding(photo, seconds=3, per_second=25))
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with Film(path) as film:
-        count = sum(1 for _ in film.frames())
+    count, _ = frames_and_error(path)  # a transport stream does not say how long it is
     assert 10 < count < 75
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_a_film_that_ends_before_its_declared_length_is_called_cut_off(tmp_path, photo, ending):
+    path = write_film(tmp_path / f"a.{ending}", gliding(photo, seconds=6, per_second=25))
+    if ending == "mp4":  # its index stands at the end, where a cut takes everything
+        path = index_first(path, tmp_path / "b.mp4")
+    assert frames_and_error(path) == (150, None)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    count, reason = frames_and_error(path)
+    assert 10 < count < 140
+    assert reason.startswith("cut off: ends after ")
+    assert " of 6.0 seconds" in reason
+
+
+def index_first(path, out):
+    """Copy an MP4 with its index before the contents, as for the web."""
+    with (
+        av.open(str(path)) as source,
+        av.open(str(out), "w", options={"movflags": "faststart"}) as container,
+    ):
+        copy = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                container.mux(packet)
+    return out
+
+
+def test_a_film_goes_on_after_a_damaged_part(tmp_path, photo):
+    path = write_film(tmp_path / "a.mp4", gliding(photo, seconds=6, per_second=25))
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 2000] = np.random.default_rng(0).bytes(2000)
+    path.write_bytes(data)
+    count, reason = frames_and_error(path)
+    assert 120 < count < 150
+    assert reason.startswith("damaged: after ")
+
+
+def test_a_longer_sound_track_does_not_make_a_film_cut_off(tmp_path, photo):
+    path = write_film(tmp_path / "a.mkv", gliding(photo, seconds=0.2, per_second=25), sound=True)
+    assert frames_and_error(path) == (5, None)
 
 
 def test_the_drawn_copy_has_the_same_frames_times_and_sound(tmp_path, photo, prediction):

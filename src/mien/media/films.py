@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MediaError
+from mien.media.sequences import is_sequence, sequence_options
 from mien.structures import FrameRGB
 
 if TYPE_CHECKING:
     import av
 
-__all__ = ["FILM_SUFFIXES", "Film", "FilmFrame", "is_sequence"]
+__all__ = ["FILM_SUFFIXES", "Film", "FilmFrame"]
 
 FILM_SUFFIXES = frozenset(
     (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
@@ -36,15 +36,16 @@ _BLACK, _WHITE = 16, 235
 
 _MAX_PIXELS = 8192 * 4608
 
-_SEQUENCE_RATE = 25
-"""Frames a second of a sequence of pictures, which says nothing about time itself."""
+_MICROSECONDS = 1_000_000
+"""FFmpeg's unit of a container's times, in a second."""
 
-_NUMBER = re.compile(r"%(?:0(\d+))?d")
+_DECLARE_LENGTH = frozenset(("flv", "matroska", "mov", "mp4", "webm"))
+"""Containers that say how long they are; of others FFmpeg guesses it."""
 
+_LEAST_MISSING_S, _MISSING_SHARE = 1.0, 0.03
+"""A film is cut off if more is missing than both: declared lengths are often a little wrong."""
 
-def is_sequence(path: str | Path) -> bool:
-    """Say whether a path names numbered pictures as a film: `shot_%04d.png`."""
-    return len(_NUMBER.findall(Path(path).name)) == 1 and not Path(path).exists()
+_KEPT = "What can be read of it was; copy it again for the rest"
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -114,6 +115,20 @@ class FilmFrame:
         return np.rot90(pixels, self._turns) if self._turns else pixels
 
 
+@dataclasses.dataclass(slots=True)
+class _Reading:
+    """What is found while a film is read: where its contents end, and the first damage."""
+
+    end_s: float = 0.0
+    damage: str | None = None
+
+    def extend_to(self, packet: Any, begin_s: float) -> None:
+        """Move the end behind a packet."""
+        if packet.pts is not None and packet.time_base is not None:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - begin_s
+            self.end_s = max(self.end_s, end)
+
+
 class Film:
     """A film file that is open for reading.
 
@@ -139,8 +154,8 @@ class Film:
         # A play list that somebody calls a film must not make FFmpeg open addresses.
         opened, options = self.source, {"protocol_whitelist": "file"}
         if is_sequence(path):
-            opened = _as_ffmpeg_reads(path)
-            options |= {"start_number": str(_first_of(path)), "framerate": str(_SEQUENCE_RATE)}
+            opened, numbering = sequence_options(path)
+            options |= numbering
         elif not Path(path).exists():
             raise MediaError(self.source, "no such file or folder. Check the path")
         try:
@@ -155,48 +170,82 @@ class Film:
         context = self._stream.codec_context
         if context.width * context.height > _MAX_PIXELS or not context.width:
             self._container.close()
-            size = f"{context.width} x {context.height}"
-            raise MediaError(self.source, f"frames of {size} pixels. Scale the film down first")
+            size = f"frames of {context.width} x {context.height} pixels"
+            limit = f"at most {_MAX_PIXELS / 1e6:.0f} million can be read"
+            raise MediaError(self.source, f"{size}, {limit}. Scale the film down first")
         sides = (context.width, context.height)
         turned = _quarter_turns(self._peek()) % 2
         self.width, self.height = sides[::-1] if turned else sides
         rate = self._stream.average_rate
         self.frames_per_second = float(rate) if rate else 0.0
         length = self._container.duration
-        self.duration_s = length / 1_000_000 if length else None
+        self.duration_s = length / _MICROSECONDS if length else None
 
     def frames(self, *, per_second: float | None = None) -> Iterator[FilmFrame]:
         """Decode the film from its beginning.
+
+        Parts that cannot be decoded are left out, and the film goes on after them.
 
         Args:
             per_second: Give at most so many frames a second; None gives every one.
 
         Raises:
-            MediaError: The film is damaged or cut off; the frames before came out whole.
+            MediaError: At the end, if the film is damaged or shorter than it declares.
         """
-        import av
-
-        self._container.seek(0)
         first_s: float | None = None
         due_s = 0.0
         number = -1
-        try:
-            for decoded in self._container.decode(self._stream):
-                number += 1
-                time_s = decoded.time if decoded.time is not None else self._guessed(number)
-                first_s = time_s if first_s is None else first_s
-                passed_s = time_s - first_s
-                if per_second is not None:
-                    if passed_s < due_s - 1e-6:
-                        continue
-                    due_s += max(1 / per_second, 0.0)
-                    due_s = max(due_s, passed_s)
-                yield FilmFrame.of(self.source, number, passed_s, decoded)
-        except (av.FFmpegError, OSError) as error:
-            where = f"after {number + 1} frames"
-            raise MediaError(self.source, f"damaged or cut off {where}: {_why(error)}") from error
+        state = _Reading()
+        for decoded in self._decoded(state):
+            number += 1
+            time_s = decoded.time if decoded.time is not None else self._guessed(number)
+            first_s = time_s if first_s is None else first_s
+            passed_s = time_s - first_s
+            if per_second is not None:
+                if passed_s < due_s - 1e-6:
+                    continue
+                due_s = max(due_s + 1 / per_second, passed_s)
+            yield FilmFrame.of(self.source, number, passed_s, decoded)
         if number < 0:
-            raise MediaError(self.source, "holds no frame that can be decoded. Copy it again")
+            reason = "holds no frame that can be decoded. Copy or convert it again"
+            raise MediaError(self.source, reason)
+        if state.damage is not None:
+            raise MediaError(self.source, f"damaged: {state.damage}. {_KEPT}")
+        if self._ends_early(state.end_s):
+            lengths = f"ends after {state.end_s:.1f} of {self.duration_s:.1f} seconds"
+            raise MediaError(self.source, f"cut off: {lengths}. {_KEPT}")
+
+    def _decoded(self, state: _Reading) -> Iterator[av.VideoFrame]:
+        """Decode packet by packet, noting where the contents end and what is damaged."""
+        import av
+
+        count = 0
+        try:
+            self._container.seek(0)
+            for packet in self._container.demux():
+                state.extend_to(packet, self._begin_s)
+                if packet.stream is not self._stream:
+                    continue
+                try:
+                    frames = self._stream.decode(packet)
+                except av.error.InvalidDataError as error:
+                    state.damage = state.damage or f"after {count} frames, {_reason(error)}"
+                    continue
+                count += len(frames)
+                yield from frames
+        except (av.FFmpegError, OSError) as error:
+            state.damage = f"not readable after {count} frames, {_reason(error)}"
+
+    def _ends_early(self, end_s: float) -> bool:
+        """Say whether the contents of all tracks end well before the declared length."""
+        names = set(self._container.format.name.split(","))
+        if self.duration_s is None or not names & _DECLARE_LENGTH:
+            return False
+        return self.duration_s - end_s > max(_LEAST_MISSING_S, _MISSING_SHARE * self.duration_s)
+
+    @property
+    def _begin_s(self) -> float:
+        return (self._container.start_time or 0) / _MICROSECONDS
 
     def _guessed(self, number: int) -> float:
         return number / (self.frames_per_second or 25.0)
@@ -219,43 +268,14 @@ class Film:
         self.close()
 
 
-def _as_ffmpeg_reads(pattern: str | Path) -> str:
-    """Double every percent sign but that of the number."""
-    folder, name = Path(pattern).parent, Path(pattern).name
-    number = _NUMBER.search(name)
-    assert number is not None  # noqa: S101
-    parts = (name[: number.start()].replace("%", "%%"), name[number.end() :].replace("%", "%%"))
-    return f"{folder}/".replace("%", "%%") + parts[0] + number[0] + parts[1]
-
-
-def _first_of(pattern: str | Path) -> int:
-    """Return the first number of a sequence.
-
-    Raises:
-        MediaError: There is no such picture, or one is missing between others.
-    """
-    path = Path(pattern)
-    before, digits, after = _NUMBER.split(path.name)
-    least = int(digits or 1)
-    shape = re.compile(re.escape(before) + rf"(\d{{{least},}})" + re.escape(after))
-    folder = path.parent
-    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
-    numbers = sorted(int(found[1]) for name in names if (found := shape.fullmatch(name)))
-    if not numbers:
-        raise MediaError(str(pattern), "no picture has such a name. Check the path")
-    if (count := numbers[-1] - numbers[0] + 1) != len(numbers):
-        there = set(numbers)
-        missing = next(n for n in range(numbers[0], numbers[-1]) if n not in there)
-        reason = f"number {missing} is missing, {count - len(numbers)} in all. Renumber them"
-        raise MediaError(str(pattern), reason)
-    return numbers[0]
-
-
 def _quarter_turns(frame: av.VideoFrame | None) -> int:
     """Return how often a frame has to be turned counter-clockwise by 90 degrees to be upright."""
     return round(getattr(frame, "rotation", 0) / 90) % 4 if frame is not None else 0
 
 
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
 def _why(error: Exception) -> str:
-    reason = str(getattr(error, "strerror", None) or error)
-    return f"no film that can be read ({reason}). Copy or convert it again"
+    return f"no film that can be read ({_reason(error)}). Copy or convert it again"

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mien.errors import MediaError
-from mien.media.films import FILM_SUFFIXES, is_sequence
+from mien.media.films import FILM_SUFFIXES
 from mien.media.live_source import is_live
 from mien.media.pictures import PICTURE_SUFFIXES
+from mien.media.sequences import is_sequence
 
 __all__ = ["find_media", "find_pictures", "is_film"]
 
