@@ -58,6 +58,28 @@ def test_the_mean_of_the_activation_maps_and_the_bias_are_the_logits():
     torch.testing.assert_close(means, outputs.logits)
 
 
+def test_pooling_before_the_norm_keeps_outputs_and_weights():
+    shape = {"widths": (8, 16, 16), "depths": (1, 2, 1)}
+    after, before = (
+        EmotionNet(TrunkOptions(**shape)),
+        EmotionNet(TrunkOptions(pool_first=True, **shape)),
+    )
+    assert parameters(after) == parameters(before)
+    faces = torch.randn(4, 1, 48, 48)
+    assert [a.shape for a in after(faces)] == [b.shape for b in before(faces)]
+    sides = []
+    for module in before.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_hook(lambda _, inputs, __: sides.append(inputs[0].shape[2]))
+    before(faces)
+    assert sides == [24, 24, 12, 12]
+
+
+def test_only_plain_stages_pool_before_the_norm():
+    with pytest.raises(FieldError, match="pool_first"):
+        TrunkOptions(family="residual", pool_first=True)
+
+
 def test_stages_need_a_width_and_a_depth_each():
     with pytest.raises(FieldError, match="one of each per stage"):
         TrunkOptions(widths=(8, 16), depths=(1,))

@@ -11,7 +11,7 @@ from mien.export import export_detector
 from mien.models import DetectorNet, DetectorOptions
 from mien.structures import Faces
 from mien.training import DetectorRecipe, choose_score_threshold, train_detector
-from mien.training.detector import DetectorModule, taught_cells
+from mien.training.detector import DetectorModule, landmark_errors, taught_cells
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
 from mien.training.photos import LabelledPhoto, held_out, label_photo
@@ -199,6 +199,28 @@ def test_two_steps_train_resume_and_export(tmp_path):
     assert OnnxDetector(path).score_threshold == threshold
     faces = detector.detect(photos[0].picture_rgb, min_face_px=1)
     assert faces.boxes_xyxy.shape[1] == 4
+
+
+def faces_at(shift_px, boxes=((20, 20, 80, 100),)):
+    return Faces(
+        boxes_xyxy=np.array(boxes, np.float32),
+        landmarks_xy=np.repeat(LANDMARKS[None], len(boxes), axis=0) + np.float32(shift_px),
+        detection_scores=np.full(len(boxes), 0.9, np.float32),
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "errors"),
+    [
+        (faces_at([4, 0]), faces_at([0, 0]), [0.1]),  # 4 px of the 40 px between the eyes
+        (faces_at([3, 4]), faces_at([0, 0]), [0.125]),
+        (faces_at([4, 0], [(200, 20, 260, 100)]), faces_at([0, 0]), []),  # not the same face
+        (faces_at([4, 0]), faces_at([0, 0], [(20, 20, 60, 100)]), []),  # too small to judge
+        (Faces.none(), faces_at([0, 0]), []),
+    ],
+)
+def test_landmarks_are_judged_in_eye_distances_of_faces_that_are_found(found, wanted, errors):
+    assert landmark_errors(found, wanted) == pytest.approx(errors)
 
 
 def test_the_best_weights_come_back_and_the_newest_are_kept_for_resuming(tmp_path, monkeypatch):

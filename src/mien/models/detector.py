@@ -90,19 +90,25 @@ class DetectorNet(nn.Module):
 
 
 class _Head(nn.Module):
+    """Scores and boxes from one block, landmarks from another: these need other features."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.block = _separable(width, width)
-        self.out = nn.Conv2d(width, 16, 1)
-        nn.init.normal_(self.out.weight, std=0.01)
-        start = torch.zeros(16)
+        self.face_block = _separable(width, width)
+        self.landmark_block = _separable(width, width)
+        self.face = nn.Conv2d(width, 6, 1)
+        self.landmarks = nn.Conv2d(width, 10, 1)
+        for layer in (self.face, self.landmarks):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        start = torch.zeros(6)
         start[1] = math.log(_START_PROBABILITY / (1 - _START_PROBABILITY))
         start[4:6] = 1.0  # boxes begin at e cells
-        self.out.bias = nn.Parameter(start)
+        self.face.bias = nn.Parameter(start)
 
     def forward(self, features: Tensor) -> Tensor:
-        cells: Tensor = self.out(self.block(features))
-        return cells
+        face, landmarks = self.face_block(features), self.landmark_block(features)
+        return torch.cat((self.face(face), self.landmarks(landmarks)), dim=1)
 
 
 def _separable(channels: int, width: int, *, stride: int = 1) -> nn.Sequential:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mien._decode import FieldError
+from mien._decode import FieldError, demand
 from mien.emotions import FER2013_7, FERPLUS_8
 
 __all__ = [
@@ -63,6 +63,9 @@ class TrunkOptions:
             them, with the identity added where the width stays (Chollet 2017); the first stage is
             plain.
         squeeze_excite: Whether each stage ends with a gate per channel (Hu et al. 2018).
+        pool_first: Whether the last convolution of a plain stage is pooled before its batch
+            normalisation and ReLU instead of after them. They then see a quarter of the values,
+            and a training step on a CPU takes two thirds of the time.
         widths: Channels of each stage; stages are joined by 2x2 max pooling.
         depths: Units of each stage: convolutions if plain, the first one and blocks if residual,
             pairs of convolutions if separable.
@@ -71,6 +74,7 @@ class TrunkOptions:
 
     family: Literal["plain", "residual", "separable"] = "plain"
     squeeze_excite: bool = False
+    pool_first: bool = False
     widths: tuple[int, ...] = (32, 64, 96, 176)
     depths: tuple[int, ...] = (1, 1, 2, 3)
     dropout: float = 0.2
@@ -79,6 +83,12 @@ class TrunkOptions:
         if len(self.widths) != len(self.depths) or not self.widths:
             found = f"{self.widths} and {self.depths}"
             raise FieldError(f"widths and depths: expected one of each per stage, found {found}")
+        demand(
+            not self.pool_first or (self.family == "plain" and not self.squeeze_excite),
+            "pool_first",
+            "false for residual and separable stages and for stages with a gate",
+            self.pool_first,
+        )
 
 
 class EmotionNet(nn.Module):
@@ -88,11 +98,15 @@ class EmotionNet(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         channels = 1
+        last_stage = len(options.widths) - 1
         for stage, (width, depth) in enumerate(zip(options.widths, options.depths, strict=True)):
-            if stage:
+            if stage and not options.pool_first:
                 layers.append(nn.MaxPool2d(2))
             for unit in range(depth):
-                layers.append(_unit(options.family, channels, width, first=unit == 0))
+                if options.pool_first and unit == depth - 1 and stage < last_stage:
+                    layers.append(_pooled_unit(channels, width))
+                else:
+                    layers.append(_unit(options.family, channels, width, first=unit == 0))
                 channels = width
             if options.squeeze_excite:
                 layers.append(_Gate(width))
@@ -131,6 +145,15 @@ def _unit(family: str, channels: int, width: int, *, first: bool) -> nn.Module:
         )
         return _Added(body) if channels == width else nn.Sequential(body, nn.ReLU(inplace=True))
     return nn.Sequential(_conv(channels, width), nn.ReLU(inplace=True))
+
+
+def _pooled_unit(channels: int, width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, padding=1, bias=False),
+        nn.MaxPool2d(2),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+    )
 
 
 def _conv(channels: int, width: int, *, size: int = 3, groups: int = 1) -> nn.Sequential:

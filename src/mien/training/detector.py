@@ -41,6 +41,9 @@ _KINDS = ("cls", "obj", "bbox", "kps")
 _SURE_SCORE = 0.7
 """Held-out faces that the teacher scores at least this are what validation looks for."""
 
+_LANDMARK_FACE_PX = 48
+"""Landmarks are judged on faces whose shorter side is longer than this."""
+
 Batch = tuple[Tensor, Tensor]
 """Pictures `(B, 3, S, S)` uint8 BGR and what the teacher says of them, `(B, N, 16)` float32."""
 
@@ -137,6 +140,7 @@ class DetectorModule(lightning.LightningModule):
         # channels_last is the layout in which a CPU's convolutions need no reordering.
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._found: list[tuple[int, int, int]] = []
+        self._landmark_errors: list[float] = []
 
     def transfer_batch_to_device(
         self, batch: Batch | LabelledPhoto, device: torch.device, dataloader_idx: int
@@ -171,15 +175,26 @@ class DetectorModule(lightning.LightningModule):
         hits = int((iou[wanted] > 0.5).any(dim=1).sum()) if len(faces) else 0
         alarms = len(faces) - int((iou > 0.3).any(dim=0).sum()) if len(photo.faces) else len(faces)
         self._found.append((hits, len(sure), alarms))
+        self._landmark_errors.extend(landmark_errors(faces, sure))
 
     def on_validation_epoch_end(self) -> None:
-        """Log recall, false alarms per photo, and their difference, by which the best is chosen."""
+        """Log recall, false alarms per photo and landmark errors, and the score that they make.
+
+        The best weights are those with the best score: recall less alarms less landmark error.
+        """
         hits, sure, alarms = (sum(column) for column in zip(*self._found, strict=True))
         photos = len(self._found)
         self._found.clear()
         recall, false = hits / max(sure, 1), alarms / photos
+        error = float(np.mean(self._landmark_errors)) if self._landmark_errors else 1.0
+        self._landmark_errors.clear()
         self.log_dict(
-            {"val/recall": recall, "val/false_per_photo": false, "val/score": recall - false},
+            {
+                "val/recall": recall,
+                "val/false_per_photo": false,
+                "val/landmark_error": error,
+                "val/score": recall - false - error,
+            },
             prog_bar=True,
             batch_size=1,
         )
@@ -206,6 +221,25 @@ class DetectorModule(lightning.LightningModule):
         groups = weight_groups(self, weight_decay=recipe.weight_decay)
         optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
         return warm_cosine(optimiser, warmup_steps=recipe.warmup_steps, total_steps=recipe.steps)
+
+
+def landmark_errors(found: Faces, wanted: Faces) -> list[float]:
+    """Return the mean distance of the landmarks of each wanted face that is found.
+
+    Distances are in units of the wanted face's eye distance, of faces of 48 pixels and more.
+    """
+    sides = (wanted.boxes_xyxy[:, 2:] - wanted.boxes_xyxy[:, :2]).min(axis=1)
+    wanted = wanted.select(sides > _LANDMARK_FACE_PX)
+    if not len(found) or not len(wanted):
+        return []
+    boxes = (torch.from_numpy(each.boxes_xyxy) for each in (wanted, found))
+    best = pairwise_iou(*boxes).max(dim=1)
+    hit = best.values.numpy() > 0.5
+    chosen = found.landmarks_xy[best.indices.numpy()]
+    between = wanted.landmarks_xy[:, 1] - wanted.landmarks_xy[:, 0]
+    distances = np.linalg.norm(chosen - wanted.landmarks_xy, axis=2).mean(axis=1)
+    errors = distances / np.linalg.norm(between, axis=1).clip(min=1.0)
+    return [float(error) for error in errors[hit]]
 
 
 def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto]:
