@@ -24,7 +24,10 @@ export function Bars({
             >
               <span
                 class="fill"
-                style={{ width: `${100 * (values[place] ?? 0)}%`, background: `var(--${label}, var(--quiet))` }}
+                style={{
+                  transform: `translateX(${100 * (values[place] ?? 0) - 100}%)`,
+                  background: `var(--${label}, var(--quiet))`,
+                }}
               />
             </span>
             <span class="figure" aria-hidden="true">

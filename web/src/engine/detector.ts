@@ -23,6 +23,8 @@ export function runner(
 
 /** Finds faces in pictures of any size; the same steps as `mien.detect.OnnxDetector`. */
 export class FaceDetector {
+  private readonly planes = new Planes();
+
   constructor(
     private readonly contract: Contract,
     private readonly run: Run,
@@ -52,12 +54,8 @@ export class FaceDetector {
     const multiple = spec.input.multiple_of;
     const width = Math.ceil(picture.width / multiple) * multiple;
     const height = Math.ceil(picture.height / multiple) * multiple;
-    const outputs = await this.run(planes(picture, width, height, spec.input.colour), [
-      1,
-      3,
-      height,
-      width,
-    ]);
+    const values = this.planes.of(picture, width, height, spec.input.colour);
+    const outputs = await this.run(values, [1, 3, height, width]);
     return decodeCells(outputs, width, height, {
       strides: spec.detection!.strides,
       threshold: spec.detection!.score_threshold,
@@ -156,20 +154,27 @@ function cut(picture: Pixels, left: number, top: number, longest: number): Pixel
   return { data, width, height };
 }
 
-/** Bring pixels into the network's form: one plane per channel, black at the right and below. */
-function planes(picture: Pixels, width: number, height: number, colour: string): Float32Array {
-  const order = colour === "bgr" ? [2, 1, 0] : [0, 1, 2];
-  const values = new Float32Array(3 * width * height);
-  const { data } = picture;
-  for (let channel = 0; channel < 3; channel++) {
-    const plane = channel * width * height;
+/** Brings pixels into the network's form, again and again into the same memory. */
+class Planes {
+  private values = new Float32Array(0);
+
+  /** One plane per channel, black at the right and below. */
+  of(picture: Pixels, width: number, height: number, colour: string): Float32Array {
+    const area = width * height;
+    if (this.values.length !== 3 * area) this.values = new Float32Array(3 * area);
+    else this.values.fill(0);
+    const { data } = picture;
+    const { values } = this;
+    const [red, blue] = colour === "bgr" ? [2 * area, 0] : [0, 2 * area];
+    let from = 0;
     for (let row = 0; row < picture.height; row++) {
-      let from = 4 * row * picture.width + order[channel]!;
-      const start = plane + row * width;
-      for (let place = start; place < start + picture.width; place++, from += 4) {
-        values[place] = data[from]!;
+      const end = row * width + picture.width;
+      for (let place = row * width; place < end; place++, from += 4) {
+        values[red + place] = data[from]!;
+        values[area + place] = data[from + 1]!;
+        values[blue + place] = data[from + 2]!;
       }
     }
+    return values;
   }
-  return values;
 }
