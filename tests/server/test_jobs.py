@@ -1,8 +1,10 @@
+import asyncio
 import csv
 import io
 import json
 import time
 
+import httpx2 as httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,7 +13,7 @@ import mien
 from mien.server import KeyFile, ServerOptions, create_app
 from mien.server.runner import UPLOAD
 from tests.films import gliding, write_film
-from tests.server.conftest import PORTRAIT
+from tests.server.conftest import PORTRAIT, listening
 
 MP4 = {"content-type": "video/mp4"}
 
@@ -69,6 +71,32 @@ def test_a_film_becomes_a_job_and_its_rows_are_those_of_python(client, film, exp
     part = client.get(f"/v1/jobs/{job_id}?after=2&rows=3").json()["rows"]
     assert part == expected[2:5]
     assert not (tmp_path / "jobs" / job_id / UPLOAD).exists()
+
+
+def test_a_film_may_come_as_the_file_of_a_form_which_also_names_it(client, film, expected):
+    form = {"file": ("portrait.mp4", film.read_bytes(), "video/mp4")}
+    answer = client.post("/v1/videos", files=form)
+    assert answer.status_code == 202, answer.text
+    job_id = answer.json()["id"]
+    assert ended(client, job_id)["name"] == "portrait.mp4"
+    assert lines(client, job_id) == expected
+    named = client.post("/v1/videos?name=party", files=form)
+    assert named.json()["name"] == "party"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"--x--\r\n", "multipart/form-data; boundary=x", 400),
+        (b"junk", "multipart/form-data; boundary=x", 400),
+        (b"junk", "multipart/form-data", 400),
+        (b"junk", "text/html", 415),
+    ],
+)
+def test_a_form_without_a_film_is_refused_and_leaves_nothing(client, tmp_path, body, kind, status):
+    answer = client.post("/v1/videos", content=body, headers={"content-type": kind})
+    assert answer.status_code == status
+    assert [path for path in (tmp_path / "jobs").iterdir() if path.is_dir()] == []
 
 
 def test_the_upload_stays_if_the_server_keeps_it(client_of, film, tmp_path):
@@ -134,6 +162,32 @@ def test_one_caller_cannot_take_all_places(client_of, film, tmp_path):
     hand_in(client, film, authorization=other)
     ended(client, job_id, authorization=mine)
     hand_in(client, film, authorization=mine)
+
+
+def test_a_film_counts_from_the_begin_of_its_upload(film, tmp_path):
+    options = ServerOptions(jobs=tmp_path / "jobs", most_jobs_each=1)
+
+    async def ask(host):
+        async with httpx.AsyncClient(base_url=host, timeout=30) as client:
+            body = film.read_bytes()
+            begun, goes_on = asyncio.Event(), asyncio.Event()
+
+            async def slowly():
+                yield body[:1000]
+                begun.set()
+                await goes_on.wait()
+                yield body[1000:]
+
+            first = asyncio.create_task(client.post("/v1/videos", content=slowly(), headers=MP4))
+            await begun.wait()
+            while not list((tmp_path / "jobs").glob("*/" + UPLOAD)):
+                await asyncio.sleep(0.01)
+            second = await client.post("/v1/videos", content=body, headers=MP4)
+            goes_on.set()
+            return (await first).status_code, second.status_code
+
+    with listening(options) as host:
+        assert asyncio.run(ask(host)) == (202, 429)
 
 
 def test_a_job_that_works_too_long_fails_and_says_so(client_of, film):

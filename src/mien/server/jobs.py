@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import collections
+import contextlib
 import json
 import secrets
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from mien.errors import MediaError, MissingExtraError
-from mien.media import Film, open_writer
-from mien.server.limits import Gate, limited
+from mien.errors import MissingExtraError
+from mien.media import open_writer
+from mien.server.films import FORM_FIELD, MOST_NAME, receive_film
+from mien.server.limits import Gate
 from mien.server.pictures import MinFace
 from mien.server.problems import Problem, documented
-from mien.server.runner import UPLOAD, JobRunner
+from mien.server.runner import JobRunner
 from mien.server.service import Service
 from mien.server.store import Job
 
@@ -32,12 +36,23 @@ _TYPES = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FILM = {"type": "string", "format": "binary", "minLength": 1}
 _BODY = {
     "requestBody": {
         "required": True,
-        "description": "The film as it is: MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV.",
-        "content": {"video/*": _BINARY, "application/octet-stream": _BINARY},
+        "description": "The film as it is, MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV, "
+        f"or as `{FORM_FIELD}` of a form.",
+        "content": {
+            "video/*": {"schema": _FILM},
+            "application/octet-stream": {"schema": _FILM},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FORM_FIELD],
+                    "properties": {FORM_FIELD: _FILM},
+                }
+            },
+        },
     }
 }
 _JOB_EXAMPLE = {
@@ -83,6 +98,7 @@ class Jobs:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._lock = threading.Lock()
+        self._coming: collections.Counter[str] = collections.Counter()
         self._runner: JobRunner | None = None
         if (service.options.jobs / "jobs.sqlite").exists():
             self._runner = JobRunner(service)
@@ -98,6 +114,28 @@ class Jobs:
             if self._runner is None:
                 self._runner = JobRunner(self._service)
             return self._runner
+
+    @contextlib.contextmanager
+    def place(self, owner: str) -> Iterator[JobRunner]:
+        """Give a caller a place for one more job; a film counts from the begin of its upload.
+
+        Raises:
+            Problem: 503 if all places are taken, 429 if this caller has its share.
+        """
+        options, runner = self._service.options, self.runner()
+        counts = runner.store.counts()
+        waiting = counts.get("queued", 0) + counts.get("running", 0)
+        if waiting + self._coming.total() >= options.most_jobs:
+            raise Problem(503, "too many jobs wait", headers={"Retry-After": "60"})
+        if runner.store.open_of(owner) + self._coming[owner] >= options.most_jobs_each:
+            said = f"{options.most_jobs_each} jobs of yours wait or run; wait for one"
+            raise Problem(429, said, headers={"Retry-After": "60"})
+        self._coming[owner] += 1
+        try:
+            yield runner
+        finally:
+            self._coming[owner] -= 1
+            self._coming += collections.Counter()  # forgets who has none
 
     def close(self) -> None:
         """Stop the runner."""
@@ -118,38 +156,34 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
     )
     async def hand_in(
         request: Request,
-        name: Annotated[str, Query(max_length=200, description="What to call it.")] = "film",
+        name: Annotated[
+            str | None, Query(max_length=MOST_NAME, description="What to call it.")
+        ] = None,
         fps: Annotated[float | None, Query(gt=0, le=240)] = None,
         every: Annotated[int | None, Query(ge=1, le=1000)] = None,
         smooth: Annotated[float, Query(ge=0, le=60, description="Seconds; 0: not.")] = 0.4,
         min_face: MinFace = None,
     ) -> dict[str, Any]:
         owner = gate.caller(request)
-        runner = jobs.runner()
-        counts = runner.store.counts()
-        if counts.get("queued", 0) + counts.get("running", 0) >= service.options.most_jobs:
-            raise Problem(503, "too many jobs wait", headers={"Retry-After": "60"})
-        if runner.store.open_of(owner) >= service.options.most_jobs_each:
-            said = f"{service.options.most_jobs_each} jobs of yours wait or run; wait for one"
-            raise Problem(429, said, headers={"Retry-After": "60"})
-        job_id = secrets.token_urlsafe(16)
-        folder = runner.folder(job_id)
-        try:
-            duration_s = await _receive(request, folder, service, name)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
         options = {"fps": fps, "every": every, "smooth": smooth, "min_face": min_face}
-        job = Job(
-            id=job_id,
-            owner=owner,
-            name=name,
-            options=options,
-            state="queued",
-            created=time.time(),
-            duration_s=duration_s,
-        )
-        runner.submit(job)
+        job_id = secrets.token_urlsafe(16)
+        with jobs.place(owner) as runner:
+            folder = runner.folder(job_id)
+            try:
+                called, duration_s = await receive_film(request, folder, service.options, name)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            job = Job(
+                id=job_id,
+                owner=owner,
+                name=called,
+                options=options,
+                state="queued",
+                created=time.time(),
+                duration_s=duration_s,
+            )
+            runner.submit(job)
         return _shown(job, [])
 
     @router.get(
@@ -202,49 +236,6 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         return Response(status_code=204)
 
     return router
-
-
-async def _receive(request: Request, folder: Path, service: Service, name: str) -> float | None:
-    """Write an upload to its folder and look whether it is a film; return its length."""
-    options = service.options
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not kind.startswith("video/") and kind not in ("", "application/octet-stream"):
-        raise Problem(415, f"expected video/* or application/octet-stream, found {kind}")
-    request = limited(
-        request, most_bytes=options.most_film_bytes, timeout_s=options.upload_timeout_s
-    )
-    folder.mkdir(parents=True)
-    path = folder / UPLOAD
-    with path.open("wb") as file:
-        async for chunk in request.stream():
-            await asyncio.to_thread(file.write, chunk)
-    duration_s = await asyncio.to_thread(_length, path, name)
-    if duration_s is not None and duration_s > options.most_film_s:
-        raise Problem(413, f"the film is longer than {options.most_film_s:g} s")
-    return duration_s
-
-
-def _length(path: Path, name: str) -> float | None:
-    with path.open("rb") as file:
-        start = file.read(16)
-    if not _is_container(start):
-        # Play lists and the like would make FFmpeg open other files and addresses.
-        raise Problem(422, f"{name}: no film that is taken here: MP4, MOV, MKV, WebM, AVI, OGG, TS")
-    try:
-        with Film(path) as film:
-            return film.duration_s
-    except MediaError as error:
-        raise Problem(422, f"{name}: {error.reason}") from error
-
-
-def _is_container(start: bytes) -> bool:
-    return (
-        start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
-        or start.startswith(
-            (b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01", b"\x47\x40", b"\x00\x00\x01\xba")
-        )
-        or (start.startswith(b"RIFF") and start[8:12] == b"AVI ")
-    )
 
 
 def _owned(caller: str, jobs: Jobs, job_id: str) -> tuple[JobRunner, Job]:

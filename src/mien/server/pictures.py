@@ -90,30 +90,23 @@ _RESULTS: dict[str, Any] = {
     },
 }
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "description": "One picture as it is, or several as `files` of a form.",
-        "content": {
-            "image/*": _BINARY,
-            "application/octet-stream": _BINARY,
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["files"],
-                    "properties": {
-                        "files": {
-                            "type": "array",
-                            "minItems": 1,
-                            "items": {"type": "string", "format": "binary"},
-                        }
-                    },
-                }
+_PICTURE = {"type": "string", "format": "binary", "minLength": 1}
+
+
+def _body(most_pictures: int) -> dict[str, Any]:
+    files = {"type": "array", "minItems": 1, "maxItems": most_pictures, "items": _PICTURE}
+    form = {"type": "object", "required": ["files"], "properties": {"files": files}}
+    return {
+        "requestBody": {
+            "required": True,
+            "description": "One picture as it is, or several as `files` of a form.",
+            "content": {
+                "image/*": {"schema": _PICTURE},
+                "application/octet-stream": {"schema": _PICTURE},
+                "multipart/form-data": {"schema": form},
             },
-        },
+        }
     }
-}
 
 
 def pictures_router(service: Service, gate: Gate) -> APIRouter:
@@ -124,7 +117,7 @@ def pictures_router(service: Service, gate: Gate) -> APIRouter:
         "/v1/analyze",
         summary="Find the faces in pictures and say which expression each one shows",
         responses={200: _RESULTS, **documented(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)},
-        openapi_extra=_BODY,
+        openapi_extra=_body(service.options.most_pictures),
         response_class=Response,
     )
     async def analyze(request: Request, min_face: MinFace = None, draw: bool = False) -> Response:

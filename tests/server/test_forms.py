@@ -1,0 +1,56 @@
+import pytest
+
+from mien.server.forms import FormFile
+from mien.server.problems import Problem
+
+TYPE = "multipart/form-data; boundary=x"
+
+
+def part(name, content, filename="film.mp4"):
+    called = f'; filename="{filename}"' if filename is not None else ""
+    head = f'--x\r\nContent-Disposition: form-data; name="{name}"{called}\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+def taken(body, *, size):
+    form = FormFile(TYPE, field="file")
+    pieces = [form.feed(body[at : at + size]) for at in range(0, len(body), size)]
+    form.close()
+    return b"".join(pieces), form.filename
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_the_file_comes_out_whole_however_the_body_is_cut(size):
+    film = bytes(range(256)) + b"\r\n--y\r\n--"
+    body = part("note", b"a text", filename=None) + part("file", film) + b"--x--\r\n"
+    assert taken(body, size=size) == (film, "film.mp4")
+
+
+def test_a_field_that_is_no_file_is_not_taken_for_the_film():
+    with pytest.raises(Problem, match="no file under the name 'file'"):
+        taken(part("file", b"text", filename=None) + b"--x--\r\n", size=100)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"junk", "cannot be read"),
+        (b"--x--\r\n", "no file under the name 'file'"),
+        (part("other", b"film") + b"--x--\r\n", "no file under the name 'file'"),
+        (part("file", b"film"), "ends before its last boundary"),
+        (part("file", b"a") + part("file", b"b") + b"--x--\r\n", "found several"),
+        (b"--x\r\nX: " + b"a" * 3000 + b"\r\nY: " + b"b" * 3000 + b"\r\n", None),
+        (b"--x\r\n" + b"X: y\r\n" * 3000, None),
+    ],
+)
+def test_a_bad_form_is_refused_with_what_is_wrong(body, says):
+    with pytest.raises(Problem, match=says) as found:
+        taken(body, size=1000)
+    assert found.value.status == 400
+
+
+@pytest.mark.parametrize("given", ["multipart/form-data", f"{TYPE}{'y' * 2000}"])
+def test_a_form_needs_a_boundary_of_sensible_length(given):
+    with pytest.raises(Problem, match=r"[Bb]oundary") as found:
+        FormFile(given, field="file")
+    assert found.value.status == 400
