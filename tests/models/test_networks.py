@@ -45,6 +45,36 @@ def test_a_separable_trunk_is_smaller_and_gates_add_little():
     assert plain < gated < 1.05 * plain
 
 
+SIX_LAYERS = {"widths": (8,) * 6, "depths": (1,) * 6, "activations": ("elu", "swish") * 3}
+
+
+def test_fer_pps_network_is_a_family_of_its_own():
+    network = EmotionNet(TrunkOptions(family="fer-pp", **SIX_LAYERS))
+    assert [tuple(output.shape) for output in network(torch.zeros(2, 1, 48, 48))] == [
+        (2, 8),
+        (2, 7),
+        (2, 16),
+        (2, 8, 6, 6),
+    ]
+    baseline = BaselineNet(BaselineOptions(filters=(8,) * 6, activations=("elu", "swish") * 3))
+    assert str(network.trunk) == str(baseline.trunk)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"widths": (8,) * 5, "depths": (1,) * 5}, "widths"),
+        ({"depths": (2,) * 6}, "depths"),
+        ({"activations": ()}, "activations"),
+        ({"squeeze_excite": True}, "squeeze_excite"),
+        ({"family": "plain"}, "activations"),
+    ],
+)
+def test_fer_pps_network_has_six_layers_with_an_activation_each(changes, fault):
+    with pytest.raises(FieldError, match=f"'{fault}': expected"):
+        TrunkOptions(**({"family": "fer-pp"} | SIX_LAYERS | changes))
+
+
 def test_the_embedding_has_unit_length():
     network = EmotionNet(TrunkOptions()).eval()
     embedding = network(torch.randn(5, 1, 48, 48)).embedding

@@ -3,7 +3,7 @@ import pytest
 from mien.errors import RecipeError
 from mien.training import DetectorRecipe, EmotionRecipe, read_recipe, shipped_recipes
 
-KINDS = {"emotion": EmotionRecipe, "detector": DetectorRecipe}
+KINDS = {"emotion": EmotionRecipe, "detector": DetectorRecipe, "fer-pp": EmotionRecipe}
 
 
 def test_every_shipped_recipe_is_read_by_its_name():

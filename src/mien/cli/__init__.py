@@ -12,6 +12,7 @@ from mien.cli.analyze import analyze
 from mien.cli.evaluate import calibrate, evaluate
 from mien.cli.live import live
 from mien.cli.serve import serve
+from mien.cli.tune import tune
 from mien.errors import MienError
 
 __all__ = ["app", "main"]
@@ -39,6 +40,7 @@ app.command()(live)
 app.command()(serve)
 app.command()(evaluate)
 app.command()(calibrate)
+app.command()(tune)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(export.app, name="export")

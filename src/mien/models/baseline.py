@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mien._decode import demand
 from mien.emotions import SIX
 
-__all__ = ["BaselineNet", "BaselineOptions"]
+__all__ = ["Activation", "BaselineNet", "BaselineOptions", "baseline_trunk"]
 
 Activation = Literal["elu", "swish"]
 
@@ -38,6 +38,19 @@ class BaselineOptions:
     def __post_init__(self) -> None:
         demand(len(self.filters) == 6, "filters", "six numbers", self.filters)
         demand(len(self.activations) == 6, "activations", "six names", self.activations)
+        demand(min(self.filters) > 0, "filters", "numbers above 0", self.filters)
+
+
+def baseline_trunk(options: BaselineOptions) -> nn.Sequential:
+    """Return the convolutions: `(B, 1, 48, 48)` faces in, `(B, filters[5], 6, 6)` features out."""
+    layers: list[nn.Module] = []
+    channels = 1
+    for number, (width, name) in enumerate(zip(options.filters, options.activations, strict=True)):
+        layers += [nn.Conv2d(channels, width, 3, padding=1), _activation(name)]
+        channels = width
+        if number % 2:
+            layers += [nn.BatchNorm2d(width), nn.MaxPool2d(2), nn.Dropout(options.dropout)]
+    return nn.Sequential(*layers)
 
 
 class BaselineNet(nn.Module):
@@ -45,21 +58,8 @@ class BaselineNet(nn.Module):
 
     def __init__(self, options: BaselineOptions) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        channels = 1
-        for number, (width, name) in enumerate(
-            zip(options.filters, options.activations, strict=True)
-        ):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), _activation(name)]
-            channels = width
-            if number % 2:
-                layers += [
-                    nn.BatchNorm2d(width),
-                    nn.MaxPool2d(2),
-                    nn.Dropout(options.dropout),
-                ]
-        self.trunk = nn.Sequential(*layers)
-        self.head = nn.Linear(channels, len(SIX))
+        self.trunk = baseline_trunk(options)
+        self.head = nn.Linear(options.filters[-1], len(SIX))
 
     def forward(self, faces: Tensor) -> Tensor:
         """Return the logits of `(B, 1, 48, 48)` faces, `(B, 6)` in the order of `SIX`."""

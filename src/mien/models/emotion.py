@@ -1,4 +1,4 @@
-"""The emotion network: a convolutional trunk of one of three families with three heads on it.
+"""The emotion network: a convolutional trunk of one of four families with three heads on it.
 
 Plain 3x3 convolutions with batch normalisation and ReLU run several times faster on a CPU than
 fancier blocks of the same size, in training and in use alike; the other families are there to be
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mien._decode import FieldError, demand
 from mien.emotions import FER2013_7, FERPLUS_8
+from mien.models.baseline import Activation, BaselineOptions, baseline_trunk
 
 __all__ = [
     "EMBEDDING_SIZE",
@@ -61,7 +62,7 @@ class TrunkOptions:
             and ReLU. `residual`: after one such convolution, blocks of two with the identity
             added (He et al. 2016). `separable`: a 3x3 convolution per channel and a 1x1 one across
             them, with the identity added where the width stays (Chollet 2017); the first stage is
-            plain.
+            plain. `fer-pp`: FER-PP's six convolutions, see `baseline_trunk`; a stage is one.
         squeeze_excite: Whether each stage ends with a gate per channel (Hu et al. 2018).
         pool_first: Whether the last convolution of a plain stage is pooled before its batch
             normalisation and ReLU instead of after them. They then see a quarter of the values,
@@ -69,14 +70,17 @@ class TrunkOptions:
         widths: Channels of each stage; stages are joined by 2x2 max pooling.
         depths: Units of each stage: convolutions if plain, the first one and blocks if residual,
             pairs of convolutions if separable.
-        dropout: Share of feature channels dropped before the heads, in training.
+        activations: Activation of each of FER-PP's convolutions; empty for the other families.
+        dropout: Share of feature channels dropped before the heads, in training; FER-PP's
+            network drops after each pair of convolutions instead.
     """
 
-    family: Literal["plain", "residual", "separable"] = "plain"
+    family: Literal["plain", "residual", "separable", "fer-pp"] = "plain"
     squeeze_excite: bool = False
     pool_first: bool = False
     widths: tuple[int, ...] = (32, 64, 96, 176)
     depths: tuple[int, ...] = (1, 1, 2, 3)
+    activations: tuple[Activation, ...] = ()
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
@@ -89,6 +93,19 @@ class TrunkOptions:
             "false for residual and separable stages and for stages with a gate",
             self.pool_first,
         )
+        if self.family == "fer-pp":
+            demand(len(self.widths) == 6, "widths", "six numbers for fer-pp", self.widths)
+            self.baseline()
+            demand(set(self.depths) == {1}, "depths", "1 for each of six layers", self.depths)
+            demand(not self.squeeze_excite, "squeeze_excite", "false in FER-PP's network", True)
+        else:
+            demand(not self.activations, "activations", "none but for fer-pp", self.activations)
+
+    def baseline(self) -> BaselineOptions:
+        """Return what FER-PP's network has of it."""
+        return BaselineOptions(
+            filters=self.widths, activations=self.activations, dropout=self.dropout
+        )
 
 
 class EmotionNet(nn.Module):
@@ -96,22 +113,11 @@ class EmotionNet(nn.Module):
 
     def __init__(self, options: TrunkOptions) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        channels = 1
-        last_stage = len(options.widths) - 1
-        for stage, (width, depth) in enumerate(zip(options.widths, options.depths, strict=True)):
-            if stage and not options.pool_first:
-                layers.append(nn.MaxPool2d(2))
-            for unit in range(depth):
-                if options.pool_first and unit == depth - 1 and stage < last_stage:
-                    layers.append(_pooled_unit(channels, width))
-                else:
-                    layers.append(_unit(options.family, channels, width, first=unit == 0))
-                channels = width
-            if options.squeeze_excite:
-                layers.append(_Gate(width))
-        self.trunk = nn.Sequential(*layers)
-        self.dropout = nn.Dropout(options.dropout)
+        self.options = options
+        channels = options.widths[-1]
+        fer_pp = options.family == "fer-pp"
+        self.trunk = baseline_trunk(options.baseline()) if fer_pp else _staged(options)
+        self.dropout = nn.Dropout(0.0 if fer_pp else options.dropout)
         self.ferplus_head = nn.Linear(channels, len(FERPLUS_8))
         self.fer2013_head = nn.Linear(channels, len(FER2013_7))
         self.embedding_head = nn.Linear(channels, EMBEDDING_SIZE)
@@ -130,6 +136,24 @@ class EmotionNet(nn.Module):
         return EmotionOutputs(
             self.ferplus_head(kept), self.fer2013_head(kept), embedding, activation
         )
+
+
+def _staged(options: TrunkOptions) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    channels = 1
+    last_stage = len(options.widths) - 1
+    for stage, (width, depth) in enumerate(zip(options.widths, options.depths, strict=True)):
+        if stage and not options.pool_first:
+            layers.append(nn.MaxPool2d(2))
+        for unit in range(depth):
+            if options.pool_first and unit == depth - 1 and stage < last_stage:
+                layers.append(_pooled_unit(channels, width))
+            else:
+                layers.append(_unit(options.family, channels, width, first=unit == 0))
+            channels = width
+        if options.squeeze_excite:
+            layers.append(_Gate(width))
+    return nn.Sequential(*layers)
 
 
 def _unit(family: str, channels: int, width: int, *, first: bool) -> nn.Module:

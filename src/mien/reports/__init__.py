@@ -14,17 +14,22 @@ from mien.reports.film_report import FilmSummary, film_report
 from mien.reports.predictions import Predictor, open_predictor, save_predictions
 from mien.reports.processed import ShowSteps
 from mien.reports.training_report import training_report
+from mien.reports.tuning_record import Gain, StudyRecord, TrialRecord
+from mien.reports.tuning_report import tuning_report
 
 __all__ = [
     "HEAD",
     "Comparison",
     "Evaluation",
     "FilmSummary",
+    "Gain",
     "Judged",
     "Mistake",
     "Predictor",
     "RobustnessPoint",
     "ShowSteps",
+    "StudyRecord",
+    "TrialRecord",
     "data_report",
     "evaluate",
     "evaluation_report",
@@ -33,4 +38,5 @@ __all__ = [
     "open_predictor",
     "save_predictions",
     "training_report",
+    "tuning_report",
 ]

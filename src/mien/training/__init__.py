@@ -8,7 +8,7 @@ from mien.training.detector import (
 )
 from mien.training.emotion import DeviceOptions, EmotionRecipe, train_emotion
 from mien.training.preview import show_augmentation
-from mien.training.recipe import read_recipe, shipped_recipes
+from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
 from mien.training.run import CURVE, RECIPE
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "choose_score_threshold",
     "label_photos",
     "read_recipe",
+    "recipe_document",
+    "recipe_text",
     "shipped_recipes",
     "show_augmentation",
     "train_detector",

@@ -40,7 +40,7 @@ from mien.training.distillation import (
 )
 from mien.training.losses import embedding_loss, soft_cross_entropy
 from mien.training.recipe import read_recipe
-from mien.training.run import CURVE, RECIPE, Curve, newest_checkpoint, open_run
+from mien.training.run import CURVE, RECIPE, Curve, OnEpoch, newest_checkpoint, open_run
 from mien.training.schedule import warm_cosine, weight_groups
 
 __all__ = ["DeviceOptions", "EmotionModule", "EmotionRecipe", "train_emotion"]
@@ -333,6 +333,8 @@ def train_emotion(
     resume: bool = False,
     start: Path | None = None,
     devices: DeviceOptions | None = None,
+    on_epoch: OnEpoch | None = None,
+    progress: bool = True,
 ) -> EmotionModule:
     """Train an emotion network.
 
@@ -343,6 +345,8 @@ def train_emotion(
         resume: Go on from the folder's last checkpoint, if it has one.
         start: A checkpoint whose averaged weights a new training begins with; None draws them.
         devices: On what to train; None takes what Lightning finds.
+        on_epoch: Called with each epoch's metrics; what it raises ends the training.
+        progress: Whether to show a progress bar.
 
     Returns:
         The module with the averaged weights of the last epoch; of the best one if the recipe has
@@ -369,7 +373,7 @@ def train_emotion(
     callbacks: list[Callback] = [
         best,
         newest,
-        Curve(out / CURVE),
+        Curve(out / CURVE, on_epoch=on_epoch),
         EMAWeightAveraging(decay=recipe.ema_decay),
         LearningRateMonitor("epoch"),
     ]
@@ -387,6 +391,7 @@ def train_emotion(
         callbacks=callbacks,
         logger=TensorBoardLogger(out, name="", version="tensorboard"),
         enable_model_summary=False,
+        enable_progress_bar=progress,
         num_sanity_val_steps=0,
         log_every_n_steps=50,
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import tomli_w
 
 from mien._decode import FieldError, decode
 from mien.errors import RecipeError
 
-__all__ = ["read_recipe", "shipped_recipes"]
+__all__ = ["read_recipe", "recipe_document", "recipe_text", "shipped_recipes"]
 
 T = TypeVar("T")
 
@@ -46,3 +49,21 @@ def read_recipe(kind: type[T], recipe: str | Path) -> T:
         return decode(kind, document)
     except FieldError as error:
         raise RecipeError(f"{path}:\n{error}") from error
+
+
+def recipe_document(recipe: Any) -> dict[str, Any]:
+    """Return a recipe's dataclass as what TOML has; keys without a value are left out."""
+    return dict(_as_document(dataclasses.asdict(recipe)))
+
+
+def recipe_text(recipe: Any) -> str:
+    """Return a recipe's dataclass as a recipe file with every key."""
+    return tomli_w.dumps(recipe_document(recipe))
+
+
+def _as_document(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_document(item) for key, item in value.items() if item is not None}
+    if isinstance(value, tuple):
+        return [_as_document(item) for item in value]
+    return value

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning
-import tomli_w
 from lightning.pytorch.callbacks import Callback
 
 from mien.errors import RecipeError
+from mien.training.recipe import recipe_text
 
-__all__ = ["CURVE", "RECIPE", "Curve", "newest_checkpoint", "open_run"]
+__all__ = ["CURVE", "RECIPE", "Curve", "OnEpoch", "newest_checkpoint", "open_run"]
 
 RECIPE = "recipe.toml"
 """The recipe with every key, so that the folder says how to repeat the run."""
+
+OnEpoch = Callable[[Mapping[str, float]], None]
+"""Takes one epoch's metrics by name, `epoch` among them."""
 
 CURVE = "metrics.csv"
 """One row per epoch."""
@@ -43,7 +46,7 @@ def open_run(folder: Path, recipe: Any, *, resume: bool) -> Path | None:
             made from another recipe.
     """
     checkpoint, noted = newest_checkpoint(folder), folder / RECIPE
-    text = tomli_w.dumps(_as_document(dataclasses.asdict(recipe)))
+    text = recipe_text(recipe)
     if checkpoint.exists():
         if not resume:
             raise RecipeError(
@@ -59,23 +62,19 @@ def open_run(folder: Path, recipe: Any, *, resume: bool) -> Path | None:
     return checkpoint if checkpoint.exists() else None
 
 
-def _as_document(value: Any) -> Any:
-    """Turn dataclasses' values into what TOML has; keys without a value are left out."""
-    if isinstance(value, dict):
-        return {key: _as_document(item) for key, item in value.items() if item is not None}
-    if isinstance(value, tuple):
-        return [_as_document(item) for item in value]
-    return value
-
-
 class Curve(Callback):
     """Keeps every epoch's metrics, in the checkpoints and as CSV.
 
     Lightning's own CSV log is begun anew by a run that goes on; this one is part of the checkpoint.
+
+    Args:
+        path: The CSV.
+        on_epoch: Called with each new row; what it raises ends the training.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, on_epoch: OnEpoch | None = None) -> None:
         self.path = path
+        self.on_epoch = on_epoch
         self.rows: list[dict[str, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -101,3 +100,5 @@ class Curve(Callback):
                 writer.writeheader()
                 writer.writerows(self.rows)
             partial.replace(self.path)
+        if self.on_epoch is not None:
+            self.on_epoch(row)

@@ -1,0 +1,199 @@
+"""A study whose trials run on a Ray cluster: Ray Tune, with Optuna choosing the points."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from optuna.trial import TrialState
+
+from mien.errors import InputError, MissingExtraError
+from mien.tuning.objective import Objective, TrialFailure, epoch_score
+from mien.tuning.options import TuneOptions
+from mien.tuning.run import Search
+from mien.tuning.storage import open_storage
+from mien.tuning.strategy import make_sampler
+from mien.tuning.study import FAULT, SECONDS, WORKER, counted, worker_name
+from mien.tuning.worker import Job
+
+__all__ = ["LOCAL", "ray_search"]
+
+LOCAL = "local"
+"""The address that begins a cluster on this machine, and ends it afterwards."""
+
+_LOCAL_SETTINGS = {
+    # Without this Ray listens on the machine's own address, not only on the loop.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+}
+
+
+def ray_search(address: str) -> Search:
+    """Return what runs a study's trials on a Ray cluster.
+
+    Every machine of the cluster needs mien with the extras `train` and `cluster`. The storage is
+    asked and told by this process alone; the trials themselves need not reach it.
+
+    Args:
+        address: The cluster's, as for `ray.init`, or `local`.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+    """
+    for name, value in _LOCAL_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.tune.search.optuna
+    except ImportError as error:
+        raise MissingExtraError("a Ray cluster", "cluster") from error
+
+    def search(job: Job, look: Callable[[], None]) -> None:
+        try:
+            if address == LOCAL:
+                cpus = job.options.workers * job.options.threads
+                ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
+            else:
+                ray.init(address=address, log_to_driver=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{address}: no Ray cluster can be reached there: {error}. Give the address of its "
+                f"head, or '{LOCAL}'"
+            ) from error
+        try:
+            _run(job, look)
+        finally:
+            ray.shutdown()
+
+    return search
+
+
+def _run(job: Job, look: Callable[[], None]) -> None:
+    from ray import tune
+
+    study = job.open()
+    begun = study.get_trials(deepcopy=False)
+    left = None if job.trials is None else job.trials - sum(map(counted, begun))
+    if left is not None and left <= 0:
+        return
+    objective = Objective(recipe=job.recipe, space=job.space, data=job.data, epochs=job.epochs)
+    trainable = tune.with_resources(
+        tune.with_parameters(_train_point, objective=objective),
+        {"cpu": job.options.threads},
+    )
+    with tempfile.TemporaryDirectory(prefix="mien-ray-") as folder:
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                metric="score",
+                mode="max",
+                search_alg=_searcher(job, stream=101 * len(begun)),
+                scheduler=_scheduler(job.options, job.epochs),
+                num_samples=-1 if left is None else left,
+                time_budget_s=job.left_s(),
+            ),
+            run_config=tune.RunConfig(
+                name=job.name, storage_path=folder, verbose=0, callbacks=[_looker(look)]
+            ),
+        )
+        tuner.fit()
+
+
+def _train_point(config: dict[str, Any], *, objective: Objective) -> None:
+    """Train one point in a process of the cluster and report every epoch."""
+    from ray import tune
+
+    def report(metrics: Mapping[str, float]) -> None:
+        tune.report({"score": epoch_score(metrics, objective.space.objective)})
+
+    try:
+        objective.train(objective.space.values(config), on_epoch=report)
+    except TrialFailure as failure:
+        tune.report({"score": math.nan, FAULT: str(failure)})
+
+
+def _searcher(job: Job, *, stream: int) -> Any:
+    from ray.tune.search.optuna import OptunaSearch
+
+    class Searcher(OptunaSearch):  # type: ignore[misc]
+        """Ray's search with Optuna, which also tells pruned and failed trials apart."""
+
+        def suggest(self, trial_id: str) -> Any:
+            """Ask for a point."""
+            point = super().suggest(trial_id)
+            self._ot_trials[trial_id].set_user_attr(WORKER, worker_name())
+            return point
+
+        def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+            """Note one epoch."""
+            if FAULT not in result:
+                super().on_trial_result(trial_id, result)
+
+        def on_trial_complete(
+            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+        ) -> None:
+            """Note how the trial ended; one that the cluster lost is lined up again."""
+            trial = self._ot_trials[trial_id]
+            result = result or {}
+            if "time_total_s" in result:
+                trial.set_user_attr(SECONDS, round(result["time_total_s"], 2))
+            if FAULT in result:
+                trial.set_user_attr(FAULT, result[FAULT])
+                self._ot_study.tell(trial, state=TrialState.FAIL)
+            elif error or "score" not in result:
+                self._ot_study.tell(trial, state=TrialState.FAIL)
+                self._ot_study.enqueue_trial(trial.params)
+            elif result["training_iteration"] < job.epochs:
+                self._ot_study.tell(trial, state=TrialState.PRUNED)
+            else:
+                self._ot_study.tell(trial, result["score"])
+            self._completed_trials.add(trial_id)
+
+    def choose(trial: Any) -> None:
+        job.space.suggest(trial)
+
+    return Searcher(
+        space=choose,
+        metric="score",
+        mode="max",
+        sampler=make_sampler(job.options, job.space, stream=stream),
+        study_name=job.name,
+        storage=open_storage(job.storage),
+    )
+
+
+def _scheduler(options: TuneOptions, epochs: int) -> Any:
+    """Return Ray's counterpart of the pruner; the successive halving is the asynchronous one."""
+    from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule
+
+    if options.pruner == "hyperband":
+        return ASHAScheduler(max_t=epochs, grace_period=1, reduction_factor=3)
+    if options.pruner == "median":
+        grace = max(1, epochs // 4)
+        return MedianStoppingRule(
+            time_attr="training_iteration", grace_period=grace, min_samples_required=4
+        )
+    return None
+
+
+def _looker(look: Callable[[], None]) -> Any:
+    from ray import tune
+
+    class Looker(tune.Callback):  # type: ignore[misc]
+        """Looks at the study whenever a trial reports."""
+
+        def on_trial_result(self, *args: Any, **kwargs: Any) -> None:
+            """Look."""
+            look()
+
+        def on_trial_complete(self, *args: Any, **kwargs: Any) -> None:
+            """Look."""
+            look()
+
+    return Looker()

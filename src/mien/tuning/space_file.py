@@ -1,0 +1,173 @@
+"""Reading a search space from TOML and holding it to the recipe that it varies."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from mien._decode import FieldError
+from mien.errors import RecipeError
+from mien.tuning.keys import changed, known_keys, nearest_key
+from mien.tuning.space import OBJECTIVES, Parameter, Space
+
+__all__ = ["read_space", "shipped_spaces"]
+
+_FIELDS = ("choices", "low", "high", "step", "log", "when")
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """Return the spaces that come with mien by name (`fer-pp` for `fer-pp.toml`)."""
+    folder = Path(str(resources.files("mien.tuning"))) / "spaces"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read_space(space: str | Path, recipe: Any) -> Space:
+    """Read a search space for a recipe.
+
+    Args:
+        space: A path, or the name of a shipped space.
+        recipe: The recipe's dataclass whose keys vary.
+
+    Raises:
+        RecipeError: There is no such file, it is no TOML, or it has faults: keys that the recipe
+            does not have, values that it refuses, ranges without an end, conditions that cannot
+            hold. All are named in one message.
+    """
+    path = shipped_spaces().get(str(space), Path(space))
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        names = ", ".join(shipped_spaces())
+        raise RecipeError(
+            f"{path}: cannot read the space: {error.strerror}. Give a path or one of {names}"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not a TOML file: {error}") from error
+    faults = [
+        f"field '{key}' is unknown; known are objective, parameters"
+        for key in document
+        if key not in ("objective", "parameters")
+    ]
+    objective = document.get("objective", "score")
+    if objective not in OBJECTIVES:
+        faults.append(f"objective: expected one of {', '.join(OBJECTIVES)}, found {objective!r}")
+    parameters: list[Parameter] = []
+    tables = document.get("parameters")
+    if not isinstance(tables, dict) or not tables:
+        faults.append("parameters: expected a table with at least one key of the recipe")
+    else:
+        for key, table in _flat(tables, ""):
+            found = _parameter_faults(key, table, recipe, parameters)
+            faults += [f"parameters.{key}: {fault}" for fault in found]
+    if faults:
+        raise RecipeError("\n".join([f"{path}:", *faults]))
+    return Space(objective=objective, parameters=tuple(parameters))
+
+
+def _flat(tables: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """Yield parameters by dotted key; a table with `choices`, `low` or `high` is one."""
+    for key, table in tables.items():
+        name = f"{path}.{key}" if path else key
+        inner = isinstance(table, dict) and table and not {"choices", "low", "high"} & set(table)
+        if inner and all(isinstance(item, dict) for item in table.values()):
+            yield from _flat(table, name)
+        else:
+            yield name, table
+
+
+def _parameter_faults(key: str, table: Any, recipe: Any, before: list[Parameter]) -> Iterator[str]:
+    """Check one parameter, yield its faults, and append it to those before if it has none."""
+    known = known_keys(recipe)
+    if key not in known:
+        near = nearest_key(key, recipe)
+        hint = f"; did you mean '{near}'?" if near else f"; known are {', '.join(known)}"
+        yield f"the recipe has no such key{hint}"
+        return
+    if not isinstance(table, dict):
+        yield f"expected a table with choices, or with low and high, found {table!r}"
+        return
+    faults = [
+        *(f"field '{name}' is unknown" for name in table if name not in _FIELDS),
+        *(_choice_faults(table) if "choices" in table else _range_faults(table)),
+        *_condition_faults(table.get("when", {}), before),
+    ]
+    if not faults:
+        choices = tuple(table["choices"]) if "choices" in table else None
+        parameter = Parameter(
+            key=key,
+            choices=choices,
+            **{name: table[name] for name in ("low", "high", "step", "log") if name in table},
+            when={name: _listed(value) for name, value in table.get("when", {}).items()},
+        )
+        faults = list(_refused(parameter, recipe))
+        before.append(parameter)
+    yield from faults
+
+
+def _choice_faults(table: Mapping[str, Any]) -> Iterator[str]:
+    choices = table["choices"]
+    if not isinstance(choices, list) or len(choices) < 2:
+        yield f"choices: expected a list of at least two values, found {choices!r}"
+    elif any(choice in choices[:place] for place, choice in enumerate(choices)):
+        yield f"choices: expected different values, found {choices!r}"
+    for name in ("low", "high", "step", "log"):
+        if name in table:
+            yield f"{name} belongs to a range, and choices are given"
+
+
+def _range_faults(table: Mapping[str, Any]) -> Iterator[str]:
+    low, high, step = table.get("low"), table.get("high"), table.get("step")
+    if not _number(low) or not _number(high):
+        yield f"expected choices, or numbers low and high, found {table!r}"
+        return
+    if low >= high:
+        yield f"expected low below high, found {low} and {high}"
+    log = table.get("log", False)
+    if not isinstance(log, bool):
+        yield f"log: expected true or false, found {log!r}"
+    elif log and low <= 0:
+        yield f"log: expected low above 0, found {low}"
+    elif log and step is not None:
+        yield "log and step exclude each other; give one of them"
+    whole = isinstance(low, int) and isinstance(high, int)
+    if step is not None and (not _number(step) or step <= 0):
+        yield f"step: expected a number above 0, found {step!r}"
+    elif step is not None and whole and step != int(step):
+        yield f"step: expected a whole number, as low and high are, found {step}"
+
+
+def _number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _condition_faults(when: Any, before: list[Parameter]) -> Iterator[str]:
+    if not isinstance(when, dict):
+        yield f"when: expected a table of parameters and values, found {when!r}"
+        return
+    by_key = {parameter.key: parameter for parameter in before}
+    for key, wanted in when.items():
+        if key not in by_key or by_key[key].choices is None:
+            yield f"when: expected a parameter with choices that stands before, found '{key}'"
+            continue
+        strange = [value for value in _listed(wanted) if value not in by_key[key].labels.values()]
+        if strange:
+            yield f"when: {key} is never {' or '.join(map(repr, strange))}"
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _refused(parameter: Parameter, recipe: Any) -> Iterator[str]:
+    """Ask the recipe about every choice, or both ends of the range."""
+    values = parameter.choices if parameter.choices is not None else parameter.ends
+    for value in values:
+        try:
+            changed(recipe, {parameter.key: value})
+        except FieldError as error:
+            yield f"{json.dumps(value)} is refused: {error}"

@@ -1,0 +1,122 @@
+import re
+
+import pytest
+
+from mien.errors import InputError, OutputError
+from mien.reports import Gain, StudyRecord, TrialRecord, tuning_report
+
+SETTING = {"strategy": "tpe", "seed": "1"}
+
+
+def trial(number, state="complete", value=None, **changes):
+    fields = {
+        "number": number,
+        "state": state,
+        "value": value,
+        "values": {"network.widths[0]": 8 * (number + 1), "optimiser": "sgd", "mixup": number / 10},
+        "curve": {1: 0.2, 2: 0.3 + number / 100},
+        "seconds": 3.0,
+    }
+    return TrialRecord(**fields | changes)
+
+
+def study(*trials, **changes):
+    fields = {
+        "name": "toy",
+        "objective": "score",
+        "trials": trials,
+        "importance": {"network.widths[0]": 0.7, "mixup": 0.2, "optimiser": 0.1},
+        "scales": {"network.widths[0]": "log"},
+        "choices": {"optimiser": ("sgd", "adamw")},
+    }
+    return StudyRecord(**fields | changes)
+
+
+WHOLE = study(
+    trial(0, value=0.5, start=True),
+    trial(1, value=0.6),
+    trial(2, "pruned", curve={1: 0.1}),
+    trial(3, "failed", curve={}, fault="diverged: train/loss is nan in epoch 1"),
+    trial(4, value=0.55),
+)
+GAIN = Gain(
+    start=(0.5, 0.51, 0.52),
+    best=(0.6, 0.61, 0.62),
+    difference=0.1,
+    low=0.077,
+    high=0.123,
+    pictures=1000,
+    judged=200,
+    epochs=(12, 12),
+)
+
+
+def report(tmp_path, found=WHOLE, **changes):
+    path = tmp_path / "report.html"
+    files = tuning_report(found, path, recipe="epochs = 12\n", setting=SETTING, **changes)
+    return path.read_text(encoding="utf-8"), files
+
+
+def test_the_report_has_every_figure_and_needs_no_network(tmp_path):
+    text, _ = report(tmp_path, gain=GAIN)
+    for name in (
+        "gain",
+        "history",
+        "curves",
+        "parallel-coordinates",
+        "importance",
+        "slice-mixup",
+        "slice-network-widths-0-",
+        "contour-network-widths-0-and-mixup",
+        "every-trial",
+        "best-recipe",
+    ):
+        assert f'id="{name.strip("-")}"' in text
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', text)
+
+
+def test_the_report_says_what_came_of_the_trials(tmp_path):
+    text, _ = report(tmp_path, gain=GAIN)
+    assert "Trial 1 is the best, 60.00%" in text
+    assert "+10.0 points (+7.7 to +12.3, 95 %) on 200 pictures of val, 3 seeds each" in text
+    assert "1 trials were ended early, which spared 12% of the epochs" in text
+    assert "diverged: train/loss is nan in epoch 1" in text
+    assert "0 (start)" in text
+    assert "strategy: tpe; seed: 1." in text
+
+
+def test_a_gain_that_may_be_chance_is_said_to_be(tmp_path):
+    doubtful = Gain(
+        start=(0.5, 0.6), best=(0.5, 0.61), difference=0.005, low=-0.1, high=0.11, pictures=1,
+        judged=1, epochs=(1, 1),
+    )  # fmt: skip
+    text, _ = report(tmp_path, gain=doubtful)
+    assert "do not show that the best recipe is better" in text
+
+
+def test_a_report_without_gain_says_so(tmp_path):
+    text, _ = report(tmp_path)
+    assert "The gain over the start was not measured" in text
+
+
+def test_a_single_trial_is_enough(tmp_path):
+    text, _ = report(tmp_path, study(trial(0, value=0.5), importance={}))
+    assert 'id="importance"' not in text
+
+
+def test_every_chart_is_also_a_picture(tmp_path):
+    _, files = report(tmp_path, figures=tmp_path / "figures")
+    assert {"history.svg", "history.png", "parallel-coordinates.svg"} <= {f.name for f in files}
+    assert all(file.stat().st_size > 500 for file in files)
+
+
+def test_no_complete_trial_no_report(tmp_path):
+    with pytest.raises(InputError, match="no trial is complete"):
+        report(tmp_path, study(trial(0, "pruned")))
+
+
+def test_an_existing_report_is_kept(tmp_path):
+    report(tmp_path)
+    with pytest.raises(OutputError, match="exists already"):
+        report(tmp_path)
+    report(tmp_path, overwrite=True)

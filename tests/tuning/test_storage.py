@@ -1,0 +1,55 @@
+import optuna
+import pytest
+from optuna.storages import JournalStorage, RDBStorage
+
+from mien.errors import InputError
+from mien.tuning import open_storage
+from mien.tuning.storage import shown_storage
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a/study.db", RDBStorage), ("study.journal", JournalStorage), ("x.log", JournalStorage)],
+)
+def test_a_path_says_by_its_ending_what_it_is(tmp_path, name, kind):
+    path = tmp_path / name
+    storage = open_storage(str(path))
+    assert isinstance(storage, kind)
+    optuna.create_study(storage=storage, study_name="a")
+    assert path.exists()
+
+
+def test_an_address_is_taken_as_it_is(tmp_path):
+    storage = open_storage(f"sqlite:///{tmp_path}/other.db")
+    assert isinstance(storage, RDBStorage)
+    assert (tmp_path / "other.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("storage", "reason"),
+    [
+        ("sqlite:////proc/no/such.db", "unable to open database file"),
+        ("nosuchbase://host/name", "nosuchbase"),
+        ("postgresql+psycopg2://me:secret@localhost:9/a", "driver is not installed|refused"),
+        ("/proc/no/study.db", "No such file"),
+    ],
+)
+def test_an_unreachable_storage_is_one_clear_line(storage, reason):
+    with pytest.raises(InputError, match=reason) as caught:
+        open_storage(storage)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert "give a path for an SQLite file" in said
+    assert "secret" not in said
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    path = tmp_path / "study.db"
+    path.write_text("not a database at all" * 100)
+    with pytest.raises(InputError, match="file is not a database"):
+        open_storage(str(path))
+
+
+def test_a_password_is_never_shown():
+    assert "secret" not in shown_storage("postgresql://me:secret@host/name")
+    assert shown_storage("a.db") == "a.db"
