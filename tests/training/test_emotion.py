@@ -13,13 +13,18 @@ import pytest
 import torch
 
 from mien.data import import_dataset
-from mien.errors import RecipeError
-from mien.export import calibrate_emotion, export_emotion
+from mien.errors import ArtefactError, RecipeError
+from mien.export import calibrate_emotion, export_emotion, write_spec
 from mien.inference import EmotionModel
-from mien.models import TrunkOptions
+from mien.models import EmotionNet, TrunkOptions
 from mien.training import EmotionRecipe, read_recipe, train_emotion
 from mien.training.augment import AugmentationOptions
-from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
+from mien.training.distillation import (
+    DistillationOptions,
+    Teachers,
+    distillation_loss,
+    restored_network,
+)
 from mien.training.emotion import EmotionModule
 
 RECIPE = EmotionRecipe(
@@ -153,7 +158,7 @@ def test_a_student_that_answers_as_its_teachers_has_no_loss():
 
 def test_a_teacher_that_is_not_there_is_named(tmp_path):
     missing = DistillationOptions(teachers=(str(tmp_path / "nobody"),))
-    with pytest.raises(RecipeError, match="nobody"):
+    with pytest.raises(ArtefactError, match="nobody"):
         EmotionModule(dataclasses.replace(RECIPE, distillation=missing))
 
 
@@ -163,6 +168,30 @@ def test_a_new_training_can_begin_with_the_weights_of_another(tmp_path, toy_data
     start = tmp_path / "first" / "checkpoints" / "last.ckpt"
     second = train_emotion(still, toy_dataset, out=tmp_path / "second", start=start)
     torch.testing.assert_close(weights(second), weights(first))
+
+
+def test_a_training_can_begin_with_a_model_file_and_learn_from_one(tmp_path, toy_dataset):
+    first = train_emotion(RECIPE, toy_dataset, out=tmp_path / "first")
+    path = tmp_path / "first.onnx"
+    export_emotion(first.network, toy_dataset, path=path, provenance={})
+    taught = DistillationOptions(teachers=(str(path),), weight=1.0)
+    still = dataclasses.replace(RECIPE, learning_rate=1e-12, distillation=taught, mixup=0.0)
+    second = train_emotion(still, toy_dataset, out=tmp_path / "second", start=path)
+    faces = torch.from_numpy(toy_dataset.images).unsqueeze(1)
+    with torch.no_grad():
+        answers = [each.eval()(faces).fer2013_logits.argmax(1) for each in (first, second)]
+    assert (answers[0] == answers[1]).float().mean() > 0.9
+    assert float(curve(tmp_path / "second")[0]["train/fer2013_taught"]) < 0.1
+
+
+def test_a_file_that_does_not_say_its_network_cannot_teach(tmp_path, toy_dataset):
+    path = tmp_path / "emotion.onnx"
+    export_emotion(EmotionNet(RECIPE.network), toy_dataset, path=path, provenance={})
+    spec = EmotionModel(path).spec
+    facts = {name: value for name, value in spec.provenance.items() if name != "network"}
+    write_spec(path, dataclasses.replace(spec, provenance=facts))
+    with pytest.raises(RecipeError, match="of which shape"):
+        restored_network(path)
 
 
 TINY = """epochs = 4

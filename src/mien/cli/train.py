@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Out = Annotated[Path, typer.Option(help="The run's folder: checkpoints, metrics, model file.")]
 Start = Annotated[
     Path | None,
-    typer.Option(metavar="CHECKPOINT", help="Begin with the weights of this checkpoint."),
+    typer.Option(metavar="FILE", help="Begin with the weights of this checkpoint or model file."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 Threads = Annotated[int, typer.Option(min=0, help="Threads of torch; 0 takes all cores.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def export_emotion(
         network: The trained network.
         data: Pictures whose first faces serve for the comparison with torch.
         path: Where the file goes.
-        provenance: Facts for the spec; the data and its hash are added.
+        provenance: Facts for the spec; the network's shape, the data and its hash are added.
 
     Returns:
         The largest absolute difference from torch by output name.
@@ -75,6 +76,7 @@ def export_emotion(
         ArtefactError: The file's outputs differ from torch.
     """
     facts = provenance | {
+        "network": json.dumps(dataclasses.asdict(network.options)),
         "data": data.source,
         "data_sha256": data.sha256(),
         "training_sketch": picture_sketch(data.part("train").images),

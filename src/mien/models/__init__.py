@@ -3,6 +3,7 @@
 from mien.models.baseline import BaselineNet, BaselineOptions
 from mien.models.detector import DetectorNet, DetectorOptions
 from mien.models.emotion import EmotionNet, EmotionOutputs, TrunkOptions
+from mien.models.restored import restore_weights
 
 __all__ = [
     "BaselineNet",
@@ -12,4 +13,5 @@ __all__ = [
     "EmotionNet",
     "EmotionOutputs",
     "TrunkOptions",
+    "restore_weights",
 ]

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from mien._decode import demand
 from mien.detect import OnnxDetector, decode_cells
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
+from mien.models.restored import restore_weights
 from mien.structures import Faces, FrameRGB
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
@@ -308,6 +309,14 @@ def _balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
     return [*photos, *(empty * (times - 1))]
 
 
+def _begin_with(module: DetectorModule, start: Path, squares: _Squares) -> None:
+    if start.suffix == ".onnx":
+        pictures, _ = next(iter(squares))
+        restore_weights(module.network, start, example=pictures.float())
+    else:
+        module.load_state_dict(torch.load(start, weights_only=False)["state_dict"])
+
+
 def train_detector(
     recipe: DetectorRecipe,
     photos: Sequence[LabelledPhoto],
@@ -325,7 +334,8 @@ def train_detector(
         photos: Labelled photos; a tenth, chosen by name, is held out for validation.
         teacher: The ONNX file of a detector of the YuNet layout, whose every cell is imitated.
         out: The run's folder; checkpoints, and metrics as CSV.
-        start: Another run's checkpoint; its weights are where this training begins.
+        start: Where this training begins: the weights of another run's checkpoint, or of a model
+            file, which ends with `.onnx`; None draws them.
         resume: Go on from the folder's last checkpoint, if it has one.
         workers: Processes that draw training squares.
 
@@ -334,11 +344,13 @@ def train_detector(
     """
     lightning.seed_everything(recipe.seed, verbose=False)
     module = DetectorModule(recipe)
-    if start is not None:
-        module.load_state_dict(torch.load(start, weights_only=False)["state_dict"])
+    shown = _balanced([photo for photo in photos if not held_out(photo.name)])
     last = out / "checkpoints" / "last.ckpt"
     checkpoint = last if resume and last.exists() else None
     done = torch.load(last, weights_only=False)["global_step"] if checkpoint else 0
+    squares = _Squares(shown, teacher, recipe, done)
+    if start is not None and checkpoint is None:
+        _begin_with(module, start, squares)
     best = ModelCheckpoint(
         last.parent, filename="best", monitor="val/score", mode="max", enable_version_counter=False
     )
@@ -358,8 +370,6 @@ def train_detector(
         gradient_clip_val=10.0,
         log_every_n_steps=50,
     )
-    shown = _balanced([photo for photo in photos if not held_out(photo.name)])
-    squares = _Squares(shown, teacher, recipe, done)
     trainer.fit(
         module,
         DataLoader(squares, batch_size=None, num_workers=workers),

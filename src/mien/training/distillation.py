@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +11,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mien._decode import demand
+from mien._decode import decode, demand
 from mien.errors import RecipeError
-from mien.models.emotion import EmotionNet, EmotionOutputs
+from mien.inference import EmotionModel
+from mien.models.emotion import EmotionNet, EmotionOutputs, TrunkOptions
+from mien.models.restored import restore_weights
 
-__all__ = ["DistillationOptions", "Teachers", "distillation_loss", "trained_weights"]
+__all__ = [
+    "DistillationOptions",
+    "Teachers",
+    "distillation_loss",
+    "restored_network",
+    "trained_weights",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +31,8 @@ class DistillationOptions:
     """Who teaches, and how much it counts (Hinton et al. 2015).
 
     Attributes:
-        teachers: Folders of runs of `mien train emotion`, from the working folder on.
+        teachers: Model files of `mien train emotion`, or the folders of its runs, from the working
+            folder on.
         weight: Share of the teachers' part in each head's loss; the labels have the rest.
         temperature: What both sides' logits are divided by in the teachers' part.
     """
@@ -32,7 +42,7 @@ class DistillationOptions:
     temperature: float = 2.0
 
     def __post_init__(self) -> None:
-        demand(bool(self.teachers), "distillation.teachers", "at least one run", self.teachers)
+        demand(bool(self.teachers), "distillation.teachers", "at least one", self.teachers)
         demand(0 < self.weight <= 1, "distillation.weight", "above 0, at most 1", self.weight)
         demand(self.temperature > 0, "distillation.temperature", "above 0", self.temperature)
 
@@ -84,6 +94,24 @@ def distillation_loss(
         return functional.kl_div(answered, wanted, reduction="batchmean") * temperature**2
 
     return divergence(outputs.logits, taught[0]), divergence(outputs.fer2013_logits, taught[1])
+
+
+def restored_network(path: Path) -> EmotionNet:
+    """Read a network back from its model file, to answer, not to be trained.
+
+    Raises:
+        ArtefactError: The file is no emotion model, or holds other weights than it says.
+        RecipeError: The file does not say of which shape its network is.
+    """
+    facts = EmotionModel(path).spec.provenance
+    if "network" not in facts:
+        raise RecipeError(
+            f"{path}: does not say of which shape its network is, as files of `mien train emotion` "
+            "do. Give such a file, or the folder of a run"
+        )
+    network = EmotionNet(decode(TrunkOptions, json.loads(facts["network"])))
+    restore_weights(network, path)
+    return network
 
 
 def trained_weights(checkpoint: Path) -> dict[str, Tensor]:

@@ -31,11 +31,13 @@ from mien.data import VOTE_COLUMNS, Dataset
 from mien.emotions import FER2013_7
 from mien.evaluation import ferplus_soft_labels
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs, TrunkOptions
+from mien.models.restored import restore_weights
 from mien.training.augment import AugmentationOptions, augment
 from mien.training.distillation import (
     DistillationOptions,
     Teachers,
     distillation_loss,
+    restored_network,
     trained_weights,
 )
 from mien.training.losses import embedding_loss, soft_cross_entropy
@@ -44,6 +46,9 @@ from mien.training.run import CURVE, RECIPE, Curve, OnEpoch, newest_checkpoint, 
 from mien.training.schedule import warm_cosine, weight_groups
 
 __all__ = ["DeviceOptions", "EmotionModule", "EmotionRecipe", "train_emotion"]
+
+_SETTLING_FACES = 1024
+"""How many augmented pictures decide the norms' statistics of weights out of a model file."""
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Pictures `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
@@ -299,13 +304,26 @@ def _six(probabilities: Tensor) -> Tensor:
 
 def _teachers(options: DistillationOptions) -> Teachers:
     networks = []
-    for folder in map(Path, options.teachers):
-        recipe = read_recipe(EmotionRecipe, folder / RECIPE)
-        network = EmotionNet(recipe.network)
-        network.load_state_dict(trained_weights(newest_checkpoint(folder)))
+    for path in map(Path, options.teachers):
+        if path.is_dir():
+            network = EmotionNet(read_recipe(EmotionRecipe, path / RECIPE).network)
+            network.load_state_dict(trained_weights(newest_checkpoint(path)))
+        else:
+            network = restored_network(path)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         networks.append(network)
     return Teachers(networks, options.temperature)
+
+
+def _begin_with(module: EmotionModule, start: Path, train: Dataset) -> None:
+    if start.suffix != ".onnx":
+        module.network.load_state_dict(trained_weights(start))
+        return
+    generator = torch.Generator().manual_seed(module.recipe.seed)
+    rows = torch.randperm(len(train), generator=generator)[:_SETTLING_FACES].numpy()
+    faces = torch.from_numpy(train.images[rows]).unsqueeze(1).float()
+    faces = augment(faces, module.recipe.augmentation, generator)
+    restore_weights(module.network, start, example=_normalised(faces))
 
 
 def _rescaled(distributions: Tensor) -> Tensor:
@@ -343,7 +361,8 @@ def train_emotion(
         data: Pictures with labels; `train` is trained on, `val` is watched.
         out: The run's folder: recipe, checkpoints, metrics as CSV and for TensorBoard.
         resume: Go on from the folder's last checkpoint, if it has one.
-        start: A checkpoint whose averaged weights a new training begins with; None draws them.
+        start: What a new training begins with: the averaged weights of a checkpoint, or those of
+            a model file, which ends with `.onnx`; None draws them.
         devices: On what to train; None takes what Lightning finds.
         on_epoch: Called with each epoch's metrics; what it raises ends the training.
         progress: Whether to show a progress bar.
@@ -353,6 +372,7 @@ def train_emotion(
         `patience`.
 
     Raises:
+        ArtefactError: `start` or a teacher is a model file, but not of such a network.
         RecipeError: The folder holds another run, or a teacher cannot be read.
     """
     lightning.seed_everything(recipe.seed, verbose=False)
@@ -361,7 +381,7 @@ def train_emotion(
     usable = data.select(2 * not_a_face <= data.votes.sum(axis=1))
     module = EmotionModule(recipe)
     if start is not None and checkpoint is None:
-        module.network.load_state_dict(trained_weights(start))
+        _begin_with(module, start, usable.part("train"))
     folder = newest_checkpoint(out).parent
     best = ModelCheckpoint(
         folder, filename="best", monitor="val/score", mode="max", enable_version_counter=False
