@@ -165,3 +165,17 @@ def test_a_model_is_judged_on_worse_pictures_too_and_reported(tmp_path, toy_data
     assert "data:image/png" not in (tmp_path / "b.html").read_text()
     assert len(plain) == 1
     assert len(written) > 20
+
+
+def test_the_embedding_is_judged_by_the_votes(toy_dataset):
+    found = evaluate([open_predictor(None), oracle(toy_dataset)], toy_dataset, split="train")
+    (name, score), *others = found.triplets.items()
+    assert (name, others) == ("mien", [])
+    assert score.triplets > 10_000
+    assert 0 < score.accuracy < 1
+    assert json.loads(json.dumps(found.to_json()))["triplets"]["mien"]["triplets"] == score.triplets
+
+
+def test_pictures_without_votes_say_nothing_of_an_embedding(toy_dataset):
+    bare = dataclasses.replace(toy_dataset, votes=np.zeros_like(toy_dataset.votes))
+    assert evaluate([open_predictor(None)], bare, split="train").triplets == {}

@@ -194,6 +194,11 @@ def _print(found: Evaluation) -> None:
                     f"{each.title}: of the {sure['coverage']:.0%} that are not unsure "
                     f"{sure['accuracy']:.1%} are right"
                 )
+    for name, score in found.triplets.items():
+        console.print(
+            f"{name}: its embedding agrees with the votes on {score.accuracy:.1%} of "
+            f"{score.triplets:,} triplets (chance: 33.3 %)"
+        )
     for pair in found.comparisons:
         console.print(
             f"{pair.protocol}: {pair.test.only_first} only {pair.first} gets right, "

@@ -30,6 +30,7 @@ from mien.evaluation.protocols import (
     to_six,
 )
 from mien.evaluation.scoring import ClassScore, Score, score_predictions
+from mien.evaluation.triplets import TripletScore, score_triplets
 from mien.evaluation.uncertainty import Interval, McNemar, bootstrap_intervals, mcnemar
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Protocol",
     "Reliability",
     "Score",
+    "TripletScore",
     "accuracy",
     "average_precision",
     "balanced_accuracy",
@@ -65,6 +67,7 @@ __all__ = [
     "roc_auc",
     "roc_curve",
     "score_predictions",
+    "score_triplets",
     "to_six",
     "unsure_threshold",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,15 @@ from mien.evaluation import (
     McNemar,
     Protocol,
     Score,
+    TripletScore,
     accuracy,
     balanced_accuracy,
     confusion_matrix,
     corrupted,
+    ferplus_soft_labels,
     mcnemar,
     score_predictions,
+    score_triplets,
 )
 from mien.reports.predictions import Predictor, Probabilities
 
@@ -127,6 +130,8 @@ class Evaluation:
         pictures: Pictures of the part.
         judged: Each model under each protocol.
         comparisons: Each pair of models under each protocol.
+        triplets: By model, how its embedding agrees with the votes; models without an embedding
+            are left out, and all where the pictures have no votes.
         warnings: What makes figures less than they seem.
     """
 
@@ -138,6 +143,7 @@ class Evaluation:
     pictures: int
     judged: tuple[Judged, ...]
     comparisons: tuple[Comparison, ...]
+    triplets: Mapping[str, TripletScore]
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -163,6 +169,7 @@ class Evaluation:
                 }
                 for each in self.judged
             ],
+            "triplets": {name: dataclasses.asdict(each) for name, each in self.triplets.items()},
             "comparisons": [dataclasses.asdict(each) for each in self.comparisons],
         }
 
@@ -226,6 +233,7 @@ def evaluate(
         warnings.append(
             "train is what models learn from: these figures say nothing of new pictures"
         )
+    triplets = _triplets(predictors, part, warnings)
     return Evaluation(
         data=data.source,
         data_sha256=data.sha256(),
@@ -235,6 +243,7 @@ def evaluate(
         pictures=len(part),
         judged=tuple(judged),
         comparisons=tuple(_comparisons(judged)),
+        triplets=triplets,
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
@@ -333,6 +342,24 @@ def _with_robustness(
         else each
         for each in judged
     ]
+
+
+def _triplets(
+    predictors: Sequence[Predictor], part: Dataset, warnings: list[str]
+) -> dict[str, TripletScore]:
+    found: dict[str, TripletScore] = {}
+    if not part.votes.any():
+        return found
+    soft, _ = ferplus_soft_labels(part.votes)
+    for predictor in predictors:
+        embedding = predictor.embedding(part)
+        if embedding is None:
+            continue
+        try:
+            found[predictor.name] = score_triplets(embedding, soft)
+        except InputError as error:
+            warnings.append(f"{predictor.name}, embedding: {error}")
+    return found
 
 
 def _comparisons(judged: Sequence[Judged]) -> list[Comparison]:

@@ -56,6 +56,14 @@ class Predictor:
             return _run(self.model, data.images, on_progress)
         return {name: self._looked_up(name, data) for name in self.known}
 
+    def embedding(self, data: Dataset) -> NDArray[np.float32] | None:
+        """Return the model's embedding of each picture, `(N, D)`; None where it has none."""
+        if self.model is None or "embedding" not in {o.name for o in self.model.spec.outputs}:
+            return None
+        starts = range(0, len(data), _BATCH)
+        parts = [self.model.run(data.images[start : start + _BATCH]) for start in starts]
+        return np.concatenate([part["embedding"] for part in parts])
+
     def _looked_up(self, name: str, data: Dataset) -> Probabilities:
         rows, values = self.known[name]
         order = np.argsort(rows)
