@@ -95,9 +95,10 @@ def robustness_table(found: dict[str, Any]) -> str:
 def embedding_sentence(found: dict[str, Any]) -> str:
     """Return what the embedding's triplets say as a sentence."""
     (score,) = found["triplets"].values()
+    agreed = f"{100 * score['accuracy']:.1f} %"
     return (
         f"Of {score['triplets']:,} random triplets of {found['split']} on which the votes are "
-        f"clear, the embedding agrees with them on {100 * score['accuracy']:.1f} % (chance: 33.3 %)."
+        f"clear, the embedding agrees with them on {agreed} (chance: 33.3 %)."
     )
 
 
