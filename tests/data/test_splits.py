@@ -99,3 +99,17 @@ def test_ferpps_split_is_met_row_for_row(shared, tmp_path):
     assert split.counts() == {"train": 32_298, "val": 3_589}
     leaked = np.isin(exact_groups(data.images)[val], exact_groups(data.images)[~val])
     assert leaked.sum() == 306
+
+
+def test_fer_pps_validation_can_be_kept_for_the_end(toy_dataset):
+    images = toy_dataset.images.copy()
+    images[40:60] = images[20:40]
+    data = dataclasses.replace(toy_dataset, images=images)
+    plain, kept = fer_pp_split(data), fer_pp_split(data, selection=0.2)
+    np.testing.assert_array_equal(kept.assignment == 2, plain.assignment == 1)
+    train, val = (kept.assignment == part for part in range(2))
+    assert val.sum() / (train | val).sum() == pytest.approx(0.2, abs=0.08)
+    groups = exact_groups(data.images)
+    assert not np.isin(groups[val], groups[train]).any()
+    with pytest.raises(InputError, match="below 1"):
+        fer_pp_split(data, selection=1.0)

@@ -127,7 +127,11 @@ def split(
     ] = "leak-free",
     near: Annotated[bool, typer.Option("--near", help="Near copies count as copies.")] = False,
     folds: Annotated[int, typer.Option(min=2, help="How many folds.")] = 5,
-    seed: Annotated[int, typer.Option(help="The seed of the folds.")] = 1,
+    selection: Annotated[
+        float,
+        typer.Option(help="fer-pp: its tenth is test, this share of the rest val to choose on."),
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="The seed of folds and selection.")] = 1,
     overwrite: Overwrite = False,
 ) -> None:
     """Divide a dataset into parts and keep the division as a file with a hash.
@@ -150,8 +154,10 @@ def split(
         made = leak_free_split(data, near=near)
     elif kind == "folds":
         made = group_folds(data, folds=folds, seed=seed, near=near)
+    elif kind == "fer-pp":
+        made = fer_pp_split(data, selection=selection, seed=seed)
     else:
-        made = fer_pp_split(data) if kind == "fer-pp" else published_split(data)
+        made = published_split(data)
     made.write(out, overwrite=overwrite)
     counts = ", ".join(f"{part} {count:,}" for part, count in made.counts().items())
     print(f"{out}: {made.kind}: {counts}\nsha256 {made.sha256()}")

@@ -171,27 +171,39 @@ def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
     return Split(kind, data.sha256(), SPLITS, np.where(leaking, -1, data.split).astype(np.int8))
 
 
-def fer_pp_split(data: Dataset) -> Split:
+def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Split:
     """Return FER-PP's random split: a tenth of all rows is `val`, the rest `train`.
 
     Stratified over six classes, disgust counting as angry, by scikit-learn's `train_test_split`
     with seed 42. 8.5 % of its `val` have a pixel-identical copy in its `train`: it is here to
-    compare with, not to train on.
+    compare with that program.
+
+    With `selection` its `val` is called `test`, and that share of its `train` becomes `val`: a
+    training can choose there what FER-PP's own figure must not decide. Copies of one picture go
+    there together.
+
+    Args:
+        data: The dataset.
+        selection: Share of FER-PP's `train` that is chosen on, 0 to below 1.
+        seed: The seed of that part.
 
     Raises:
-        InputError: The dataset is not FER-2013: a picture has no label of the six classes.
+        InputError: The dataset is not FER-2013: a picture has no label of the six classes; or
+            `selection` is out of range.
         MissingExtraError: scikit-learn is not installed.
     """
     try:
-        from sklearn.model_selection import train_test_split
+        from sklearn.model_selection import GroupShuffleSplit, train_test_split
     except ImportError as error:
         raise MissingExtraError("FER-PP's split", "data") from error
+    if not 0 <= selection < 1:
+        raise InputError(f"selection: expected a share of 0 to below 1, found {selection}")
     labels = to_six(data.labels, FER2013_7)
     if (labels < 0).any():
         raise InputError(f"{data.source}: FER-PP's split needs a label for every picture")
     order = np.array([_FER_PP_ORDER.index(label) for label in SIX.labels])
     one_hot = np.eye(len(SIX), dtype=int)[order[labels]]
-    _, val = train_test_split(
+    train, val = train_test_split(
         np.arange(len(data)),
         test_size=_FER_PP_VALIDATION,
         shuffle=True,
@@ -199,8 +211,15 @@ def fer_pp_split(data: Dataset) -> Split:
         random_state=_FER_PP_SEED,
     )
     assignment = np.zeros(len(data), np.int8)
-    assignment[val] = 1
-    return Split("FER-PP random", data.sha256(), SPLITS[:2], assignment)
+    if not selection:
+        assignment[val] = SPLITS.index("val")
+        return Split("FER-PP random", data.sha256(), SPLITS[:2], assignment)
+    divider = GroupShuffleSplit(n_splits=1, test_size=selection, random_state=seed)
+    _, chosen = next(divider.split(train, groups=exact_groups(data.images)[train]))
+    assignment[val] = SPLITS.index("test")
+    assignment[train[chosen]] = SPLITS.index("val")
+    kind = f"FER-PP random, its validation as test, {selection:g} of the rest as val, seed {seed}"
+    return Split(kind, data.sha256(), SPLITS, assignment)
 
 
 def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = False) -> Split:
