@@ -9,6 +9,19 @@ from mien.media import LiveSource, is_live
 from mien.media import live_source as module
 
 
+class Packet:
+    """Holds one frame of a shade; None is one that cannot be decoded."""
+
+    def __init__(self, shade):
+        self.shade = shade
+
+    def decode(self):
+        if self.shade is None:
+            raise av.error.InvalidDataError(1, "Invalid data found when processing input")
+        pixels = np.full((48, 64, 3), self.shade, np.uint8)
+        return [av.VideoFrame.from_ndarray(pixels, "rgb24")]
+
+
 class Camera:
     """Gives frames at a rate, and fails after some."""
 
@@ -16,10 +29,10 @@ class Camera:
         self.frames, self.per_second, self.error = frames, per_second, error
         self.closed = False
 
-    def decode(self, video):
+    def demux(self, video):
         for shade in self.frames:
             time.sleep(1 / self.per_second)
-            yield av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8), "rgb24")
+            yield Packet(shade)
         if self.error is not None:
             raise self.error
 
@@ -92,14 +105,14 @@ def test_a_camera_that_goes_away_is_got_back_and_the_gap_is_told(cameras):
 
 def test_a_camera_that_is_not_there_says_which_are(monkeypatch):
     monkeypatch.setattr(module, "cameras", lambda: ["Built-in", "USB"])
-    with pytest.raises(MediaError, match=r"cannot be opened.*cameras here: Built-in, USB"):
+    with pytest.raises(MediaError, match=r"cannot be opened.*Cameras here: Built-in, USB"):
         next(LiveSource("camera:77").frames())
     with pytest.raises(MediaError, match="expected camera: and a number"):
         next(LiveSource("camera:front").frames())
 
 
 def test_a_stream_that_does_not_answer_says_so():
-    with pytest.raises(MediaError, match=r"cannot be opened.*check the address"):
+    with pytest.raises(MediaError, match=r"cannot be opened.*Check the address"):
         next(LiveSource("http://127.0.0.1:9/stream").frames())
 
 

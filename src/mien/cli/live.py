@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from mien.live import Feed, Shown
+    from mien.structures import FrameResult
 
 __all__ = ["live"]
 
@@ -29,6 +30,15 @@ def live(
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where snapshots and recordings go.")
     ] = Path(),
+    every: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Look for faces in every Nth frame; else as time allows."
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.01, help="Analyse at most so many frames a second.")
+    ] = None,
     smooth: Annotated[
         float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth over time; 0: not.")
     ] = 0.4,
@@ -63,7 +73,7 @@ def live(
 
     smoothing = SmoothingOptions(time_constant_s=smooth)
     analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
-    feed = Feed(source, analyzer, FilmOptions(smoothing=smoothing))
+    feed = Feed(source, analyzer, FilmOptions(every=every, per_second=fps, smoothing=smoothing))
     feed.start()
     try:
         if headless:
@@ -82,9 +92,15 @@ def _print_rows(feed: Feed) -> None:
     last: Shown | None = None
     while True:
         shown = feed.newest(after=last, wait_s=0.2)
+        while feed.gaps:
+            _print(feed.gaps.popleft())
         if shown is not None:
             last = shown
-            for row in shown.result.to_rows():
-                print(json.dumps(row), flush=True)
+            _print(shown.result)
         elif feed.over:
             return
+
+
+def _print(result: FrameResult) -> None:
+    for row in result.to_rows():
+        print(json.dumps(row), flush=True)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from mien.detect import Detector, OnnxDetector, face_quality
 from mien.emotions import SIX
 from mien.errors import MediaError
-from mien.inference.film import FilmMemory, FilmOptions, LiveAnalysis, analyze_film
+from mien.inference.film import FilmMemory, FilmOptions, analyze_film
+from mien.inference.live import LiveAnalysis
 from mien.inference.model import EmotionModel
 from mien.inference.pictures import analyze_pictures, frame_result, searched
 from mien.inference.position import Position
@@ -142,9 +143,7 @@ class Analyzer:
             if isinstance(path, MediaError):
                 raise path
             if is_live(path):
-                live = LiveAnalysis(self, options)
-                for frame in LiveSource(path).frames():
-                    yield live.analyze(frame)
+                yield from self._analyze_live(LiveSource(path), options)
             else:
                 with Film(path) as film:
                     position.film = position.film or FilmMemory(options)
@@ -154,6 +153,19 @@ class Analyzer:
             yield FrameResult(source=error.source, error=error.reason)
         else:
             position.finish_input()
+
+    def _analyze_live(self, source: LiveSource, options: FilmOptions) -> Iterator[FrameResult]:
+        """Analyse a camera or stream; a gap is a result with `error` before the frame after it."""
+        live = LiveAnalysis(self, options)
+        for frame in source.frames(per_second=options.per_second):
+            if source.gap:
+                yield FrameResult(
+                    source=source.source,
+                    frame=frame.frame,
+                    timestamp_s=frame.timestamp_s,
+                    error=source.gap,
+                )
+            yield live.analyze(frame)
 
     def predict(
         self,

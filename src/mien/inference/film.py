@@ -7,24 +7,28 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.detect import Detector, Tracker
 from mien.errors import MediaError
 from mien.inference.ahead import ahead
+from mien.inference.frames import Seen, judge
 from mien.inference.smoothing import Smoother, SmoothingOptions
 from mien.media import Film, FilmFrame
-from mien.preprocess import crop_faces
 from mien.structures import Face, Faces, FrameResult
 
 if TYPE_CHECKING:
     from mien.inference.analyzer import Analyzer
 
-__all__ = ["FilmMemory", "FilmOptions", "LiveAnalysis", "analyze_film", "analyze_frames"]
+__all__ = ["FilmMemory", "FilmOptions", "analyze_film", "analyze_frames", "look_for_faces"]
 
 _DETECTIONS_PER_S = 8.0
+
 SMALLEST_FACE_PX = 16
+"""Frames are shrunk so that the smallest wanted face still has this many pixels."""
+
 SHORTEST_SIDE_PX = 180
+"""Frames are not shrunk below this side."""
+
 _DECODED_AHEAD = 12
 _DETECTED_AHEAD = 3
 
@@ -35,7 +39,7 @@ class FilmOptions:
 
     Attributes:
         every: Frames from one detection to the next; None chooses so that there are about eight
-            a second.
+            a second in a film, and as many as time allows of a camera or stream.
         per_second: Analyse at most so many frames a second; None analyses every one.
         smoothing: How much the probabilities are smoothed over time.
         max_gap_s: A person who was not seen for longer gets a new number.
@@ -45,15 +49,6 @@ class FilmOptions:
     per_second: float | None = None
     smoothing: SmoothingOptions = dataclasses.field(default_factory=SmoothingOptions)
     max_gap_s: float = 1.0
-
-
-@dataclasses.dataclass(slots=True, eq=False)
-class _Seen:
-    """A frame with its faces and the numbers of the people."""
-
-    frame: FilmFrame
-    faces: Faces
-    tracks: list[int]
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -180,45 +175,16 @@ def analyze_frames(
     try:
         for window, faces in windows:
             last = window[-1]
-            end = _Seen(last, faces, memory.tracker.update(faces, last.timestamp_s))
+            end = Seen(last, faces, memory.tracker.update(faces, last.timestamp_s))
             seen = list(_between(memory.known, window, end))
             memory.known = _Known(last.frame, last.timestamp_s, end.faces, end.tracks)
             memory.complete = False
-            for result in _results(analyzer, memory.smoother, seen):
+            for result in judge(analyzer, memory.smoother, seen):
                 memory.complete = result.frame == last.frame
                 yield result
             memory.smoother.forget_before(last.timestamp_s)
     finally:
         windows.close()
-
-
-class LiveAnalysis:
-    """Analyses frames as they come, each at once and with a detection of its own.
-
-    Args:
-        analyzer: Networks and settings.
-        options: Smoothing, and how long people are remembered.
-    """
-
-    def __init__(self, analyzer: Analyzer, options: FilmOptions | None = None) -> None:
-        options = options or FilmOptions()
-        self._analyzer = analyzer
-        self._smoother = Smoother(options.smoothing)
-        self._tracker = Tracker(max_gap_s=options.max_gap_s)
-
-    def smooth(self, options: SmoothingOptions) -> None:
-        """Smooth otherwise from now on; what was known of people is forgotten."""
-        self._smoother = Smoother(options)
-
-    def analyze(self, frame: FilmFrame) -> FrameResult:
-        """Analyse one frame.
-
-        Args:
-            frame: The next frame; not older than the one before.
-        """
-        faces = _detect(self._analyzer.detector, frame, self._analyzer.min_face_px)
-        tracks = self._tracker.update(faces, frame.timestamp_s)
-        return next(_results(self._analyzer, self._smoother, [_Seen(frame, faces, tracks)]))
 
 
 def _detected(
@@ -232,18 +198,27 @@ def _detected(
         for frame in frames:
             window.append(frame)
             if first or len(window) == every:
-                yield window, _detect(detector, frame, min_face_px)
+                yield window, look_for_faces(detector, frame, min_face_px)
                 window, first = [], False
     except MediaError as error:
         damage = error  # what was decoded before comes out first
     if window:
-        yield window, _detect(detector, window[-1], min_face_px)
+        yield window, look_for_faces(detector, window[-1], min_face_px)
     if damage is not None:
         raise damage
 
 
-def _detect(detector: Detector, frame: FilmFrame, min_face_px: int) -> Faces:
-    """Look for faces in a frame that the decoder's own scaler has made small enough."""
+def look_for_faces(detector: Detector, frame: FilmFrame, min_face_px: int) -> Faces:
+    """Look for faces in a frame that the decoder's own scaler has made small enough.
+
+    Args:
+        detector: Finds them.
+        frame: The frame.
+        min_face_px: Faces whose shorter side is below this many pixels are left out.
+
+    Returns:
+        The faces in pixels of the frame, largest first.
+    """
     shorter = min(frame.height, frame.width)
     scale = max(SMALLEST_FACE_PX / min_face_px, min(1.0, SHORTEST_SIDE_PX / shorter))
     scale = min(scale, 1.0)
@@ -261,7 +236,7 @@ def _after(number: int, frames: Iterable[FilmFrame]) -> Iterator[FilmFrame]:
     return (frame for frame in frames if frame.frame > number)
 
 
-def _between(before: _Known | None, window: list[FilmFrame], end: _Seen) -> Iterator[_Seen]:
+def _between(before: _Known | None, window: list[FilmFrame], end: Seen) -> Iterator[Seen]:
     """Give each frame of a window its faces: those of both ends in a line, others till half-way."""
     if before is None:
         # A film begins with a detection, so this window has one frame.
@@ -283,7 +258,7 @@ def _between(before: _Known | None, window: list[FilmFrame], end: _Seen) -> Iter
             if track not in before.tracks and share >= 0.5:
                 faces.append(end.faces[number])
                 tracks.append(track)
-        yield _Seen(frame, _together(faces), tracks)
+        yield Seen(frame, _together(faces), tracks)
     yield end
 
 
@@ -303,47 +278,3 @@ def _together(faces: list[Face]) -> Faces:
         landmarks_xy=np.stack([face.landmarks_xy for face in faces]),
         detection_scores=np.array([face.detection_score for face in faces], np.float32),
     )
-
-
-def _results(analyzer: Analyzer, smoother: Smoother, seen: list[_Seen]) -> Iterator[FrameResult]:
-    """Run the emotion network over all faces of a window at once."""
-    crops = [_crops(analyzer, each) for each in seen]
-    probabilities = analyzer.model.probabilities(np.concatenate(crops))
-    place = 0
-    for each, cut in zip(seen, crops, strict=True):
-        frame, count = each.frame, len(each.faces)
-        here = probabilities[place : place + count]
-        place += count
-        sizes = (each.faces.boxes_xyxy[:, 2:] - each.faces.boxes_xyxy[:, :2]).min(axis=1)
-        predictions = []
-        for rank, number in enumerate(np.argsort(-sizes, kind="stable")):
-            track = each.tracks[number]
-            smoothed, label = smoother.update(track, here[number], frame.timestamp_s)
-            predictions.append(
-                analyzer.predict(
-                    frame,
-                    rank,
-                    each.faces[int(number)],
-                    crop=cut[number],
-                    probabilities=smoothed,
-                    label=label,
-                    track=track,
-                )
-            )
-        yield FrameResult(
-            source=frame.source,
-            frame=frame.frame,
-            timestamp_s=frame.timestamp_s,
-            width=frame.width,
-            height=frame.height,
-            faces=tuple(predictions),
-        )
-
-
-def _crops(analyzer: Analyzer, seen: _Seen) -> NDArray[np.float32]:
-    """Cut the faces out of the decoder's luma plane, on the scale of 0 to 255."""
-    pixels, black, white = seen.frame.luma()
-    crops = crop_faces(pixels, seen.faces.landmarks_xy, analyzer.model.crop)
-    if (black, white) == (0.0, 255.0):
-        return crops
-    return ((crops - black) * (255 / (white - black))).clip(0, 255).astype(np.float32)

@@ -17,6 +17,9 @@ __all__ = ["Feed", "Shown"]
 
 _RATE_FRAMES = 30
 _JOIN_S = 5.0
+_KEPT_GAPS = 1000
+_LATE_S = 0.1
+"""Frames of a film that come later than this are dropped, as a camera's are."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +51,8 @@ class Feed:
         message: What is wrong with the source just now; empty if nothing.
         failure: Why there will be no more frames; None while there may be.
         ended: Whether a film is over.
+        gaps: Results with `error`, one for each time the source was away; whoever keeps rows
+            takes them out.
     """
 
     def __init__(self, source: str, analyzer: Analyzer, options: FilmOptions | None = None) -> None:
@@ -55,6 +60,8 @@ class Feed:
         self.message = ""
         self.failure: MediaError | None = None
         self.ended = False
+        self.gaps: deque[FrameResult] = deque(maxlen=_KEPT_GAPS)
+        self._per_second = None if options is None else options.per_second
         self._analysis = LiveAnalysis(analyzer, options)
         self._newest: Shown | None = None
         self._changed = threading.Condition()
@@ -115,16 +122,27 @@ class Feed:
     def _frames(self) -> Iterator[tuple[FilmFrame, float]]:
         """Yield frames with the moment at which they were there."""
         if is_live(self.source):
-            for frame in LiveSource(self.source, on_gap=self._tell).frames():
+            source = LiveSource(self.source, on_gap=self._tell)
+            for frame in source.frames(per_second=self._per_second):
+                if source.gap:
+                    self.gaps.append(
+                        FrameResult(
+                            source=self.source,
+                            frame=frame.frame,
+                            timestamp_s=frame.timestamp_s,
+                            error=source.gap,
+                        )
+                    )
                 yield frame, time.monotonic()
             return
         with Film(self.source) as film:
             start = time.monotonic()
-            for frame in film.frames():
-                due = start + frame.timestamp_s
-                if self._stop.wait(max(0.0, due - time.monotonic())):
+            for frame in film.frames(per_second=self._per_second):
+                wait_s = start + frame.timestamp_s - time.monotonic()
+                if self._stop.wait(max(0.0, wait_s)):
                     return
-                yield frame, time.monotonic()
+                if wait_s > -_LATE_S:
+                    yield frame, time.monotonic()
 
     def _tell(self, message: str) -> None:
         self.message = message

@@ -10,6 +10,7 @@ import numpy as np
 from mien.errors import OutputError
 from mien.live.feed import Shown
 from mien.media import FilmWriter, ResultWriter, draw_result, open_writer
+from mien.structures import FrameResult
 
 __all__ = ["Recording", "save_snapshot"]
 
@@ -62,6 +63,19 @@ class Recording:
         drawn = np.asarray(draw_result(shown.frame_rgb, shown.result))
         self._film.write(drawn, (shown.result.timestamp_s or 0.0) - self._begin_s)
         self._rows.write(shown.result)
+
+    def write_gap(self, gap: FrameResult) -> None:
+        """Note in the rows that the source was away.
+
+        Raises:
+            OutputError: The disk is full or the folder went away.
+        """
+        self._rows.write(gap)
+
+    def abandon(self) -> None:
+        """Stop; what was recorded stays under the files' partial names, and can be played."""
+        self._film.abandon()
+        self._rows.abandon()
 
     def close(self) -> None:
         """Finish both files."""

@@ -181,15 +181,25 @@ class _Window:
         newest = self._feed.newest(after=self.shown, wait_s=1 / _TICKS_PER_S if waits else 0.0)
         if newest is not None and not self._paused:
             self.shown = newest
-            if self._recording is not None:
-                try:
-                    self._recording.write(newest)
-                except MienError as error:
-                    self._recording = None
-                    self._say(str(error))
+            self._record(newest)
         if self._feed.over and self.shown is None:
             self.running = False
         return waits
+
+    def _record(self, newest: Shown) -> None:
+        gaps, recording = self._feed.gaps, self._recording
+        try:
+            while gaps:
+                gap = gaps.popleft()
+                if recording is not None:
+                    recording.write_gap(gap)
+            if recording is not None:
+                recording.write(newest)
+        except MienError as error:
+            self._recording = None
+            if recording is not None:
+                recording.abandon()
+            self._say(str(error))
 
     def has_flipped(self) -> None:
         """Note how long the frame that is on the screen now took to get there."""

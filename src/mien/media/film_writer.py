@@ -47,7 +47,9 @@ class FilmWriter:
         self._partial = path.with_name(path.name + ".partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.container: Any = av.open(str(self._partial), "w", format="mp4")
+            # In fragments until the end, so that what a crash or a full disk leaves can be played.
+            options = {"movflags": "hybrid_fragmented"}
+            self.container: Any = av.open(str(self._partial), "w", format="mp4", options=options)
         except (OSError, av.FFmpegError) as error:
             raise self._failed(error) from error
         rate = Fraction(frames_per_second).limit_denominator(1001)
@@ -95,10 +97,14 @@ class FilmWriter:
         except (OSError, av.FFmpegError) as error:
             raise self._failed(error) from error
 
-    def discard(self) -> None:
-        """Stop writing and leave nothing behind."""
+    def abandon(self) -> None:
+        """Stop writing; what is there stays under its partial name, since it is not whole."""
         with contextlib.suppress(Exception):
             self.container.close()
+
+    def discard(self) -> None:
+        """Stop writing and leave nothing behind."""
+        self.abandon()
         self._partial.unlink(missing_ok=True)
 
     def _failed(self, error: Exception) -> OutputError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from mien.errors import MediaError
@@ -20,6 +21,15 @@ _PLATFORMS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 _TIMEOUT_S = 5.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 8.0
 _POLL_S = 0.25
+
+_MICROSECONDS = 1_000_000
+"""FFmpeg's unit of a container's times, in a second."""
+
+_NEAR_THE_END_S = 2.0
+"""A connection that ends so near to a film's end ends with it."""
+
+_MOST_DAMAGED = 100
+"""After so many packets in a row that cannot be decoded a stream is opened anew."""
 
 
 def is_live(source: str) -> bool:
@@ -50,11 +60,17 @@ def _platform() -> str:
 class LiveSource:
     """A camera or stream whose newest frame is there when it is asked for.
 
+    A film that is served at an `http://` address plays at its own pace and ends.
+
     Args:
         source: `camera:N` for the Nth camera, or an address.
         give_up_s: How long to try to get a source back that went away; None tries for ever.
         on_gap: Called with a sentence when the source goes away, and with an empty one when it is
             back.
+
+    Attributes:
+        gap: How long the source was away before the frame that came last, and why; empty if it
+            was not.
     """
 
     def __init__(
@@ -66,16 +82,27 @@ class LiveSource:
     ) -> None:
         self.source = source
         self.give_up_s = give_up_s
+        self.gap = ""
         self._on_gap = on_gap or (lambda _: None)
-        self._newest: tuple[Any, float] | None = None
+        self._newest: tuple[Any, int, float] | None = None
+        self._arrived = 0
+        self._length_s: float | None = None
+        self._shown_s = 0.0
+        self._lost: tuple[float, str] | None = None
+        self._gap_before = ""
         self._failure: MediaError | None = None
+        self._ended = False
         self._changed = threading.Condition()
         self._stop = threading.Event()
 
-    def frames(self) -> Generator[FilmFrame, None, None]:
+    def frames(self, *, per_second: float | None = None) -> Generator[FilmFrame, None, None]:
         """Yield the newest frame again and again; those that nobody waited for are dropped.
 
-        Times are seconds since the first frame by this machine's clock, so that a gap shows.
+        Times are seconds since the first frame by this machine's clock, so that a gap shows; the
+        frames' numbers count those that were dropped, too.
+
+        Args:
+            per_second: Give at most so many frames a second; None gives what there is.
 
         Raises:
             MediaError: The source cannot be opened, or did not come back in time.
@@ -83,61 +110,114 @@ class LiveSource:
         reader = threading.Thread(target=self._read, daemon=True)
         reader.start()
         first_s: float | None = None
-        number = 0
+        due_s = 0.0
         try:
-            while True:
-                with self._changed:
-                    while self._newest is None and self._failure is None:
-                        self._changed.wait(_POLL_S)
-                    if self._newest is None:
-                        if self._failure is not None:
-                            raise self._failure
-                        continue
-                    (decoded, at_s), self._newest = self._newest, None
+            while (taken := self._take()) is not None:
+                decoded, number, at_s = taken
                 first_s = at_s if first_s is None else first_s
-                yield FilmFrame.of(self.source, number, at_s - first_s, decoded)
-                number += 1
+                passed_s = at_s - first_s
+                if per_second is not None and not self.gap:
+                    if passed_s < due_s:
+                        continue
+                    due_s = max(due_s + 1 / per_second, passed_s)
+                yield FilmFrame.of(self.source, number, passed_s, decoded)
         finally:
             self._stop.set()
             reader.join(_TIMEOUT_S)
+
+    def _take(self) -> tuple[Any, int, float] | None:
+        """Wait for the next frame; None at the end of a film."""
+        with self._changed:
+            while self._newest is None and self._failure is None and not self._ended:
+                self._changed.wait(_POLL_S)
+            taken, self._newest = self._newest, None
+            if taken is None and self._failure is not None:
+                raise self._failure
+            self.gap, self._gap_before = self._gap_before, ""
+            return taken
 
     def _read(self) -> None:
         """Read until told to stop; after a failure wait, longer each time, and try again."""
         import av
 
-        wait_s, lost_s, ever = _FIRST_WAIT_S, time.monotonic(), False
+        wait_s, seen_s = _FIRST_WAIT_S, time.monotonic()
         while not self._stop.is_set():
             try:
                 with contextlib.closing(self._open()) as container:
-                    for decoded in container.decode(video=0):
-                        if self._stop.is_set():
-                            return
-                        if not ever or wait_s > _FIRST_WAIT_S:
-                            self._on_gap("")
-                        ever, wait_s, lost_s = True, _FIRST_WAIT_S, time.monotonic()
+                    for decoded in self._decoded(container):
                         self._show(decoded)
-                reason = "it ended"
-            except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-                reason = str(getattr(error, "strerror", None) or error)
-            away_s = time.monotonic() - lost_s
-            if not ever or (self.give_up_s is not None and away_s > self.give_up_s):
-                self._fail(reason, ever=ever)
+                        wait_s, seen_s = _FIRST_WAIT_S, time.monotonic()
+                error: Exception = OSError("it ended")
+            except (av.FFmpegError, OSError, ValueError, IndexError) as raised:
+                error = raised
+            if self._stop.is_set():
                 return
-            self._on_gap(f"{self.source} went away ({reason}); trying to get it back")
+            if self._over:
+                self._end()
+                return
+            away_s = time.monotonic() - seen_s
+            if not self._arrived or (self.give_up_s is not None and away_s > self.give_up_s):
+                self._fail(error)
+                return
+            self._lost = self._lost or (seen_s, _reason(error))
+            self._on_gap(f"{self.source} went away ({_reason(error)}); trying to get it back")
             self._stop.wait(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
+    def _decoded(self, container: Any) -> Iterator[Any]:
+        """Decode what comes, without what is damaged; a film keeps its own pace."""
+        import av
+
+        self._length_s, self._shown_s = _length_s(container), 0.0
+        begin_s, damaged = time.monotonic(), 0
+        for packet in container.demux(video=0):
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                damaged += 1
+                if damaged > _MOST_DAMAGED:
+                    raise
+                continue
+            for decoded in frames:
+                damaged = 0
+                if self._length_s is not None and decoded.time is not None:
+                    self._shown_s = decoded.time
+                    self._stop.wait(max(0.0, begin_s + decoded.time - time.monotonic()))
+                if self._stop.is_set():
+                    return
+                yield decoded
+
+    @property
+    def _over(self) -> bool:
+        """Say whether a film has come to its end, rather than its connection."""
+        return self._length_s is not None and self._length_s - self._shown_s < _NEAR_THE_END_S
+
     def _show(self, decoded: Any) -> None:
+        now = time.monotonic()
+        back = self._lost is not None or not self._arrived
         with self._changed:
-            self._newest = (decoded, time.monotonic())
+            if self._lost is not None:
+                since_s, reason = self._lost
+                self._gap_before, self._lost = f"away for {now - since_s:.1f} s: {reason}", None
+            self._newest = (decoded, self._arrived, now)
+            self._arrived += 1
+            self._changed.notify()
+        if back:
+            self._on_gap("")
+
+    def _end(self) -> None:
+        with self._changed:
+            self._ended = True
             self._changed.notify()
 
-    def _fail(self, reason: str, *, ever: bool) -> None:
-        what = "did not come back" if ever else "cannot be opened"
+    def _fail(self, error: Exception) -> None:
+        what = "did not come back" if self._arrived else "cannot be opened"
         found = ", ".join(cameras()) or "none"
-        hint = f"cameras here: {found}" if self.source.startswith(_CAMERA) else "check the address"
+        hint = f"Cameras here: {found}" if self.source.startswith(_CAMERA) else "Check the address"
+        if getattr(error, "errno", None) == errno.EBUSY:
+            hint = "Close the program that uses it"
         with self._changed:
-            self._failure = MediaError(self.source, f"{what}: {reason}. {hint}")
+            self._failure = MediaError(self.source, f"{what}: {_reason(error)}. {hint}")
             self._changed.notify()
 
     def _open(self) -> Any:
@@ -158,3 +238,13 @@ class LiveSource:
                 raise OSError(f"there are {len(known)} cameras")
             return av.open(f"video={known[int(name)]}", format=platform)
         return av.open(name, format=platform, options={"framerate": "30"})
+
+
+def _length_s(container: Any) -> float | None:
+    """Return how long a film at an address is; None of what has no end."""
+    length = getattr(container, "duration", None)
+    return None if length is None else float(length) / _MICROSECONDS
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

@@ -1,0 +1,108 @@
+import time
+
+import numpy as np
+import pytest
+
+from mien.errors import MediaError
+from mien.media import LiveSource
+from mien.media import live_source as module
+from tests.films import gliding, write_film
+from tests.streams import http_server, motion_jpeg, rtsp_server
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(module, "_FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(module, "_TIMEOUT_S", 2.0)
+
+
+def shaded(shade, count=20):
+    return [np.full((120, 160, 3), shade + number, np.uint8) for number in range(count)]
+
+
+def shades(source, **options):
+    """Read a source to its end; return the shades, the gaps and the error."""
+    seen, gaps = [], []
+    try:
+        for frame in source.frames(**options):
+            seen.append(int(frame.rgb().mean()))
+            gaps += [source.gap] if source.gap else []
+    except MediaError as error:
+        return seen, gaps, error.reason
+    return seen, gaps, None
+
+
+def test_motion_jpeg_over_http_is_read_and_its_gap_told():
+    answers = [motion_jpeg(shaded(shade), per_second=40) for shade in (20, 180)]
+    with http_server(answers) as address:
+        seen, gaps, error = shades(LiveSource(address, give_up_s=0.3))
+    assert min(seen) < 60
+    assert max(seen) > 160
+    assert [gap.startswith("away for ") for gap in gaps] == [True]
+    assert error.startswith("did not come back")
+
+
+def test_rubbish_is_no_stream():
+    noise = np.random.default_rng(0)
+    with http_server([(noise.bytes(65536) for _ in range(200))], "video/mp4") as address:
+        seen, _, error = shades(LiveSource(address))
+    assert seen == []
+    assert error.startswith("cannot be opened")
+
+
+def test_rubbish_between_frames_is_left_out():
+    noise = np.random.default_rng(0)
+
+    def answer():
+        yield from motion_jpeg(shaded(20, 10), per_second=40)
+        for _ in range(5):
+            yield b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + noise.bytes(3000) + b"\r\n"
+        yield from motion_jpeg(shaded(180, 10), per_second=40)
+
+    with http_server([answer()]) as address:
+        seen, _, _ = shades(LiveSource(address, give_up_s=0.0))
+    assert min(seen) < 40
+    assert max(seen) > 160
+
+
+def test_a_stream_that_falls_silent_is_given_up(monkeypatch):
+    monkeypatch.setattr(module, "_TIMEOUT_S", 0.5)
+
+    def answer():
+        yield from motion_jpeg(shaded(20, 10), per_second=40)
+        time.sleep(5)
+
+    start = time.monotonic()
+    with http_server([answer()]) as address:
+        seen, _, error = shades(LiveSource(address, give_up_s=0.2))
+        assert time.monotonic() - start < 4
+    assert seen
+    assert error.startswith("did not come back")
+
+
+def test_a_film_at_an_address_plays_at_its_own_pace_and_ends(tmp_path):
+    frames = ((number / 20, pixels) for number, pixels in enumerate(shaded(40, 30)))
+    data = write_film(tmp_path / "a.mkv", frames).read_bytes()
+    start = time.monotonic()
+    with http_server([[data]], "video/x-matroska") as address:
+        seen, gaps, error = shades(LiveSource(address))
+    assert error is None
+    assert gaps == []
+    assert len(seen) > 20
+    assert time.monotonic() - start > 1.2
+
+
+def test_an_rtsp_camera_is_read(samples):
+    from mien.media import read_picture
+
+    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
+    frames = [pixels for _, pixels in gliding(photo, seconds=3, per_second=25)]
+    with rtsp_server(frames, per_second=25) as address:
+        source = LiveSource(address, give_up_s=0.0)
+        with pytest.raises(MediaError, match="did not come back"):
+            last = None
+            for frame in source.frames(per_second=10):
+                last = frame
+    assert (last.width, last.height) == (320, 240)
+    assert 40 < last.frame < 75
+    assert np.abs(last.rgb().astype(int) - frames[last.frame]).mean() < 30
