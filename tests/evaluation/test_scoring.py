@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from mien.emotions import FERPLUS_8, SIX
+from mien.emotions import FER2013_7, FERPLUS_8, SIX
 from mien.errors import InputError
 from mien.evaluation import PROTOCOLS, jensen_shannon_divergence, protocol, score_predictions
 
@@ -95,6 +95,16 @@ def test_six_stands_for_two_protocols_and_unknown_ones_are_listed():
         protocol("fer2013")
 
 
+def test_fer_2013s_head_is_judged_by_six_with_disgust_added_to_angry():
+    answers = {"fer2013-7": np.array([[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1]])}
+    assert FER2013_7.labels[:2] == ("angry", "disgust")
+    six = PROTOCOLS["fer2013-6"].judged(answers)
+    assert six[0, SIX.index("angry")] == pytest.approx(0.5)
+    assert six.sum() == pytest.approx(1)
+    assert PROTOCOLS["fer2013-7"].judged(answers) is answers["fer2013-7"]
+    assert PROTOCOLS["six-fer2013"].judged(answers) is None
+
+
 def test_truth_and_votes_of_a_protocol_speak_of_its_own_labels():
     votes = np.zeros((2, 10), np.uint8)
     votes[0, [4, 5]] = 6, 4  # anger and disgust: one majority, both angry among the six
@@ -104,6 +114,7 @@ def test_truth_and_votes_of_a_protocol_speak_of_its_own_labels():
     assert truths == {
         "ferplus-8": [3 + 1, 7],
         "fer2013-7": [1, -1],
+        "fer2013-6": [SIX.index("angry"), -1],
         "six-ferplus": [SIX.index("angry"), -1],
         "six-fer2013": [SIX.index("angry"), -1],
     }

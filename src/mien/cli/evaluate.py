@@ -44,7 +44,9 @@ def evaluate(
     split_file: SplitFile = None,
     protocol: Annotated[
         list[str] | None,
-        typer.Option(help="ferplus-8, fer2013-7, six, six-ferplus, six-fer2013; default: all."),
+        typer.Option(
+            help="ferplus-8, fer2013-7, fer2013-6, six, six-ferplus, six-fer2013; or all."
+        ),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="OUT.html", help="Write a report, one file.")

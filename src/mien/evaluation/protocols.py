@@ -7,6 +7,7 @@ of `FERPLUS_8`, then "unknown" and "not a face".
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -33,14 +34,32 @@ class Protocol:
     Attributes:
         name: How it is called on the command line and in results.
         title: How it is called in tables.
-        label_set: The labels of the output.
+        output: The labels of the output that is judged.
+        label_set: The labels that it is judged by: those of the output, or the six.
         truth: Whose word counts: the majority of FER+'s votes, or FER-2013's labels.
     """
 
     name: str
     title: str
+    output: LabelSet
     label_set: LabelSet
     truth: Literal["ferplus", "fer2013"]
+
+    def judged(self, answers: Mapping[str, NDArray[np.floating]]) -> NDArray[np.floating] | None:
+        """Return the probabilities that are judged, `(N, K)` over `label_set`.
+
+        Args:
+            answers: A model's probabilities by their label set's name.
+
+        Returns:
+            Those of `output`, added up where several of its labels count as one; None where the
+            model has no such output.
+        """
+        found = answers.get(self.output.name)
+        if found is None or self.output is self.label_set:
+            return found
+        merged: NDArray[np.floating] = found @ mapping_matrix(self.output, self.label_set)
+        return merged
 
     def labels(self, labels: NDArray[np.integer], votes: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return each picture's true label, `(N,)` in the order of `label_set`; -1 does not count.
@@ -77,10 +96,11 @@ PROTOCOLS = MappingProxyType(
     {
         known.name: known
         for known in (
-            Protocol("ferplus-8", "FER+ 8 classes, majority", FERPLUS_8, "ferplus"),
-            Protocol("fer2013-7", "FER-2013 7 classes", FER2013_7, "fer2013"),
-            Protocol("six-ferplus", "six-way output, FER+ majority", SIX, "ferplus"),
-            Protocol("six-fer2013", "six-way output, FER-2013", SIX, "fer2013"),
+            Protocol("ferplus-8", "FER+ 8 classes, majority", FERPLUS_8, FERPLUS_8, "ferplus"),
+            Protocol("fer2013-7", "FER-2013 7 classes", FER2013_7, FER2013_7, "fer2013"),
+            Protocol("fer2013-6", "FER-2013 6 classes", FER2013_7, SIX, "fer2013"),
+            Protocol("six-ferplus", "six-way output, FER+ majority", SIX, SIX, "ferplus"),
+            Protocol("six-fer2013", "six-way output, FER-2013", SIX, SIX, "fer2013"),
         )
     }
 )
@@ -94,7 +114,7 @@ def protocol(name: str) -> tuple[Protocol, ...]:
         InputError: There is none of that name; the message lists the known ones.
     """
     if name == "six":
-        return tuple(known for known in PROTOCOLS.values() if known.label_set is SIX)
+        return tuple(known for known in PROTOCOLS.values() if known.output is SIX)
     if name not in PROTOCOLS:
         known_names = ", ".join(("six", *PROTOCOLS))
         raise InputError(f"unknown protocol {name!r}; known are {known_names}")

@@ -217,13 +217,14 @@ def evaluate(
         progress = on_step(predictor.name) if on_step else None
         answers = predictor.probabilities(part, on_progress=progress)
         for each in protocols:
-            if each.label_set.name not in answers:
+            probabilities = each.judged(answers)
+            if probabilities is None:
                 continue
             if not (truths[each.name] >= 0).any():
                 warnings.append(f"{data.source}, {split}: no picture has a label by {each.name}")
                 continue
             warnings += _empty_classes(each, truths[each.name], split)
-            judged.append(_judge(predictor, each, part, answers, truths[each.name], leaked))
+            judged.append(_judge(predictor, each, part, probabilities, truths[each.name], leaked))
         if robustness and predictor.model is not None:
             judged = _with_robustness(judged, predictor, part, protocols, truths, on_step)
     if not judged:
@@ -252,14 +253,13 @@ def _judge(
     predictor: Predictor,
     protocol: Protocol,
     part: Dataset,
-    answers: dict[str, Probabilities],
+    probabilities: Probabilities,
     truth: NDArray[np.int64],
     leaked: NDArray[np.bool_],
 ) -> Judged:
     counted = truth >= 0
     soft = protocol.soft_labels(part.votes) if part.votes.any() else None
-    unsure = predictor.model.unsure_below if predictor.model and protocol.label_set is SIX else None
-    probabilities = answers[protocol.label_set.name]
+    unsure = predictor.model.unsure_below if predictor.model and protocol.output is SIX else None
 
     def score(chosen: NDArray[np.bool_]) -> Score | None:
         if not chosen.any():
@@ -327,9 +327,10 @@ def _with_robustness(
         for each in protocols:
             truth = truths[each.name]
             counted = truth >= 0
-            if each.label_set.name not in answers or not counted.any():
+            probabilities = each.judged(answers)
+            if probabilities is None or not counted.any():
                 continue
-            predicted = answers[each.label_set.name].argmax(axis=1)[counted]
+            predicted = probabilities.argmax(axis=1)[counted]
             matrix = confusion_matrix(truth[counted], predicted, classes=len(each.label_set))
             points[each.name].append(
                 RobustnessPoint(name, strength, accuracy(matrix), balanced_accuracy(matrix))
