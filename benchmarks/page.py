@@ -134,7 +134,7 @@ def use_camera(page: Page) -> None:
 
 def latency(page: Page) -> str:
     """Read how long the page says that an answer took."""
-    return page.locator(".speed").inner_text().split(", ")[1].removesuffix(" each")
+    return page.locator(".speed").inner_text().split("answered after ")[1]
 
 
 def frames(page: Page) -> int:

@@ -1,7 +1,8 @@
 /**
- * Lays the engine's parts open for the tests that hold them to Python's (`tests/web`). Arrays come
- * and go as plain lists, since that is what a test can send.
+ * Lays the page's parts open for `tests/web`: the engine's, which are held to Python's, and what a
+ * visit is too short for. Arrays come and go as plain lists, since that is what a test can send.
  */
+import { written } from "../src/app/save";
 import type { Contract } from "../src/engine/contract";
 import { cropFace, similarity, type Region } from "../src/engine/crop";
 import { decodeCells } from "../src/engine/decoder";
@@ -86,6 +87,11 @@ const parity = {
     const known = { ...face, score: 1 };
     const quality = faceQuality(known, Float32Array.from(crop), size, width, height);
     return { quality, reason: unsureReason(quality, contract.unsure) };
+  },
+  async write(count: number) {
+    const rows = Array.from({ length: count }, (_, frame) => ({ frame, text: "x".repeat(300) }));
+    const parts = await written(rows, (row) => JSON.stringify(row) + "\n");
+    return { parts: parts.length, lines: parts.join("").split("\n").length - 1 };
   },
 };
 

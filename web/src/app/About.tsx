@@ -80,7 +80,7 @@ function Figures({ figures }: { figures: Record<string, number> }) {
           </tr>
         </thead>
         <tbody>
-          {shown.map(([protocol, metrics]) => (
+          {named(shown).map(([protocol, metrics]) => (
             <tr key={protocol}>
               <th scope="row">{protocol}</th>
               <td>{share(metrics["accuracy"])}</td>
@@ -92,6 +92,19 @@ function Figures({ figures }: { figures: Record<string, number> }) {
       </table>
     </div>
   );
+}
+
+/** Call each row by what it does not share with all others, in words where there are some. */
+function named<Value>(rows: [string, Value][]): [string, Value][] {
+  const known: Record<string, string> = words().about.protocols;
+  const pieces = rows.map(([name]) => name.split(", "));
+  const told = (piece: string) => rows.length === 1 || !pieces.every((each) => each.includes(piece));
+  return rows
+    .map(([, value], row): [string, Value] => {
+      const name = pieces[row]!.filter(told).map((piece) => known[piece] ?? piece);
+      return [name.join(", "), value];
+    })
+    .sort(([a], [b]) => a.localeCompare(b));
 }
 
 function share(value: number | undefined): string {

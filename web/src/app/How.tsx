@@ -13,6 +13,8 @@ import { BASE, contract, engine, load, subject, trouble } from "./state";
 const SHOWN_PX = 720;
 const PATCH_COLUMNS = 8;
 const PATCH_ROWS = 6;
+/** How much of the crop is hidden where the map is lowest, of 255. */
+const DARKEST = 215;
 
 interface Seen {
   /** The picture, scaled to be shown. */
@@ -174,7 +176,8 @@ function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation
         <Numbers explanation={explanation} />
       </Step>
       <Step title={said.attention} text={fill(said.attentionText, { label })}>
-        <div class="pair small">
+        <div class="pair">
+          <Drawing label={said.attention} draw={(canvas) => drawMap(canvas, explanation)} />
           <Drawing label={said.attention} draw={(canvas) => drawActivation(canvas, explanation)} />
         </div>
       </Step>
@@ -337,11 +340,36 @@ function drawCrop(canvas: HTMLCanvasElement, { crop, size }: Explanation): void 
   canvas.getContext("2d")!.putImageData(image, 0, 0);
 }
 
-/** Lay the map over the crop: bright where it speaks for the label. */
-function drawActivation(canvas: HTMLCanvasElement, explanation: Explanation): void {
-  const { size, activation, side } = explanation;
+/** Each cell's share of the way from the lowest to the highest of the map. */
+function shares({ activation }: Explanation): number[] {
   const least = Math.min(...activation);
   const span = Math.max(Math.max(...activation) - least, 1e-6);
+  return [...activation].map((value) => (value - least) / span);
+}
+
+/** The map itself, a grey square per cell with what the network wrote there. */
+function drawMap(canvas: HTMLCanvasElement, explanation: Explanation): void {
+  const { activation, side } = explanation;
+  const cell = 128;
+  canvas.width = canvas.height = side * cell;
+  const drawn = canvas.getContext("2d")!;
+  drawn.font = `500 ${cell * 0.2}px "Inter Variable", system-ui, sans-serif`;
+  drawn.textAlign = "center";
+  drawn.textBaseline = "middle";
+  shares(explanation).forEach((share, place) => {
+    const x = (place % side) * cell;
+    const y = Math.floor(place / side) * cell;
+    const grey = Math.round(40 + 205 * share);
+    drawn.fillStyle = `rgb(${grey} ${grey} ${grey})`;
+    drawn.fillRect(x, y, cell, cell);
+    drawn.fillStyle = grey > 118 ? "#000" : "#fff";
+    drawn.fillText(figure(activation[place]!), x + cell / 2, y + cell / 2);
+  });
+}
+
+/** Lay the map over the crop: bright where it speaks for the label. */
+function drawActivation(canvas: HTMLCanvasElement, explanation: Explanation): void {
+  const { size, side } = explanation;
   const zoom = 8;
   canvas.width = size * zoom;
   canvas.height = size * zoom;
@@ -352,9 +380,8 @@ function drawActivation(canvas: HTMLCanvasElement, explanation: Explanation): vo
   const heat = document.createElement("canvas");
   heat.width = heat.height = side;
   const image = new ImageData(side, side);
-  activation.forEach((value, place) => {
-    const share = (value - least) / span;
-    image.data.set([20, 16, 28, Math.round(225 * (1 - share))], 4 * place);
+  shares(explanation).forEach((share, place) => {
+    image.data.set([19, 20, 23, Math.round(DARKEST * (1 - share) ** 1.5)], 4 * place);
   });
   heat.getContext("2d")!.putImageData(image, 0, 0);
   drawn.imageSmoothingQuality = "high";

@@ -1,10 +1,10 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { FacePrediction } from "../engine/faces";
-import { clock, fill, labelWord, percent, words } from "../words";
+import { clock, fill, labelWord, language, percent, words } from "../words";
 import { Bars } from "./Bars";
 import { SaveIcon } from "./icons";
-import { newSession, session, shown } from "./live";
+import { newSession, session, shown, speed } from "./live";
 import { allRows, chosen, photos } from "./photos";
 import { saveReport } from "./report";
 import { fileName, saveCsv, saveJson } from "./save";
@@ -14,7 +14,10 @@ import { Timeline } from "./Timeline";
 
 const AWAY_AFTER_S = 0.6;
 const GONE_AFTER_S = 20;
+/** Who was seen less often was most likely a mistake, and is not shown once away. */
+const FEWEST_ANSWERS = 10;
 const SPOKEN_EVERY_MS = 2500;
+const SMALLEST_SHARE = 0.005;
 
 /** Everything beside the stage: people or faces, totals, and what can be kept. */
 export function Panel() {
@@ -36,13 +39,17 @@ function People() {
   if (known === null || session.value === null) return <p class="quiet">{words().people.none}</p>;
   const now_s = result?.timestamp_s ?? 0;
   const present = new Map(result?.faces.map((face) => [face.track!, face]));
-  const people = [...session.value.people.values()]
-    .filter((person) => present.has(person.number) || now_s - person.last_s < GONE_AFTER_S)
-    .filter((person) => present.has(person.number) || person.answers > 10);
+  const people = [...session.value.people.values()].filter(
+    (person) =>
+      present.has(person.number) ||
+      (now_s - person.last_s < GONE_AFTER_S && person.answers >= FEWEST_ANSWERS),
+  );
+  // Who is in view comes first; the sort keeps the order of numbers otherwise.
+  people.sort((a, b) => Number(isAway(a, now_s)) - Number(isAway(b, now_s)));
   return (
     <>
       {people.length === 0 && <p class="quiet">{words().people.none}</p>}
-      <div class="people">
+      <div class="people" tabIndex={0} role="group" aria-labelledby="faces-heading">
         {people.map((person) => (
           <PersonCard
             key={person.number}
@@ -56,6 +63,10 @@ function People() {
       <Spoken />
     </>
   );
+}
+
+function isAway(person: Person, now_s: number): boolean {
+  return now_s - person.last_s > AWAY_AFTER_S;
 }
 
 function PersonCard({
@@ -73,7 +84,7 @@ function PersonCard({
   const last = useRef<FacePrediction | null>(null);
   if (face !== null) last.current = face;
   const seen = last.current;
-  const away = face === null && now_s - person.last_s > AWAY_AFTER_S;
+  const away = isAway(person, now_s);
   return (
     <article class={away ? "card away" : "card"}>
       <CardHead
@@ -81,7 +92,9 @@ function PersonCard({
         face={seen}
         away={away}
       />
-      {seen !== null && <Bars labels={labels} values={seen.probabilities} shown={seen.label} />}
+      {seen !== null && !away && (
+        <Bars labels={labels} values={seen.probabilities} shown={seen.label} />
+      )}
       <Timeline person={person} now_s={now_s} colours={colours} />
     </article>
   );
@@ -155,42 +168,55 @@ function Totals() {
       <p class="quiet">
         {fill(words().people.seconds, {
           time: clock(current.length_s),
-          frames: current.frames.toLocaleString(),
+          frames: current.frames.toLocaleString(language.value),
         })}
       </p>
+      {speed.value.fps > 0 && (
+        <p class="quiet speed">
+          {fill(words().people.speed, {
+            fps: speed.value.fps.toFixed(0),
+            ms: speed.value.ms.toFixed(0),
+          })}
+        </p>
+      )}
     </section>
   );
 }
 
 function Shares({ values }: { values: number[] }) {
   const { labels } = contract.value!;
-  const said = labels.map((label, place) => `${labelWord(label)} ${percent(values[place]!)}`);
   return (
-    <div
-      class="shares"
-      role="img"
-      aria-label={`${words().people.totalsOf}: ${said.join(", ")}`}
-      title={said.join(" · ")}
-    >
-      {labels.map((label, place) => (
-        <span
-          key={label}
-          style={{ flexGrow: values[place]!, background: `var(--${label})` }}
-          hidden={values[place]! < 0.003}
-        />
-      ))}
-    </div>
+    <>
+      <div class="shares" aria-hidden="true">
+        {labels.map((label, place) => (
+          <span
+            key={label}
+            style={{ flexGrow: values[place]!, background: `var(--${label})` }}
+            hidden={values[place]! < SMALLEST_SHARE}
+          />
+        ))}
+      </div>
+      <ul class="legend" aria-label={words().people.totalsOf}>
+        {labels.map((label, place) => (
+          <li key={label} hidden={values[place]! < SMALLEST_SHARE}>
+            <span class="dot" style={{ background: `var(--${label})` }} />
+            {labelWord(label)} {percent(values[place]!)}
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 
 function PhotoFaces() {
   const photo = photos.value[chosen.value];
   const known = contract.value;
-  if (photo?.error != null) return <p class="quiet">{photo.error}</p>;
+  // The stage says what is wrong with it.
+  if (photo?.error != null) return <p class="quiet">{words().people.none}</p>;
   if (photo?.result == null || known === null) return <p class="quiet">{words().stage.analysing}</p>;
   if (photo.result.faces.length === 0) return <p class="quiet">{words().stage.noFace}</p>;
   return (
-    <div class="people">
+    <div class="people" tabIndex={0} role="group" aria-labelledby="faces-heading">
       {photo.result.faces.map((face) => (
         <article class="card" key={face.face}>
           <CardHead
@@ -232,10 +258,10 @@ function Keep({ live }: { live: boolean }) {
     <section class="keep">
       <h3>{said.heading}</h3>
       <div class="row">
-        <button disabled={!some} onClick={() => saveJson(rows(), fileName())}>
+        <button disabled={!some} onClick={() => void saveJson(rows(), fileName())}>
           <SaveIcon /> {said.json}
         </button>
-        <button disabled={!some} onClick={() => saveCsv(rows(), fileName())}>
+        <button disabled={!some} onClick={() => void saveCsv(rows(), fileName())}>
           <SaveIcon /> {said.csv}
         </button>
         {live && (

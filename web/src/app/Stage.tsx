@@ -1,8 +1,9 @@
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { FrameResult } from "../engine/faces";
 import { fill, words } from "../words";
-import { CloseIcon, MirrorIcon, PauseIcon, PlayIcon, PlusIcon, SnapshotIcon, WaveIcon } from "./icons";
+import { CameraIcon, CloseIcon, MirrorIcon, PauseIcon, PlayIcon, PlusIcon, SnapshotIcon, WaveIcon } from "./icons";
 import {
   asking,
   cameraId,
@@ -13,10 +14,8 @@ import {
   newSession,
   openCamera,
   paused,
-  session,
   shown,
   smooth,
-  speed,
 } from "./live";
 import { described, drawFaces } from "./overlay";
 import { chosen, clearPhotos, photos } from "./photos";
@@ -26,6 +25,14 @@ import { contract, loading, loadedShare, source, subject, trouble } from "./stat
 import { percent } from "../words";
 
 const RETRY_MS = 1500;
+/** Width by height of the stage before anything is on it, and the narrowest and widest stage. */
+const USUAL_RATIO = 4 / 3;
+const NARROWEST = 0.6;
+const WIDEST = 2.4;
+/** Sizes of the labels over the picture; the small one is for stages narrower than the bound. */
+const TEXT_PX = 13.5;
+const SMALL_TEXT_PX = 11.5;
+const NARROW_PX = 480;
 
 /** The picture with its boxes, and what can be done with it. */
 export function Stage() {
@@ -40,6 +47,7 @@ function CameraStage() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const stream = useRef<MediaStream | null>(null);
   const mounted = useRef(true);
+  const [ratio, setRatio] = useState(USUAL_RATIO);
 
   const connect = async (): Promise<boolean> => {
     stream.current?.getTracks().forEach((track) => track.stop());
@@ -85,11 +93,17 @@ function CameraStage() {
   const said = words().camera;
   return (
     <section class="stage" aria-label={said.device}>
-      <div class="view">
-        <video ref={video} muted playsInline class={mirror.value ? "mirrored" : ""} />
+      <View ratio={ratio}>
+        <video
+          ref={video}
+          muted
+          playsInline
+          class={mirror.value ? "mirrored" : ""}
+          onResize={() => setRatio(ratioOf(video.current!))}
+        />
         <Overlay canvas={canvas} />
         <Hint />
-      </div>
+      </View>
       <div class="tools" role="toolbar" aria-label={said.device}>
         {cameras.value.length > 1 && (
           <select
@@ -111,7 +125,6 @@ function CameraStage() {
         <SnapshotButton video={video} />
         <Toggle label={said.mirror} value={mirror} icon={<MirrorIcon />} />
         <Toggle label={said.smooth} value={smooth} icon={<WaveIcon />} />
-        <Speed />
         <button class="tool end" onClick={leave}>
           <CloseIcon /> <span>{said.stop}</span>
         </button>
@@ -123,6 +136,7 @@ function CameraStage() {
 function FilmStage({ file }: { file: File }) {
   const video = useRef<HTMLVideoElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
+  const [ratio, setRatio] = useState(USUAL_RATIO);
   useEffect(() => {
     const address = URL.createObjectURL(file);
     let loop: LiveLoop | null = null;
@@ -148,16 +162,22 @@ function FilmStage({ file }: { file: File }) {
   };
   return (
     <section class="stage" aria-label={file.name}>
-      <div class="view">
-        <video ref={video} muted playsInline controls onError={failed} />
+      <View ratio={ratio}>
+        <video
+          ref={video}
+          muted
+          playsInline
+          controls
+          onError={failed}
+          onResize={() => setRatio(ratioOf(video.current!))}
+        />
         <Overlay canvas={canvas} />
         <Hint />
-      </div>
+      </View>
       <div class="tools" role="toolbar" aria-label={file.name}>
         <span class="filename">{file.name}</span>
         <SnapshotButton video={video} />
         <Toggle label={words().camera.smooth} value={smooth} icon={<WaveIcon />} />
-        <Speed />
         <button class="tool end" onClick={leave}>
           <CloseIcon /> <span>{words().stage.close}</span>
         </button>
@@ -174,7 +194,12 @@ function PhotoStage() {
     if (photo?.result != null) drawOver(canvas.current, photo.result, false);
     else canvas.current?.getContext("2d")?.clearRect(0, 0, canvas.current.width, canvas.current.height);
   };
-  useLayoutEffect(draw, [photo]);
+  const [ratio, setRatio] = useState(USUAL_RATIO);
+  useEffect(() => {
+    const watching = new ResizeObserver(draw);
+    if (canvas.current !== null) watching.observe(canvas.current);
+    return () => watching.disconnect();
+  }, [photo]);
   useEffect(() => {
     if (photo !== undefined && photo.error === null) subject.value = photo.blob;
   }, [photo]);
@@ -186,9 +211,14 @@ function PhotoStage() {
   const known = contract.value;
   return (
     <section class="stage" aria-label={words().stage.photos}>
-      <div class="view">
+      <View ratio={photo.error === null ? ratio : USUAL_RATIO}>
         {photo.error === null ? (
-          <img ref={image} src={photo.address} alt={photo.name} onLoad={draw} />
+          <img
+            ref={image}
+            src={photo.address}
+            alt={photo.name}
+            onLoad={() => setRatio(image.current!.naturalWidth / image.current!.naturalHeight)}
+          />
         ) : (
           <p class="message" role="alert">
             {photo.error}
@@ -202,7 +232,7 @@ function PhotoStage() {
           aria-label={known === null ? words().stage.picture : described(photo.result, known)}
         />
         {photo.result === null && photo.error === null && <Waiting />}
-      </div>
+      </View>
       <div class="tools" role="toolbar" aria-label={words().stage.photos}>
         <div class="strip">
           {photos.value.map((each, place) => (
@@ -228,6 +258,20 @@ function PhotoStage() {
   );
 }
 
+/** A stage with the shape of what is on it. */
+function View({ ratio, children }: { ratio: number; children: ComponentChildren }) {
+  const shape = Math.min(Math.max(ratio, NARROWEST), WIDEST);
+  return (
+    <div class="view" style={{ "--ratio": shape.toFixed(4) }}>
+      {children}
+    </div>
+  );
+}
+
+function ratioOf(video: HTMLVideoElement): number {
+  return video.videoHeight > 0 ? video.videoWidth / video.videoHeight : USUAL_RATIO;
+}
+
 function Overlay({ canvas }: { canvas: { current: HTMLCanvasElement | null } }) {
   const known = contract.value;
   return (
@@ -242,7 +286,13 @@ function Overlay({ canvas }: { canvas: { current: HTMLCanvasElement | null } }) 
 
 /** What the visitor should know while nothing is drawn. */
 function Hint() {
-  if (asking.value) return <p class="hint">{words().camera.asking}</p>;
+  if (asking.value) {
+    return (
+      <p class="asking">
+        <CameraIcon /> {words().camera.asking}
+      </p>
+    );
+  }
   if (!loading.value.ready) return <Waiting />;
   if (shown.value !== null && shown.value.faces.length === 0) {
     return <p class="hint">{words().stage.noFace}</p>;
@@ -278,7 +328,7 @@ function Toggle({
 }: {
   label: string;
   value: { value: boolean };
-  icon: preact.ComponentChildren;
+  icon: ComponentChildren;
 }) {
   return (
     <button
@@ -316,16 +366,6 @@ function SnapshotButton({ video }: { video: { current: HTMLVideoElement | null }
   );
 }
 
-function Speed() {
-  const { fps, ms } = speed.value;
-  if (fps === 0 || session.value === null) return null;
-  return (
-    <span class="speed">
-      {fill(words().stage.speed, { fps: fps.toFixed(0), ms: ms.toFixed(0) })}
-    </span>
-  );
-}
-
 /** Draw a result over the picture as it lies on the screen. */
 function drawOver(canvas: HTMLCanvasElement | null, result: FrameResult, mirrored: boolean): void {
   const known = contract.value;
@@ -343,7 +383,8 @@ function drawOver(canvas: HTMLCanvasElement | null, result: FrameResult, mirrore
   const left = (width - result.width * scale) / 2;
   const top = (height - result.height * scale) / 2;
   drawn.translate(left, top);
-  drawFaces(drawn, result, known, { mirrored, scale, text: 13.5 * ratio });
+  const text = box.width < NARROW_PX ? SMALL_TEXT_PX : TEXT_PX;
+  drawFaces(drawn, result, known, { mirrored, scale, text: text * ratio });
 }
 
 /** Remember what was looked at last, for the page that explains. */

@@ -1,5 +1,5 @@
 import type { Contract } from "../engine/contract";
-import type { FacePrediction, FrameResult } from "../engine/faces";
+import type { FrameResult } from "../engine/faces";
 import { fill, labelWord, percent, words } from "../words";
 
 export interface DrawingOptions {
@@ -19,26 +19,52 @@ export function drawFaces(
   contract: Contract,
   options: DrawingOptions,
 ): void {
-  for (const face of [...result.faces].reverse()) drawFace(canvas, face, result, contract, options);
+  const { mirrored, scale } = options;
+  const boxes = result.faces.map(({ box_xyxy: [x0, y0, x1, y1] }): Rectangle => {
+    const left = mirrored ? result.width - x1 : x0;
+    return { left: left * scale, top: y0 * scale, width: (x1 - x0) * scale, height: (y1 - y0) * scale };
+  });
+  const colours = result.faces.map(({ label }) => contract.colours[contract.labels[label]!]!);
+  canvas.save();
+  [...result.faces.keys()].reverse().forEach((number) => {
+    drawBox(canvas, boxes[number]!, colours[number]!, result.faces[number]!.unsure, options.text);
+  });
+  const taken: Rectangle[] = [];
+  result.faces.forEach((face, number) => {
+    const label = labelWord(contract.labels[face.label]!);
+    const share = face.unsure ? words().people.unsure : percent(face.confidence);
+    const room = { width: result.width * scale, height: result.height * scale };
+    const inTheWay = [...taken, ...boxes.filter((_, other) => other !== number)];
+    const place = placed(canvas, [label, share], boxes[number]!, room, options.text, inTheWay);
+    taken.push(place);
+    drawLabel(canvas, place, colours[number]!, options.text);
+  });
+  canvas.restore();
 }
 
-function drawFace(
+interface Rectangle {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+interface Label extends Rectangle {
+  label: string;
+  share: string;
+  labelWidth: number;
+}
+
+function drawBox(
   canvas: CanvasRenderingContext2D,
-  face: FacePrediction,
-  result: FrameResult,
-  contract: Contract,
-  { mirrored, scale, text }: DrawingOptions,
+  { left, top, width, height }: Rectangle,
+  colour: string,
+  unsure: boolean,
+  text: number,
 ): void {
-  const [x0, y0, x1, y1] = face.box_xyxy;
-  const left = (mirrored ? result.width - x1 : x0) * scale;
-  const top = y0 * scale;
-  const width = (x1 - x0) * scale;
-  const height = (y1 - y0) * scale;
-  const colour = contract.colours[contract.labels[face.label]!]!;
-  const radius = Math.min(width, height) * 0.12;
-  canvas.save();
+  const radius = Math.min(0.12 * Math.min(width, height), 1.5 * text);
+  canvas.setLineDash(unsure ? [text * 0.5, text * 0.4] : []);
   canvas.lineJoin = "round";
-  canvas.setLineDash(face.unsure ? [text * 0.5, text * 0.4] : []);
   canvas.beginPath();
   canvas.roundRect(left, top, width, height, radius);
   canvas.strokeStyle = "rgb(0 0 0 / 35%)";
@@ -47,44 +73,68 @@ function drawFace(
   canvas.strokeStyle = colour;
   canvas.lineWidth = text * 0.18;
   canvas.stroke();
-  drawLabel(canvas, face, contract, colour, { left, top, bottom: top + height, text });
-  canvas.restore();
+}
+
+/** Find a label's place, above or below its box and shorter if need be, where it hides least. */
+function placed(
+  canvas: CanvasRenderingContext2D,
+  [label, share]: [string, string],
+  box: Rectangle,
+  room: { width: number; height: number },
+  text: number,
+  inTheWay: Rectangle[],
+): Label {
+  canvas.font = `600 ${text}px ${FONT}`;
+  const labelWidth = canvas.measureText(label).width;
+  canvas.font = `400 ${text}px ${FONT}`;
+  const short = text * 2.1 + labelWidth;
+  const long = short + text * 0.45 + canvas.measureText(share).width;
+  const height = text * 1.75;
+  const above = box.top - height - text * 0.4;
+  const below = box.top + box.height + text * 0.4;
+  const tops = [above, below].filter((top) => top > 2 && top + height < room.height - 2);
+  if (tops.length === 0) tops.push(Math.max(2, box.top + text * 0.4));
+  const places = [long, short].flatMap((width) =>
+    tops.map((top): Label => {
+      const left = Math.max(2, Math.min(box.left, room.width - width - 2));
+      return { left, top, width, height, label, share: width === long ? share : "", labelWidth };
+    }),
+  );
+  const hidden = places.map((place) =>
+    inTheWay.reduce((sum, other) => sum + shared(place, other), 0),
+  );
+  return places[hidden.indexOf(Math.min(...hidden))]!;
+}
+
+/** The area that two rectangles share. */
+function shared(a: Rectangle, b: Rectangle): number {
+  const width = Math.min(a.left + a.width, b.left + b.width) - Math.max(a.left, b.left);
+  const height = Math.min(a.top + a.height, b.top + b.height) - Math.max(a.top, b.top);
+  return Math.max(0, width) * Math.max(0, height);
 }
 
 function drawLabel(
   canvas: CanvasRenderingContext2D,
-  face: FacePrediction,
-  contract: Contract,
+  { left, top, width, height, label, share, labelWidth }: Label,
   colour: string,
-  place: { left: number; top: number; bottom: number; text: number },
+  text: number,
 ): void {
-  const { text } = place;
-  const label = labelWord(contract.labels[face.label]!);
-  const share = face.unsure ? words().people.unsure : percent(face.confidence);
-  canvas.setLineDash([]);
+  const middle = top + height / 2;
   canvas.textBaseline = "middle";
-  canvas.font = `600 ${text}px ${FONT}`;
-  const labelWidth = canvas.measureText(label).width;
-  canvas.font = `400 ${text}px ${FONT}`;
-  const width = text * 2.1 + labelWidth + text * 0.45 + canvas.measureText(share).width;
-  const height = text * 1.75;
-  const left = Math.max(2, Math.min(place.left, canvas.canvas.width - width - 2));
-  const above = place.top - height - text * 0.4;
-  const top = above > 2 ? above : Math.min(place.bottom + text * 0.4, canvas.canvas.height - height - 2);
   canvas.beginPath();
   canvas.roundRect(left, top, width, height, height / 2);
   canvas.fillStyle = "rgb(19 20 23 / 82%)";
   canvas.fill();
   canvas.beginPath();
-  canvas.arc(left + text * 0.95, top + height / 2, text * 0.32, 0, 2 * Math.PI);
+  canvas.arc(left + text * 0.95, middle, text * 0.32, 0, 2 * Math.PI);
   canvas.fillStyle = colour;
   canvas.fill();
   canvas.fillStyle = "#fff";
   canvas.font = `600 ${text}px ${FONT}`;
-  canvas.fillText(label, left + text * 1.55, top + height / 2 + text * 0.04);
+  canvas.fillText(label, left + text * 1.55, middle + text * 0.04);
   canvas.font = `400 ${text}px ${FONT}`;
   canvas.fillStyle = "rgb(255 255 255 / 75%)";
-  canvas.fillText(share, left + text * 2 + labelWidth, top + height / 2 + text * 0.04);
+  canvas.fillText(share, left + text * 2 + labelWidth, middle + text * 0.04);
 }
 
 /** Say in words what a picture shows, for those who do not see it. */

@@ -10,20 +10,52 @@ export function download(content: BlobPart[], type: string, name: string): void 
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
+/** Rows are written for so long before the page gets a turn. */
+const TURN_MS = 12;
+
 /** Save rows as one JSON array. */
-export function saveJson(rows: Iterable<Row>, name: string): void {
-  const lines = [...rows].map((row) => JSON.stringify(row));
-  download([`[\n${lines.join(",\n")}\n]\n`], "application/json", `${name}.json`);
+export async function saveJson(rows: Iterable<Row>, name: string): Promise<void> {
+  const parts = await written(rows, (row, first) => (first ? "[\n" : ",\n") + JSON.stringify(row));
+  download([...parts, parts.length === 0 ? "[]\n" : "\n]\n"], "application/json", `${name}.json`);
 }
 
 /** Save rows as CSV with the columns that Python writes. */
-export function saveCsv(rows: Iterable<Row>, name: string): void {
-  const flat = [...rows].map(flattened);
-  const columns = [...new Set([...flat.flatMap((row) => Object.keys(row)), "error"])];
+export async function saveCsv(rows: Iterable<Row>, name: string): Promise<void> {
+  const columns = new Set<string>();
+  const flat: Record<string, unknown>[] = [];
+  await written(rows, (row) => {
+    const each = flattened(row);
+    Object.keys(each).forEach((column) => columns.add(column));
+    flat.push(each);
+    return "";
+  });
   // A row with an error has fewer columns; the error comes last wherever it is.
-  columns.push(...columns.splice(columns.indexOf("error"), 1));
-  const lines = [columns, ...flat.map((row) => columns.map((column) => row[column]))];
-  download([lines.map(csvLine).join("\r\n") + "\r\n"], "text/csv", `${name}.csv`);
+  columns.delete("error");
+  const order = [...columns, "error"];
+  const lines = await written(flat, (row) => csvLine(order.map((column) => row[column])) + "\r\n");
+  download([csvLine(order) + "\r\n", ...lines], "text/csv", `${name}.csv`);
+}
+
+/** Write rows one by one, in turns with everything else that the page has to do. */
+export async function written<Each>(
+  rows: Iterable<Each>,
+  write: (row: Each, first: boolean) => string,
+): Promise<string[]> {
+  const parts: string[] = [];
+  let part = "";
+  let first = true;
+  let began = performance.now();
+  for (const row of rows) {
+    part += write(row, first);
+    first = false;
+    if (performance.now() - began > TURN_MS) {
+      parts.push(part);
+      part = "";
+      await new Promise((resolve) => setTimeout(resolve));
+      began = performance.now();
+    }
+  }
+  return part === "" ? parts : [...parts, part];
 }
 
 /** A name for files of this moment: `mien 2026-11-24 13.05`. */

@@ -60,7 +60,6 @@ export const en = {
     photos: "Photos",
     photo: "Photo {number}: {name}",
     more: "Add more",
-    speed: "{fps} a second, {ms} ms each",
   },
   people: {
     heading: "Faces",
@@ -76,6 +75,7 @@ export const en = {
     totalsOf: "Share of the time, all people",
     seconds: "{time} analysed, {frames} frames",
     pictures: "{count} photos, {faces} faces",
+    speed: "{fps} a second, answered after {ms} ms",
   },
   reasons: {
     small: "small",
@@ -125,8 +125,14 @@ export const en = {
     lead: "Two small networks, trained from scratch, the same files in Python, on a server and in this page.",
     figures: "Figures",
     figuresText:
-      "Measured on FER-2013's PrivateTest, which was looked at once, by mien evaluate; written into the model file. “Leak-free” leaves out pictures with an identical copy in the training part.",
+      "Measured by mien evaluate on FER-2013's PrivateTest, on which nothing was chosen; written into the model file. “Leak-free” leaves out pictures with an identical copy in the training part.",
     protocol: "protocol",
+    protocols: {
+      "ferplus-8": "FER+, 8 classes",
+      "fer2013-7": "FER-2013, 7 classes",
+      "six-ferplus": "six expressions, FER+ majority",
+      "six-fer2013": "six expressions, FER-2013",
+    },
     accuracy: "accuracy",
     balanced: "balanced accuracy",
     ece: "calibration error",

@@ -60,7 +60,6 @@ export const ja: Words = {
     photos: "写真",
     photo: "写真 {number}：{name}",
     more: "追加",
-    speed: "毎秒 {fps} 枚、1 枚 {ms} ms",
   },
   people: {
     heading: "顔",
@@ -76,6 +75,7 @@ export const ja: Words = {
     totalsOf: "全員の時間の割合",
     seconds: "{time} を解析、{frames} フレーム",
     pictures: "写真 {count} 枚、顔 {faces} 個",
+    speed: "毎秒 {fps} 枚、{ms} ms で応答",
   },
   reasons: {
     small: "小さい",
@@ -124,8 +124,14 @@ export const ja: Words = {
     lead: "一から学習した二つの小さなネットワーク。Python でもサーバーでもこのページでも同じファイルです。",
     figures: "数値",
     figuresText:
-      "FER-2013 の PrivateTest で mien evaluate により一度だけ測定し、モデルファイルに書き込みました。「leak-free」は学習用に同一の写しがある画像を除いた値です。",
+      "何の選択にも使っていない FER-2013 の PrivateTest で mien evaluate により測定し、モデルファイルに書き込みました。「leak-free」は学習用に同一の写しがある画像を除いた値です。",
     protocol: "プロトコル",
+    protocols: {
+      "ferplus-8": "FER+、8 分類",
+      "fer2013-7": "FER-2013、7 分類",
+      "six-ferplus": "六表情、FER+ の多数決",
+      "six-fer2013": "六表情、FER-2013",
+    },
     accuracy: "正解率",
     balanced: "均衡正解率",
     ece: "較正誤差",

@@ -60,7 +60,6 @@ export const ko: Words = {
     photos: "사진",
     photo: "사진 {number}: {name}",
     more: "더 추가",
-    speed: "초당 {fps}장, 장당 {ms} ms",
   },
   people: {
     heading: "얼굴",
@@ -76,6 +75,7 @@ export const ko: Words = {
     totalsOf: "모든 사람의 시간 비율",
     seconds: "{time} 분석, {frames} 프레임",
     pictures: "사진 {count}장, 얼굴 {faces}개",
+    speed: "초당 {fps}장, {ms} ms 뒤 응답",
   },
   reasons: {
     small: "작음",
@@ -124,8 +124,14 @@ export const ko: Words = {
     lead: "처음부터 학습한 작은 신경망 두 개. 파이썬, 서버, 이 페이지에서 같은 파일을 씁니다.",
     figures: "수치",
     figuresText:
-      "FER-2013의 PrivateTest에서 mien evaluate로 한 번 측정하여 모델 파일에 기록했습니다. “leak-free”는 학습 사진과 똑같은 사본이 있는 사진을 뺀 값입니다.",
+      "무엇을 고르는 데에도 쓰지 않은 FER-2013의 PrivateTest에서 mien evaluate로 측정하여 모델 파일에 기록했습니다. “leak-free”는 학습 사진과 똑같은 사본이 있는 사진을 뺀 값입니다.",
     protocol: "프로토콜",
+    protocols: {
+      "ferplus-8": "FER+, 8개 분류",
+      "fer2013-7": "FER-2013, 7개 분류",
+      "six-ferplus": "여섯 표정, FER+ 다수결",
+      "six-fer2013": "여섯 표정, FER-2013",
+    },
     accuracy: "정확도",
     balanced: "균형 정확도",
     ece: "보정 오차",
