@@ -81,7 +81,7 @@ def test_a_slow_reader_gets_the_newest_frame_and_the_old_are_dropped(cameras):
             shades.append(int(frame.rgb().mean()))
             time.sleep(0.05)
     assert shades == sorted(shades)
-    assert 2 < len(shades) < 20
+    assert 2 < len(shades) < 70
     assert shades[-1] >= 80
 
 

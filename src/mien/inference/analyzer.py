@@ -158,13 +158,8 @@ class Analyzer:
         """Analyse a camera or stream; a gap is a result with `error` before the frame after it."""
         live = LiveAnalysis(self, options)
         for frame in source.frames(per_second=options.per_second):
-            if source.gap:
-                yield FrameResult(
-                    source=source.source,
-                    frame=frame.frame,
-                    timestamp_s=frame.timestamp_s,
-                    error=source.gap,
-                )
+            if (gap := source.gap_before(frame)) is not None:
+                yield gap
             yield live.analyze(frame)
 
     def predict(

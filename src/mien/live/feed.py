@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from mien.errors import MediaError
 from mien.inference import Analyzer, FilmOptions, LiveAnalysis, SmoothingOptions
 from mien.media import Film, FilmFrame, LiveSource, is_live
-from mien.structures import FrameResult, FrameRGB
+from mien.structures import FrameResult
 
 __all__ = ["Feed", "Shown"]
 
@@ -27,13 +27,13 @@ class Shown:
     """A frame that has been analysed.
 
     Attributes:
-        frame_rgb: `(H, W, 3)` uint8.
+        frame: The frame; its pixels are made when they are asked for.
         result: What was found in it.
         there_s: When the frame was there, by `time.monotonic`.
         frames_per_second: Analysed lately.
     """
 
-    frame_rgb: FrameRGB
+    frame: FilmFrame
     result: FrameResult
     there_s: float
     frames_per_second: float
@@ -108,7 +108,7 @@ class Feed:
                 now = time.monotonic()
                 times.append(now)
                 rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
-                shown = Shown(frame.rgb(), result, there_s, rate)
+                shown = Shown(frame, result, there_s, rate)
                 with self._changed:
                     self._newest = shown
                     self._changed.notify_all()
@@ -124,16 +124,9 @@ class Feed:
         if is_live(self.source):
             source = LiveSource(self.source, on_gap=self._tell)
             for frame in source.frames(per_second=self._per_second):
-                if source.gap:
-                    self.gaps.append(
-                        FrameResult(
-                            source=self.source,
-                            frame=frame.frame,
-                            timestamp_s=frame.timestamp_s,
-                            error=source.gap,
-                        )
-                    )
-                yield frame, time.monotonic()
+                if (gap := source.gap_before(frame)) is not None:
+                    self.gaps.append(gap)
+                yield frame, source.began_s + frame.timestamp_s
             return
         with Film(self.source) as film:
             start = time.monotonic()

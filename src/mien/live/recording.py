@@ -25,7 +25,7 @@ def save_snapshot(shown: Shown, folder: Path) -> Path:
     partial = path.with_name(path.name + ".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        draw_result(shown.frame_rgb, shown.result).save(partial, "PNG")
+        draw_result(shown.frame.rgb(), shown.result).save(partial, "PNG")
         partial.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
@@ -45,7 +45,7 @@ class Recording:
 
     def __init__(self, folder: Path, first: Shown) -> None:
         self.path = _free(folder, "mp4")
-        height, width = first.frame_rgb.shape[:2]
+        height, width = first.frame.height, first.frame.width
         rate = first.frames_per_second or 25.0
         self._film = FilmWriter(self.path, size_hw=(height, width), frames_per_second=rate)
         self._rows: ResultWriter = open_writer(self.path.with_suffix(".jsonl"))
@@ -58,11 +58,11 @@ class Recording:
         Raises:
             OutputError: The disk is full or the folder went away.
         """
-        if shown.frame_rgb.shape[:2] != self._size:
-            return  # a camera that came back with another size: the rows go on
-        drawn = np.asarray(draw_result(shown.frame_rgb, shown.result))
-        self._film.write(drawn, (shown.result.timestamp_s or 0.0) - self._begin_s)
         self._rows.write(shown.result)
+        if (shown.frame.height, shown.frame.width) == self._size:
+            # A camera may come back with another size: then the rows alone go on.
+            drawn = np.asarray(draw_result(shown.frame.rgb(), shown.result))
+            self._film.write(drawn, (shown.result.timestamp_s or 0.0) - self._begin_s)
 
     def write_gap(self, gap: FrameResult) -> None:
         """Note in the rows that the source was away.

@@ -1,6 +1,6 @@
 """Where frames come from and where results go."""
 
-from mien.media.drawing import draw_result
+from mien.media.drawing import draw_on, draw_result
 from mien.media.film_writer import FilmWriter
 from mien.media.films import FILM_SUFFIXES, Film, FilmFrame
 from mien.media.folder import ResultFolder
@@ -24,6 +24,7 @@ __all__ = [
     "ResultWriter",
     "cameras",
     "decode_picture",
+    "draw_on",
     "draw_result",
     "find_media",
     "find_pictures",

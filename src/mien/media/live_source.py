@@ -12,6 +12,7 @@ from typing import Any
 
 from mien.errors import MediaError
 from mien.media.films import FilmFrame
+from mien.structures import FrameResult
 
 __all__ = ["LiveSource", "cameras", "is_live"]
 
@@ -69,6 +70,7 @@ class LiveSource:
             back.
 
     Attributes:
+        began_s: When the first frame came, by `time.monotonic`.
         gap: How long the source was away before the frame that came last, and why; empty if it
             was not.
     """
@@ -83,6 +85,7 @@ class LiveSource:
         self.source = source
         self.give_up_s = give_up_s
         self.gap = ""
+        self.began_s = 0.0
         self._on_gap = on_gap or (lambda _: None)
         self._newest: tuple[Any, int, float] | None = None
         self._arrived = 0
@@ -109,13 +112,12 @@ class LiveSource:
         """
         reader = threading.Thread(target=self._read, daemon=True)
         reader.start()
-        first_s: float | None = None
         due_s = 0.0
         try:
             while (taken := self._take()) is not None:
                 decoded, number, at_s = taken
-                first_s = at_s if first_s is None else first_s
-                passed_s = at_s - first_s
+                self.began_s = self.began_s or at_s
+                passed_s = at_s - self.began_s
                 if per_second is not None and not self.gap:
                     if passed_s < due_s:
                         continue
@@ -124,6 +126,14 @@ class LiveSource:
         finally:
             self._stop.set()
             reader.join(_TIMEOUT_S)
+
+    def gap_before(self, frame: FilmFrame) -> FrameResult | None:
+        """Return the gap before the newest frame as a result with `error`, if there was one."""
+        if not self.gap:
+            return None
+        return FrameResult(
+            source=self.source, frame=frame.frame, timestamp_s=frame.timestamp_s, error=self.gap
+        )
 
     def _take(self) -> tuple[Any, int, float] | None:
         """Wait for the next frame; None at the end of a film."""

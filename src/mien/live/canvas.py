@@ -1,0 +1,196 @@
+"""What the window shows, as one picture: frame, results, and what the window itself has to say."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from PIL import Image
+
+from mien.live.feed import Shown
+from mien.media import draw_on
+from mien.media.shapes import fill_rounded, outline_rounded, text_width, write_text
+from mien.structures import FacePrediction, FrameResult
+
+__all__ = ["View", "painted"]
+
+_BACKGROUND = (17, 20, 26)
+_PANEL = (17, 20, 26, 205)
+_CARD = (24, 28, 36, 250)
+_KEY, _KEY_EDGE = (44, 50, 61), (92, 100, 114)
+_INK = (240, 242, 245)
+_QUIET = (166, 174, 184)
+_RED, _AMBER = (226, 62, 62), (240, 178, 50)
+_DIMMED = 0.6
+_SMALLEST_TEXT_PX, _LARGEST_TEXT_PX = 10, 22
+_TEXT_SHARE = 1 / 45
+"""Text of the window itself, of its shorter side."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What is to be seen; two that are equal look the same.
+
+    Attributes:
+        size_wh: Of the window in pixels.
+        shown: The frame; None while there is none.
+        mirror: Whether it is shown as in a mirror.
+        status: Short words for the lower left corner, for example `30 fps`.
+        recording: Whether a red dot goes before them.
+        notice: What just happened; empty for nothing.
+        trouble: What is wrong with the source; empty for nothing.
+        keys: The keys and what they do if help is wanted.
+    """
+
+    size_wh: tuple[int, int]
+    shown: Shown | None = None
+    mirror: bool = True
+    status: tuple[str, ...] = ()
+    recording: bool = False
+    notice: str = ""
+    trouble: str = ""
+    keys: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text_px(self) -> int:
+        """Size of the window's own text."""
+        wanted = min(self.size_wh) * _TEXT_SHARE
+        return round(min(max(wanted, _SMALLEST_TEXT_PX), _LARGEST_TEXT_PX))
+
+
+def painted(view: View) -> Image.Image:
+    """Paint a view.
+
+    Returns:
+        An RGB picture of the window's size.
+    """
+    canvas = Image.new("RGB", view.size_wh, _BACKGROUND)
+    if view.shown is not None:
+        _paste_frame(canvas, view.shown, mirror=view.mirror)
+        if view.trouble or view.keys:
+            dark = Image.new("RGB", canvas.size, _BACKGROUND)
+            canvas = Image.blend(canvas, dark, _DIMMED)
+        _status(canvas, view)
+    if view.notice:
+        _notice(canvas, view)
+    if view.keys:
+        _help(canvas, view)
+    elif view.trouble:
+        _trouble(canvas, view)
+    return canvas
+
+
+def _paste_frame(canvas: Image.Image, shown: Shown, *, mirror: bool) -> None:
+    """Fit the frame into the window, and draw the results at the window's sharpness."""
+    frame = shown.frame
+    scale = min(canvas.width / frame.width, canvas.height / frame.height)
+    size_hw = (max(1, round(frame.height * scale)), max(1, round(frame.width * scale)))
+    picture = Image.fromarray(frame.rgb(size_hw))
+    if mirror:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    draw_on(picture, _placed(shown.result, scale, size_hw[1] if mirror else None))
+    place = ((canvas.width - picture.width) // 2, (canvas.height - picture.height) // 2)
+    canvas.paste(picture, place)
+
+
+def _status(canvas: Image.Image, view: View) -> None:
+    text, px = "   ".join(view.status), view.text_px
+    dot = 1.4 * px if view.recording else 0.0
+    width, height = text_width(text, px) + dot + 1.8 * px, 2.1 * px
+    left, bottom = px, canvas.height - px
+    area = (left, bottom - height, left + width, bottom)
+    fill_rounded(canvas, area, radius=height / 2, colour=_PANEL)
+    middle = bottom - height / 2
+    if view.recording:
+        _dot(canvas, (left + 1.2 * px, middle), 0.42 * px, _RED)
+    write_text(canvas, text, (left + 0.9 * px + dot, middle), px, _INK)
+
+
+def _notice(canvas: Image.Image, view: View) -> None:
+    px = view.text_px
+    text = _shortened(view.notice, canvas.width - 4 * px, px)
+    width, height = text_width(text, px) + 2 * px, 2.2 * px
+    left = (canvas.width - width) / 2
+    fill_rounded(canvas, (left, px, left + width, px + height), radius=height / 2, colour=_PANEL)
+    write_text(canvas, text, (left + px, px + height / 2), px, _INK)
+
+
+def _trouble(canvas: Image.Image, view: View) -> None:
+    """Say in the middle what is wrong, in as many lines as it takes."""
+    px = view.text_px
+    lines = _wrapped(view.trouble, min(canvas.width - 6 * px, 48 * px), px)
+    inner = max(text_width(line, px) for line in lines)
+    width, height = inner + 5.2 * px, (1.5 * len(lines) + 2) * px
+    left, top = (canvas.width - width) / 2, (canvas.height - height) / 2
+    area = (left, top, left + width, top + height)
+    fill_rounded(canvas, area, radius=0.9 * px, colour=_CARD)
+    _dot(canvas, (left + 1.9 * px, top + 1.75 * px), 0.42 * px, _AMBER)
+    for row, line in enumerate(lines):
+        write_text(canvas, line, (left + 3.2 * px, top + (1.75 + 1.5 * row) * px), px, _INK)
+
+
+def _help(canvas: Image.Image, view: View) -> None:
+    """List the keys in the middle, each as it looks on a keyboard."""
+    rows = len(view.keys)
+    px = round(max(min(view.text_px, canvas.height / (2.1 * rows + 3)), _SMALLEST_TEXT_PX - 2))
+    row_height = 2.1 * px
+    caps = max(text_width(key, px) for key, _ in view.keys) + 1.6 * px
+    width = caps + max(text_width(what, px) for _, what in view.keys) + 4.4 * px
+    height = rows * row_height + 2 * px
+    left, top = (canvas.width - width) / 2, (canvas.height - height) / 2
+    area = (left, top, left + width, top + height)
+    fill_rounded(canvas, area, radius=0.9 * px, colour=_CARD)
+    for row, (key, what) in enumerate(view.keys):
+        middle = top + px + (row + 0.5) * row_height
+        text = text_width(key, px)
+        cap_width = max(text + 1.2 * px, 1.75 * px)
+        x = left + 1.5 * px
+        cap = (x, middle - 0.85 * px, x + cap_width, middle + 0.85 * px)
+        fill_rounded(canvas, cap, radius=0.35 * px, colour=_KEY)
+        outline_rounded(canvas, cap, radius=0.35 * px, line=1, colour=_KEY_EDGE)
+        write_text(canvas, key, (x + (cap_width - text) / 2, middle), px, _INK)
+        write_text(canvas, what, (x + caps + px, middle), px, _QUIET)
+
+
+def _dot(
+    canvas: Image.Image, xy: tuple[float, float], radius: float, colour: tuple[int, ...]
+) -> None:
+    x, y = xy
+    area = (x - radius, y - radius, x + radius, y + radius)
+    fill_rounded(canvas, area, radius=radius, colour=colour)
+
+
+def _wrapped(text: str, width: float, px: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, px) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [_shortened(line, width, px) for line in lines]
+
+
+def _shortened(text: str, width: float, px: int) -> str:
+    if text_width(text, px) <= width:
+        return text
+    while text and text_width(text + "…", px) > width:
+        text = text[:-1]
+    return text + "…"
+
+
+def _placed(result: FrameResult, scale: float, mirrored_width: int | None) -> FrameResult:
+    """Bring a result into the window's pixels."""
+
+    def x(value: float) -> float:
+        return scale * value if mirrored_width is None else mirrored_width - scale * value
+
+    def face(each: FacePrediction) -> FacePrediction:
+        left, top, right, bottom = each.box_xyxy
+        ends = sorted((x(left), x(right)))
+        return dataclasses.replace(
+            each,
+            box_xyxy=(ends[0], scale * top, ends[1], scale * bottom),
+            landmarks_xy=tuple((x(a), scale * b) for a, b in each.landmarks_xy),
+        )
+
+    return dataclasses.replace(result, faces=tuple(face(each) for each in result.faces))
