@@ -40,6 +40,8 @@ def timeline_figure(
         thumbnails: Pictures of the face by frame, in order of time.
     """
     colour = alt.Color("label:N", title=None, scale=label_colours(SIX.labels))
+    # Without an edge of its own colour each span would have a light line at its ends.
+    seam = alt.Stroke("label:N", legend=None, scale=label_colours(SIX.labels))
     lengths = np.minimum(np.diff(times_s, append=times_s[-1] + _LAST_S), _LONGEST_S)
     areas = [
         {"time": float(t), "label": label, "probability": float(p), "rank": rank}
@@ -78,8 +80,8 @@ def timeline_figure(
         shown = shown.transform_lookup("picture", alt.LookupData(pictures, "picture", ["image"]))
         tooltip.append(alt.Tooltip("image:N"))
     band = (
-        shown.mark_rect()
-        .encode(x, alt.X2("to:Q"), colour, tooltip=tooltip)
+        shown.mark_rect(strokeWidth=1)
+        .encode(x, alt.X2("to:Q"), colour, seam, tooltip=tooltip)
         .properties(width=WIDTH_PX, height=26)
     )
     hint = " The strip shows the face under the pointer." if addresses else ""

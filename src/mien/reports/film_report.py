@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.detect import OnnxDetector
 from mien.emotions import SIX
-from mien.errors import InputError, MissingExtraError
+from mien.errors import InputError, MediaError, MissingExtraError
 from mien.inference import Analyzer, FilmOptions
 from mien.media import Film
 from mien.reports.faces import Tile, tiles_html
@@ -258,7 +260,8 @@ def _thumbnails(
         for place in chosen:
             wanted.setdefault(person.frames[place], []).append((number, person.boxes[place]))
     found: dict[int, dict[int, Image.Image]] = {number: {} for number in people}
-    with Film(summary.source) as film:
+    # A damaged film says so at its end, by when its pictures are there.
+    with Film(summary.source) as film, contextlib.suppress(MediaError):
         for frame in film.frames():
             for number, box in wanted.pop(frame.frame, ()):
                 picture = Image.fromarray(frame.rgb()).crop(_square(box))
@@ -283,11 +286,17 @@ def jpeg_address(picture: Image.Image) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(packed.getvalue()).decode()
 
 
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _settings(analyzer: Analyzer, options: FilmOptions) -> Section:
-    model = hashlib.sha256(analyzer.model.path.read_bytes()).hexdigest()
-    rows = [
-        ["emotion network", analyzer.model.spec.name],
-        ["its SHA-256", model],
+    model, detector = analyzer.model, analyzer.detector
+    rows = [["emotion network", model.spec.name], ["its SHA-256", _sha256(model.path)]]
+    if isinstance(detector, OnnxDetector):
+        name, hashed = detector.spec.name, _sha256(detector.path)
+        rows += [["face detector", name], ["its SHA-256", hashed]]
+    rows += [
         ["unsure below", f"{analyzer.model.unsure_below:.2f}"],
         ["faces from", f"{analyzer.min_face_px} px"],
         ["smoothed over", f"{options.smoothing.time_constant_s:g} s"],
