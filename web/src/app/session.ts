@@ -82,10 +82,6 @@ export class Session {
     this.length_s = Math.max(this.length_s, time);
   }
 
-  get rowCount(): number {
-    return this.chunks.length === 0 ? 0 : (this.chunks.length - 1) * ROWS_PER_CHUNK + this.used;
-  }
-
   /** Seconds per label, all people together. */
   totals(): number[] {
     const totals = this.contract.labels.map(() => 0);

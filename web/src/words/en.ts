@@ -26,7 +26,6 @@ export const en = {
   },
   status: {
     loading: "Loading the networks, {share}",
-    ready: "Ready",
     failed: "The networks could not be loaded: {reason}",
     retry: "Try again",
   },

@@ -27,7 +27,6 @@ export const ja: Words = {
   },
   status: {
     loading: "ネットワークを読み込み中、{share}",
-    ready: "準備完了",
     failed: "ネットワークを読み込めませんでした：{reason}",
     retry: "もう一度",
   },

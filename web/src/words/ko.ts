@@ -27,7 +27,6 @@ export const ko: Words = {
   },
   status: {
     loading: "신경망을 불러오는 중, {share}",
-    ready: "준비됨",
     failed: "신경망을 불러오지 못했습니다: {reason}",
     retry: "다시 시도",
   },
