@@ -47,7 +47,8 @@ def in_a_fresh_process(code):
 def test_importing_mien_and_asking_for_help_loads_no_heavy_library():
     loaded = in_a_fresh_process(
         "import sys, mien, mien.cli\n"
-        "heavy = {'torch', 'onnxruntime', 'numpy', 'PIL', 'polars', 'pyarrow', 'lightning'}\n"
+        "heavy = {'torch', 'onnxruntime', 'numpy', 'PIL', 'polars', 'pyarrow', 'lightning',"
+        " 'optuna'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     assert loaded.strip() == "[]"
@@ -76,7 +77,7 @@ def test_the_command_line_has_the_same_defaults_as_python():
 def test_every_verb_stands_in_the_readme_and_shows_two_examples():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = typer.main.get_command(app)
-    single = ("analyze", "calibrate", "evaluate", "live", "serve")
+    single = ("analyze", "calibrate", "evaluate", "live", "serve", "tune")
     verbs = {name: command.commands[name] for name in single}
     for group in ("data", "export", "train"):
         verbs |= {f"{group} {n}": c for n, c in command.commands[group].commands.items()}

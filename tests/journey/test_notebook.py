@@ -19,6 +19,7 @@ def test_the_notebook_is_stored_without_outputs():
 def test_the_notebook_runs_from_top_to_bottom(tmp_path, fer_csv, votes_csv, monkeypatch):  # noqa: F811
     monkeypatch.setenv("FER_DATA", str(fer_csv.parent))
     monkeypatch.setenv("FER_OUT", str(tmp_path / "out"))
+    monkeypatch.setenv("FER_TRIALS", "2")
     # Jupyter asks about its own folders, and its sockets close when the process does.
     monkeypatch.setitem(os.environ, "JUPYTER_PLATFORM_DIRS", "1")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -34,6 +35,9 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path, fer_csv, votes_csv, monk
     assert "'train': 64" in said
     assert "balanced" in said
     assert (tmp_path / "out" / "evaluation.html").exists()
+    assert "best on the selection part" in said
+    assert (tmp_path / "out" / "tuning" / "report.html").exists()
+    assert (tmp_path / "out" / "tuning" / "best.toml").exists()
     assert (tmp_path / "out" / "data.html").stat().st_size > 100_000
     charts = [
         output

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import optuna
 import pytest
 from optuna.storages import JournalStorage, RDBStorage
@@ -48,6 +51,17 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
     path.write_text("not a database at all" * 100)
     with pytest.raises(InputError, match="file is not a database"):
         open_storage(str(path))
+
+
+def test_several_may_begin_a_storage_at_the_same_moment(tmp_path):
+    path = str(tmp_path / "study.db")
+    code = "import sys; from mien.tuning import open_storage; open_storage(sys.argv[1])"
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, path], stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = [child.communicate(timeout=120)[1] for child in children]
+    assert [child.returncode for child in children] == [0, 0, 0], said
 
 
 def test_a_password_is_never_shown():

@@ -88,6 +88,28 @@ def test_every_strategy_finishes(tmp_path, recipe, pictures, strategy):
         assert len({json.dumps(trial.params, sort_keys=True) for trial in trials}) == 6
 
 
+def test_a_gaussian_process_does_not_try_a_pruned_point_again(
+    tmp_path, recipe, pictures, monkeypatch
+):
+    from mien.tuning import objective
+
+    def scores(recipe, data, *, on_epoch, folder=None):
+        for epoch in range(1, recipe.epochs + 1):
+            score = 0.1 if epoch == 1 else recipe.learning_rate
+            on_epoch({"epoch": epoch, "train/loss": 1.0, "val/fer2013_accuracy": score})
+
+    monkeypatch.setattr(objective, "train_quietly", scores)
+    keys = ("learning_rate", "weight_decay", "label_smoothing")
+    choices = tuple(number / 100 for number in range(1, 7))
+    space = Space(
+        objective="fer2013_accuracy",
+        parameters=tuple(Parameter(key=key, choices=choices) for key in keys),
+    )
+    run(recipe, pictures, tmp_path, space=space, strategy="gp", pruner="median", trials=24)
+    points = [json.dumps(trial.params) for trial in trials_of(tmp_path)]
+    assert len(set(points)) >= 22  # chance alone may hit a point twice
+
+
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
 def test_a_trial_that_falls_behind_is_ended_early(tmp_path, recipe, pictures, pruner, monkeypatch):
     from mien.tuning import objective

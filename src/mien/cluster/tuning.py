@@ -14,6 +14,7 @@ from mien.errors import InputError, MissingExtraError
 from mien.tuning.objective import Objective, TrialFailure, epoch_score
 from mien.tuning.options import TuneOptions
 from mien.tuning.run import Search
+from mien.tuning.space import Space
 from mien.tuning.storage import open_storage
 from mien.tuning.strategy import make_sampler
 from mien.tuning.study import FAULT, SECONDS, WORKER, counted, worker_name
@@ -118,6 +119,17 @@ def _train_point(config: dict[str, Any], *, objective: Objective) -> None:
         tune.report({"score": math.nan, FAULT: str(failure)})
 
 
+class _Point:
+    """Lets a trial choose its point; a class, since Ray saves it with the search."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+
+    def __call__(self, trial: Any) -> None:
+        """Choose; Ray notes what the trial is asked."""
+        self.space.suggest(trial)
+
+
 def _searcher(job: Job, *, stream: int) -> Any:
     from ray.tune.search.optuna import OptunaSearch
 
@@ -155,11 +167,8 @@ def _searcher(job: Job, *, stream: int) -> Any:
                 self._ot_study.tell(trial, result["score"])
             self._completed_trials.add(trial_id)
 
-    def choose(trial: Any) -> None:
-        job.space.suggest(trial)
-
     return Searcher(
-        space=choose,
+        space=_Point(job.space),
         metric="score",
         mode="max",
         sampler=make_sampler(job.options, job.space, stream=stream),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from mien.errors import InputError
 
@@ -22,6 +23,9 @@ JOURNAL_ENDINGS = (".journal", ".log")
 _HEARTBEAT_S = 30
 _SILENCE_S = 120
 """A trial on a database whose worker has been silent for so long counts as lost."""
+
+_BEGINNINGS = 5
+"""How often to try to open a storage whose tables others are making."""
 
 _BUSY_S = 60
 """How long to wait for an SQLite file that another worker writes."""
@@ -79,10 +83,20 @@ def _database(
     with warnings.catch_warnings():
         # Optuna has had its heartbeat for years and still calls it experimental.
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return RDBStorage(
-            url,
-            engine_kwargs={"pool_pre_ping": True, **busy},
-            heartbeat_interval=_HEARTBEAT_S,
-            grace_period=_SILENCE_S,
-            heartbeat_stale_trial_callback=on_silence,
-        )
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return RDBStorage(
+                    url,
+                    engine_kwargs={"pool_pre_ping": True, **busy},
+                    heartbeat_interval=_HEARTBEAT_S,
+                    grace_period=_SILENCE_S,
+                    heartbeat_stale_trial_callback=on_silence,
+                )
+            except SQLAlchemyError as error:
+                # Somebody else makes the tables of this new storage at the same moment.
+                begun = isinstance(error, IntegrityError) or "already exists" in str(error)
+                if not begun or attempt == _BEGINNINGS:
+                    raise
+                time.sleep(1)

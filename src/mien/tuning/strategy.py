@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, GPSampler, GridSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
@@ -37,6 +39,27 @@ class _Grid(GridSampler):
         """Do nothing."""
 
 
+class _Process(GPSampler):
+    """A Gaussian process that tries no point twice.
+
+    Optuna's own does not learn from pruned and failed trials, and where all keys have choices it
+    would ask for the same point until the budget is used up.
+    """
+
+    def sample_relative(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],
+    ) -> dict[str, Any]:
+        """Return the most promising point; nothing, so that chance decides, if it was tried."""
+        point = super().sample_relative(study, trial, search_space)
+        others = (
+            other for other in study.get_trials(deepcopy=False) if other.number != trial.number
+        )
+        return {} if any(point == other.params for other in others) else point
+
+
 def make_sampler(options: TuneOptions, space: Space, *, stream: int) -> BaseSampler:
     """Return what chooses the points.
 
@@ -60,7 +83,7 @@ def make_sampler(options: TuneOptions, space: Space, *, stream: int) -> BaseSamp
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if options.strategy == "tpe":
             return TPESampler(seed=seed, n_startup_trials=startup)
-        return GPSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+        return _Process(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
 
 
 def make_pruner(options: TuneOptions, *, epochs: int) -> BasePruner:

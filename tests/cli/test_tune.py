@@ -1,0 +1,91 @@
+import inspect
+import json
+import os
+import subprocess
+import sys
+
+import optuna
+import pytest
+import typer
+
+from mien.cli import app
+from mien.data import import_dataset
+from mien.training import EmotionRecipe, read_recipe
+from mien.tuning import TuneOptions, open_storage
+
+RECIPE = """
+epochs = 1
+batch_size = 32
+ema_decay = 0.5
+mixup = 0.0
+network = { widths = [4, 8], depths = [1, 1] }
+"""
+SPACE = "parameters.learning_rate = { low = 0.01, high = 0.1, log = true }\n"
+
+
+@pytest.fixture
+def place(tmp_path, fer_csv):
+    import_dataset([fer_csv], tmp_path / "fer")
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "space.toml").write_text(SPACE)
+    return tmp_path
+
+
+def mien_tune(place, *more):
+    command = [sys.executable, "-c", "from mien.cli import main; main()", "tune"]
+    fixed = ["--data", "fer", "--recipe", "recipe.toml", "--out", "study", "--no-near"]
+    return subprocess.run(
+        [*command, *fixed, "--share", "0.25", "--trials", "2", "--seeds", "0", *more],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+
+
+def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place):
+    done = mien_tune(place, "--space", "space.toml", "--storage", "shared/a.journal")
+    assert done.returncode == 0, done.stderr
+    first, *wrote = done.stdout.splitlines()
+    assert first.startswith("best on the selection part: ")
+    assert wrote == ["wrote study/best.toml", "wrote study/report.html"]
+    assert "trials ended 2 of 2" in done.stderr
+    assert "time left under a minute" in done.stderr
+    assert "Traceback" not in done.stderr
+    recipe = read_recipe(EmotionRecipe, place / "study" / "best.toml")
+    assert recipe.network.widths == (4, 8)
+    kept = open_storage(str(place / "shared" / "a.journal"))
+    assert len(optuna.load_study(study_name="emotion", storage=kept).trials) == 2
+
+
+@pytest.mark.parametrize(
+    ("space", "more", "said"),
+    [
+        (
+            "parameters.learning_rte = { low = 0.1, high = 1.0 }",
+            (),
+            "did you mean 'learning_rate'?",
+        ),
+        (SPACE, ("--storage", "sqlite:////proc/no/a.db"), "the storage cannot be reached"),
+        (SPACE, ("--seeds", "1"), "seeds: expected at least 3, or 0"),
+        (SPACE, ("--strategy", "grid"), "grid: learning_rate vary without steps"),
+        (SPACE, ("--pictures", "5000"), "pictures: expected at most"),
+    ],
+)
+def test_a_fault_is_one_message_and_no_traceback(place, space, more, said):
+    (place / "space.toml").write_text(space)
+    done = mien_tune(place, "--space", "space.toml", *more)
+    assert done.returncode == 1
+    assert done.stderr.startswith("mien: ")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_verb_has_the_same_defaults_as_python():
+    verb = typer.main.get_command(app).commands["tune"]
+    given = {parameter.name: parameter.default for parameter in verb.params}
+    for name, option in inspect.signature(TuneOptions).parameters.items():
+        if name != "trials":  # 50, unless hours are given
+            assert given[name] == option.default, name
+    assert json.dumps(given["trials"]) == "null"
+    assert TuneOptions().trials == 50
