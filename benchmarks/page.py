@@ -133,7 +133,9 @@ def use_camera(page: Page) -> None:
 
 def blocked(tasks: list[float]) -> str:
     """Say how often and how long the main thread was blocked, milliseconds given."""
-    return f"{len(tasks)} times, {max(tasks):.0f} ms at most" if tasks else "never"
+    if len(tasks) < 2:
+        return f"once, {tasks[0]:.0f} ms" if tasks else "never"
+    return f"{len(tasks)} times, {max(tasks):.0f} ms at most"
 
 
 def latency(page: Page) -> str:

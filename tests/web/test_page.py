@@ -193,18 +193,18 @@ def test_the_camera_is_analysed_people_change_and_a_session_is_kept(opened):
     page.get_by_role("button", name="Use the camera").wait_for()
 
 
-def test_a_denied_camera_says_what_to_do(browser, address):
-    context = browser.new_context(permissions=[], locale="en-GB")
-    page = context.new_page()
-    page.add_init_script(
-        "navigator.mediaDevices.getUserMedia = () => "
-        "Promise.reject(new DOMException('denied', 'NotAllowedError'))"
-    )
-    page.goto(address)
+DENIED = (
+    "navigator.mediaDevices.getUserMedia = () => "
+    "Promise.reject(new DOMException('denied', 'NotAllowedError')); null"
+)
+
+
+def test_a_denied_camera_says_what_to_do(opened):
+    page = opened()
+    page.evaluate(DENIED)
     page.get_by_role("button", name="Use the camera").click()
     page.get_by_role("alert").get_by_text("The camera is blocked for this page").wait_for()
     assert page.get_by_role("button", name="Use the camera").is_visible()
-    context.close()
 
 
 def test_a_film_is_played_and_analysed(opened, tmp_path):
@@ -280,17 +280,28 @@ def test_nothing_is_wider_than_a_phone(opened, fragment):
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("state", ["start", "photos", "camera", "how", "about"])
-def test_axe_finds_no_violation(opened, colours, state):
+@pytest.mark.parametrize("state", ["start", "photos", "broken", "camera", "denied", "how", "about"])
+def test_axe_finds_no_violation(opened, tmp_path, colours, state):
     fragment = f"#/{state}" if state in ("how", "about") else ""
     page = opened(fragment, color_scheme=colours, permissions=["camera"], reduced_motion="reduce")
-    if state in ("start", "photos", "camera"):
+    if fragment == "":
         ready(page)
     if state == "photos":
         choose(page, SAMPLES / "eileen_collins.jpg", SAMPLES / "grace_hopper.jpg")
-    if state == "camera":
+    if state == "broken":
+        (tmp_path / "broken.jpg").write_bytes(b"no picture")
+        choose(page, tmp_path / "broken.jpg")
+    if state == "denied":
+        page.evaluate(DENIED)
+    if state in ("camera", "denied"):
         page.get_by_role("button", name="Use the camera").click()
-    marks = {"start": "h1", "how": ".numbers", "about": ".figures, .about .quiet"}
+    marks = {
+        "start": "h1",
+        "broken": ".message",
+        "denied": ".trouble",
+        "how": ".numbers",
+        "about": ".figures, .about .quiet",
+    }
     page.locator(marks.get(state, ".card .bars")).first.wait_for(timeout=READY_MS)
     page.add_script_tag(path=WEB / "node_modules" / "axe-core" / "axe.min.js")
     found = page.evaluate("axe.run().then((results) => results.violations)")
