@@ -132,16 +132,29 @@ def _reduced_luma(
     pixels: NDArray[np.uint8], corner: tuple[int, int], shape: tuple[int, int], factor: int
 ) -> NDArray[np.float32]:
     """Cut a region of `shape` squares of `factor` pixels and return each square's mean luma."""
+    region = _region(pixels, corner, (shape[0] * factor, shape[1] * factor))
+    if factor > 1:
+        # Whole rows are added first: that runs along memory, and leaves little for the rest.
+        rows = region.reshape(shape[0], factor, -1).sum(axis=1, dtype=np.uint32)
+        region = rows.reshape(*shape, factor, *region.shape[2:]).sum(axis=2, dtype=np.uint32)
+    luma = region.astype(np.float32)
+    if region.ndim == 3:
+        luma = luma @ LUMA_BT601
+    return luma if factor == 1 else luma / np.float32(factor**2)
+
+
+def _region(
+    pixels: NDArray[np.uint8], corner: tuple[int, int], shape: tuple[int, int]
+) -> NDArray[Any]:
+    """Cut a region of pixels; beyond the frame its border pixels go on."""
     left, top = corner
-    rows = np.clip(np.arange(top, top + shape[0] * factor), 0, pixels.shape[0] - 1)
-    columns = np.clip(np.arange(left, left + shape[1] * factor), 0, pixels.shape[1] - 1)
-    region: NDArray[Any] = pixels[rows[:, None], columns[None, :]]
-    luma = region @ LUMA_BT601 if region.ndim == 3 else region.astype(np.float32)
-    if factor == 1:
-        return luma.astype(np.float32, copy=False)
-    squares = luma.reshape(shape[0], factor, shape[1], factor)
-    reduced: NDArray[np.float32] = squares.mean(axis=(1, 3), dtype=np.float32)
-    return reduced
+    if left >= 0 and top >= 0 and top + shape[0] <= len(pixels):
+        inside = pixels[top : top + shape[0], left : left + shape[1]]
+        if inside.shape[1] == shape[1]:
+            return inside
+    rows = np.clip(np.arange(top, top + shape[0]), 0, pixels.shape[0] - 1)
+    columns = np.clip(np.arange(left, left + shape[1]), 0, pixels.shape[1] - 1)
+    return pixels[rows].take(columns, axis=1)
 
 
 def _bilinear(
