@@ -1,12 +1,10 @@
-import subprocess
-import sys
-
 import optuna
 import pytest
 from optuna.storages import JournalStorage, RDBStorage
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from mien.errors import InputError
-from mien.tuning import open_storage
+from mien.tuning import open_storage, storage
 from mien.tuning.storage import shown_storage
 
 
@@ -53,15 +51,25 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
         open_storage(str(path))
 
 
-def test_several_may_begin_a_storage_at_the_same_moment(tmp_path):
-    path = str(tmp_path / "study.db")
-    code = "import sys; from mien.tuning import open_storage; open_storage(sys.argv[1])"
-    children = [
-        subprocess.Popen([sys.executable, "-c", code, path], stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    said = [child.communicate(timeout=120)[1] for child in children]
-    assert [child.returncode for child in children] == [0, 0, 0], said
+@pytest.mark.parametrize(
+    "fault",
+    [
+        IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed")),
+        OperationalError("CREATE", {}, Exception("table studies already exists")),
+    ],
+)
+def test_a_storage_whose_tables_somebody_else_is_making_is_tried_again(
+    tmp_path, monkeypatch, fault
+):
+    faults = [fault]
+
+    def begin(*arguments, **options):
+        if faults:
+            raise faults.pop()
+        return RDBStorage(*arguments, **options)
+
+    monkeypatch.setattr(storage, "RDBStorage", begin)
+    assert isinstance(open_storage(str(tmp_path / "study.db")), RDBStorage)
 
 
 def test_a_password_is_never_shown():

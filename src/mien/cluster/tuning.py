@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import tempfile
@@ -56,13 +57,15 @@ def ray_search(address: str) -> Search:
         raise MissingExtraError("a Ray cluster", "cluster") from error
 
     def search(job: Job, look: Callable[[], None]) -> None:
+        # Ray Tune speaks of every slow step, and of result files that it was told not to write.
+        logging.getLogger("ray.tune").setLevel(logging.ERROR)
         try:
             if address == LOCAL:
                 cpus = job.options.workers * job.options.threads
                 ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
             else:
                 ray.init(address=address, log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # a head that is slow to begin raises nothing narrower
             raise InputError(
                 f"{address}: no Ray cluster can be reached there: {error}. Give the address of its "
                 f"head, or '{LOCAL}'"
@@ -98,6 +101,7 @@ def _run(job: Job, look: Callable[[], None]) -> None:
                 scheduler=_scheduler(job.options, job.epochs),
                 num_samples=-1 if left is None else left,
                 time_budget_s=job.left_s(),
+                reuse_actors=True,
             ),
             run_config=tune.RunConfig(
                 name=job.name, storage_path=folder, verbose=0, callbacks=[_looker(look)]

@@ -49,7 +49,7 @@ def open_storage(
             SQLite file, or a journal if it ends with `.journal` or `.log`; journals also work in
             folders that several machines share.
         on_silence: Called with a trial of a database whose worker has been silent for two minutes;
-            journals have no heartbeat.
+            journals have no heartbeat. None for those who only look, and have none to give.
 
     Raises:
         InputError: It cannot be reached, or its driver is not installed.
@@ -90,7 +90,7 @@ def _database(
                 return RDBStorage(
                     url,
                     engine_kwargs={"pool_pre_ping": True, **busy},
-                    heartbeat_interval=_HEARTBEAT_S,
+                    heartbeat_interval=_HEARTBEAT_S if on_silence else None,
                     grace_period=_SILENCE_S,
                     heartbeat_stale_trial_callback=on_silence,
                 )

@@ -1,0 +1,79 @@
+import warnings
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from mien.errors import InputError
+from mien.training import EmotionRecipe
+from mien.tuning import BEST, STORAGE, Parameter, Space, TuneOptions, open_storage, tune
+from mien.tuning.keys import changed
+from mien.tuning.study import FAULT
+
+pytest.importorskip("ray", reason="needs the extra 'cluster'")
+
+RECIPE = changed(
+    EmotionRecipe(),
+    {
+        "network.widths": [4, 8],
+        "network.depths": [1, 1],
+        "epochs": 2,
+        "batch_size": 16,
+        "ema_decay": 0.5,
+    },
+)
+SPACE = Space(
+    objective="fer2013_accuracy",
+    parameters=(
+        Parameter(key="learning_rate", choices=(0.06, 0.1, 1e30)),
+        Parameter(key="momentum", low=0.8, high=0.95),
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def _library_warnings():
+    # Ray warns of its own dependencies and leaves sockets and files to the end of the process.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def run(folder, data, *, trials, address="local"):
+    from mien.cluster import ray_search
+
+    lines = []
+    tuned = tune(
+        RECIPE,
+        SPACE,
+        data,
+        out=folder,
+        options=TuneOptions(
+            strategy="random", pruner="none", trials=trials, near=False, share=0.25, seeds=0, seed=2
+        ),
+        on_line=lines.append,
+        search=ray_search(address),
+    )
+    return tuned, lines
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_study_runs_on_a_cluster_and_goes_on_there(tmp_path, toy_dataset):
+    tuned, lines = run(tmp_path, toy_dataset, trials=4)
+    study = optuna.load_study(study_name="emotion", storage=open_storage(str(tmp_path / STORAGE)))
+    failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
+    complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    assert len(failed) + len(complete) == 4
+    assert all(trial.params["learning_rate"] == 1e30 for trial in failed)
+    assert all(trial.user_attrs[FAULT].startswith("diverged") for trial in failed)
+    assert len(lines) == len(failed)
+    assert all(list(trial.intermediate_values) == [1, 2] for trial in complete)
+    assert tuned.value == max(trial.value for trial in complete)
+    assert (tmp_path / BEST).exists()
+    run(tmp_path, toy_dataset, trials=5)
+    assert len(study.trials) == 5
+
+
+def test_a_cluster_that_is_not_there_is_one_clear_line(tmp_path, toy_dataset):
+    with pytest.raises(InputError, match="no Ray cluster can be reached there"):
+        run(tmp_path, toy_dataset, trials=1, address="127.0.0.1:1")
