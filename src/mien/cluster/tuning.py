@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,6 +26,8 @@ __all__ = ["LOCAL", "ray_search"]
 
 LOCAL = "local"
 """The address that begins a cluster on this machine, and ends it afterwards."""
+
+_ANSWER_S = 10
 
 _LOCAL_SETTINGS = {
     # Without this Ray listens on the machine's own address, not only on the loop.
@@ -64,6 +67,7 @@ def ray_search(address: str) -> Search:
                 cpus = job.options.workers * job.options.threads
                 ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
             else:
+                _demand_answer(address)
                 ray.init(address=address, log_to_driver=False)
         except Exception as error:  # a head that is slow to begin raises nothing narrower
             raise InputError(
@@ -76,6 +80,17 @@ def ray_search(address: str) -> Search:
             ray.shutdown()
 
     return search
+
+
+def _demand_answer(address: str) -> None:
+    """Knock at an address `host:port`; Ray itself would wait for minutes.
+
+    Raises:
+        OSError: Nobody answers there.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
 
 
 def _run(job: Job, look: Callable[[], None]) -> None:
