@@ -20,7 +20,10 @@ ema_decay = 0.5
 mixup = 0.0
 network = { widths = [4, 8], depths = [1, 1] }
 """
-SPACE = "parameters.learning_rate = { low = 0.01, high = 0.1, log = true }\n"
+SPACE = """
+objective = "fer2013_accuracy"
+parameters.learning_rate = { low = 0.01, high = 0.1, log = true }
+"""
 
 
 @pytest.fixture

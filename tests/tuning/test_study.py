@@ -147,6 +147,14 @@ def test_a_trial_that_diverges_is_recorded_and_the_study_goes_on(tmp_path, recip
     assert standings[-1].complete == 2
 
 
+def test_an_objective_that_nothing_has_labels_for_ends_the_study(tmp_path, recipe, pictures):
+    unvoted = dataclasses.replace(pictures, votes=0 * pictures.votes)
+    space = dataclasses.replace(SPACE, objective="ferplus_accuracy")
+    with pytest.raises(RecipeError, match="no trial ran to its end"):
+        run(recipe, unvoted, tmp_path, space=space, epochs=1, trials=2)
+    assert all("has labels for it" in trial.user_attrs[FAULT] for trial in trials_of(tmp_path))
+
+
 def test_a_point_that_the_recipe_refuses_is_a_failed_trial(tmp_path, recipe, pictures):
     space = Space(
         objective="fer2013_accuracy",
@@ -255,7 +263,7 @@ def begin(tmp_path, recipe, pictures, **changes):
     )
 
 
-def wait_for(condition, seconds=90):
+def wait_for(condition, seconds=240):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -296,7 +304,7 @@ def test_a_killed_worker_is_replaced_and_its_point_tried_again(tmp_path, recipe,
     wait_for(lambda: len(running()) == 2)
     victim = running()[0]
     os.kill(int(victim.user_attrs["worker"].rpartition("/")[2]), signal.SIGKILL)
-    said, _ = child.communicate(timeout=180)
+    said, _ = child.communicate(timeout=300)
     assert child.returncode == 0
     assert f"was killed by signal 9 in trial {victim.number}; its point is tried again" in said
     trials = trials_of(folder)

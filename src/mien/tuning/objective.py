@@ -81,12 +81,18 @@ def epoch_score(metrics: Mapping[str, float], objective: str) -> float:
     """Return the objective of one epoch.
 
     Raises:
-        TrialFailure: A loss is no finite number, so that the weights are lost.
+        TrialFailure: A loss is no finite number, so that the weights are lost; or the objective is
+            none, since nothing has labels for it.
     """
     for name, value in metrics.items():
         if name.startswith("train/") and not math.isfinite(value):
             raise TrialFailure(f"diverged: {name} is {value} in epoch {metrics['epoch']:.0f}")
-    return metrics[f"val/{objective}"]
+    score = metrics[f"val/{objective}"]
+    if not math.isfinite(score):
+        raise TrialFailure(
+            f"{objective} is {score}: no picture that trials are judged by has labels for it"
+        )
+    return score
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
