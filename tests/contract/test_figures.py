@@ -43,6 +43,7 @@ def test_the_documents_show_what_was_measured(benchmark, measured, document):
 def test_the_model_card_shows_classes_and_robustness(benchmark, measured):
     assert marked("MODEL_CARD.md", "classes") == benchmark.classes_table(measured)
     assert marked("MODEL_CARD.md", "robustness") == benchmark.robustness_table(measured)
+    assert marked("MODEL_CARD.md", "embedding") == benchmark.embedding_sentence(measured)
 
 
 def test_the_shipped_file_carries_the_same_figures(benchmark, measured):

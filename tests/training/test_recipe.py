@@ -1,9 +1,17 @@
+import json
+
 import pytest
 
+from mien._decode import decode
 from mien.errors import RecipeError
+from mien.inference import EmotionModel
+from mien.models import TrunkOptions
 from mien.training import DetectorRecipe, EmotionRecipe, read_recipe, shipped_recipes
 
-KINDS = {"emotion": EmotionRecipe, "detector": DetectorRecipe, "fer-pp": EmotionRecipe}
+KINDS = {
+    "detector": DetectorRecipe,
+    **dict.fromkeys(("emotion", "fer-pp", "fine-tune", "student"), EmotionRecipe),
+}
 
 
 def test_every_shipped_recipe_is_read_by_its_name():
@@ -51,3 +59,10 @@ def test_a_value_out_of_range_is_named(tmp_path, text, message):
 def test_a_missing_recipe_names_the_shipped(tmp_path):
     with pytest.raises(RecipeError, match=r"cannot read the recipe.*detector, emotion"):
         read_recipe(EmotionRecipe, tmp_path / "gone.toml")
+
+
+def test_fine_tuning_has_the_shipped_network():
+    said = json.loads(EmotionModel().spec.provenance["network"])
+    network = decode(TrunkOptions, said)
+    assert read_recipe(EmotionRecipe, "fine-tune").network == network
+    assert read_recipe(EmotionRecipe, "student").network == network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,11 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Out = Annotated[Path, typer.Option(help="The run's folder: checkpoints, metrics, model file.")]
 Start = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Begin with the weights of this checkpoint or model file."),
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Begin with the weights of this checkpoint or model file; `shipped` is mien's own.",
+    ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 Threads = Annotated[int, typer.Option(min=0, help="Threads of torch; 0 takes all cores.")]
@@ -53,6 +57,7 @@ def emotion(
     Examples:
       mien train emotion --data fer --out runs/first
       mien train emotion --data fer --split-file leak-free.json --out runs/second --resume
+      mien train emotion --data mine --recipe fine-tune --start shipped --out runs/mine
       mien train emotion --data fer --out runs/third --accelerator gpu --devices 4 --strategy ddp
     """
     _require_torch(threads)
@@ -77,7 +82,7 @@ def emotion(
         pictures,
         out=out,
         resume=resume,
-        start=start,
+        start=_start(start, "emotion.onnx"),
         devices=DeviceOptions(
             accelerator=accelerator,
             devices=int(devices) if devices.isdecimal() else devices,
@@ -149,7 +154,8 @@ def detector(
 
     read = read_recipe(DetectorRecipe, recipe)
     photos = label_photos(images, teacher, out / "labels.npz")
-    module = train_detector(read, photos, teacher, out=out, start=start, resume=resume)
+    begin = _start(start, "face.onnx")
+    module = train_detector(read, photos, teacher, out=out, start=begin, resume=resume)
     threshold = choose_score_threshold(module, photos)
     path = out / "face.onnx"
     facts = {
@@ -163,6 +169,12 @@ def detector(
     )
     largest = max(differences.values())
     print(f"{path}: differs from torch by at most {largest:.1e}; scores count from {threshold:.2f}")
+
+
+def _start(start: str | None, shipped: str) -> Path | None:
+    if start == "shipped":
+        return Path(str(resources.files("mien"))) / "assets" / shipped
+    return Path(start) if start is not None else None
 
 
 def _require_torch(threads: int) -> None:
