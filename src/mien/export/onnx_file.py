@@ -128,7 +128,7 @@ def _name_dimensions(model: onnx.ModelProto, dynamic: Mapping[int, str]) -> None
 
 
 def _without_traces(model: onnx.ModelProto) -> None:
-    """Drop what running needs not: inner shapes, and where in which Python file each node came from.
+    """Drop what running needs not: inner shapes, and the Python lines that nodes came from.
 
     Both together are a quarter of a small network's file.
     """
