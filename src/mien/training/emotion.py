@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,18 +19,15 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.utils.data import DataLoader, Sampler
-from torch.utils.data import Dataset as TorchDataset
 from torchmetrics import MeanMetric
 
 from mien._decode import demand
 from mien.data import VOTE_COLUMNS, Dataset
 from mien.emotions import FER2013_7
-from mien.evaluation import ferplus_soft_labels
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs, TrunkOptions
 from mien.models.restored import restore_weights
 from mien.training.augment import AugmentationOptions, augment
+from mien.training.batches import Batch, batches
 from mien.training.distillation import (
     DistillationOptions,
     Teachers,
@@ -49,9 +44,6 @@ __all__ = ["DeviceOptions", "EmotionModule", "EmotionRecipe", "train_emotion"]
 
 _SETTLING_FACES = 1024
 """How many augmented pictures decide the norms' statistics of weights out of a model file."""
-
-Batch = tuple[Tensor, Tensor, Tensor]
-"""Pictures `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,57 +122,6 @@ class EmotionRecipe:
             demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
         heads = self.ferplus_weight + self.fer2013_weight
         demand(heads > 0, "ferplus_weight", "above 0, or fer2013_weight above 0", heads)
-
-
-class _Arrays(TorchDataset[Batch]):
-    """Whole batches out of arrays in memory: an index is a tensor of row numbers."""
-
-    def __init__(self, data: Dataset, label_smoothing: float) -> None:
-        soft, _ = ferplus_soft_labels(data.votes)
-        self.faces = torch.from_numpy(data.images).unsqueeze(1)
-        self.ferplus = torch.from_numpy(soft)
-        labels = torch.from_numpy(data.labels.astype(np.int64))
-        hard = functional.one_hot(labels.clamp(min=0), len(FER2013_7)).float()
-        hard = hard * (1 - label_smoothing) + label_smoothing / len(FER2013_7)
-        self.fer2013 = hard * (labels >= 0)[:, None]
-
-    def __len__(self) -> int:
-        return len(self.faces)
-
-    def __getitem__(self, rows: Tensor) -> Batch:
-        return self.faces[rows], self.ferplus[rows], self.fer2013[rows]
-
-
-class _Shuffled(Sampler[Tensor]):
-    """Rows in an order that seed and epoch alone decide, so that a resumed run repeats it."""
-
-    def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
-        self.count, self.batch_size, self.seed, self.epoch = count, batch_size, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        if self.seed is None:
-            return math.ceil(self.count / self.batch_size)
-        return max(1, self.count // self.batch_size)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        order = torch.arange(self.count)
-        if self.seed is not None:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            order = torch.randperm(self.count, generator=generator)
-        return iter(torch.split(order, self.batch_size)[: len(self)])
-
-
-def _loader(
-    data: Dataset, recipe: EmotionRecipe, *, shuffled: bool, epoch: int = 0
-) -> DataLoader[Batch]:
-    seed = recipe.seed if shuffled else None
-    sampler = _Shuffled(len(data), recipe.batch_size, seed)
-    sampler.set_epoch(epoch)
-    smoothing = recipe.label_smoothing if shuffled else 0.0
-    return DataLoader(_Arrays(data, smoothing), sampler=sampler, batch_size=None)
 
 
 class EmotionModule(lightning.LightningModule):
@@ -415,8 +356,14 @@ def train_emotion(
         num_sanity_val_steps=0,
         log_every_n_steps=50,
     )
-    train = _loader(usable.part("train"), recipe, shuffled=True, epoch=_epochs_done(checkpoint))
-    val = _loader(usable.part("val"), recipe, shuffled=False)
+    train = batches(
+        usable.part("train"),
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        epoch=_epochs_done(checkpoint),
+        label_smoothing=recipe.label_smoothing,
+    )
+    val = batches(usable.part("val"), batch_size=recipe.batch_size)
     # The checkpoint is this program's own file, and holds more than tensors.
     trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=False)
     if recipe.patience:

@@ -1,0 +1,86 @@
+"""Batches of pictures with the targets of both label systems, whole out of memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Dataset as TorchDataset
+
+from mien.data import Dataset
+from mien.emotions import FER2013_7
+from mien.evaluation import ferplus_soft_labels
+
+__all__ = ["Batch", "batches"]
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Pictures `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
+
+
+class _Arrays(TorchDataset[Batch]):
+    """Whole batches out of arrays in memory: an index is a tensor of row numbers."""
+
+    def __init__(self, data: Dataset, label_smoothing: float) -> None:
+        soft, _ = ferplus_soft_labels(data.votes)
+        self.faces = torch.from_numpy(data.images).unsqueeze(1)
+        self.ferplus = torch.from_numpy(soft)
+        labels = torch.from_numpy(data.labels.astype(np.int64))
+        hard = functional.one_hot(labels.clamp(min=0), len(FER2013_7)).float()
+        hard = hard * (1 - label_smoothing) + label_smoothing / len(FER2013_7)
+        self.fer2013 = hard * (labels >= 0)[:, None]
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __getitem__(self, rows: Tensor) -> Batch:
+        return self.faces[rows], self.ferplus[rows], self.fer2013[rows]
+
+
+class _Shuffled(Sampler[Tensor]):
+    """Rows in an order that seed and epoch alone decide, so that a resumed run repeats it."""
+
+    def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
+        self.count, self.batch_size, self.seed, self.epoch = count, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        if self.seed is None:
+            return math.ceil(self.count / self.batch_size)
+        return max(1, self.count // self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        order = torch.arange(self.count)
+        if self.seed is not None:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+            order = torch.randperm(self.count, generator=generator)
+        return iter(torch.split(order, self.batch_size)[: len(self)])
+
+
+def batches(
+    data: Dataset,
+    *,
+    batch_size: int,
+    seed: int | None = None,
+    epoch: int = 0,
+    label_smoothing: float = 0.0,
+) -> DataLoader[Batch]:
+    """Load a part of a dataset batch by batch.
+
+    Args:
+        data: The part.
+        batch_size: Pictures per batch.
+        seed: Decides, with the epoch, the order, in which an incomplete batch is left out; None
+            takes the pictures as they stand, all of them.
+        epoch: The first epoch's number; Lightning tells the next ones.
+        label_smoothing: Share of the FER-2013 target spread over all classes.
+    """
+    sampler = _Shuffled(len(data), batch_size, seed)
+    sampler.set_epoch(epoch)
+    return DataLoader(_Arrays(data, label_smoothing), sampler=sampler, batch_size=None)
