@@ -49,14 +49,15 @@ SIX_LAYERS = {"widths": (8,) * 6, "depths": (1,) * 6, "activations": ("elu", "sw
 
 
 def test_fer_pps_network_is_a_family_of_its_own():
-    network = EmotionNet(TrunkOptions(family="fer-pp", **SIX_LAYERS))
+    network = EmotionNet(TrunkOptions(family="fer-pp", dropout=0.4, **SIX_LAYERS))
     assert [tuple(output.shape) for output in network(torch.zeros(2, 1, 48, 48))] == [
         (2, 8),
         (2, 7),
         (2, 16),
         (2, 8, 6, 6),
     ]
-    baseline = BaselineNet(BaselineOptions(filters=(8,) * 6, activations=("elu", "swish") * 3))
+    layers = {"filters": (8,) * 6, "activations": ("elu", "swish") * 3}
+    baseline = BaselineNet(BaselineOptions(dropout=0.4, **layers))
     assert str(network.trunk) == str(baseline.trunk)
 
 
