@@ -301,7 +301,7 @@ def test_a_killed_worker_is_replaced_and_its_point_tried_again(tmp_path, recipe,
     def running():
         return [t for t in safely(trials_of, folder) if t.state == TrialState.RUNNING and t.params]
 
-    wait_for(lambda: len(running()) == 2)
+    wait_for(running)
     victim = running()[0]
     os.kill(int(victim.user_attrs["worker"].rpartition("/")[2]), signal.SIGKILL)
     said, _ = child.communicate(timeout=300)

@@ -88,15 +88,23 @@ def address(page_folder: Path) -> Iterator[str]:
 
 
 def write_camera_film(path: Path) -> Path:
-    """Write a film for the fake camera: one portrait for two seconds, then the other."""
+    """Write a film for the fake camera: one portrait for two seconds, then the other.
+
+    The other stands elsewhere in the picture, so that it is somebody else for the tracker, too.
+    """
     with av.open(path, "w", format="mjpeg") as film:
         stream = film.add_stream("mjpeg", rate=30)
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
         stream.options = {"qmin": "2", "qmax": "3"}
-        for name in ("eileen_collins", "grace_hopper"):
+        for name, area in (
+            ("eileen_collins", (0, 0, 640, 480)),
+            ("grace_hopper", (240, 180, 640, 480)),
+        ):
             portrait = Image.open(SAMPLES / f"{name}.jpg").convert("RGB")
             portrait = portrait.crop((0, 0, portrait.width, portrait.width * 3 // 4))
-            frame = av.VideoFrame.from_ndarray(np.asarray(portrait.resize((640, 480))))
+            scene = Image.new("RGB", (640, 480), (70, 80, 90))
+            scene.paste(portrait.resize((area[2] - area[0], area[3] - area[1])), area[:2])
+            frame = av.VideoFrame.from_ndarray(np.asarray(scene))
             for _ in range(60):
                 film.mux(stream.encode(frame))
         film.mux(stream.encode())
