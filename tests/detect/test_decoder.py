@@ -68,6 +68,18 @@ def test_of_one_face_on_two_levels_the_better_stays():
     assert faces.detection_scores[0] == pytest.approx(0.9)
 
 
+def test_a_face_lies_where_the_cells_that_agree_on_it_put_it():
+    outputs = empty_outputs()
+    moved = np.array(LANDMARKS) + 2
+    put(outputs, 8, 6, 5, score=0.9, centre=(48, 40), size=(30, 44), landmarks=LANDMARKS)
+    put(outputs, 16, 3, 2, score=0.6, centre=(50, 42), size=(30, 44), landmarks=moved)
+    put(outputs, 8, 7, 6, score=0.8, centre=(56, 48), size=(30, 44), landmarks=moved + 40)
+    faces = decoded(outputs)  # the third overlaps by 0.43: it goes, and says nothing
+    np.testing.assert_allclose(faces.boxes_xyxy, [[33.8, 18.8, 63.8, 62.8]], atol=1e-3)
+    np.testing.assert_allclose(faces.landmarks_xy, [np.array(LANDMARKS) + 0.8], atol=1e-3)
+    np.testing.assert_allclose(faces.detection_scores, [0.9], atol=1e-6)
+
+
 def test_no_face_gives_none():
     faces = decoded(empty_outputs())
     assert len(faces) == 0

@@ -21,6 +21,11 @@ __all__ = ["cell_points", "decode_cells", "non_maximum_suppression"]
 _LARGEST_LOG_SIZE = 8.0
 """e^8 cells are larger than any picture; the bound keeps a damaged network from overflowing."""
 
+_SAME_FACE_IOU = 0.7
+"""Cells whose boxes overlap a face's best one by at least this take part in where the face is."""
+
+_LEAST_WEIGHT = np.float32(1e-6)
+
 
 @lru_cache(maxsize=64)
 def cell_points(height: int, width: int, stride: int) -> NDArray[np.float32]:
@@ -50,6 +55,9 @@ def decode_cells(
 ) -> Faces:
     """Turn one picture's cells into faces.
 
+    Several cells see each face. The best one's score is the face's; box and landmarks are means,
+    weighted by score, over the cells that agree with it, since those of one cell alone are noisier.
+
     Args:
         outputs: `cls_s`, `obj_s` `(cells, 1)`, `bbox_s` `(cells, 4)` and `kps_s` `(cells, 10)` for
             each stride s.
@@ -68,9 +76,28 @@ def decode_cells(
     ]
     scores, boxes, landmarks = (np.concatenate(parts) for parts in zip(*levels, strict=True))
     kept = non_maximum_suppression(boxes, scores, iou=nms_iou)
+    weights = _agreement(boxes, scores, kept)
     return Faces(
-        boxes_xyxy=boxes[kept], landmarks_xy=landmarks[kept], detection_scores=scores[kept]
+        boxes_xyxy=weights @ boxes,
+        landmarks_xy=np.einsum("fc,cpd->fpd", weights, landmarks),
+        detection_scores=scores[kept],
     )
+
+
+def _agreement(
+    boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], kept: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return how much each cell counts for each face that is kept, `(faces, cells)`."""
+    best = boxes_xyxy[kept, None]
+    corner = np.minimum(best[..., 2:], boxes_xyxy[:, 2:]) - np.maximum(
+        best[..., :2], boxes_xyxy[:, :2]
+    )
+    shared = corner.clip(min=0).prod(axis=2)
+    areas = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(axis=1)
+    agree = shared >= _SAME_FACE_IOU * (areas[kept, None] + areas - shared)
+    agree[np.arange(len(kept)), kept] = True
+    weights = np.where(agree, scores.clip(min=_LEAST_WEIGHT), 0)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _decode_level(

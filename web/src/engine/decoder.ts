@@ -3,6 +3,11 @@ import type { Box, DetectedFace, Landmarks } from "./faces";
 /** e^8 cells are larger than any picture. */
 const LARGEST_LOG_SIZE = 8;
 
+/** Cells whose boxes overlap a face's best one by at least this take part in where the face is. */
+const SAME_FACE_IOU = 0.7;
+
+const LEAST_WEIGHT = 1e-6;
+
 /** A network's outputs by name, flat. */
 export type Outputs = Record<string, Float32Array>;
 
@@ -44,7 +49,29 @@ export function decodeCells(
       found.push({ box, landmarks, score });
     }
   }
-  return nonMaximumSuppression(found, options.iou);
+  return nonMaximumSuppression(found, options.iou).map((best) => merged(best, found));
+}
+
+/** Place a face where the cells that agree with its best one put it, weighted by their scores. */
+function merged(best: DetectedFace, cells: DetectedFace[]): DetectedFace {
+  const box: Box = [0, 0, 0, 0];
+  const landmarks: Landmarks = best.landmarks.map(() => [0, 0]);
+  let total = 0;
+  for (const cell of cells) {
+    if (cell !== best && overlap(best.box, cell.box) < SAME_FACE_IOU) continue;
+    const weight = Math.max(cell.score, LEAST_WEIGHT);
+    total += weight;
+    cell.box.forEach((value, side) => (box[side]! += weight * value));
+    cell.landmarks.forEach(([x, y], point) => {
+      landmarks[point]![0] += weight * x;
+      landmarks[point]![1] += weight * y;
+    });
+  }
+  return {
+    box: box.map((value) => value / total) as Box,
+    landmarks: landmarks.map(([x, y]) => [x / total, y / total]),
+    score: best.score,
+  };
 }
 
 /** Of faces that overlap by more than `iou` keep the best, greedily. */
