@@ -151,6 +151,10 @@ def test_a_file_that_is_no_picture_is_named_and_the_others_go_on(opened, tmp_pat
     page.get_by_text("broken.jpg cannot be read as a picture").first.wait_for()
     page.get_by_role("button", name="Photo 2: grace_hopper.jpg").click()
     page.locator(".card .label").wait_for(timeout=READY_MS)
+    report = saved(page, "Report")
+    assert "broken.jpg cannot be read" in report
+    assert report.count('src="data:image/jpeg;base64,') == 1
+    assert not re.search("(src|href)=.http", report)
     rows = json.loads(saved(page, "JSON"))
     assert "cannot be read" in rows[0]["error"]
     assert (

@@ -6,7 +6,7 @@ import { Bars } from "./Bars";
 import { SaveIcon } from "./icons";
 import { newSession, session, shown, speed } from "./live";
 import { allRows, chosen, photos } from "./photos";
-import { saveReport } from "./report";
+import { savePhotoReport, saveReport } from "./report";
 import { fileName, saveCsv, saveJson } from "./save";
 import type { Person } from "./session";
 import { contract, source } from "./state";
@@ -264,14 +264,15 @@ function Keep({ live }: { live: boolean }) {
         <button disabled={!some} onClick={() => void saveCsv(rows(), fileName())}>
           <SaveIcon /> {said.csv}
         </button>
-        {live && (
-          <button
-            disabled={!some}
-            onClick={() => saveReport(current!, contract.value!, fileName())}
-          >
-            <SaveIcon /> {said.report}
-          </button>
-        )}
+        <button
+          disabled={!some}
+          onClick={() => {
+            if (live) saveReport(current!, contract.value!, fileName());
+            else void savePhotoReport(photos.value, contract.value!, fileName());
+          }}
+        >
+          <SaveIcon /> {said.report}
+        </button>
         {live && (
           <button class="plain" disabled={!some} onClick={() => void newSession(current!.name)}>
             {said.clear}

@@ -1,5 +1,7 @@
 import type { Contract } from "../engine/contract";
 import { clock, fill, labelWord, language, percent, words } from "../words";
+import { drawFaces } from "./overlay";
+import { decode, type Photo } from "./photos";
 import { download } from "./save";
 import { BIN_S, type Person, type Session } from "./session";
 
@@ -7,44 +9,86 @@ const WIDTH = 900;
 const HEIGHT = 150;
 const MOST_POINTS = 600;
 const SHORTEST_S = 0.5;
+/** Pictures in a report are as large as a screen shows them, whatever a camera took. */
+const LONGEST_PX = 1280;
 
 /** Save one page about a session that needs neither network nor script. */
 export function saveReport(session: Session, contract: Contract, name: string): void {
-  download([reportHtml(session, contract)], "text/html", `${name}.html`);
-}
-
-function reportHtml(session: Session, contract: Contract): string {
   const said = words().report;
   const people = [...session.people.values()].filter(
     (person) => person.last_s - person.first_s >= Math.min(SHORTEST_S, session.length_s / 2),
   );
   const answers = people.reduce((sum, person) => sum + person.answers, 0);
   const unsure = people.reduce((sum, person) => sum + person.unsure, 0);
-  const cards: [string, string][] = [
-    [said.length, clock(session.length_s)],
-    [said.people, String(people.length)],
-    [said.answers, answers.toLocaleString(language.value)],
-    [said.unsure, answers > 0 ? percent(unsure / answers) : "–"],
+  const page = pageHtml(contract, {
+    title: `${said.title}: ${session.name}`,
+    cards: [
+      [said.length, clock(session.length_s)],
+      [said.people, String(people.length)],
+      [said.answers, answers.toLocaleString(language.value)],
+      [said.unsure, answers > 0 ? percent(unsure / answers) : "–"],
+    ],
+    sections: people.map((person) => personHtml(person, session, contract)),
+    settings: [[said.smoothing, `${contract.smoothing.time_constant_s} s`]],
+  });
+  download(page, "text/html", `${name}.html`);
+}
+
+/** Save one such page about photos, with the photos in it. */
+export async function savePhotoReport(photos: Photo[], contract: Contract, name: string): Promise<void> {
+  const said = words().report;
+  const faces = photos.flatMap((photo) => photo.result?.faces ?? []);
+  const unsure = faces.filter((face) => face.unsure).length;
+  const shares = contract.labels.map(
+    (_, place) => faces.filter((face) => face.label === place).length / (faces.length || 1),
+  );
+  const sections = [
+    `<section><h2>${escape(words().people.totals)}</h2>${barsHtml(shares, contract)}</section>`,
   ];
-  const six = contract.emotion.spec.six!;
-  const settings: [string, string][] = [
+  for (const photo of photos) sections.push(await photoHtml(photo, contract));
+  const page = pageHtml(contract, {
+    title: said.title,
+    cards: [
+      [said.photos, String(photos.length)],
+      [said.faces, String(faces.length)],
+      [said.unsure, faces.length > 0 ? percent(unsure / faces.length) : "–"],
+    ],
+    sections,
+    settings: [],
+  });
+  download(page, "text/html", `${name}.html`);
+}
+
+interface Page {
+  title: string;
+  cards: [string, string][];
+  sections: string[];
+  settings: [string, string][];
+}
+
+/** The whole page in parts: with many photos it is too long for one string. */
+function pageHtml(contract: Contract, { title, cards, sections, settings }: Page): string[] {
+  const said = words().report;
+  const made: [string, string][] = [
     [said.model, contract.emotion.sha256],
-    [said.threshold, percent(six.unsure_below)],
-    [said.smoothing, `${contract.smoothing.time_constant_s} s`],
+    [said.threshold, percent(contract.emotion.spec.six!.unsure_below)],
+    ...settings,
   ];
-  const title = `${said.title}: ${session.name}`;
-  return `<!doctype html>
+  return [
+    `<!doctype html>
 <html lang="${language.value}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>${escape(title)}</title>
 <style>${STYLE}</style></head><body><main>
 <h1>${escape(title)}</h1><p>${escape(said.lead)}</p>
 <dl class="cards">${cards.map(([k, v]) => `<div><dt>${escape(k)}</dt><dd>${escape(v)}</dd></div>`).join("")}</dl>
 ${legend(contract)}
-${people.map((person) => personHtml(person, session, contract)).join("\n")}
-<section><h2>${escape(said.settings)}</h2><table>${settings
-    .map(([k, v]) => `<tr><td>${escape(k)}</td><td>${escape(v)}</td></tr>`)
-    .join("")}</table></section>
-<footer>mien ${escape(contract.version)}</footer></main></body></html>`;
+`,
+    ...sections,
+    `<section><h2>${escape(said.settings)}</h2><table>${made
+      .map(([k, v]) => `<tr><td>${escape(k)}</td><td>${escape(v)}</td></tr>`)
+      .join("")}</table></section>
+<footer>mien ${escape(contract.version)}</footer></main></body></html>`,
+  ];
 }
 
 function legend(contract: Contract): string {
@@ -57,18 +101,62 @@ function legend(contract: Contract): string {
 function personHtml(person: Person, session: Session, contract: Contract): string {
   const said = words().report;
   const total = person.seconds.reduce((sum, value) => sum + value, 0) || 1;
-  const shares = contract.labels
-    .map((label, place) => {
-      const share = person.seconds[place]! / total;
-      const width = `style="width:${(100 * share).toFixed(1)}%;background:${contract.colours[label]}"`;
-      return `<tr><td>${escape(labelWord(label))}</td><td class="wide"><i ${width}></i></td><td>${percent(share)}</td></tr>`;
-    })
-    .join("");
+  const shares = person.seconds.map((value) => value / total);
   const heading = fill(words().people.person, { number: person.number + 1 });
   const seen = fill(said.seen, { from: clock(person.first_s), to: clock(person.last_s) });
   return `<section><h2>${escape(heading)}</h2><p>${escape(seen)}</p>
 <h3>${escape(said.time)}</h3>${timelineSvg(person, session, contract)}
-<h3>${escape(said.share)}</h3><table>${shares}</table></section>`;
+<h3>${escape(said.share)}</h3>${barsHtml(shares, contract)}</section>`;
+}
+
+/** A photo with its boxes, and each face's six bars. */
+async function photoHtml(photo: Photo, contract: Contract): Promise<string> {
+  const { people, stage } = words();
+  const heading = `<h2>${escape(photo.name)}</h2>`;
+  if (photo.error !== null) return `<section>${heading}<p>${escape(photo.error)}</p></section>`;
+  if (photo.result === null) return `<section>${heading}<p>${escape(stage.analysing)}</p></section>`;
+  const { faces } = photo.result;
+  const said = faces.map((face) => {
+    const label = labelWord(contract.labels[face.label]!);
+    const sure = face.unsure ? people.unsure : percent(face.confidence);
+    const name = fill(people.face, { number: face.face + 1 });
+    return `<div><h3>${escape(`${name}: ${label}, ${sure}`)}</h3>${barsHtml(face.probabilities, contract)}</div>`;
+  });
+  const below = faces.length > 0 ? `<div class="faces">${said.join("")}</div>` : `<p>${escape(stage.noFace)}</p>`;
+  const drawn = await drawnPhoto(photo, contract);
+  return `<section class="photo">${heading}<img alt="${escape(photo.name)}" src="${drawn}">${below}</section>`;
+}
+
+/** The photo with boxes and labels as a JPEG in an address of its own. */
+async function drawnPhoto(photo: Photo, contract: Contract): Promise<string> {
+  const bitmap = await decode(photo.blob);
+  const scale = Math.min(1, LONGEST_PX / Math.max(bitmap.width, bitmap.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const drawn = canvas.getContext("2d")!;
+  drawn.fillStyle = "#fff";
+  drawn.fillRect(0, 0, canvas.width, canvas.height);
+  drawn.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  const text = Math.max(12, Math.max(canvas.width, canvas.height) / 45);
+  drawFaces(drawn, photo.result!, contract, { mirrored: false, scale, text });
+  const packed = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/jpeg", 0.85));
+  return new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result as string);
+    reader.onerror = () => failed(reader.error);
+    reader.readAsDataURL(packed!);
+  });
+}
+
+function barsHtml(shares: number[], contract: Contract): string {
+  const rows = contract.labels.map((label, place) => {
+    const share = shares[place]!;
+    const width = `style="width:${(100 * share).toFixed(1)}%;background:${contract.colours[label]}"`;
+    return `<tr><td>${escape(labelWord(label))}</td><td class="wide"><i ${width}></i></td><td>${percent(share)}</td></tr>`;
+  });
+  return `<table>${rows.join("")}</table>`;
 }
 
 /** Stacked probabilities over the whole session, at most 600 points wide. */
@@ -118,6 +206,9 @@ p{color:var(--quiet);margin:0}h2{margin:4rem 0 0;font-size:1.5rem}h3{margin:2rem
 dt{font-size:.8125rem;color:var(--quiet)}dd{margin:0;font-size:1.6rem;font-weight:600}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.4rem 1.2rem;padding:0;margin:0;font-size:.875rem}
 .legend i{display:inline-block;width:.75em;height:.75em;border-radius:50%;margin-right:.45em}
+.photo{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1.5rem 2rem;align-items:start}
+.photo h2{grid-column:1/-1}.photo h3{margin-top:0}img{max-width:100%;max-height:40rem;border-radius:.75rem}
+.faces{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:2rem}.faces td.wide{width:50%}
 svg{display:block;width:100%;height:150px;background:var(--wash);border-radius:.5rem}
 .ends{display:flex;justify-content:space-between;font-size:.8125rem;color:var(--quiet);margin-top:.3rem}
 table{width:100%;border-collapse:collapse;font-size:.9375rem}td{padding:.25rem .75rem .25rem 0;overflow-wrap:anywhere}

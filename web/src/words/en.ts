@@ -166,6 +166,8 @@ export const en = {
     unsure: "of them unsure",
     people: "people",
     length: "length",
+    photos: "photos",
+    faces: "faces",
   },
 };
 

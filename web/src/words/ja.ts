@@ -165,5 +165,7 @@ export const ja: Words = {
     unsure: "うち不確か",
     people: "人数",
     length: "長さ",
+    photos: "写真",
+    faces: "顔",
   },
 };

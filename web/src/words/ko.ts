@@ -165,5 +165,7 @@ export const ko: Words = {
     unsure: "그중 불확실",
     people: "사람",
     length: "길이",
+    photos: "사진",
+    faces: "얼굴",
   },
 };
