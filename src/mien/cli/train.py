@@ -130,6 +130,10 @@ def detector(
     ],
     teacher: Annotated[Path, typer.Option(help="A detector of the YuNet layout (ONNX).")],
     out: Out,
+    crowd: Annotated[
+        Path | None,
+        typer.Option(help="A dataset of `mien data import`, whose faces are strewn over photos."),
+    ] = None,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "detector",
     start: Start = None,
     resume: Resume = False,
@@ -143,6 +147,7 @@ def detector(
       mien train detector --images photos/ --teacher yunet.onnx --out runs/face --resume
     """
     _require_torch(threads)
+    from mien.data import read_dataset
     from mien.export import export_detector
     from mien.training import (
         DetectorRecipe,
@@ -154,8 +159,11 @@ def detector(
 
     read = read_recipe(DetectorRecipe, recipe)
     photos = label_photos(images, teacher, out / "labels.npz")
+    strewn = None if crowd is None else read_dataset(crowd).part("train").images
     begin = _start(start, "face.onnx")
-    module = train_detector(read, photos, teacher, out=out, start=begin, resume=resume)
+    module = train_detector(
+        read, photos, teacher, out=out, crowd=strewn, start=begin, resume=resume
+    )
     threshold = choose_score_threshold(module, photos)
     path = out / "face.onnx"
     facts = {
@@ -163,7 +171,7 @@ def detector(
         "seed": str(read.seed),
         "images": images.name,
         "teacher": teacher.name,
-    }
+    } | ({} if crowd is None else {"crowd": crowd.name})
     differences = export_detector(
         module.network, path=path, provenance=facts, score_threshold=threshold
     )

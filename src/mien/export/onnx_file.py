@@ -11,15 +11,25 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from mien.errors import ArtefactError
 from mien.spec import ModelSpec
 
-__all__ = ["LARGEST_DIFFERENCE", "export_network", "largest_differences", "write_spec"]
+__all__ = [
+    "LARGEST_DIFFERENCE",
+    "export_network",
+    "half_weights",
+    "largest_differences",
+    "write_spec",
+]
 
 LARGEST_DIFFERENCE = 1e-3
 """A float32 export whose outputs differ from torch by more than this is refused."""
+
+_SMALLEST_HALVED = 64
+"""Fewer weights than this stay float32: there is nothing to gain."""
 
 OPSET = 18
 """The ONNX operator set, which onnxruntime knows since 1.14 and onnxruntime-web since 1.14."""
@@ -82,6 +92,22 @@ def export_network(
     return differences
 
 
+def half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store a graph's float32 weights as float16; they are cast back when the file is opened."""
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < _SMALLEST_HALVED:
+            continue
+        name, stored = tensor.name, f"{tensor.name}.half"
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
+        casts.append(helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+    return model
+
+
 def write_spec(path: Path, spec: ModelSpec) -> None:
     """Write or replace the spec in an ONNX file's metadata.
 
@@ -98,7 +124,7 @@ def write_spec(path: Path, spec: ModelSpec) -> None:
     }
     spec.check_outputs(shapes, str(path))
     entries = {entry.key: entry.value for entry in model.metadata_props}
-    onnx.helper.set_model_props(model, entries | spec.to_metadata())
+    helper.set_model_props(model, entries | spec.to_metadata())
     partial = path.with_name(path.name + ".partial")
     onnx.save_model(model, partial)
     partial.replace(path)

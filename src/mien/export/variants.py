@@ -11,11 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from mien.data import Dataset
 from mien.errors import ArtefactError, OutputError
-from mien.export.onnx_file import write_spec
+from mien.export.onnx_file import half_weights, write_spec
 from mien.inference import EmotionModel
 from mien.preprocess import network_input
 
@@ -26,7 +25,6 @@ Precision = Literal["fp16", "int8"]
 MOST_FLIPPED = 0.003
 """A variant that answers otherwise than float32 for a larger share of the pictures is refused."""
 
-_SMALLEST_WEIGHTS = 64
 _CALIBRATION_PICTURES, _CALIBRATION_BATCH = 1024, 64
 
 
@@ -78,7 +76,7 @@ def export_variant(
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         made = Path(folder) / out.name
         if precision == "fp16":
-            onnx.save_model(_half_weights(onnx.load(path)), made)
+            onnx.save_model(half_weights(onnx.load(path)), made)
         else:
             _quantise(path, made, whole, data.part("train").images)
         write_spec(made, whole.spec)
@@ -101,22 +99,6 @@ def export_variant(
         )
         made.replace(out)
     return dataclasses.replace(report, bytes=out.stat().st_size)
-
-
-def _half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store float32 weights as float16 and cast them back first thing."""
-    casts = []
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < _SMALLEST_WEIGHTS:
-            continue
-        name, stored = tensor.name, f"{tensor.name}.half"
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
-        casts.append(helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    model.graph.ClearField("node")
-    model.graph.node.extend(nodes)
-    return model
 
 
 def _quantise(path: Path, made: Path, model: EmotionModel, images: NDArray[np.uint8]) -> None:

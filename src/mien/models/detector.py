@@ -26,11 +26,13 @@ class DetectorOptions:
         stem: Channels at stride 2 and 4.
         width: Channels of the three levels.
         depths: Blocks of each level.
+        landmark_depths: Blocks of each level between it and its landmarks.
     """
 
     stem: tuple[int, int] = (16, 32)
     width: int = 72
     depths: tuple[int, int, int] = (4, 3, 3)
+    landmark_depths: tuple[int, int, int] = (1, 2, 2)
 
 
 class DetectorNet(nn.Module):
@@ -55,7 +57,9 @@ class DetectorNet(nn.Module):
             for before, depth in zip(channels, options.depths, strict=True)
         )
         self.merges = nn.ModuleList(_separable(options.width, options.width) for _ in STRIDES)
-        self.heads = nn.ModuleList(_Head(options.width) for _ in STRIDES)
+        self.heads = nn.ModuleList(
+            _Head(options.width, landmark_depth=depth) for depth in options.landmark_depths
+        )
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Run the network.
@@ -90,12 +94,14 @@ class DetectorNet(nn.Module):
 
 
 class _Head(nn.Module):
-    """Scores and boxes from one block, landmarks from another: these need other features."""
+    """Scores and boxes from one block, landmarks from others: these need other features."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, landmark_depth: int) -> None:
         super().__init__()
         self.face_block = _separable(width, width)
-        self.landmark_block = _separable(width, width)
+        self.landmark_blocks = nn.Sequential(
+            *(_separable(width, width) for _ in range(landmark_depth))
+        )
         self.face = nn.Conv2d(width, 6, 1)
         self.landmarks = nn.Conv2d(width, 10, 1)
         for layer in (self.face, self.landmarks):
@@ -107,7 +113,7 @@ class _Head(nn.Module):
         self.face.bias = nn.Parameter(start)
 
     def forward(self, features: Tensor) -> Tensor:
-        face, landmarks = self.face_block(features), self.landmark_block(features)
+        face, landmarks = self.face_block(features), self.landmark_blocks(features)
         return torch.cat((self.face(face), self.landmarks(landmarks)), dim=1)
 
 

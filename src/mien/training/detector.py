@@ -94,16 +94,23 @@ class _Squares(IterableDataset[Batch]):
     """Batches of training squares; seed and number decide what a batch holds."""
 
     def __init__(
-        self, photos: Sequence[LabelledPhoto], teacher: Path, recipe: DetectorRecipe, first: int
+        self,
+        photos: Sequence[LabelledPhoto],
+        teacher: Path,
+        recipe: DetectorRecipe,
+        *,
+        crowd: NDArray[np.uint8] | None,
+        first: int,
     ) -> None:
-        self.photos, self.teacher, self.recipe, self.first = photos, teacher, recipe, first
+        self.photos, self.crowd, self.teacher = photos, crowd, teacher
+        self.recipe, self.first = recipe, first
 
     def __iter__(self) -> Iterator[Batch]:
         teacher = OnnxDetector(self.teacher)
         for number in range(self.first, self.recipe.steps):
             rng = np.random.default_rng((self.recipe.seed, number))
             squares = [
-                draw_square(self.photos, self.recipe.augmentation, rng)
+                draw_square(self.photos, self.recipe.augmentation, rng, crowd=self.crowd)
                 for _ in range(self.recipe.batch_size)
             ]
             pictures = np.stack([square.picture_rgb[..., ::-1] for square in squares])
@@ -323,6 +330,7 @@ def train_detector(
     teacher: Path,
     *,
     out: Path,
+    crowd: NDArray[np.uint8] | None = None,
     start: Path | None = None,
     resume: bool = False,
     workers: int = 1,
@@ -334,6 +342,7 @@ def train_detector(
         photos: Labelled photos; a tenth, chosen by name, is held out for validation.
         teacher: The ONNX file of a detector of the YuNet layout, whose every cell is imitated.
         out: The run's folder; checkpoints, and metrics as CSV.
+        crowd: `(N, S, S)` uint8, grey faces to strew over training squares, or None.
         start: Where this training begins: the weights of another run's checkpoint, or of a model
             file, which ends with `.onnx`; None draws them.
         resume: Go on from the folder's last checkpoint, if it has one.
@@ -348,7 +357,7 @@ def train_detector(
     last = out / "checkpoints" / "last.ckpt"
     checkpoint = last if resume and last.exists() else None
     done = torch.load(last, weights_only=False)["global_step"] if checkpoint else 0
-    squares = _Squares(shown, teacher, recipe, done)
+    squares = _Squares(shown, teacher, recipe, crowd=crowd, first=done)
     if start is not None and checkpoint is None:
         _begin_with(module, start, squares)
     best = ModelCheckpoint(

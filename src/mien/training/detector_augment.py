@@ -43,6 +43,8 @@ class DetectorAugmentation:
         occlusion: Share of faces with something painted over them.
         clutter: Share of photos that give way to a drawn scene of letters and shapes, and of
             squares over which such things are drawn before the teacher looks.
+        crowd: Share of squares over which small faces of a dataset are strewn before the teacher
+            looks, where a dataset is given.
     """
 
     square_px: int = 320
@@ -58,6 +60,7 @@ class DetectorAugmentation:
     jpeg: float = 0.2
     occlusion: float = 0.25
     clutter: float = 0.12
+    crowd: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +78,11 @@ class TrainingSquare:
 
 
 def draw_square(
-    photos: Sequence[LabelledPhoto], options: DetectorAugmentation, rng: np.random.Generator
+    photos: Sequence[LabelledPhoto],
+    options: DetectorAugmentation,
+    rng: np.random.Generator,
+    *,
+    crowd: NDArray[np.uint8] | None = None,
 ) -> TrainingSquare:
     """Draw one training square at random.
 
@@ -83,6 +90,7 @@ def draw_square(
         photos: The labelled photos.
         options: Shares and strengths.
         rng: The source of chance; the same state gives the same square.
+        crowd: `(N, S, S)` uint8 grey faces that may be strewn over a square.
     """
     side = options.square_px
     canvas = Image.new("RGB", (side, side))
@@ -99,6 +107,8 @@ def draw_square(
         parts.append(_shifted(part, (x, y)))
     if rng.random() < options.clutter:
         _draw_clutter(canvas, (0, 0, side, side), rng, backdrop=False)
+    if crowd is not None and rng.random() < options.crowd:
+        _strew(canvas, crowd, rng, smallest_px=options.smallest_face_px)
     boxes = np.concatenate([np.zeros((0, 4)), *(part[0] for part in parts)])
     landmarks = np.concatenate([np.zeros((0, 5, 2)), *(part[1] for part in parts)])
     clean = np.asarray(canvas)
@@ -246,6 +256,38 @@ def _draw_clutter(
     if rng.random() < 0.3:
         scene = scene.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3)))
     canvas.paste(scene, (left, top))
+
+
+def _strew(
+    canvas: Image.Image,
+    crowd: NDArray[np.uint8],
+    rng: np.random.Generator,
+    *,
+    smallest_px: float,
+) -> None:
+    """Paste grey faces, toned, turned and with soft or hard edges, at places of the square."""
+    largest = _LARGEST_ZOOM * crowd.shape[1]
+    for _ in range(int(rng.integers(2, 13))):
+        side = round(math.exp(rng.uniform(math.log(smallest_px), math.log(largest))))
+        face = Image.fromarray(crowd[int(rng.integers(len(crowd)))])
+        if rng.random() < 0.5:
+            face = ImageOps.mirror(face)
+        light = rng.uniform(160, 255) * np.array([1.0, rng.uniform(0.75, 1), rng.uniform(0.65, 1)])
+        shade = light * rng.uniform(0.0, 0.25)
+        tones = (tuple(tone.astype(int).tolist()) for tone in (shade, light))
+        face = ImageOps.colorize(face, *tones).resize((side, side), Image.Resampling.BICUBIC)
+        mask = Image.new("L", face.size, 255)
+        if rng.random() < 0.7:
+            margin = round(0.08 * side)
+            mask = ImageOps.expand(ImageOps.crop(mask, margin), margin, 0)
+            mask = mask.filter(ImageFilter.GaussianBlur(margin / 2))
+        if rng.random() < 0.5:
+            angle = float(rng.uniform(-25, 25))
+            face, mask = (
+                part.rotate(angle, Image.Resampling.BILINEAR, expand=True) for part in (face, mask)
+            )
+        x, y = (int(value) for value in rng.uniform(-0.2, 0.95, 2) * canvas.width)
+        canvas.paste(face, (x, y), mask)
 
 
 def _colour(rng: np.random.Generator) -> tuple[int, int, int]:

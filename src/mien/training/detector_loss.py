@@ -13,6 +13,10 @@ __all__ = ["CellGrid", "decoded_boxes", "distillation_loss", "pairwise_iou"]
 _LEAST_SCORE = 0.1
 """Boxes and landmarks of cells that the teacher scores below this are noise."""
 
+_WHOLE_LANDMARKS_PX = 64
+"""Landmarks of smaller faces count less, by their size: a teacher's own are off by a share of a
+cell, and small faces are the most."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellGrid:
@@ -65,7 +69,8 @@ def distillation_loss(cells: Tensor, taught: Tensor, grid: CellGrid) -> dict[str
     `obj` and `cls` are the divergence (Kullback-Leibler) of the student's probabilities from the
     teacher's, the latter where the teacher sees something; `box` is the distance-IoU loss (Zheng et
     al. 2020), `kps` the smooth L1 distance of the landmarks over the face's size. The last two
-    weigh each cell by the teacher's score. All are 0 for a student that says what its teacher says.
+    weigh each cell by the teacher's score, `kps` also by the size of faces of less than 64 pixels.
+    All are 0 for a student that says what its teacher says.
 
     Args:
         cells: `(B, N, 16)` raw float32 values of the student: cls, obj, bbox (4), kps (10).
@@ -87,11 +92,12 @@ def distillation_loss(cells: Tensor, taught: Tensor, grid: CellGrid) -> dict[str
     landmarks = functional.smooth_l1_loss(
         cells[seen][:, 6:] * per_cell, taught[seen][:, 6:] * per_cell, reduction="none", beta=0.02
     )
+    counts = weight[seen] * (size / _WHOLE_LANDMARKS_PX).clamp(max=1)
     return {
         "obj": _divergence(cells[..., 1], obj).sum() / total,
         "cls": (_divergence(cells[..., 0], cls) * obj).sum() / total,
         "box": ((1 - iou + distance) * weight[seen]).sum() / total,
-        "kps": (landmarks.mean(dim=1) * weight[seen]).sum() / total,
+        "kps": (landmarks.mean(dim=1) * counts).sum() / counts.sum().clamp(min=1.0),
     }
 
 
