@@ -1,5 +1,6 @@
 import asyncio
 import csv
+import dataclasses
 import io
 import json
 import time
@@ -7,11 +8,13 @@ import time
 import httpx2 as httpx
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 from PIL import Image
 
 import mien
 from mien.server import KeyFile, ServerOptions, create_app
 from mien.server.runner import UPLOAD
+from mien.server.store import JobStore
 from tests.films import gliding, write_film
 from tests.server.conftest import PORTRAIT, listening
 
@@ -197,6 +200,17 @@ def test_a_job_that_works_too_long_fails_and_says_so(client_of, film):
     assert job["error"] == "the film took longer than 0 s of work"
 
 
+def test_the_time_that_a_server_before_spent_counts(film, tmp_path):
+    options = ServerOptions(jobs=tmp_path / "jobs", most_job_s=3600.0, concurrent_jobs=0)
+    with TestClient(create_app(options)) as client:
+        job_id = hand_in(client, film)
+    store = JobStore(tmp_path / "jobs" / "jobs.sqlite")
+    store.progress(job_id, frames=1, time_s=0.0, worked_s=3601.0)
+    store.close()
+    with TestClient(create_app(dataclasses.replace(options, concurrent_jobs=1))) as client:
+        assert ended(client, job_id)["error"] == "the film took longer than 3600 s of work"
+
+
 def test_jobs_belong_to_the_key_that_handed_them_in(client_of, film, tmp_path):
     path = tmp_path / "keys.json"
     mine, other = (f"Bearer {KeyFile(path).add(name)}" for name in ("mine", "other"))
@@ -209,8 +223,6 @@ def test_jobs_belong_to_the_key_that_handed_them_in(client_of, film, tmp_path):
 
 
 def test_a_job_goes_on_after_the_server_was_started_again(film, expected, tmp_path, monkeypatch):
-    from fastapi.testclient import TestClient
-
     from mien.media import journal
     from mien.server import runner
 

@@ -96,8 +96,9 @@ def _agreement(
     areas = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(axis=1)
     agree = shared >= _SAME_FACE_IOU * (areas[kept, None] + areas - shared)
     agree[np.arange(len(kept)), kept] = True
-    weights = np.where(agree, scores.clip(min=_LEAST_WEIGHT), 0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights: NDArray[np.float32] = np.where(agree, scores.clip(min=_LEAST_WEIGHT), np.float32(0))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def _decode_level(

@@ -126,8 +126,8 @@ class JobRunner:
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in networks]
         journal = Journal(self.folder(job.id), {"options": wanted, "networks": digests})
         failed = None
-        noted = frames = 0.0
-        began = time.monotonic()
+        frames, noted = 0, 0.0
+        began = time.monotonic() - job.worked_s
         # A server that ended before the first note left rows that nobody vouches for.
         anew = not journal.path.exists()
         with ResultFolder(
@@ -146,13 +146,14 @@ class JobRunner:
                 frames = result.frame + 1
                 if time.monotonic() - noted > _NOTED_EVERY_S:
                     noted = time.monotonic()
-                    self.store.progress(job.id, int(frames), result.timestamp_s or 0.0)
-                    self._too_long(result, time.monotonic() - began)
+                    time_s, worked_s = result.timestamp_s or 0.0, noted - began
+                    self.store.progress(job.id, frames=frames, time_s=time_s, worked_s=worked_s)
+                    self._too_long(time_s, worked_s)
         if job.id in self._removed:
             raise _Interrupted
-        last_s = job.duration_s or 0.0
         if frames:
-            self.store.progress(job.id, int(frames), last_s)
+            last_s, worked_s = job.duration_s or 0.0, time.monotonic() - began
+            self.store.progress(job.id, frames=frames, time_s=last_s, worked_s=worked_s)
         self._end(job, failed)
 
     def _end(self, job: Job, error: str | None) -> None:
@@ -160,9 +161,9 @@ class JobRunner:
         if not self._service.options.keep:
             self._film(job).unlink(missing_ok=True)
 
-    def _too_long(self, result: FrameResult, worked_s: float) -> None:
+    def _too_long(self, time_s: float, worked_s: float) -> None:
         options = self._service.options
-        if (result.timestamp_s or 0.0) > options.most_film_s:
+        if time_s > options.most_film_s:
             raise MienError(f"the film is longer than {options.most_film_s:g} s")
         if worked_s > options.most_job_s:
             raise MienError(f"the film took longer than {options.most_job_s:g} s of work")

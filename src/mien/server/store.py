@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     duration_s REAL,
     frames INTEGER NOT NULL DEFAULT 0,
     time_s REAL NOT NULL DEFAULT 0,
+    worked_s REAL NOT NULL DEFAULT 0,
     error TEXT
 )
 """
@@ -48,6 +49,7 @@ class Job:
         duration_s: The film's length as its file says, or None.
         frames: Frames analysed so far.
         time_s: How far into the film that is.
+        worked_s: For how long it has been worked on, by all servers together.
         error: Why it failed, or None.
     """
 
@@ -61,6 +63,7 @@ class Job:
     duration_s: float | None = None
     frames: int = 0
     time_s: float = 0.0
+    worked_s: float = 0.0
     error: str | None = None
 
 
@@ -125,11 +128,12 @@ class JobStore:
             ).fetchone()
         return None if row is None else _job(row)
 
-    def progress(self, job_id: str, frames: int, time_s: float) -> None:
-        """Note how far a job is."""
+    def progress(self, job_id: str, *, frames: int, time_s: float, worked_s: float) -> None:
+        """Note how far a job is, and how long that took."""
         with self._locked() as database:
             database.execute(
-                "UPDATE jobs SET frames = ?, time_s = ? WHERE id = ?", (frames, time_s, job_id)
+                "UPDATE jobs SET frames = ?, time_s = ?, worked_s = ? WHERE id = ?",
+                (frames, time_s, worked_s, job_id),
             )
 
     def end(self, job_id: str, state: str, error: str | None = None) -> None:

@@ -274,8 +274,9 @@ def _strew(
             face = ImageOps.mirror(face)
         light = rng.uniform(160, 255) * np.array([1.0, rng.uniform(0.75, 1), rng.uniform(0.65, 1)])
         shade = light * rng.uniform(0.0, 0.25)
-        tones = (tuple(tone.astype(int).tolist()) for tone in (shade, light))
-        face = ImageOps.colorize(face, *tones).resize((side, side), Image.Resampling.BICUBIC)
+        dark, bright = (tuple(tone.astype(int).tolist()) for tone in (shade, light))
+        face = ImageOps.colorize(face, dark, bright)
+        face = face.resize((side, side), Image.Resampling.BICUBIC)
         mask = Image.new("L", face.size, 255)
         if rng.random() < 0.7:
             margin = round(0.08 * side)
