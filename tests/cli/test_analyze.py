@@ -1,3 +1,4 @@
+import importlib.metadata
 import io
 import json
 import os
@@ -14,6 +15,12 @@ from tests.test_structures import CONTRACT_FIELDS
 
 def run(*arguments, **options):
     return CliRunner().invoke(app, ["analyze", *map(str, arguments)], **options)
+
+
+def test_the_version_is_that_of_the_package():
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout.strip() == importlib.metadata.version("mien")
 
 
 def test_one_line_per_face_says_emotion_confidence_and_box(samples):
