@@ -1,6 +1,7 @@
-"""FER-PP's network tuned by every strategy with an equal budget, and the gain of the best recipe.
+"""What tuning gains: FER-PP's network by every strategy with an equal budget, and our own recipe.
 
-    python benchmarks/tuning.py --data fer --write README.md
+    python benchmarks/tuning.py fer-pp --data fer --write README.md
+    python benchmarks/tuning.py emotion --data fer --write README.md
 
 What was interrupted goes on; without `--data` nothing is run, and the figures are drawn anew from
 the studies in `benchmarks/tuning/`.
@@ -9,11 +10,13 @@ the studies in `benchmarks/tuning/`.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import altair as alt
@@ -26,31 +29,82 @@ from mien.training import EmotionRecipe, read_recipe
 from mien.tuning import open_storage, read_space
 from mien.tuning.record import study_record
 
-HERE = Path(__file__).parent / "tuning" / "fer-pp"
-STORAGE = HERE / "studies.db"
-START = HERE / "start.toml"
-SPACES = dict.fromkeys(("random", "tpe", "gp"), "space.toml") | {"grid": "grid.toml"}
+HERE = Path(__file__).parent / "tuning"
 COLOURS = {"grid": "#8C8C8C", "random": "#E69F00", "tpe": "#0b6e99", "gp": "#009E73"}
-BUDGET = {"trials": 10, "epochs": 3, "pictures": 3000, "share": 0.05}
-"""Of every strategy; the start's own point is the first trial of each."""
+DRAWN = ("history", "importance", "parallel-coordinates", "gain")
 
 
-def search(strategy: str, *, data: Path, runs: Path, seeds: int = 0) -> None:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """A recipe that is tuned.
+
+    Attributes:
+        name: Its folder, which holds `start.toml`, and the beginning of its studies' names.
+        spaces: By strategy a space in the folder, or a shipped one.
+        budget: Of every strategy, as options of `mien tune`; the start's own point comes first.
+        measure: What the gain is a share of.
+    """
+
+    name: str
+    spaces: Mapping[str, str]
+    budget: Mapping[str, int | float | bool]
+    measure: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return HERE / self.name
+
+    @property
+    def start(self) -> Path:
+        """The recipe that is tuned."""
+        return self.folder / "start.toml"
+
+    @property
+    def storage(self) -> str:
+        """The studies."""
+        return str(self.folder / "studies.db")
+
+    def space(self, strategy: str) -> str:
+        """Return the space as `mien tune` takes it."""
+        named = self.folder / self.spaces[strategy]
+        return str(named) if named.exists() else self.spaces[strategy]
+
+
+CASES = {
+    "fer-pp": Case(
+        name="fer-pp",
+        spaces=dict.fromkeys(("random", "tpe", "gp"), "space.toml") | {"grid": "grid.toml"},
+        budget={"trials": 10, "epochs": 3, "pictures": 3000, "share": 0.05, "no-near": True},
+        measure="of PublicTest's {judged:,} pictures",
+    ),
+    "emotion": Case(
+        name="emotion",
+        spaces={"tpe": "emotion"},
+        budget={"trials": 16, "epochs": 5, "pictures": 6000, "share": 0.1},
+        measure="as the mean of both heads' accuracy on PublicTest",
+    ),
+}
+
+
+def search(case: Case, strategy: str, *, data: Path, runs: Path, seeds: int = 0) -> None:
     """Run one strategy's study, or go on with it."""
+    study = f"{case.name}-{strategy}"
     command = [str(Path(sys.executable).parent / "mien"), "tune", "--data", str(data)]
-    command += ["--recipe", str(START), "--space", str(HERE / SPACES[strategy])]
-    command += ["--strategy", strategy, "--study", f"fer-pp-{strategy}", "--storage", str(STORAGE)]
-    command += ["--out", str(runs / f"fer-pp-{strategy}"), "--no-near", "--seeds", str(seeds)]
-    for name, value in BUDGET.items():
-        command += [f"--{name}", str(value)]
+    command += ["--recipe", str(case.start), "--space", case.space(strategy)]
+    command += ["--strategy", strategy, "--study", study, "--storage", case.storage]
+    command += ["--out", str(runs / study), "--seeds", str(seeds)]
+    for name, value in case.budget.items():
+        command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
-def found(strategy: str) -> tuple[list[float], int, int, float]:
+def found(case: Case, strategy: str) -> tuple[list[float], int, int, float]:
     """Return a study's best value so far by trial, how many were pruned and failed, and hours."""
-    space = read_space(HERE / SPACES[strategy], read_recipe(EmotionRecipe, START))
-    kept = open_storage(str(STORAGE))
-    study = study_record(optuna.load_study(study_name=f"fer-pp-{strategy}", storage=kept), space)
+    space = read_space(case.space(strategy), read_recipe(EmotionRecipe, case.start))
+    kept = open_storage(case.storage)
+    name = f"{case.name}-{strategy}"
+    study = study_record(optuna.load_study(study_name=name, storage=kept), space)
     best: list[float] = []
     ended = [trial for trial in study.trials if trial.state != "lost"]
     for trial in ended:
@@ -60,18 +114,18 @@ def found(strategy: str) -> tuple[list[float], int, int, float]:
     return best, states.count("pruned"), states.count("failed"), hours
 
 
-def strategies() -> list[str]:
+def strategies(case: Case) -> list[str]:
     """Return the strategies whose study has been begun."""
-    begun = optuna.get_all_study_names(open_storage(str(STORAGE)))
-    return [strategy for strategy in COLOURS if f"fer-pp-{strategy}" in begun]
+    begun = optuna.get_all_study_names(open_storage(case.storage))
+    return [strategy for strategy in COLOURS if f"{case.name}-{strategy}" in begun]
 
 
-def draw(path: Path) -> None:
+def draw(case: Case, path: Path) -> None:
     """Draw the best value so far of every strategy by trial."""
     rows = [
         {"strategy": strategy, "trial": number, "best so far": value}
-        for strategy in strategies()
-        for number, value in enumerate(found(strategy)[0])
+        for strategy in strategies(case)
+        for number, value in enumerate(found(case, strategy)[0])
     ]
     scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
     chart = (
@@ -92,23 +146,23 @@ def draw(path: Path) -> None:
     path.write_text(vl_convert.vegalite_to_svg(chart.to_dict()), encoding="utf-8")
 
 
-def table() -> str:
+def table(case: Case) -> str:
     """Return what was found as Markdown."""
     rows = []
-    for strategy in strategies():
-        best, pruned, failed, hours = found(strategy)
+    for strategy in strategies(case):
+        best, pruned, failed, hours = found(case, strategy)
         counts = [str(len(best)), str(pruned), str(failed), f"{60 * hours:.0f} min"]
         rows.append([strategy, *counts, f"{best[0]:.1%}", f"{best[-1]:.1%}"])
     head = ["strategy", "trials", "pruned", "failed", "time", "start", "best"]
     text = markdown_table(head, rows)
-    noted = HERE / "gain.json"
+    noted = case.folder / "gain.json"
     if noted.exists():
         gain = json.loads(noted.read_text(encoding="utf-8"))
         start, best = (100 * sum(gain[name]) / len(gain[name]) for name in ("start", "best"))
         text += (
             f"\n\nThe best recipe of all, trained on all {gain['pictures']:,} training pictures "
-            f"for {gain['epochs'][1]} epochs with {len(gain['best'])} seeds: {best:.1f} % of "
-            f"PublicTest's {gain['judged']:,} pictures instead of {start:.1f} %, a gain of "
+            f"for {gain['epochs'][1]} epochs with {len(gain['best'])} seeds: {best:.1f} % "
+            f"{case.measure.format(**gain)} instead of {start:.1f} %, a gain of "
             f"{100 * gain['difference']:+.1f} points ({100 * gain['low']:+.1f} to "
             f"{100 * gain['high']:+.1f}, 95 %)."
         )
@@ -118,27 +172,30 @@ def table() -> str:
 def main() -> None:
     """Run, print, draw, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("case", choices=CASES, help="what is tuned")
     parser.add_argument("--data", type=Path, help="FER-2013 as `mien data import` made it")
     parser.add_argument("--runs", type=Path, default=Path("runs/tuning"), help="for the runs")
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
     arguments = parser.parse_args()
+    case = CASES[arguments.case]
     if arguments.data:
-        for strategy in COLOURS:
-            search(strategy, data=arguments.data, runs=arguments.runs)
-        best = max(COLOURS, key=lambda strategy: found(strategy)[0][-1])
-        search(best, data=arguments.data, runs=arguments.runs, seeds=3)
-        folder = arguments.runs / f"fer-pp-{best}"
+        for strategy in case.spaces:
+            search(case, strategy, data=arguments.data, runs=arguments.runs)
+        best = max(case.spaces, key=lambda strategy: found(case, strategy)[0][-1])
+        search(case, best, data=arguments.data, runs=arguments.runs, seeds=3)
+        folder = arguments.runs / f"{case.name}-{best}"
         for name in ("best.toml", "gain.json"):
-            shutil.copyfile(folder / name, HERE / name)
-        for name in ("history", "importance", "parallel-coordinates", "gain"):
+            shutil.copyfile(folder / name, case.folder / name)
+        for name in DRAWN:
             drawn = folder / "figures" / f"{name}.svg"
             if drawn.exists():
-                shutil.copyfile(drawn, HERE / drawn.name)
-    draw(HERE / "strategies.svg")
-    text = table()
+                shutil.copyfile(drawn, case.folder / drawn.name)
+    if len(case.spaces) > 1:
+        draw(case, case.folder / "strategies.svg")
+    text = table(case)
     print(text)
     for path in arguments.write:
-        write_marked(path, "tuning", text)
+        write_marked(path, f"tuning-{case.name}", text)
 
 
 if __name__ == "__main__":
