@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.options import DetectorFile, EmotionFile, MinFace
 from mien.errors import OutputError
 
 if TYPE_CHECKING:
@@ -46,15 +47,9 @@ def analyze(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the saved results of an interrupted run.")
     ] = False,
-    min_face: Annotated[
-        int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
-    ] = 24,
-    model: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Another emotion network (ONNX).")
-    ] = None,
-    detector: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Another face detector (ONNX).")
-    ] = None,
+    min_face: MinFace = 24,
+    model: EmotionFile = None,
+    detector: DetectorFile = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one network run.")] = 1,
     every: Annotated[
         int | None,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from mien.cli.options import DetectorFile, EmotionFile
 from mien.errors import MissingExtraError
 
 __all__ = ["app"]
@@ -63,12 +64,8 @@ def model(
 def web(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the page goes.")],
     *,
-    emotion: Annotated[
-        Path | None, typer.Option("--model", metavar="PATH", help="Another emotion network (ONNX).")
-    ] = None,
-    detector: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Another face detector (ONNX).")
-    ] = None,
+    emotion: EmotionFile = None,
+    detector: DetectorFile = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the web page as static files for any web server, under any path.

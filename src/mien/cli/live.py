@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.options import DetectorFile, EmotionFile, MinFace
+
 if TYPE_CHECKING:
     from mien.live import Feed, Shown
     from mien.structures import FrameResult
@@ -42,15 +44,9 @@ def live(
     smooth: Annotated[
         float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth over time; 0: not.")
     ] = 0.4,
-    min_face: Annotated[
-        int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
-    ] = 24,
-    model: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Another emotion network (ONNX).")
-    ] = None,
-    detector: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Another face detector (ONNX).")
-    ] = None,
+    min_face: MinFace = 24,
+    model: EmotionFile = None,
+    detector: DetectorFile = None,
 ) -> None:
     """Show a camera with the expressions of those in front of it; h lists the keys.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.options import DetectorFile, EmotionFile, MinFace
 from mien.errors import InputError, MissingExtraError
 
 __all__ = ["serve"]
@@ -44,15 +45,9 @@ def serve(
     rate: Annotated[
         int, typer.Option(min=1, metavar="N", help="Requests a minute, per key or address.")
     ] = 6000,
-    min_face: Annotated[
-        int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
-    ] = 24,
-    model: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Another emotion network (ONNX).")
-    ] = None,
-    detector: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Another face detector (ONNX).")
-    ] = None,
+    min_face: MinFace = 24,
+    model: EmotionFile = None,
+    detector: DetectorFile = None,
 ) -> None:
     """Serve the web page, in which everything runs in the visitor's browser, and a REST API.
 
