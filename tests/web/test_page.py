@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import mien
+from mien.evaluation import PROTOCOLS
 from mien.reports.web_page import BUILT_PAGE
 from tests.web.conftest import SAMPLES, WEB, hosted
 
@@ -253,6 +254,15 @@ def test_the_figures_of_the_model_are_those_of_its_file(opened):
             )
             named = [text for text in rows.all_inner_texts() if "leak-free" in text]
             assert bool(named) == ("leak-free" in protocol), protocol
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ko-KR", "ja-JP"])
+def test_every_protocol_has_a_name_in_every_language(opened, locale):
+    page = opened("#/about", locale=locale)
+    page.locator(".figures").first.wait_for(timeout=READY_MS)
+    named = page.locator(".figures th[scope=row]").all_inner_texts()
+    assert len(named) == 2 * len(PROTOCOLS)
+    assert not [name for name in named if any(protocol in name for protocol in PROTOCOLS)]
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ export const en = {
     protocols: {
       "ferplus-8": "FER+, 8 classes",
       "fer2013-7": "FER-2013, 7 classes",
+      "fer2013-6": "FER-2013, 6 classes",
       "six-ferplus": "six expressions, FER+ majority",
       "six-fer2013": "six expressions, FER-2013",
     },

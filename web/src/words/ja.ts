@@ -128,6 +128,7 @@ export const ja: Words = {
     protocols: {
       "ferplus-8": "FER+、8 分類",
       "fer2013-7": "FER-2013、7 分類",
+      "fer2013-6": "FER-2013、6 分類",
       "six-ferplus": "六表情、FER+ の多数決",
       "six-fer2013": "六表情、FER-2013",
     },

@@ -128,6 +128,7 @@ export const ko: Words = {
     protocols: {
       "ferplus-8": "FER+, 8개 분류",
       "fer2013-7": "FER-2013, 7개 분류",
+      "fer2013-6": "FER-2013, 6개 분류",
       "six-ferplus": "여섯 표정, FER+ 다수결",
       "six-fer2013": "여섯 표정, FER-2013",
     },
