@@ -1,12 +1,13 @@
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps, PngImagePlugin
 
 from mien.errors import MediaError
-from mien.media import read_picture
+from mien.media import decode_picture, read_picture
 from tests.broken import png_that_declares
 
 RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (40, 1))  # (40, 64), dark to light
@@ -67,6 +68,40 @@ def test_transparent_parts_are_white(tmp_path):
     clear = np.dstack((COLOURED, np.zeros((40, 64), np.uint8)))
     frame = read_picture(saved(tmp_path / "a.png", Image.fromarray(clear)))
     assert (frame.frame_rgb == 255).all()
+
+
+def test_all_turns_of_exif_are_those_of_pillow():
+    picture = Image.fromarray(RAMP)
+    for orientation in range(10):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        packed = io.BytesIO()
+        picture.save(packed, "PNG", exif=exif)
+        with Image.open(packed) as stored:
+            expected = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
+        found = decode_picture(packed.getvalue(), "a.png").frame_rgb
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_exif_that_cannot_be_written_again_turns_the_picture_all_the_same():
+    entries = struct.pack("<HHII", 0x0112, 3, 1, 6) + struct.pack("<HHII", 0x0128, 4, 1, 70_000)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
+    packed = io.BytesIO()
+    Image.fromarray(RAMP).save(packed, "JPEG", exif=exif)
+    height, width = RAMP.shape[:2]
+    assert decode_picture(packed.getvalue(), "a.jpg").frame_rgb.shape == (width, height, 3)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, TypeError, KeyError, struct.error])
+def test_whatever_a_decoder_raises_is_said_of_the_picture(tmp_path, monkeypatch, error):
+    def broken(*_):
+        raise error("Missing dimensions")
+
+    path = saved(tmp_path / "a.png", Image.fromarray(RAMP))
+    monkeypatch.setattr(Image.Image, "load", broken)
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", broken)
+    with pytest.raises(MediaError, match="Missing dimensions"):
+        read_picture(path)
 
 
 def test_exif_rotation_is_applied(tmp_path):

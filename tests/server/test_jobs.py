@@ -3,7 +3,9 @@ import csv
 import dataclasses
 import io
 import json
+import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
 import numpy as np
@@ -209,6 +211,61 @@ def test_the_time_that_a_server_before_spent_counts(film, tmp_path):
     store.close()
     with TestClient(create_app(dataclasses.replace(options, concurrent_jobs=1))) as client:
         assert ended(client, job_id)["error"] == "the film took longer than 3600 s of work"
+
+
+def test_a_disk_without_room_stops_no_worker(client_of, film, monkeypatch):
+    from mien.server import runner, store
+
+    ends, end = [], store.JobStore.end
+
+    def full_at_first(self, *given):
+        ends.append(given)
+        if len(ends) < 3:
+            raise sqlite3.OperationalError("database or disk is full")
+        return end(self, *given)
+
+    monkeypatch.setattr(runner, "_AGAIN_S", 0.01)
+    monkeypatch.setattr(store.JobStore, "end", full_at_first)
+    claims, claim = [], store.JobStore.claim
+
+    def full_once(self):
+        claims.append(1)
+        if len(claims) == 1:
+            raise sqlite3.OperationalError("database or disk is full")
+        return claim(self)
+
+    monkeypatch.setattr(store.JobStore, "claim", full_once)
+    client = client_of()
+    assert ended(client, hand_in(client, film, "&fps=2"))["state"] == "done"
+    assert len(ends) == 3
+    assert ended(client, hand_in(client, film, "&fps=2"))["state"] == "done"
+
+
+def test_what_a_killed_server_left_of_an_upload_goes(client_of, film, tmp_path):
+    client = client_of()
+    job_id = hand_in(client, film, "&fps=2")
+    ended(client, job_id)
+    client.__exit__(None, None, None)
+    stray, mine = tmp_path / "jobs" / ("a" * 22), tmp_path / "jobs" / "notes"
+    for folder in (stray, mine):
+        folder.mkdir()
+        (folder / UPLOAD).write_bytes(b"half a film")
+    again = client_of()
+    assert not stray.exists()
+    assert mine.exists()
+    assert again.get(f"/v1/jobs/{job_id}").json()["state"] == "done"
+
+
+def test_two_callers_get_the_same_whole_table(client_of, film):
+    client = client_of()
+    job_id = hand_in(client, film)
+    ended(client, job_id)
+    with ThreadPoolExecutor(4) as pool:
+        address = f"/v1/jobs/{job_id}/result?format=csv"
+        answers = list(pool.map(lambda _: client.get(address), range(4)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert b"\0" not in answers[0].content
 
 
 def test_jobs_belong_to_the_key_that_handed_them_in(client_of, film, tmp_path):

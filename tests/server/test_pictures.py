@@ -199,6 +199,28 @@ def test_a_run_that_fails_is_told_to_everybody_in_it_and_the_next_one_goes_on():
     batcher.close()
 
 
+def test_who_gave_up_while_waiting_or_being_judged_does_not_stop_the_others():
+    from mien.server.batching import Batcher
+
+    first, go = threading.Event(), threading.Event()
+
+    def run(crops):
+        first.set()
+        assert go.wait(5)
+        return crops[:, 0, :6]
+
+    batcher = Batcher(run)
+    crops = np.zeros((1, 48, 48), np.float32)
+    judged = batcher.submit(crops)
+    assert first.wait(5)
+    waiting = batcher.submit(crops)
+    judged.cancel()
+    assert waiting.cancel()
+    go.set()
+    assert batcher.submit(crops).result(5).shape == (1, 6)
+    batcher.close()
+
+
 def test_slow_and_endless_bodies_do_not_stop_the_others(tmp_path):
     options = ServerOptions(
         jobs=tmp_path, upload_timeout_s=1.0, most_picture_bytes=2_000_000, workers=1

@@ -32,7 +32,9 @@ def serve(
     jobs: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Uploads, results and the list of jobs.")
     ] = Path("mien-jobs"),
-    keep: Annotated[bool, typer.Option("--keep", help="Keep uploaded films.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep uploaded films as long as their results.")
+    ] = False,
     cors: Annotated[
         list[str] | None, typer.Option(metavar="ORIGIN", help="Let pages of this origin call.")
     ] = None,

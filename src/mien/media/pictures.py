@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import io
 import os
+import struct
 import warnings
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mien.errors import MediaError
 from mien.structures import Frame
@@ -31,6 +32,33 @@ PICTURE_SUFFIXES = frozenset(
 ending."""
 
 _WHITE = (255, 255, 255, 255)
+
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+)
+"""What Pillow's decoders raise when a file is damaged."""
+
+_UPRIGHT = 1
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation (Exif 2.32, 4.6.4)."""
 
 
 def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
@@ -80,7 +108,7 @@ def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
     except UnidentifiedImageError as error:
         file.seek(0)
         raise MediaError(source, _why_unidentified(file.read(512))) from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except _DECODER_ERRORS as error:
         raise MediaError(source, _why_unreadable(error)) from error
 
 
@@ -94,9 +122,18 @@ def _decode(picture: Image.Image, source: str, max_pixels: int) -> Frame:
     count = getattr(picture, "n_frames", 1)
     notes = (f"has {count} frames, only the first was read",) if count > 1 else ()
     picture.load()
-    # In place, since a copy of a picture that is upright costs more than decoding it did.
-    ImageOps.exif_transpose(picture, in_place=True)
-    return Frame(frame_rgb=np.asarray(_to_rgb(picture)), source=source, notes=notes)
+    turn = _TURNS.get(_orientation(picture))
+    upright = picture if turn is None else picture.transpose(turn)
+    return Frame(frame_rgb=np.asarray(_to_rgb(upright)), source=source, notes=notes)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return the EXIF orientation; a picture whose EXIF is damaged is shown as it is stored."""
+    try:
+        found = picture.getexif().get(ExifTags.Base.Orientation)
+    except _DECODER_ERRORS:
+        return _UPRIGHT
+    return found if isinstance(found, int) else _UPRIGHT
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -53,10 +53,13 @@ class Batcher:
     def _work(self) -> None:
         while (first := self._waiting.get()) is not None:
             batch, ending = self._gathered(first)
+            # A caller that gave up has cancelled; from here on nobody can.
+            batch = [each for each in batch if each[1].set_running_or_notify_cancel()]
             try:
-                together = np.concatenate([crops for crops, _ in batch])
-                found = self._run(together)
-                self._ran(len(together))
+                if batch:
+                    together = np.concatenate([crops for crops, _ in batch])
+                    found = self._run(together)
+                    self._ran(len(together))
             except Exception as error:
                 for _, future in batch:
                     future.set_exception(error)

@@ -30,6 +30,9 @@ from mien.server.store import Job
 __all__ = ["Jobs", "jobs_router"]
 
 _MOST_ROWS = 1000
+_WRITING = threading.Lock()
+"""Held while rows are written in another format: two callers would write into one file."""
+
 _ROWS_AT_ONCE = 5000
 _TYPES = {
     "jsonl": "application/jsonl",
@@ -171,19 +174,19 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
             folder = runner.folder(job_id)
             try:
                 called, duration_s = await receive_film(request, folder, service.options, name)
+                job = Job(
+                    id=job_id,
+                    owner=owner,
+                    name=called,
+                    options=options,
+                    state="queued",
+                    created=time.time(),
+                    duration_s=duration_s,
+                )
+                runner.submit(job)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
-            job = Job(
-                id=job_id,
-                owner=owner,
-                name=called,
-                options=options,
-                state="queued",
-                created=time.time(),
-                duration_s=duration_s,
-            )
-            runner.submit(job)
         return _shown(job, [])
 
     @router.get(
@@ -261,17 +264,21 @@ def _shown(job: Job, rows: list[dict[str, Any]]) -> dict[str, Any]:
 def _written(folder: Path, kind: str) -> Path:
     """Return a job's rows in a format, written when they are first asked for."""
     path = folder / f"results.{kind}"
-    if path.exists():
-        return path
-    try:
-        with (folder / "results.jsonl").open(encoding="utf-8") as lines, open_writer(path) as out:
-            block: list[dict[str, Any]] = []
-            for line in lines:
-                block.append(json.loads(line))
-                if len(block) == _ROWS_AT_ONCE:
-                    out.write_rows(block)
-                    block = []
-            out.write_rows(block)
-    except MissingExtraError as error:
-        raise Problem(501, str(error)) from error
+    with _WRITING:
+        if path.exists():
+            return path
+        try:
+            with (
+                (folder / "results.jsonl").open(encoding="utf-8") as lines,
+                open_writer(path) as out,
+            ):
+                block: list[dict[str, Any]] = []
+                for line in lines:
+                    block.append(json.loads(line))
+                    if len(block) == _ROWS_AT_ONCE:
+                        out.write_rows(block)
+                        block = []
+                out.write_rows(block)
+        except MissingExtraError as error:
+            raise Problem(501, str(error)) from error
     return path

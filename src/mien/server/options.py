@@ -15,7 +15,7 @@ class ServerOptions:
     Attributes:
         keys: A file of hashed API keys; None asks for none, which is for loopback only.
         jobs: The folder of uploads, results and the list of jobs; made with the first job.
-        keep: Whether uploaded films stay after their job.
+        keep: Whether uploaded films stay as long as their results.
         retention_s: Finished jobs are removed after so long.
         cors: Origins whose pages may call the API; none by default.
         names: Names by which the server may be called, against pages that have their own name point

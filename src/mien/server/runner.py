@@ -7,7 +7,9 @@ import hashlib
 import itertools
 import json
 import logging
+import re
 import shutil
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -27,7 +29,11 @@ _LOG = logging.getLogger("mien.server")
 UPLOAD = "upload.mkv"
 """What every upload is called; FFmpeg tells by its content what it is."""
 
+_JOB_ID = re.compile(r"[\w-]{22}", re.ASCII)
+"""What a job's folder is called."""
+
 _IDLE_S = 0.5
+_AGAIN_S = 5.0
 _NOTED_EVERY_S = 0.5
 
 
@@ -49,6 +55,7 @@ class JobRunner:
         self._service = service
         self._folder = service.options.jobs
         self.store = JobStore(self._folder / "jobs.sqlite")
+        self._remove_strays()
         self._ending = threading.Event()
         self._news = threading.Event()
         self._removed: set[str] = set()
@@ -95,24 +102,35 @@ class JobRunner:
 
     def _work(self) -> None:
         while not self._ending.is_set():
-            self._remove_old()
-            job = self.store.claim()
-            if job is None:
+            try:
+                worked = self._work_once()
+            except (sqlite3.Error, OSError):
+                # A full disk, most likely; it may have room again later.
+                _LOG.exception("the jobs in %s cannot be worked on", self._folder)
+                worked = False
+            if not worked:
                 self._news.wait(_IDLE_S)
                 self._news.clear()
-                continue
-            try:
-                self._run(job)
-            except _Interrupted:
-                if job.id in self._removed:
-                    shutil.rmtree(self.folder(job.id), ignore_errors=True)
-                else:
-                    self.store.end(job.id, "queued")
-            except MienError as error:
-                self._end(job, _about(error, self._film(job), job.name))
-            except Exception:
-                _LOG.exception("job %s failed", job.id)
-                self._end(job, "something went wrong here; the server's log has the details")
+
+    def _work_once(self) -> bool:
+        """Take the next job, if there is one, and say whether there was."""
+        self._remove_old()
+        job = self.store.claim()
+        if job is None:
+            return False
+        try:
+            self._run(job)
+        except _Interrupted:
+            if job.id in self._removed:
+                shutil.rmtree(self.folder(job.id), ignore_errors=True)
+            else:
+                self.store.end(job.id, "queued")
+        except MienError as error:
+            self._end(job, _about(error, self._film(job), job.name))
+        except Exception:
+            _LOG.exception("job %s failed", job.id)
+            self._end(job, "something went wrong here; the server's log has the details")
+        return True
 
     def _film(self, job: Job) -> Path:
         return self.folder(job.id) / UPLOAD
@@ -157,7 +175,14 @@ class JobRunner:
         self._end(job, failed)
 
     def _end(self, job: Job, error: str | None) -> None:
-        self.store.end(job.id, "done" if error is None else "failed", error)
+        while True:
+            try:
+                self.store.end(job.id, "done" if error is None else "failed", error)
+                break
+            except sqlite3.Error:
+                _LOG.exception("job %s ended, which cannot be noted; trying again", job.id)
+                if self._ending.wait(_AGAIN_S):
+                    return
         if not self._service.options.keep:
             self._film(job).unlink(missing_ok=True)
 
@@ -167,6 +192,13 @@ class JobRunner:
             raise MienError(f"the film is longer than {options.most_film_s:g} s")
         if worked_s > options.most_job_s:
             raise MienError(f"the film took longer than {options.most_job_s:g} s of work")
+
+    def _remove_strays(self) -> None:
+        """Remove what a server left that was killed while it received a film."""
+        for folder in self._folder.iterdir():
+            ours = folder.is_dir() and _JOB_ID.fullmatch(folder.name)
+            if ours and self.store.get(folder.name) is None:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _remove_old(self) -> None:
         if self._ending.is_set():

@@ -91,7 +91,7 @@ class JobStore:
             self._database.execute(_SCHEMA)
             self._database.execute("BEGIN EXCLUSIVE")
             self._database.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             self._database.close()
             raise OutputError(
                 f"{path}: cannot be used ({error}); another server may have it. Choose another "
