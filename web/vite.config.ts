@@ -28,13 +28,16 @@ function finish(): Plugin {
       const built = files(folder).filter((path) => !/\.(br|gz)$/.test(path));
       const names = built.map((path) => relative(folder, path).replaceAll("\\", "/"));
       const kept = names
-        .filter((name) => name !== "sw.js" && name !== "index.html" )
+        .filter((name) => name !== "sw.js" && name !== "index.html")
         .map((name) => `./${name}`);
       const worker = join(folder, "sw.js");
+      const script = readFileSync(worker, "utf8");
+      // Not every browser takes a service worker that is a module.
+      if (/^import\b/m.test(script)) throw new Error("sw.js imports a file; it has to stand alone");
       const version = names.filter((name) => name.startsWith("assets/")).sort().join();
       writeFileSync(
         worker,
-        readFileSync(worker, "utf8")
+        script
           .replace(/["'`]__FILES__["'`]/, JSON.stringify(["./", ...kept]))
           .replace("__VERSION__", hash(version)),
       );

@@ -62,14 +62,25 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         ".wasm": "application/wasm",
     }
 
+    def __init__(self, *given: object, asked: list[str], **options: object) -> None:
+        self.asked = asked
+        super().__init__(*given, **options)
+
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Keep quiet, but for the address."""
+        self.asked.append(self.path)
 
 
 @contextlib.contextmanager
-def hosted(folder: Path) -> Iterator[str]:
-    """Host a folder as any plain web server does: no special headers."""
-    handler = functools.partial(_Handler, directory=str(folder))
+def hosted(folder: Path, asked: list[str] | None = None) -> Iterator[str]:
+    """Host a folder as any plain web server does: no special headers.
+
+    Args:
+        folder: What is hosted.
+        asked: Gets each address that is asked for.
+    """
+    asked = [] if asked is None else asked
+    handler = functools.partial(_Handler, directory=str(folder), asked=asked)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

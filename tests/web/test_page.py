@@ -324,17 +324,20 @@ def test_axe_finds_no_violation(opened, tmp_path, colours, state):
 
 def test_it_works_offline_after_the_first_visit(browser, page_folder):
     context = browser.new_context(locale="en-GB")
-    with hosted(page_folder) as host:
+    asked: list[str] = []
+    with hosted(page_folder, asked) as host:
         page = context.new_page()
         page.goto(f"{host}/")
         ready(page)
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         page.wait_for_function("navigator.serviceWorker.controller !== null", timeout=READY_MS)
-        page.reload()
-        ready(page)
+    models = [path for path in asked if ".onnx" in path]
+    assert len(models) == len(set(models)) == 2
     # The host is gone.
     page.reload()
     ready(page)
+    page.get_by_role("button", name="Grace Hopper").click()
+    page.wait_for_function("document.querySelector('[alt=\"Grace Hopper\"]')?.naturalWidth > 0")
     # The worker isolates the page where the host does not, so that there may be threads.
     assert page.evaluate("crossOriginIsolated")
     context.close()

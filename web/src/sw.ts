@@ -3,7 +3,8 @@
  * Makes the page work offline after the first visit, and isolates it where the host does not, so
  * that the networks may use more than one thread.
  */
-export {};
+import { modelAddress } from "./engine/address";
+import type { Contract } from "./engine/contract";
 
 declare const self: ServiceWorkerGlobalScope;
 
@@ -18,14 +19,22 @@ const ISOLATION = {
 };
 
 self.addEventListener("install", (event) => {
-  const addresses = FILES as unknown as string[];
-  event.waitUntil(
-    caches
-      .open(CACHE)
-      .then((cache) => cache.addAll(addresses))
-      .then(() => self.skipWaiting()),
-  );
+  event.waitUntil(keepEverything().then(() => self.skipWaiting()));
 });
+
+/** Keep whatever the page may ask for, so that one visit is enough. */
+async function keepEverything(): Promise<void> {
+  const cache = await caches.open(CACHE);
+  const contract = new URL("models/contract.json", self.registration.scope).href;
+  await cache.addAll([...(FILES as unknown as string[]), contract]);
+  const { face, emotion, samples } = (await (await cache.match(contract))!.json()) as Contract;
+  const addresses = [
+    ...[face, emotion].map((model) => modelAddress(self.registration.scope, model)),
+    ...samples.map((sample) => new URL(`samples/${sample.file}`, self.registration.scope).href),
+  ];
+  // The page has just fetched most of them: the browser still has those.
+  await cache.addAll(addresses.map((address) => new Request(address, { cache: "force-cache" })));
+}
 
 self.addEventListener("activate", (event) => {
   event.waitUntil(

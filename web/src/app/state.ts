@@ -1,4 +1,4 @@
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 
 import { EngineClient } from "../engine/client";
 import { readContract, type Contract } from "../engine/contract";
@@ -64,6 +64,17 @@ export function load(): Promise<void> {
     throw error;
   });
   return started;
+}
+
+/** Resolves when the networks are ready, however often the visitor has to try. */
+export function loaded(): Promise<void> {
+  return new Promise((resolve) => {
+    effect(function () {
+      if (!loading.value.ready) return;
+      resolve();
+      this.dispose();
+    });
+  });
 }
 
 async function begin(): Promise<void> {

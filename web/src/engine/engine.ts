@@ -2,7 +2,8 @@ import * as ort from "onnxruntime-web/wasm";
 import moduleAddress from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 
-import { modelAddress, type Contract } from "./contract";
+import { modelAddress } from "./address";
+import type { Contract } from "./contract";
 import { cropFace, similarity, type Region, type Similarity } from "./crop";
 import type { Outputs } from "./decoder";
 import { FaceDetector, roundHalfEven, runner } from "./detector";
