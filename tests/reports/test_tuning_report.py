@@ -57,6 +57,17 @@ def report(tmp_path, found=WHOLE, **changes):
     return path.read_text(encoding="utf-8"), files
 
 
+def test_keys_that_no_trial_has_both_of_have_no_contour(tmp_path):
+    either = study(
+        trial(0, value=0.5, values={"optimiser": "sgd", "mixup": 0.1}),
+        trial(1, value=0.6, values={"optimiser": "adamw", "network.widths[0]": 8}),
+        trial(2, value=0.7, values={"optimiser": "sgd", "mixup": 0.3}),
+    )
+    text, _ = report(tmp_path, either)
+    assert "contour-network-widths-0-and-mixup" not in text
+    assert "contour-mixup-and-optimiser" in text
+
+
 def test_the_report_has_every_figure_and_needs_no_network(tmp_path):
     text, _ = report(tmp_path, gain=GAIN)
     for name in (

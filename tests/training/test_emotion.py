@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from mien.data import import_dataset
-from mien.errors import ArtefactError, RecipeError
+from mien.errors import ArtefactError, InputError, RecipeError
 from mien.export import calibrate_emotion, export_emotion, write_spec
 from mien.inference import EmotionModel
 from mien.models import EmotionNet, TrunkOptions
@@ -91,6 +91,34 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
             train_emotion(RECIPE, toy_dataset, out=tmp_path / "cut")
     resumed = train_emotion(RECIPE, toy_dataset, out=tmp_path / "cut", resume=True)
     torch.testing.assert_close(weights(resumed), weights(whole))
+
+
+def test_resuming_a_run_that_has_ended_gives_its_averaged_weights(tmp_path, toy_dataset):
+    whole = train_emotion(RECIPE, toy_dataset, out=tmp_path)
+    again = train_emotion(RECIPE, toy_dataset, out=tmp_path, resume=True)
+    torch.testing.assert_close(weights(again), weights(whole), rtol=0, atol=0)
+
+
+def test_pictures_with_labels_alone_and_not_of_every_class_are_enough(tmp_path, toy_dataset):
+    few = toy_dataset.select(toy_dataset.labels < 4)
+    own = dataclasses.replace(few, votes=np.zeros_like(few.votes))
+    module = train_emotion(dataclasses.replace(RECIPE, patience=1), own, out=tmp_path)
+    path = tmp_path / "emotion.onnx"
+    export_emotion(module.network, own, path=path, provenance={})
+    six = calibrate_emotion(path, own).six
+    assert six.weights == {"logits": 0.0, "fer2013_logits": 1.0}
+    assert np.isfinite(six.bias).all()
+    assert EmotionModel(path).probabilities(own.images[:3]).shape == (3, 6)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_training_without_pictures_to_learn_from_or_to_watch_is_refused(
+    tmp_path, toy_dataset, part
+):
+    split = np.where(toy_dataset.split == part, -1, toy_dataset.split).astype(np.int8)
+    with pytest.raises(InputError, match=r"no picture in .*mien data split"):
+        train_emotion(RECIPE, dataclasses.replace(toy_dataset, split=split), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_last_checkpoint_is_the_newest_even_where_nothing_improved(tmp_path, toy_dataset):

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -14,8 +15,9 @@ from optuna.trial import TrialState
 from mien.errors import InputError, RecipeError
 from mien.training import EmotionRecipe, read_recipe
 from mien.tuning import BEST, REPORT, STORAGE, Parameter, Space, TuneOptions, open_storage, tune
+from mien.tuning import study as study_module
 from mien.tuning.run import prepare
-from mien.tuning.study import AGAIN, FAULT, START, release_dead
+from mien.tuning.study import AGAIN, FAULT, START, WORKER, release_dead
 from mien.tuning.worker import work
 
 SPACE = Space(
@@ -329,6 +331,41 @@ def test_two_who_share_a_storage_work_on_one_study(tmp_path, recipe, pictures):
     assert len(study.trials) == 3
     assert release_dead(study) == []
     assert (tmp_path / "two" / BEST).exists()
+
+
+def test_machines_that_begin_at_the_same_moment_try_different_points(
+    tmp_path, recipe, pictures, monkeypatch
+):
+    storage = str(tmp_path / STORAGE)
+    job = prepare(recipe, SPACE, pictures, name="toy", storage=storage, options=OPTIONS)
+    studies = []
+    for machine in ("one/7", "two/7"):
+        monkeypatch.setattr(study_module, "worker_name", lambda machine=machine: machine)
+        studies.append(job.open())
+    studies[0].ask()  # the start
+    first, second = (SPACE.suggest(study.ask()) for study in studies)
+    assert first["learning_rate"] != second["learning_rate"]
+
+
+def test_what_an_earlier_process_of_this_number_left_is_given_up(tmp_path, recipe, pictures):
+    storage = str(tmp_path / STORAGE)
+    job = prepare(recipe, SPACE, pictures, name="toy", storage=storage, options=OPTIONS)
+    study = job.open()
+    trial = study.ask()
+    SPACE.suggest(trial)
+    trial.set_user_attr(WORKER, study_module.worker_name())
+    assert release_dead(study) == [trial.number]
+
+
+def test_a_gain_without_pictures_to_report_it_on_is_refused_before_the_search(
+    tmp_path, recipe, pictures
+):
+    split = np.where(pictures.split == 1, -1, pictures.split).astype(np.int8)
+    without = dataclasses.replace(pictures, split=split)
+    with pytest.raises(InputError, match="--seeds 0"):
+        run(recipe, without, tmp_path, seeds=3)
+    tuned, _, _ = run(recipe, without, tmp_path, trials=1, epochs=1)
+    assert tuned.gain is None
 
 
 def test_the_gain_is_measured_with_seeds_of_its_own_on_the_reported_val(tmp_path, recipe, pictures):

@@ -30,9 +30,11 @@ class CalibrationData:
     Attributes:
         head_logits: Logits by head, `(N, K_head)`.
         head_labels: The label set of each head.
-        head_priors: Share of each label in the head's training labels, `(K_head,)`.
+        head_priors: Share of each label in the head's training labels, `(K_head,)`; all 0 for a
+            head that had none.
         six_labels: By label system, `(N,)` labels in the order of `SIX`, -1 where there is none.
-        confident_in: The label system on which temperature and threshold are fitted.
+        confident_in: The label system on which temperature and threshold are fitted, if it has
+            labels.
     """
 
     head_logits: Mapping[str, NDArray[np.float32]]
@@ -47,27 +49,32 @@ def fit_six(data: CalibrationData, *, accuracy: float = 0.95) -> SixSpec:
 
     Weights of the two heads and how far each head's priors are divided out are chosen for the mean
     balanced accuracy over the label systems; then one temperature for the likelihood; then the
-    confidence under which a prediction counts as unsure.
+    confidence under which a prediction counts as unsure. A label system without labels is passed
+    over, and a head that learnt from none gets no weight.
 
     Args:
         data: Validation data only: nothing may be reported on pictures that were used here.
         accuracy: What the predictions that stay sure shall reach.
 
     Raises:
-        InputError: There are not two heads, or a label system has no labelled picture.
+        InputError: There are not two heads, none of them had training labels, or no picture has a
+            label.
     """
     if len(data.head_logits) != 2:
         raise InputError(f"expected two heads, found {', '.join(data.head_logits) or 'none'}")
+    systems = {name: six for name, six in data.six_labels.items() if (six >= 0).any()}
+    if not systems:
+        raise InputError(f"no picture has a label by {' or '.join(data.six_labels)}")
     tried = [
-        (_mean_balanced_accuracy(data, candidate), strengths, candidate)
-        for share in _WEIGHTS
+        (_mean_balanced_accuracy(data, systems, candidate), strengths, candidate)
+        for share in _shares(data)
         for strengths in itertools.product(_STRENGTHS, repeat=2)
         for candidate in [_candidate(data, share, strengths)]
     ]
     best = max(score for score, _, _ in tried)
     good = [entry for entry in tried if entry[0] >= best - _MARGIN]
     _, _, chosen = min(good, key=lambda entry: (sum(entry[1]), -entry[0]))
-    labels = data.six_labels[data.confident_in]
+    labels = systems.get(data.confident_in, next(iter(systems.values())))
     known = labels >= 0
     losses = [
         negative_log_likelihood(_probabilities(data, chosen, float(value))[known], labels[known])
@@ -99,12 +106,24 @@ def unsure_threshold(
     return float(confidence[order][np.flatnonzero(reached).max()])
 
 
+def _shares(data: CalibrationData) -> tuple[float, ...]:
+    """Return the weights of the first head that are tried."""
+    first, second = (data.head_priors[name].sum() > 0 for name in data.head_logits)
+    if not first and not second:
+        raise InputError("no head had a label to learn from")
+    return _WEIGHTS if first and second else (1.0,) if first else (0.0,)
+
+
 def _candidate(data: CalibrationData, share: float, strengths: tuple[float, ...]) -> SixSpec:
     weights = dict(zip(data.head_logits, (share, 1 - share), strict=True))
     bias = np.zeros(len(SIX))
     for (name, weight), strength in zip(weights.items(), strengths, strict=True):
+        if not weight:
+            continue
         priors = data.head_priors[name] @ mapping_matrix(label_set(data.head_labels[name]), SIX)
-        bias -= weight * strength * np.log(priors / priors.sum())
+        # What no training picture showed has no share to divide out: it counts as an average one.
+        shares = np.where(priors > 0, priors / priors.sum(), 1 / len(SIX))
+        bias -= weight * strength * np.log(shares)
     bias -= bias.mean()
     return SixSpec(weights=weights, bias=tuple(bias.tolist()), temperature=1.0, unsure_below=0.0)
 
@@ -114,13 +133,13 @@ def _probabilities(data: CalibrationData, six: SixSpec, temperature: float) -> N
     return scaled.probabilities(data.head_logits, data.head_labels)
 
 
-def _mean_balanced_accuracy(data: CalibrationData, six: SixSpec) -> float:
+def _mean_balanced_accuracy(
+    data: CalibrationData, systems: Mapping[str, NDArray[np.int64]], six: SixSpec
+) -> float:
     predictions = _probabilities(data, six, 1.0).argmax(axis=1)
     scores = []
-    for system, labels in data.six_labels.items():
+    for labels in systems.values():
         known = labels >= 0
-        if not known.any():
-            raise InputError(f"no picture has a label by {system}")
         matrix = confusion_matrix(labels[known], predictions[known], classes=len(SIX))
         scores.append(balanced_accuracy(matrix))
     return float(np.mean(scores))

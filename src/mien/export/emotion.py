@@ -11,6 +11,7 @@ import torch
 
 from mien.data import Dataset, picture_sketch
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
+from mien.errors import InputError
 from mien.evaluation import (
     CalibrationData,
     ferplus_majority,
@@ -106,10 +107,12 @@ def calibrate_emotion(
 
     Raises:
         ArtefactError: The file is no emotion model.
-        InputError: The validation part has no labels.
+        InputError: The part that it is fitted on is empty or has no labels.
     """
     model = EmotionModel(path)
     train, val = data.part("train"), data.part(split)
+    if not len(val):
+        raise InputError(f"{data.source}: no picture in {split}")
     outputs = model.run(val.images)
     majority, decided = ferplus_majority(val.votes)
     soft, _ = ferplus_soft_labels(train.votes)
@@ -119,8 +122,8 @@ def calibrate_emotion(
             head_logits={name: outputs[name] for name in ("logits", "fer2013_logits")},
             head_labels=model.spec.head_labels,
             head_priors={
-                "logits": soft.sum(axis=0, dtype=np.float64) / soft.sum(),
-                "fer2013_logits": np.bincount(hard, minlength=len(FER2013_7)) / len(hard),
+                "logits": soft.sum(axis=0, dtype=np.float64) / max(soft.sum(), 1),
+                "fer2013_logits": np.bincount(hard, minlength=len(FER2013_7)) / max(len(hard), 1),
             },
             six_labels={
                 "ferplus": to_six(np.where(decided, majority, -1), FERPLUS_8),

@@ -236,13 +236,16 @@ def _axis(study: StudyRecord, key: str, field: str) -> dict[str, Any]:
 
 
 def contour_figures(study: StudyRecord) -> list[Figure]:
-    """The objective over pairs of the most important parameters."""
-    pairs = itertools.combinations(study.keys[:3], 2)
+    """The objective over pairs of the most important parameters that some trial has both of."""
+    pairs = (
+        (across, up, trials)
+        for across, up in itertools.combinations(study.keys[:3], 2)
+        if (trials := [t for t in study.complete if across in t.values and up in t.values])
+    )
     return [_contour(study, *pair) for pair in itertools.islice(pairs, _MOST_CONTOURS)]
 
 
-def _contour(study: StudyRecord, across: str, up: str) -> Figure:
-    trials = [t for t in study.complete if across in t.values and up in t.values]
+def _contour(study: StudyRecord, across: str, up: str, trials: Sequence[TrialRecord]) -> Figure:
     points = [
         {
             "x": _heights_of(study, across, trials)[row],

@@ -6,7 +6,7 @@ from mien.training.detector import (
     label_photos,
     train_detector,
 )
-from mien.training.emotion import DeviceOptions, EmotionRecipe, train_emotion
+from mien.training.emotion import DeviceOptions, EmotionRecipe, train_emotion, with_faces
 from mien.training.preview import show_augmentation
 from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
 from mien.training.run import CURVE, RECIPE
@@ -26,4 +26,5 @@ __all__ = [
     "show_augmentation",
     "train_detector",
     "train_emotion",
+    "with_faces",
 ]

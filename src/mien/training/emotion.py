@@ -24,6 +24,7 @@ from torchmetrics import MeanMetric
 from mien._decode import demand
 from mien.data import VOTE_COLUMNS, Dataset
 from mien.emotions import FER2013_7
+from mien.errors import InputError
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs, TrunkOptions
 from mien.models.restored import restore_weights
 from mien.training.augment import AugmentationOptions, augment
@@ -40,7 +41,7 @@ from mien.training.recipe import read_recipe
 from mien.training.run import CURVE, RECIPE, Curve, OnEpoch, newest_checkpoint, open_run
 from mien.training.schedule import warm_cosine, weight_groups
 
-__all__ = ["DeviceOptions", "EmotionModule", "EmotionRecipe", "train_emotion"]
+__all__ = ["DeviceOptions", "EmotionModule", "EmotionRecipe", "train_emotion", "with_faces"]
 
 _SETTLING_FACES = 1024
 """How many augmented pictures decide the norms' statistics of weights out of a model file."""
@@ -209,7 +210,8 @@ class EmotionModule(lightning.LightningModule):
         recipe = self.recipe
         weights = {"ferplus": recipe.ferplus_weight, "fer2013": recipe.fer2013_weight}
         values = [self.right[name].compute() for name, weight in weights.items() if weight]  # type: ignore[operator]
-        self.log("val/score", torch.stack(values).mean())
+        # A head is no number where no picture has its labels.
+        self.log("val/score", torch.stack(values).nanmean())
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The recipe's optimiser with a warm-up and half a cosine."""
@@ -284,6 +286,12 @@ def _epochs_done(checkpoint: Path | None) -> int:
     return int(saved["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
+def with_faces(data: Dataset) -> Dataset:
+    """Leave out the pictures that more than half of their voters call no face."""
+    not_a_face = data.votes[:, VOTE_COLUMNS.index("NF")]
+    return data.select(2 * not_a_face <= data.votes.sum(axis=1))
+
+
 def train_emotion(
     recipe: EmotionRecipe,
     data: Dataset,
@@ -314,12 +322,18 @@ def train_emotion(
 
     Raises:
         ArtefactError: `start` or a teacher is a model file, but not of such a network.
+        InputError: There is no picture to train on or to watch.
         RecipeError: The folder holds another run, or a teacher cannot be read.
     """
+    usable = with_faces(data)
+    for part in ("train", "val"):
+        if not len(usable.part(part)):
+            raise InputError(
+                f"{data.source}: no picture in {part}; `mien data split --kind folds` divides a "
+                "dataset, and --split-file with --fold takes one of its divisions"
+            )
     lightning.seed_everything(recipe.seed, verbose=False)
     checkpoint = open_run(out, recipe, resume=resume)
-    not_a_face = data.votes[:, VOTE_COLUMNS.index("NF")]
-    usable = data.select(2 * not_a_face <= data.votes.sum(axis=1))
     module = EmotionModule(recipe)
     if start is not None and checkpoint is None:
         _begin_with(module, start, usable.part("train"))
@@ -366,6 +380,8 @@ def train_emotion(
     val = batches(usable.part("val"), batch_size=recipe.batch_size)
     # The checkpoint is this program's own file, and holds more than tensors.
     trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=False)
-    if recipe.patience:
-        module.network.load_state_dict(trained_weights(Path(best.best_model_path)))
+    if trainer.is_global_zero:
+        # Lightning leaves a run that had ended before with the weights that are not averaged.
+        kept = Path(best.best_model_path) if recipe.patience else newest_checkpoint(out)
+        module.network.load_state_dict(trained_weights(kept))
     return module

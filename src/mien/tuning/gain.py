@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-import json
+import hashlib
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import torch
 from mien.data import Dataset
 from mien.errors import MissingExtraError
 from mien.reports import Gain
-from mien.training import EmotionRecipe
+from mien.training import CURVE, EmotionRecipe, recipe_text, with_faces
 from mien.tuning.objective import epoch_score, train_quietly
 
 __all__ = ["GAIN", "measure_gain", "welch_interval"]
@@ -63,18 +64,20 @@ class _Run:
     def __call__(self) -> float:
         """Train and return the objective on the reported `val` after the last epoch."""
         torch.set_num_threads(self.threads)
-        noted = self.folder / "score.json"
-        if noted.exists():
-            return float(json.loads(noted.read_text(encoding="utf-8"))["score"])
-        scores: list[float] = []
-        train_quietly(
-            self.recipe,
-            self.data,
-            on_epoch=lambda metrics: scores.append(epoch_score(metrics, self.objective)),
-            folder=self.folder,
-        )
-        noted.write_text(json.dumps({"score": scores[-1]}) + "\n", encoding="utf-8")
-        return scores[-1]
+        # A training that had ended before trains no epoch, and leaves its curve as it is.
+        folder = self.folder / self.terms()[:16]
+        train_quietly(self.recipe, self.data, on_epoch=self._check, folder=folder)
+        with (folder / CURVE).open(encoding="utf-8", newline="") as file:
+            last = list(csv.DictReader(file))[-1]
+        return epoch_score({name: float(value) for name, value in last.items()}, self.objective)
+
+    def _check(self, metrics: Mapping[str, float]) -> None:
+        epoch_score(metrics, self.objective)
+
+    def terms(self) -> str:
+        """Return a hash of recipe and pictures: another training goes into another folder."""
+        said = recipe_text(self.recipe) + self.data.sha256()
+        return hashlib.sha256(said.encode()).hexdigest()
 
 
 def measure_gain(
@@ -105,7 +108,8 @@ def measure_gain(
     Raises:
         TrialFailure: A training diverges.
     """
-    usable = dataclasses.replace(data, split=np.where(data.split == 2, -1, data.split))
+    faces = with_faces(data)
+    usable = dataclasses.replace(faces, split=np.where(faces.split == 2, -1, faces.split))
     runs = [
         _Run(
             name=f"{name}, seed {recipe.seed + number}",
@@ -142,7 +146,7 @@ def measure_gain(
         difference=difference,
         low=low,
         high=high,
-        pictures=int((data.split == 0).sum()),
-        judged=int((data.split == 1).sum()),
+        pictures=len(faces.part("train")),
+        judged=len(faces.part("val")),
         epochs=(start.epochs, best.epochs),
     )

@@ -6,15 +6,17 @@ import dataclasses
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import optuna
+from optuna.trial import TrialState
 
-from mien.data import Dataset
-from mien.errors import OutputError, RecipeError
+from mien.data import SPLITS, Dataset
+from mien.errors import InputError, OutputError, RecipeError
 from mien.reports import Gain, tuning_report
-from mien.training import EmotionRecipe, recipe_text
+from mien.training import EmotionRecipe, recipe_text, with_faces
 from mien.tuning.gain import GAIN, measure_gain
 from mien.tuning.keys import changed
 from mien.tuning.options import TuneOptions
@@ -64,8 +66,13 @@ def prepare(
 
     Raises:
         RecipeError: A grid of a space that has no end of values.
-        InputError: The training part is too small.
+        InputError: The training part is too small, or there is no val to report the gain on.
     """
+    if options.seeds and not (data.split == SPLITS.index("val")).any():
+        raise InputError(
+            f"{data.source}: no picture in val, on which the gain is reported. Divide the dataset, "
+            "or leave the gain out with --seeds 0"
+        )
     trials = options.trials
     if options.strategy == "grid":
         # The start is tried besides the grid's own points.
@@ -142,6 +149,9 @@ def tune(
     job = prepare(recipe, space, data, name=name, storage=place, options=options)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     study = job.open()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        optuna.storages.fail_stale_trials(study)
     for number in release_dead(study):
         on_line(f"trial {number} was lost with its worker; its point is tried again")
     _, outside = space.start(recipe)
@@ -162,6 +172,11 @@ def tune(
     else:
         work_together(job, on_look=look, on_line=on_line)
     look()
+    if elsewhere := study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        on_line(
+            f"{len(elsewhere)} trials still run on other machines and are left out here; the same "
+            "command takes them into account when they have ended"
+        )
     return _finish(study, job, data, out=out, on_line=on_line)
 
 
@@ -223,7 +238,8 @@ def _write(path: Path, text: str) -> Path:
 
 def _setting(job: Job) -> dict[str, str]:
     options = job.options
-    learned, judged = (int((job.data.split == part).sum()) for part in (0, 1))
+    faces = with_faces(job.data)
+    learned, judged = (len(faces.part(part)) for part in ("train", "val"))
     return {
         "strategy": options.strategy,
         "pruning": options.pruner,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import zlib
 from typing import Any
 
 import optuna
@@ -46,6 +47,9 @@ SECONDS = "seconds"
 """Attribute of a trial: how long it took."""
 
 _TERMS = "terms"
+
+_BEGUN_BY = "begun by"
+"""Attribute of a study: the process that began it."""
 
 
 def worker_name() -> str:
@@ -89,11 +93,15 @@ def open_study(
     if _TERMS not in attributes:
         if start is not None and not study.get_trials(deepcopy=False):
             study.enqueue_trial(start, user_attrs={START: True}, skip_if_exists=True)
+        study.set_user_attr(_BEGUN_BY, worker_name())
         study.set_user_attr(_TERMS, held)
     else:
         _demand_same(name, dict(attributes[_TERMS]), held)
-    # Numbers of chance that a worker of this study has drawn before must not come again.
+    # Numbers of chance that a worker of this study has drawn before must not come again, nor those
+    # of a machine that joined at the same moment.
     drawn = stream + 101 * len(study.get_trials(deepcopy=False))
+    if study.user_attrs.get(_BEGUN_BY) != worker_name():
+        drawn += zlib.crc32(worker_name().encode())
     study.sampler = make_sampler(options, space, stream=drawn)
     study.pruner = make_pruner(options, epochs=epochs)
     return study
@@ -140,13 +148,17 @@ def give_up(study: optuna.Study, trial: FrozenTrial) -> None:
 def release_dead(study: optuna.Study) -> list[int]:
     """Give up the trials that run in a process of this machine that is no more.
 
+    To be called by a process that runs none itself: one with its number is another's leftover.
+
     Returns:
         Their numbers.
     """
     dead = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition("/")
-        if host == socket.gethostname() and process.isdecimal() and not _alive(int(process)):
+        if host != socket.gethostname() or not process.isdecimal():
+            continue
+        if int(process) == os.getpid() or not _alive(int(process)):
             give_up(study, trial)
             dead.append(trial.number)
     return dead
