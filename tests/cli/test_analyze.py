@@ -69,6 +69,29 @@ def test_paths_come_from_stdin(samples):
     assert [row["source"] for row in rows] == paths.split()
 
 
+def test_names_of_any_kind_have_their_line_and_the_others_go_on(samples):
+    sound = samples / "grace_hopper.jpg"
+    given = b"\xff.jpg\n" + b"x" * 5000 + b"\na\0b.jpg\n" + bytes(sound) + b"\n"
+    result = run("-", "--json", input=given)
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [("error" in row) for row in rows] == [True, True, True, False]
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("option", [["--draw"], ["--save", "out", "--draw"]])
+def test_a_camera_is_not_drawn(tmp_path, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    result = run("camera:0", *option)
+    assert result.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_jsonl_is_continued(samples, tmp_path):
+    result = run(samples, "--save", tmp_path / "out", "--format", "csv", "--resume")
+    assert result.exit_code == 2
+    assert "jsonl" in result.output
+
+
 def test_a_picture_without_a_face_has_its_line_and_is_no_failure(tmp_path):
     path = tmp_path / "plain.png"
     Image.fromarray(np.full((100, 100, 3), 120, np.uint8)).save(path)

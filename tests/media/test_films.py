@@ -199,6 +199,44 @@ def test_the_drawn_copy_has_the_same_frames_times_and_sound(tmp_path, photo, pre
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_recordings_put_one_behind_the_other_go_on_where_the_last_one_ended(tmp_path, photo):
+    parts = [
+        write_film(tmp_path / f"{name}.ts", gliding(photo, seconds=2, per_second=10))
+        for name in "abc"
+    ]
+    path = tmp_path / "all.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with Film(path) as film:
+        times = [frame.timestamp_s for frame in film.frames()]
+    with Film(path) as film:
+        fewer = [frame.timestamp_s for frame in film.frames(per_second=5)]
+    assert len(times) == 60
+    assert min(np.diff(times)) > 0.02
+    assert times[-1] == pytest.approx(5.9, abs=0.2)
+    assert len(fewer) == 30
+
+
+def test_numbered_pictures_can_be_drawn(tmp_path, photo):
+    for number, (_, pixels) in enumerate(gliding(photo, seconds=1, per_second=4), start=10):
+        Image.fromarray(pixels).save(tmp_path / f"shot_{number:04}.png")
+    pattern = str(tmp_path / "shot_%04d.png")
+    with ResultFolder(tmp_path / "out", draw=True) as folder:
+        for number in range(4):
+            folder.write(FrameResult(source=pattern, frame=number, timestamp_s=number / 25))
+    with Film(tmp_path / "out" / "drawn" / "shot_%04d.mp4") as film:
+        assert len(list(film.frames())) == 4
+
+
+def test_the_sound_of_a_drawn_copy_that_is_interrupted_ends_with_it(tmp_path, photo):
+    path = write_film(tmp_path / "a.mp4", gliding(photo, seconds=1, per_second=10), sound=True)
+    with pytest.raises(KeyboardInterrupt), DrawnFilm(path, tmp_path / "drawn.mp4") as drawn:
+        for number in range(4):
+            drawn.write(FrameResult(source=str(path), frame=number, timestamp_s=number / 10))
+        raise KeyboardInterrupt
+    with av.open(str(tmp_path / "drawn.mp4")) as film:
+        assert sum(frame.samples for frame in film.decode(audio=0)) / 44_100 < 0.5
+
+
 def test_a_drawn_copy_that_fails_leaves_nothing(tmp_path, photo):
     path = write_film(tmp_path / "a.mp4", gliding(photo, seconds=0.5, per_second=10))
     with pytest.raises(RuntimeError), DrawnFilm(path, tmp_path / "drawn.mp4") as drawn:

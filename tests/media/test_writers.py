@@ -42,6 +42,14 @@ def test_parquet_holds_the_rows_nested(tmp_path, result):
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_name_that_is_no_text_is_written_escaped(tmp_path, suffix):
+    path = tmp_path / f"results.{suffix}"
+    with open_writer(path) as writer:
+        writer.write(FrameResult(source="a\udcff.jpg", error="the file is empty"))
+    assert b"udcff.jpg" in path.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 def test_a_file_has_its_name_only_when_it_is_whole(tmp_path, result, suffix):
     path = tmp_path / f"results.{suffix}"
     writer = open_writer(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -88,10 +89,12 @@ def analyze(
     if resume and report is not None:
         raise typer.BadParameter("--resume: a report needs the whole film; leave out one of them")
     wanted = [name.strip() for name in formats.split(",")]
+    if resume and "jsonl" not in wanted:
+        raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
 
     from mien.detect import OnnxDetector
     from mien.inference import Analyzer, FilmOptions, Position, SmoothingOptions
-    from mien.media import FORMATS, ResultFolder, find_media, is_film
+    from mien.media import FORMATS, ResultFolder, find_media, is_film, is_live
 
     if unknown := [name for name in wanted if name not in FORMATS]:
         known = ", ".join(FORMATS)
@@ -106,6 +109,8 @@ def analyze(
     )
     if report is not None and not (len(found) == 1 and is_film(str(found[0]))):
         raise typer.BadParameter("--report: expected one film")
+    if (draw or report is not None) and any(is_live(str(path)) for path in found):
+        raise typer.BadParameter("a camera or stream cannot be drawn; `mien live` records it")
     settings = {"--min-face": min_face, "--every": every, "--fps": fps, "--smooth": smooth}
     summary = None
     if report is not None:
@@ -193,6 +198,9 @@ def _so_far(position: Position, found: list[str | MediaError]) -> str:
 
 
 def _named(inputs: list[str]) -> Iterator[str]:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # Names of files need not be text.
+        sys.stdin.reconfigure(errors="surrogateescape")
     for given in inputs:
         if given == "-":
             yield from (line for line in map(str.strip, sys.stdin) if line)

@@ -11,7 +11,8 @@ import numpy as np
 from mien.errors import OutputError
 from mien.media.drawing import draw_result
 from mien.media.film_writer import FilmWriter
-from mien.media.films import Film
+from mien.media.films import FILE_OPTIONS, Film
+from mien.media.sequences import is_sequence
 from mien.structures import FrameResult
 
 if TYPE_CHECKING:
@@ -69,14 +70,18 @@ class DrawnFilm:
         self._writer.write(np.asarray(draw_result(frame.rgb(), result)), frame.timestamp_s)
         self._sound.write_until(frame.timestamp_s)
 
-    def close(self) -> None:
+    def close(self, *, whole: bool = True) -> None:
         """Finish the film and give it its name.
+
+        Args:
+            whole: Whether the film was drawn to its end; else the sound ends with the last frame.
 
         Raises:
             OutputError: The disk is full or the folder went away.
         """
         try:
-            self._sound.write_until(float("inf"))
+            if whole:
+                self._sound.write_until(float("inf"))
             self._writer.close()
         finally:
             self._sound.close()
@@ -93,7 +98,7 @@ class DrawnFilm:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None or issubclass(kind, KeyboardInterrupt):
-            self.close()
+            self.close(whole=kind is None)
         else:
             self.discard()
 
@@ -107,14 +112,22 @@ class _Sound:
         self._source, self._out, self._notes = source, out, notes
         self._packets: Iterator[Any] = iter(())
         self._held: Any = None
-        self._container: av.container.InputContainer = av.open(source)
+        self._container: av.container.InputContainer | None = None
+        if is_sequence(source):
+            return
+        try:
+            self._container = av.open(source, options=FILE_OPTIONS)
+        except (av.FFmpegError, OSError) as error:
+            notes.append(f"{source}: the drawn copy is silent, its sound cannot be read: {error}")
+            return
         if not self._container.streams.audio:
             return
         track = self._container.streams.audio[0]
         name = track.codec_context.name
         if name.startswith(_MP4_SOUND):
             self._copy = out.add_stream_from_template(track)
-            self._packets = (p for p in self._container.demux(track) if p.dts is not None)
+            packets = self._container.demux(track)
+            self._packets = (packet for packet in packets if packet.dts is not None)
             return
         # Two channels are often of no named layout, which the encoder does not take.
         layout = {1: "mono", 2: "stereo"}.get(track.channels, track.layout.name)
@@ -127,14 +140,14 @@ class _Sound:
             notes.append(f"{source}: the drawn copy is silent, its {name} sound as AAC: {error}")
             return
         self._copy = out.add_stream("aac", rate=track.rate, layout=layout)
-        self._packets = self._encoded(track)
+        self._packets = self._encoded(self._container, track)
 
-    def _encoded(self, track: Any) -> Iterator[Any]:
+    def _encoded(self, container: av.container.InputContainer, track: Any) -> Iterator[Any]:
         import av
 
         sound = self._copy.codec_context
         resampler = av.AudioResampler("fltp", sound.layout, sound.rate)
-        for frame in self._container.decode(track):
+        for frame in container.decode(track):
             for part in resampler.resample(frame):
                 yield from self._copy.encode(part)
         for part in resampler.resample(None):
@@ -160,8 +173,13 @@ class _Sound:
             packet.stream = self._copy
             try:
                 self._out.mux(packet)
-            except (OSError, av.FFmpegError) as error:
+            except OSError as error:
                 raise OutputError(f"the drawn film's sound cannot be written: {error}") from error
+            except av.FFmpegError as error:
+                # Times that go back, most likely: the pictures go on without it.
+                self._notes.append(f"{self._source}: the sound ends early in the copy: {error}")
+                self._packets = iter(())
 
     def close(self) -> None:
-        self._container.close()
+        if self._container is not None:
+            self._container.close()

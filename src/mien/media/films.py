@@ -18,7 +18,11 @@ from mien.structures import FrameRGB
 if TYPE_CHECKING:
     import av
 
-__all__ = ["FILM_SUFFIXES", "Film", "FilmFrame"]
+__all__ = ["FILE_OPTIONS", "FILM_SUFFIXES", "Film", "FilmFrame"]
+
+FILE_OPTIONS = {"protocol_whitelist": "file"}
+"""What FFmpeg opens a file with: a play list that somebody calls a film must not make it open
+addresses."""
 
 FILM_SUFFIXES = frozenset(
     (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
@@ -44,6 +48,9 @@ _DECLARE_LENGTH = frozenset(("flv", "matroska", "mov", "mp4", "webm"))
 
 _LEAST_MISSING_S, _MISSING_SHARE = 1.0, 0.03
 """A film is cut off if more is missing than both: declared lengths are often a little wrong."""
+
+_NEW_BEGINNING_S = 0.5
+"""Times that go back by more than this begin anew; by less, a decoder is untidy."""
 
 _KEPT = "What can be read of it was; copy it again for the rest"
 
@@ -151,8 +158,7 @@ class Film:
         import av
 
         self.source = str(path)
-        # A play list that somebody calls a film must not make FFmpeg open addresses.
-        opened, options = self.source, {"protocol_whitelist": "file"}
+        opened, options = self.source, dict(FILE_OPTIONS)
         if is_sequence(path):
             opened, numbering = sequence_options(path)
             options |= numbering
@@ -193,13 +199,16 @@ class Film:
             MediaError: At the end, if the film is damaged or shorter than it declares.
         """
         first_s: float | None = None
-        due_s = 0.0
+        passed_s = due_s = 0.0
         number = -1
         state = _Reading()
         for decoded in self._decoded(state):
             number += 1
             time_s = decoded.time if decoded.time is not None else self._guessed(number)
             first_s = time_s if first_s is None else first_s
+            if time_s - first_s < passed_s - _NEW_BEGINNING_S:
+                # Recordings that were put one behind the other begin their times anew.
+                first_s = time_s - passed_s - self._frame_s
             passed_s = time_s - first_s
             if per_second is not None:
                 if passed_s < due_s - 1e-6:
@@ -247,8 +256,12 @@ class Film:
     def _begin_s(self) -> float:
         return (self._container.start_time or 0) / _MICROSECONDS
 
+    @property
+    def _frame_s(self) -> float:
+        return 1 / (self.frames_per_second or 25.0)
+
     def _guessed(self, number: int) -> float:
-        return number / (self.frames_per_second or 25.0)
+        return number * self._frame_s
 
     def _peek(self) -> av.VideoFrame | None:
         import av

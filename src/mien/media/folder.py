@@ -161,11 +161,11 @@ class ResultFolder:
             self._film, self._film_source = DrawnFilm(source, path), source
         return self._film
 
-    def _finish_film(self) -> None:
+    def _finish_film(self, *, whole: bool = True) -> None:
         if self._film is not None:
             film, self._film = self._film, None
+            film.close(whole=whole)
             self.notes += film.notes
-            film.close()
 
     def _save_drawn(self, result: FrameResult) -> None:
         picture = draw_result(read_picture(result.source).frame_rgb, result)
@@ -201,7 +201,7 @@ class ResultFolder:
     ) -> None:
         try:
             if kind is None or issubclass(kind, KeyboardInterrupt):
-                self._finish_film()
+                self._finish_film(whole=kind is None)
             elif self._film is not None:
                 self._film.discard()
         finally:

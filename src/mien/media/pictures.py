@@ -78,7 +78,7 @@ def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
     try:
         with Path(path).open("rb") as file:
             return _read(file, str(path), max_pixels)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise MediaError(str(path), _why_unreadable(error)) from error
 
 

@@ -58,7 +58,7 @@ def _resolve(given: str, suffixes: frozenset[str]) -> Iterator[str | MediaError]
         yield MediaError(repr(given), "an empty path. Name a picture or a folder")
     elif is_live(given):
         yield given
-    elif Path(given).is_dir():
+    elif os.path.isdir(given):  # noqa: PTH112 - Path raises for a name that is too long
         yield from _walk(given, suffixes)
     elif not os.path.lexists(given) and glob.has_magic(given):
         yield from _match(given)

@@ -206,7 +206,13 @@ class ParquetWriter(ResultWriter):
 
     def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows; whole row groups are in the file when this returns."""
-        self._rows.extend(rows)
+        self._rows.extend(
+            {
+                name: _as_text(value) if isinstance(value, str) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        )
         if len(self._rows) >= _ROWS_PER_GROUP:
             self._flush()
 
@@ -227,6 +233,11 @@ FORMATS: Mapping[str, type[JsonlWriter | CsvWriter | ParquetWriter]] = {
     "parquet": ParquetWriter,
 }
 """The writers by the name of their format, which is also their file's ending."""
+
+
+def _as_text(value: str) -> str:
+    """Escape what is no text in the name of a file, which Parquet refuses."""
+    return value.encode(errors="backslashreplace").decode()
 
 
 def open_writer(path: Path, *, overwrite: bool = False) -> ResultWriter:
