@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
+import mimetypes
 import re
 from pathlib import Path
 
@@ -85,27 +87,31 @@ def test_photos_give_the_rows_that_python_gives(opened, pictures):
     assert float(table[0]["probabilities.happy"]) == rows[0]["probabilities"]["happy"]
 
 
-@pytest.mark.parametrize("way", ["drop", "paste"])
-def test_a_photo_can_be_dropped_or_pasted(opened, way):
-    page = opened()
-    page.locator("h1").wait_for()
-    given = page.evaluate_handle(
-        """async (file) => {
-          const data = new DataTransfer();
-          const blob = await (await fetch(`samples/${file}`)).blob();
-          data.items.add(new File([blob], file, { type: "image/jpeg" }));
-          return data;
-        }""",
-        "eileen_collins.jpg",
-    )
+def give(page, path: Path, way: str = "drop") -> None:
+    """Drop or paste a file onto the page."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    kind = mimetypes.guess_type(path.name)[0]
     page.evaluate(
-        """([way, data]) => document.body.dispatchEvent(
-          way === "drop"
-            ? new DragEvent(way, { bubbles: true, cancelable: true, dataTransfer: data })
-            : new ClipboardEvent(way, { bubbles: true, clipboardData: data }),
-        )""",
-        [way, given],
+        """async ([way, content, name, type]) => {
+          const data = new DataTransfer();
+          const blob = await (await fetch(`data:${type};base64,${content}`)).blob();
+          data.items.add(new File([blob], name, { type }));
+          document.body.dispatchEvent(
+            way === "drop"
+              ? new DragEvent(way, { bubbles: true, cancelable: true, dataTransfer: data })
+              : new ClipboardEvent(way, { bubbles: true, clipboardData: data }),
+          );
+        }""",
+        [way, content, path.name, kind],
     )
+
+
+@pytest.mark.parametrize("fragment", ["", "#/how", "#/about"])
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_photo_can_be_dropped_or_pasted_anywhere(opened, way, fragment):
+    page = opened(fragment)
+    page.locator("h1").wait_for()
+    give(page, SAMPLES / "eileen_collins.jpg", way)
     page.get_by_role("button", name="Photo 1: eileen_collins.jpg").wait_for()
     page.locator(".card .label").wait_for(timeout=READY_MS)
     (row,) = json.loads(saved(page, "JSON"))
@@ -128,6 +134,15 @@ def test_everything_can_be_reached_by_keyboard(opened):
         reached.add(page.evaluate("document.activeElement.textContent").strip())
     wanted = {"Pause", "Snapshot", "Mirror", "Smooth over time", "Stop", "JSON", "CSV", "Report"}
     assert wanted <= reached
+
+
+def test_skipping_to_the_content_stays_on_the_page(opened):
+    page = opened("#/about")
+    page.locator("h1").wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    assert page.evaluate("location.hash") == "#/about"
 
 
 def test_who_wants_no_motion_gets_none(opened):
@@ -198,6 +213,58 @@ def test_the_camera_is_analysed_people_change_and_a_session_is_kept(opened):
     page.get_by_role("button", name="Use the camera").wait_for()
 
 
+def frames(page) -> int:
+    """Return how many frames the page says that it analysed."""
+    text = page.locator(".totals").text_content(timeout=READY_MS)
+    return int(re.search(r"([\d,]+) frames", text)[1].replace(",", ""))
+
+
+def use_camera(page) -> None:
+    """Start the camera and wait until somebody is seen."""
+    ready(page)
+    page.get_by_role("button", name="Use the camera").click()
+    page.locator(".card").first.wait_for(timeout=READY_MS)
+
+
+def test_a_session_waits_while_another_page_is_looked_at(opened):
+    page = opened(permissions=["camera"])
+    use_camera(page)
+    frames(page)
+    before = json.loads(saved(page, "JSON"))
+    page.get_by_role("link", name="How it works").click()
+    page.locator(".numbers").wait_for(timeout=READY_MS)
+    page.get_by_role("link", name="About the model").click()
+    page.locator(".about").wait_for()
+    counted = frames(page)
+    page.wait_for_timeout(500)
+    assert frames(page) == counted
+    page.get_by_role("link", name="Try it").click()
+    page.wait_for_function(
+        "(least) => "
+        "document.querySelector('.totals').textContent.match(/(\\d+) frames/)[1] > least + 10",
+        arg=counted,
+    )
+    after = json.loads(saved(page, "JSON"))
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+
+
+def test_a_pause_holds_the_picture_and_ends_with_its_source(opened, film):
+    page = opened(permissions=["camera"])
+    use_camera(page)
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_function("document.querySelector('video').paused")
+    page.wait_for_timeout(300)
+    counted = frames(page)
+    page.wait_for_timeout(500)
+    assert frames(page) == counted
+    give(page, film)
+    page.get_by_text("portrait.webm").wait_for()
+    page.wait_for_function("document.querySelector('video').ended", timeout=READY_MS)
+    rows = json.loads(saved(page, "JSON"))
+    assert {row["source"] for row in rows} == {"portrait.webm"}
+
+
 DENIED = (
     "navigator.mediaDevices.getUserMedia = () => "
     "Promise.reject(new DOMException('denied', 'NotAllowedError')); null"
@@ -212,10 +279,12 @@ def test_a_denied_camera_says_what_to_do(opened):
     assert page.get_by_role("button", name="Use the camera").is_visible()
 
 
-def test_a_film_is_played_and_analysed(opened, tmp_path):
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of one portrait."""
     import av
 
-    path = tmp_path / "portrait.webm"
+    path = tmp_path_factory.mktemp("film") / "portrait.webm"
     portrait = Image.open(SAMPLES / "eileen_collins.jpg").convert("RGB").resize((480, 480))
     with av.open(path, "w") as film:
         stream = film.add_stream("libvpx", rate=15)
@@ -225,9 +294,13 @@ def test_a_film_is_played_and_analysed(opened, tmp_path):
         for _ in range(45):
             film.mux(stream.encode(frame))
         film.mux(stream.encode())
+    return path
+
+
+def test_a_film_is_played_and_analysed(opened, film):
     page = opened()
     ready(page)
-    choose(page, path)
+    choose(page, film)
     page.locator(".card .label").first.wait_for(timeout=READY_MS)
     page.wait_for_function("document.querySelector('video').ended", timeout=READY_MS)
     rows = json.loads(saved(page, "JSON"))

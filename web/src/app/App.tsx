@@ -33,7 +33,7 @@ export function App() {
   }, [theme.value]);
   return (
     <>
-      <a class="skip" href="#content">
+      <a class="skip" href="#content" onClick={skip}>
         {words().skip}
       </a>
       <Header />
@@ -47,16 +47,29 @@ export function App() {
   );
 }
 
+/** Go to the content without changing the address, which says what the content is. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById("content")!.focus();
+}
+
+/** One of the pages; a session stays behind the others as it is. */
 function Content() {
-  if (route.value === "how") return <How />;
-  if (route.value === "about") return <About />;
-  if (source.value.kind === "start") return <Start />;
+  const live = route.value === "live";
+  const started = source.value.kind !== "start";
   return (
-    <div class="live">
-      <h1 class="spoken">{words().title}</h1>
-      <Stage />
-      <Panel />
-    </div>
+    <>
+      {started && (
+        <div class="live" hidden={!live}>
+          <h1 class="spoken">{words().title}</h1>
+          <Stage />
+          <Panel />
+        </div>
+      )}
+      {live && !started && <Start />}
+      {route.value === "how" && <How />}
+      {route.value === "about" && <About />}
+    </>
   );
 }
 

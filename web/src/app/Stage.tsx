@@ -8,6 +8,7 @@ import {
   asking,
   cameraId,
   cameras,
+  halted,
   leave,
   LiveLoop,
   mirror,
@@ -48,6 +49,7 @@ function CameraStage() {
   const stream = useRef<MediaStream | null>(null);
   const mounted = useRef(true);
   const [ratio, setRatio] = useState(USUAL_RATIO);
+  const play = usePlaying(video);
 
   const connect = async (): Promise<boolean> => {
     stream.current?.getTracks().forEach((track) => track.stop());
@@ -59,7 +61,8 @@ function CameraStage() {
     stream.current = opened;
     opened.getVideoTracks()[0]!.onended = () => void lost();
     video.current.srcObject = opened;
-    await video.current.play().catch(() => {});
+    paused.value = false;
+    play();
     return true;
   };
 
@@ -90,6 +93,7 @@ function CameraStage() {
   }, []);
 
   const draw = (result: FrameResult) => drawOver(canvas.current, result, mirror.value);
+  useDrawing(canvas, () => shown.value !== null && draw(shown.value), mirror.value);
   const said = words().camera;
   return (
     <section class="stage" aria-label={said.device}>
@@ -137,17 +141,19 @@ function FilmStage({ file }: { file: File }) {
   const video = useRef<HTMLVideoElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [ratio, setRatio] = useState(USUAL_RATIO);
+  const play = usePlaying(video);
+  const draw = (result: FrameResult) => drawOver(canvas.current, result, false);
+  useDrawing(canvas, () => shown.value !== null && draw(shown.value), file);
   useEffect(() => {
     const address = URL.createObjectURL(file);
     let loop: LiveLoop | null = null;
     let mounted = true;
     video.current!.src = address;
+    paused.value = false;
     void newSession(file.name).then(() => {
       if (!mounted) return;
-      loop = new LiveLoop(video.current!, false, (result) =>
-        drawOver(canvas.current, result, false),
-      );
-      void video.current!.play().catch(() => {});
+      loop = new LiveLoop(video.current!, false, draw);
+      play();
     });
     return () => {
       mounted = false;
@@ -195,11 +201,7 @@ function PhotoStage() {
     else canvas.current?.getContext("2d")?.clearRect(0, 0, canvas.current.width, canvas.current.height);
   };
   const [ratio, setRatio] = useState(USUAL_RATIO);
-  useEffect(() => {
-    const watching = new ResizeObserver(draw);
-    if (canvas.current !== null) watching.observe(canvas.current);
-    return () => watching.disconnect();
-  }, [photo]);
+  useDrawing(canvas, draw, photo);
   useEffect(() => {
     if (photo !== undefined && photo.error === null) subject.value = photo.blob;
   }, [photo]);
@@ -256,6 +258,38 @@ function PhotoStage() {
       </div>
     </section>
   );
+}
+
+/** Let a video stand still while it should; returns how to play it from when it may. */
+function usePlaying(video: { current: HTMLVideoElement | null }): () => void {
+  const wanted = useRef(false);
+  const play = () => {
+    wanted.current = halted.value;
+    if (!halted.value) void video.current!.play().catch(() => {});
+  };
+  useEffect(() => {
+    if (!halted.value) {
+      if (wanted.current) play();
+      return;
+    }
+    wanted.current ||= !video.current!.paused;
+    video.current!.pause();
+    keepSubject(video.current);
+  }, [halted.value]);
+  return play;
+}
+
+/** Draw anew when what is drawn changes, and when the canvas gets another size or comes back. */
+function useDrawing(
+  canvas: { current: HTMLCanvasElement | null },
+  draw: () => void,
+  drawn: unknown,
+): void {
+  useEffect(() => {
+    const watching = new ResizeObserver(draw);
+    if (canvas.current !== null) watching.observe(canvas.current);
+    return () => watching.disconnect();
+  }, [drawn]);
 }
 
 /** A stage with the shape of what is on it. */

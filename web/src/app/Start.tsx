@@ -4,8 +4,8 @@ import type { FrameResult } from "../engine/faces";
 import { words } from "../words";
 import { CameraIcon, LockIcon, PhotosIcon } from "./icons";
 import { described, drawFaces } from "./overlay";
-import { addPhotos, decode, open } from "./photos";
-import { BASE, contract, engine, loaded, source, trouble } from "./state";
+import { decode, open } from "./photos";
+import { BASE, contract, engine, goLive, loaded, source, trouble } from "./state";
 
 /** The first thing that a visitor sees: what it does, at work on a portrait. */
 export function Start() {
@@ -109,6 +109,14 @@ export function chooseFiles(): void {
   input.click();
 }
 
+/** Open what was dropped or pasted, whichever page it was given to. */
+function take(data: DataTransfer | null): void {
+  const files = [...(data?.files ?? [])];
+  if (files.length === 0) return;
+  goLive();
+  void open(files);
+}
+
 /** Photos or a film that are dropped or pasted anywhere. */
 export function listenForFiles(dropping: (over: boolean) => void): () => void {
   const over = (event: DragEvent) => {
@@ -122,13 +130,9 @@ export function listenForFiles(dropping: (over: boolean) => void): () => void {
   const drop = (event: DragEvent) => {
     event.preventDefault();
     dropping(false);
-    const files = [...(event.dataTransfer?.files ?? [])];
-    if (files.length > 0) void open(files);
+    take(event.dataTransfer);
   };
-  const paste = (event: ClipboardEvent) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length > 0) void addPhotos(files.map((file) => [file.name, file]));
-  };
+  const paste = (event: ClipboardEvent) => take(event.clipboardData);
   addEventListener("dragover", over);
   addEventListener("dragleave", left);
   addEventListener("drop", drop);

@@ -1,13 +1,15 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
 import { words } from "../words";
 import { Session } from "./session";
-import { contract, engine, load, source, trouble } from "./state";
+import { contract, engine, load, route, source, trouble } from "./state";
 
 export const mirror = signal(true);
 export const smooth = signal(true);
 export const paused = signal(false);
+/** Whether the picture stands still, since the visitor wants that or is on another page. */
+export const halted = computed(() => paused.value || route.value !== "live");
 export const asking = signal(false);
 export const cameras = signal<MediaDeviceInfo[]>([]);
 export const cameraId = signal("");
@@ -21,7 +23,7 @@ const SHOWN_EVERY_MS = 120;
 /** The next frame is fetched while the worker still looks at the one before. */
 const MOST_IN_FLIGHT = 2;
 
-/** Analyses what a video element shows, always the newest frame. */
+/** Analyses what a video element shows, always the newest frame; one that stands still is left. */
 export class LiveLoop {
   private stopped = false;
   private began_ms = performance.now();
@@ -49,7 +51,10 @@ export class LiveLoop {
     if ("requestVideoFrameCallback" in this.video) {
       this.video.requestVideoFrameCallback((_, frame) => this.hear(frame.mediaTime));
     } else {
-      requestAnimationFrame(() => this.hear((this.video as HTMLVideoElement).currentTime));
+      const video = this.video as HTMLVideoElement;
+      // A camera's clock goes on while its picture stands still.
+      const still = () => this.camera && video.paused;
+      requestAnimationFrame(() => (still() ? this.wait() : this.hear(video.currentTime)));
     }
   }
 
@@ -61,7 +66,7 @@ export class LiveLoop {
   }
 
   private async look(): Promise<void> {
-    if (this.stopped || paused.value || this.newest_s === this.last_s) return;
+    if (this.stopped || this.newest_s === this.last_s) return;
     if (this.inFlight >= MOST_IN_FLIGHT || this.video.readyState < 2) return;
     const time = this.newest_s;
     const back = time < this.last_s;
@@ -91,7 +96,8 @@ export class LiveLoop {
     const counted = this.counted;
     counted.frames++;
     counted.spent_ms += spent_ms;
-    if (now - this.shown_ms > SHOWN_EVERY_MS) {
+    // Of a picture that stands still, the last result has to be shown.
+    if (now - this.shown_ms > SHOWN_EVERY_MS || this.video.paused) {
       shown.value = result;
       this.shown_ms = now;
     }
@@ -105,9 +111,9 @@ export class LiveLoop {
 
 /** Begin a new session of a name. */
 export async function newSession(name: string): Promise<void> {
+  shown.value = null;
   await load();
   await engine.reset();
-  shown.value = null;
   session.value = new Session(contract.value!, name);
 }
 
@@ -153,5 +159,4 @@ export async function openCamera(id = cameraId.value): Promise<MediaStream | nul
 export function leave(): void {
   source.value = { kind: "start" };
   shown.value = null;
-  paused.value = false;
 }

@@ -96,6 +96,11 @@ function routeNow(): Route {
   return name === "how" || name === "about" ? name : "live";
 }
 
+/** Go back to where something is looked at. */
+export function goLive(): void {
+  if (route.value !== "live") location.hash = "#/";
+}
+
 addEventListener("hashchange", () => {
   route.value = routeNow();
   scrollTo({ top: 0 });
