@@ -28,6 +28,35 @@ def test_the_shipped_model_is_judged_printed_and_reported(dataset, tmp_path):  #
         run("evaluate", "--data", dataset, "--report", report)
 
 
+def test_models_of_one_name_are_told_apart_and_kept_predictions_are_not_replaced(
+    dataset,  # noqa: F811
+    tmp_path,
+):
+    paths = [tmp_path / run_name / "emotion.onnx" for run_name in ("first", "second")]
+    for path in paths:
+        path.parent.mkdir()
+        shutil.copy(EmotionModel().path, path)
+    kept = tmp_path / "kept"
+    options = ("--data", dataset, "--protocol", "six-fer2013", "--save", kept)
+    result = run("evaluate", *paths, *options, "--json")
+    models = [each["model"] for each in json.loads(result.stdout)["results"]]
+    assert models == ["first-emotion", "second-emotion"]
+    assert sorted(path.name for path in kept.iterdir()) == models
+    with pytest.raises(OutputError, match="holds predictions"):
+        run("evaluate", *paths, *options)
+    assert run("evaluate", *paths, *options, "--overwrite").exit_code == 0
+
+
+def test_a_fold_can_be_judged_and_calibrated_on(dataset, tmp_path):  # noqa: F811
+    folds = tmp_path / "folds.json"
+    assert run("data", "split", dataset, "--kind", "folds", "--out", folds).exit_code == 0
+    divided = ("--data", dataset, "--split-file", folds, "--fold", "1")
+    found = json.loads(run("evaluate", *divided, "--json").stdout)
+    assert found["division"].endswith("fold 1")
+    out = tmp_path / "calibrated.onnx"
+    assert run("calibrate", EmotionModel().path, *divided, "--out", out).exit_code == 0
+
+
 def test_calibrating_changes_the_spec_alone_and_spares_the_original(dataset, tmp_path):  # noqa: F811
     original = tmp_path / "model.onnx"
     shutil.copy(EmotionModel().path, original)

@@ -290,6 +290,19 @@ def test_a_dataset_that_was_tampered_with_is_not_read(tmp_path, fer_csv, votes_c
         read_dataset(tmp_path)
 
 
+def test_a_dataset_whose_table_was_damaged_says_so(tmp_path, fer_csv):
+    out = tmp_path / "fer"
+    import_dataset([fer_csv], out=out)
+    table = out / "dataset.parquet"
+    whole = bytearray(table.read_bytes())
+    for place in range(200, len(whole) - 200, len(whole) // 12):
+        damaged = whole.copy()
+        damaged[place : place + 16] = bytes(byte ^ 0xFF for byte in damaged[place : place + 16])
+        table.write_bytes(damaged)
+        with pytest.raises(DatasetError, match=r"Import it again|Copy it again"):
+            read_dataset(out)
+
+
 def test_a_kill_in_the_middle_leaves_nothing_under_the_final_name(tmp_path, toy_dataset):
     path = tmp_path / "fer2013.csv"
     path.write_text("\n".join(["emotion,pixels,Usage", *(fer_lines(toy_dataset) * 60)]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sys
@@ -10,23 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.cli.options import Data, Fold, SplitFile, read_divided
 from mien.cli.progress import progress_bars
 from mien.errors import MissingExtraError, OutputError
 
 if TYPE_CHECKING:
     from mien.data import Dataset
-    from mien.reports import Evaluation
+    from mien.reports import Evaluation, Predictor
 
 __all__ = ["calibrate", "evaluate"]
 
 Part = Literal["train", "val", "test"]
-Data = Annotated[
-    Path, typer.Option(metavar="DATASET", help="A dataset that `mien data import` made.")
-]
-SplitFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="A file of `mien data split`; else as imported."),
-]
 
 
 def evaluate(
@@ -42,6 +37,7 @@ def evaluate(
     data: Data,
     split: Annotated[Part, typer.Option(help="The part to judge; look at test once.")] = "val",
     split_file: SplitFile = None,
+    fold: Fold = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,7 +61,9 @@ def evaluate(
         Path | None, typer.Option(metavar="FOLDER", help="Keep each model's predictions as CSV.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a report and kept predictions.")
+    ] = False,
 ) -> None:
     """Measure how right models are, with intervals, calibration and leak-free twins.
 
@@ -74,27 +72,27 @@ def evaluate(
       mien evaluate --data fer --report val.html
       mien evaluate mine.onnx rival.csv --data fer --protocol six --split test --json
     """
-    from mien.data import published_split, read_dataset, read_split
     from mien.evaluation import PROTOCOLS
     from mien.evaluation import protocol as named
     from mien.reports import evaluate as judge
-    from mien.reports import evaluation_report, open_predictor, save_predictions
+    from mien.reports import evaluation_report, save_predictions
 
     wanted = [each for name in protocol or PROTOCOLS for each in named(name)]
     if report is None and (figures is not None or with_faces):
         raise typer.BadParameter("--figures and --with-faces belong to a report: --report OUT.html")
     if report is not None and report.exists() and not overwrite:
         raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
-    predictors = [open_predictor(path) for path in models] if models else [open_predictor(None)]
-    pictures = read_dataset(data)
-    divided = read_split(split_file) if split_file is not None else published_split(pictures)
-    pictures = divided.apply(pictures)
+    predictors = _opened(models or [])
+    kept = [save / each.name for each in predictors] if save is not None else []
+    if not overwrite and any(any(folder.glob("*.csv")) for folder in kept):
+        raise OutputError(f"{save}: holds predictions. Choose another folder or pass --overwrite")
+    pictures, division = read_divided(data, split_file, fold)
     with progress_bars() as on_step:
         found = judge(
             predictors,
             pictures,
             split=split,
-            division=(divided.kind, divided.sha256()),
+            division=division,
             protocols=wanted,
             robustness=robustness,
             on_step=on_step,
@@ -105,12 +103,10 @@ def evaluate(
         print(json.dumps(found.to_json(), indent=1))
     else:
         _print(found)
-    if save is not None:
-        part = pictures.part(split)
-        for predictor in predictors:
-            answers = predictor.probabilities(part)
-            for path in save_predictions(part.rows, answers, save / predictor.name):
-                print(f"wrote {path}", file=sys.stderr)
+    part = pictures.part(split)
+    for predictor, folder in zip(predictors, kept, strict=False):
+        for path in save_predictions(part.rows, predictor.probabilities(part), folder):
+            print(f"wrote {path}", file=sys.stderr)
     if report is not None:
         faces: Dataset | None = pictures if with_faces else None
         for path in evaluation_report(
@@ -128,6 +124,7 @@ def calibrate(
     ] = None,
     split: Annotated[Part, typer.Option(help="The part to fit on.")] = "val",
     split_file: SplitFile = None,
+    fold: Fold = None,
     accuracy: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="What answers that are not unsure shall reach.")
     ] = 0.95,
@@ -147,7 +144,6 @@ def calibrate(
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("calibrating", "train") from error
-    from mien.data import published_split, read_dataset, read_split
     from mien.export import calibrate_emotion
     from mien.inference import EmotionModel
 
@@ -155,18 +151,33 @@ def calibrate(
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: exists already. Give --out FILE, or pass --overwrite")
     before = EmotionModel(model).spec.six
-    pictures = read_dataset(data)
-    divided = read_split(split_file) if split_file is not None else published_split(pictures)
+    pictures, _ = read_divided(data, split_file, fold)
     partial = target.with_name(target.name + ".partial")
     try:
         shutil.copyfile(model, partial)
-        spec = calibrate_emotion(partial, divided.apply(pictures), split=split, accuracy=accuracy)
+        spec = calibrate_emotion(partial, pictures, split=split, accuracy=accuracy)
         partial.replace(target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
     print(f"before {before}\nafter  {spec.six}\nwrote {target}")
+
+
+def _opened(paths: list[Path]) -> list[Predictor]:
+    """Open models, calling those of one name by their folder too: every run's file is called so."""
+    from mien.reports import open_predictor
+
+    if not paths:
+        return [open_predictor(None)]
+    predictors = [open_predictor(path) for path in paths]
+    names = [predictor.name for predictor in predictors]
+    return [
+        dataclasses.replace(predictor, name=f"{path.absolute().parent.name}-{predictor.name}")
+        if names.count(predictor.name) > 1
+        else predictor
+        for predictor, path in zip(predictors, paths, strict=True)
+    ]
 
 
 def _print(found: Evaluation) -> None:

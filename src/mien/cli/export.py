@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from mien.cli.options import DetectorFile, EmotionFile
+from mien.cli.options import (
+    Data,
+    DetectorFile,
+    EmotionFile,
+    Fold,
+    SplitFile,
+    read_divided,
+)
 from mien.errors import MissingExtraError
 
 __all__ = ["app"]
@@ -26,8 +33,10 @@ def _export() -> None:
 def model(
     source: Annotated[Path, typer.Argument(metavar="MODEL", help="A float32 file of a training.")],
     *,
-    data: Annotated[Path, typer.Option(help="The dataset it was trained on.")],
+    data: Data,
     out: Annotated[Path, typer.Option(help="The new file.")],
+    split_file: SplitFile = None,
+    fold: Fold = None,
     precision: Annotated[
         Literal["fp16", "int8"],
         typer.Option(help="fp16: half the size, as fast; int8: a quarter of the size, faster."),
@@ -48,11 +57,9 @@ def model(
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("exporting models", "train") from error
-    from mien.data import published_split, read_dataset
     from mien.export import export_variant
 
-    pictures = read_dataset(data)
-    pictures = published_split(pictures).apply(pictures)
+    pictures, _ = read_divided(data, split_file, fold)
     report = export_variant(source, pictures, precision=precision, out=out, overwrite=overwrite)
     print(
         f"{out}: {report.bytes / 1e6:.2f} MB; of {report.pictures:,} pictures {report.flipped:.2%} "

@@ -1,13 +1,16 @@
-"""Options that several verbs share."""
+"""Options that several verbs share, and what they stand for."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-__all__ = ["DetectorFile", "EmotionFile", "MinFace"]
+if TYPE_CHECKING:
+    from mien.data import Dataset
+
+__all__ = ["Data", "DetectorFile", "EmotionFile", "Fold", "MinFace", "SplitFile", "read_divided"]
 
 EmotionFile = Annotated[
     Path | None, typer.Option("--model", metavar="PATH", help="Another emotion network (ONNX).")
@@ -20,3 +23,26 @@ DetectorFile = Annotated[
 MinFace = Annotated[
     int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
 ]
+
+Data = Annotated[
+    Path, typer.Option(metavar="DATASET", help="A dataset that `mien data import` made.")
+]
+
+SplitFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A file of `mien data split`; else as imported."),
+]
+
+Fold = Annotated[int | None, typer.Option(help="Of a split in folds, the one for val.")]
+
+
+def read_divided(
+    data: Path, split_file: Path | None, fold: int | None
+) -> tuple[Dataset, tuple[str, str]]:
+    """Read a dataset, divided as the options say; return it with the division's kind and hash."""
+    from mien.data import published_split, read_dataset, read_split
+
+    pictures = read_dataset(data)
+    divided = read_split(split_file) if split_file is not None else published_split(pictures)
+    kind = divided.kind if fold is None else f"{divided.kind}, fold {fold}"
+    return divided.apply(pictures, fold=fold), (kind, divided.sha256())

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.options import Data, Fold, SplitFile, read_divided
 from mien.cli.progress import progress_bars
 from mien.errors import MissingExtraError
 
@@ -35,13 +36,10 @@ def _train() -> None:
 @app.command()
 def emotion(
     *,
-    data: Annotated[Path, typer.Option(help="A dataset that `mien data import` made.")],
+    data: Data,
     out: Out,
-    split_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A file of `mien data split`; else as imported."),
-    ] = None,
-    fold: Annotated[int | None, typer.Option(help="Of a split in folds, the one for val.")] = None,
+    split_file: SplitFile = None,
+    fold: Fold = None,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "emotion",
     start: Start = None,
     resume: Resume = False,
@@ -61,7 +59,6 @@ def emotion(
       mien train emotion --data fer --out runs/third --accelerator gpu --devices 4 --strategy ddp
     """
     _require_torch(threads)
-    from mien.data import published_split, read_dataset, read_split
     from mien.export import calibrate_emotion, export_emotion
     from mien.reports import evaluate, evaluation_report, open_predictor, training_report
     from mien.training import (
@@ -74,9 +71,7 @@ def emotion(
     )
 
     read = read_recipe(EmotionRecipe, recipe)
-    pictures = read_dataset(data)
-    divided = read_split(split_file) if split_file is not None else published_split(pictures)
-    pictures = divided.apply(pictures, fold=fold)
+    pictures, division = read_divided(data, split_file, fold)
     module = train_emotion(
         read,
         pictures,
@@ -96,8 +91,8 @@ def emotion(
     facts = {
         "recipe": Path(recipe).stem,
         "seed": str(read.seed),
-        "split": divided.kind if fold is None else f"{divided.kind}, fold {fold}",
-        "split_sha256": divided.sha256(),
+        "split": division[0],
+        "split_sha256": division[1],
     }
     differences = export_emotion(module.network, pictures, path=path, provenance=facts)
     spec = calibrate_emotion(path, pictures)
@@ -111,7 +106,7 @@ def emotion(
             [open_predictor(path)],
             pictures,
             split="val",
-            division=(divided.kind, divided.sha256()),
+            division=division,
             on_step=on_step,
         )
     pages += evaluation_report(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.cli.options import Data, Fold, SplitFile, read_divided
 from mien.cli.standing import standing_table
 from mien.errors import MissingExtraError
 
@@ -22,7 +23,7 @@ Pruner = Literal["hyperband", "median", "none"]
 
 def tune(
     *,
-    data: Annotated[Path, typer.Option(help="A dataset that `mien data import` made.")],
+    data: Data,
     out: Annotated[Path, typer.Option(help="The study's folder: best recipe, report, storage.")],
     recipe: Annotated[
         str, typer.Option(help="Where the search starts: a TOML file, or a shipped recipe.")
@@ -30,11 +31,8 @@ def tune(
     space: Annotated[
         str, typer.Option(help="What varies: a TOML file, or a shipped space.")
     ] = "emotion",
-    split_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A file of `mien data split`; else as imported."),
-    ] = None,
-    fold: Annotated[int | None, typer.Option(help="Of a split in folds, the one for val.")] = None,
+    split_file: SplitFile = None,
+    fold: Fold = None,
     strategy: Annotated[Strategy, typer.Option(help="How points are chosen.")] = "tpe",
     pruner: Annotated[Pruner, typer.Option(help="What ends trials that fall behind.")] = "median",
     trials: Annotated[
@@ -87,7 +85,6 @@ def tune(
         from mien.tuning import tune as search_recipe
     except ImportError as error:
         raise MissingExtraError("tuning", "train") from error
-    from mien.data import published_split, read_dataset, read_split
     from mien.training import EmotionRecipe, read_recipe
 
     start = read_recipe(EmotionRecipe, recipe)
@@ -106,14 +103,13 @@ def tune(
         workers=workers,
         threads=threads,
     )
-    pictured = read_dataset(data)
-    divided = read_split(split_file) if split_file is not None else published_split(pictured)
+    pictured, _ = read_divided(data, split_file, fold)
     try:
         with standing_table() as (on_standing, on_line):
             tuned = search_recipe(
                 start,
                 varied,
-                divided.apply(pictured, fold=fold),
+                pictured,
                 out=out,
                 name=study,
                 storage=storage,

@@ -141,21 +141,11 @@ def read_dataset(path: Path) -> Dataset:
         MissingExtraError: pyarrow is not installed.
     """
     manifest = read_manifest(path)
-    with open_parquet(path / _TABLE) as file:
-        table = file.read(
-            ["image", "label", "split", "row", "image_name", *VOTE_COLUMNS]
-        ).to_pydict()
-    labels = [FER2013_7.labels.index(label) if label else -1 for label in table["label"]]
-    votes = np.array([table[name] for name in VOTE_COLUMNS], np.uint8).T
-    data = Dataset(
-        images=_decoded(table["image"]),
-        labels=np.array(labels, np.int8),
-        votes=np.ascontiguousarray(votes),
-        split=np.array([SPLITS.index(name) for name in table["split"]], np.int8),
-        rows=np.array(table["row"], np.int64),
-        source=path.name,
-        names=np.array(table["image_name"], np.str_),
-    )
+    try:
+        data = _read_table(path)
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError, OverflowError) as error:
+        # Arrow's errors are among these, and what Pillow says of a damaged picture.
+        raise DatasetError(f"{path}: {_TABLE} is damaged ({error}). Import it again") from error
     if data.sha256() != manifest.sha256:
         raise DatasetError(f"{path}: {_TABLE} is not what {_MANIFEST} says. Import it again")
     return data
@@ -186,6 +176,24 @@ def _counts(data: Dataset) -> dict[str, int]:
     names = [FER2013_7.labels[label] if label >= 0 else "" for label in data.labels]
     counts = Counter(names)
     return {name: counts[name] for name in (*FER2013_7.labels, "") if counts[name]}
+
+
+def _read_table(path: Path) -> Dataset:
+    with open_parquet(path / _TABLE) as file:
+        table = file.read(
+            ["image", "label", "split", "row", "image_name", *VOTE_COLUMNS]
+        ).to_pydict()
+    labels = [FER2013_7.labels.index(label) if label else -1 for label in table["label"]]
+    votes = np.array([table[name] for name in VOTE_COLUMNS], np.uint8).T
+    return Dataset(
+        images=_decoded(table["image"]),
+        labels=np.array(labels, np.int8),
+        votes=np.ascontiguousarray(votes),
+        split=np.array([SPLITS.index(name) for name in table["split"]], np.int8),
+        rows=np.array(table["row"], np.int64),
+        source=path.name,
+        names=np.array(table["image_name"], np.str_),
+    )
 
 
 def _decoded(pictures: list[bytes]) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 
 from mien.data import Dataset
-from mien.errors import ArtefactError, OutputError
+from mien.errors import ArtefactError, InputError, OutputError
 from mien.export.onnx_file import half_weights, write_spec
 from mien.inference import EmotionModel
 from mien.preprocess import network_input
@@ -67,10 +67,13 @@ def export_variant(
     Raises:
         ArtefactError: More than `MOST_FLIPPED` of the labels are others, or the file is no emotion
             model.
+        InputError: There is no validation part.
         OutputError: `out` exists already.
     """
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: exists already. Choose another name or pass --overwrite")
+    if not len(data.part("val")):
+        raise InputError(f"{data.source}: no picture in val to compare on")
     whole = EmotionModel(path)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:

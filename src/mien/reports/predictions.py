@@ -183,6 +183,8 @@ def _columns(path: Path) -> dict[str, list[object]]:
         table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DatasetError(f"{path}: no table that can be read ({error})") from error
+    if not len(table):
+        raise DatasetError(f"{path}: a table without a row; expected one for each picture")
     return {name: table[name].to_list() for name in table.columns}
 
 

@@ -96,7 +96,8 @@ def write_web_page(
         folder: Where to; it appears when it is whole.
         model: The emotion network that the page will run.
         faces: The face detector that it will run.
-        overwrite: Whether a page that an earlier call wrote may be replaced.
+        overwrite: Whether a page that an earlier call wrote may be replaced; what else lies
+            beside it stays.
 
     Raises:
         ArtefactError: The page was not built.
@@ -120,10 +121,21 @@ def write_web_page(
             contract = json.dumps(page_contract(model, faces), indent=1)
             (whole / "models" / "contract.json").write_text(contract, encoding="utf-8")
             if folder.exists():
-                shutil.rmtree(folder)
-            whole.rename(folder)
+                _replace_page(folder, whole)
+            else:
+                whole.rename(folder)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error}") from error
+
+
+def _replace_page(folder: Path, whole: Path) -> None:
+    """Put a page in place of another, part by part, the page that names the others last."""
+    parts = sorted(whole.iterdir(), key=lambda part: part.name == "index.html")
+    for part in parts:
+        old = folder / part.name
+        if part.is_dir() and old.exists():
+            shutil.rmtree(old)
+        part.replace(old)
 
 
 def _label_set(name: str) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def read_photos(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
     kinds = table["kind"].cast(pl.String)
     for name, kind, jpeg in zip(table["id"], kinds, table["jpeg"], strict=True):
         with Image.open(io.BytesIO(jpeg)) as picture:
-            yield name, kind, np.asarray(picture.convert("RGB"))
+            yield str(name), kind, np.asarray(picture.convert("RGB"))
 
 
 def label_photo(teacher: Detector, picture_rgb: FrameRGB) -> Faces:
