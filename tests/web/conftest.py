@@ -140,16 +140,21 @@ def browser(chromium: str, camera_film: Path) -> Iterator[object]:
 
 @pytest.fixture
 def opened(browser, address: str) -> Iterator[Callable[..., object]]:
-    """Open the page in a fresh context; an error in its console fails the test."""
+    """Open the page in a fresh context; an error in its console fails the test.
+
+    `prepare` is called with the page before it is opened.
+    """
     contexts = []
     errors: list[str] = []
 
-    def opened(fragment: str = "", **options: object):
+    def opened(fragment: str = "", prepare: Callable[..., object] | None = None, **options: object):
         options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"} | options
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
+        if prepare is not None:
+            prepare(page)
         page.goto(address + fragment)
         return page
 

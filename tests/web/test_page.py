@@ -265,6 +265,52 @@ def test_a_pause_holds_the_picture_and_ends_with_its_source(opened, film):
     assert {row["source"] for row in rows} == {"portrait.webm"}
 
 
+def failing_once(pattern: str):
+    """Return what makes a page's first request of this kind fail."""
+    return lambda page: page.route(pattern, lambda route: route.abort(), times=1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ("**/face.onnx*", "sample"),
+        ("**/face.onnx*", "photo"),
+        ("**/face.onnx*", "camera"),
+        ("**/face.onnx*", "how"),
+        ("**/worker-*.js", "film"),
+        ("**/ort-*.mjs", "sample"),
+    ],
+)
+def test_what_was_given_goes_on_when_another_try_loads_the_networks(opened, film, asked, given):
+    fragment = "#/how" if given == "how" else ""
+    page = opened(fragment, prepare=failing_once(asked), permissions=["camera"])
+    page.get_by_role("alert").get_by_text("could not be loaded").wait_for(timeout=READY_MS)
+    if given == "photo":
+        give(page, SAMPLES / "eileen_collins.jpg")
+        page.get_by_role("button", name="Photo 1").wait_for()
+    if given == "film":
+        give(page, film)
+    if given == "camera":
+        page.get_by_role("button", name="Use the camera").click()
+        page.wait_for_function("document.querySelector('video')?.readyState > 1")
+    page.get_by_role("button", name="Try again").click()
+    done = {"sample": ".overlay.drawn", "how": ".numbers"}.get(given, ".card .bars")
+    page.locator(done).first.wait_for(timeout=READY_MS)
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_it_works_where_the_browser_keeps_nothing_for_the_site(opened):
+    denied = """Object.defineProperty(window, "localStorage", {
+      get() { throw new DOMException("denied", "SecurityError"); },
+    });"""
+    page = opened(prepare=lambda page: page.add_init_script(denied))
+    ready(page)
+    page.get_by_role("combobox", name="Language").select_option("ja")
+    page.get_by_role("combobox", name="配色").select_option("dark")
+    page.get_by_role("heading", level=1).get_by_text("何を見せている").wait_for()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
 DENIED = (
     "navigator.mediaDevices.getUserMedia = () => "
     "Promise.reject(new DOMException('denied', 'NotAllowedError')); null"

@@ -8,7 +8,7 @@ import { Bars } from "./Bars";
 import { CameraIcon, PhotosIcon } from "./icons";
 import { openCamera } from "./live";
 import { decode } from "./photos";
-import { BASE, contract, engine, load, subject, trouble } from "./state";
+import { BASE, contract, engine, loaded, subject, trouble } from "./state";
 
 const SHOWN_PX = 720;
 const PATCH_COLUMNS = 8;
@@ -89,7 +89,7 @@ async function look(given: Blob | null, sample: string | undefined): Promise<See
   picture.width = Math.round(width * scale);
   picture.height = Math.round(height * scale);
   picture.getContext("2d")!.drawImage(bitmap, 0, 0, picture.width, picture.height);
-  await load();
+  await loaded();
   const started = performance.now();
   const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px);
   return { picture, width, height, explanation, spent_ms: performance.now() - started };

@@ -3,7 +3,7 @@ import { computed, signal } from "@preact/signals";
 import type { FrameResult } from "../engine/faces";
 import { words } from "../words";
 import { Session } from "./session";
-import { contract, engine, load, route, source, trouble } from "./state";
+import { contract, engine, loaded, loading, route, source, trouble } from "./state";
 
 export const mirror = signal(true);
 export const smooth = signal(true);
@@ -74,14 +74,16 @@ export class LiveLoop {
     this.last_s = time;
     this.inFlight++;
     try {
-      await load();
+      await loaded();
       if (back) await engine.reset();
       const bitmap = await createImageBitmap(this.video);
       const minFacePx = contract.value!.detection.min_face_px;
       const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
       if (!this.stopped) this.take(result, performance.now() - started);
     } catch (error) {
-      if (!this.stopped) trouble.value = error instanceof Error ? error.message : String(error);
+      // That the networks are gone is said, with what to do, where they are loaded.
+      const said = this.stopped || loading.value.error !== null;
+      if (!said) trouble.value = error instanceof Error ? error.message : String(error);
       return;
     } finally {
       this.inFlight--;
@@ -112,7 +114,7 @@ export class LiveLoop {
 /** Begin a new session of a name. */
 export async function newSession(name: string): Promise<void> {
   shown.value = null;
-  await load();
+  await loaded();
   await engine.reset();
   session.value = new Session(contract.value!, name);
 }

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { FrameResult } from "../engine/faces";
 import { fill, words } from "../words";
 import { photoRows, type Row } from "./session";
-import { contract, engine, load, source, trouble } from "./state";
+import { contract, engine, loaded, source, trouble } from "./state";
 
 export interface Photo {
   name: string;
@@ -94,7 +94,7 @@ async function analyse(photo: Photo): Promise<void> {
     bitmap.close();
   } else if (bitmap !== null) {
     try {
-      await load();
+      await loaded();
       change.result = await engine.picture(bitmap, contract.value!.detection.min_face_px);
     } catch (error) {
       change.error = `${photo.name}: ${error instanceof Error ? error.message : String(error)}`;

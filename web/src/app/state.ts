@@ -2,6 +2,7 @@ import { computed, effect, signal } from "@preact/signals";
 
 import { EngineClient } from "../engine/client";
 import { readContract, type Contract } from "../engine/contract";
+import { keep, kept } from "../kept";
 
 export type Theme = "auto" | "light" | "dark";
 export type Route = "live" | "how" | "about";
@@ -30,7 +31,7 @@ export const loadedShare = computed(() => {
 });
 
 export const route = signal<Route>(routeNow());
-export const theme = signal<Theme>((localStorage.getItem(THEME) as Theme | null) ?? "auto");
+export const theme = signal<Theme>((kept(THEME) as Theme | null) ?? "auto");
 
 /** What is on the stage. */
 export type Source =
@@ -50,7 +51,7 @@ export const subject = signal<Blob | null>(null);
 /** Wear other colours from now on, also at the next visit. */
 export function wear(chosen: Theme): void {
   theme.value = chosen;
-  localStorage.setItem(THEME, chosen);
+  keep(THEME, chosen);
 }
 
 let started: Promise<void> | null = null;
@@ -58,12 +59,15 @@ let started: Promise<void> | null = null;
 /** Fetch contract and networks, once; resolves when the engine is ready. */
 export function load(): Promise<void> {
   started ??= begin().catch((error: unknown) => {
-    started = null;
-    const reason = error instanceof Error ? error.message : String(error);
-    loading.value = { ...loading.value, error: reason };
+    failed(error instanceof Error ? error.message : String(error));
     throw error;
   });
   return started;
+}
+
+function failed(reason: string): void {
+  started = null;
+  loading.value = { ...loading.value, ready: false, error: reason };
 }
 
 /** Resolves when the networks are ready, however often the visitor has to try. */
@@ -87,6 +91,7 @@ async function begin(): Promise<void> {
   engine.onLoaded = (bytes) => {
     loading.value = { ...loading.value, bytes: loading.value.bytes + bytes };
   };
+  engine.onFailed = (error) => failed(error.message);
   const threads = await engine.load(known, BASE);
   loading.value = { ...loading.value, ready: true, threads };
 }

@@ -10,25 +10,25 @@ interface Waiting {
 
 /** The engine as the page sees it: everything happens in a worker. */
 export class EngineClient {
-  private readonly worker = new Worker(new URL("./worker.ts", import.meta.url), {
-    type: "module",
-  });
+  private worker = this.start();
+  /** Whether the worker was not asked anything yet. */
+  private fresh = true;
+  private failure: Error | null = null;
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;
   /** Hears of bytes of the networks as they come. */
   onLoaded: (bytes: number) => void = () => {};
+  /** Hears that the worker broke: nothing is answered until the networks are loaded anew. */
+  onFailed: (error: Error) => void = () => {};
 
-  constructor() {
-    this.worker.onmessage = (event: MessageEvent<Answer>) => this.receive(event.data);
-    this.worker.onerror = (event) => {
-      const error = new Error(event.message || "the worker did not start");
-      this.waiting.forEach((each) => each.reject(error));
-      this.waiting.clear();
-    };
-  }
-
-  /** Fetch both networks; returns the number of threads in use. */
+  /** Fetch both networks, from the second time on in a new worker; returns the number of threads. */
   load(contract: Contract, base: string): Promise<number> {
+    if (!this.fresh) {
+      this.worker.terminate();
+      this.worker = this.start();
+      this.failure = null;
+    }
+    this.fresh = false;
     return this.ask("load", { contract, base, threads: threads() });
   }
 
@@ -57,9 +57,24 @@ export class EngineClient {
     const id = this.next++;
     const question = { id, name, ask } as Question;
     return new Promise((resolve, reject) => {
+      if (this.failure !== null) throw this.failure;
       this.waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
       this.worker.postMessage(question, moved);
     });
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    worker.onmessage = (event: MessageEvent<Answer>) => this.receive(event.data);
+    worker.onerror = (event) => this.fail(new Error(event.message || "the worker did not start"));
+    return worker;
+  }
+
+  private fail(error: Error): void {
+    this.failure = error;
+    this.waiting.forEach((each) => each.reject(error));
+    this.waiting.clear();
+    this.onFailed(error);
   }
 
   private receive(message: Answer): void {

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 
+import { keep, kept } from "../kept";
 import { en, type Words } from "./en";
 import { ja } from "./ja";
 import { ko } from "./ko";
@@ -11,7 +12,7 @@ const ALL: Record<Language, Words> = { en, ko, ja };
 const KEY = "mien.language";
 
 function first(): Language {
-  const wanted = [localStorage.getItem(KEY) ?? "", ...navigator.languages];
+  const wanted = [kept(KEY) ?? "", ...navigator.languages];
   const known = wanted.map((each) => each.slice(0, 2)).find((each) => each in ALL);
   return (known as Language | undefined) ?? "en";
 }
@@ -21,7 +22,7 @@ export const language = signal<Language>(first());
 /** Speak another language from now on, also at the next visit. */
 export function speak(chosen: Language): void {
   language.value = chosen;
-  localStorage.setItem(KEY, chosen);
+  keep(KEY, chosen);
 }
 
 /** The words of the current language. */
