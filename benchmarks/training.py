@@ -2,7 +2,7 @@
 
     python benchmarks/training.py --write README.md
 
-Both see the same made-up pictures and take the same steps of the shipped recipe, on all cores and
+Both see the same made-up pictures and take the same steps of the recipe `emotion`, on all cores and
 in turn. The bare loop runs network, losses and optimiser on one batch that lies in memory: no
 augmentation, no loader, no averaged weights, no metrics, no checkpoints. A trial of `mien tune`
 stands beside the same training, whole, started from Python.

@@ -55,6 +55,9 @@ def test_a_fold_can_be_judged_and_calibrated_on(dataset, tmp_path):  # noqa: F81
     assert found["division"].endswith("fold 1")
     out = tmp_path / "calibrated.onnx"
     assert run("calibrate", EmotionModel().path, *divided, "--out", out).exit_code == 0
+    flattered = "calibrated on these very pictures"
+    assert flattered in run("evaluate", out, *divided).stderr
+    assert flattered not in run("evaluate", out, *divided[:-1], "0").stderr
 
 
 def test_calibrating_changes_the_spec_alone_and_spares_the_original(dataset, tmp_path):  # noqa: F811

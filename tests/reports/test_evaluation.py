@@ -97,6 +97,7 @@ def test_predictions_come_back_from_their_folder_and_from_other_orders(tmp_path,
     [
         ("row,p_happy,p_sad\n0,0.5,0.5\n", "of no label set, found happy, sad"),
         ("p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise\n1,0,0,0,0,0\n", "no column 'row'"),
+        ("row,p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise\n", "without a row"),
         (
             "row,p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise\n1,1,0,0,0,0,0\n1,1,0,0,0,0,0\n",
             "found some rows twice",

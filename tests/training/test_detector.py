@@ -8,6 +8,7 @@ import torch
 
 import mien
 from mien.detect import OnnxDetector
+from mien.errors import RecipeError
 from mien.export import export_detector
 from mien.models import DetectorNet, DetectorOptions
 from mien.structures import Faces
@@ -214,6 +215,8 @@ def test_two_steps_train_resume_and_export(tmp_path):
     crowd = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype(np.uint8)
     settings = {"out": tmp_path, "crowd": crowd, "workers": 0}
     train_detector(recipe, photos, SHIPPED, **settings)
+    with pytest.raises(RecipeError, match="holds a run already"):
+        train_detector(recipe, photos, SHIPPED, **settings)
     module = train_detector(recipe, photos, SHIPPED, **settings, resume=True)
     threshold = choose_score_threshold(module, photos)
     assert 0.3 <= threshold <= 1

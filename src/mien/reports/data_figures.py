@@ -143,8 +143,8 @@ def brightness_figure(data: Dataset) -> Figure:
     )
     return Figure(
         title="Brightness and contrast",
-        sentence="The curves lie close together: light says little about the class, so a network "
-        "that used it would be wrong. A click in the legend shows one class.",
+        sentence="Where the curves lie close together, light says little about the class, and a "
+        "network that used it would be wrong. A click in the legend shows one class.",
         chart=chart,
     )
 

@@ -214,6 +214,7 @@ def evaluate(
     for predictor in predictors:
         if split != "train":
             warnings += _shared_pictures(predictor, part)
+        warnings += _calibrated_here(predictor, data, split)
         progress = on_step(predictor.name) if on_step else None
         answers = predictor.probabilities(part, on_progress=progress)
         for each in protocols:
@@ -376,6 +377,18 @@ def _empty_classes(protocol: Protocol, truth: NDArray[np.int64], split: str) -> 
     if not missing:
         return []
     return [f"{protocol.name}: {split} has no picture of {', '.join(missing)}"]
+
+
+def _calibrated_here(predictor: Predictor, data: Dataset, split: str) -> list[str]:
+    if predictor.model is None:
+        return []
+    fitted = predictor.model.spec.provenance.get("calibrated_on")
+    if fitted != f"{data.source}, {split}, {data.sha256()}":
+        return []
+    return [
+        f"{predictor.name}: its six-way output was calibrated on these very pictures, so that its "
+        "figures on them are flattered"
+    ]
 
 
 def _shared_pictures(predictor: Predictor, part: Dataset) -> list[str]:

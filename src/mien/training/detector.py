@@ -27,6 +27,7 @@ from mien.structures import Faces, FrameRGB
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
 from mien.training.photos import LabelledPhoto, held_out, label_photo, read_photos
+from mien.training.run import newest_checkpoint, open_run
 from mien.training.schedule import warm_cosine, weight_groups
 
 __all__ = [
@@ -256,10 +257,13 @@ def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto
     Args:
         images: A folder of pictures, or a Parquet with `id`, `kind` and `jpeg`.
         teacher: The teacher's ONNX file.
-        cache: An `.npz` that is read if it is there, and written if not.
+        cache: An `.npz` that is read if it is there and of this teacher, and written if not.
     """
     detector = OnnxDetector(teacher, score_threshold=_TEACHER_THRESHOLD)
     known = dict(np.load(cache)) if cache.exists() else {}
+    digest = hashlib.sha256(teacher.read_bytes()).hexdigest()
+    if str(known.get("teacher")) != digest:
+        known = {"teacher": np.array(digest)}
     parts = [field.name for field in dataclasses.fields(Faces)]
     photos = []
     for name, kind, picture_rgb in read_photos(images):
@@ -341,7 +345,8 @@ def train_detector(
         recipe: What to train and how.
         photos: Labelled photos; a tenth, chosen by name, is held out for validation.
         teacher: The ONNX file of a detector of the YuNet layout, whose every cell is imitated.
-        out: The run's folder; checkpoints, and metrics as CSV.
+        out: The run's folder; its recipe, checkpoints, and metrics as CSV, anew for each time that
+            it goes on.
         crowd: `(N, S, S)` uint8, grey faces to strew over training squares, or None.
         start: Where this training begins: the weights of another run's checkpoint, or of a model
             file, which ends with `.onnx`; None draws them.
@@ -350,12 +355,18 @@ def train_detector(
 
     Returns:
         The module with the averaged weights of the validation with the best score.
+
+    Raises:
+        RecipeError: The folder holds another run.
     """
     lightning.seed_everything(recipe.seed, verbose=False)
+    seen = hashlib.sha256("".join(sorted(photo.key for photo in photos)).encode())
+    if crowd is not None:
+        seen.update(crowd.tobytes())
+    checkpoint = open_run(out, recipe, pictures=seen.hexdigest(), resume=resume)
     module = DetectorModule(recipe)
     shown = _balanced([photo for photo in photos if not held_out(photo.name)])
-    last = out / "checkpoints" / "last.ckpt"
-    checkpoint = last if resume and last.exists() else None
+    last = newest_checkpoint(out)
     done = torch.load(last, weights_only=False)["global_step"] if checkpoint else 0
     squares = _Squares(shown, teacher, recipe, crowd=crowd, first=done)
     if start is not None and checkpoint is None:
@@ -371,7 +382,7 @@ def train_detector(
         max_epochs=-1,
         precision=recipe.precision,
         callbacks=[best, newest, EMAWeightAveraging(decay=recipe.ema_decay)],
-        logger=CSVLogger(out, name="", version="metrics"),
+        logger=CSVLogger(out, name="metrics", version=f"from-step-{done}"),
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,
         enable_model_summary=False,

@@ -333,7 +333,7 @@ def train_emotion(
                 "dataset, and --split-file with --fold takes one of its divisions"
             )
     lightning.seed_everything(recipe.seed, verbose=False)
-    checkpoint = open_run(out, recipe, resume=resume)
+    checkpoint = open_run(out, recipe, pictures=data.sha256(), resume=resume)
     module = EmotionModule(recipe)
     if start is not None and checkpoint is None:
         _begin_with(module, start, usable.part("train"))

@@ -30,12 +30,13 @@ def newest_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / "last.ckpt"
 
 
-def open_run(folder: Path, recipe: Any, *, resume: bool) -> Path | None:
+def open_run(folder: Path, recipe: Any, *, pictures: str, resume: bool) -> Path | None:
     """Open a run's folder and write the recipe into it.
 
     Args:
         folder: The folder; it is made if need be.
         recipe: A recipe's dataclass.
+        pictures: A hash of what it is trained on, which is written above the recipe.
         resume: Whether to go on from its newest checkpoint, if there is one.
 
     Returns:
@@ -43,10 +44,10 @@ def open_run(folder: Path, recipe: Any, *, resume: bool) -> Path | None:
 
     Raises:
         RecipeError: The folder has a run already and `resume` is not asked for, or that run was
-            made from another recipe.
+            made from another recipe or other pictures.
     """
     checkpoint, noted = newest_checkpoint(folder), folder / RECIPE
-    text = recipe_text(recipe)
+    text = f"# Trained on the pictures with the hash {pictures}.\n{recipe_text(recipe)}"
     if checkpoint.exists():
         if not resume:
             raise RecipeError(
@@ -54,8 +55,8 @@ def open_run(folder: Path, recipe: Any, *, resume: bool) -> Path | None:
             )
         if noted.exists() and noted.read_text(encoding="utf-8") != text:
             raise RecipeError(
-                f"{folder}: this run was begun from another recipe, {noted}. Give that one, or "
-                "choose another folder"
+                f"{folder}: this run was begun from another recipe or other pictures, see {noted}. "
+                "Give those, or choose another folder"
             )
     folder.mkdir(parents=True, exist_ok=True)
     noted.write_text(text, encoding="utf-8")
