@@ -6,7 +6,7 @@ import type { Explanation } from "../engine/engine";
 import { fill, labelWord, percent, words } from "../words";
 import { Bars } from "./Bars";
 import { CameraIcon, PhotosIcon } from "./icons";
-import { openCamera } from "./live";
+import { openCamera, release } from "./live";
 import { decode } from "./photos";
 import { BASE, contract, engine, loaded, subject, trouble } from "./state";
 
@@ -47,6 +47,13 @@ export function How() {
     };
   }, [given, sample]);
 
+  const mounted = useRef(true);
+  useEffect(() => () => void (mounted.current = false), []);
+  const take = async () => {
+    const stream = await openCamera(() => mounted.current);
+    if (mounted.current) setCamera(stream);
+  };
+
   const choose = () => {
     const input = document.createElement("input");
     input.type = "file";
@@ -62,7 +69,7 @@ export function How() {
       <h1>{said.heading}</h1>
       <p class="lead">{said.lead}</p>
       <div class="row">
-        <button class="secondary" onClick={() => void openCamera().then(setCamera)}>
+        <button class="secondary" onClick={() => void take()}>
           <CameraIcon /> {said.camera}
         </button>
         <button class="secondary" onClick={choose}>
@@ -101,7 +108,7 @@ function Selfie({ stream, done }: { stream: MediaStream; done: () => void }) {
   useEffect(() => {
     video.current!.srcObject = stream;
     void video.current!.play().catch(() => {});
-    return () => stream.getTracks().forEach((track) => track.stop());
+    return () => release(stream);
   }, [stream]);
   const take = () => {
     const canvas = document.createElement("canvas");

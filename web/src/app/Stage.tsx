@@ -15,6 +15,7 @@ import {
   newSession,
   openCamera,
   paused,
+  release,
   shown,
   smooth,
 } from "./live";
@@ -47,50 +48,58 @@ function CameraStage() {
   const video = useRef<HTMLVideoElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const stream = useRef<MediaStream | null>(null);
-  const mounted = useRef(true);
+  /** Counts the attempts to connect: of two at once, the later one is meant. */
+  const attempt = useRef(0);
   const [ratio, setRatio] = useState(USUAL_RATIO);
   const play = usePlaying(video);
 
+  /** Show the camera; false if there is none, true also where a later attempt took over. */
   const connect = async (): Promise<boolean> => {
-    stream.current?.getTracks().forEach((track) => track.stop());
-    const opened = await openCamera();
-    if (opened === null || !mounted.current || video.current === null) {
-      opened?.getTracks().forEach((track) => track.stop());
-      return false;
-    }
+    const mine = ++attempt.current;
+    const wanted = () => mine === attempt.current;
+    release(stream.current);
+    stream.current = null;
+    const opened = await openCamera(wanted);
+    if (opened === null) return !wanted();
     stream.current = opened;
     opened.getVideoTracks()[0]!.onended = () => void lost();
-    video.current.srcObject = opened;
+    video.current!.srcObject = opened;
     paused.value = false;
     play();
     return true;
   };
 
   const lost = async (): Promise<void> => {
-    while (mounted.current && !(await connect())) {
+    while (!(await connect())) {
+      const mine = attempt.current;
       trouble.value = words().camera.lost;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      if (mine !== attempt.current) return;
     }
   };
 
   useEffect(() => {
-    mounted.current = true;
     let loop: LiveLoop | null = null;
+    let mounted = true;
     void connect().then(async (opened) => {
-      if (!opened) {
-        if (mounted.current) leave();
-        return;
-      }
+      if (!mounted) return;
+      if (!opened) return leave();
       await newSession("camera");
-      if (mounted.current) loop = new LiveLoop(video.current!, true, draw);
+      if (mounted) loop = new LiveLoop(video.current!, true, draw);
     });
     return () => {
-      mounted.current = false;
+      mounted = false;
+      attempt.current++;
       loop?.stop();
       keepSubject(video.current);
-      stream.current?.getTracks().forEach((track) => track.stop());
+      release(stream.current);
     };
   }, []);
+
+  const stop = () => {
+    trouble.value = null;
+    leave();
+  };
 
   const draw = (result: FrameResult) => drawOver(canvas.current, result, mirror.value);
   useDrawing(canvas, () => shown.value !== null && draw(shown.value), mirror.value);
@@ -129,7 +138,7 @@ function CameraStage() {
         <SnapshotButton video={video} />
         <Toggle label={said.mirror} value={mirror} icon={<MirrorIcon />} />
         <Toggle label={said.smooth} value={smooth} icon={<WaveIcon />} />
-        <button class="tool end" onClick={leave}>
+        <button class="tool end" onClick={stop}>
           <CloseIcon /> <span>{said.stop}</span>
         </button>
       </div>

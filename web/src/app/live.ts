@@ -119,8 +119,13 @@ export async function newSession(name: string): Promise<void> {
   session.value = new Session(contract.value!, name);
 }
 
-/** Ask for a camera; on refusal say why and what to do. */
-export async function openCamera(id = cameraId.value): Promise<MediaStream | null> {
+/**
+ * Ask for a camera; on refusal say why and what to do.
+ *
+ * The answer may come when nobody waits for it any more, which `wanted` tells: then the camera is
+ * released again and nothing is said.
+ */
+export async function openCamera(wanted: () => boolean): Promise<MediaStream | null> {
   const said = words().camera;
   if (navigator.mediaDevices === undefined) {
     trouble.value = said.insecure;
@@ -132,15 +137,22 @@ export async function openCamera(id = cameraId.value): Promise<MediaStream | nul
       width: { ideal: 640 },
       height: { ideal: 480 },
       frameRate: { ideal: 30 },
-      ...(id === "" ? { facingMode: "user" } : { deviceId: { exact: id } }),
+      ...(cameraId.value === ""
+        ? { facingMode: "user" }
+        : { deviceId: { exact: cameraId.value } }),
     };
     const stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
     const devices = await navigator.mediaDevices.enumerateDevices();
+    if (!wanted()) {
+      release(stream);
+      return null;
+    }
     cameras.value = devices.filter((device) => device.kind === "videoinput");
     cameraId.value = stream.getVideoTracks()[0]?.getSettings().deviceId ?? "";
     trouble.value = null;
     return stream;
   } catch (error) {
+    if (!wanted()) return null;
     const name = error instanceof DOMException ? error.name : "";
     const reasons: Record<string, string> = {
       NotAllowedError: said.denied,
@@ -155,6 +167,11 @@ export async function openCamera(id = cameraId.value): Promise<MediaStream | nul
   } finally {
     asking.value = false;
   }
+}
+
+/** Switch a camera off. */
+export function release(stream: MediaStream | null): void {
+  stream?.getTracks().forEach((track) => track.stop());
 }
 
 /** Leave whatever is on the stage. */
