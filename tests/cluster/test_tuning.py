@@ -39,7 +39,7 @@ def _library_warnings():
         yield
 
 
-def run(folder, data, *, trials, address="local"):
+def run(folder, data, *, trials, hours=None, address="local"):
     from mien.cluster import ray_search
 
     lines = []
@@ -49,7 +49,14 @@ def run(folder, data, *, trials, address="local"):
         data,
         out=folder,
         options=TuneOptions(
-            strategy="random", pruner="none", trials=trials, near=False, share=0.25, seeds=0, seed=2
+            strategy="random",
+            pruner="none",
+            trials=trials,
+            hours=hours,
+            near=False,
+            share=0.25,
+            seeds=0,
+            seed=2,
         ),
         on_line=lines.append,
         search=ray_search(address),
@@ -71,6 +78,9 @@ def test_a_study_runs_on_a_cluster_and_goes_on_there(tmp_path, toy_dataset):
     assert tuned.value == max(trial.value for trial in complete)
     assert (tmp_path / BEST).exists()
     run(tmp_path, toy_dataset, trials=5)
+    assert len(study.trials) == 5
+    # After the time is up none is begun.
+    run(tmp_path, toy_dataset, trials=9, hours=1e-9)
     assert len(study.trials) == 5
 
 

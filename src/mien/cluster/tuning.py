@@ -62,6 +62,8 @@ def ray_search(address: str) -> Search:
     def search(job: Job, look: Callable[[], None]) -> None:
         # Ray Tune speaks of every slow step, and of result files that it was told not to write.
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
+        # Else Ctrl-C would end the trials alone, and the gain would be measured next.
+        os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
         try:
             if address == LOCAL:
                 cpus = job.options.workers * job.options.threads
@@ -115,7 +117,6 @@ def _run(job: Job, look: Callable[[], None]) -> None:
                 search_alg=_searcher(job, stream=101 * len(begun)),
                 scheduler=_scheduler(job.options, job.epochs),
                 num_samples=-1 if left is None else left,
-                time_budget_s=job.left_s(),
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
@@ -156,7 +157,9 @@ def _searcher(job: Job, *, stream: int) -> Any:
         """Ray's search with Optuna, which also tells pruned and failed trials apart."""
 
         def suggest(self, trial_id: str) -> Any:
-            """Ask for a point."""
+            """Ask for a point, until the time is up."""
+            if job.left_s() == 0:
+                return self.FINISHED
             point = super().suggest(trial_id)
             self._ot_trials[trial_id].set_user_attr(WORKER, worker_name())
             return point
