@@ -311,6 +311,109 @@ def test_it_works_where_the_browser_keeps_nothing_for_the_site(opened):
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+SLOW_CAMERA = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+window.asked = [];
+window.live = [];
+navigator.mediaDevices.getUserMedia = async (wish) => {
+  await new Promise((allow, deny) => asked.push({ allow, deny }));
+  const stream = await real(wish);
+  live.push(() => stream.getTracks().some((track) => track.readyState === "live"));
+  return stream;
+};
+navigator.mediaDevices.enumerateDevices = async () => [...(await list()), ...(await list())];
+"""
+
+
+@pytest.fixture
+def slow_camera(opened):
+    """Open the page where a camera, one of two, comes only when `asked[number].allow` is called."""
+    return lambda fragment="": opened(
+        fragment, prepare=lambda page: page.add_init_script(SLOW_CAMERA), permissions=["camera"]
+    )
+
+
+def test_a_camera_that_comes_too_late_is_switched_off(slow_camera):
+    page = slow_camera("#/how")
+    page.get_by_role("button", name="Take a picture of me").click()
+    page.wait_for_function("asked.length === 1")
+    page.get_by_role("link", name="About the model").click()
+    page.locator(".about").wait_for()
+    page.evaluate("asked[0].allow()")
+    page.wait_for_function("live.length === 1 && !live[0]()")
+
+
+def test_of_two_cameras_chosen_at_once_the_later_one_stays(slow_camera):
+    page = slow_camera()
+    page.get_by_role("button", name="Use the camera").click()
+    page.wait_for_function("asked.length === 1")
+    page.evaluate("asked[0].allow()")
+    devices = page.get_by_role("combobox", name="Camera")
+    devices.select_option(index=1)
+    devices.select_option(index=0)
+    page.wait_for_function("asked.length === 3")
+    page.evaluate("asked[2].allow()")
+    page.wait_for_function("live.length === 2")
+    page.evaluate("asked[1].allow()")
+    page.wait_for_function("live.length === 3 && !live[2]()")
+    assert page.evaluate("live.map((each) => each())") == [False, True, False]
+    page.locator(".card").first.wait_for(timeout=READY_MS)
+
+
+def test_a_lost_camera_is_looked_for_until_the_visitor_stops(slow_camera):
+    page = slow_camera()
+    page.get_by_role("button", name="Use the camera").click()
+    page.wait_for_function("asked.length === 1")
+    page.evaluate("asked[0].allow()")
+    page.locator(".card").first.wait_for(timeout=READY_MS)
+    page.evaluate(
+        "document.querySelector('video').srcObject.getTracks()[0].dispatchEvent(new Event('ended'))"
+    )
+    gone = "new DOMException('gone', 'NotFoundError')"
+    page.wait_for_function("asked.length === 2")
+    page.evaluate(f"asked[1].deny({gone})")
+    page.get_by_role("alert").get_by_text("The camera went away").wait_for()
+    page.wait_for_function("asked.length === 3")
+    page.get_by_role("button", name="Stop").click()
+    page.evaluate(f"asked[2].deny({gone})")
+    page.get_by_role("button", name="Use the camera").wait_for()
+    page.wait_for_timeout(2000)
+    assert page.evaluate("asked.length") == 3
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_clearing_begins_at_0(opened):
+    page = opened(permissions=["camera"])
+    use_camera(page)
+    page.wait_for_timeout(3000)
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear", disabled=False).wait_for()
+    page.locator(".card").first.wait_for()
+    times = [row["timestamp_s"] for row in json.loads(saved(page, "JSON"))]
+    assert times == sorted(times)
+    assert times[0] < 1
+    assert times[-1] < 2.5
+
+
+def test_a_film_that_is_wound_back_is_counted_once(opened, film):
+    page = opened()
+    ready(page)
+    choose(page, film)
+    page.wait_for_function("document.querySelector('video')?.ended", timeout=READY_MS)
+    page.evaluate("document.querySelector('video').currentTime = 1")
+    page.wait_for_function(
+        "document.querySelector('.totals')?.textContent.match(/(\\d+) frames/)[1] === '1'"
+    )
+    page.evaluate("document.querySelector('video').play()")
+    page.wait_for_function("document.querySelector('video').ended", timeout=READY_MS)
+    rows = json.loads(saved(page, "JSON"))
+    times = [row["timestamp_s"] for row in rows]
+    assert times == sorted(set(times))
+    assert 0.9 < times[0] < 1.1
+    assert {row["track"] for row in rows} == {0}
+
+
 DENIED = (
     "navigator.mediaDevices.getUserMedia = () => "
     "Promise.reject(new DOMException('denied', 'NotAllowedError')); null"

@@ -279,6 +279,11 @@ function Keep({ live }: { live: boolean }) {
           </button>
         )}
       </div>
+      {live && current !== null && current.dropped > 0 && (
+        <p class="quiet">
+          {fill(said.dropped, { count: current.dropped.toLocaleString(language.value) })}
+        </p>
+      )}
     </section>
   );
 }

@@ -26,8 +26,10 @@ const MOST_IN_FLIGHT = 2;
 /** Analyses what a video element shows, always the newest frame; one that stands still is left. */
 export class LiveLoop {
   private stopped = false;
-  private began_ms = performance.now();
   private inFlight = 0;
+  /** The session that the times below belong to. */
+  private current: Session | null = null;
+  private began_ms = 0;
   private newest_s = -1;
   private last_s = -1;
   private shown_ms = 0;
@@ -60,26 +62,30 @@ export class LiveLoop {
 
   private hear(media_s: number): void {
     if (this.stopped) return;
-    this.newest_s = this.camera ? (performance.now() - this.began_ms) / 1000 : media_s;
+    this.note(media_s);
     this.wait();
     void this.look();
+  }
+
+  /** Note the time of a new frame; a session with the camera begins at 0. */
+  private note(media_s: number): void {
+    const now = performance.now();
+    if (this.current !== session.value) {
+      this.current = session.value;
+      this.began_ms = now;
+      this.last_s = -1;
+    }
+    this.newest_s = this.camera ? (now - this.began_ms) / 1000 : media_s;
   }
 
   private async look(): Promise<void> {
     if (this.stopped || this.newest_s === this.last_s) return;
     if (this.inFlight >= MOST_IN_FLIGHT || this.video.readyState < 2) return;
-    const time = this.newest_s;
-    const back = time < this.last_s;
-    const started = performance.now();
-    this.last_s = time;
     this.inFlight++;
     try {
-      await loaded();
-      if (back) await engine.reset();
-      const bitmap = await createImageBitmap(this.video);
-      const minFacePx = contract.value!.detection.min_face_px;
-      const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
-      if (!this.stopped) this.take(result, performance.now() - started);
+      // Frames that come again are not counted twice, and networks loaded anew know nobody.
+      if (this.newest_s < this.last_s || !loading.value.ready) await this.beginAnew();
+      else await this.analyse(this.current!, this.newest_s);
     } catch (error) {
       // That the networks are gone is said, with what to do, where they are loaded.
       const said = this.stopped || loading.value.error !== null;
@@ -89,6 +95,26 @@ export class LiveLoop {
       this.inFlight--;
     }
     void this.look();
+  }
+
+  private async beginAnew(): Promise<void> {
+    await newSession(this.current!.name);
+    if (!this.stopped) this.note(this.newest_s);
+  }
+
+  /** Analyse the newest frame, unless its session ends on the way. */
+  private async analyse(current: Session, time: number): Promise<void> {
+    const over = () => this.stopped || session.value !== current;
+    const started = performance.now();
+    this.last_s = time;
+    const bitmap = await createImageBitmap(this.video);
+    if (over()) {
+      bitmap.close();
+      return;
+    }
+    const minFacePx = contract.value!.detection.min_face_px;
+    const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
+    if (!over()) this.take(result, performance.now() - started);
   }
 
   private take(result: FrameResult, spent_ms: number): void {
@@ -115,8 +141,9 @@ export class LiveLoop {
 export async function newSession(name: string): Promise<void> {
   shown.value = null;
   await loaded();
-  await engine.reset();
+  // Frames that were not answered yet belong to the session before.
   session.value = new Session(contract.value!, name);
+  await engine.reset();
 }
 
 /**

@@ -31,6 +31,8 @@ export class Session {
   readonly people = new Map<number, Person>();
   frames = 0;
   length_s = 0;
+  /** Rows that are no longer kept. */
+  dropped = 0;
   private chunks: Float64Array[] = [];
   private used = 0;
 
@@ -91,10 +93,12 @@ export class Session {
     return totals;
   }
 
-  /** The rows in their order. */
+  /** The rows of this moment in their order, whatever is added meanwhile. */
   *rows(): Generator<Row> {
-    for (const [number, chunk] of this.chunks.entries()) {
-      const rows = number === this.chunks.length - 1 ? this.used : ROWS_PER_CHUNK;
+    const chunks = [...this.chunks];
+    const used = this.used;
+    for (const [number, chunk] of chunks.entries()) {
+      const rows = number === chunks.length - 1 ? used : ROWS_PER_CHUNK;
       for (let row = 0; row < rows; row++) {
         yield this.row(chunk.subarray(row * NUMBERS, (row + 1) * NUMBERS));
       }
@@ -123,7 +127,10 @@ export class Session {
     if (this.chunks.length === 0 || this.used === ROWS_PER_CHUNK) {
       this.chunks.push(new Float64Array(ROWS_PER_CHUNK * NUMBERS));
       // The oldest rows go, so that a page that runs for days stays as large as it is.
-      if (this.chunks.length > MOST_CHUNKS) this.chunks.shift();
+      if (this.chunks.length > MOST_CHUNKS) {
+        this.chunks.shift();
+        this.dropped += ROWS_PER_CHUNK;
+      }
       this.used = 0;
     }
     this.chunks.at(-1)!.set(numbers, this.used * NUMBERS);

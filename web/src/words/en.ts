@@ -84,7 +84,14 @@ export const en = {
     dark: "dark",
     ambiguous: "ambiguous",
   },
-  save: { heading: "Keep", json: "JSON", csv: "CSV", report: "Report", clear: "Clear" },
+  save: {
+    heading: "Keep",
+    json: "JSON",
+    csv: "CSV",
+    report: "Report",
+    clear: "Clear",
+    dropped: "The oldest {count} rows of this long session are no longer kept.",
+  },
   how: {
     heading: "How it works",
     lead: "Seven steps from a picture to an answer, on a face of your choice. Every figure is computed on your device while you read.",

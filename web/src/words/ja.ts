@@ -84,7 +84,14 @@ export const ja: Words = {
     dark: "暗い",
     ambiguous: "あいまい",
   },
-  save: { heading: "保存", json: "JSON", csv: "CSV", report: "レポート", clear: "消去" },
+  save: {
+    heading: "保存",
+    json: "JSON",
+    csv: "CSV",
+    report: "レポート",
+    clear: "消去",
+    dropped: "長いセッションのため、最も古い {count} 行はもう残っていません。",
+  },
   how: {
     heading: "しくみ",
     lead: "選んだ顔で、画像から答えまでの手順を見ます。数値はすべて、読んでいる間にこの端末で計算されます。",

@@ -84,7 +84,14 @@ export const ko: Words = {
     dark: "어두움",
     ambiguous: "모호함",
   },
-  save: { heading: "저장", json: "JSON", csv: "CSV", report: "보고서", clear: "지우기" },
+  save: {
+    heading: "저장",
+    json: "JSON",
+    csv: "CSV",
+    report: "보고서",
+    clear: "지우기",
+    dropped: "세션이 길어 가장 오래된 행 {count}개는 더 이상 보관되지 않습니다.",
+  },
   how: {
     heading: "작동 원리",
     lead: "고른 얼굴 하나로 사진에서 답까지 가는 과정을 봅니다. 모든 수치는 읽는 동안 이 기기에서 계산됩니다.",
