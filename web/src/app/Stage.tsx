@@ -97,6 +97,7 @@ function CameraStage() {
   }, []);
 
   const stop = () => {
+    attempt.current++;
     trouble.value = null;
     leave();
   };
