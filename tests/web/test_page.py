@@ -249,6 +249,20 @@ def test_a_session_waits_while_another_page_is_looked_at(opened):
     assert len(after) > len(before)
 
 
+def test_a_film_waits_while_another_page_is_looked_at(opened, film):
+    page = opened()
+    ready(page)
+    choose(page, film)
+    page.locator(".card").first.wait_for(timeout=READY_MS)
+    page.get_by_role("link", name="About the model").click()
+    page.wait_for_function("document.querySelector('video').paused")
+    page.get_by_role("link", name="Try it").click()
+    page.wait_for_function("document.querySelector('video').ended", timeout=READY_MS)
+    times = [row["timestamp_s"] for row in json.loads(saved(page, "JSON"))]
+    assert times == sorted(set(times))
+    assert times[0] < 1 < 2 < times[-1]
+
+
 def test_a_pause_holds_the_picture_and_ends_with_its_source(opened, film):
     page = opened(permissions=["camera"])
     use_camera(page)
