@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -214,6 +216,28 @@ def test_recordings_put_one_behind_the_other_go_on_where_the_last_one_ended(tmp_
     assert min(np.diff(times)) > 0.02
     assert times[-1] == pytest.approx(5.9, abs=0.2)
     assert len(fewer) == 30
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path, photo):
+    path = tmp_path / "wide.mkv"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 180, 240, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 9)
+        squeezed = np.asarray(Image.fromarray(photo[:240, :320]).resize((180, 240)))
+        for _ in range(3):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(squeezed, "rgb24")))
+        out.mux(stream.encode(None))
+    with Film(path) as film:
+        assert (film.width, film.height) == (320, 240)
+        frame = next(film.frames())
+        pixels, black, white = frame.luma()
+        rgb = frame.rgb()
+    assert rgb.shape == (240, 320, 3)
+    assert pixels.shape == (240, 320)
+    assert np.abs(rgb.astype(int) - photo[:240, :320]).mean() < 12
+    grey = np.asarray(Image.fromarray(rgb).convert("L"), int)
+    assert np.abs((pixels - black) / (white - black) * 255 - grey).mean() < 4
 
 
 def test_numbered_pictures_can_be_drawn(tmp_path, photo):

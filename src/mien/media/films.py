@@ -49,6 +49,9 @@ _DECLARE_LENGTH = frozenset(("flv", "matroska", "mov", "mp4", "webm"))
 _LEAST_MISSING_S, _MISSING_SHARE = 1.0, 0.03
 """A film is cut off if more is missing than both: declared lengths are often a little wrong."""
 
+_WIDEST_PIXEL = 4.0
+"""Pixels that a file calls wider or higher than this are taken for square."""
+
 _NEW_BEGINNING_S = 0.5
 """Times that go back by more than this begin anew; by less, a decoder is untidy."""
 
@@ -63,7 +66,7 @@ class FilmFrame:
         source: The film's path as the caller gave it.
         frame: Its number within the film, from 0.
         timestamp_s: Seconds from the film's first frame.
-        width: In pixels, upright.
+        width: In pixels, upright and of square pixels.
         height: In pixels, upright.
     """
 
@@ -76,7 +79,9 @@ class FilmFrame:
     _turns: int
 
     @classmethod
-    def of(cls, source: str, frame: int, timestamp_s: float, decoded: Any) -> Self:
+    def of(
+        cls, source: str, frame: int, timestamp_s: float, decoded: Any, *, aspect: float = 1.0
+    ) -> Self:
         """Wrap a frame as PyAV decoded it.
 
         Args:
@@ -84,9 +89,10 @@ class FilmFrame:
             frame: The frame's number.
             timestamp_s: Seconds from the first frame.
             decoded: An `av.VideoFrame`.
+            aspect: How wide its pixels are, in heights.
         """
         turns = _quarter_turns(decoded)
-        sides = (decoded.width, decoded.height)
+        sides = (round(decoded.width * aspect), decoded.height)
         width, height = sides[::-1] if turns % 2 else sides
         return cls(source, frame, timestamp_s, width, height, decoded, turns)
 
@@ -109,8 +115,9 @@ class FilmFrame:
             `(H, W)` uint8, and black and white on its scale: 0 and 255, or 16 and 235.
         """
         frame = self._decoded
-        if frame.format.name not in _LUMA_FIRST:
-            grey = frame.reformat(format="gray").to_ndarray()
+        width = self.height if self._turns % 2 else self.width
+        if frame.format.name not in _LUMA_FIRST or frame.width != width:
+            grey = frame.reformat(width=width, height=frame.height, format="gray").to_ndarray()
             return self._upright(grey), 0.0, 255.0
         plane = frame.planes[0]
         pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
@@ -145,7 +152,7 @@ class Film:
 
     Attributes:
         source: The path as it was given.
-        width: Of the upright frames, in pixels.
+        width: Of the upright frames, in square pixels.
         height: Likewise.
         frames_per_second: On average, as the file says; 0 if it does not.
         duration_s: As the file says; None if it does not.
@@ -179,7 +186,9 @@ class Film:
             size = f"frames of {context.width} x {context.height} pixels"
             limit = f"at most {_MAX_PIXELS / 1e6:.0f} million can be read"
             raise MediaError(self.source, f"{size}, {limit}. Scale the film down first")
-        sides = (context.width, context.height)
+        aspect = float(self._stream.sample_aspect_ratio or 1)
+        self._aspect = aspect if 1 / _WIDEST_PIXEL <= aspect <= _WIDEST_PIXEL else 1.0
+        sides = (round(context.width * self._aspect), context.height)
         turned = _quarter_turns(self._peek()) % 2
         self.width, self.height = sides[::-1] if turned else sides
         rate = self._stream.average_rate
@@ -214,7 +223,7 @@ class Film:
                 if passed_s < due_s - 1e-6:
                     continue
                 due_s = max(due_s + 1 / per_second, passed_s)
-            yield FilmFrame.of(self.source, number, passed_s, decoded)
+            yield FilmFrame.of(self.source, number, passed_s, decoded, aspect=self._aspect)
         if number < 0:
             reason = "holds no frame that can be decoded. Copy or convert it again"
             raise MediaError(self.source, reason)
