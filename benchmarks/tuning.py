@@ -81,7 +81,7 @@ CASES = {
     "emotion": Case(
         name="emotion",
         spaces={"tpe": "emotion"},
-        budget={"trials": 12, "epochs": 3, "pictures": 4000, "share": 0.1},
+        budget={"trials": 12, "epochs": 4, "pictures": 6000, "share": 0.1},
         measure="as the mean of both heads' accuracy on PublicTest",
     ),
 }

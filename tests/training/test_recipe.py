@@ -3,9 +3,11 @@ import json
 import pytest
 
 from mien._decode import decode
+from mien.detect import OnnxDetector
 from mien.errors import RecipeError
 from mien.inference import EmotionModel
-from mien.models import TrunkOptions
+from mien.models import DetectorNet, TrunkOptions
+from mien.models.restored import restore_weights
 from mien.training import DetectorRecipe, EmotionRecipe, read_recipe, shipped_recipes
 
 KINDS = {
@@ -59,6 +61,11 @@ def test_a_value_out_of_range_is_named(tmp_path, text, message):
 def test_a_missing_recipe_names_the_shipped(tmp_path):
     with pytest.raises(RecipeError, match=r"cannot read the recipe.*detector, emotion"):
         read_recipe(EmotionRecipe, tmp_path / "gone.toml")
+
+
+def test_the_detectors_recipe_has_the_shipped_network():
+    network = DetectorNet(read_recipe(DetectorRecipe, "detector").network)
+    restore_weights(network, OnnxDetector(None).path)
 
 
 def test_fine_tuning_has_the_shipped_network():

@@ -285,7 +285,7 @@ def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto
 
 @torch.no_grad()
 def choose_score_threshold(
-    module: DetectorModule, photos: Sequence[LabelledPhoto], *, alarms_per_photo: float = 0.02
+    module: DetectorModule, photos: Sequence[LabelledPhoto], *, alarms_per_photo: float = 0.03
 ) -> float:
     """Choose the score from which on a detection counts, on the held-out photos.
 
