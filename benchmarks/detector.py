@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mien.data import Dataset, read_dataset
-from mien.detect import OnnxDetector
+from mien.detect import OnnxDetector, box_iou
 from mien.evaluation import PROTOCOLS
 from mien.inference import EmotionModel
 from mien.preprocess import (
@@ -48,19 +48,11 @@ SIZES_PX = (16, 32, 64, 128, 10_000)
 Boxes = NDArray[np.float32]
 
 
-def overlaps(a: Boxes, b: Boxes) -> NDArray[np.float32]:
-    """Return the intersection over union of `(N, 4)` and `(M, 4)` boxes, `(N, M)`."""
-    corner = np.minimum(a[:, None, 2:], b[:, 2:]) - np.maximum(a[:, None, :2], b[:, :2])
-    shared = corner.clip(min=0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
-    return shared / (areas[0][:, None] + areas[1] - shared)
-
-
 def best_overlaps(wanted: Boxes, found: Boxes) -> NDArray[np.float32]:
     """Return the best overlap of each wanted box with any found one, `(N,)`."""
     if not len(found):
         return np.zeros(len(wanted), np.float32)
-    return overlaps(wanted, found).max(axis=1)
+    return box_iou(wanted, found).max(axis=1)
 
 
 def on_portraits(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list[str]]:
@@ -93,7 +85,7 @@ def on_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list[st
             alarms[yardstick.path].append(len(wanted))
         wanted = wanted.select(wanted.detection_scores >= SURE_SCORE)
         sides = (wanted.boxes_xyxy[:, 2:] - wanted.boxes_xyxy[:, :2]).min(axis=1)
-        overlap = overlaps(wanted.boxes_xyxy, found.boxes_xyxy)
+        overlap = box_iou(wanted.boxes_xyxy, found.boxes_xyxy)
         for number, side in enumerate(sides):
             bucket = max(size for size in SIZES_PX[:-1] if side >= size)
             match = int(overlap[number].argmax()) if len(found) else -1

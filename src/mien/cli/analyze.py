@@ -198,11 +198,11 @@ def _so_far(position: Position, found: list[str | MediaError]) -> str:
 
 
 def _named(inputs: list[str]) -> Iterator[str]:
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        # Names of files need not be text.
-        sys.stdin.reconfigure(errors="surrogateescape")
     for given in inputs:
         if given == "-":
+            if isinstance(sys.stdin, io.TextIOWrapper):
+                # Names of files need not be text.
+                sys.stdin.reconfigure(errors="surrogateescape")
             yield from (line for line in map(str.strip, sys.stdin) if line)
         else:
             yield given

@@ -1,5 +1,6 @@
 """Face detection: where the faces are, where their landmarks are, and how well they show."""
 
+from mien.detect.boxes import box_iou
 from mien.detect.decoder import decode_cells, non_maximum_suppression
 from mien.detect.detector import YUNET_OUTPUTS, Detector, OnnxDetector, yunet_spec
 from mien.detect.quality import face_quality
@@ -11,6 +12,7 @@ __all__ = [
     "Detector",
     "OnnxDetector",
     "Tracker",
+    "box_iou",
     "decode_cells",
     "face_quality",
     "non_maximum_suppression",

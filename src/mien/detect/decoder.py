@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.detect.boxes import box_iou
 from mien.structures import Faces
 
 __all__ = ["cell_points", "decode_cells", "non_maximum_suppression"]
@@ -88,13 +89,7 @@ def _agreement(
     boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], kept: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """Return how much each cell counts for each face that is kept, `(faces, cells)`."""
-    best = boxes_xyxy[kept, None]
-    corner = np.minimum(best[..., 2:], boxes_xyxy[:, 2:]) - np.maximum(
-        best[..., :2], boxes_xyxy[:, :2]
-    )
-    shared = corner.clip(min=0).prod(axis=2)
-    areas = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(axis=1)
-    agree = shared >= _SAME_FACE_IOU * (areas[kept, None] + areas - shared)
+    agree = box_iou(boxes_xyxy[kept], boxes_xyxy) >= _SAME_FACE_IOU
     agree[np.arange(len(kept)), kept] = True
     weights: NDArray[np.float32] = np.where(agree, scores.clip(min=_LEAST_WEIGHT), np.float32(0))
     weights /= weights.sum(axis=1, keepdims=True)

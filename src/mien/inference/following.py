@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect import Detector
+from mien.detect import Detector, box_iou
 from mien.media import FilmFrame
 from mien.structures import Face, Faces
 
@@ -44,7 +44,8 @@ def follow(detector: Detector, frame: FilmFrame, faces: Faces) -> Faces:
     found: list[Face] = []
     for face in faces:
         again = _found_again(detector, pixels, face, (black, white))
-        taken = any(_iou(again.box_xyxy, other.box_xyxy) > _TAKEN_IOU for other in found)
+        others = np.array([other.box_xyxy for other in found], np.float32).reshape(-1, 4)
+        taken = (box_iou(again.box_xyxy[None], others) > _TAKEN_IOU).any()
         found.append(face if taken else again)
     return Faces(
         boxes_xyxy=np.stack([face.box_xyxy for face in found]),
@@ -72,10 +73,10 @@ def _found_again(
     back = np.array([(right - left) / size[0], (bottom - top) / size[1]], np.float32)
     corner = np.array([left, top], np.float32)
     boxes = near.boxes_xyxy * np.tile(back, 2) + np.tile(corner, 2)
-    overlaps = [_iou(box, face.box_xyxy) for box in boxes]
-    if not overlaps or max(overlaps) < _SAME_IOU:
+    overlaps = box_iou(boxes, face.box_xyxy[None])[:, 0]
+    if not len(overlaps) or overlaps.max() < _SAME_IOU:
         return face
-    best = int(np.argmax(overlaps))
+    best = int(overlaps.argmax())
     return Face(
         box_xyxy=boxes[best],
         landmarks_xy=near.landmarks_xy[best] * back + corner,
@@ -95,10 +96,3 @@ def _around(face: Face, shape: tuple[int, ...]) -> tuple[int, int, int, int] | N
         min(shape[0], round(y + half)),
     )
     return area if area[2] - area[0] > 1 and area[3] - area[1] > 1 else None
-
-
-def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    shared = float(np.prod(sides.clip(min=0)))
-    areas = float(np.prod(a[2:] - a[:2])) + float(np.prod(b[2:] - b[:2]))
-    return shared / max(areas - shared, 1e-6)

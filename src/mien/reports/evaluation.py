@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data import Dataset, estimated_overlap
+from mien.data import Dataset
 from mien.emotions import SIX
-from mien.errors import InputError, MienError
+from mien.errors import InputError
 from mien.evaluation import (
     CORRUPTIONS,
     PROTOCOLS,
@@ -30,6 +30,7 @@ from mien.evaluation import (
     score_predictions,
     score_triplets,
 )
+from mien.reports.caveats import calibrated_here, empty_classes, shared_pictures
 from mien.reports.predictions import Predictor, Probabilities
 
 __all__ = ["Comparison", "Evaluation", "Judged", "Mistake", "RobustnessPoint", "evaluate"]
@@ -213,8 +214,8 @@ def evaluate(
     judged: list[Judged] = []
     for predictor in predictors:
         if split != "train":
-            warnings += _shared_pictures(predictor, part)
-        warnings += _calibrated_here(predictor, data, split)
+            warnings += shared_pictures(predictor, part)
+        warnings += calibrated_here(predictor, data, split)
         progress = on_step(predictor.name) if on_step else None
         answers = predictor.probabilities(part, on_progress=progress)
         for each in protocols:
@@ -224,7 +225,7 @@ def evaluate(
             if not (truths[each.name] >= 0).any():
                 warnings.append(f"{data.source}, {split}: no picture has a label by {each.name}")
                 continue
-            warnings += _empty_classes(each, truths[each.name], split)
+            warnings += empty_classes(each, truths[each.name], split)
             judged.append(_judge(predictor, each, part, probabilities, truths[each.name], leaked))
         if robustness and predictor.model is not None:
             judged = _with_robustness(judged, predictor, part, protocols, truths, on_step)
@@ -369,42 +370,4 @@ def _comparisons(judged: Sequence[Judged]) -> list[Comparison]:
         Comparison(first.protocol, first.model, second.model, mcnemar(first.right, second.right))
         for first, second in itertools.combinations(judged, 2)
         if first.protocol == second.protocol
-    ]
-
-
-def _empty_classes(protocol: Protocol, truth: NDArray[np.int64], split: str) -> list[str]:
-    missing = [label for i, label in enumerate(protocol.label_set.labels) if not (truth == i).any()]
-    if not missing:
-        return []
-    return [f"{protocol.name}: {split} has no picture of {', '.join(missing)}"]
-
-
-def _calibrated_here(predictor: Predictor, data: Dataset, split: str) -> list[str]:
-    if predictor.model is None:
-        return []
-    fitted = predictor.model.spec.provenance.get("calibrated_on")
-    if fitted != f"{data.source}, {split}, {data.sha256()}":
-        return []
-    return [
-        f"{predictor.name}: its six-way output was calibrated on these very pictures, so that its "
-        "figures on them are flattered"
-    ]
-
-
-def _shared_pictures(predictor: Predictor, part: Dataset) -> list[str]:
-    """Warn of pictures that a model was trained on, by the sketch in its spec."""
-    if predictor.model is None:
-        return [f"{predictor.name}: a table does not say what its model was trained on"]
-    provenance = predictor.model.spec.provenance
-    if "training_sketch" not in provenance:
-        return [f"{predictor.name}: its spec does not say what it was trained on"]
-    try:
-        share = estimated_overlap(part.images, provenance["training_sketch"])
-    except MienError as error:
-        return [f"{predictor.name}: {error}"]
-    if not share > 0:
-        return []
-    return [
-        f"{predictor.name}: about {share:.0%} of these pictures were among those it was trained "
-        "on; the leak-free figures leave out only those that are in this dataset's train"
     ]

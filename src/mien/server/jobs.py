@@ -6,7 +6,6 @@ import asyncio
 import collections
 import contextlib
 import json
-import secrets
 import shutil
 import threading
 import time
@@ -23,7 +22,7 @@ from mien.server.films import FORM_FIELD, MOST_NAME, receive_film
 from mien.server.limits import Gate
 from mien.server.pictures import MinFace
 from mien.server.problems import Problem, documented
-from mien.server.runner import JobRunner
+from mien.server.runner import JobRunner, new_job_id
 from mien.server.service import Service
 from mien.server.store import Job
 
@@ -169,7 +168,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
     ) -> dict[str, Any]:
         owner = gate.caller(request)
         options = {"fps": fps, "every": every, "smooth": smooth, "min_face": min_face}
-        job_id = secrets.token_urlsafe(16)
+        job_id = new_job_id()
         with jobs.place(owner) as runner:
             folder = runner.folder(job_id)
             try:

@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 import re
+import secrets
 import shutil
 import sqlite3
 import threading
@@ -22,7 +23,7 @@ from mien.server.service import Service
 from mien.server.store import Job, JobStore
 from mien.structures import FrameResult
 
-__all__ = ["UPLOAD", "JobRunner"]
+__all__ = ["UPLOAD", "JobRunner", "new_job_id"]
 
 _LOG = logging.getLogger("mien.server")
 
@@ -205,6 +206,11 @@ class JobRunner:
             return
         for job_id in self.store.ended_before(time.time() - self._service.options.retention_s):
             self.remove(job_id)
+
+
+def new_job_id() -> str:
+    """Return a random name that nobody can guess; `_JOB_ID` matches it."""
+    return secrets.token_urlsafe(16)
 
 
 def _renamed(result: FrameResult, name: str) -> FrameResult:

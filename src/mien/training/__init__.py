@@ -3,10 +3,10 @@
 from mien.training.detector import (
     DetectorRecipe,
     choose_score_threshold,
-    label_photos,
     train_detector,
 )
 from mien.training.emotion import DeviceOptions, EmotionRecipe, train_emotion, with_faces
+from mien.training.photos import label_photos
 from mien.training.preview import show_augmentation
 from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
 from mien.training.run import CURVE, RECIPE

@@ -26,7 +26,7 @@ from mien.models.restored import restore_weights
 from mien.structures import Faces, FrameRGB
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
-from mien.training.photos import LabelledPhoto, held_out, label_photo, read_photos
+from mien.training.photos import TEACHER_THRESHOLD, LabelledPhoto, held_out
 from mien.training.run import newest_checkpoint, open_run
 from mien.training.schedule import warm_cosine, weight_groups
 
@@ -34,11 +34,9 @@ __all__ = [
     "DetectorModule",
     "DetectorRecipe",
     "choose_score_threshold",
-    "label_photos",
     "train_detector",
 ]
 
-_TEACHER_THRESHOLD = 0.3
 _KINDS = ("cls", "obj", "bbox", "kps")
 _SURE_SCORE = 0.7
 """Held-out faces that the teacher scores at least this are what validation looks for."""
@@ -251,38 +249,6 @@ def landmark_errors(found: Faces, wanted: Faces) -> list[float]:
     return [float(error) for error in errors[hit]]
 
 
-def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto]:
-    """Read photos and let the teacher label them, once: the labels are kept in `cache`.
-
-    Args:
-        images: A folder of pictures, or a Parquet with `id`, `kind` and `jpeg`.
-        teacher: The teacher's ONNX file.
-        cache: An `.npz` that is read if it is there and of this teacher, and written if not.
-    """
-    detector = OnnxDetector(teacher, score_threshold=_TEACHER_THRESHOLD)
-    known = dict(np.load(cache)) if cache.exists() else {}
-    digest = hashlib.sha256(teacher.read_bytes()).hexdigest()
-    if str(known.get("teacher")) != digest:
-        known = {"teacher": np.array(digest)}
-    parts = [field.name for field in dataclasses.fields(Faces)]
-    photos = []
-    for name, kind, picture_rgb in read_photos(images):
-        key = hashlib.sha256(picture_rgb.tobytes()).hexdigest()[:32]
-        if f"{key}/detection_scores" in known:
-            faces = Faces(**{part: known[f"{key}/{part}"] for part in parts})
-        else:
-            faces = label_photo(detector, picture_rgb)
-            known.update({f"{key}/{part}": getattr(faces, part) for part in parts})
-        photos.append(
-            LabelledPhoto(name=name, key=key, kind=kind, picture_rgb=picture_rgb, faces=faces)
-        )
-    partial = cache.with_name(cache.name + ".partial.npz")
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(partial, **known)
-    partial.replace(cache)
-    return photos
-
-
 @torch.no_grad()
 def choose_score_threshold(
     module: DetectorModule, photos: Sequence[LabelledPhoto], *, alarms_per_photo: float = 0.03
@@ -302,12 +268,12 @@ def choose_score_threshold(
     chosen = [photo for photo in photos if held_out(photo.name)]
     scores: list[float] = []
     for photo in chosen:
-        faces = module.detect(photo, score_threshold=_TEACHER_THRESHOLD)
+        faces = module.detect(photo, score_threshold=TEACHER_THRESHOLD)
         boxes = (torch.from_numpy(each.boxes_xyxy) for each in (faces, photo.faces))
         known = (pairwise_iou(*boxes) > 0.3).any(dim=1).numpy()
         scores.extend(faces.detection_scores[~known].tolist())
     # The decoder compares in float32, where a score of 0.9 counts from a threshold of 0.9.
-    steps = np.arange(round(100 * _TEACHER_THRESHOLD), 101) / 100
+    steps = np.arange(round(100 * TEACHER_THRESHOLD), 101) / 100
     alarms = np.array(scores, np.float32)[:, None] >= steps.astype(np.float32)  # (n, steps)
     enough = alarms.sum(axis=0) <= int(alarms_per_photo * len(chosen))
     return float(steps[enough.argmax()]) if enough.any() else 1.0

@@ -17,12 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect import Detector, non_maximum_suppression
+from mien.detect import Detector, OnnxDetector, box_iou, non_maximum_suppression
 from mien.errors import DatasetError, MediaError, MissingExtraError
 from mien.media import find_pictures, read_picture
 from mien.structures import Faces, FrameRGB
 
-__all__ = ["LabelledPhoto", "held_out", "label_photo", "read_photos"]
+__all__ = [
+    "TEACHER_THRESHOLD",
+    "LabelledPhoto",
+    "held_out",
+    "label_photo",
+    "label_photos",
+    "read_photos",
+]
+
+TEACHER_THRESHOLD = 0.3
+"""What a teacher scores at least this may be a face; below, it is background."""
 
 FLIPPED_LANDMARKS = (1, 0, 2, 4, 3)
 """The order of the landmarks in a mirrored picture: right and left change places."""
@@ -92,6 +102,38 @@ def read_photos(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
             yield str(name), kind, np.asarray(picture.convert("RGB"))
 
 
+def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto]:
+    """Read photos and let the teacher label them, once: the labels are kept in `cache`.
+
+    Args:
+        images: A folder of pictures, or a Parquet with `id`, `kind` and `jpeg`.
+        teacher: The teacher's ONNX file.
+        cache: An `.npz` that is read if it is there and of this teacher, and written if not.
+    """
+    detector = OnnxDetector(teacher, score_threshold=TEACHER_THRESHOLD)
+    known = dict(np.load(cache)) if cache.exists() else {}
+    digest = hashlib.sha256(teacher.read_bytes()).hexdigest()
+    if str(known.get("teacher")) != digest:
+        known = {"teacher": np.array(digest)}
+    parts = [field.name for field in dataclasses.fields(Faces)]
+    photos = []
+    for name, kind, picture_rgb in read_photos(images):
+        key = hashlib.sha256(picture_rgb.tobytes()).hexdigest()[:32]
+        if f"{key}/detection_scores" in known:
+            faces = Faces(**{part: known[f"{key}/{part}"] for part in parts})
+        else:
+            faces = label_photo(detector, picture_rgb)
+            known.update({f"{key}/{part}": getattr(faces, part) for part in parts})
+        photos.append(
+            LabelledPhoto(name=name, key=key, kind=kind, picture_rgb=picture_rgb, faces=faces)
+        )
+    partial = cache.with_name(cache.name + ".partial.npz")
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(partial, **known)
+    partial.replace(cache)
+    return photos
+
+
 def label_photo(teacher: Detector, picture_rgb: FrameRGB) -> Faces:
     """Let the teacher look at a photo in several views and merge what it sees.
 
@@ -108,7 +150,7 @@ def label_photo(teacher: Detector, picture_rgb: FrameRGB) -> Faces:
     landmarks = np.concatenate([view.landmarks_xy for view in views])
     scores = np.concatenate([view.detection_scores for view in views])
     centres = non_maximum_suppression(boxes, scores, iou=_MERGE_IOU)
-    groups = [_overlapping(boxes, boxes[centre]) for centre in centres]
+    groups = box_iou(boxes[centres], boxes) > _MERGE_IOU
     return Faces(
         boxes_xyxy=_means(boxes, scores, groups),
         landmarks_xy=_means(landmarks, scores, groups),
@@ -142,15 +184,6 @@ def _restored(faces: Faces, scale: float, mirrored_width: int | None) -> Faces:
         landmarks_xy=(landmarks / scale).astype(np.float32),
         detection_scores=faces.detection_scores,
     )
-
-
-def _overlapping(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.bool_]:
-    corner = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
-    shared = corner.clip(min=0).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    union = areas + (box[2:] - box[:2]).prod() - shared
-    overlapping: NDArray[np.bool_] = shared > _MERGE_IOU * union
-    return overlapping
 
 
 def _means(

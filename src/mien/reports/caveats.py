@@ -1,0 +1,53 @@
+"""What makes figures say less than they seem to, as lines for a person."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data import Dataset, estimated_overlap
+from mien.errors import MienError
+from mien.evaluation import Protocol
+from mien.reports.predictions import Predictor
+
+__all__ = ["calibrated_here", "empty_classes", "shared_pictures"]
+
+
+def empty_classes(protocol: Protocol, truth: NDArray[np.int64], split: str) -> list[str]:
+    """Warn of classes that no picture shows; `truth` is `(N,)`, -1 where there is no label."""
+    missing = [label for i, label in enumerate(protocol.label_set.labels) if not (truth == i).any()]
+    if not missing:
+        return []
+    return [f"{protocol.name}: {split} has no picture of {', '.join(missing)}"]
+
+
+def calibrated_here(predictor: Predictor, data: Dataset, split: str) -> list[str]:
+    """Warn where a model's six-way output was fitted on the very part that is judged."""
+    if predictor.model is None:
+        return []
+    fitted = predictor.model.spec.provenance.get("calibrated_on")
+    if fitted != f"{data.source}, {split}, {data.sha256()}":
+        return []
+    return [
+        f"{predictor.name}: its six-way output was calibrated on these very pictures, so that its "
+        "figures on them are flattered"
+    ]
+
+
+def shared_pictures(predictor: Predictor, part: Dataset) -> list[str]:
+    """Warn of pictures that a model was trained on, by the sketch in its spec."""
+    if predictor.model is None:
+        return [f"{predictor.name}: a table does not say what its model was trained on"]
+    provenance = predictor.model.spec.provenance
+    if "training_sketch" not in provenance:
+        return [f"{predictor.name}: its spec does not say what it was trained on"]
+    try:
+        share = estimated_overlap(part.images, provenance["training_sketch"])
+    except MienError as error:
+        return [f"{predictor.name}: {error}"]
+    if not share > 0:
+        return []
+    return [
+        f"{predictor.name}: about {share:.0%} of these pictures were among those it was trained "
+        "on; the leak-free figures leave out only those that are in this dataset's train"
+    ]
