@@ -81,16 +81,22 @@ class OutputSpec:
         name: Its name in the ONNX graph.
         labels: The name of the label set that its channels stand for, or None.
         meaning: One line for people: what it is, shape and range.
+        temperature: What logits are divided by before their softmax, so that the probabilities are
+            right as often as they say (temperature scaling, Guo et al. 2017). The six-way output
+            takes the logits as they are and has a temperature of its own.
     """
 
     name: str
     labels: str | None = None
     meaning: str = ""
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         known = self.labels is None or self.labels in LABEL_SETS
         field = f"outputs.{self.name}.labels"
         demand(known, field, f"one of {', '.join(LABEL_SETS)} or null", self.labels)
+        field = f"outputs.{self.name}.temperature"
+        demand(self.temperature > 0, field, "a number above 0", self.temperature)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

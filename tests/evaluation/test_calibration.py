@@ -3,7 +3,13 @@ import pytest
 
 from mien.emotions import FER2013_7, SIX
 from mien.errors import InputError
-from mien.evaluation import CalibrationData, fit_six, to_six, unsure_threshold
+from mien.evaluation import (
+    CalibrationData,
+    fit_six,
+    fit_temperature,
+    to_six,
+    unsure_threshold,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -36,6 +42,14 @@ def test_an_overconfident_head_gets_a_temperature_that_undoes_it():
     share = {six.weights["a"] for six in (once, thrice)}
     assert len(share) == 1
     assert thrice.temperature / once.temperature == pytest.approx(3.0, rel=0.1)
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.0])
+def test_a_head_gets_the_temperature_that_makes_it_right_as_often_as_it_says(sharpness):
+    labels, logits = simulated(sharpness, np.full(7, 1 / 7))
+    unknown = np.where(np.arange(len(labels)) % 3, labels, -1)
+    assert fit_temperature(logits, unknown) == pytest.approx(sharpness, rel=0.1)
+    assert fit_temperature(logits, np.full_like(labels, -1)) == 1.0
 
 
 def test_a_head_that_saw_too_much_of_one_class_is_corrected():

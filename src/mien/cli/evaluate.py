@@ -132,7 +132,7 @@ def calibrate(
         bool, typer.Option("--overwrite", help="Replace FILE, or MODEL if no FILE is given.")
     ] = False,
 ) -> None:
-    """Fit the six-way output's priors, temperature and threshold, and write them into the spec.
+    """Fit priors, temperatures and the threshold of "unsure", and write them into the spec.
 
     \b
     Examples:
@@ -161,7 +161,10 @@ def calibrate(
         raise OutputError(f"{target}: cannot be written: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
-    print(f"before {before}\nafter  {spec.six}\nwrote {target}")
+    heads = ", ".join(
+        f"{output.name} {output.temperature:.3g}" for output in spec.outputs if output.labels
+    )
+    print(f"before {before}\nafter  {spec.six}\ntemperatures of the heads: {heads}\nwrote {target}")
 
 
 def _opened(paths: list[Path]) -> list[Predictor]:

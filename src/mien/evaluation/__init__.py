@@ -1,6 +1,11 @@
 """Measurements on plain arrays: protocols, metrics, curves, calibration, robustness."""
 
-from mien.evaluation.calibration import CalibrationData, fit_six, unsure_threshold
+from mien.evaluation.calibration import (
+    CalibrationData,
+    fit_six,
+    fit_temperature,
+    unsure_threshold,
+)
 from mien.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 from mien.evaluation.curves import (
     Reliability,
@@ -55,6 +60,7 @@ __all__ = [
     "ferplus_majority",
     "ferplus_soft_labels",
     "fit_six",
+    "fit_temperature",
     "jensen_shannon_divergence",
     "macro_f1",
     "mcnemar",

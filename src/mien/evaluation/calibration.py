@@ -14,7 +14,7 @@ from mien.errors import InputError
 from mien.evaluation.metrics import balanced_accuracy, confusion_matrix, negative_log_likelihood
 from mien.spec import SixSpec
 
-__all__ = ["CalibrationData", "fit_six", "unsure_threshold"]
+__all__ = ["CalibrationData", "fit_six", "fit_temperature", "unsure_threshold"]
 
 _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -76,14 +76,30 @@ def fit_six(data: CalibrationData, *, accuracy: float = 0.95) -> SixSpec:
     _, _, chosen = min(good, key=lambda entry: (sum(entry[1]), -entry[0]))
     labels = systems.get(data.confident_in, next(iter(systems.values())))
     known = labels >= 0
-    losses = [
-        negative_log_likelihood(_probabilities(data, chosen, float(value))[known], labels[known])
-        for value in _TEMPERATURES
-    ]
-    temperature = float(_TEMPERATURES[int(np.argmin(losses))])
+    scores = np.log(_probabilities(data, chosen, 1.0).clip(min=np.finfo(np.float32).tiny))
+    temperature = fit_temperature(scores, labels)
     probabilities = _probabilities(data, chosen, temperature)[known]
     threshold = unsure_threshold(probabilities, labels[known], accuracy=accuracy)
     return dataclasses.replace(chosen, temperature=temperature, unsure_below=threshold)
+
+
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return what logits must be divided by to be likeliest (Guo et al. 2017), 0.2 to 5.
+
+    Args:
+        logits: `(N, K)`.
+        labels: `(N,)`, -1 where there is none; without any the temperature is 1.
+    """
+    known = labels >= 0
+    if not known.any():
+        return 1.0
+    shifted = logits[known] - logits[known].max(axis=1, keepdims=True)
+    losses = []
+    for temperature in _TEMPERATURES:
+        powers = np.exp(shifted.astype(np.float64) / temperature)
+        probabilities = powers / powers.sum(axis=1, keepdims=True)
+        losses.append(negative_log_likelihood(probabilities, labels[known]))
+    return float(_TEMPERATURES[int(np.argmin(losses))])
 
 
 def unsure_threshold(

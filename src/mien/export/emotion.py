@@ -17,6 +17,7 @@ from mien.evaluation import (
     ferplus_majority,
     ferplus_soft_labels,
     fit_six,
+    fit_temperature,
     to_six,
 )
 from mien.export.onnx_file import export_network, write_spec
@@ -93,7 +94,9 @@ def export_emotion(
 def calibrate_emotion(
     path: Path, data: Dataset, *, split: str = "val", accuracy: float = 0.95
 ) -> ModelSpec:
-    """Fit a model file's six-way output on the validation part, and write it into the file.
+    """Fit a model file's probabilities on the validation part, and write that into the file.
+
+    That is the six-way output, and one temperature for each head under its own labels.
 
     Args:
         path: The ONNX file; only its metadata change.
@@ -115,6 +118,7 @@ def calibrate_emotion(
         raise InputError(f"{data.source}: no picture in {split}")
     outputs = model.run(val.images)
     majority, decided = ferplus_majority(val.votes)
+    ferplus = np.where(decided, majority, -1)
     soft, _ = ferplus_soft_labels(train.votes)
     hard = train.labels[train.labels >= 0]
     six = fit_six(
@@ -126,7 +130,7 @@ def calibrate_emotion(
                 "fer2013_logits": np.bincount(hard, minlength=len(FER2013_7)) / max(len(hard), 1),
             },
             six_labels={
-                "ferplus": to_six(np.where(decided, majority, -1), FERPLUS_8),
+                "ferplus": to_six(ferplus, FERPLUS_8),
                 "fer2013": to_six(val.labels, FER2013_7),
             },
             confident_in="ferplus",
@@ -135,6 +139,14 @@ def calibrate_emotion(
     )
     calibrated_on = f"{data.source}, {split}, {data.sha256()}"
     provenance = dict(model.spec.provenance) | {"calibrated_on": calibrated_on}
-    spec = dataclasses.replace(model.spec, six=six, provenance=provenance)
+    temperatures = {
+        "logits": fit_temperature(outputs["logits"], ferplus),
+        "fer2013_logits": fit_temperature(outputs["fer2013_logits"], val.labels),
+    }
+    heads = tuple(
+        dataclasses.replace(output, temperature=temperatures.get(output.name, 1.0))
+        for output in model.spec.outputs
+    )
+    spec = dataclasses.replace(model.spec, outputs=heads, six=six, provenance=provenance)
     write_spec(path, spec)
     return spec

@@ -139,9 +139,10 @@ def _run(
     parts: dict[str, list[Probabilities]] = {}
     for start in range(0, len(images), _BATCH):
         outputs = model.run(images[start : start + _BATCH])
-        for head, labels in model.spec.head_labels.items():
-            if outputs[head].ndim == 2:
-                parts.setdefault(labels, []).append(_softmax(outputs[head]))
+        for head in model.spec.outputs:
+            if head.labels is not None and outputs[head.name].ndim == 2:
+                calibrated = _softmax(outputs[head.name] / head.temperature)
+                parts.setdefault(head.labels, []).append(calibrated)
         parts.setdefault(SIX.name, []).append(model.combine(outputs))
         if on_progress is not None:
             on_progress(min(start + _BATCH, len(images)), len(images))
