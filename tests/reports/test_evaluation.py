@@ -13,6 +13,7 @@ from mien.reports import (
     Predictor,
     evaluate,
     evaluation_report,
+    mean_of,
     open_predictor,
     save_predictions,
 )
@@ -71,6 +72,20 @@ def test_models_are_compared_picture_by_picture(toy_dataset):
     assert any("train is what models learn from" in warning for warning in found.warnings)
     with pytest.raises(InputError, match="expected different names"):
         evaluate([pair[0], pair[0]], toy_dataset)
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_members(toy_dataset):
+    members = [oracle(toy_dataset, share=0.8, seed=seed, name=str(seed)) for seed in range(5)]
+    both = [mean_of(members), *members]
+    found = evaluate(both, toy_dataset, split="train", protocols=protocol("six-fer2013"))
+    whole, *parts = (judged.score.accuracy for judged in found.judged)
+    assert found.judged[0].model == "mean of 5"
+    assert whole > max(parts)
+    # An output that one of them lacks is none of the ensemble's.
+    lacking = Predictor(name="other", known={"ferplus-8": members[0].known["six"]})
+    assert not mean_of([members[0], lacking]).probabilities(toy_dataset)
+    with pytest.raises(InputError, match="at least two models, found 1"):
+        mean_of(members[:1])
 
 
 def test_predictions_come_back_from_their_folder_and_from_other_orders(tmp_path, toy_dataset):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from mien._decode import FieldError
 from mien.data import import_dataset
 from mien.errors import ArtefactError, InputError, RecipeError
 from mien.export import calibrate_emotion, export_emotion, write_spec
@@ -183,8 +184,27 @@ def test_a_student_that_answers_as_its_teachers_has_no_loss():
     module = EmotionModule(RECIPE).eval()
     faces = torch.randn(4, 1, 48, 48)
     teachers = Teachers([module.network, module.network], temperature=3.0)
-    losses = distillation_loss(module.network(faces), teachers(faces), temperature=3.0)
+    losses = distillation_loss(module.network(faces), teachers(faces, seed=1), temperature=3.0)
     assert [float(loss) for loss in losses] == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_of_several_teachers_each_is_asked_in_its_turn_and_the_mean_is_that_of_all():
+    faces = torch.randn(2, 1, 48, 48)
+    networks = [EmotionNet(RECIPE.network) for _ in range(3)]
+    together = Teachers(networks, temperature=1.0)(faces, seed=0)
+    one_by_one = Teachers(networks, temperature=1.0, asked_per_step=1)
+    answers = [one_by_one(faces, seed=seed) for seed in range(600)]
+    assert len({float(ferplus[0, 0]) for ferplus, _ in answers}) == 3
+    for head, whole in enumerate(together):
+        mean = torch.stack([answer[head] for answer in answers]).mean(dim=0)
+        torch.testing.assert_close(mean, whole, atol=0.02, rtol=0)
+        again = one_by_one(faces, seed=5)[head]
+        torch.testing.assert_close(again, answers[5][head], atol=0, rtol=0)
+
+
+def test_more_teachers_than_there_are_cannot_be_asked():
+    with pytest.raises(FieldError, match="asked_per_step': expected 0 to the 1 teachers, found 2"):
+        DistillationOptions(teachers=("one",), asked_per_step=2)
 
 
 def test_a_teacher_that_is_not_there_is_named(tmp_path):

@@ -57,6 +57,9 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Judge blurred, dark, covered ... pictures, too.")
     ] = False,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Judge the mean of the models' answers, too.")
+    ] = False,
     save: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep each model's predictions as CSV.")
     ] = None,
@@ -71,11 +74,12 @@ def evaluate(
     Examples:
       mien evaluate --data fer --report val.html
       mien evaluate mine.onnx rival.csv --data fer --protocol six --split test --json
+      mien evaluate runs/*/emotion.onnx --data fer --ensemble
     """
     from mien.evaluation import PROTOCOLS
     from mien.evaluation import protocol as named
     from mien.reports import evaluate as judge
-    from mien.reports import evaluation_report, save_predictions
+    from mien.reports import evaluation_report, mean_of, save_predictions
 
     wanted = [each for name in protocol or PROTOCOLS for each in named(name)]
     if report is None and (figures is not None or with_faces):
@@ -83,6 +87,8 @@ def evaluate(
     if report is not None and report.exists() and not overwrite:
         raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
     predictors = _opened(models or [])
+    if ensemble:
+        predictors.append(mean_of(predictors))
     kept = [save / each.name for each in predictors] if save is not None else []
     if not overwrite and any(any(folder.glob("*.csv")) for folder in kept):
         raise OutputError(f"{save}: holds predictions. Choose another folder or pass --overwrite")

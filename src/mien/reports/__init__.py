@@ -11,7 +11,7 @@ from mien.reports.evaluation import (
 )
 from mien.reports.evaluation_report import HEAD, evaluation_report, evaluation_rows
 from mien.reports.film_report import FilmSummary, film_report
-from mien.reports.predictions import Predictor, open_predictor, save_predictions
+from mien.reports.predictions import Predictor, mean_of, open_predictor, save_predictions
 from mien.reports.processed import ShowSteps
 from mien.reports.training_report import training_report
 from mien.reports.tuning_record import Gain, StudyRecord, TrialRecord
@@ -35,6 +35,7 @@ __all__ = [
     "evaluation_report",
     "evaluation_rows",
     "film_report",
+    "mean_of",
     "open_predictor",
     "save_predictions",
     "training_report",

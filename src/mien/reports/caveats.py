@@ -23,6 +23,8 @@ def empty_classes(protocol: Protocol, truth: NDArray[np.int64], split: str) -> l
 
 def calibrated_here(predictor: Predictor, data: Dataset, split: str) -> list[str]:
     """Warn where a model's six-way output was fitted on the very part that is judged."""
+    if predictor.members:
+        return [line for each in predictor.members for line in calibrated_here(each, data, split)]
     if predictor.model is None:
         return []
     fitted = predictor.model.spec.provenance.get("calibrated_on")
@@ -36,6 +38,8 @@ def calibrated_here(predictor: Predictor, data: Dataset, split: str) -> list[str
 
 def shared_pictures(predictor: Predictor, part: Dataset) -> list[str]:
     """Warn of pictures that a model was trained on, by the sketch in its spec."""
+    if predictor.members:
+        return [line for member in predictor.members for line in shared_pictures(member, part)]
     if predictor.model is None:
         return [f"{predictor.name}: a table does not say what its model was trained on"]
     provenance = predictor.model.spec.provenance

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from mien.emotions import LABEL_SETS, SIX, LabelSet, canonical_label
 from mien.errors import DatasetError, InputError, MissingExtraError, OutputError
 from mien.inference import EmotionModel
 
-__all__ = ["Predictor", "open_predictor", "save_predictions"]
+__all__ = ["Predictor", "mean_of", "open_predictor", "save_predictions"]
 
 _BATCH = 256
 _PREFIX = "p_"
@@ -32,6 +32,7 @@ class Predictor:
         name: How it is called in tables.
         model: The model that is run, or None where the answers are known already.
         known: By label set, rows of the dataset `(n,)` and their probabilities `(n, K)`.
+        members: Those whose mean it is; neither a model nor known answers then.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Predictor:
     known: Mapping[str, tuple[NDArray[np.int64], Probabilities]] = dataclasses.field(
         default_factory=dict
     )
+    members: tuple[Predictor, ...] = ()
 
     def probabilities(
         self, data: Dataset, *, on_progress: Progress | None = None
@@ -54,6 +56,8 @@ class Predictor:
         """
         if self.model is not None:
             return _run(self.model, data.images, on_progress)
+        if self.members:
+            return self._mean(data, on_progress)
         return {name: self._looked_up(name, data) for name in self.known}
 
     def embedding(self, data: Dataset) -> NDArray[np.float32] | None:
@@ -63,6 +67,15 @@ class Predictor:
         starts = range(0, len(data), _BATCH)
         parts = [self.model.run(data.images[start : start + _BATCH]) for start in starts]
         return np.concatenate([part["embedding"] for part in parts])
+
+    def _mean(self, data: Dataset, on_progress: Progress | None) -> dict[str, Probabilities]:
+        answers = []
+        for member in self.members:
+            answers.append(member.probabilities(data))
+            if on_progress is not None:
+                on_progress(len(answers), len(self.members))
+        shared = [name for name in answers[0] if all(name in each for each in answers)]
+        return {name: np.mean([each[name] for each in answers], axis=0) for name in shared}
 
     def _looked_up(self, name: str, data: Dataset) -> Probabilities:
         rows, values = self.known[name]
@@ -102,6 +115,19 @@ def open_predictor(path: Path | None) -> Predictor:
     if path.suffix in (".parquet", ".csv"):
         return Predictor(name=path.stem, known=dict([_read_table(path)]))
     return Predictor(name=path.stem, model=EmotionModel(path))
+
+
+def mean_of(predictors: Sequence[Predictor]) -> Predictor:
+    """Return what answers with the mean of several predictors' probabilities: their ensemble.
+
+    It has the outputs that all of them have.
+
+    Raises:
+        InputError: There are fewer than two.
+    """
+    if len(predictors) < 2:
+        raise InputError(f"an ensemble: expected at least two models, found {len(predictors)}")
+    return Predictor(name=f"mean of {len(predictors)}", members=tuple(predictors))
 
 
 def save_predictions(

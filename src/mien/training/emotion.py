@@ -172,7 +172,8 @@ class EmotionModule(lightning.LightningModule):
                 self.recipe.distillation.weight,
                 self.recipe.distillation.temperature,
             )
-            taught = distillation_loss(outputs, self._teachers(_normalised(faces)), temperature)
+            answers = self._teachers(_normalised(faces), seed=step_seed)
+            taught = distillation_loss(outputs, answers, temperature)
             losses |= {"ferplus_taught": taught[0], "fer2013_taught": taught[1]}
             ferplus_loss = (1 - weight) * ferplus_loss + weight * taught[0]
             fer2013_loss = (1 - weight) * fer2013_loss + weight * taught[1]
@@ -255,7 +256,7 @@ def _teachers(options: DistillationOptions) -> Teachers:
             network = restored_network(path)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         networks.append(network)
-    return Teachers(networks, options.temperature)
+    return Teachers(networks, options.temperature, asked_per_step=options.asked_per_step)
 
 
 def _begin_with(module: EmotionModule, start: Path, train: Dataset) -> None:
