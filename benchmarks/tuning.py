@@ -47,7 +47,7 @@ class Case:
 
     name: str
     spaces: Mapping[str, str]
-    budget: Mapping[str, int | float | bool]
+    budget: Mapping[str, float]
     measure: str
 
     @property
@@ -75,7 +75,7 @@ CASES = {
     "fer-pp": Case(
         name="fer-pp",
         spaces=dict.fromkeys(("random", "tpe", "gp"), "space.toml") | {"grid": "grid.toml"},
-        budget={"trials": 10, "epochs": 3, "pictures": 3000, "share": 0.05, "no-near": True},
+        budget={"trials": 20, "epochs": 4, "pictures": 4000, "share": 0.1},
         measure="of PublicTest's {judged:,} pictures",
     ),
     "emotion": Case(
@@ -95,7 +95,7 @@ def search(case: Case, strategy: str, *, data: Path, runs: Path, seeds: int = 0)
     command += ["--strategy", strategy, "--study", study, "--storage", case.storage]
     command += ["--out", str(runs / study), "--seeds", str(seeds)]
     for name, value in case.budget.items():
-        command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+        command += [f"--{name}", str(value)]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
 from mien.training.photos import TEACHER_THRESHOLD, LabelledPhoto, held_out
 from mien.training.run import newest_checkpoint, open_run
-from mien.training.schedule import warm_cosine, weight_groups
+from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
 
 __all__ = [
     "DetectorModule",
@@ -347,7 +347,7 @@ def train_detector(
         max_steps=recipe.steps,
         max_epochs=-1,
         precision=recipe.precision,
-        callbacks=[best, newest, EMAWeightAveraging(decay=recipe.ema_decay)],
+        callbacks=[best, newest, averaged_weights(recipe.ema_decay)],
         logger=CSVLogger(out, name="metrics", version=f"from-step-{done}"),
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,

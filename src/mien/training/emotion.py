@@ -12,7 +12,6 @@ import torch
 from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
-    EMAWeightAveraging,
     LearningRateMonitor,
     ModelCheckpoint,
 )
@@ -39,7 +38,7 @@ from mien.training.distillation import (
 from mien.training.losses import embedding_loss, soft_cross_entropy
 from mien.training.recipe import read_recipe
 from mien.training.run import CURVE, RECIPE, Curve, OnEpoch, newest_checkpoint, open_run
-from mien.training.schedule import warm_cosine, weight_groups
+from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
 
 __all__ = ["DeviceOptions", "EmotionModule", "EmotionRecipe", "train_emotion", "with_faces"]
 
@@ -137,6 +136,9 @@ class EmotionModule(lightning.LightningModule):
         self._teachers = _teachers(recipe.distillation) if recipe.distillation else None
         names = ("ferplus", "fer2013", "fer2013_six")
         self.right = nn.ModuleDict({name: MeanMetric() for name in names})
+        # A loss that is no number has to be seen: by default the mean would pass over it.
+        means = {name: MeanMetric(nan_strategy="disable") for name in _losses(recipe)}
+        self.losses = nn.ModuleDict(means)
 
     def on_fit_start(self) -> None:
         """Take the teachers along to the device; they are no part of the module's state."""
@@ -177,12 +179,8 @@ class EmotionModule(lightning.LightningModule):
             losses |= {"ferplus_taught": taught[0], "fer2013_taught": taught[1]}
             ferplus_loss = (1 - weight) * ferplus_loss + weight * taught[0]
             fer2013_loss = (1 - weight) * fer2013_loss + weight * taught[1]
-        self.log_dict(
-            {f"train/{name}": loss for name, loss in losses.items()},
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(faces),
-        )
+        for name, loss in losses.items():
+            self.losses[name].update(loss.detach())  # type: ignore[operator]
         total: Tensor = (
             self.recipe.ferplus_weight * ferplus_loss
             + self.recipe.fer2013_weight * fer2013_loss
@@ -207,7 +205,13 @@ class EmotionModule(lightning.LightningModule):
             self.log(f"val/{name}_accuracy", metric, prog_bar=name != "fer2013_six")  # type: ignore[arg-type]
 
     def on_validation_epoch_end(self) -> None:
-        """Log what the best epoch is chosen by: the accuracies of the heads that are trained."""
+        """Log the epoch's losses, and what the best one is chosen by: the trained heads' accuracy.
+
+        The losses are kept until here: Lightning's log takes a millisecond per step and value.
+        """
+        for name, mean in self.losses.items():
+            self.log(f"train/{name}", mean.compute())  # type: ignore[operator]
+            mean.reset()  # type: ignore[operator]
         recipe = self.recipe
         weights = {"ferplus": recipe.ferplus_weight, "fer2013": recipe.fer2013_weight}
         values = [self.right[name].compute() for name, weight in weights.items() if weight]  # type: ignore[operator]
@@ -231,6 +235,12 @@ class EmotionModule(lightning.LightningModule):
         total = int(self.trainer.estimated_stepping_batches)
         warmup = max(1, round(total * recipe.warmup_epochs / recipe.epochs))
         return warm_cosine(optimiser, warmup_steps=warmup, total_steps=total)
+
+
+def _losses(recipe: EmotionRecipe) -> tuple[str, ...]:
+    heads = ("ferplus", "fer2013")
+    taught = tuple(f"{head}_taught" for head in heads) if recipe.distillation else ()
+    return (*heads, "embedding", *taught)
 
 
 def _normalised(faces: Tensor) -> Tensor:
@@ -350,7 +360,7 @@ def train_emotion(
         best,
         newest,
         Curve(out / CURVE, on_epoch=on_epoch),
-        EMAWeightAveraging(decay=recipe.ema_decay),
+        averaged_weights(recipe.ema_decay),
         LearningRateMonitor("epoch"),
     ]
     if recipe.patience:
