@@ -143,7 +143,8 @@ def main() -> None:
         from mien.inference import EmotionModel
 
         spec = EmotionModel(arguments.model).spec
-        write_spec(arguments.model, dataclasses.replace(spec, figures=spec_figures(found)))
+        figures = dict(spec.figures) | spec_figures(found)
+        write_spec(arguments.model, dataclasses.replace(spec, figures=figures))
 
 
 if __name__ == "__main__":

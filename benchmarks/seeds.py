@@ -65,9 +65,9 @@ def main() -> None:
     every = [Predictor(name=str(path), model=open_predictor(path).model) for path in paths]
     seeds = every[: len(arguments.models)]
     alone, together = measured(seeds, data), measured([mean_of(every)], data)
-    head = [f"accuracy in %, {len(seeds)} seeds"]
+    head = ["accuracy in %"]
     for said in ("PublicTest", "PrivateTest"):
-        head += [f"{said}: mean ± sd", f"{said}: mean of {len(every)} networks' answers"]
+        head += [f"{said}: {len(seeds)} seeds, mean ± sd", f"{said}: {len(every)} as one"]
     rows = [
         [title]
         + [

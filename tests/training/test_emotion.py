@@ -61,6 +61,9 @@ def test_training_learns_exports_and_calibrates(tmp_path, toy_dataset):
         module.network, toy_dataset, path=path, provenance={"recipe": "toy"}
     )
     assert set(differences) == {"logits", "fer2013_logits", "embedding", "activation"}
+    compared = EmotionModel(path).spec.figures
+    assert compared[f"{toy_dataset.source}, val, fp32 against torch: flipped"] == 0
+    assert compared[f"{toy_dataset.source}, val, fp32 against torch: largest_difference"] < 1e-4
     assert max(differences.values()) < 1e-4
     before = EmotionModel(path)
     logits = before.run(toy_dataset.images)["fer2013_logits"]

@@ -168,7 +168,9 @@ def calibrate(
     finally:
         partial.unlink(missing_ok=True)
     heads = ", ".join(
-        f"{output.name} {output.temperature:.3g}" for output in spec.outputs if output.labels
+        f"{output.name} {output.temperature:.3g}"
+        for output in spec.outputs
+        if output.name in (spec.six.weights if spec.six else ())
     )
     print(f"before {before}\nafter  {spec.six}\ntemperatures of the heads: {heads}\nwrote {target}")
 

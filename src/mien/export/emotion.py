@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mien.data import Dataset, picture_sketch
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
@@ -28,7 +29,7 @@ from mien.spec import InputSpec, ModelSpec, OutputSpec, SixSpec
 
 __all__ = ["calibrate_emotion", "emotion_spec", "export_emotion"]
 
-_PARITY_FACES = 64
+_PARITY_FACES, _BATCH = 64, 256
 
 
 def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
@@ -67,7 +68,9 @@ def export_emotion(
 
     Args:
         network: The trained network.
-        data: Pictures whose first faces serve for the comparison with torch.
+        data: Its pictures. On all of `val` file and torch are compared, which the spec carries as
+            figures: the largest difference of a six-way probability before calibration, and the
+            share of other labels.
         path: Where the file goes.
         provenance: Facts for the spec; the network's shape, the data and its hash are added.
 
@@ -86,9 +89,32 @@ def export_emotion(
     spec = emotion_spec(facts)
     faces = network_input(data.images[:_PARITY_FACES].astype(np.float32), spec.input)
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return export_network(
+    differences = export_network(
         network, torch.from_numpy(faces), spec=spec, path=path, dynamic={0: "batch"}
     )
+    val = data.part("val").images
+    if len(val):
+        largest, flipped = _against_torch(network, EmotionModel(path), val)
+        where = f"{data.source}, val, fp32 against torch"
+        figures = {f"{where}: largest_difference": largest, f"{where}: flipped": flipped}
+        write_spec(path, dataclasses.replace(spec, figures=figures))
+    return differences
+
+
+@torch.no_grad()
+def _against_torch(
+    network: EmotionNet, model: EmotionModel, images: NDArray[np.uint8]
+) -> tuple[float, float]:
+    differences, others = [], 0
+    for start in range(0, len(images), _BATCH):
+        part = images[start : start + _BATCH]
+        answers = network(torch.from_numpy(network_input(part, model.spec.input)))
+        heads = {"logits": answers.logits, "fer2013_logits": answers.fer2013_logits}
+        expected = model.combine({name: logits.numpy() for name, logits in heads.items()})
+        found = model.probabilities(part)
+        differences.append(float(np.abs(expected - found).max()))
+        others += int((expected.argmax(axis=1) != found.argmax(axis=1)).sum())
+    return max(differences), others / len(images)
 
 
 def calibrate_emotion(
