@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -232,6 +233,35 @@ def test_an_interrupted_trial_is_tried_again(tmp_path, recipe, pictures):
     assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE"]
     assert trials[2].params == trials[1].params
     assert trials[2].user_attrs[AGAIN] == 1
+
+
+def other_machines_trial(tmp_path):
+    """Begin a trial of the study as another machine does."""
+    storage = open_storage(str(tmp_path / STORAGE))
+    study = optuna.load_study(study_name="emotion", storage=storage)
+    trial = study.ask()
+    trial.set_user_attr(WORKER, "elsewhere/1")
+    SPACE.suggest(trial)
+    return study, trial
+
+
+def test_the_last_trials_of_other_machines_are_waited_for(tmp_path, recipe, pictures):
+    run(recipe, pictures, tmp_path, epochs=1, trials=1)
+    study, trial = other_machines_trial(tmp_path)
+    teller = threading.Timer(2, lambda: study.tell(trial, 0.99))
+    teller.start()
+    tuned, lines, _ = run(recipe, pictures, tmp_path, epochs=1, trials=2)
+    teller.join()
+    assert lines == ["waiting for 1 trials that run on other machines"]
+    assert tuned.value == 0.99
+
+
+def test_a_trial_elsewhere_that_does_not_end_is_left_out(tmp_path, recipe, pictures, monkeypatch):
+    monkeypatch.setattr("mien.tuning.run._PATIENCE_S", 0.0)
+    run(recipe, pictures, tmp_path, epochs=1, trials=1)
+    other_machines_trial(tmp_path)
+    _, lines, _ = run(recipe, pictures, tmp_path, epochs=1, trials=2)
+    assert any("1 trials on other machines have not ended and are left out" in x for x in lines)
 
 
 CHILD = """

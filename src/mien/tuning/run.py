@@ -24,13 +24,18 @@ from mien.tuning.record import best_trial, study_record
 from mien.tuning.selection import selection_part
 from mien.tuning.space import Space
 from mien.tuning.standing import Standing, Watch
-from mien.tuning.study import release_dead
+from mien.tuning.study import SECONDS, release_dead
 from mien.tuning.worker import Job, work, work_together
 
 __all__ = ["BEST", "REPORT", "STORAGE", "Search", "Tuned", "prepare", "tune"]
 
 BEST, REPORT, STORAGE = "best.toml", "report.html", "study.db"
 """Files in a study's folder: the best recipe, the report, and the storage if none is named."""
+
+_LOOK_S = 1.0
+
+_PATIENCE_S = 60.0
+"""How long the trials of other machines are waited for at least."""
 
 Search = Callable[[Job, Callable[[], None]], None]
 """Runs a study's trials, and calls the second argument again and again while it does."""
@@ -164,20 +169,46 @@ def tune(
             on_line(line)
         on_standing(watch.standing())
 
-    look()
-    if search is not None:
-        search(job, look)
-    elif options.workers == 1:
-        work(job, on_epoch=look)
-    else:
-        work_together(job, on_look=look, on_line=on_line)
-    look()
-    if elsewhere := study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        on_line(
-            f"{len(elsewhere)} trials still run on other machines and are left out here; the same "
-            "command takes them into account when they have ended"
-        )
+    def run_trials() -> None:
+        look()
+        if search is not None:
+            search(job, look)
+        elif options.workers == 1:
+            work(job, on_epoch=look)
+        else:
+            work_together(job, on_look=look, on_line=on_line)
+        look()
+
+    run_trials()
+    while _others_gave_up(study, job, look=look, on_line=on_line):
+        run_trials()
     return _finish(study, job, data, out=out, on_line=on_line)
+
+
+def _others_gave_up(
+    study: optuna.Study, job: Job, *, look: Callable[[], None], on_line: Callable[[str], None]
+) -> bool:
+    """Wait for the trials that run on other machines; say whether the budget has room again.
+
+    A database tells of machines that fell silent, whose points are lined up again. Elsewhere a
+    trial that takes three times as long as the longest so far is left out.
+    """
+    begun, told = time.monotonic(), False
+    while running := study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        ended = [t.user_attrs.get(SECONDS, 0.0) for t in study.get_trials(deepcopy=False)]
+        if time.monotonic() - begun > _PATIENCE_S + 3 * max(ended):
+            on_line(
+                f"{len(running)} trials on other machines have not ended and are left out here; "
+                "the same command takes them into account when they have"
+            )
+            return False
+        if not told:
+            on_line(f"waiting for {len(running)} trials that run on other machines")
+            told = True
+        time.sleep(_LOOK_S)
+        optuna.storages.fail_stale_trials(study)
+        look()
+    return told and not job.spent(study)
 
 
 def _finish(
