@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from mien.errors import OutputError
 from mien.structures import FrameRGB
@@ -54,6 +55,7 @@ class FilmWriter:
             raise self._failed(error) from error
         rate = Fraction(frames_per_second).limit_denominator(1001)
         self._video = self.container.add_stream("libx264", rate=rate, options={"crf": _QUALITY})
+        self._size_hw = size_hw
         # H.264 in its usual form halves the colours: sides have to be even.
         self._video.height, self._video.width = (side // 2 * 2 for side in size_hw)
         self._video.pix_fmt = "yuv420p"
@@ -65,7 +67,8 @@ class FilmWriter:
         """Add a frame.
 
         Args:
-            frame_rgb: `(H, W, 3)` uint8 of the film's size.
+            frame_rgb: `(H, W, 3)` uint8; one that is not of the film's size is scaled to fit into
+                it, with black borders.
             timestamp_s: When it is shown; a time that is not after the last one is moved there.
 
         Raises:
@@ -73,6 +76,9 @@ class FilmWriter:
         """
         import av
 
+        if frame_rgb.shape[:2] != self._size_hw:
+            fitted = ImageOps.pad(Image.fromarray(frame_rgb), self._size_hw[::-1])
+            frame_rgb = np.asarray(fitted)
         cut = frame_rgb[: self._video.height, : self._video.width]
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(cut), "rgb24")
         self._last_pts = max(round(timestamp_s * _TICKS_PER_S), self._last_pts + 1)
