@@ -87,13 +87,16 @@ CASES = {
 }
 
 
-def search(case: Case, strategy: str, *, data: Path, runs: Path, seeds: int = 0) -> None:
-    """Run one strategy's study, or go on with it."""
+def search(
+    case: Case, strategy: str, *, data: Path, runs: Path, seeds: int = 0, workers: int = 1
+) -> None:
+    """Run one strategy's study, or go on with it; `seeds` above 0 measure the gain, too."""
     study = f"{case.name}-{strategy}"
     command = [str(Path(sys.executable).parent / "mien"), "tune", "--data", str(data)]
     command += ["--recipe", str(case.start), "--space", case.space(strategy)]
     command += ["--strategy", strategy, "--study", study, "--storage", case.storage]
     command += ["--out", str(runs / study), "--seeds", str(seeds)]
+    command += ["--workers", str(workers)]
     for name, value in case.budget.items():
         command += [f"--{name}", str(value)]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
@@ -175,6 +178,7 @@ def main() -> None:
     parser.add_argument("case", choices=CASES, help="what is tuned")
     parser.add_argument("--data", type=Path, help="FER-2013 as `mien data import` made it")
     parser.add_argument("--runs", type=Path, default=Path("runs/tuning"), help="for the runs")
+    parser.add_argument("--workers", type=int, default=1, help="processes that measure the gain")
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
     arguments = parser.parse_args()
     case = CASES[arguments.case]
@@ -182,7 +186,8 @@ def main() -> None:
         for strategy in case.spaces:
             search(case, strategy, data=arguments.data, runs=arguments.runs)
         best = max(case.spaces, key=lambda strategy: found(case, strategy)[0][-1])
-        search(case, best, data=arguments.data, runs=arguments.runs, seeds=3)
+        wanted = {"seeds": 3, "workers": arguments.workers}
+        search(case, best, data=arguments.data, runs=arguments.runs, **wanted)
         folder = arguments.runs / f"{case.name}-{best}"
         for name in ("best.toml", "gain.json"):
             shutil.copyfile(folder / name, case.folder / name)

@@ -114,11 +114,16 @@ def _affine(faces: Tensor, options: AugmentationOptions, generator: Generator) -
 def _low_resolution(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
     if not options.low_resolution:
         return faces
-    # One size per batch: a resize of the whole batch costs little, one per picture would not.
+    # One size per batch: a resize of many pictures costs little, one per picture would not.
     factor = 0.35 + 0.65 * float(torch.rand((), generator=generator, device=faces.device))
-    small = functional.interpolate(faces, scale_factor=factor, mode="bilinear", antialias=True)
-    back = functional.interpolate(small, size=faces.shape[2:], mode="bilinear")
-    return torch.where(_chosen(faces, generator, options.low_resolution), back, faces)
+    chosen = _chosen(faces, generator, options.low_resolution).flatten()
+    if not chosen.any():
+        return faces
+    sharp = faces[chosen]
+    small = functional.interpolate(sharp, scale_factor=factor, mode="bilinear", antialias=True)
+    blurred = faces.clone()
+    blurred[chosen] = functional.interpolate(small, size=faces.shape[2:], mode="bilinear")
+    return blurred
 
 
 def _light(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
