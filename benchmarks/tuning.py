@@ -131,6 +131,9 @@ def draw(case: Case, path: Path) -> None:
         for number, value in enumerate(found(case, strategy)[0])
     ]
     scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
+    dashes = alt.Scale(
+        domain=list(COLOURS), range=[[7, 7] if s == "gp" else [1, 0] for s in COLOURS]
+    )
     chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_line(interpolate="step-after", point=True)
@@ -143,6 +146,8 @@ def draw(case: Case, path: Path) -> None:
                 scale=alt.Scale(zero=False),
             ),
             alt.Color("strategy:N", title=None, scale=scale),
+            # Where two run together, as random and gp do at first, the gaps show the one below.
+            alt.StrokeDash("strategy:N", title=None, scale=dashes),
         )
         .properties(width=620, height=280, background="white", padding=16)
     )
