@@ -48,7 +48,16 @@ def test_the_model_card_shows_classes_and_robustness(benchmark, measured):
 
 def test_the_shipped_file_carries_the_same_figures(benchmark, measured):
     spec = EmotionModel().spec
-    assert dict(spec.figures) == pytest.approx(benchmark.spec_figures(measured))
+    expected = benchmark.spec_figures(measured)
+    assert {name: spec.figures[name] for name in expected} == pytest.approx(expected)
+    compared = {name: value for name, value in spec.figures.items() if name not in expected}
+    assert {name.rpartition(", ")[2] for name in compared} == {
+        "fp32 against torch: flipped",
+        "fp32 against torch: largest_difference",
+        "fp16: flipped",
+        "fp16: largest_difference",
+    }
+    assert all(value <= 0.003 for value in compared.values())
     assert measured["split"] == "test"
     assert spec.provenance["data_sha256"] == measured["data_sha256"]
 
