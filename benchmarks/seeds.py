@@ -1,13 +1,14 @@
-"""How far chance moves the student's figures, and what its seeds reach together.
+r"""How far chance moves the student's figures, and what its seeds reach together.
 
     for seed in 1 2 3; do
       sed "s/^seed = .*/seed = $seed/" src/mien/training/recipes/student.toml > seed-$seed.toml
       mien train emotion --data fer --recipe seed-$seed.toml --out runs/seed-$seed
     done
-    python benchmarks/seeds.py runs/seed-*/emotion.onnx --data fer --write MODEL_CARD.md
+    python benchmarks/seeds.py runs/seed-*/emotion.onnx --data fer --write MODEL_CARD.md \
+        --teachers runs/emotion/emotion.onnx --json benchmarks/results/seeds.json
 
-`--teachers` names more models: the ensemble's row is the mean of all models' probabilities. Every
-model is judged on val and on test; nothing is chosen here.
+`--teachers` names more models: what all reach as one is that of their mean probabilities. Every
+model is judged on val (PublicTest) and on test (PrivateTest); nothing is chosen here.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def main() -> None:
     for path in arguments.write:
         write_marked(path, "seeds", table)
     if arguments.json:
-        figures = {"seeds": alone, "ensemble": together, "members": len(every)}
+        facts = {"data": data.source, "data_sha256": data.sha256(), "members": len(every)}
+        figures = facts | {"seeds": alone, "ensemble": together}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

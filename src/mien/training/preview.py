@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from mien.training.augment import augmentation_steps
-from mien.training.emotion import EmotionRecipe
+from mien.training.emotion_recipe import EmotionRecipe
 
 __all__ = ["show_augmentation"]
 
