@@ -29,6 +29,12 @@ def test_the_shipped_model_is_judged_printed_and_reported(dataset, tmp_path):  #
         run("evaluate", "--data", dataset, "--report", report)
 
 
+def test_a_part_without_leaks_prints_one_row_per_protocol(dataset):  # noqa: F811
+    rows = run("evaluate", "--data", dataset, "--split", "train").stdout.splitlines()
+    firsts = [row.split()[0] for row in rows if row.startswith(" ") and "%" in row]
+    assert firsts == ["ferplus-8", "fer2013-7", "fer2013-6", "six-ferplus", "six-fer2013"]
+
+
 def test_models_of_one_name_are_told_apart_and_kept_predictions_are_not_replaced(
     dataset,  # noqa: F811
     tmp_path,

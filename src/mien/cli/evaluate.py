@@ -202,14 +202,15 @@ def _print(found: Evaluation) -> None:
     where = f"{found.data}, {found.split}, {found.pictures:,} pictures, divided as {found.division}"
     console.print(where, style="bold")
     for model in dict.fromkeys(each.model for each in found.judged):
-        table = Table(box=box.SIMPLE, title=model, title_justify="left", padding=(0, 1, 0, 0))
+        table = Table(box=box.SIMPLE, title=model, title_justify="left", padding=0)
         for number, name in enumerate(HEAD):
             first = number == 0
             table.add_column(name, justify="left" if first else "right", no_wrap=first)
         for each in found.judged:
             if each.model == model:
-                for _, *cells in evaluation_rows(each):
-                    table.add_row("  leak-free" if table.row_count % 2 else each.protocol, *cells)
+                # A part may have no leaks to leave out: then a result is one row, not two.
+                for number, (_, *cells) in enumerate(evaluation_rows(each)):
+                    table.add_row("  leak-free" if number else each.protocol, *cells)
         console.print(table)
         for each in found.judged:
             if each.model == model and each.score.sure is not None:
