@@ -1,6 +1,8 @@
 """Run the README's example, and write it there with what it printed and drew.
 
-Usage: `python benchmarks/example.py --write README.md --picture docs/sample.jpg`
+    python benchmarks/example.py --write README.md --picture docs/sample.jpg --why docs/why.jpg
+
+The photo comes with the package.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from pathlib import Path
 from marked import write_marked
 
 import mien
-from mien.media import draw_result, read_picture
+from mien.media import draw_result, read_picture, write_picture
+from mien.reports import draw_explanations
 
 PHOTO = Path(mien.__file__).parent / "assets" / "samples" / "eileen_collins.jpg"
 EXAMPLE = """\
@@ -31,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
     parser.add_argument("--picture", type=Path, help="where the drawn sample goes")
+    parser.add_argument("--why", type=Path, help="where its explanation goes")
     arguments = parser.parse_args()
     printed = io.StringIO()
     with contextlib.chdir(PHOTO.parent), contextlib.redirect_stdout(printed):
@@ -43,6 +47,8 @@ def main() -> None:
         result = mien.Analyzer().analyze(PHOTO)
         drawn = draw_result(read_picture(PHOTO).frame_rgb, result)
         drawn.save(arguments.picture, quality=90)
+    if arguments.why:
+        write_picture(draw_explanations(mien.Analyzer().explain(PHOTO)), arguments.why)
 
 
 if __name__ == "__main__":

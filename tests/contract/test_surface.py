@@ -54,10 +54,11 @@ def test_importing_mien_and_asking_for_help_loads_no_heavy_library():
     assert loaded.strip() == "[]"
 
 
-def test_analysing_pictures_needs_no_torch_and_no_tables(samples):
+def test_analysing_and_explaining_pictures_needs_no_torch_and_no_tables(samples):
     loaded = in_a_fresh_process(
         "import json, sys, mien\n"
-        f"mien.Analyzer().analyze({str(samples / 'grace_hopper.jpg')!r})\n"
+        "from mien.reports import draw_explanations\n"
+        f"draw_explanations(mien.Analyzer().explain({str(samples / 'grace_hopper.jpg')!r}))\n"
         "heavy = {'torch', 'onnx', 'polars', 'pyarrow', 'lightning', 'matplotlib', 'cv2'}\n"
         "print(json.dumps(sorted(heavy & set(sys.modules))))"
     )
@@ -77,7 +78,9 @@ def test_the_command_line_has_the_same_defaults_as_python():
 def test_every_verb_stands_in_the_readme_and_shows_two_examples():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = typer.main.get_command(app)
-    single = ("analyze", "calibrate", "evaluate", "live", "serve", "tune")
+    single = (
+        "analyze", "calibrate", "evaluate", "explain", "live", "models", "serve", "similar", "tune",
+    )  # fmt: skip
     verbs = {name: command.commands[name] for name in single}
     for group in ("data", "export", "train"):
         verbs |= {f"{group} {n}": c for n, c in command.commands[group].commands.items()}

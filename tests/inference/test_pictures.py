@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from mien import Analyzer
-from mien.inference.pictures import analyze_pictures
+from mien.inference.pictures import judge_pictures
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_many_pictures_come_in_order_and_as_one_by_one(analyzer, samples, tmp_pa
             with Image.open(photos[number % len(photos)]) as picture:
                 picture.reduce(1 + number % 2).save(path)
         paths.append(str(path))
-    results = list(analyze_pictures(analyzer, paths, workers=workers))
+    results = [each.result for each in judge_pictures(analyzer, paths, workers=workers)]
     assert [result.source for result in results] == paths
     for number, result in enumerate(results):
         assert (result.error is not None) == (number % 7 == 3)
@@ -48,7 +48,7 @@ def test_only_few_pictures_are_read_ahead(analyzer, samples):
             asked.append(number)
             yield str(samples / "eileen_collins.jpg")
 
-    results = analyze_pictures(analyzer, paths(), workers=2)
+    results = judge_pictures(analyzer, paths(), workers=2)
     next(results)
     results.close()
     assert len(asked) <= 32

@@ -12,8 +12,11 @@ import typer
 from mien.cli import data, export, train
 from mien.cli.analyze import analyze
 from mien.cli.evaluate import calibrate, evaluate
+from mien.cli.explain import explain
 from mien.cli.live import live
+from mien.cli.models import models
 from mien.cli.serve import serve
+from mien.cli.similar import similar
 from mien.cli.tune import tune
 from mien.errors import MienError
 
@@ -52,8 +55,11 @@ def _root(
 
 
 app.command()(analyze)
+app.command()(explain)
+app.command()(similar)
 app.command()(live)
 app.command()(serve)
+app.command()(models)
 app.command()(evaluate)
 app.command()(calibrate)
 app.command()(tune)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import DetectorFile, EmotionFile, MinFace
+from mien.cli.lines import expression
+from mien.cli.options import DetectorFile, EmotionFile, MinFace, named_inputs
 from mien.errors import OutputError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def analyze(
         raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
     faces = OnnxDetector(detector, threads=threads)
     analyzer = Analyzer(model, detector=faces, min_face_px=min_face, threads=threads)
-    found = list(find_media(_named(inputs)))
+    found = list(find_media(named_inputs(inputs)))
     options = FilmOptions(
         every=every, per_second=fps, smoothing=SmoothingOptions(time_constant_s=smooth)
     )
@@ -197,17 +197,6 @@ def _so_far(position: Position, found: list[str | MediaError]) -> str:
     return f"{done} and frame {position.film.frame} of {found[position.inputs]}"
 
 
-def _named(inputs: list[str]) -> Iterator[str]:
-    for given in inputs:
-        if given == "-":
-            if isinstance(sys.stdin, io.TextIOWrapper):
-                # Names of files need not be text.
-                sys.stdin.reconfigure(errors="surrogateescape")
-            yield from (line for line in map(str.strip, sys.stdin) if line)
-        else:
-            yield given
-
-
 def _with_progress(
     results: Iterator[FrameResult], found: list[str | MediaError]
 ) -> Iterator[FrameResult]:
@@ -257,18 +246,10 @@ class _Shown:
                 self._labels[person] = face.emotion
                 minutes, seconds = divmod(face.timestamp_s or 0.0, 60)
                 time = f"{int(minutes)}:{seconds:05.2f}"
-                typer.echo(f"{face.source}  {time}  person {face.track}  {_label(face)}")
+                typer.echo(f"{face.source}  {time}  person {face.track}  {expression(face)}")
 
 
 def _line(face: FacePrediction) -> str:
     left, top, right, bottom = (round(side) for side in face.box_xyxy)
     unsure = "  unsure" if face.unsure else ""
-    return f"{face.source}  {_label(face)}  box {left},{top} to {right},{bottom}{unsure}"
-
-
-def _label(face: FacePrediction) -> str:
-    from mien.emotions import COLOURS
-
-    red, green, blue = (int(COLOURS[face.emotion][i : i + 2], 16) for i in (1, 3, 5))
-    name = typer.style(f"{face.emotion:<8}", fg=(red, green, blue), bold=True)
-    return f"{name} {face.confidence:>4.0%}"
+    return f"{face.source}  {expression(face)}  box {left},{top} to {right},{bottom}{unsure}"

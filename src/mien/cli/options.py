@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +13,16 @@ import typer
 if TYPE_CHECKING:
     from mien.data import Dataset
 
-__all__ = ["Data", "DetectorFile", "EmotionFile", "Fold", "MinFace", "SplitFile", "read_divided"]
+__all__ = [
+    "Data",
+    "DetectorFile",
+    "EmotionFile",
+    "Fold",
+    "MinFace",
+    "SplitFile",
+    "named_inputs",
+    "read_divided",
+]
 
 EmotionFile = Annotated[
     Path | None, typer.Option("--model", metavar="PATH", help="Another emotion network (ONNX).")
@@ -46,3 +58,15 @@ def read_divided(
     divided = read_split(split_file) if split_file is not None else published_split(pictures)
     kind = divided.kind if fold is None else f"{divided.kind}, fold {fold}"
     return divided.apply(pictures, fold=fold), (kind, divided.sha256())
+
+
+def named_inputs(inputs: list[str]) -> Iterator[str]:
+    """Yield the inputs that were named; `-` stands for the lines of stdin."""
+    for given in inputs:
+        if given == "-":
+            if isinstance(sys.stdin, io.TextIOWrapper):
+                # Names of files need not be text.
+                sys.stdin.reconfigure(errors="surrogateescape")
+            yield from (line for line in map(str.strip, sys.stdin) if line)
+        else:
+            yield given

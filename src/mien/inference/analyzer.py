@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from mien.detect import Detector, OnnxDetector, face_quality
 from mien.emotions import SIX
 from mien.errors import MediaError
+from mien.inference.explanation import Explanation, explain_face
 from mien.inference.film import FilmMemory, FilmOptions, analyze_film
 from mien.inference.live import LiveAnalysis
 from mien.inference.model import EmotionModel
-from mien.inference.pictures import analyze_pictures, frame_result, searched
+from mien.inference.pictures import frame_result, judge_pictures, numbered, searched
 from mien.inference.position import Position
 from mien.media import (
     Film,
@@ -88,6 +89,34 @@ class Analyzer:
         faces, crops = searched(self, frame)
         return frame_result(self, frame, faces, crops, self.model.probabilities(crops))
 
+    def explain(
+        self, picture: str | Path | Frame | FrameRGB, *, face: int | None = None
+    ) -> tuple[Explanation, ...]:
+        """Say what the answer to each face of a picture rests on.
+
+        Args:
+            picture: A path, a `Frame`, or an array `(H, W, 3)` uint8 RGB.
+            face: The number of the one face to explain, from 0, largest first; None explains all.
+
+        Returns:
+            One explanation per face, largest first; empty when there is no face.
+
+        Raises:
+            MediaError: The file cannot be read as a picture.
+            FrameError: The array is no frame.
+            InputError: There is no face of that number.
+        """
+        frame = _as_frame(picture)
+        faces, crops = searched(self, frame)
+        found = frame_result(self, frame, faces, crops, self.model.probabilities(crops)).faces
+        if face is not None:
+            numbered(found, face)
+        return tuple(
+            explain_face(self.model, prediction, crop)
+            for prediction, crop in zip(found, crops, strict=True)
+            if face in (None, prediction.face)
+        )
+
     def stream(
         self,
         sources: str | Path | Iterable[str | Path],
@@ -128,9 +157,9 @@ class Analyzer:
         left = itertools.islice(found, position.inputs, None)
         for pictures, group in itertools.groupby(left, key=_is_picture):
             if pictures:
-                for result in analyze_pictures(self, map(str, group), workers=self._workers):
+                for judged in judge_pictures(self, map(str, group), workers=self._workers):
                     position.finish_input()
-                    yield result
+                    yield judged.result
             else:
                 for path in group:
                     yield from self._analyze_clip(path, options, position)

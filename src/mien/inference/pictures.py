@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MediaError
+from mien.errors import InputError, MediaError
 from mien.media import read_picture
 from mien.preprocess import crop_faces
-from mien.structures import Faces, Frame, FrameResult
+from mien.structures import FacePrediction, Faces, Frame, FrameResult
 
 if TYPE_CHECKING:
     from mien.inference.analyzer import Analyzer
 
-__all__ = ["analyze_pictures", "frame_result", "searched"]
+__all__ = ["Judged", "frame_result", "judge_pictures", "numbered", "searched"]
 
 _TOGETHER = 8
 _MOST_WORKERS = 8
 
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judged:
+    """A picture with what the network says of its faces.
+
+    Attributes:
+        result: What was found.
+        outputs: The network's outputs by name, a row per face, in the order of `result.faces`.
+    """
+
+    result: FrameResult
+    outputs: Mapping[str, NDArray[np.float32]]
+
+
 Searched = tuple[Frame, Faces, NDArray[np.float32]]
 
 
-def analyze_pictures(
+def judge_pictures(
     analyzer: Analyzer, paths: Iterable[str], *, workers: int | None = None
-) -> Generator[FrameResult, None, None]:
-    """Analyse pictures; the results come in their order.
+) -> Generator[Judged, None, None]:
+    """Analyse pictures; they come in their order.
 
     Args:
         analyzer: Networks and settings.
@@ -39,7 +54,7 @@ def analyze_pictures(
         workers: Threads that read pictures and look for faces; None takes one per core.
 
     Yields:
-        One result per picture; one that cannot be read gives a result with `error`.
+        One per picture; one that cannot be read has a result with `error` and no row of outputs.
     """
     count = workers or min(os.cpu_count() or 1, _MOST_WORKERS)
     waiting: deque[tuple[str, Future[Searched]]] = deque()
@@ -76,7 +91,7 @@ def searched(analyzer: Analyzer, frame: Frame) -> tuple[Faces, NDArray[np.float3
 
 def _judged(
     analyzer: Analyzer, batch: Sequence[tuple[str, Future[Searched]]]
-) -> Generator[FrameResult, None, None]:
+) -> Generator[Judged, None, None]:
     found: list[Searched | FrameResult] = []
     for path, future in batch:
         try:
@@ -86,15 +101,28 @@ def _judged(
     crops = [each[2] for each in found if not isinstance(each, FrameResult)]
     size = analyzer.model.crop.size
     together = np.concatenate([np.zeros((0, size, size), np.float32), *crops])
-    probabilities = analyzer.model.probabilities(together)
+    outputs = analyzer.model.run(together)
+    probabilities = analyzer.model.combine(outputs)
     place = 0
     for each in found:
-        if isinstance(each, FrameResult):
-            yield each
-            continue
-        frame, faces, cut = each
-        yield frame_result(analyzer, frame, faces, cut, probabilities[place : place + len(cut)])
-        place += len(cut)
+        count = 0 if isinstance(each, FrameResult) else len(each[2])
+        rows = slice(place, place + count)
+        place += count
+        if not isinstance(each, FrameResult):
+            each = frame_result(analyzer, *each, probabilities[rows])
+        yield Judged(result=each, outputs={name: values[rows] for name, values in outputs.items()})
+
+
+def numbered(faces: Sequence[FacePrediction], number: int) -> FacePrediction:
+    """Return the face of a number.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not 0 <= number < len(faces):
+        known = f"0 to {len(faces) - 1}" if faces else "none, for no face was found"
+        raise InputError(f"face {number}: the picture's faces are {known}")
+    return faces[number]
 
 
 def frame_result(

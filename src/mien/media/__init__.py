@@ -6,6 +6,7 @@ from mien.media.films import FILM_SUFFIXES, Film, FilmFrame
 from mien.media.folder import ResultFolder
 from mien.media.journal import Journal
 from mien.media.live_source import LiveSource, cameras, is_live
+from mien.media.picture_writer import check_picture_name, write_picture
 from mien.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES, decode_picture, read_picture
 from mien.media.sources import find_media, find_pictures, is_film
 from mien.media.writers import FORMATS, ResultWriter, open_writer
@@ -23,6 +24,7 @@ __all__ = [
     "ResultFolder",
     "ResultWriter",
     "cameras",
+    "check_picture_name",
     "decode_picture",
     "draw_on",
     "draw_result",
@@ -32,4 +34,5 @@ __all__ = [
     "is_live",
     "open_writer",
     "read_picture",
+    "write_picture",
 ]

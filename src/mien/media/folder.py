@@ -13,6 +13,7 @@ from mien.errors import InputError, OutputError
 from mien.media.drawing import draw_result
 from mien.media.drawn_film import DrawnFilm
 from mien.media.journal import Journal
+from mien.media.picture_writer import write_picture
 from mien.media.pictures import read_picture
 from mien.media.sources import is_film
 from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
@@ -20,7 +21,6 @@ from mien.structures import FrameResult
 
 __all__ = ["ResultFolder"]
 
-_JPEG_QUALITY = 92
 _ROWS_COPIED_AT_ONCE = 1000
 
 
@@ -169,15 +169,7 @@ class ResultFolder:
 
     def _save_drawn(self, result: FrameResult) -> None:
         picture = draw_result(read_picture(result.source).frame_rgb, result)
-        path = self._free_name(Path(result.source).stem, "jpg")
-        partial = path.with_name(path.name + ".partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            picture.save(partial, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-            partial.replace(path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
+        write_picture(picture, self._free_name(Path(result.source).stem, "jpg"))
 
     def _free_name(self, stem: str, suffix: str) -> Path:
         """Name what is drawn after its source; a second of that name gets a number."""

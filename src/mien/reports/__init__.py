@@ -10,9 +10,11 @@ from mien.reports.evaluation import (
     evaluate,
 )
 from mien.reports.evaluation_report import HEAD, evaluation_report, evaluation_rows
+from mien.reports.explained import draw_explanations
 from mien.reports.film_report import FilmSummary, film_report
 from mien.reports.predictions import Predictor, mean_of, open_predictor, save_predictions
 from mien.reports.processed import ShowSteps
+from mien.reports.sheet import draw_likeness
 from mien.reports.training_report import training_report
 from mien.reports.tuning_record import Gain, StudyRecord, TrialRecord
 from mien.reports.tuning_report import tuning_report
@@ -31,6 +33,8 @@ __all__ = [
     "StudyRecord",
     "TrialRecord",
     "data_report",
+    "draw_explanations",
+    "draw_likeness",
     "evaluate",
     "evaluation_report",
     "evaluation_rows",

@@ -8,7 +8,6 @@ import dataclasses
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from mien.inference import Analyzer, FilmOptions
 from mien.media import Film
 from mien.reports.faces import Tile, tiles_html
 from mien.reports.page import Figure, Page, Section, table_html, write_page
+from mien.reports.sheet import face_square
 from mien.structures import FrameResult
 
 __all__ = ["FilmSummary", "film_report"]
@@ -264,19 +264,12 @@ def _thumbnails(
     with Film(summary.source) as film, contextlib.suppress(MediaError):
         for frame in film.frames():
             for number, box in wanted.pop(frame.frame, ()):
-                picture = Image.fromarray(frame.rgb()).crop(_square(box))
+                picture = Image.fromarray(frame.rgb()).crop(face_square(box))
                 size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
                 found[number][frame.frame] = picture.resize(size, Image.Resampling.BICUBIC)
             if not wanted:
                 break
     return found
-
-
-def _square(box: Sequence[float]) -> tuple[int, int, int, int]:
-    left, top, right, bottom = box
-    half = 0.65 * max(right - left, bottom - top)
-    x, y = (left + right) / 2, (top + bottom) / 2
-    return round(x - half), round(y - half), round(x + half), round(y + half)
 
 
 def jpeg_address(picture: Image.Image) -> str:

@@ -1,0 +1,79 @@
+r"""What the expression embedding costs the two heads, and what its loss teaches it.
+
+    for seed in 1 2 3; do for w in 0.1 0; do
+      sed -e "s/^seed = .*/seed = $seed/" -e "s/^embedding_weight = .*/embedding_weight = $w/" \
+          -e "s/^epochs = .*/epochs = 30/" -e "/^\[distillation\]/,/^$/d" \
+          src/mien/training/recipes/student.toml > embedding-$w-$seed.toml
+      mien train emotion --data fer --recipe embedding-$w-$seed.toml \
+          --out runs/embedding-$w-$seed
+    done; done
+    python benchmarks/embedding.py runs/embedding-0.1-?/emotion.onnx --data fer \
+        --without runs/embedding-0-?/emotion.onnx --write MODEL_CARD.md \
+        --json benchmarks/results/embedding.json
+
+Every model is judged on val (PublicTest) and on test (PrivateTest); nothing is chosen here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from marked import markdown_table, write_marked
+from seeds import spread
+
+from mien.data import Dataset, read_dataset
+from mien.evaluation import PROTOCOLS
+from mien.reports import evaluate, open_predictor
+from mien.tuning.gain import welch_interval
+
+TRIPLETS = "triplets that the embedding orders as the votes do"
+PARTS = {"val": "PublicTest", "test": "PrivateTest"}
+
+
+def measured(paths: Sequence[Path], data: Dataset) -> dict[str, list[float]]:
+    """Return each model's figures in percent, by part and what was counted."""
+    protocols = [PROTOCOLS[name] for name in ("ferplus-8", "fer2013-7")]
+    found: dict[str, list[float]] = {}
+    for path in paths:
+        for split, part in PARTS.items():
+            seen = evaluate([open_predictor(path)], data, split=split, protocols=protocols)
+            for each in seen.judged:
+                found.setdefault(f"{part}: {each.title}", []).append(100 * each.score.accuracy)
+            (triplets,) = seen.triplets.values()
+            found.setdefault(f"{part}: {TRIPLETS}", []).append(100 * triplets.accuracy)
+    return found
+
+
+def main() -> None:
+    """Measure, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", type=Path, nargs="+", help="one model file per seed")
+    parser.add_argument("--without", type=Path, nargs="+", required=True, help="the same without")
+    parser.add_argument("--data", type=Path, required=True, help="FER-2013, imported")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
+    arguments = parser.parse_args()
+    data = read_dataset(arguments.data)
+    with_loss, without = measured(arguments.models, data), measured(arguments.without, data)
+    rows = []
+    for name, figures in with_loss.items():
+        difference, low, high = welch_interval(without[name], figures)
+        interval = f"{difference:+.1f} ({low:+.1f} to {high:+.1f})"
+        rows.append([name, spread(without[name]), spread(figures), interval])
+    head = ["in %", "without its loss", "with it", "difference (95 %)"]
+    table = markdown_table(head, rows)
+    print(table)
+    for path in arguments.write:
+        write_marked(path, "embedding-cost", table)
+    if arguments.json:
+        facts = {"data": data.source, "data_sha256": data.sha256()}
+        figures = facts | {"with": with_loss, "without": without}
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""`mien explain`: what the answer to each face of a picture rests on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.options import DetectorFile, EmotionFile, MinFace
+
+if TYPE_CHECKING:
+    from mien.inference import Explanation
+
+__all__ = ["explain"]
+
+
+def explain(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture with faces.")],
+    *,
+    face: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="One face, 0 is the largest; else all.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="Draw what speaks for the answers.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, a face each.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture.")] = False,
+    min_face: MinFace = 24,
+    model: EmotionFile = None,
+    detector: DetectorFile = None,
+) -> None:
+    """Say what the answer to each face rests on: the parts that are missed when they are covered.
+
+    A part's bits say how much the odds of the shown expression lose when it is covered: 1 bit
+    halves them. A part below 0 speaks against the answer.
+
+    \b
+    Examples:
+      mien explain photo.jpg
+      mien explain photo.jpg --save why.png
+    """
+    from mien.inference import Analyzer
+    from mien.media import check_picture_name, write_picture
+
+    if save is not None:
+        check_picture_name(save, overwrite=overwrite)
+    analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
+    explanations = analyzer.explain(picture, face=face)
+    if not explanations:
+        print(f"{picture}  no face found; --min-face looks for smaller ones", file=sys.stderr)
+    for explanation in explanations:
+        if as_json:
+            print(json.dumps(explanation.to_row()))
+        else:
+            _print(explanation)
+    if save is not None and explanations:
+        from mien.reports import draw_explanations
+
+        write_picture(draw_explanations(explanations), save)
+        print(f"wrote {save}", file=sys.stderr)
+
+
+def _print(explanation: Explanation) -> None:
+    face = explanation.prediction
+    unsure = ", unsure" if face.unsure else ""
+    typer.echo(f"{face.source}  face {face.face}: {face.emotion} {face.confidence:.0%}{unsure}")
+    for part, bits in explanation.parts.items():
+        covered = explanation.covered[part]
+        instead = max(covered, key=lambda label: covered[label])
+        said = f"without it {instead} {covered[instead]:.0%}"
+        typer.echo(f"  {part:<9} {bits:+z5.1f} bits  {said}")

@@ -1,0 +1,86 @@
+"""`mien models`: what model files say about themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from mien.spec import ModelSpec
+
+__all__ = ["models"]
+
+_LONGEST = 200
+
+
+def models(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[MODEL]...", help="Model files; none for the two shipped ones."),
+    ] = None,
+    *,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Print every measured figure, too.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON Lines, a model each.")
+    ] = False,
+) -> None:
+    """Say what model files say about themselves: what goes in, what comes out, where from.
+
+    \b
+    Examples:
+      mien models
+      mien models runs/emotion/emotion.onnx --figures
+    """
+    from mien.detect import OnnxDetector, open_session
+    from mien.inference import EmotionModel
+    from mien.spec import ModelSpec
+
+    for number, path in enumerate(files or [EmotionModel().path, OnnxDetector().path]):
+        _, spec = open_session(path, threads=1)
+        spec = spec or ModelSpec.from_metadata({}, str(path))
+        data = path.read_bytes()
+        about = {"path": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        if as_json:
+            print(json.dumps(about | dataclasses.asdict(spec)))
+            continue
+        if number:
+            print()
+        _print_facts(spec, about)
+        if figures:
+            for name, value in sorted(spec.figures.items()):
+                print(f"  {value:>8.4f}  {name}")
+
+
+def _print_facts(spec: ModelSpec, about: dict[str, Any]) -> None:
+    typer.echo(typer.style(spec.name, bold=True) + f"  {about['path']}")
+    for name, value in _facts(spec, about):
+        said = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}... ({len(value):,} long)"
+        print(f"  {name:<16}{said}")
+
+
+def _facts(spec: ModelSpec, about: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "task", spec.task
+    yield "size", f"{about['bytes'] / 1e6:.2f} MB"
+    height, width = (side or "any" for side in (spec.input.height, spec.input.width))
+    yield "input", f"{spec.input.name}: {spec.input.colour}, {height} x {width}"
+    for output in spec.outputs:
+        if output.meaning:
+            softened = "" if output.temperature == 1 else f", temperature {output.temperature:.3f}"
+            yield "output", f"{output.name}: {output.meaning}{softened}"
+    if spec.six is not None:
+        heads = " + ".join(f"{weight:.2f} {name}" for name, weight in spec.six.weights.items())
+        yield "six", f"{heads}, temperature {spec.six.temperature:.3f}"
+        yield "unsure below", f"{spec.six.unsure_below:.3f}"
+    if spec.detection is not None:
+        yield "score from", f"{spec.detection.score_threshold:g}"
+    yield from sorted(spec.provenance.items())
+    yield "figures", f"{len(spec.figures)}; --figures prints them"
+    yield "sha256", about["sha256"]

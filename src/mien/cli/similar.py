@@ -1,0 +1,92 @@
+"""`mien similar`: the faces whose expression is most like that of one face."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.lines import expression
+from mien.cli.options import DetectorFile, EmotionFile, MinFace, named_inputs
+from mien.cli.progress import progress_bars
+
+if TYPE_CHECKING:
+    from mien.structures import FrameResult
+
+__all__ = ["similar"]
+
+
+def similar(
+    query: Annotated[Path, typer.Argument(metavar="PICTURE", help="The picture to compare with.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Pictures, folders (with all below them), globs; - reads paths from stdin.",
+        ),
+    ],
+    *,
+    face: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Which face of PICTURE, 0 is the largest.")
+    ] = 0,
+    most: Annotated[int, typer.Option(min=1, metavar="N", help="How many faces to find.")] = 20,
+    save: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="Draw the faces side by side.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, a face each.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture.")] = False,
+    min_face: MinFace = 24,
+    model: EmotionFile = None,
+    detector: DetectorFile = None,
+) -> None:
+    """Find the faces whose expression is most like that of one face.
+
+    Expressions are compared, not people: nobody is recognised. The number before each face is the
+    cosine of two embeddings, 1 for the same expression.
+
+    \b
+    Examples:
+      mien similar smile.jpg holiday/
+      mien similar smile.jpg holiday/ --most 30 --save like-this.png
+    """
+    from mien.inference import Analyzer, find_similar
+    from mien.media import check_picture_name, find_pictures, write_picture
+    from mien.reports import draw_likeness
+
+    if save is not None:
+        check_picture_name(save, overwrite=overwrite)
+    analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
+    found = list(find_pictures(named_inputs(inputs)))
+    done = 0
+    failed: list[FrameResult] = []
+    with progress_bars() as begin:
+        step = begin("Comparing")
+
+        def on_result(result: FrameResult) -> None:
+            nonlocal done
+            done += 1
+            step(done, len(found))
+            if result.error is not None:
+                failed.append(result)
+
+        likeness = find_similar(analyzer, query, found, face=face, most=most, on_result=on_result)
+    for result in failed:
+        print(f"{result.source}: {result.error}", file=sys.stderr)
+    for each in likeness.found:
+        shown = each.prediction
+        if as_json:
+            print(json.dumps({"similarity": each.similarity} | shown.to_row()))
+        else:
+            typer.echo(
+                f"{each.similarity:+.3f}  {expression(shown)}  {shown.source}  face {shown.face}"
+            )
+    if not likeness.found:
+        print("no face found; --min-face looks for smaller ones", file=sys.stderr)
+    if save is not None:
+        write_picture(draw_likeness(likeness), save)
+        print(f"wrote {save}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
