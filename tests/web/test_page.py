@@ -432,6 +432,30 @@ def test_a_film_that_is_wound_back_is_counted_once(opened, film):
     assert {row["track"] for row in rows} == {0}
 
 
+SLOW_BITMAPS = """
+const real = createImageBitmap;
+let asked = 0;
+window.createImageBitmap = async (source, ...rest) => {
+  const bitmap = await real(source, ...rest);
+  if (source instanceof HTMLVideoElement && asked++ % 2 === 0) {
+    await new Promise((done) => setTimeout(done, 80));
+  }
+  return bitmap;
+};
+"""
+
+
+def test_frames_keep_their_order_where_a_bitmap_takes_longer_than_the_next(opened, film):
+    page = opened(prepare=lambda page: page.add_init_script(SLOW_BITMAPS))
+    ready(page)
+    choose(page, film)
+    page.wait_for_function("document.querySelector('video')?.ended", timeout=READY_MS)
+    page.locator(".card .label").first.wait_for(timeout=READY_MS)
+    times = [row["timestamp_s"] for row in json.loads(saved(page, "JSON"))]
+    assert len(times) > 5
+    assert times == sorted(times)
+
+
 DENIED = (
     "navigator.mediaDevices.getUserMedia = () => "
     "Promise.reject(new DOMException('denied', 'NotAllowedError')); null"

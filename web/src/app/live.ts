@@ -27,6 +27,8 @@ const MOST_IN_FLIGHT = 2;
 export class LiveLoop {
   private stopped = false;
   private inFlight = 0;
+  /** The bitmap before: a browser may finish a later one first. */
+  private before: Promise<unknown> = Promise.resolve();
   /** The session that the times below belong to. */
   private current: Session | null = null;
   private began_ms = 0;
@@ -107,7 +109,7 @@ export class LiveLoop {
     const over = () => this.stopped || session.value !== current;
     const started = performance.now();
     this.last_s = time;
-    const bitmap = await createImageBitmap(this.video);
+    const bitmap = await this.inTurn(createImageBitmap(this.video));
     if (over()) {
       bitmap.close();
       return;
@@ -115,6 +117,13 @@ export class LiveLoop {
     const minFacePx = contract.value!.detection.min_face_px;
     const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
     if (!over()) this.take(result, performance.now() - started);
+  }
+
+  /** Wait for a bitmap, but not before the one that was asked for earlier. */
+  private inTurn(bitmap: Promise<ImageBitmap>): Promise<ImageBitmap> {
+    const turn = Promise.all([bitmap, this.before]).then(([made]) => made);
+    this.before = turn.catch(() => undefined);
+    return turn;
   }
 
   private take(result: FrameResult, spent_ms: number): void {
