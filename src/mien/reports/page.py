@@ -180,7 +180,7 @@ def _spec(figure: Figure, ink: str) -> dict[str, Any]:
         | {"titleFontWeight": 500, "symbolType": "circle"},
         "header": {"labelColor": ink, "titleColor": ink, "labelFontSize": 12, "titleFontSize": 12},
         "title": {"color": ink, "fontSize": 13, "fontWeight": 500, "anchor": "start"},
-        "text": {"fontSize": 12},
+        "text": {"fontSize": 12, "color": ink},
         "rule": {"color": ink},
     }
     return spec

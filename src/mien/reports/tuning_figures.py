@@ -27,7 +27,7 @@ __all__ = [
 
 _STATES = ("complete", "pruned", "failed", "lost")
 _COLOURS = ("#0b6e99", "#E69F00", "#D55E00", "#8C8C8C")
-_MOST_SLICES, _MOST_CONTOURS, _MOST_AXES = 12, 3, 16
+_MOST_SLICES, _MOST_CONTOURS, _MOST_AXES, _MOST_MARKED = 12, 3, 16, 5
 _CELLS = 24
 _SCALE = alt.Scale(scheme="viridis")
 
@@ -107,12 +107,13 @@ def importance_figure(study: StudyRecord) -> Figure:
 def parallel_figure(study: StudyRecord) -> Figure:
     """Every complete trial as a line across the parameters, coloured by its value."""
     keys = study.keys[:_MOST_AXES]
+    width = WIDTH_PX + 120
     rows = [
         {
             "trial": trial.number,
             "parameter": key,
             "height": _heights(study, key)[trial.number],
-            "setting": str(trial.values[key]),
+            "setting": _said(trial.values[key]),
             "value": trial.value,
         }
         for trial in study.complete
@@ -154,12 +155,38 @@ def parallel_figure(study: StudyRecord) -> Figure:
         strokeWidth=alt.condition(near, alt.value(4), alt.value(1.5)),
     )
     points = base.mark_point(opacity=0, size=60).add_params(near)
+    settings = (
+        alt.Chart(pl.DataFrame(_marked_settings(rows)))
+        .mark_text(align="left", dx=4, dy=-7, fontSize=10, limit=width // (len(keys) + 1) - 8)
+        .encode(
+            alt.X("parameter:N", sort=[*keys, study.objective]), alt.Y("height:Q"), text="setting"
+        )
+    )
     return Figure(
         title="Parallel coordinates",
         sentence="One line per complete trial, from the most important parameter to the objective; "
         "low values and first choices stand at the bottom. Pointing at a line lifts it.",
-        chart=(lines + points).properties(width=WIDTH_PX + 120, height=340),
+        chart=(lines + points + settings).properties(width=width, height=340),
     )
+
+
+def _marked_settings(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what stands at each axis: all settings of a few, else the lowest and the highest."""
+    axes: dict[str, dict[float, str]] = {}
+    for row in rows:
+        axes.setdefault(row["parameter"], {})[row["height"]] = row["setting"]
+    return [
+        {"parameter": name, "height": height, "setting": setting}
+        for name, settings in axes.items()
+        for height, setting in settings.items()
+        if len(settings) <= _MOST_MARKED or height in (min(settings), max(settings))
+    ]
+
+
+def _said(value: Any) -> str:
+    """Say a setting shortly: `[1, 2, 2]` as `1-2-2`."""
+    said = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return said.strip("[]").replace(", ", "-")
 
 
 def _unit(values: Sequence[float]) -> list[float]:
