@@ -23,7 +23,7 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp $(PAGE)
 	$(BIN)/python -m pytest
 
-web: $(PAGE)
+web: $(VENV)/run.stamp $(PAGE)
 
 serve: $(VENV)/serve.stamp $(PAGE)
 	$(BIN)/mien serve --open

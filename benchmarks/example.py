@@ -18,12 +18,13 @@ import mien
 from mien.media import draw_result, read_picture, write_picture
 from mien.reports import draw_explanations
 
-PHOTO = Path(mien.__file__).parent / "assets" / "samples" / "eileen_collins.jpg"
+ROOT = Path(__file__).parents[1]
+PHOTO = ROOT / "src" / "mien" / "assets" / "samples" / "eileen_collins.jpg"
 EXAMPLE = """\
 import mien
 
 analyzer = mien.Analyzer()
-for face in analyzer.analyze("eileen_collins.jpg").faces:
+for face in analyzer.analyze("src/mien/assets/samples/eileen_collins.jpg").faces:
     print(face.emotion, round(face.confidence, 3), face.box_xyxy)
     print(face.probabilities)
 """
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--why", type=Path, help="where its explanation goes")
     arguments = parser.parse_args()
     printed = io.StringIO()
-    with contextlib.chdir(PHOTO.parent), contextlib.redirect_stdout(printed):
+    with contextlib.chdir(ROOT), contextlib.redirect_stdout(printed):
         exec(EXAMPLE, {})  # noqa: S102  the text above, shown as it runs
     text = f"```python\n{EXAMPLE}```\n\n```text\n{printed.getvalue()}```"
     print(text)

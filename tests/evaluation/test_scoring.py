@@ -91,7 +91,7 @@ def test_probabilities_over_other_labels_are_named():
 def test_six_stands_for_two_protocols_and_unknown_ones_are_listed():
     assert [each.name for each in protocol("six")] == ["six-ferplus", "six-fer2013"]
     assert protocol("fer2013-7") == (PROTOCOLS["fer2013-7"],)
-    with pytest.raises(InputError, match="known are six, ferplus-8"):
+    with pytest.raises(InputError, match="known are all, six, ferplus-8"):
         protocol("fer2013")
 
 

@@ -64,7 +64,8 @@ def analyze(
         float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth films over time; 0: not.")
     ] = 0.4,
     report: Annotated[
-        Path | None, typer.Option(metavar="OUT.html", help="Write a report on one film.")
+        Path | None,
+        typer.Option(metavar="OUT.html", help="Write a report on one film (needs mien[data])."),
     ] = None,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Show small faces in the report.")
@@ -99,8 +100,12 @@ def analyze(
     if unknown := [name for name in wanted if name not in FORMATS]:
         known = ", ".join(FORMATS)
         raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {known}")
-    if report is not None and report.exists() and not overwrite:
-        raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
+    if report is not None:
+        from mien.reports import FilmSummary, film_report, require_charts
+
+        require_charts()
+        if report.exists() and not overwrite:
+            raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
     faces = OnnxDetector(detector, threads=threads)
     analyzer = Analyzer(model, detector=faces, min_face_px=min_face, threads=threads)
     found = list(find_media(named_inputs(inputs)))
@@ -112,11 +117,7 @@ def analyze(
     if (draw or report is not None) and any(is_live(str(path)) for path in found):
         raise typer.BadParameter("a camera or stream cannot be drawn; `mien live` records it")
     settings = {"--min-face": min_face, "--every": every, "--fps": fps, "--smooth": smooth}
-    summary = None
-    if report is not None:
-        from mien.reports import FilmSummary, film_report
-
-        summary = FilmSummary()
+    summary = FilmSummary() if report is not None else None
     if resume and draw and any(is_film(str(path)) for path in found):
         raise typer.BadParameter("--resume: a drawn film cannot be continued; leave out --draw")
     shown = _Shown(as_json=as_json)

@@ -54,6 +54,8 @@ def models(
         if number:
             print()
         _print_facts(spec, about)
+        if spec.figures and not figures:
+            print(f"  {'figures':<16}{len(spec.figures)}; --figures prints them")
         if figures:
             for name, value in sorted(spec.figures.items()):
                 print(f"  {value:>8.4f}  {name}")
@@ -82,5 +84,4 @@ def _facts(spec: ModelSpec, about: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if spec.detection is not None:
         yield "score from", f"{spec.detection.score_threshold:g}"
     yield from sorted(spec.provenance.items())
-    yield "figures", f"{len(spec.figures)}; --figures prints them"
     yield "sha256", about["sha256"]

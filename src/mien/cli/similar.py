@@ -84,8 +84,8 @@ def similar(
                 f"{each.similarity:+.3f}  {expression(shown)}  {shown.source}  face {shown.face}"
             )
     if not likeness.found:
-        print("no face found; --min-face looks for smaller ones", file=sys.stderr)
-    if save is not None:
+        print("no other face found; --min-face looks for smaller ones", file=sys.stderr)
+    if save is not None and likeness.found:
         write_picture(draw_likeness(likeness), save)
         print(f"wrote {save}", file=sys.stderr)
     if failed:

@@ -108,15 +108,17 @@ PROTOCOLS = MappingProxyType(
 
 
 def protocol(name: str) -> tuple[Protocol, ...]:
-    """Return the protocols called `name`; `six` stands for both of the six-way output.
+    """Return the protocols called `name`; `six` stands for both of the six-way output, or `all`.
 
     Raises:
         InputError: There is none of that name; the message lists the known ones.
     """
+    if name == "all":
+        return tuple(PROTOCOLS.values())
     if name == "six":
         return tuple(known for known in PROTOCOLS.values() if known.output is SIX)
     if name not in PROTOCOLS:
-        known_names = ", ".join(("six", *PROTOCOLS))
+        known_names = ", ".join(("all", "six", *PROTOCOLS))
         raise InputError(f"unknown protocol {name!r}; known are {known_names}")
     return (PROTOCOLS[name],)
 

@@ -63,7 +63,7 @@ class Analyzer:
         threads: int = 1,
         workers: int | None = None,
     ) -> None:
-        self._workers = workers
+        self.workers = workers
         if not isinstance(model, EmotionModel):
             model = EmotionModel(model, threads=threads)
         self.model: EmotionModel = model
@@ -157,7 +157,7 @@ class Analyzer:
         left = itertools.islice(found, position.inputs, None)
         for pictures, group in itertools.groupby(left, key=_is_picture):
             if pictures:
-                for judged in judge_pictures(self, map(str, group), workers=self._workers):
+                for judged in judge_pictures(self, map(str, group), workers=self.workers):
                     position.finish_input()
                     yield judged.result
             else:

@@ -1,7 +1,7 @@
 """Why a network says what it says: its answers while parts of the face are covered.
 
-A covered part is filled with the crop's mean luma, as the rectangles are with which the shipped
-network was trained: it has seen faces with such parts, so its answers to them mean something.
+A covered part is filled with the crop's mean luma. The shipped network was trained on faces with
+grey rectangles in them, so its answers to such faces mean something.
 """
 
 from __future__ import annotations

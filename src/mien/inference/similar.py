@@ -95,7 +95,7 @@ def find_similar(
                     on_result(FrameResult(source=error.source, error=error.reason))
             continue
         others = (each for each in map(str, group) if not _same_file(each, query))
-        for judged in judge_pictures(analyzer, others):
+        for judged in judge_pictures(analyzer, others, workers=analyzer.workers):
             on_result(judged.result)
             cosines = _cosines(judged.outputs[_EMBEDDING], wanted)
             for prediction, cosine in zip(judged.result.faces, cosines, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def write_picture(picture: Image.Image, path: Path) -> None:
         picture.save(partial, kind, **options)
         partial.replace(path)
     except (OSError, ValueError) as error:  # a ValueError is Pillow's for too many pixels
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"{path}: cannot write: {reason}") from error

@@ -12,6 +12,7 @@ from mien.reports.evaluation import (
 from mien.reports.evaluation_report import HEAD, evaluation_report, evaluation_rows
 from mien.reports.explained import draw_explanations
 from mien.reports.film_report import FilmSummary, film_report
+from mien.reports.page import require_charts
 from mien.reports.predictions import Predictor, mean_of, open_predictor, save_predictions
 from mien.reports.processed import ShowSteps
 from mien.reports.sheet import draw_likeness
@@ -41,6 +42,7 @@ __all__ = [
     "film_report",
     "mean_of",
     "open_predictor",
+    "require_charts",
     "save_predictions",
     "training_report",
     "tuning_report",

@@ -10,9 +10,9 @@ from PIL import Image
 
 from mien.data import VOTE_COLUMNS, DataCheck, Dataset, conflicting
 from mien.emotions import FER2013_7, FERPLUS_8
-from mien.errors import MissingExtraError, OutputError
+from mien.errors import OutputError
 from mien.reports.faces import Tile, contact_sheet, groups_html, row_label, tiles_html
-from mien.reports.page import Figure, Page, Section, write_page
+from mien.reports.page import Figure, Page, Section, require_charts, write_page
 from mien.reports.processed import ShowSteps, processed_figures
 
 __all__ = ["data_report"]
@@ -51,10 +51,9 @@ def data_report(
         OutputError: The file exists already or cannot be written.
         MissingExtraError: Altair, vl-convert or Polars is not installed.
     """
-    try:
-        from mien.reports import data_figures as charts
-    except ImportError as error:
-        raise MissingExtraError("drawing reports", "data") from error
+    require_charts()
+    from mien.reports import data_figures as charts
+
     sheets: dict[str, Image.Image] = {}
     votes = data.votes.any()
     sections = [

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from mien.data import Dataset
-from mien.errors import MissingExtraError
 from mien.evaluation import PROTOCOLS
 from mien.reports.evaluation import Evaluation, Judged
 from mien.reports.faces import Tile, tiles_html
-from mien.reports.page import Figure, Page, Section, table_html, write_page
+from mien.reports.page import Figure, Page, Section, require_charts, table_html, write_page
 
 __all__ = ["HEAD", "evaluation_report", "evaluation_rows"]
 
@@ -74,10 +73,9 @@ def evaluation_report(
         OutputError: The file exists already or cannot be written.
         MissingExtraError: Altair, vl-convert or Polars is not installed.
     """
-    try:
-        from mien.reports import evaluation_figures as charts
-    except ImportError as error:
-        raise MissingExtraError("drawing reports", "data") from error
+    require_charts()
+    from mien.reports import evaluation_figures as charts
+
     sections = [
         Section(
             title="Overview",

@@ -19,7 +19,7 @@ FOR, AGAINST = (213, 94, 0), (0, 114, 178)
 _PAPER, _INK, _FAINT, _TRACK = (255, 255, 255), (28, 30, 34), (107, 112, 122), (232, 234, 238)
 
 _FACE_PX, _GAP_PX, _ROW_PX = 256, 32, 30
-_BARS_PX, _LABEL_PX, _VALUE_PX = 130, 88, 76
+_BARS_PX, _LABEL_PX, _VALUE_PX, _NOTE_PX = 130, 88, 76, 120
 _TITLE, _TEXT = 18, 15
 _COLUMN_PX = _LABEL_PX + _BARS_PX + _VALUE_PX
 
@@ -40,7 +40,7 @@ def draw_explanations(explanations: Sequence[Explanation]) -> Image.Image:
         An RGB picture.
     """
     height = 2 * _GAP_PX + _FACE_PX + _ROW_PX
-    width = 5 * _GAP_PX + 2 * _FACE_PX + 2 * _COLUMN_PX + _LABEL_PX
+    width = 5 * _GAP_PX + 2 * _FACE_PX + 2 * _COLUMN_PX + _NOTE_PX
     sheet = Image.new("RGB", (width, height * len(explanations)), _PAPER)
     for number, explanation in enumerate(explanations):
         _draw_row(sheet, explanation, number * height + _GAP_PX)

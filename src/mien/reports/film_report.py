@@ -16,11 +16,11 @@ from PIL import Image
 
 from mien.detect import OnnxDetector
 from mien.emotions import SIX
-from mien.errors import InputError, MediaError, MissingExtraError
+from mien.errors import InputError, MediaError
 from mien.inference import Analyzer, FilmOptions
 from mien.media import Film
 from mien.reports.faces import Tile, tiles_html
-from mien.reports.page import Figure, Page, Section, table_html, write_page
+from mien.reports.page import Figure, Page, Section, require_charts, table_html, write_page
 from mien.reports.sheet import face_square
 from mien.structures import FrameResult
 
@@ -112,10 +112,9 @@ def film_report(
         OutputError: The file exists already or cannot be written.
         MissingExtraError: Altair, vl-convert or Polars is not installed.
     """
-    try:
-        from mien.reports import film_figures as charts
-    except ImportError as error:
-        raise MissingExtraError("drawing reports", "data") from error
+    require_charts()
+    from mien.reports import film_figures as charts
+
     if not summary.frames:
         raise InputError(f"{summary.source}: no frame to report on")
     people = summary.people

@@ -16,7 +16,7 @@ from mien.errors import MissingExtraError, OutputError
 if TYPE_CHECKING:
     import altair as alt
 
-__all__ = ["Figure", "Page", "Section", "table_html", "write_page"]
+__all__ = ["Figure", "Page", "Section", "require_charts", "table_html", "write_page"]
 
 _HERE = Path(__file__).parent
 _FONT = "Inter, Segoe UI, system-ui, -apple-system, Helvetica Neue, Arial, sans-serif"
@@ -148,11 +148,25 @@ def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<div class=scroll><table><tr>{cells}</tr>{lines}</table></div>"
 
 
-def _converter() -> Any:
+def require_charts() -> None:
+    """Raise an error unless what draws the charts is installed; better before the work than after.
+
+    Raises:
+        MissingExtraError: Altair, vl-convert or Polars is not installed.
+    """
     try:
+        import altair
+        import polars
         import vl_convert
     except ImportError as error:
         raise MissingExtraError("drawing reports", "data") from error
+    del altair, polars, vl_convert
+
+
+def _converter() -> Any:
+    require_charts()
+    import vl_convert
+
     return vl_convert
 
 
