@@ -6,12 +6,14 @@ everything else that the run side imports.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import dataclasses
 import difflib
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
@@ -21,17 +23,40 @@ class FieldError(ValueError):
     """A field holds what it must not; the message names it."""
 
 
+_together: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
+    "_together", default=None
+)
+
+
 def demand(condition: bool, field: str, expected: str, found: object) -> None:
     """Raise a `FieldError` for `field` unless `condition` holds."""
-    if not condition:
-        raise FieldError(f"field '{field}': expected {expected}, found {found!r}")
+    if condition:
+        return
+    fault = f"field '{field}': expected {expected}, found {found!r}"
+    faults = _together.get()
+    if faults is None:
+        raise FieldError(fault)
+    faults.append(fault)
+
+
+@contextlib.contextmanager
+def all_demands() -> Iterator[None]:
+    """Report the demands of a block that do not hold in one `FieldError` at its end."""
+    faults: list[str] = []
+    token = _together.set(faults)
+    try:
+        yield
+    finally:
+        _together.reset(token)
+    if faults:
+        raise FieldError("\n".join(faults))
 
 
 def decode(kind: type[T], document: object) -> T:
     """Build the dataclass `kind` from a parsed document.
 
-    Unknown fields, missing fields and values of the wrong type are collected; checks in
-    `__post_init__` run once those are clean.
+    Unknown fields, missing fields and values of the wrong type are collected; a table's checks in
+    `__post_init__` run once its own fields are clean, whatever is wrong in the other tables.
 
     Raises:
         FieldError: Something is wrong; one line per fault, each naming its field.

@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "ArtefactError",
     "DatasetError",
+    "DivergedError",
     "FrameError",
     "InputError",
     "MediaError",
@@ -49,6 +50,10 @@ class MediaError(InputError):
 
 class RecipeError(InputError):
     """A recipe or option has faults; the message lists all of them."""
+
+
+class DivergedError(RecipeError):
+    """A training's loss is no number any more: its weights are lost."""
 
 
 class OutputError(MienError):

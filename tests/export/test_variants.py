@@ -7,22 +7,9 @@ import pytest
 import torch
 
 from mien.errors import ArtefactError, OutputError
-from mien.export import export_network, export_variant, variants
+from mien.export import comparison, export_emotion, export_variant
 from mien.inference import EmotionModel
-from tests.test_spec import EMOTION
-
-
-class Net(torch.nn.Module):
-    """A convolution, so that there is something to quantise, and three heads."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = torch.nn.Conv2d(1, 16, 3, stride=4)
-        self.heads = torch.nn.ModuleList(torch.nn.Linear(16 * 12 * 12, size) for size in (8, 7, 16))
-
-    def forward(self, faces):
-        flat = self.conv(faces).relu().flatten(1)
-        return tuple(head(flat) for head in self.heads)
+from mien.models import EmotionNet, TrunkOptions
 
 
 @pytest.fixture(autouse=True)
@@ -33,11 +20,11 @@ def _library_warnings():
 
 
 @pytest.fixture
-def whole(tmp_path):
+def whole(tmp_path, data):
     torch.manual_seed(0)
     path = tmp_path / "whole.onnx"
-    example = torch.rand(2, 1, 48, 48)
-    export_network(Net(), example, spec=EMOTION, path=path, dynamic={0: "batch"})
+    network = EmotionNet(TrunkOptions(widths=(32, 128), depths=(1, 1)))
+    export_emotion(network.eval(), data, path=path, provenance={})
     return path
 
 
@@ -50,25 +37,28 @@ def data(toy_dataset):
 def test_a_variant_is_smaller_and_answers_alike(
     whole, data, tmp_path, monkeypatch, precision, largest
 ):
-    monkeypatch.setattr(variants, "MOST_FLIPPED", 0.5)  # an untrained network is undecided
+    monkeypatch.setattr(comparison, "MOST_FLIPPED", 0.5)  # an untrained network is undecided
     out = tmp_path / "new" / "small.onnx"
-    report = export_variant(whole, data, precision=precision, out=out)
+    compared = export_variant(whole, data, precision=precision, out=out, licence="CC0-1.0")
     images = data.part("val").images
     before, after = (EmotionModel(path).probabilities(images) for path in (whole, out))
-    assert report.pictures == len(images)
-    assert report.largest_difference == pytest.approx(np.abs(before - after).max())
-    assert 0 < report.largest_difference < largest
-    assert report.flipped == (before.argmax(1) != after.argmax(1)).mean()
-    assert report.bytes == out.stat().st_size
+    assert compared.pictures == len(images)
+    difference = compared.largest_difference["six"]
+    assert difference == pytest.approx(np.abs(before - after).max(), abs=1e-6)
+    assert 0 < difference < largest
+    assert compared.flipped["six"] == (before.argmax(1) != after.argmax(1)).mean()
+    assert set(compared.flipped) == {"six", "logits", "fer2013_logits"}
     spec = EmotionModel(out).spec
     assert spec.provenance["precision"] == precision
-    assert spec.figures[f"{data.source}, val, {precision}: flipped"] == report.flipped
-    assert spec.six == EMOTION.six
+    assert spec.provenance["licence"] == "CC0-1.0"
+    where = f"{data.source}, val, {precision} against torch"
+    assert spec.figures[f"{where}: flipped, logits"] == compared.flipped["logits"]
+    assert spec.six == EmotionModel(whole).spec.six
     assert [path.name for path in out.parent.iterdir()] == ["small.onnx"]
 
 
 def test_float16_weights_take_half_the_room(whole, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(variants, "MOST_FLIPPED", 1.0)
+    monkeypatch.setattr(comparison, "MOST_FLIPPED", 1.0)
     out = tmp_path / "half.onnx"
     export_variant(whole, data, precision="fp16", out=out)
     assert out.stat().st_size < 0.55 * whole.stat().st_size
@@ -81,11 +71,18 @@ def test_float16_weights_take_half_the_room(whole, data, tmp_path, monkeypatch):
 def test_a_variant_that_answers_otherwise_is_refused_and_not_written(
     whole, data, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(variants, "MOST_FLIPPED", -1.0)
+    monkeypatch.setattr(comparison, "MOST_FLIPPED", -1.0)
     out = tmp_path / "small.onnx"
     with pytest.raises(ArtefactError, match=r"another label for \d"):
         export_variant(whole, data, precision="fp16", out=out)
     assert [path.name for path in tmp_path.iterdir()] == ["whole.onnx"]
+
+
+def test_a_variant_of_a_variant_is_refused(whole, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "MOST_FLIPPED", 1.0)
+    export_variant(whole, data, precision="fp16", out=tmp_path / "half.onnx")
+    with pytest.raises(ArtefactError, match=r"is fp16 already\. Give the float32 file"):
+        export_variant(tmp_path / "half.onnx", data, precision="int8", out=tmp_path / "b.onnx")
 
 
 def test_an_existing_file_stays_unless_told(whole, data, tmp_path):

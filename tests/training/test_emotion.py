@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,19 +15,15 @@ import torch
 
 from mien._decode import FieldError
 from mien.data import import_dataset
-from mien.errors import ArtefactError, InputError, RecipeError
-from mien.export import calibrate_emotion, export_emotion, write_spec
+from mien.errors import ArtefactError, DivergedError, InputError, RecipeError
+from mien.export import calibrate_emotion, export_emotion, export_trained, write_spec
 from mien.inference import EmotionModel
 from mien.models import EmotionNet, TrunkOptions
-from mien.training import EmotionRecipe, read_recipe, train_emotion
+from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emotion
 from mien.training.augment import AugmentationOptions
-from mien.training.distillation import (
-    DistillationOptions,
-    Teachers,
-    distillation_loss,
-    restored_network,
-)
+from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
 from mien.training.emotion import EmotionModule
+from mien.training.weights import teacher
 
 RECIPE = EmotionRecipe(
     network=TrunkOptions(widths=(8, 16), depths=(1, 1), dropout=0.1),
@@ -57,24 +54,36 @@ def test_training_learns_exports_and_calibrates(tmp_path, toy_dataset):
     recipe = dataclasses.replace(RECIPE, epochs=15, mixup=0.0)
     module = train_emotion(recipe, toy_dataset, out=tmp_path)
     path = tmp_path / "toy.onnx"
-    differences = export_emotion(
-        module.network, toy_dataset, path=path, provenance={"recipe": "toy"}
-    )
-    assert set(differences) == {"logits", "fer2013_logits", "embedding", "activation"}
-    compared = EmotionModel(path).spec.figures
-    assert compared[f"{toy_dataset.source}, val, fp32 against torch: flipped"] == 0
-    assert compared[f"{toy_dataset.source}, val, fp32 against torch: largest_difference"] < 1e-4
-    assert max(differences.values()) < 1e-4
-    before = EmotionModel(path)
-    logits = before.run(toy_dataset.images)["fer2013_logits"]
+    compared = export_trained(module.network, toy_dataset, path=path, provenance={"recipe": "toy"})
+    outputs = {"logits", "fer2013_logits", "embedding", "activation"}
+    assert set(compared.largest_difference) == {"six", *outputs}
+    assert max(compared.largest_difference.values()) < 1e-4
+    assert compared.flipped == {"six": 0, "logits": 0, "fer2013_logits": 0}
+    assert compared.pictures == len(toy_dataset.part("val"))
+    model = EmotionModel(path)
+    where = f"{toy_dataset.source}, val, fp32 against torch"
+    assert model.spec.figures[f"{where}: flipped, six"] == 0
+    assert model.spec.figures[f"{where}: largest difference, embedding"] < 1e-4
+    logits = model.run(toy_dataset.images)["fer2013_logits"]
     right = (logits.argmax(axis=1) == toy_dataset.labels)[toy_dataset.split == 0]
     assert right.mean() > 0.5  # chance is one in seven
+    assert model.spec.provenance["data_sha256"] == toy_dataset.sha256()
+    before = model.spec
     spec = calibrate_emotion(path, toy_dataset)
     after = EmotionModel(path)
-    assert after.spec == spec
-    assert after.spec.provenance["data_sha256"] == toy_dataset.sha256()
+    assert after.spec == spec == before
     np.testing.assert_array_equal(after.run(toy_dataset.images)["fer2013_logits"], logits)
     assert after.probabilities(toy_dataset.images[:3]).shape == (3, 6)
+
+
+def test_a_file_that_answers_otherwise_than_torch_does_not_appear(tmp_path, toy_dataset):
+    network = EmotionNet(RECIPE.network).eval()
+    with torch.no_grad():
+        network.embedding_head.weight.fill_(float("nan"))
+    path = tmp_path / "emotion.onnx"
+    with pytest.raises(ArtefactError, match="'embedding' differs from torch by nan"):
+        export_trained(network, toy_dataset, path=path, provenance={})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
@@ -142,7 +151,8 @@ def curve(run):
 
 def test_a_run_notes_its_recipe_and_one_row_per_epoch(tmp_path, toy_dataset):
     train_emotion(RECIPE, toy_dataset, out=tmp_path)
-    assert read_recipe(EmotionRecipe, tmp_path / "recipe.toml") == RECIPE
+    noted = read_recipe(EmotionRecipe, tmp_path / "recipe.toml")
+    assert noted == dataclasses.replace(RECIPE, data_sha256=toy_dataset.sha256())
     rows = curve(tmp_path)
     assert [float(row["epoch"]) for row in rows] == [1, 2]
     assert {"train/ferplus", "val/ferplus_accuracy", "val/fer2013_six_accuracy"} <= set(rows[0])
@@ -154,8 +164,24 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path, toy_dataset):
     with pytest.raises(RecipeError, match="holds a run already"):
         train_emotion(RECIPE, toy_dataset, out=tmp_path)
     other = dataclasses.replace(RECIPE, learning_rate=0.2)
-    with pytest.raises(RecipeError, match="begun from another recipe"):
+    with pytest.raises(RecipeError, match="begun with another learning_rate, see"):
         train_emotion(other, toy_dataset, out=tmp_path, resume=True)
+
+
+def test_a_recipe_that_names_its_pictures_takes_no_others(tmp_path, toy_dataset):
+    recipe = dataclasses.replace(RECIPE, data_sha256="0" * 64)
+    with pytest.raises(RecipeError, match=r"the recipe is for 0{64}, .* take the key out"):
+        train_emotion(recipe, toy_dataset, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_diverges_ends_and_keeps_the_epoch_before(tmp_path, toy_dataset):
+    train_emotion(dataclasses.replace(RECIPE, epochs=1), toy_dataset, out=tmp_path / "calm")
+    wild = dataclasses.replace(RECIPE, learning_rate=1e30)
+    with pytest.raises(DivergedError, match=r"train/.* in epoch [12]\. Lower learning_rate"):
+        train_emotion(wild, toy_dataset, out=tmp_path / "wild")
+    kept = tmp_path / "wild" / "checkpoints" / "last.ckpt"
+    assert not kept.exists() or torch.load(kept, weights_only=True)["epoch"] == 0
 
 
 def test_patience_stops_early_and_keeps_the_best_epoch(tmp_path, toy_dataset):
@@ -165,6 +191,15 @@ def test_patience_stops_early_and_keeps_the_best_epoch(tmp_path, toy_dataset):
     best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=False)
     for name, weight in module.network.state_dict().items():
         torch.testing.assert_close(weight, best["state_dict"][f"network.{name}"])
+    rows = curve(tmp_path)
+    moved = tmp_path.with_name(f"{tmp_path.name}-moved")
+    tmp_path.rename(moved)
+    again = train_emotion(recipe, toy_dataset, out=moved, resume=True)
+    assert curve(moved) == rows
+    torch.testing.assert_close(weights(again), weights(module), rtol=0, atol=0)
+    torch.testing.assert_close(
+        torch.cat([weight.ravel() for weight in teacher(moved).parameters()]), weights(module)
+    )
 
 
 def test_a_student_learns_from_its_teachers_alone(tmp_path, toy_dataset):
@@ -244,8 +279,68 @@ def test_a_file_that_does_not_say_its_network_cannot_teach(tmp_path, toy_dataset
     spec = EmotionModel(path).spec
     facts = {name: value for name, value in spec.provenance.items() if name != "network"}
     write_spec(path, dataclasses.replace(spec, provenance=facts))
-    with pytest.raises(RecipeError, match="of which shape"):
-        restored_network(path)
+    with pytest.raises(ArtefactError, match="of which shape"):
+        teacher(path)
+
+
+def test_a_run_that_has_not_ended_cannot_teach(tmp_path, toy_dataset):
+    train_emotion(RECIPE, toy_dataset, out=tmp_path)
+    noted = (tmp_path / "recipe.toml").read_text()
+    (tmp_path / "recipe.toml").write_text(noted.replace("epochs = 2\n", "epochs = 9\n", 1))
+    with pytest.raises(RecipeError, match=r"has trained 2 of 9 epochs.*--resume"):
+        teacher(tmp_path)
+
+
+def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_dataset):
+    for seed in (1, 2):
+        path = tmp_path / f"{seed}.onnx"
+        torch.manual_seed(seed)
+        export_emotion(EmotionNet(RECIPE.network), toy_dataset, path=path, provenance={})
+    shutil.copy(tmp_path / "1.onnx", tmp_path / "teacher.onnx")
+    taught = DistillationOptions(teachers=(str(tmp_path / "teacher.onnx"),))
+    recipe = dataclasses.replace(RECIPE, epochs=1, distillation=taught)
+    run = tmp_path / "run"
+    module = train_emotion(recipe, toy_dataset, out=run, start=tmp_path / "1.onnx")
+    assert set(module.facts) == {"start", f"teacher {tmp_path / 'teacher.onnx'}"}
+    again = train_emotion(recipe, toy_dataset, out=run, resume=True)
+    assert again.facts == module.facts
+    with pytest.raises(RecipeError, match="begun with another start"):
+        train_emotion(recipe, toy_dataset, out=run, resume=True, start=tmp_path / "2.onnx")
+    shutil.copy(tmp_path / "2.onnx", tmp_path / "teacher.onnx")
+    with pytest.raises(RecipeError, match="begun with another teacher"):
+        train_emotion(recipe, toy_dataset, out=run, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read to begin with"),
+        (b"some notes", "no checkpoint of a training"),
+        ({"weights": 1}, "it holds no weights"),
+        ({"state_dict": {"network.other": torch.zeros(1)}}, "weights of another network"),
+    ],
+)
+def test_what_cannot_be_begun_with_is_named(tmp_path, toy_dataset, content, message):
+    start = tmp_path / "start.ckpt"
+    if isinstance(content, bytes):
+        start.write_bytes(content)
+    elif content is not None:
+        torch.save(content, start)
+    with pytest.raises(RecipeError, match=rf"start\.ckpt: .*{message}"):
+        train_emotion(RECIPE, toy_dataset, out=tmp_path / "run", start=start)
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        (DeviceOptions(accelerator="abacus"), "abacus"),
+        (DeviceOptions(accelerator="cpu", devices="two"), "two"),
+        (DeviceOptions(accelerator="cpu", devices=3), "a multiple of the 3 devices, found 16"),
+    ],
+)
+def test_devices_that_there_are_not_are_named(tmp_path, toy_dataset, devices, message):
+    with pytest.raises(RecipeError, match=message):
+        train_emotion(RECIPE, toy_dataset, out=tmp_path / "run", devices=devices)
 
 
 TINY = """epochs = 4
@@ -258,11 +353,19 @@ depths = [1, 1]
 """
 
 
-def mien_train(folder, out, *more):
+def wait_for_a_checkpoint(run, process):
+    deadline = time.monotonic() + 120
+    while not (run / "checkpoints" / "last.ckpt").exists():
+        assert time.monotonic() < deadline, "no checkpoint after two minutes"
+        assert process.poll() is None, process.stderr.read().decode()
+        time.sleep(0.01)
+
+
+def mien_train(folder, out, *more, **options):
     command = [Path(sys.executable).with_name("mien"), "train", "emotion"]
     command += ["--data", folder / "data"]
     command += ["--recipe", folder / "tiny.toml", "--out", out, "--threads", "1", *more]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
@@ -271,11 +374,7 @@ def test_a_killed_run_goes_on_to_the_curve_of_an_uninterrupted_one(tmp_path, fer
     (tmp_path / "tiny.toml").write_text(TINY)
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     process = mien_train(tmp_path, cut)
-    deadline = time.monotonic() + 120
-    while not (cut / "checkpoints" / "last.ckpt").exists():
-        assert time.monotonic() < deadline, "no checkpoint after two minutes"
-        assert process.poll() is None, process.stderr.read().decode()
-        time.sleep(0.01)
+    wait_for_a_checkpoint(cut, process)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     for out, more in ((cut, ["--resume"]), (whole, [])):
@@ -286,11 +385,21 @@ def test_a_killed_run_goes_on_to_the_curve_of_an_uninterrupted_one(tmp_path, fer
     assert {"training.html", "evaluation.html", "figures/accuracy.png"} <= made
 
 
-def test_two_processes_train_one_network(tmp_path, fer_csv, votes_csv):
+def test_two_processes_train_one_network_and_go_on_where_they_were_killed(
+    tmp_path, fer_csv, votes_csv
+):
     import_dataset([fer_csv, votes_csv], tmp_path / "data")
     (tmp_path / "tiny.toml").write_text(TINY)
     both = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
-    _, errors = mien_train(tmp_path, tmp_path / "run", *both).communicate()
-    assert (tmp_path / "run" / "emotion.onnx").exists(), errors.decode()
-    saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=False)
-    assert saved["global_step"] == 4 * 2  # half of an epoch's four batches each
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    _, errors = mien_train(tmp_path, whole, *both).communicate()
+    assert (whole / "emotion.onnx").exists(), errors.decode()
+    saved = torch.load(whole / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == 4 * 4  # each takes half of every batch
+    process = mien_train(tmp_path, cut, *both, start_new_session=True)
+    wait_for_a_checkpoint(cut, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    _, errors = mien_train(tmp_path, cut, *both, "--resume").communicate()
+    assert (cut / "emotion.onnx").exists(), errors.decode()
+    assert curve(cut) == curve(whole)

@@ -40,6 +40,19 @@ def test_all_faults_are_reported_together_with_the_nearest_names(tmp_path):
     assert "field 'network.depths': expected a list, found 1" in message
 
 
+def test_values_out_of_range_are_reported_together_over_all_tables(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text("epochs = 0\nbatch_size = 1\nema_decay = 1.0\n[network]\nwidths = [0]")
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(EmotionRecipe, path)
+    said = str(caught.value)
+    assert "'widths'" in said
+    path.write_text("epochs = 0\nbatch_size = 1\nema_decay = 1.0")
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(EmotionRecipe, path)
+    assert all(f"'{key}'" in str(caught.value) for key in ("epochs", "batch_size", "ema_decay"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -48,6 +61,9 @@ def test_all_faults_are_reported_together_with_the_nearest_names(tmp_path):
         ("ema_decay = 1.0", "'ema_decay'"),
         ('precision = "half"', "'precision': expected one of 32-true, bf16-mixed"),
         ("[network]\nwidths = [8, 8]\ndepths = [1]", "one of each per stage"),
+        ("label_smoothing = 2", "'label_smoothing': expected 0 to below 1"),
+        ("[augmentation]\nerasing = -1", "'augmentation.erasing': expected 0 to 1"),
+        ("[network]\ndropout = 1.5", "'dropout': expected 0 to below 1"),
         ("epochs = ", "not a TOML file"),
     ],
 )

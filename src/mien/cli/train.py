@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,7 @@ def emotion(
       mien train emotion --data fer --out runs/third --accelerator gpu --devices 4 --strategy ddp
     """
     _require_torch(threads)
-    from mien.export import calibrate_emotion, export_emotion
+    from mien.export import export_trained
     from mien.reports import evaluate, evaluation_report, open_predictor, training_report
     from mien.training import (
         CURVE,
@@ -93,10 +94,11 @@ def emotion(
         "seed": str(read.seed),
         "split": division[0],
         "split_sha256": division[1],
+        "mien": importlib.metadata.version("mien"),
     }
-    differences = export_emotion(module.network, pictures, path=path, provenance=facts)
-    spec = calibrate_emotion(path, pictures)
-    print(f"{path}: differs from torch by at most {max(differences.values()):.1e}; {spec.six}")
+    compared = export_trained(module.network, pictures, path=path, provenance=facts | module.facts)
+    largest = max(compared.largest_difference.values())
+    print(f"{path}: differs from torch by at most {largest:.1e}")
     figures = out / "figures"
     pages = training_report(
         out / CURVE, out / RECIPE, out / "training.html", figures=figures, overwrite=True

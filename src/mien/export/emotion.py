@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mien.data import Dataset, picture_sketch
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
@@ -21,15 +21,16 @@ from mien.evaluation import (
     fit_temperature,
     to_six,
 )
+from mien.export.comparison import Comparison, against_torch
 from mien.export.onnx_file import export_network, write_spec
 from mien.inference import EmotionModel
 from mien.models.emotion import EMBEDDING_SIZE, PIXEL_MEAN, PIXEL_STD, EmotionNet
 from mien.preprocess import FER_CROP, network_input
 from mien.spec import InputSpec, ModelSpec, OutputSpec, SixSpec
 
-__all__ = ["calibrate_emotion", "emotion_spec", "export_emotion"]
+__all__ = ["calibrate_emotion", "emotion_spec", "export_emotion", "export_trained"]
 
-_PARITY_FACES, _BATCH = 64, 256
+_PARITY_FACES = 64
 
 
 def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
@@ -64,18 +65,16 @@ def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
 def export_emotion(
     network: EmotionNet, data: Dataset, *, path: Path, provenance: dict[str, str]
 ) -> dict[str, float]:
-    """Write a trained emotion network as an ONNX file with its spec.
+    """Write a trained emotion network as an ONNX file with its spec, not calibrated yet.
 
     Args:
         network: The trained network.
-        data: Its pictures. On all of `val` file and torch are compared, which the spec carries as
-            figures: the largest difference of a six-way probability before calibration, and the
-            share of other labels.
+        data: Its pictures.
         path: Where the file goes.
         provenance: Facts for the spec; the network's shape, the data and its hash are added.
 
     Returns:
-        The largest absolute difference from torch by output name.
+        The largest absolute difference from torch by output name, on some of the pictures.
 
     Raises:
         ArtefactError: The file's outputs differ from torch.
@@ -89,32 +88,40 @@ def export_emotion(
     spec = emotion_spec(facts)
     faces = network_input(data.images[:_PARITY_FACES].astype(np.float32), spec.input)
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    differences = export_network(
+    return export_network(
         network, torch.from_numpy(faces), spec=spec, path=path, dynamic={0: "batch"}
     )
-    val = data.part("val").images
-    if len(val):
-        largest, flipped = _against_torch(network, EmotionModel(path), val)
-        where = f"{data.source}, val, fp32 against torch"
-        figures = {f"{where}: largest_difference": largest, f"{where}: flipped": flipped}
-        write_spec(path, dataclasses.replace(spec, figures=figures))
-    return differences
 
 
-@torch.no_grad()
-def _against_torch(
-    network: EmotionNet, model: EmotionModel, images: NDArray[np.uint8]
-) -> tuple[float, float]:
-    differences, others = [], 0
-    for start in range(0, len(images), _BATCH):
-        part = images[start : start + _BATCH]
-        answers = network(torch.from_numpy(network_input(part, model.spec.input)))
-        heads = {"logits": answers.logits, "fer2013_logits": answers.fer2013_logits}
-        expected = model.combine({name: logits.numpy() for name, logits in heads.items()})
-        found = model.probabilities(part)
-        differences.append(float(np.abs(expected - found).max()))
-        others += int((expected.argmax(axis=1) != found.argmax(axis=1)).sum())
-    return max(differences), others / len(images)
+def export_trained(
+    network: EmotionNet, data: Dataset, *, path: Path, provenance: dict[str, str]
+) -> Comparison:
+    """Export a network, calibrate its file on `val` and compare it with torch there.
+
+    Args:
+        network: The trained network.
+        data: Its pictures.
+        path: Where the file goes; it appears there when all of that is done.
+        provenance: Facts for the spec.
+
+    Returns:
+        The comparison, which the file's spec carries as figures, too.
+
+    Raises:
+        ArtefactError: The file's outputs or labels differ from torch.
+        InputError: There is no validation part, or it has no labels.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        export_emotion(network, data, path=made, provenance=provenance)
+        spec = calibrate_emotion(made, data)
+        compared = against_torch(network, EmotionModel(made), data.part("val").images)
+        compared.check(str(path))
+        figures = compared.figures(f"{data.source}, val, fp32")
+        write_spec(made, dataclasses.replace(spec, figures=figures))
+        made.replace(path)
+    return compared
 
 
 def calibrate_emotion(

@@ -1,4 +1,4 @@
-"""Smaller and faster forms of an exported emotion network, each held to the float32 file."""
+"""Smaller and faster forms of an exported emotion network, each held to torch in float32."""
 
 from __future__ import annotations
 
@@ -14,40 +14,28 @@ from numpy.typing import NDArray
 
 from mien.data import Dataset
 from mien.errors import ArtefactError, InputError, OutputError
+from mien.export.comparison import Comparison, against_torch
 from mien.export.onnx_file import half_weights, write_spec
 from mien.inference import EmotionModel
+from mien.models.restored import restored_network
 from mien.preprocess import network_input
 
-__all__ = ["MOST_FLIPPED", "Precision", "VariantReport", "export_variant"]
+__all__ = ["Precision", "export_variant"]
 
 Precision = Literal["fp16", "int8"]
-
-MOST_FLIPPED = 0.003
-"""A variant that answers otherwise than float32 for a larger share of the pictures is refused."""
 
 _CALIBRATION_PICTURES, _CALIBRATION_BATCH = 1024, 64
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class VariantReport:
-    """How a variant compares with its float32 file on the whole validation part.
-
-    Attributes:
-        pictures: How many were compared.
-        largest_difference: Of a probability of the six-way output, 0 to 1.
-        flipped: Share of the pictures whose six-way label is another.
-        bytes: Size of the file.
-    """
-
-    pictures: int
-    largest_difference: float
-    flipped: float
-    bytes: int
-
-
 def export_variant(
-    path: Path, data: Dataset, *, precision: Precision, out: Path, overwrite: bool = False
-) -> VariantReport:
+    path: Path,
+    data: Dataset,
+    *,
+    precision: Precision,
+    out: Path,
+    licence: str | None = None,
+    overwrite: bool = False,
+) -> Comparison:
     """Write an emotion network in another precision.
 
     `fp16` keeps the weights as float16, half the size; they become float32 when the file is opened,
@@ -59,14 +47,15 @@ def export_variant(
         data: Its pictures: `train` gives the ranges for `int8`, `val` the comparison.
         precision: Which variant.
         out: Where it goes; it appears there only if the comparison holds.
+        licence: Under which its weights may be used, for the file's spec.
         overwrite: Whether an existing file may be replaced.
 
     Returns:
-        The comparison, which the file's spec carries as figures, too.
+        The comparison with torch, which the file's spec carries as figures, too.
 
     Raises:
         ArtefactError: More than `MOST_FLIPPED` of the labels are others, or the file is no emotion
-            model.
+            model of a training, or is such a variant itself.
         InputError: There is no validation part.
         OutputError: `out` exists already.
     """
@@ -75,6 +64,13 @@ def export_variant(
     if not len(data.part("val")):
         raise InputError(f"{data.source}: no picture in val to compare on")
     whole = EmotionModel(path)
+    facts = dict(whole.spec.provenance)
+    if "precision" in facts:
+        raise ArtefactError(
+            f"{path}: is {facts['precision']} already. Give the float32 file of the training"
+        )
+    network = restored_network(path, facts)
+    facts |= {"precision": precision} | ({} if licence is None else {"licence": licence})
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         made = Path(folder) / out.name
@@ -83,25 +79,12 @@ def export_variant(
         else:
             _quantise(path, made, whole, data.part("train").images)
         write_spec(made, whole.spec)
-        report = _compare(whole, EmotionModel(made), data.part("val").images, made.stat().st_size)
-        if report.flipped > MOST_FLIPPED:
-            raise ArtefactError(
-                f"{out}: {precision} gives another label for {report.flipped:.2%} of "
-                f"{report.pictures:,} pictures, more than {MOST_FLIPPED:.1%}; it was not written"
-            )
-        figures = {
-            f"{data.source}, val, {precision}: largest_difference": report.largest_difference,
-            f"{data.source}, val, {precision}: flipped": report.flipped,
-        }
-        facts = dict(whole.spec.provenance) | {"precision": precision}
-        write_spec(
-            made,
-            dataclasses.replace(
-                whole.spec, provenance=facts, figures=dict(whole.spec.figures) | figures
-            ),
-        )
+        compared = against_torch(network, EmotionModel(made), data.part("val").images)
+        compared.check(f"{out}: {precision}")
+        figures = dict(whole.spec.figures) | compared.figures(f"{data.source}, val, {precision}")
+        write_spec(made, dataclasses.replace(whole.spec, provenance=facts, figures=figures))
         made.replace(out)
-    return dataclasses.replace(report, bytes=out.stat().st_size)
+    return compared
 
 
 def _quantise(path: Path, made: Path, model: EmotionModel, images: NDArray[np.uint8]) -> None:
@@ -134,15 +117,3 @@ class _Ranges:
     def get_next(self) -> dict[str, Any] | None:
         """Return the next batch, or None at the end."""
         return next(self._batches, None)
-
-
-def _compare(
-    whole: EmotionModel, variant: EmotionModel, images: NDArray[np.uint8], size: int
-) -> VariantReport:
-    expected, found = whole.probabilities(images), variant.probabilities(images)
-    return VariantReport(
-        pictures=len(images),
-        largest_difference=float(np.abs(expected - found).max()),
-        flipped=float((expected.argmax(axis=1) != found.argmax(axis=1)).mean()),
-        bytes=size,
-    )

@@ -38,7 +38,7 @@ class BaselineOptions:
     def __post_init__(self) -> None:
         demand(len(self.filters) == 6, "filters", "six numbers", self.filters)
         demand(len(self.activations) == 6, "activations", "six names", self.activations)
-        demand(min(self.filters) > 0, "filters", "numbers above 0", self.filters)
+        demand(min(self.filters, default=0) > 0, "filters", "numbers above 0", self.filters)
 
 
 def baseline_trunk(options: BaselineOptions) -> nn.Sequential:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mien._decode import FieldError, demand
+from mien._decode import all_demands, demand
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.models.baseline import Activation, BaselineOptions, baseline_trunk
 
@@ -83,10 +83,18 @@ class TrunkOptions:
     activations: tuple[Activation, ...] = ()
     dropout: float = 0.2
 
+    @all_demands()
     def __post_init__(self) -> None:
-        if len(self.widths) != len(self.depths) or not self.widths:
-            found = f"{self.widths} and {self.depths}"
-            raise FieldError(f"widths and depths: expected one of each per stage, found {found}")
+        same = len(self.widths) == len(self.depths) and bool(self.widths)
+        found = f"{self.widths} and {self.depths}"
+        demand(same, "widths and depths", "one of each per stage", found)
+        for name in ("widths", "depths"):
+            sizes = getattr(self, name)
+            demand(all(size > 0 for size in sizes), name, "numbers above 0", sizes)
+        demand(0 <= self.dropout < 1, "dropout", "0 to below 1", self.dropout)
+        if self.family != "fer-pp":
+            # Each stage but the first halves the 48 pixels of a side.
+            demand(len(self.widths) <= 6, "widths", "at most six stages", self.widths)
         demand(
             not self.pool_first or (self.family == "plain" and not self.squeeze_excite),
             "pool_first",

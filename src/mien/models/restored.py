@@ -7,6 +7,8 @@ would change what it answers.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,34 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from mien._decode import decode
 from mien.errors import ArtefactError
+from mien.models.emotion import EmotionNet, TrunkOptions
 
-__all__ = ["restore_weights"]
+__all__ = ["restore_weights", "restored_network"]
 
 _Arrays = dict[str, NDArray[np.float32]]
+
+
+def restored_network(path: Path, provenance: Mapping[str, str]) -> EmotionNet:
+    """Read an emotion network back from its model file, to answer, not to be trained.
+
+    Args:
+        path: The ONNX file.
+        provenance: What the file's spec says of where it comes from.
+
+    Raises:
+        ArtefactError: The file does not say of which shape its network is, or holds the weights of
+            another.
+    """
+    if "network" not in provenance:
+        raise ArtefactError(
+            f"{path}: does not say of which shape its network is, as files of `mien train emotion` "
+            "do. Give such a file, or the folder of a run"
+        )
+    network = EmotionNet(decode(TrunkOptions, json.loads(provenance["network"])))
+    restore_weights(network, path)
+    return network.eval()
 
 
 @torch.no_grad()

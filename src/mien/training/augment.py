@@ -15,6 +15,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from mien._decode import all_demands, demand
+
 __all__ = ["AugmentationOptions", "augment", "augmentation_steps"]
 
 
@@ -47,6 +49,26 @@ class AugmentationOptions:
     low_resolution: float = 0.25
     noise: float = 0.04
     erasing: float = 0.25
+
+    @all_demands()
+    def __post_init__(self) -> None:
+        inside = 0 <= self.rotation_deg <= 180
+        demand(inside, "augmentation.rotation_deg", "0 to 180", self.rotation_deg)
+        demand(0 <= self.scale < 1, "augmentation.scale", "0 to below 1", self.scale)
+        for name in (
+            "shift",
+            "brightness",
+            "contrast",
+            "shading",
+            "low_resolution",
+            "noise",
+            "erasing",
+        ):
+            value = getattr(self, name)
+            demand(0 <= value <= 1, f"augmentation.{name}", "0 to 1", value)
+        for name in ("shear", "gamma"):
+            value = getattr(self, name)
+            demand(value >= 0, f"augmentation.{name}", "0 or more", value)
 
 
 Step = Callable[[Tensor], Tensor]

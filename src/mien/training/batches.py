@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
@@ -42,7 +42,10 @@ class _Arrays(TorchDataset[Batch]):
 
 
 class _Shuffled(Sampler[Tensor]):
-    """Rows in an order that seed and epoch alone decide, so that a resumed run repeats it."""
+    """Rows in an order that seed and epoch alone decide, so that a resumed run repeats it.
+
+    Of a shuffled batch each of several devices takes its part; what is not shuffled all take whole.
+    """
 
     def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
         self.count, self.batch_size, self.seed, self.epoch = count, batch_size, seed, 0
@@ -60,7 +63,11 @@ class _Shuffled(Sampler[Tensor]):
         if self.seed is not None:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
             order = torch.randperm(self.count, generator=generator)
-        return iter(torch.split(order, self.batch_size)[: len(self)])
+        parts = torch.split(order, self.batch_size)[: len(self)]
+        if self.seed is not None and distributed.is_available() and distributed.is_initialized():
+            mine, devices = distributed.get_rank(), distributed.get_world_size()
+            parts = tuple(part[mine::devices] for part in parts)
+        return iter(parts)
 
 
 def batches(
@@ -75,7 +82,7 @@ def batches(
 
     Args:
         data: The part.
-        batch_size: Pictures per batch.
+        batch_size: Pictures per batch, all devices together.
         seed: Decides, with the epoch, the order, in which an incomplete batch is left out; None
             takes the pictures as they stand, all of them.
         epoch: The first epoch's number; Lightning tells the next ones.

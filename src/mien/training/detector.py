@@ -329,7 +329,8 @@ def train_detector(
     seen = hashlib.sha256("".join(sorted(photo.key for photo in photos)).encode())
     if crowd is not None:
         seen.update(crowd.tobytes())
-    checkpoint = open_run(out, recipe, pictures=seen.hexdigest(), resume=resume)
+    facts = {"photos": seen.hexdigest()}
+    checkpoint = open_run(out, recipe, facts=facts, resume=resume).checkpoint
     module = DetectorModule(recipe)
     shown = _balanced([photo for photo in photos if not held_out(photo.name)])
     last = newest_checkpoint(out)

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mien._decode import decode, demand
-from mien.errors import RecipeError
-from mien.inference import EmotionModel
-from mien.models.emotion import EmotionNet, EmotionOutputs, TrunkOptions
-from mien.models.restored import restore_weights
+from mien._decode import all_demands, demand
+from mien.models.emotion import EmotionNet, EmotionOutputs
 
 __all__ = [
     "DistillationOptions",
     "Teachers",
     "distillation_loss",
-    "restored_network",
-    "trained_weights",
 ]
 
 
@@ -44,6 +37,7 @@ class DistillationOptions:
     temperature: float = 2.0
     asked_per_step: int = 0
 
+    @all_demands()
     def __post_init__(self) -> None:
         demand(bool(self.teachers), "distillation.teachers", "at least one", self.teachers)
         demand(0 < self.weight <= 1, "distillation.weight", "above 0, at most 1", self.weight)
@@ -106,39 +100,3 @@ def distillation_loss(
         return functional.kl_div(answered, wanted, reduction="batchmean") * temperature**2
 
     return divergence(outputs.logits, taught[0]), divergence(outputs.fer2013_logits, taught[1])
-
-
-def restored_network(path: Path) -> EmotionNet:
-    """Read a network back from its model file, to answer, not to be trained.
-
-    Raises:
-        ArtefactError: The file is no emotion model, or holds other weights than it says.
-        RecipeError: The file does not say of which shape its network is.
-    """
-    facts = EmotionModel(path).spec.provenance
-    if "network" not in facts:
-        raise RecipeError(
-            f"{path}: does not say of which shape its network is, as files of `mien train emotion` "
-            "do. Give such a file, or the folder of a run"
-        )
-    network = EmotionNet(decode(TrunkOptions, json.loads(facts["network"])))
-    restore_weights(network, path)
-    return network
-
-
-def trained_weights(checkpoint: Path) -> dict[str, Tensor]:
-    """Read a network's averaged weights from a checkpoint of its training.
-
-    Raises:
-        RecipeError: There is no such checkpoint.
-    """
-    try:
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    except (OSError, RuntimeError) as error:
-        raise RecipeError(f"{checkpoint}: no checkpoint of a training: {error}") from error
-    prefix = "network."
-    return {
-        name.removeprefix(prefix): value
-        for name, value in saved["state_dict"].items()
-        if name.startswith(prefix)
-    }

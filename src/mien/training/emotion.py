@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import lightning
 import numpy as np
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
@@ -21,25 +23,31 @@ from torchmetrics import MeanMetric
 
 from mien.data import VOTE_COLUMNS, Dataset
 from mien.emotions import FER2013_7
-from mien.errors import InputError
+from mien.errors import DivergedError, InputError, RecipeError
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs
 from mien.models.restored import restore_weights
 from mien.training.augment import augment
 from mien.training.batches import Batch, batches
-from mien.training.distillation import (
-    DistillationOptions,
-    Teachers,
-    distillation_loss,
-    restored_network,
-    trained_weights,
-)
+from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
 from mien.training.emotion_recipe import EmotionRecipe
 from mien.training.losses import embedding_loss, soft_cross_entropy
-from mien.training.recipe import read_recipe
-from mien.training.run import CURVE, RECIPE, Curve, OnEpoch, newest_checkpoint, open_run
+from mien.training.run import (
+    CURVE,
+    Curve,
+    OnEpoch,
+    epochs_done,
+    has_ended,
+    kept_checkpoint,
+    newest_checkpoint,
+    open_run,
+)
 from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
+from mien.training.weights import give_weights, read_checkpoint, teacher, weights_sha256
 
 __all__ = ["DeviceOptions", "EmotionModule", "train_emotion", "with_faces"]
+
+_SEEDS_APART = 1 << 40
+"""How far the seeds of two devices lie apart: farther than any training has steps."""
 
 _SETTLING_FACES = 1024
 """How many augmented pictures decide the norms' statistics of weights out of a model file."""
@@ -63,7 +71,13 @@ class DeviceOptions:
 
 
 class EmotionModule(lightning.LightningModule):
-    """The emotion network with its losses and optimiser."""
+    """The emotion network with its losses and optimiser.
+
+    Attributes:
+        recipe: What it is trained by.
+        network: The network.
+        facts: Hashes of what else decides its weights, by name: teachers and the start.
+    """
 
     def __init__(self, recipe: EmotionRecipe) -> None:
         super().__init__()
@@ -71,12 +85,20 @@ class EmotionModule(lightning.LightningModule):
         self.network = EmotionNet(recipe.network)
         # channels_last is the layout in which a CPU's convolutions need no reordering.
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._teachers = _teachers(recipe.distillation) if recipe.distillation else None
+        self.facts: dict[str, str] = {}
+        self._teachers = self._taught_by(recipe.distillation) if recipe.distillation else None
         names = ("ferplus", "fer2013", "fer2013_six")
         self.right = nn.ModuleDict({name: MeanMetric() for name in names})
         # A loss that is no number has to be seen: by default the mean would pass over it.
         means = {name: MeanMetric(nan_strategy="disable") for name in _losses(recipe)}
         self.losses = nn.ModuleDict(means)
+
+    def _taught_by(self, options: DistillationOptions) -> Teachers:
+        networks = [teacher(Path(path)) for path in options.teachers]
+        for path, network in zip(options.teachers, networks, strict=True):
+            self.facts[f"teacher {path}"] = weights_sha256(network)
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return Teachers(networks, options.temperature, asked_per_step=options.asked_per_step)
 
     def on_fit_start(self) -> None:
         """Take the teachers along to the device; they are no part of the module's state."""
@@ -91,10 +113,11 @@ class EmotionModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Augment, mix, and return the weighted sum of the three losses."""
         faces, ferplus, fer2013 = batch
-        # Chance comes from seed and step alone: a resumed run draws the same numbers.
+        # Chance comes from seed, step and device: a resumed run draws the same numbers.
         step_seed = self.recipe.seed * 1_000_003 + self.global_step
-        generator = torch.Generator(self.device).manual_seed(step_seed)
-        _seed_dropout(self.device, step_seed)
+        own_seed = step_seed + self.global_rank * _SEEDS_APART
+        generator = torch.Generator(self.device).manual_seed(own_seed)
+        _seed_dropout(self.device, own_seed)
         faces = augment(faces.float(), self.recipe.augmentation, generator)
         if self.recipe.mixup:
             beta = np.random.default_rng(step_seed).beta(self.recipe.mixup, self.recipe.mixup)
@@ -148,8 +171,14 @@ class EmotionModule(lightning.LightningModule):
         The losses are kept until here: Lightning's log takes a millisecond per step and value.
         """
         for name, mean in self.losses.items():
-            self.log(f"train/{name}", mean.compute())  # type: ignore[operator]
+            loss = mean.compute()  # type: ignore[operator]
             mean.reset()  # type: ignore[operator]
+            self.log(f"train/{name}", loss)
+            if not torch.isfinite(loss):
+                raise DivergedError(
+                    f"diverged: train/{name} is {float(loss)} in epoch {self.current_epoch + 1}. "
+                    "Lower learning_rate, or go on from the epoch before, which is kept"
+                )
         recipe = self.recipe
         weights = {"ferplus": recipe.ferplus_weight, "fer2013": recipe.fer2013_weight}
         values = [self.right[name].compute() for name, weight in weights.items() if weight]  # type: ignore[operator]
@@ -201,22 +230,9 @@ def _six(probabilities: Tensor) -> Tensor:
     return merged[:, kept]
 
 
-def _teachers(options: DistillationOptions) -> Teachers:
-    networks = []
-    for path in map(Path, options.teachers):
-        if path.is_dir():
-            network = EmotionNet(read_recipe(EmotionRecipe, path / RECIPE).network)
-            network.load_state_dict(trained_weights(newest_checkpoint(path)))
-        else:
-            network = restored_network(path)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        networks.append(network)
-    return Teachers(networks, options.temperature, asked_per_step=options.asked_per_step)
-
-
 def _begin_with(module: EmotionModule, start: Path, train: Dataset) -> None:
     if start.suffix != ".onnx":
-        module.network.load_state_dict(trained_weights(start))
+        give_weights(module.network, start)
         return
     generator = torch.Generator().manual_seed(module.recipe.seed)
     rows = torch.randperm(len(train), generator=generator)[:_SETTLING_FACES].numpy()
@@ -229,17 +245,6 @@ def _rescaled(distributions: Tensor) -> Tensor:
     """Rescale rows to sum to 1: mixing with an unlabelled picture leaves less than that."""
     total = distributions.sum(dim=1, keepdim=True)
     return distributions / torch.where(total > 0, total, 1.0)
-
-
-def _epochs_done(checkpoint: Path | None) -> int:
-    """Read how many epochs a checkpoint has seen.
-
-    Lightning draws a resumed run's first batch before it tells the sampler which epoch it is.
-    """
-    if checkpoint is None:
-        return 0
-    saved = torch.load(checkpoint, weights_only=False, map_location="cpu")
-    return int(saved["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
 def with_faces(data: Dataset) -> Dataset:
@@ -278,8 +283,10 @@ def train_emotion(
 
     Raises:
         ArtefactError: `start` or a teacher is a model file, but not of such a network.
+        DivergedError: A loss is no number any more; the epoch before is kept.
         InputError: There is no picture to train on or to watch.
-        RecipeError: The folder holds another run, or a teacher cannot be read.
+        RecipeError: The recipe is for other pictures, the folder holds another run, `start` or a
+            teacher cannot be read, or there are no such devices.
     """
     usable = with_faces(data)
     for part in ("train", "val"):
@@ -288,9 +295,15 @@ def train_emotion(
                 f"{data.source}: no picture in {part}; `mien data split --kind folds` divides a "
                 "dataset, and --split-file with --fold takes one of its divisions"
             )
+    recipe = _for_these(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)
-    checkpoint = open_run(out, recipe, pictures=data.sha256(), resume=resume)
     module = EmotionModule(recipe)
+    if start is not None:
+        module.facts["start"] = f"{start.name} {_file_sha256(start)}"
+    opened = open_run(out, recipe, facts=module.facts, resume=resume)
+    module.facts = dict(opened.facts)
+    checkpoint = opened.checkpoint
+    saved = read_checkpoint(checkpoint) if checkpoint is not None else None
     if start is not None and checkpoint is None:
         _begin_with(module, start, usable.part("train"))
     folder = newest_checkpoint(out).parent
@@ -310,34 +323,77 @@ def train_emotion(
     ]
     if recipe.patience:
         callbacks.append(EarlyStopping("val/score", mode="max", patience=recipe.patience))
-    devices = devices or DeviceOptions()
-    trainer = lightning.Trainer(
-        default_root_dir=out,
-        max_epochs=recipe.epochs,
-        precision=recipe.precision,
-        accelerator=devices.accelerator,
-        devices=devices.devices,
-        num_nodes=devices.nodes,
-        strategy=devices.strategy,
-        callbacks=callbacks,
-        logger=TensorBoardLogger(out, name="", version="tensorboard"),
-        enable_model_summary=False,
-        enable_progress_bar=progress,
-        num_sanity_val_steps=0,
-        log_every_n_steps=50,
-    )
+    trainer = _trainer(recipe, out, callbacks, devices or DeviceOptions(), progress=progress)
     train = batches(
         usable.part("train"),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
-        epoch=_epochs_done(checkpoint),
+        epoch=epochs_done(saved) if saved is not None else 0,
         label_smoothing=recipe.label_smoothing,
     )
     val = batches(usable.part("val"), batch_size=recipe.batch_size)
-    # The checkpoint is this program's own file, and holds more than tensors.
-    trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=False)
+    if saved is not None and has_ended(saved, epochs=recipe.epochs, patience=recipe.patience):
+        module.trainer = trainer
+    else:
+        trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
     if trainer.is_global_zero:
-        # Lightning leaves a run that had ended before with the weights that are not averaged.
-        kept = Path(best.best_model_path) if recipe.patience else newest_checkpoint(out)
-        module.network.load_state_dict(trained_weights(kept))
+        give_weights(module.network, kept_checkpoint(out, patience=recipe.patience))
     return module
+
+
+def _trainer(
+    recipe: EmotionRecipe,
+    out: Path,
+    callbacks: list[Callback],
+    devices: DeviceOptions,
+    *,
+    progress: bool,
+) -> lightning.Trainer:
+    try:
+        trainer = lightning.Trainer(
+            default_root_dir=out,
+            max_epochs=recipe.epochs,
+            precision=recipe.precision,
+            accelerator=devices.accelerator,
+            devices=devices.devices,
+            num_nodes=devices.nodes,
+            strategy=devices.strategy,
+            use_distributed_sampler=False,  # ours divides each batch among the devices
+            callbacks=callbacks,
+            logger=TensorBoardLogger(out, name="", version="tensorboard"),
+            enable_model_summary=False,
+            enable_progress_bar=progress,
+            num_sanity_val_steps=0,
+            log_every_n_steps=50,
+        )
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        asked = f"accelerator {devices.accelerator!r}, devices {devices.devices!r}"
+        raise RecipeError(f"{asked}, strategy {devices.strategy!r}: {error}") from error
+    if recipe.batch_size % trainer.world_size:
+        raise RecipeError(
+            f"batch_size: expected a multiple of the {trainer.world_size} devices, found "
+            f"{recipe.batch_size}"
+        )
+    return trainer
+
+
+def _for_these(recipe: EmotionRecipe, data: Dataset) -> EmotionRecipe:
+    """Return the recipe with the pictures' hash in it.
+
+    Raises:
+        RecipeError: It has another one.
+    """
+    found = data.sha256()
+    if recipe.data_sha256 not in (None, found):
+        raise RecipeError(
+            f"data_sha256: the recipe is for {recipe.data_sha256}, {data.source} as it is divided "
+            f"here is {found}. Give those pictures and that division, or take the key out"
+        )
+    return dataclasses.replace(recipe, data_sha256=found)
+
+
+def _file_sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read to begin with: {error.strerror}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from mien._decode import demand
+from mien._decode import all_demands, demand
 from mien.models.emotion import TrunkOptions
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions
@@ -23,7 +23,7 @@ class EmotionRecipe:
         distillation: Trained networks to learn from beside the labels; None learns from labels
             alone.
         epochs: Passes over the training part.
-        batch_size: Pictures per step.
+        batch_size: Pictures per step, all devices together.
         learning_rate: Peak of the schedule: linear warm-up, then half a cosine to zero.
         warmup_epochs: Length of the warm-up.
         optimiser: `sgd` with Nesterov momentum, or `adamw`.
@@ -35,6 +35,8 @@ class EmotionRecipe:
         ferplus_weight: Weight of the FER+ head's loss.
         fer2013_weight: Weight of the FER-2013 head's loss.
         embedding_weight: Weight of the embedding's loss.
+        data_sha256: Hash of the divided pictures that it is for, as a run's own copy of its recipe
+            says it; None takes any.
         patience: Epochs without a better `val/score` after which the training stops, and the best
             epoch's weights count; 0 trains to the end, and the last epoch's count.
         seed: The seed of weights, order and augmentation.
@@ -57,18 +59,23 @@ class EmotionRecipe:
     ferplus_weight: float = 1.0
     fer2013_weight: float = 0.5
     embedding_weight: float = 0.1
+    data_sha256: str | None = None
     patience: int = 0
     seed: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
+    @all_demands()
     def __post_init__(self) -> None:
         demand(self.epochs > 0, "epochs", "at least 1", self.epochs)
         demand(self.batch_size > 1, "batch_size", "at least 2", self.batch_size)
         demand(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
-        demand(0 <= self.ema_decay < 1, "ema_decay", "0 to below 1", self.ema_decay)
-        demand(self.mixup >= 0, "mixup", "0 or more", self.mixup)
-        demand(self.patience >= 0, "patience", "0 or more", self.patience)
-        for name in ("ferplus_weight", "fer2013_weight", "embedding_weight"):
+        for name in ("momentum", "ema_decay", "label_smoothing"):
+            value = getattr(self, name)
+            demand(0 <= value < 1, name, "0 to below 1", value)
+        for name in (
+            "ferplus_weight", "fer2013_weight", "embedding_weight", "weight_decay",
+            "warmup_epochs", "mixup", "patience", "seed",
+        ):  # fmt: skip
             demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
         heads = self.ferplus_weight + self.fer2013_weight
-        demand(heads > 0, "ferplus_weight", "above 0, or fer2013_weight above 0", heads)
+        demand(heads != 0, "ferplus_weight", "above 0, or fer2013_weight above 0", heads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,25 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from mien.errors import RecipeError
-from mien.training.recipe import recipe_text
+from mien.training.recipe import read_recipe, recipe_document, recipe_text
 
-__all__ = ["CURVE", "RECIPE", "Curve", "OnEpoch", "newest_checkpoint", "open_run"]
+__all__ = [
+    "CURVE",
+    "RECIPE",
+    "Curve",
+    "OnEpoch",
+    "OpenRun",
+    "epochs_done",
+    "has_ended",
+    "kept_checkpoint",
+    "newest_checkpoint",
+    "open_run",
+]
 
 RECIPE = "recipe.toml"
 """The recipe with every key, so that the folder says how to repeat the run."""
+
+_FACT = "# "
 
 OnEpoch = Callable[[Mapping[str, float]], None]
 """Takes one epoch's metrics by name, `epoch` among them."""
@@ -30,37 +44,102 @@ def newest_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / "last.ckpt"
 
 
-def open_run(folder: Path, recipe: Any, *, pictures: str, resume: bool) -> Path | None:
-    """Open a run's folder and write the recipe into it.
+def kept_checkpoint(folder: Path, *, patience: int) -> Path:
+    """Return where a run keeps the weights that count: its best ones if it has `patience`."""
+    newest = newest_checkpoint(folder)
+    return newest.with_stem("best") if patience else newest
+
+
+def has_ended(checkpoint: Mapping[str, Any], *, epochs: int, patience: int) -> bool:
+    """Say whether a checkpoint is the last of its run: all epochs, or as many as patience allows.
+
+    Lightning itself would train a run that had stopped early for one more epoch.
+    """
+    waited = [
+        state["wait_count"]
+        for name, state in checkpoint["callbacks"].items()
+        if name.startswith("EarlyStopping")
+    ]
+    stopped = bool(patience) and any(count >= patience for count in waited)
+    return stopped or epochs_done(checkpoint) >= epochs
+
+
+def epochs_done(checkpoint: Mapping[str, Any]) -> int:
+    """Return how many epochs a checkpoint has seen.
+
+    Lightning draws a resumed run's first batch before it tells the sampler which epoch it is.
+    """
+    return int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run's folder that is ready to be trained in.
+
+    Attributes:
+        checkpoint: What to go on from; None begins anew.
+        facts: Hashes of what decides the run beside its recipe, by name.
+    """
+
+    checkpoint: Path | None
+    facts: Mapping[str, str]
+
+
+def open_run(folder: Path, recipe: Any, *, facts: Mapping[str, str], resume: bool) -> OpenRun:
+    """Open a run's folder and write recipe and facts into it.
 
     Args:
         folder: The folder; it is made if need be.
         recipe: A recipe's dataclass.
-        pictures: A hash of what it is trained on, which is written above the recipe.
+        facts: Hashes of what else decides the run, by name; they stand above the recipe.
         resume: Whether to go on from its newest checkpoint, if there is one.
-
-    Returns:
-        The checkpoint to go on from, or None.
 
     Raises:
         RecipeError: The folder has a run already and `resume` is not asked for, or that run was
-            made from another recipe or other pictures.
+            made from another recipe or other facts; the message names what differs.
     """
     checkpoint, noted = newest_checkpoint(folder), folder / RECIPE
-    text = f"# Trained on the pictures with the hash {pictures}.\n{recipe_text(recipe)}"
-    if checkpoint.exists():
-        if not resume:
+    if checkpoint.exists() and not resume:
+        raise RecipeError(
+            f"{folder}: holds a run already. Pass --resume to go on, or choose another folder"
+        )
+    if checkpoint.exists() and noted.exists():
+        before = _noted_facts(noted)
+        if others := [
+            *_other_keys(read_recipe(type(recipe), noted), recipe),
+            *(name for name, value in facts.items() if before.get(name) != value),
+        ]:
             raise RecipeError(
-                f"{folder}: holds a run already. Pass --resume to go on, or choose another folder"
+                f"{folder}: this run was begun with another {', '.join(others)}, see {noted}. "
+                "Give what it was begun with, or choose another folder"
             )
-        if noted.exists() and noted.read_text(encoding="utf-8") != text:
-            raise RecipeError(
-                f"{folder}: this run was begun from another recipe or other pictures, see {noted}. "
-                "Give those, or choose another folder"
-            )
+        return OpenRun(checkpoint, before)
     folder.mkdir(parents=True, exist_ok=True)
-    noted.write_text(text, encoding="utf-8")
-    return checkpoint if checkpoint.exists() else None
+    lines = "".join(f"{_FACT}{name}: {value}\n" for name, value in facts.items())
+    noted.write_text(lines + recipe_text(recipe), encoding="utf-8")
+    return OpenRun(checkpoint if checkpoint.exists() else None, facts)
+
+
+def _noted_facts(path: Path) -> dict[str, str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    facts = (line.removeprefix(_FACT).rpartition(": ") for line in lines if line.startswith(_FACT))
+    return {name: value for name, _, value in facts}
+
+
+def _other_keys(before: Any, now: Any) -> list[str]:
+    """Return the dotted names of the keys in which two recipes differ."""
+
+    def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in document.items():
+            if isinstance(value, dict):
+                found |= flat(value, f"{prefix}{key}.")
+            else:
+                found[prefix + key] = value
+        return found
+
+    first, second = flat(recipe_document(before)), flat(recipe_document(now))
+    return sorted(key for key in first | second if first.get(key) != second.get(key))
 
 
 class Curve(Callback):

@@ -19,7 +19,7 @@ import torch
 
 from mien._decode import FieldError
 from mien.data import Dataset
-from mien.errors import MienError
+from mien.errors import DivergedError, MienError
 from mien.training import EmotionRecipe, train_emotion
 from mien.training.run import OnEpoch
 from mien.tuning.keys import changed
@@ -59,6 +59,9 @@ def train_quietly(
         data: What to train on, and what to judge by as `val`.
         on_epoch: Called with each epoch's metrics; what it raises ends the training.
         folder: The run's folder, where an interrupted training goes on; None keeps nothing.
+
+    Raises:
+        TrialFailure: The training diverges.
     """
     with quiet_training(), contextlib.ExitStack() as stack:
         kept = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mien-")))
@@ -71,6 +74,8 @@ def train_quietly(
                 on_epoch=on_epoch,
                 progress=False,
             )
+        except DivergedError as error:
+            raise TrialFailure(str(error)) from error
         except SystemExit as error:
             # Lightning answers Ctrl-C by ending the process, and deaf to the next one.
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,12 +86,8 @@ def epoch_score(metrics: Mapping[str, float], objective: str) -> float:
     """Return the objective of one epoch.
 
     Raises:
-        TrialFailure: A loss is no finite number, so that the weights are lost; or the objective is
-            none, since nothing has labels for it.
+        TrialFailure: It is no finite number, since nothing has labels for it.
     """
-    for name, value in metrics.items():
-        if name.startswith("train/") and not math.isfinite(value):
-            raise TrialFailure(f"diverged: {name} is {value} in epoch {metrics['epoch']:.0f}")
     score = metrics[f"val/{objective}"]
     if not math.isfinite(score):
         raise TrialFailure(
