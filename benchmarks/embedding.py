@@ -12,6 +12,7 @@ r"""What the expression embedding costs the two heads, and what its loss teaches
         --json benchmarks/results/embedding.json
 
 Every model is judged on val (PublicTest) and on test (PrivateTest); nothing is chosen here.
+The JSON is written first, so that a document without marks loses no figure.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from marked import markdown_table, write_marked
 from seeds import spread
@@ -47,6 +49,18 @@ def measured(paths: Sequence[Path], data: Dataset) -> dict[str, list[float]]:
     return found
 
 
+def cost_table(found: dict[str, Any]) -> str:
+    """Return what `--json` keeps as Markdown."""
+    rows = []
+    for name, with_loss in found["with"].items():
+        without = found["without"][name]
+        difference, low, high = welch_interval(without, with_loss)
+        interval = f"{difference:+.1f} ({low:+.1f} to {high:+.1f})"
+        rows.append([name, spread(without), spread(with_loss), interval])
+    head = ["in %", "without its loss", "with it", "difference (95 %)"]
+    return markdown_table(head, rows)
+
+
 def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -58,21 +72,15 @@ def main() -> None:
     arguments = parser.parse_args()
     data = read_dataset(arguments.data)
     with_loss, without = measured(arguments.models, data), measured(arguments.without, data)
-    rows = []
-    for name, figures in with_loss.items():
-        difference, low, high = welch_interval(without[name], figures)
-        interval = f"{difference:+.1f} ({low:+.1f} to {high:+.1f})"
-        rows.append([name, spread(without[name]), spread(figures), interval])
-    head = ["in %", "without its loss", "with it", "difference (95 %)"]
-    table = markdown_table(head, rows)
+    facts = {"data": data.source, "data_sha256": data.sha256()}
+    found = facts | {"with": with_loss, "without": without}
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    table = cost_table(found)
     print(table)
     for path in arguments.write:
         write_marked(path, "embedding-cost", table)
-    if arguments.json:
-        facts = {"data": data.source, "data_sha256": data.sha256()}
-        figures = facts | {"with": with_loss, "without": without}
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

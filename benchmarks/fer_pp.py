@@ -55,6 +55,9 @@ def main() -> None:
             if split == "val":
                 rows.append([f"{name}: macro-F1", f"{both[0].pictures:,}"])
                 rows[-1] += [f"{score.macro_f1:.3f}" for score in both]
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     test = mcnemar(*right[0])
     table = markdown_table(HEAD, rows)
     table += (
@@ -64,9 +67,6 @@ def main() -> None:
     print(table)
     for path in arguments.write:
         write_marked(path, "fer-pp-split", table)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -169,14 +169,22 @@ def test_a_model_is_judged_on_worse_pictures_too_and_reported(tmp_path, toy_data
     for each in shipped:
         assert len(each.robustness) == 1 + 8 * 3
         assert each.robustness[0].accuracy == pytest.approx(each.score.accuracy)
+    for each in found.judged:
+        for measure in ("sharpness", "contrast", "brightness"):
+            points = [point for point in each.quality if point.measure == measure]
+            assert sum(point.pictures for point in points) == each.score.pictures
+            right = sum(point.pictures * point.accuracy for point in points)
+            assert right == pytest.approx(each.score.pictures * each.score.accuracy)
     text = json.dumps(found.to_json(), allow_nan=False)
     assert json.loads(text)["results"][0]["score"]["pictures"] == 16
+    assert json.loads(text)["results"][0]["quality"][0]["measure"] == "sharpness"
     written = evaluation_report(
         found, tmp_path / "a.html", faces=toy_dataset, figures=tmp_path / "figures"
     )
     page = (tmp_path / "a.html").read_text()
     assert "NaN" not in page.split("<script>")[0]
     assert page.count("data:image/png") >= 4
+    assert page.count("<h3>Picture quality</h3>") == len(PROTOCOLS)
     plain = evaluation_report(found, tmp_path / "b.html")
     assert "data:image/png" not in (tmp_path / "b.html").read_text()
     assert len(plain) == 1

@@ -3,7 +3,7 @@
 from mien.detect.boxes import box_iou
 from mien.detect.decoder import decode_cells, non_maximum_suppression
 from mien.detect.detector import YUNET_OUTPUTS, Detector, OnnxDetector, yunet_spec
-from mien.detect.quality import face_quality
+from mien.detect.quality import face_quality, sharpness
 from mien.detect.session import open_session
 from mien.detect.tracks import Tracker
 
@@ -17,5 +17,6 @@ __all__ = [
     "face_quality",
     "non_maximum_suppression",
     "open_session",
+    "sharpness",
     "yunet_spec",
 ]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.structures import Face, Quality
 
-__all__ = ["face_quality"]
+__all__ = ["face_quality", "sharpness"]
 
 
 def face_quality(face: Face, crop: NDArray[np.float32], frame_hw: tuple[int, ...]) -> Quality:
@@ -32,7 +32,7 @@ def face_quality(face: Face, crop: NDArray[np.float32], frame_hw: tuple[int, ...
     along = float((nose - (right_eye + left_eye) / 2) @ across) / eye_distance**2
     return Quality(
         size_px=min(right - left, bottom - top),
-        sharpness=_sharpness(crop),
+        sharpness=sharpness(crop),
         brightness=float(crop.mean()) / 255,
         turn=min(max(2 * along, -1.0), 1.0),
         tilt_deg=math.degrees(math.atan2(across[1], across[0])),
@@ -40,7 +40,12 @@ def face_quality(face: Face, crop: NDArray[np.float32], frame_hw: tuple[int, ...
     )
 
 
-def _sharpness(crop: NDArray[np.float32]) -> float:
+def sharpness(crop: NDArray[np.float32]) -> float:
+    """Return the mean absolute Laplacian of a crop over its standard deviation, 0 and up.
+
+    Args:
+        crop: `(S, S)`, luma of 0 to 255; a deviation below 1 counts as 1.
+    """
     inner = crop[1:-1, 1:-1]
     around = crop[:-2, 1:-1] + crop[2:, 1:-1] + crop[1:-1, :-2] + crop[1:-1, 2:]
     laplacian = np.abs(around - 4 * inner).mean()

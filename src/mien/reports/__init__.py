@@ -13,6 +13,7 @@ from mien.reports.evaluation_report import HEAD, evaluation_report, evaluation_r
 from mien.reports.explained import draw_explanations
 from mien.reports.film_report import FilmSummary, film_report
 from mien.reports.page import require_charts
+from mien.reports.picture_quality import QualityPoint
 from mien.reports.predictions import Predictor, mean_of, open_predictor, save_predictions
 from mien.reports.processed import ShowSteps
 from mien.reports.sheet import draw_likeness
@@ -29,6 +30,7 @@ __all__ = [
     "Judged",
     "Mistake",
     "Predictor",
+    "QualityPoint",
     "RobustnessPoint",
     "ShowSteps",
     "StudyRecord",

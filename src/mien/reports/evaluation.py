@@ -31,6 +31,12 @@ from mien.evaluation import (
     score_triplets,
 )
 from mien.reports.caveats import calibrated_here, empty_classes, shared_pictures
+from mien.reports.picture_quality import (
+    QualityPoint,
+    QualityThird,
+    quality_points,
+    quality_thirds,
+)
 from mien.reports.predictions import Predictor, Probabilities
 
 __all__ = ["Comparison", "Evaluation", "Judged", "Mistake", "RobustnessPoint", "evaluate"]
@@ -87,6 +93,7 @@ class Judged:
         leaked: The others; None if there are none.
         mistakes: The surest wrong answers.
         robustness: On pictures made worse; empty if that was not asked for.
+        quality: By thirds of the pictures' sharpness, contrast and brightness.
         right: `(N,)`, whether each picture that counts was answered rightly.
     """
 
@@ -98,6 +105,7 @@ class Judged:
     leaked: Score | None
     mistakes: tuple[Mistake, ...]
     robustness: tuple[RobustnessPoint, ...]
+    quality: tuple[QualityPoint, ...]
     right: NDArray[np.bool_] = dataclasses.field(repr=False)
 
 
@@ -167,12 +175,22 @@ class Evaluation:
                     "leaked": each.leaked.to_json() if each.leaked else None,
                     "most_confident_mistakes": [dataclasses.asdict(m) for m in each.mistakes],
                     "robustness": [dataclasses.asdict(point) for point in each.robustness],
+                    "quality": [dataclasses.asdict(point) for point in each.quality],
                 }
                 for each in self.judged
             ],
             "triplets": {name: dataclasses.asdict(each) for name, each in self.triplets.items()},
             "comparisons": [dataclasses.asdict(each) for each in self.comparisons],
         }
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The pictures that are judged: which `train` has, too, and how well they show."""
+
+    data: Dataset
+    leaked: NDArray[np.bool_]
+    thirds: tuple[QualityThird, ...]
 
 
 def evaluate(
@@ -209,6 +227,7 @@ def evaluate(
         raise InputError(f"{data.source}: no picture in {split}")
     known = {image.tobytes() for image in data.part("train").images}
     leaked = np.array([image.tobytes() in known for image in part.images], np.bool_)
+    seen = _Part(part, leaked, quality_thirds(part.images))
     truths = {each.name: each.labels(part.labels, part.votes) for each in protocols}
     warnings: list[str] = []
     judged: list[Judged] = []
@@ -226,7 +245,7 @@ def evaluate(
                 warnings.append(f"{data.source}, {split}: no picture has a label by {each.name}")
                 continue
             warnings += empty_classes(each, truths[each.name], split)
-            judged.append(_judge(predictor, each, part, probabilities, truths[each.name], leaked))
+            judged.append(_judge(predictor, each, seen, probabilities, truths[each.name]))
         if robustness and predictor.model is not None:
             judged = _with_robustness(judged, predictor, part, protocols, truths, on_step)
     if not judged:
@@ -254,13 +273,14 @@ def evaluate(
 def _judge(
     predictor: Predictor,
     protocol: Protocol,
-    part: Dataset,
+    part: _Part,
     probabilities: Probabilities,
     truth: NDArray[np.int64],
-    leaked: NDArray[np.bool_],
 ) -> Judged:
     counted = truth >= 0
-    soft = protocol.soft_labels(part.votes) if part.votes.any() else None
+    predicted = probabilities.argmax(axis=1)
+    votes, leaked = part.data.votes, part.leaked
+    soft = protocol.soft_labels(votes) if votes.any() else None
     unsure = predictor.model.unsure_below if predictor.model and protocol.output is SIX else None
 
     def score(chosen: NDArray[np.bool_]) -> Score | None:
@@ -287,9 +307,10 @@ def _judge(
         score=whole,
         leak_free=score(counted & ~leaked),
         leaked=score(counted & leaked),
-        mistakes=tuple(_mistakes(probabilities, truth, protocol, part)),
+        mistakes=tuple(_mistakes(probabilities, truth, protocol, part.data)),
         robustness=(),
-        right=(probabilities.argmax(axis=1) == truth)[counted],
+        quality=quality_points(part.thirds, predicted, truth, classes=len(protocol.label_set)),
+        right=(predicted == truth)[counted],
     )
 
 

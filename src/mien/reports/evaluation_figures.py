@@ -13,11 +13,13 @@ from mien.emotions import LabelSet
 from mien.reports.data_figures import WIDTH_PX, heat_map, label_colours
 from mien.reports.evaluation import Comparison, Judged
 from mien.reports.page import Figure
+from mien.reports.picture_quality import THIRDS
 
 __all__ = [
     "classes_figure",
     "confusion_figure",
     "overview_figure",
+    "quality_figure",
     "reliability_figure",
     "risk_coverage_figure",
     "robustness_figure",
@@ -345,5 +347,50 @@ def robustness_figure(judged: Sequence[Judged]) -> Figure:
         context=judged[0].protocol,
         sentence="0 is the picture as it is, 1 to 3 are growing strengths. What hurts most: "
         f"{worst.corruption}, down to {worst.balanced_accuracy:.0%}.",
+        chart=chart,
+    )
+
+
+def quality_figure(judged: Sequence[Judged]) -> Figure:
+    """Accuracy by sharpness, contrast and brightness."""
+    rows = [
+        {"model": each.model, "measure": point.measure, "third": point.third}
+        | {"from": point.low, "to": point.high, "pictures": point.pictures}
+        | {"accuracy": point.accuracy}
+        for each in judged
+        for point in each.quality
+    ]
+    worst = min(judged[0].quality, key=lambda point: point.accuracy)
+    chart = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_line(point=True, strokeWidth=2)
+        .encode(
+            alt.X("third:O", title=None, sort=list(THIRDS), axis=alt.Axis(labelAngle=0)),
+            alt.Y(
+                "accuracy:Q",
+                title="accuracy",
+                axis=alt.Axis(format="%"),
+                scale=alt.Scale(zero=False),
+            ),
+            _models(judged),
+            tooltip=[
+                "model",
+                "measure",
+                "third",
+                alt.Tooltip("from:Q", format=".2f"),
+                alt.Tooltip("to:Q", format=".2f"),
+                "pictures",
+                alt.Tooltip("accuracy:Q", format=".1%"),
+            ],
+        )
+        .properties(width=WIDTH_PX / 3 - 30, height=140)
+        .facet(alt.Facet("measure:N", title=None), columns=3)
+    )
+    return Figure(
+        title="Picture quality",
+        context=judged[0].protocol,
+        sentence="The pictures in thirds by sharpness, by contrast and by brightness. The hardest "
+        f"third is that of {worst.third} {worst.measure}: {worst.accuracy:.0%} of its "
+        f"{worst.pictures:,} pictures are answered rightly by {judged[0].model}.",
         chart=chart,
     )

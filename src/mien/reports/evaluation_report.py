@@ -99,6 +99,7 @@ def evaluation_report(
         worse = [each for each in judged if each.robustness]
         if worse:
             figures_here.append(charts.robustness_figure(worse))
+        figures_here.append(charts.quality_figure(judged))
         figures_here += [_mistakes(each, faces) for each in judged if each.mistakes]
         lead = {
             "ferplus": "Truth is the majority of ten annotators; pictures without do not count.",

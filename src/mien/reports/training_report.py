@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import html
+import math
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +55,8 @@ _COLOURS = {
     "FER-2013, taught": "#D55E00",
     "learning rate": "#0b6e99",
 }
+_OTHER_COLOURS = ("#CC79A7", "#56B4E9", "#B8A200", "#5B4A3F")
+"""For columns of other names, in turn."""
 
 
 def training_report(
@@ -60,9 +64,12 @@ def training_report(
 ) -> list[Path]:
     """Write the report on a training as one HTML file.
 
+    Its cards show the epoch whose weights count: the first with the highest `val/score` if the
+    recipe has `patience`, else the last. What is no number is left out.
+
     Args:
         curve: The run's metrics, one row per epoch.
-        recipe: The run's recipe.
+        recipe: The run's recipe, a TOML file.
         path: Where the report goes.
         figures: A folder for every chart as PNG and SVG; None writes none.
         overwrite: Whether an existing report may be replaced.
@@ -71,36 +78,36 @@ def training_report(
         The files written.
 
     Raises:
-        InputError: There is no curve, or it has no epoch.
+        InputError: There is no curve or recipe, or no epoch has ended.
         OutputError: The report exists already or cannot be written.
         MissingExtraError: Altair, vl-convert or Polars is not installed.
     """
+    rows = _read_curve(curve)
     try:
-        with curve.open(encoding="utf-8", newline="") as file:
-            rows = [
-                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
-            ]
         text = recipe.read_text(encoding="utf-8")
+        stops_early = bool(tomllib.loads(text).get("patience"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{curve}: no curve of a training: {error}") from error
-    if not rows:
-        raise InputError(f"{curve}: no epoch has ended yet")
+        raise InputError(f"{recipe}: no recipe of a training: {error}") from error
     charts = [
-        Figure(title=title, sentence=sentence, chart=_chart(rows, begins, ends, form))
+        Figure(title=title, sentence=sentence, chart=_chart(rows, columns, form))
         for title, begins, ends, sentence, form in _CURVES
-        if any(name.startswith(begins) and name.endswith(ends) for name in rows[0])
+        if (columns := _columns(rows, begins, ends))
     ]
-    last = rows[-1]
-    accuracies = {
-        f"{_NAMES[short]} on val": f"{last[name]:.1%}"
+    cards = {"epochs": f"{rows[-1]['epoch']:.0f}"}
+    kept = rows[-1]
+    if stops_early:
+        kept = max(rows, key=_score)
+        cards["best epoch, whose weights count"] = f"{kept['epoch']:.0f}"
+    cards |= {
+        f"{_NAMES[short]} on val": f"{kept[name]:.1%}"
         for short in _NAMES
-        if (name := f"val/{short}_accuracy") in last
+        if math.isfinite(kept.get(name := f"val/{short}_accuracy", math.nan))
     }
     body = f"<pre>{html.escape(text)}</pre>"
     page = Page(
         title=f"Training: {path.parent.name}",
         lead="How the network learned, epoch by epoch, and the recipe that repeats it.",
-        cards={"epochs": f"{last['epoch']:.0f}"} | accuracies,
+        cards=cards,
         notes_title="Notes",
         notes=[],
         sections=[
@@ -116,7 +123,43 @@ def training_report(
     return write_page(page, path, figures=figures, overwrite=overwrite)
 
 
-def _chart(rows: list[dict[str, float]], begins: str, ends: str, form: str) -> alt.Chart:
+def _read_curve(path: Path) -> list[dict[str, float]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [
+                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+            ]
+    except (OSError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: no curve of a training: {error}") from error
+    if not rows:
+        raise InputError(f"{path}: no epoch has ended yet")
+    if "epoch" not in rows[0]:
+        raise InputError(f"{path}: no curve of a training: expected a column 'epoch', found none")
+    return rows
+
+
+def _score(row: dict[str, float]) -> float:
+    """Return what the best epoch is chosen by; no number is worse than any."""
+    score = row.get("val/score", math.nan)
+    return score if math.isfinite(score) else -math.inf
+
+
+def _columns(rows: list[dict[str, float]], begins: str, ends: str) -> dict[str, str]:
+    """Return the columns that have a number in any row, with the names of their curves."""
+    return {
+        name: _named(name.removeprefix(begins).removesuffix(ends))
+        for name in rows[0]
+        if name.startswith(begins)
+        and name.endswith(ends)
+        and any(math.isfinite(row[name]) for row in rows)
+    }
+
+
+def _named(short: str) -> str:
+    return _NAMES.get(short, short) or "learning rate"
+
+
+def _chart(rows: list[dict[str, float]], columns: dict[str, str], form: str) -> alt.Chart:
     try:
         import altair as alt
         import polars as pl
@@ -124,16 +167,18 @@ def _chart(rows: list[dict[str, float]], begins: str, ends: str, form: str) -> a
         from mien.reports.data_figures import WIDTH_PX
     except ImportError as error:
         raise MissingExtraError("drawing reports", "data") from error
-    columns = [name for name in rows[0] if name.startswith(begins) and name.endswith(ends)]
-    curves = [_named(name, begins, ends) for name in columns]
-    shown = [name for name in _COLOURS if name in curves]
+    curves = list(columns.values())
+    colours = {name: colour for name, colour in _COLOURS.items() if name in curves}
+    others = (name for name in curves if name not in colours)
+    colours |= zip(others, itertools.cycle(_OTHER_COLOURS))
     points = [
         {"epoch": row["epoch"], "curve": curve, "value": row[name]}
         for row in rows
-        for name, curve in zip(columns, curves, strict=True)
+        for name, curve in columns.items()
+        if math.isfinite(row[name])
     ]
-    colours = [_COLOURS[name] for name in shown]
     legend = alt.Legend(title=None, orient="top") if len(curves) > 1 else None
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     axis = alt.Axis(format=".0%") if form.endswith("%") else alt.Axis()
     chart: alt.Chart = (
         alt.Chart(pl.DataFrame(points))
@@ -141,14 +186,9 @@ def _chart(rows: list[dict[str, float]], begins: str, ends: str, form: str) -> a
         .encode(
             x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False)),
             y=alt.Y("value:Q", title=None, axis=axis, scale=alt.Scale(zero=False)),
-            color=alt.Color("curve:N", scale=alt.Scale(domain=shown, range=colours), legend=legend),
+            color=alt.Color("curve:N", scale=scale, legend=legend),
             tooltip=["curve:N", "epoch:Q", alt.Tooltip("value:Q", format=form)],
         )
         .properties(width=WIDTH_PX, height=260)
     )
     return chart
-
-
-def _named(name: str, begins: str, ends: str) -> str:
-    short = name.removeprefix(begins).removesuffix(ends)
-    return _NAMES[short] if short else "learning rate"
