@@ -1,14 +1,16 @@
 """How long the run side takes on this machine: medians, one thread per network.
 
     python benchmarks/speed.py
+    python benchmarks/speed.py --data fer --whole runs/student/emotion.onnx --write README.md
 
-The baseline is FER-PP's network, built and exported untrained in the same run.
+The baseline is FER-PP's network, built and exported untrained in the same run. With `--data` and
+`--whole`, the float32 file that the shipped one was made from, an 8-bit file is made as `mien
+export model` does: its row says how quick it is, or why it is refused.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 import subprocess
 import sys
@@ -18,14 +20,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from marked import markdown_table, write_marked
 from PIL import Image
 
 import mien
+from mien.data import Dataset, read_dataset
 from mien.detect import OnnxDetector
+from mien.errors import ArtefactError
+from mien.export import export_variant, multiply_adds, parameter_count
 from mien.inference import EmotionModel
 from mien.models import BaselineNet, BaselineOptions
 
@@ -76,23 +80,6 @@ def baseline_session(folder: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def multiply_adds(path: Path) -> int:
-    """Count the multiplications of all convolutions for one face."""
-    model = onnx.load(path)
-    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
-    graph = onnx.shape_inference.infer_shapes(model).graph
-    shapes = {
-        value.name: [side.dim_value for side in value.type.tensor_type.shape.dim]
-        for value in (*graph.value_info, *graph.output)
-    }
-    weights = {item.name: list(item.dims) for item in graph.initializer} | shapes
-    return sum(
-        math.prod(weights[node.input[1]]) * math.prod(shapes[node.output[0]][2:])
-        for node in graph.node
-        if node.op_type == "Conv"
-    )
-
-
 def matrix_peak() -> float:
     """Return billions of multiply-adds a second of torch's float32 matrix product, best run."""
     side = 1536
@@ -106,6 +93,23 @@ def matrix_peak() -> float:
     return side**3 / min(times) / 1e9
 
 
+def int8_row(whole: Path, data: Dataset, folder: Path) -> list[str]:
+    """Say how quick the 8-bit form of a float32 file is, or why there is none."""
+    what, out = "emotion network in 8 bits, one face", folder / "int8.onnx"
+    crop = np.random.default_rng(0).uniform(0, 255, (1, 48, 48)).astype(np.float32)
+    try:
+        compared = export_variant(whole, data, precision="int8", out=out)
+    except ArtefactError as error:
+        if not str(error).startswith(f"{out}: "):  # the float32 file's fault
+            raise
+        return [what, str(error).removeprefix(f"{out}: ")]
+    before, after = EmotionModel(whole), EmotionModel(out)
+    quick = median_ms(lambda: after.run(crop), runs=200)
+    plain = median_ms(lambda: before.run(crop), runs=200)
+    flipped = f"another label for at most {max(compared.flipped.values()):.2%} of the pictures"
+    return [what, f"{quick:.2f} ms instead of {plain:.2f}, {flipped}"]
+
+
 def measure(folder: Path) -> list[list[str]]:
     """Return the rows of the table."""
     photo = folder / "photo.jpg"
@@ -117,7 +121,8 @@ def measure(folder: Path) -> list[list[str]]:
     ours = median_ms(lambda: emotion.run(crops[:1]), runs=200)
     theirs = median_ms(lambda: baseline.run(None, {name: crops[:1, None] / 255}), runs=200)
     batched = median_ms(lambda: emotion.run(crops), runs=20) / 64
-    reached = multiply_adds(emotion.path) / batched / 1e6  # billions a second
+    work = multiply_adds(emotion.path)
+    reached = work / batched / 1e6  # billions a second
     peak = matrix_peak()
     found = median_ms(lambda: detector.detect(frame, min_face_px=16), runs=50)
     analyse, memory = process_cost("analyze", str(photo), runs=7)
@@ -126,6 +131,9 @@ def measure(folder: Path) -> list[list[str]]:
         ["`mien analyze` of one 640x480 photo, whole process", f"{analyse:.2f} s, {memory:.0f} MB"],
         ["`mien --help`, whole process", f"{assistance:.2f} s"],
         ["faces of a 640x480 frame, no scaling", f"{found:.1f} ms"],
+        ["emotion network, parameters", f"{parameter_count(emotion.path) / 1e6:.2f} million"],
+        ["emotion network, multiply-adds for one face", f"{work / 1e6:.1f} million"],
+        ["emotion network, file", f"{emotion.path.stat().st_size / 1e6:.2f} MB"],
         ["emotion network, one face", f"{ours:.2f} ms"],
         ["emotion network, per face of 64", f"{batched:.2f} ms"],
         [
@@ -139,10 +147,18 @@ def measure(folder: Path) -> list[list[str]]:
 def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="a dataset of `mien data import`, for int8")
+    parser.add_argument("--whole", type=Path, help="the float32 file of a training, for int8")
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        table = markdown_table(["what", "median"], measure(Path(folder)))
+    if (arguments.data is None) != (arguments.whole is None):
+        parser.error("--data and --whole go together")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = measure(folder)
+        if arguments.data is not None:
+            rows.append(int8_row(arguments.whole, read_dataset(arguments.data), folder))
+    table = markdown_table(["what", "found"], rows)
     print(table)
     for path in arguments.write:
         write_marked(path, "speed", table)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,7 @@ def data(sharpness=1.0, priors=None):
         head_priors={"a": priors, "b": np.full(7, 1 / 7)},
         six_labels={"x": six, "y": six},
         confident_in="x",
+        leaning="a",
     )
 
 
@@ -60,7 +63,15 @@ def test_a_head_that_saw_too_much_of_one_class_is_corrected():
 
 
 def test_labels_that_only_one_head_knows_draw_the_weight_to_it():
-    assert fit_six(data()).weights["a"] > 0
+    assert fit_six(dataclasses.replace(data(), leaning="b")).weights["a"] > 0
+
+
+@pytest.mark.parametrize("leaning", ["a", "b"])
+def test_of_heads_that_are_equally_good_the_named_one_gets_the_weight(leaning):
+    one = data()
+    twins = dict.fromkeys("ab", one.head_logits["a"])
+    six = fit_six(dataclasses.replace(one, head_logits=twins, leaning=leaning))
+    assert six.weights[leaning] == 1
 
 
 @pytest.mark.parametrize(
@@ -88,6 +99,7 @@ def test_a_label_system_without_labels_is_named():
         head_priors=whole.head_priors,
         six_labels={"votes": np.full(4000, -1)},
         confident_in="votes",
+        leaning="a",
     )
     with pytest.raises(InputError, match="no picture has a label by votes"):
         fit_six(empty)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from mien.models import (
     EmotionNet,
     TrunkOptions,
 )
+from mien.training import EmotionRecipe, read_recipe
 
 
 def parameters(network):
@@ -35,6 +38,26 @@ def test_every_family_has_the_same_outputs_and_learns_in_all_its_weights(family,
     assert shapes == [(4, 8), (4, 7), (4, 16), (4, 8, 12, 12)]
     sum(output.square().sum() for output in outputs).backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("family", "recipe"),
+    [("residual", "residual"), ("separable", "separable"), ("fer-pp", "fer-pp-tuned")],
+)
+def test_every_other_family_has_a_recipe_whose_network_is_small_and_learns(family, recipe):
+    torch.manual_seed(0)
+    network = EmotionNet(read_recipe(EmotionRecipe, recipe).network)
+    assert network.options.family == family
+    assert parameters(network) < 1_500_000
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.002)
+    faces, labels = torch.randn(14, 1, 48, 48), torch.arange(14) % 7
+    losses = []
+    for _ in range(8):
+        losses.append(torch.nn.functional.cross_entropy(network(faces).fer2013_logits, labels))
+        optimiser.zero_grad()
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[-1] < losses[0] / 2
 
 
 def test_a_separable_trunk_is_smaller_and_gates_add_little():
@@ -131,6 +154,13 @@ def test_the_baseline_has_the_size_of_fer_pps_tuned_network():
     network = BaselineNet(BaselineOptions())
     assert network(torch.zeros(2, 1, 48, 48)).shape == (2, 6)
     assert parameters(network) / 1e6 == pytest.approx(0.72, abs=0.02)
+
+
+def test_the_recipe_of_fer_pps_tuned_network_has_that_size_and_the_training_of_the_other():
+    before, tuned = (read_recipe(EmotionRecipe, name) for name in ("fer-pp", "fer-pp-tuned"))
+    assert parameters(EmotionNet(tuned.network)) / 1e6 == pytest.approx(0.72, abs=0.02)
+    assert tuned.network.baseline() == BaselineOptions()
+    assert dataclasses.replace(tuned, network=before.network) == before
 
 
 @pytest.mark.parametrize("options", [{"filters": (8,) * 5}, {"activations": ("elu",)}])

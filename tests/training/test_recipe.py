@@ -12,7 +12,10 @@ from mien.training import DetectorRecipe, EmotionRecipe, read_recipe, shipped_re
 
 KINDS = {
     "detector": DetectorRecipe,
-    **dict.fromkeys(("emotion", "fer-pp", "fine-tune", "student"), EmotionRecipe),
+    **dict.fromkeys(
+        ("emotion", "fer-pp", "fer-pp-tuned", "fine-tune", "residual", "separable", "student"),
+        EmotionRecipe,
+    ),
 }
 
 

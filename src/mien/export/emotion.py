@@ -167,6 +167,9 @@ def calibrate_emotion(
                 "fer2013": to_six(val.labels, FER2013_7),
             },
             confident_in="ferplus",
+            # On faces from elsewhere a head that copies FER+'s votes calls what is clearly angry
+            # or frightened neutral too often.
+            leaning="fer2013_logits",
         ),
         accuracy=accuracy,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
+import itertools
 import math
 import tomllib
 from pathlib import Path
@@ -97,7 +98,7 @@ def training_report(
     kept = rows[-1]
     if stops_early:
         kept = max(rows, key=_score)
-        cards["best epoch, whose weights count"] = f"{kept['epoch']:.0f}"
+        cards["best epoch"] = f"{kept['epoch']:.0f}"
     cards |= {
         f"{_NAMES[short]} on val": f"{kept[name]:.1%}"
         for short in _NAMES
@@ -169,8 +170,8 @@ def _chart(rows: list[dict[str, float]], columns: dict[str, str], form: str) -> 
         raise MissingExtraError("drawing reports", "data") from error
     curves = list(columns.values())
     colours = {name: colour for name, colour in _COLOURS.items() if name in curves}
-    others = (name for name in curves if name not in colours)
-    colours |= zip(others, itertools.cycle(_OTHER_COLOURS))
+    others = [name for name in curves if name not in colours]
+    colours |= dict(zip(others, itertools.cycle(_OTHER_COLOURS), strict=False))
     points = [
         {"epoch": row["epoch"], "curve": curve, "value": row[name]}
         for row in rows
