@@ -2,7 +2,7 @@ r"""What the expression embedding costs the two heads, and what its loss teaches
 
     for seed in 1 2 3; do for w in 0.1 0; do
       sed -e "s/^seed = .*/seed = $seed/" -e "s/^embedding_weight = .*/embedding_weight = $w/" \
-          -e "s/^epochs = .*/epochs = 24/" -e "/^\[distillation\]/,/^$/d" \
+          -e "s/^epochs = .*/epochs = 12/" -e "/^\[distillation\]/,/^$/d" \
           src/mien/training/recipes/student.toml > embedding-$w-$seed.toml
       mien train emotion --data fer --recipe embedding-$w-$seed.toml \
           --out runs/embedding-$w-$seed
