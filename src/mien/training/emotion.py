@@ -196,9 +196,10 @@ class EmotionModule(lightning.LightningModule):
                 lr=recipe.learning_rate,
                 momentum=recipe.momentum,
                 nesterov=recipe.momentum > 0,
+                fused=True,
             )
         else:
-            optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+            optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
         total = int(self.trainer.estimated_stepping_batches)
         warmup = max(1, round(total * recipe.warmup_epochs / recipe.epochs))
         return warm_cosine(optimiser, warmup_steps=warmup, total_steps=total)
