@@ -316,8 +316,11 @@ def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_datase
     [
         (None, "cannot be read to begin with"),
         (b"some notes", "no checkpoint of a training"),
-        ({"weights": 1}, "it holds no weights"),
-        ({"state_dict": {"network.other": torch.zeros(1)}}, "weights of another network"),
+        ({"weights": 1}, "no callbacks, loops, state_dict"),
+        (
+            {"state_dict": {"network.other": torch.zeros(1)}, "loops": {}, "callbacks": {}},
+            "weights of another network",
+        ),
     ],
 )
 def test_what_cannot_be_begun_with_is_named(tmp_path, toy_dataset, content, message):

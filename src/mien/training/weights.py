@@ -26,6 +26,10 @@ from mien.training.run import (
 __all__ = ["give_weights", "read_checkpoint", "teacher", "weights_sha256"]
 
 
+_PARTS = frozenset({"state_dict", "loops", "callbacks"})
+"""What is needed of a checkpoint: weights, how far the training is, and whether it had stopped."""
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint of a training; nothing in it is run.
 
@@ -37,9 +41,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # what is no checkpoint breaks the reader in any way
         reason = str(error).partition("\n")[0]
         raise RecipeError(f"{path}: no checkpoint of a training: {reason}") from error
-    if not isinstance(saved, dict) or "state_dict" not in saved:
-        raise RecipeError(f"{path}: no checkpoint of a training: it holds no weights")
-    return saved
+    lacks = _PARTS.difference(saved if isinstance(saved, dict) else ())
+    if lacks:
+        raise RecipeError(f"{path}: no checkpoint of a training: no {', '.join(sorted(lacks))}")
+    return dict(saved)
 
 
 def give_weights(network: nn.Module, path: Path) -> None:
