@@ -1,7 +1,7 @@
-r"""How far chance moves the student's figures, and what its seeds reach together.
+r"""How far chance moves the figures of one recipe, and what its seeds reach together.
 
     for seed in 1 2 3; do
-      sed "s/^seed = .*/seed = $seed/" src/mien/training/recipes/student.toml > seed-$seed.toml
+      sed "s/^seed = .*/seed = $seed/" src/mien/training/recipes/assistant.toml > seed-$seed.toml
       mien train emotion --data fer --recipe seed-$seed.toml --out runs/seed-$seed
     done
     python benchmarks/seeds.py runs/seed-*/emotion.onnx --data fer --write MODEL_CARD.md \

@@ -13,7 +13,10 @@ from mien.training import DetectorRecipe, EmotionRecipe, read_recipe, shipped_re
 KINDS = {
     "detector": DetectorRecipe,
     **dict.fromkeys(
-        ("emotion", "fer-pp", "fer-pp-tuned", "fine-tune", "residual", "separable", "student"),
+        (
+            "assistant", "emotion", "fer-pp", "fer-pp-tuned", "fine-tune", "residual", "separable",
+            "student",
+        ),  # fmt: skip
         EmotionRecipe,
     ),
 }
