@@ -14,9 +14,15 @@ KINDS = {
     "detector": DetectorRecipe,
     **dict.fromkeys(
         (
-            "assistant", "emotion", "fer-pp", "fer-pp-tuned", "fine-tune", "residual", "separable",
+            "assistant",
+            "emotion",
+            "fer-pp",
+            "fer-pp-tuned",
+            "fine-tune",
+            "residual",
+            "separable",
             "student",
-        ),  # fmt: skip
+        ),
         EmotionRecipe,
     ),
 }
