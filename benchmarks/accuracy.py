@@ -28,7 +28,6 @@ PROMISE = 0.95
 """Share of right answers among those that are not unsure, for which the threshold was fitted."""
 
 CONFUSIONS = 6
-NOT_YET = "Not measured yet."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
             if result[part]
         }
         kept = ("model", "protocol", "title", "robustness", "quality")
-        results.append({key: result[key] for key in kept if key in result} | scores)
+        results.append({key: result[key] for key in kept} | scores)
     return {key: value for key, value in found.items() if key != "results"} | {"results": results}
 
 
@@ -174,8 +173,6 @@ def _confusions(score: dict[str, Any]) -> list[list[str]]:
 def quality_text(found: dict[str, Any]) -> str:
     """Return the accuracy by thirds of sharpness, contrast and brightness as Markdown."""
     results = {result["protocol"]: result for result in found["results"]}
-    if not all(results[protocol].get("quality") for protocol in SIX):
-        return NOT_YET
     rows: dict[tuple[str, str], list[str]] = {}
     halves = []
     for protocol in SIX:

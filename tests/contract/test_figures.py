@@ -86,15 +86,12 @@ def test_failures_as_worked_out_on_paper(benchmark):
         }
         return {"protocol": protocol, "title": protocol, "score": score, "quality": list(points)}
 
-    bare = {"results": [result(name) for name in benchmark.SIX]}
-    lines = benchmark.failures_text(bare).splitlines()
-    assert lines[2] == "| fear called happy | 4 | 50 % | fear called happy | 4 | 50 % |"
-    assert lines[3].startswith("| happy called sad | 3 | 30 % |")
-    assert lines[-1] == benchmark.NOT_YET
     third = {"measure": "contrast", "third": "lowest", "low": 0.1, "high": 0.25}
     third |= {"pictures": 100, "accuracy": 0.8, "balanced_accuracy": 0.7}
     full = {"results": [result(name, third) for name in benchmark.SIX]}
     lines = benchmark.failures_text(full).splitlines()
+    assert lines[2] == "| fear called happy | 4 | 50 % | fear called happy | 4 | 50 % |"
+    assert lines[3].startswith("| happy called sad | 3 | 30 % |")
     assert "| contrast: lowest third | 0.10 to 0.25 | 80.0 % | 80.0 % |" in lines
     assert "up to 7.8 points" in lines[-1]
 
@@ -105,12 +102,9 @@ def test_the_model_card_shows_the_spread_over_seeds(monkeypatch):
 
 
 def test_the_model_card_shows_what_the_embedding_costs(monkeypatch):
-    kept = RESULTS / "embedding.json"
-    if not kept.exists():
-        assert marked("MODEL_CARD.md", "embedding-cost") == "Not measured yet."
-        return
+    found = json.loads((RESULTS / "embedding.json").read_text())
     load("seeds", monkeypatch)
-    table = load("embedding", monkeypatch).cost_table(json.loads(kept.read_text()))
+    table = load("embedding", monkeypatch).cost_table(found)
     assert marked("MODEL_CARD.md", "embedding-cost") == table
 
 
