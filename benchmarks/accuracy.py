@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from marked import markdown_table, write_marked
+from marked import markdown_table, write_json, write_marked
 
 HEAD = ["protocol", "pictures", "accuracy", "balanced accuracy", "macro-F1", "ECE", "divergence"]
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "ece", "divergence")
@@ -266,8 +266,7 @@ def main() -> None:
     arguments = parser.parse_args()
     found = summary(json.loads(arguments.evaluation.read_text(encoding="utf-8")))
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
     written = blocks(found)
     for text in written.values():
         print(text, end="\n\n")

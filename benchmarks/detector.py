@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import io
 import itertools
-import json
 import math
 import statistics
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from marked import markdown_table, write_marked
+from marked import markdown_table, write_json, write_marked
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -256,8 +255,7 @@ def main() -> None:
     for path in arguments.write:
         write_marked(path, "detector", table)
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,9 @@ what FER-PP's network says of every row: `row` and one column `p_<label>` per la
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from marked import markdown_table, write_marked
+from marked import markdown_table, write_json, write_marked
 
 from mien.data import Dataset, fer_pp_split, read_dataset
 from mien.evaluation import PROTOCOLS, mcnemar
@@ -56,8 +55,7 @@ def main() -> None:
                 rows.append([f"{name}: macro-F1", f"{both[0].pictures:,}"])
                 rows[-1] += [f"{score.macro_f1:.3f}" for score in both]
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, rows)
     test = mcnemar(*right[0])
     table = markdown_table(HEAD, rows)
     table += (

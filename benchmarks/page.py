@@ -10,7 +10,6 @@ busy machine.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -22,7 +21,7 @@ import time
 from pathlib import Path
 
 import uvicorn
-from marked import markdown_table, write_marked
+from marked import markdown_table, write_json, write_marked
 from playwright.sync_api import Page, sync_playwright
 
 from mien.server import ServerOptions, create_app
@@ -184,8 +183,7 @@ def main() -> None:
     for path in arguments.write:
         write_marked(path, "page" if arguments.minutes is None else "page-memory", table)
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

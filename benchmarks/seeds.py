@@ -15,13 +15,12 @@ written first, so that a document without marks loses no figure.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from marked import markdown_table, write_marked
+from marked import markdown_table, write_json, write_marked
 
 from mien.data import Dataset, read_dataset
 from mien.evaluation import PROTOCOLS
@@ -117,8 +116,7 @@ def main() -> None:
     facts = {"data": data.source, "data_sha256": data.sha256(), "members": len(every)}
     found = facts | {"seeds": alone, "ensemble": together}
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
     table = seeds_table(found)
     print(table)
     for path in arguments.write:

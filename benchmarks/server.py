@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
 import multiprocessing
 import os
 import resource
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import uvicorn
-from marked import markdown_table, write_marked
+from marked import markdown_table, write_json, write_marked
 from PIL import Image
 
 import mien
@@ -179,8 +178,7 @@ def main() -> None:
     for path in arguments.write:
         write_marked(path, "server", table)
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, rows)
 
 
 def _ms(seconds: list[float], percentile: float) -> str:

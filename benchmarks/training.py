@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import statistics
 import tempfile
 import time
@@ -24,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from marked import markdown_table, write_marked
+from marked import markdown_table, write_json, write_marked
 
 import mien
 from mien.data import Dataset
@@ -239,8 +238,7 @@ def main() -> None:
     for path in arguments.write:
         write_marked(path, "training", table)
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

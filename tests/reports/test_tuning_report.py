@@ -121,6 +121,13 @@ def test_every_chart_is_also_a_picture(tmp_path):
     assert all(file.stat().st_size > 500 for file in files)
 
 
+def test_the_axes_of_the_parallel_coordinates_say_their_settings(tmp_path):
+    report(tmp_path, figures=tmp_path / "figures")
+    drawn = (tmp_path / "figures" / "parallel-coordinates.svg").read_text(encoding="utf-8")
+    written = set(re.findall(r"<text[^>]*>([^<]+)</text>", drawn))
+    assert {"8", "16", "40", "0", "0.1", "0.4", "sgd", "50.00%", "55.00%", "60.00%"} <= written
+
+
 def test_no_complete_trial_no_report(tmp_path):
     with pytest.raises(InputError, match="no trial is complete"):
         report(tmp_path, study(trial(0, "pruned")))

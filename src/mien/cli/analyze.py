@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.lines import expression
-from mien.cli.options import DetectorFile, EmotionFile, MinFace, named_inputs
+from mien.cli.options import DetectorFile, EmotionFile, FacesAsJson, MinFace, named_inputs
 from mien.errors import OutputError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def analyze(
         ),
     ],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, a face each.")] = False,
+    as_json: FacesAsJson = False,
     save: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write the results into this folder.")
     ] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import DetectorFile, EmotionFile, MinFace
+from mien.cli.options import DetectorFile, EmotionFile, FacesAsJson, MinFace, ReplacePicture
 
 if TYPE_CHECKING:
     from mien.inference import Explanation
@@ -26,8 +26,8 @@ def explain(
     save: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Draw what speaks for the answers.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, a face each.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture.")] = False,
+    as_json: FacesAsJson = False,
+    overwrite: ReplacePicture = False,
     min_face: MinFace = 24,
     model: EmotionFile = None,
     detector: DetectorFile = None,

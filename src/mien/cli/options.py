@@ -17,8 +17,10 @@ __all__ = [
     "Data",
     "DetectorFile",
     "EmotionFile",
+    "FacesAsJson",
     "Fold",
     "MinFace",
+    "ReplacePicture",
     "SplitFile",
     "named_inputs",
     "read_divided",
@@ -31,6 +33,10 @@ EmotionFile = Annotated[
 DetectorFile = Annotated[
     Path | None, typer.Option("--detector", metavar="PATH", help="Another face detector (ONNX).")
 ]
+
+FacesAsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines, a face each.")]
+
+ReplacePicture = Annotated[bool, typer.Option("--overwrite", help="Replace the picture.")]
 
 MinFace = Annotated[
     int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")

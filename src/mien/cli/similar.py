@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.lines import expression
-from mien.cli.options import DetectorFile, EmotionFile, MinFace, named_inputs
+from mien.cli.options import (
+    DetectorFile,
+    EmotionFile,
+    FacesAsJson,
+    MinFace,
+    ReplacePicture,
+    named_inputs,
+)
 from mien.cli.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -36,8 +43,8 @@ def similar(
     save: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Draw the faces side by side.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, a face each.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture.")] = False,
+    as_json: FacesAsJson = False,
+    overwrite: ReplacePicture = False,
     min_face: MinFace = 24,
     model: EmotionFile = None,
     detector: DetectorFile = None,

@@ -145,12 +145,8 @@ def explain_face(
         ),
         heads=MappingProxyType(
             {
-                output.name: _named(
-                    label_set(output.labels).labels,
-                    _softmax(outputs[output.name][0] / output.temperature),
-                )
-                for output in model.spec.outputs
-                if output.labels is not None and outputs[output.name].ndim == 2
+                name: _named(label_set(model.spec.head_labels[name]).labels, values[0])
+                for name, values in model.head_probabilities(outputs).items()
             }
         ),
     )
@@ -179,9 +175,3 @@ def _log_odds(probabilities: float | NDArray[np.floating]) -> NDArray[np.float64
 
 def _named(labels: tuple[str, ...], values: NDArray[np.floating]) -> Mapping[str, float]:
     return MappingProxyType(dict(zip(labels, map(float, values), strict=True)))
-
-
-def _softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    scaled = np.exp(np.asarray(logits, np.float64) - logits.max())
-    softened: NDArray[np.float64] = scaled / scaled.sum()
-    return softened

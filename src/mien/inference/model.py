@@ -71,6 +71,18 @@ class EmotionModel:
         """Return the six probabilities that outputs of `run` stand for, `(B, 6)`."""
         return self._six.probabilities(outputs, self.spec.head_labels)
 
+    def head_probabilities(
+        self, outputs: Mapping[str, NDArray[np.float32]]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return what each head by itself says, calibrated: `(B, K)` by the output's name."""
+        found = {}
+        for head in self.spec.outputs:
+            if head.labels is not None and outputs[head.name].ndim == 2:
+                logits = outputs[head.name].astype(np.float64) / head.temperature
+                powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+                found[head.name] = powers / powers.sum(axis=1, keepdims=True)
+        return found
+
     @property
     def unsure_below(self) -> float:
         """The confidence under which a prediction counts as unsure, 0 to 1."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -33,6 +34,9 @@ _METRICS = {
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro-F1",
 }
+
+_PERCENT, _FREE = alt.Axis(format="%"), alt.Scale(zero=False)
+_LEVEL = alt.Axis(labelAngle=0)
 
 
 def _models(judged: Sequence[Judged]) -> alt.Color:
@@ -320,28 +324,15 @@ def robustness_figure(judged: Sequence[Judged]) -> Figure:
             for level, value in enumerate(values)
         ]
     worst = min(judged[0].robustness, key=lambda point: point.balanced_accuracy)
-    chart = (
-        alt.Chart(pl.DataFrame(rows))
-        .mark_line(point=True, strokeWidth=2)
-        .encode(
-            alt.X("strength:O", title=None, axis=alt.Axis(labelAngle=0)),
-            alt.Y(
-                "value:Q",
-                title="balanced accuracy",
-                axis=alt.Axis(format="%"),
-                scale=alt.Scale(zero=False),
-            ),
-            _models(judged),
-            tooltip=[
-                "model",
-                "corruption",
-                "strength",
-                alt.Tooltip("value:Q", format=".1%"),
-            ],
-        )
-        .properties(width=WIDTH_PX / 4 - 10, height=140)
-        .facet(alt.Facet("corruption:N", title=None), columns=4)
+    value = alt.Y("value:Q", title="balanced accuracy", axis=_PERCENT, scale=_FREE)
+    share = alt.Tooltip("value:Q", format=".1%")
+    lines = _lines(judged, rows).encode(
+        alt.X("strength:O", title=None, axis=_LEVEL),
+        value,
+        tooltip=["model", "corruption", "strength", share],
     )
+    sized = lines.properties(width=WIDTH_PX / 4 - 10, height=140)
+    chart = sized.facet(alt.Facet("corruption:N", title=None), columns=4)
     return Figure(
         title="Robustness",
         context=judged[0].protocol,
@@ -361,31 +352,16 @@ def quality_figure(judged: Sequence[Judged]) -> Figure:
         for point in each.quality
     ]
     worst = min(judged[0].quality, key=lambda point: point.accuracy)
-    chart = (
-        alt.Chart(pl.DataFrame(rows))
-        .mark_line(point=True, strokeWidth=2)
-        .encode(
-            alt.X("third:O", title=None, sort=list(THIRDS), axis=alt.Axis(labelAngle=0)),
-            alt.Y(
-                "accuracy:Q",
-                title="accuracy",
-                axis=alt.Axis(format="%"),
-                scale=alt.Scale(zero=False),
-            ),
-            _models(judged),
-            tooltip=[
-                "model",
-                "measure",
-                "third",
-                alt.Tooltip("from:Q", format=".2f"),
-                alt.Tooltip("to:Q", format=".2f"),
-                "pictures",
-                alt.Tooltip("accuracy:Q", format=".1%"),
-            ],
-        )
-        .properties(width=WIDTH_PX / 3 - 30, height=140)
-        .facet(alt.Facet("measure:N", title=None), columns=3)
+    value = alt.Y("accuracy:Q", title="accuracy", axis=_PERCENT, scale=_FREE)
+    between = [alt.Tooltip(f"{end}:Q", format=".2f") for end in ("from", "to")]
+    accuracy = alt.Tooltip("accuracy:Q", format=".1%")
+    lines = _lines(judged, rows).encode(
+        alt.X("third:O", title=None, sort=list(THIRDS), axis=_LEVEL),
+        value,
+        tooltip=["model", "measure", "third", *between, "pictures", accuracy],
     )
+    sized = lines.properties(width=WIDTH_PX / 3 - 30, height=140)
+    chart = sized.facet(alt.Facet("measure:N", title=None), columns=3)
     return Figure(
         title="Picture quality",
         context=judged[0].protocol,
@@ -394,3 +370,11 @@ def quality_figure(judged: Sequence[Judged]) -> Figure:
         f"{worst.pictures:,} pictures are answered rightly by {judged[0].model}.",
         chart=chart,
     )
+
+
+def _lines(judged: Sequence[Judged], rows: Sequence[dict[str, Any]]) -> alt.Chart:
+    """Return lines with points in the models' colours, whose axes are still to be named."""
+    chart: alt.Chart = (
+        alt.Chart(pl.DataFrame(rows)).mark_line(point=True, strokeWidth=2).encode(_models(judged))
+    )
+    return chart

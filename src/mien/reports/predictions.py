@@ -165,20 +165,12 @@ def _run(
     parts: dict[str, list[Probabilities]] = {}
     for start in range(0, len(images), _BATCH):
         outputs = model.run(images[start : start + _BATCH])
-        for head in model.spec.outputs:
-            if head.labels is not None and outputs[head.name].ndim == 2:
-                calibrated = _softmax(outputs[head.name] / head.temperature)
-                parts.setdefault(head.labels, []).append(calibrated)
+        for name, probabilities in model.head_probabilities(outputs).items():
+            parts.setdefault(model.spec.head_labels[name], []).append(probabilities)
         parts.setdefault(SIX.name, []).append(model.combine(outputs))
         if on_progress is not None:
             on_progress(min(start + _BATCH, len(images)), len(images))
     return {name: np.concatenate(values) for name, values in parts.items()}
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    total: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
-    return total
 
 
 def _read_table(path: Path) -> tuple[str, tuple[NDArray[np.int64], Probabilities]]:

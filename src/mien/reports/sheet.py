@@ -38,7 +38,7 @@ def draw_likeness(likeness: Likeness) -> Image.Image:
     Raises:
         MediaError: One of the pictures cannot be read any more.
     """
-    captions = ["compared with", *(f"{each.similarity:+.2f}" for each in likeness.found)]
+    captions = ["compared with", *(f"{each.similarity:+.3f}" for each in likeness.found)]
     faces = [likeness.query, *(each.prediction for each in likeness.found)]
     columns = min(_COLUMNS, len(faces))
     rows = -(-len(faces) // columns)

@@ -10,8 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.errors import InputError, MissingExtraError
-from mien.reports.page import Figure, Page, Section, write_page
+from mien.errors import InputError
+from mien.reports.page import Figure, Page, Section, require_charts, write_page
 
 if TYPE_CHECKING:
     import altair as alt
@@ -161,13 +161,12 @@ def _named(short: str) -> str:
 
 
 def _chart(rows: list[dict[str, float]], columns: dict[str, str], form: str) -> alt.Chart:
-    try:
-        import altair as alt
-        import polars as pl
+    require_charts()
+    import altair as alt
+    import polars as pl
 
-        from mien.reports.data_figures import WIDTH_PX
-    except ImportError as error:
-        raise MissingExtraError("drawing reports", "data") from error
+    from mien.reports.data_figures import WIDTH_PX
+
     curves = list(columns.values())
     colours = {name: colour for name, colour in _COLOURS.items() if name in curves}
     others = [name for name in curves if name not in colours]

@@ -6,8 +6,8 @@ import html
 from collections.abc import Mapping
 from pathlib import Path
 
-from mien.errors import InputError, MissingExtraError
-from mien.reports.page import Figure, Page, Section, table_html, write_page
+from mien.errors import InputError
+from mien.reports.page import Figure, Page, Section, require_charts, table_html, write_page
 from mien.reports.tuning_record import Gain, StudyRecord, TrialRecord
 
 __all__ = ["tuning_report"]
@@ -79,16 +79,16 @@ def _notes(gain: Gain | None) -> list[str]:
 
 
 def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Section]:
-    try:
-        from mien.reports import tuning_figures as charts
-    except ImportError as error:
-        raise MissingExtraError("drawing reports", "data") from error
+    require_charts()
+    from mien.reports import tuning_figures as charts
+    from mien.reports import tuning_parameters as settings
+
     overview = [charts.history_figure(study), charts.curves_figure(study)]
     if gain is not None:
         overview.insert(0, charts.gain_figure(gain, study.objective))
-    parameters = [charts.parallel_figure(study)]
+    parameters = [settings.parallel_figure(study)]
     if study.importance:
-        parameters.append(charts.importance_figure(study))
+        parameters.append(settings.importance_figure(study))
     table = Figure(title="Every trial", sentence="", body=_table(study))
     text = Figure(
         title="Best recipe",
@@ -104,12 +104,14 @@ def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Sectio
             figures=parameters,
         ),
         Section(
-            title="Slices", lead="The objective by parameter.", figures=charts.slice_figures(study)
+            title="Slices",
+            lead="The objective by parameter.",
+            figures=settings.slice_figures(study),
         ),
         Section(
             title="Contours",
             lead="The objective over pairs of parameters.",
-            figures=charts.contour_figures(study),
+            figures=settings.contour_figures(study),
         ),
         Section(title="Trials", lead="", figures=[table, text]),
     ]

@@ -5,7 +5,8 @@ from mien.training.detector import (
     choose_score_threshold,
     train_detector,
 )
-from mien.training.emotion import DeviceOptions, train_emotion, with_faces
+from mien.training.devices import DeviceOptions
+from mien.training.emotion import train_emotion, with_faces
 from mien.training.emotion_recipe import EmotionRecipe
 from mien.training.photos import label_photos
 from mien.training.preview import show_augmentation

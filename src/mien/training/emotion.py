@@ -9,14 +9,12 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
     LearningRateMonitor,
     ModelCheckpoint,
 )
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
@@ -28,6 +26,7 @@ from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutput
 from mien.models.restored import restore_weights
 from mien.training.augment import augment
 from mien.training.batches import Batch, batches
+from mien.training.devices import DeviceOptions, trainer_on
 from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
 from mien.training.emotion_recipe import EmotionRecipe
 from mien.training.losses import embedding_loss, soft_cross_entropy
@@ -44,30 +43,13 @@ from mien.training.run import (
 from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
 from mien.training.weights import give_weights, read_checkpoint, teacher, weights_sha256
 
-__all__ = ["DeviceOptions", "EmotionModule", "train_emotion", "with_faces"]
+__all__ = ["EmotionModule", "train_emotion", "with_faces"]
 
 _SEEDS_APART = 1 << 40
 """How far the seeds of two devices lie apart: farther than any training has steps."""
 
 _SETTLING_FACES = 1024
 """How many augmented pictures decide the norms' statistics of weights out of a model file."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceOptions:
-    """On what a training runs; Lightning's own names.
-
-    Attributes:
-        accelerator: `auto`, `cpu`, `gpu`, ...
-        devices: How many of them, or `auto`.
-        nodes: How many machines.
-        strategy: How they share the work: `auto`, `ddp`, ...
-    """
-
-    accelerator: str = "auto"
-    devices: int | str = "auto"
-    nodes: int = 1
-    strategy: str = "auto"
 
 
 class EmotionModule(lightning.LightningModule):
@@ -324,7 +306,7 @@ def train_emotion(
     ]
     if recipe.patience:
         callbacks.append(EarlyStopping("val/score", mode="max", patience=recipe.patience))
-    trainer = _trainer(recipe, out, callbacks, devices or DeviceOptions(), progress=progress)
+    trainer = trainer_on(devices or DeviceOptions(), recipe, out, callbacks, progress=progress)
     train = batches(
         usable.part("train"),
         batch_size=recipe.batch_size,
@@ -340,42 +322,6 @@ def train_emotion(
     if trainer.is_global_zero:
         give_weights(module.network, kept_checkpoint(out, patience=recipe.patience))
     return module
-
-
-def _trainer(
-    recipe: EmotionRecipe,
-    out: Path,
-    callbacks: list[Callback],
-    devices: DeviceOptions,
-    *,
-    progress: bool,
-) -> lightning.Trainer:
-    try:
-        trainer = lightning.Trainer(
-            default_root_dir=out,
-            max_epochs=recipe.epochs,
-            precision=recipe.precision,
-            accelerator=devices.accelerator,
-            devices=devices.devices,
-            num_nodes=devices.nodes,
-            strategy=devices.strategy,
-            use_distributed_sampler=False,  # ours divides each batch among the devices
-            callbacks=callbacks,
-            logger=TensorBoardLogger(out, name="", version="tensorboard"),
-            enable_model_summary=False,
-            enable_progress_bar=progress,
-            num_sanity_val_steps=0,
-            log_every_n_steps=50,
-        )
-    except (MisconfigurationException, TypeError, ValueError) as error:
-        asked = f"accelerator {devices.accelerator!r}, devices {devices.devices!r}"
-        raise RecipeError(f"{asked}, strategy {devices.strategy!r}: {error}") from error
-    if recipe.batch_size % trainer.world_size:
-        raise RecipeError(
-            f"batch_size: expected a multiple of the {trainer.world_size} devices, found "
-            f"{recipe.batch_size}"
-        )
-    return trainer
 
 
 def _for_these(recipe: EmotionRecipe, data: Dataset) -> EmotionRecipe:
