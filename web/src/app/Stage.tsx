@@ -113,7 +113,7 @@ function CameraStage() {
           muted
           playsInline
           class={mirror.value ? "mirrored" : ""}
-          onResize={() => setRatio(ratioOf(video.current!))}
+          onResize={({ currentTarget }) => setRatio(ratioOf(currentTarget))}
         />
         <Overlay canvas={canvas} />
         <Hint />
@@ -185,7 +185,7 @@ function FilmStage({ file }: { file: File }) {
           playsInline
           controls
           onError={failed}
-          onResize={() => setRatio(ratioOf(video.current!))}
+          onResize={({ currentTarget }) => setRatio(ratioOf(currentTarget))}
         />
         <Overlay canvas={canvas} />
         <Hint />
@@ -203,7 +203,6 @@ function FilmStage({ file }: { file: File }) {
 }
 
 function PhotoStage() {
-  const image = useRef<HTMLImageElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const photo = photos.value[chosen.value];
   const draw = () => {
@@ -226,10 +225,11 @@ function PhotoStage() {
       <View ratio={photo.error === null ? ratio : USUAL_RATIO}>
         {photo.error === null ? (
           <img
-            ref={image}
             src={photo.address}
             alt={photo.name}
-            onLoad={() => setRatio(image.current!.naturalWidth / image.current!.naturalHeight)}
+            onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) =>
+              setRatio(naturalWidth / naturalHeight)
+            }
           />
         ) : (
           <p class="message" role="alert">
