@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from mien.data import SPLITS, DataCheck, Dataset
-from mien.emotions import FER2013_7, FERPLUS_8, LABEL_COLOURS
+from mien.emotions import FER2013_7, FERPLUS_8
 from mien.evaluation import ferplus_majority
+from mien.reports.charts import SERIES, SHARES, WIDTH_PX, heat_map, label_colours
 from mien.reports.page import Figure
 
 __all__ = [
@@ -20,25 +19,17 @@ __all__ = [
     "balance_figure",
     "brightness_figure",
     "counts_figure",
-    "heat_map",
-    "label_colours",
     "leaks_figure",
     "near_copies_figure",
     "pixels_figure",
     "votes_figures",
 ]
 
-WIDTH_PX = 620
 _BINS = 64
 
 
-def label_colours(labels: Sequence[str]) -> alt.Scale:
-    """Return the scale that gives each label its colour."""
-    return alt.Scale(domain=list(labels), range=[LABEL_COLOURS[label] for label in labels])
-
-
 def _part_colours() -> alt.Color:
-    scale = alt.Scale(domain=list(SPLITS), range=["#0b6e99", "#E69F00", "#D55E00"])
+    scale = alt.Scale(domain=list(SPLITS), range=list(SERIES[:3]))
     return alt.Color("part:N", title=None, scale=scale)
 
 
@@ -62,7 +53,7 @@ def counts_figure(check: DataCheck) -> Figure:
                 "part:N",
                 title=None,
                 sort=list(SPLITS),
-                scale=alt.Scale(domain=list(SPLITS), range=["#0b6e99", "#6fb1cf", "#c9dfe9"]),
+                scale=alt.Scale(domain=list(SPLITS), range=[SERIES[0], "#6fb1cf", "#c9dfe9"]),
             ),
             order=alt.Order("part_rank:Q"),
             tooltip=["label", "part", alt.Tooltip("pictures:Q", format=",")],
@@ -91,7 +82,7 @@ def balance_figure(check: DataCheck) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_circle(size=110, opacity=0.9)
         .encode(
-            alt.X("share:Q", title="share of the part", axis=alt.Axis(format="%")),
+            alt.X("share:Q", title="share of the part", axis=SHARES),
             alt.Y("label:N", title=None, sort=list(FER2013_7.labels)),
             _part_colours(),
             tooltip=["label", "part", alt.Tooltip("share:Q", format=".1%")],
@@ -127,7 +118,7 @@ def brightness_figure(data: Dataset) -> Figure:
         .mark_line(interpolate="monotone", strokeWidth=2)
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)"),
-            alt.Y("share:Q", title="share of the class", axis=alt.Axis(format="%")),
+            alt.Y("share:Q", title="share of the class", axis=SHARES),
             alt.Color("label:N", title=None, scale=label_colours(FER2013_7.labels)),
             opacity=alt.condition(chosen_label, alt.value(0.9), alt.value(0.12)),
             tooltip=[
@@ -167,7 +158,7 @@ def pixels_figure(data: Dataset) -> Figure:
         .mark_line(interpolate="step", strokeWidth=2)
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)", scale=alt.Scale(domain=[0, 256])),
-            alt.Y("share:Q", title="share of the pixels", axis=alt.Axis(format="%")),
+            alt.Y("share:Q", title="share of the pixels", axis=SHARES),
             _part_colours(),
             tooltip=["part", "value", alt.Tooltip("share:Q", format=".2%")],
         )
@@ -200,12 +191,12 @@ def leaks_figure(check: DataCheck) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            alt.X("share:Q", title="share of the part", axis=alt.Axis(format="%")),
+            alt.X("share:Q", title="share of the part", axis=SHARES),
             alt.Y("pair:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
             alt.Color(
                 "copies:N",
                 title=None,
-                scale=alt.Scale(domain=["exact", "near"], range=["#D55E00", "#E8B08A"]),
+                scale=alt.Scale(domain=["exact", "near"], range=[SERIES[3], "#E8B08A"]),
             ),
             tooltip=["pair", "copies", "pictures", alt.Tooltip("share:Q", format=".1%")],
         )
@@ -248,7 +239,7 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
             alt.Color(
                 "kind:N",
                 title=None,
-                scale=alt.Scale(domain=["as they are", "mirrored"], range=["#0b6e99", "#E69F00"]),
+                scale=alt.Scale(domain=["as they are", "mirrored"], range=list(SERIES[:2])),
             ),
             tooltip=["kind", "pairs", alt.Tooltip("correlation:Q", format=".3f")],
         )
@@ -260,45 +251,6 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
         f"{int((chosen & near.mirrored).sum()):,} of them mirrored: other crops and encodings of "
         "the same photo.",
         chart=chart,
-    )
-
-
-def heat_map(
-    values: NDArray[np.floating],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    *,
-    titles: tuple[str, str],
-    counts: NDArray[np.integer] | None = None,
-) -> alt.LayerChart:
-    """Draw shares `(R, C)` of 0 to 1 as a map with the numbers in it; titles are rows, columns."""
-    cells = pl.DataFrame(
-        [
-            {titles[0]: row, titles[1]: column, "share": float(values[i, j])}
-            | ({} if counts is None else {"pictures": int(counts[i, j])})
-            for i, row in enumerate(rows)
-            for j, column in enumerate(columns)
-        ]
-    )
-    tooltip = [titles[0], titles[1], alt.Tooltip("share:Q", format=".1%")]
-    if counts is not None:
-        tooltip.append(alt.Tooltip("pictures:Q", format=","))
-    base = alt.Chart(cells).encode(
-        alt.X(f"{titles[1]}:N", sort=list(columns), axis=alt.Axis(orient="top", labelAngle=0)),
-        alt.Y(f"{titles[0]}:N", sort=list(rows)),
-    )
-    colour = alt.Color(
-        "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#eef3f6", "#0b6e99"])
-    )
-    squares = base.mark_rect().encode(colour, tooltip=tooltip)
-    numbers = base.mark_text().encode(
-        alt.Text("share:Q", format=".0%"),
-        color=alt.condition("datum.share > 0.6", alt.value("white"), alt.value("#1c1e22")),
-        opacity=alt.condition("datum.share < 0.005", alt.value(0.25), alt.value(1)),
-    )
-    side = min(72, WIDTH_PX / len(columns))
-    return alt.LayerChart(layer=[squares, numbers]).properties(
-        width=side * len(columns), height=36 * len(rows)
     )
 
 
@@ -364,9 +316,7 @@ def agreement_figure(data: Dataset) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_bar()
         .encode(
-            alt.X(
-                "share:Q", title="share of the class", stack="normalize", axis=alt.Axis(format="%")
-            ),
+            alt.X("share:Q", title="share of the class", stack="normalize", axis=SHARES),
             alt.Y("label:N", title=None, sort=list(FER2013_7.labels)),
             alt.Color(
                 "voters:O",

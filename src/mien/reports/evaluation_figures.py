@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from mien.emotions import LabelSet
-from mien.reports.data_figures import WIDTH_PX, heat_map, label_colours
+from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX, heat_map, label_colours
 from mien.reports.evaluation import Comparison, Judged
 from mien.reports.page import Figure
 from mien.reports.picture_quality import THIRDS
@@ -27,7 +27,6 @@ __all__ = [
     "threshold_figures",
 ]
 
-_MODELS = ("#0b6e99", "#E69F00", "#009E73", "#D55E00", "#9D5FB8", "#8C8C8C")
 _SIGNIFICANT = 0.05
 _METRICS = {
     "accuracy": "accuracy",
@@ -35,13 +34,12 @@ _METRICS = {
     "macro_f1": "macro-F1",
 }
 
-_PERCENT, _FREE = alt.Axis(format="%"), alt.Scale(zero=False)
 _LEVEL = alt.Axis(labelAngle=0)
 
 
 def _models(judged: Sequence[Judged]) -> alt.Color:
     names = list(dict.fromkeys(each.model for each in judged))
-    colours = [_MODELS[i % len(_MODELS)] for i in range(len(names))]
+    colours = [SERIES[i % len(SERIES)] for i in range(len(names))]
     legend = alt.Legend(title=None) if len(names) > 1 else None
     return alt.Color("model:N", scale=alt.Scale(domain=names, range=colours), legend=legend)
 
@@ -77,9 +75,8 @@ def overview_figure(judged: Sequence[Judged], comparisons: Sequence[Comparison])
             alt.Tooltip("leak_free:Q", format=".1%", title="leak-free"),
         ],
     )
-    scale = alt.Scale(zero=False, nice=True)
     whiskers = base.mark_rule(strokeWidth=2).encode(
-        alt.X("low:Q", title=None, axis=alt.Axis(format="%"), scale=scale), alt.X2("high:Q")
+        alt.X("low:Q", title=None, axis=SHARES, scale=FREE), alt.X2("high:Q")
     )
     points = base.mark_circle(size=90).encode(alt.X("value:Q", title=None))
     twins = base.mark_point(size=50, shape="diamond").encode(alt.X("leak_free:Q", title=None))
@@ -126,7 +123,7 @@ def classes_figure(judged: Sequence[Judged]) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_circle(size=90)
         .encode(
-            alt.X("value:Q", title=None, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            alt.X("value:Q", title=None, axis=SHARES, scale=alt.Scale(domain=[0, 1])),
             alt.Y("label:N", title=None, sort=[c.label for c in first.score.classes]),
             _models(judged),
             alt.YOffset("model:N"),
@@ -232,13 +229,13 @@ def reliability_figure(judged: Sequence[Judged]) -> Figure:
         alt.X(
             "confidence:Q",
             title="confidence",
-            axis=alt.Axis(format="%"),
+            axis=SHARES,
             scale=alt.Scale(domain=[0, 1]),
         ),
         alt.Y(
             "accuracy:Q",
             title="accuracy",
-            axis=alt.Axis(format="%"),
+            axis=SHARES,
             scale=alt.Scale(domain=[0, 1]),
         ),
         _models(judged),
@@ -246,7 +243,7 @@ def reliability_figure(judged: Sequence[Judged]) -> Figure:
     )
     ideal = (
         alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
-        .mark_line(strokeDash=[4, 4], strokeWidth=1, color="#8C8C8C")
+        .mark_line(strokeDash=[4, 4], strokeWidth=1, color=SERIES[-1])
         .encode(alt.X("x:Q", title="confidence"), alt.Y("y:Q", title="accuracy"))
     )
     size = alt.Size("pictures:Q", legend=None, scale=alt.Scale(range=[20, 500]))
@@ -274,8 +271,8 @@ def risk_coverage_figure(judged: Sequence[Judged]) -> Figure:
         if each.score.sure is not None and each.score.sure["coverage"] > 0
     ]
     axes = (
-        alt.X("coverage:Q", title="share answered", axis=alt.Axis(format="%")),
-        alt.Y("risk:Q", title="share of the answers that is wrong", axis=alt.Axis(format="%")),
+        alt.X("coverage:Q", title="share answered", axis=SHARES),
+        alt.Y("risk:Q", title="share of the answers that is wrong", axis=SHARES),
     )
     tooltip = [
         alt.Tooltip("model:N"),
@@ -324,7 +321,7 @@ def robustness_figure(judged: Sequence[Judged]) -> Figure:
             for level, value in enumerate(values)
         ]
     worst = min(judged[0].robustness, key=lambda point: point.balanced_accuracy)
-    value = alt.Y("value:Q", title="balanced accuracy", axis=_PERCENT, scale=_FREE)
+    value = alt.Y("value:Q", title="balanced accuracy", axis=SHARES, scale=FREE)
     share = alt.Tooltip("value:Q", format=".1%")
     lines = _lines(judged, rows).encode(
         alt.X("strength:O", title=None, axis=_LEVEL),
@@ -352,7 +349,7 @@ def quality_figure(judged: Sequence[Judged]) -> Figure:
         for point in each.quality
     ]
     worst = min(judged[0].quality, key=lambda point: point.accuracy)
-    value = alt.Y("accuracy:Q", title="accuracy", axis=_PERCENT, scale=_FREE)
+    value = alt.Y("accuracy:Q", title="accuracy", axis=SHARES, scale=FREE)
     between = [alt.Tooltip(f"{end}:Q", format=".2f") for end in ("from", "to")]
     accuracy = alt.Tooltip("accuracy:Q", format=".1%")
     lines = _lines(judged, rows).encode(

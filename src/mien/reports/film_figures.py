@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.emotions import SIX
-from mien.reports.data_figures import WIDTH_PX, label_colours
+from mien.reports.charts import SHARES, WIDTH_PX, label_colours
 from mien.reports.film_report import jpeg_address
 from mien.reports.page import Figure
 
@@ -62,7 +62,7 @@ def timeline_figure(
         .mark_area(opacity=0.9)
         .encode(
             alt.X("time:Q", title=None, axis=alt.Axis(labels=False)),
-            alt.Y("probability:Q", title=None, stack="normalize", axis=alt.Axis(format="%")),
+            alt.Y("probability:Q", title=None, stack="normalize", axis=SHARES),
             colour,
             order="rank:Q",
             tooltip=["label", alt.Tooltip("time:Q", format=".1f")],
@@ -108,7 +108,7 @@ def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -
         alt.Chart(pl.DataFrame(rows))
         .mark_bar(cornerRadiusEnd=3)
         .encode(
-            alt.X("share:Q", title=None, axis=alt.Axis(format="%")),
+            alt.X("share:Q", title=None, axis=SHARES),
             alt.Y("label:N", title=None, sort=list(SIX.labels)),
             alt.Color("label:N", legend=None, scale=label_colours(SIX.labels)),
             tooltip=[

@@ -47,15 +47,17 @@ _NAMES = {
     "ferplus_taught": "FER+, taught",
     "fer2013_taught": "FER-2013, taught",
 }
-_COLOURS = {
-    "FER+": "#0b6e99",
-    "FER-2013": "#E69F00",
-    "FER-2013, six": "#009E73",
-    "embedding": "#8C8C8C",
-    "FER+, taught": "#9D5FB8",
-    "FER-2013, taught": "#D55E00",
-    "learning rate": "#0b6e99",
+_PLACES = {
+    "FER+": 0,
+    "FER-2013": 1,
+    "FER-2013, six": 2,
+    "embedding": 5,
+    "FER+, taught": 4,
+    "FER-2013, taught": 3,
+    "learning rate": 0,
 }
+"""The curves' places in `SERIES`."""
+
 _OTHER_COLOURS = ("#CC79A7", "#56B4E9", "#B8A200", "#5B4A3F")
 """For columns of other names, in turn."""
 
@@ -165,10 +167,10 @@ def _chart(rows: list[dict[str, float]], columns: dict[str, str], form: str) -> 
     import altair as alt
     import polars as pl
 
-    from mien.reports.data_figures import WIDTH_PX
+    from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX
 
     curves = list(columns.values())
-    colours = {name: colour for name, colour in _COLOURS.items() if name in curves}
+    colours = {name: SERIES[place] for name, place in _PLACES.items() if name in curves}
     others = [name for name in curves if name not in colours]
     colours |= dict(zip(others, itertools.cycle(_OTHER_COLOURS), strict=False))
     points = [
@@ -179,13 +181,13 @@ def _chart(rows: list[dict[str, float]], columns: dict[str, str], form: str) -> 
     ]
     legend = alt.Legend(title=None, orient="top") if len(curves) > 1 else None
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    axis = alt.Axis(format=".0%") if form.endswith("%") else alt.Axis()
+    axis = SHARES if form.endswith("%") else alt.Axis()
     chart: alt.Chart = (
         alt.Chart(pl.DataFrame(points))
         .mark_line(point=len(rows) < 30)
         .encode(
             x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False)),
-            y=alt.Y("value:Q", title=None, axis=axis, scale=alt.Scale(zero=False)),
+            y=alt.Y("value:Q", title=None, axis=axis, scale=FREE),
             color=alt.Color("curve:N", scale=scale, legend=legend),
             tooltip=["curve:N", "epoch:Q", alt.Tooltip("value:Q", format=form)],
         )

@@ -7,20 +7,14 @@ import math
 import altair as alt
 import polars as pl
 
-from mien.reports.data_figures import WIDTH_PX
+from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX
 from mien.reports.page import Figure
 from mien.reports.tuning_record import Gain, StudyRecord, TrialRecord
 
-__all__ = ["FREE", "PERCENT", "curves_figure", "gain_figure", "history_figure"]
+__all__ = ["curves_figure", "gain_figure", "history_figure"]
 
 _STATES = ("complete", "pruned", "failed", "lost")
-_COLOURS = ("#0b6e99", "#E69F00", "#D55E00", "#8C8C8C")
-
-PERCENT = alt.Axis(format=".0%")
-"""An axis of shares."""
-
-FREE = alt.Scale(zero=False)
-"""A scale that need not begin at 0."""
+_COLOURS = (SERIES[0], SERIES[1], SERIES[3], SERIES[-1])
 
 
 def history_figure(study: StudyRecord) -> Figure:
@@ -44,11 +38,11 @@ def history_figure(study: StudyRecord) -> Figure:
         alt.X("trial:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False))
     )
     points = base.mark_point(filled=True, size=45).encode(
-        alt.Y("value:Q", title=study.objective, axis=PERCENT, scale=FREE),
+        alt.Y("value:Q", title=study.objective, axis=SHARES, scale=FREE),
         alt.Color("state:N", title=None, scale=alt.Scale(domain=_STATES[:2], range=_COLOURS[:2])),
         tooltip=["trial", "state", alt.Tooltip("value:Q", format=".2%")],
     )
-    line = base.mark_line(interpolate="step-after", color="#009E73").encode(
+    line = base.mark_line(interpolate="step-after", color=SERIES[2]).encode(
         alt.Y("best so far:Q", title=study.objective)
     )
     found = study.best
@@ -84,7 +78,7 @@ def curves_figure(study: StudyRecord) -> Figure:
         .mark_line(point=alt.OverlayMarkDef(size=18), strokeWidth=1.3, opacity=0.7)
         .encode(
             alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False)),
-            alt.Y("value:Q", title=study.objective, axis=PERCENT, scale=FREE),
+            alt.Y("value:Q", title=study.objective, axis=SHARES, scale=FREE),
             alt.Color("state:N", title=None, scale=alt.Scale(domain=_STATES, range=_COLOURS)),
             alt.Detail("trial:N"),
             tooltip=["trial", "epoch", "state", alt.Tooltip("value:Q", format=".2%")],
@@ -109,11 +103,11 @@ def gain_figure(gain: Gain, objective: str) -> Figure:
         alt.Y("recipe:N", title=None, sort=["start", "best"])
     )
     points = base.mark_point(filled=True, size=80, opacity=0.8).encode(
-        alt.X("value:Q", title=objective, axis=alt.Axis(format=".1%"), scale=FREE),
+        alt.X("value:Q", title=objective, axis=SHARES, scale=FREE),
         alt.Color(
             "recipe:N",
             legend=None,
-            scale=alt.Scale(domain=["start", "best"], range=["#8C8C8C", "#0b6e99"]),
+            scale=alt.Scale(domain=["start", "best"], range=[SERIES[-1], SERIES[0]]),
         ),
         tooltip=["recipe", alt.Tooltip("value:Q", format=".2%")],
     )

@@ -11,9 +11,8 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from mien.reports.data_figures import WIDTH_PX
+from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX
 from mien.reports.page import Figure
-from mien.reports.tuning_figures import FREE, PERCENT
 from mien.reports.tuning_record import StudyRecord, TrialRecord
 
 __all__ = ["contour_figures", "importance_figure", "parallel_figure", "slice_figures"]
@@ -29,9 +28,9 @@ def importance_figure(study: StudyRecord) -> Figure:
     first = next(iter(study.importance))
     chart = (
         alt.Chart(pl.DataFrame(rows))
-        .mark_bar(cornerRadiusEnd=2, color="#0b6e99")
+        .mark_bar(cornerRadiusEnd=2, color=SERIES[0])
         .encode(
-            alt.X("share:Q", title="share of the variance", axis=PERCENT),
+            alt.X("share:Q", title="share of the variance", axis=SHARES),
             alt.Y("parameter:N", title=None, sort="-x", axis=alt.Axis(labelLimit=220)),
             tooltip=["parameter", alt.Tooltip("share:Q", format=".1%")],
         )
@@ -164,7 +163,7 @@ def _slice(study: StudyRecord, key: str) -> Figure:
         .mark_point(filled=True, size=45, opacity=0.8)
         .encode(
             alt.X(**axis),
-            alt.Y("value:Q", title=study.objective, axis=PERCENT, scale=FREE),
+            alt.Y("value:Q", title=study.objective, axis=SHARES, scale=FREE),
             alt.Color("trial:Q", scale=alt.Scale(scheme="blues", domainMin=-10), title="trial"),
             tooltip=["trial", "setting", alt.Tooltip("value:Q", format=".2%")],
         )
