@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ import typer
 
 from mien.cli.lines import expression
 from mien.cli.options import DetectorFile, EmotionFile, FacesAsJson, MinFace, named_inputs
+from mien.cli.progress import SourceProgress, progress_bars
 from mien.errors import OutputError
 
 if TYPE_CHECKING:
@@ -140,8 +140,11 @@ def analyze(
                 position = Position.from_document(folder.position, options)
                 folder.drawn_before(map(str, found[: position.inputs]))
                 print(f"{save}: going on after {_so_far(position, found)}", file=sys.stderr)
-        results = analyzer.analyze_each(found, options=options, position=position)
-        for result in _with_progress(results, found):
+        long = len(found) > 1 or any(is_film(str(path)) for path in found)
+        begin = stack.enter_context(progress_bars(shown=long))
+        progress = SourceProgress(begin("Analysing"), found)
+        for result in analyzer.analyze_each(found, options=options, position=position):
+            progress(result)
             failed += result.error is not None
             shown.print(result)
             if summary is not None:
@@ -196,24 +199,6 @@ def _so_far(position: Position, found: list[str | MediaError]) -> str:
     if position.film is None:
         return done
     return f"{done} and frame {position.film.frame} of {found[position.inputs]}"
-
-
-def _with_progress(
-    results: Iterator[FrameResult], found: list[str | MediaError]
-) -> Iterator[FrameResult]:
-    """Show a bar on stderr while going through `results`, if a person is watching."""
-    from mien.media import is_film
-
-    films = any(isinstance(path, str) and is_film(path) for path in found)
-    if not sys.stderr.isatty() or (len(found) < 2 and not films):
-        yield from results
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    total = None if films else len(found)
-    console = Console(stderr=True)
-    yield from track(results, "Analysing", total=total, console=console, transient=True)
 
 
 class _Shown:
