@@ -2,12 +2,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from mien import Analyzer
 from mien.errors import InputError, MediaError, SpecError
 from mien.inference import EmotionModel, find_similar
-from mien.media import find_pictures
+from mien.media import find_media, read_picture
+from tests.films import gliding, write_film
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def test_the_likest_come_first_and_only_so_many_are_kept(analyzer, album):
     query = album / "eileen_collins8.png"
     results = []
     found = find_similar(
-        analyzer, query, find_pictures([album, album / "missing*"]), on_result=results.append
+        analyzer, query, find_media([album, album / "missing*"]), on_result=results.append
     )
     names = [each.prediction.source.rsplit("/", 1)[1] for each in found.found]
     assert found.compared == 5
@@ -42,7 +43,7 @@ def test_the_likest_come_first_and_only_so_many_are_kept(analyzer, album):
     assert sorted(result.source for result in results if result.error) == [
         str(album / "broken.png"), str(album / "missing*"),
     ]  # fmt: skip
-    two = find_similar(analyzer, query, find_pictures([album]), most=2)
+    two = find_similar(analyzer, query, find_media([album]), most=2)
     assert [each.similarity for each in two.found] == pytest.approx(likeness[:2])
     assert two.compared == 5
 
@@ -65,3 +66,49 @@ def test_a_query_has_to_have_a_face_and_the_network_an_embedding(analyzer, album
     model.spec = dataclasses.replace(model.spec, outputs=outputs)
     with pytest.raises(SpecError, match="no 'embedding'"):
         find_similar(Analyzer(model), album / "eileen_collins0.png", [])
+
+
+def test_in_a_film_a_person_counts_once_in_any_five_seconds(analyzer, samples, tmp_path):
+    photos = [
+        read_picture(samples / f"{name}.jpg").frame_rgb
+        for name in ("eileen_collins", "grace_hopper")
+    ]
+    height, width = (min(photo.shape[axis] for photo in photos) // 2 * 2 for axis in (0, 1))
+    eileen, grace = (photo[:height, :width] for photo in photos)
+    path = tmp_path / "film.mp4"
+    seconds = [eileen] * 9 + [grace] * 3
+    write_film(path, ((number / 4, seconds[number // 4]) for number in range(4 * len(seconds))))
+    query = samples / "eileen_collins.jpg"
+    found = find_similar(analyzer, query, find_media([path])).found
+    times = [each.prediction.timestamp_s for each in found if each.prediction.emotion == "happy"]
+    assert len(times) == 2
+    assert abs(times[0] - times[1]) > 5
+    (other,) = (each for each in found if each.prediction.emotion != "happy")
+    assert found[-1] is other
+    assert other.prediction.timestamp_s >= 9
+    assert other.prediction.source == str(path)
+    (likest,) = find_similar(analyzer, query, find_media([path]), most=1).found
+    assert likest.similarity == found[0].similarity
+    assert likest.similarity > 0.9
+    assert likest.picture.size == found[0].picture.size == (160, 160)
+    apart = np.asarray(ImageChops.difference(likest.picture, other.picture))
+    assert apart.mean() > 10, "each has a picture of its own"
+
+
+def test_a_damaged_film_keeps_what_it_gave_and_streams_are_refused(analyzer, samples, tmp_path):
+    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
+    whole = write_film(tmp_path / "whole.mkv", gliding(photo, seconds=3, per_second=10))
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    results = []
+    found = find_similar(
+        analyzer,
+        samples / "eileen_collins.jpg",
+        find_media([cut, "camera:0"]),
+        on_result=results.append,
+    )
+    errors = {result.source: result.error for result in results if result.error is not None}
+    assert list(errors) == [str(cut), "camera:0"]
+    assert "cut off" in errors[str(cut)]
+    assert "cannot be searched" in errors["camera:0"]
+    assert [each.prediction.source for each in found.found] == [str(cut)]

@@ -226,12 +226,13 @@ class _Shown:
                 typer.echo(_line(face))
 
     def _print_changes(self, result: FrameResult) -> None:
+        from mien.media import clock
+
         for face in result.faces:
             person = (face.source, face.track)
             if self._labels.get(person) != face.emotion:
                 self._labels[person] = face.emotion
-                minutes, seconds = divmod(face.timestamp_s or 0.0, 60)
-                time = f"{int(minutes)}:{seconds:05.2f}"
+                time = clock(face.timestamp_s or 0.0, decimals=2)
                 typer.echo(f"{face.source}  {time}  person {face.track}  {expression(face)}")
 
 

@@ -18,9 +18,10 @@ from mien.cli.options import (
     ReplacePicture,
     named_inputs,
 )
-from mien.cli.progress import progress_bars
+from mien.cli.progress import SourceProgress, progress_bars
 
 if TYPE_CHECKING:
+    from mien.inference import Similar
     from mien.structures import FrameResult
 
 __all__ = ["similar"]
@@ -32,7 +33,7 @@ def similar(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Pictures, folders (with all below them), globs; - reads paths from stdin.",
+            help="Pictures, films, folders (with all below them), globs; - reads paths from stdin.",
         ),
     ],
     *,
@@ -52,30 +53,29 @@ def similar(
     """Find the faces whose expression is most like that of one face.
 
     Expressions are compared, not people: nobody is recognised. The number before each face is the
-    cosine of two embeddings, 1 for the same expression.
+    cosine of two embeddings, 1 for the same expression. In a film a person's likest moment of any
+    five seconds counts.
 
     \b
     Examples:
       mien similar smile.jpg holiday/
       mien similar smile.jpg holiday/ --most 30 --save like-this.png
+      mien similar smile.jpg interview.mp4
     """
     from mien.inference import Analyzer, find_similar
-    from mien.media import check_picture_name, find_pictures, write_picture
+    from mien.media import check_picture_name, find_media, write_picture
     from mien.reports import draw_likeness
 
     if save is not None:
         check_picture_name(save, overwrite=overwrite)
     analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
-    found = list(find_pictures(named_inputs(inputs)))
-    done = 0
+    found = list(find_media(named_inputs(inputs)))
     failed: list[FrameResult] = []
     with progress_bars() as begin:
-        step = begin("Comparing")
+        progress = SourceProgress(begin("Comparing"), found)
 
         def on_result(result: FrameResult) -> None:
-            nonlocal done
-            done += 1
-            step(done, len(found))
+            progress(result)
             if result.error is not None:
                 failed.append(result)
 
@@ -83,13 +83,10 @@ def similar(
     for result in failed:
         print(f"{result.source}: {result.error}", file=sys.stderr)
     for each in likeness.found:
-        shown = each.prediction
         if as_json:
-            print(json.dumps({"similarity": each.similarity} | shown.to_row()))
+            print(json.dumps({"similarity": each.similarity} | each.prediction.to_row()))
         else:
-            typer.echo(
-                f"{each.similarity:+.3f}  {expression(shown)}  {shown.source}  face {shown.face}"
-            )
+            typer.echo(_line(each))
     if not likeness.found:
         print("no other face found; --min-face looks for smaller ones", file=sys.stderr)
     if save is not None and likeness.found:
@@ -97,3 +94,13 @@ def similar(
         print(f"wrote {save}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
+
+
+def _line(similar: Similar) -> str:
+    from mien.media import clock
+
+    face = similar.prediction
+    where = f"face {face.face}"
+    if face.timestamp_s is not None:
+        where = f"{clock(face.timestamp_s)}  person {face.track}"
+    return f"{similar.similarity:+.3f}  {expression(face)}  {face.source}  {where}"

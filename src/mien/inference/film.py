@@ -19,9 +19,17 @@ from mien.structures import Face, Faces, FrameResult
 if TYPE_CHECKING:
     from mien.inference.analyzer import Analyzer
 
-__all__ = ["FilmMemory", "FilmOptions", "analyze_film", "analyze_frames", "look_for_faces"]
+__all__ = [
+    "DETECTIONS_PER_S",
+    "FilmMemory",
+    "FilmOptions",
+    "analyze_film",
+    "analyze_frames",
+    "look_for_faces",
+]
 
-_DETECTIONS_PER_S = 8.0
+DETECTIONS_PER_S = 8.0
+"""How often faces are looked for in a film."""
 
 SMALLEST_FACE_PX = 16
 """Frames are shrunk so that the smallest wanted face still has this many pixels."""
@@ -135,7 +143,7 @@ def analyze_film(
     """
     options = options or FilmOptions()
     rate = options.per_second or film.frames_per_second or 25.0
-    every = options.every or max(1, round(rate / _DETECTIONS_PER_S))
+    every = options.every or max(1, round(rate / DETECTIONS_PER_S))
     memory = memory or FilmMemory(options)
     new = _after(memory.frame, film.frames(per_second=options.per_second))
     last = max(memory.frame, 0)

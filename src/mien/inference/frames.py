@@ -17,7 +17,7 @@ from mien.structures import Faces, FrameResult
 if TYPE_CHECKING:
     from mien.inference.analyzer import Analyzer
 
-__all__ = ["Seen", "judge"]
+__all__ = ["Seen", "cut_faces", "judge"]
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -46,7 +46,7 @@ def judge(analyzer: Analyzer, smoother: Smoother, seen: list[Seen]) -> Iterator[
     Yields:
         One result per frame, its faces largest first.
     """
-    crops = [_crops(analyzer, each) for each in seen]
+    crops = [cut_faces(analyzer, each.frame, each.faces) for each in seen]
     probabilities = analyzer.model.probabilities(np.concatenate(crops))
     place = 0
     for each, cut in zip(seen, crops, strict=True):
@@ -79,10 +79,10 @@ def judge(analyzer: Analyzer, smoother: Smoother, seen: list[Seen]) -> Iterator[
         )
 
 
-def _crops(analyzer: Analyzer, seen: Seen) -> NDArray[np.float32]:
-    """Cut the faces out of the decoder's luma plane, on the scale of 0 to 255."""
-    pixels, black, white = seen.frame.luma()
-    crops = crop_faces(pixels, seen.faces.landmarks_xy, analyzer.model.crop)
+def cut_faces(analyzer: Analyzer, frame: FilmFrame, faces: Faces) -> NDArray[np.float32]:
+    """Cut the faces out of the decoder's luma plane, `(B, S, S)` on the scale of 0 to 255."""
+    pixels, black, white = frame.luma()
+    crops = crop_faces(pixels, faces.landmarks_xy, analyzer.model.crop)
     if (black, white) == (0.0, 255.0):
         return crops
     return ((crops - black) * (255 / (white - black))).clip(0, 255).astype(np.float32)

@@ -8,13 +8,13 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import InputError, MediaError
-from mien.media import read_picture
+from mien.media import FilmFrame, read_picture
 from mien.preprocess import crop_faces
 from mien.structures import FacePrediction, Faces, Frame, FrameResult
 
@@ -29,15 +29,22 @@ _MOST_WORKERS = 8
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judged:
-    """A picture with what the network says of its faces.
+    """A picture, or a frame of a film, with what the network says of its faces.
 
     Attributes:
         result: What was found.
+        frame: The picture itself; None if it could not be read.
         outputs: The network's outputs by name, a row per face, in the order of `result.faces`.
     """
 
     result: FrameResult
-    outputs: Mapping[str, NDArray[np.float32]]
+    frame: Frame | FilmFrame | None = None
+    outputs: Mapping[str, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def failed(cls, error: MediaError) -> Self:
+        """Return what stands for something that cannot be read."""
+        return cls(result=FrameResult(source=error.source, error=error.reason))
 
 
 Searched = tuple[Frame, Faces, NDArray[np.float32]]
@@ -92,25 +99,30 @@ def searched(analyzer: Analyzer, frame: Frame) -> tuple[Faces, NDArray[np.float3
 def _judged(
     analyzer: Analyzer, batch: Sequence[tuple[str, Future[Searched]]]
 ) -> Generator[Judged, None, None]:
-    found: list[Searched | FrameResult] = []
+    found: list[Searched | MediaError] = []
     for path, future in batch:
         try:
             found.append(future.result())
         except MediaError as error:
-            found.append(FrameResult(source=path, error=error.reason))
-    crops = [each[2] for each in found if not isinstance(each, FrameResult)]
+            found.append(MediaError(path, error.reason))
+    crops = [each[2] for each in found if not isinstance(each, MediaError)]
     size = analyzer.model.crop.size
     together = np.concatenate([np.zeros((0, size, size), np.float32), *crops])
     outputs = analyzer.model.run(together)
     probabilities = analyzer.model.combine(outputs)
     place = 0
     for each in found:
-        count = 0 if isinstance(each, FrameResult) else len(each[2])
-        rows = slice(place, place + count)
-        place += count
-        if not isinstance(each, FrameResult):
-            each = frame_result(analyzer, *each, probabilities[rows])
-        yield Judged(result=each, outputs={name: values[rows] for name, values in outputs.items()})
+        if isinstance(each, MediaError):
+            yield Judged.failed(each)
+            continue
+        frame, _, cut = each
+        rows = slice(place, place + len(cut))
+        place += len(cut)
+        yield Judged(
+            result=frame_result(analyzer, *each, probabilities[rows]),
+            frame=frame,
+            outputs={name: values[rows] for name, values in outputs.items()},
+        )
 
 
 def numbered(faces: Sequence[FacePrediction], number: int) -> FacePrediction:
@@ -127,12 +139,13 @@ def numbered(faces: Sequence[FacePrediction], number: int) -> FacePrediction:
 
 def frame_result(
     analyzer: Analyzer,
-    frame: Frame,
+    frame: Frame | FilmFrame,
     faces: Faces,
     crops: NDArray[np.float32],
     probabilities: NDArray[np.float32],
+    tracks: Sequence[int] | None = None,
 ) -> FrameResult:
-    """Put together what was found in one picture."""
+    """Put together what was found in one picture, or in one frame whose people have numbers."""
     return FrameResult(
         source=frame.source,
         frame=frame.frame,
@@ -141,9 +154,14 @@ def frame_result(
         height=frame.height,
         faces=tuple(
             analyzer.predict(
-                frame, number, face, crop=crops[number], probabilities=probabilities[number]
+                frame,
+                number,
+                face,
+                crop=crops[number],
+                probabilities=probabilities[number],
+                track=None if tracks is None else tracks[number],
             )
             for number, face in enumerate(faces)
         ),
-        notes=frame.notes,
+        notes=frame.notes if isinstance(frame, Frame) else (),
     )

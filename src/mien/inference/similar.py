@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mien.errors import MediaError, SpecError
-from mien.inference.pictures import judge_pictures, numbered
-from mien.structures import FacePrediction, FrameResult
+from mien.inference.moments import judge_moments
+from mien.inference.pictures import Judged, judge_pictures, numbered
+from mien.media import Film, FilmFrame, face_thumbnail, is_film, is_live
+from mien.structures import FacePrediction, Frame, FrameResult
 
 if TYPE_CHECKING:
     from mien.inference.analyzer import Analyzer
@@ -22,32 +25,39 @@ if TYPE_CHECKING:
 __all__ = ["Likeness", "Similar", "find_similar"]
 
 _EMBEDDING = "embedding"
+_SIDE_PX = 160
+
+_APART_S = 5.0
+"""Of one person in a film only the likest moment within so many seconds counts: the frames around
+it are as like."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Similar:
     """A face and how alike its expression is.
 
     Attributes:
         similarity: Cosine of the two embeddings, -1 to 1.
         prediction: The face.
+        picture: The face with some room around it, 160x160 RGB.
     """
 
     similarity: float
     prediction: FacePrediction
+    picture: Image.Image
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Likeness:
     """What `find_similar` found.
 
     Attributes:
-        query: The face that others were compared with.
+        query: The face that others were compared with, 1.0 like itself.
         found: The most similar faces, the most similar one first; may be empty.
-        compared: How many faces were compared.
+        compared: How many faces were compared; in a film one face counts in each frame.
     """
 
-    query: FacePrediction
+    query: Similar
     found: tuple[Similar, ...]
     compared: int
 
@@ -55,7 +65,7 @@ class Likeness:
 def find_similar(
     analyzer: Analyzer,
     query: str | Path,
-    pictures: Iterable[str | MediaError],
+    media: Iterable[str | MediaError],
     *,
     face: int = 0,
     most: int = 20,
@@ -64,15 +74,17 @@ def find_similar(
     """Find the faces whose expressions are most like that of one face.
 
     What is compared is the expression alone, as people's votes see it (Vemulapalli and Agarwala
-    2019), not who it is. However many pictures there are, only the best are kept.
+    2019), not who it is. However many pictures there are, only the best are kept. Films are looked
+    at eight times a second, and a person's likest moment of any five seconds counts.
 
     Args:
         analyzer: Networks and settings.
         query: A picture; it is left out where it comes again among the others.
-        pictures: What `find_pictures` found.
+        media: Pictures and films, as `find_media` found them.
         face: The number of the face within `query`, from 0, largest first.
         most: How many faces to find.
-        on_result: Called with each picture's result, also where it could not be read.
+        on_result: Called with the result of each picture and of each frame that was looked at, also
+            where it could not be read.
 
     Raises:
         MediaError: `query` cannot be read as a picture.
@@ -82,32 +94,105 @@ def find_similar(
     if _EMBEDDING not in (output.name for output in analyzer.model.spec.outputs):
         raise SpecError(f"{analyzer.model.path}: field 'outputs': there is no '{_EMBEDDING}'")
     (asked,) = judge_pictures(analyzer, [str(query)], workers=1)
-    if asked.result.error is not None:
-        raise MediaError(asked.result.source, asked.result.error)
+    if asked.frame is None:
+        raise MediaError(asked.result.source, asked.result.error or "")
     reference = numbered(asked.result.faces, face)
     wanted = asked.outputs[_EMBEDDING][face]
-    best: list[tuple[float, int, FacePrediction]] = []
-    compared = itertools.count()
-    for readable, group in itertools.groupby(pictures, key=lambda each: isinstance(each, str)):
-        if not readable:
-            for error in group:
-                if isinstance(error, MediaError):
-                    on_result(FrameResult(source=error.source, error=error.reason))
-            continue
-        others = (each for each in map(str, group) if not _same_file(each, query))
-        for judged in judge_pictures(analyzer, others, workers=analyzer.workers):
-            on_result(judged.result)
+    best = _Best(most)
+    others = (each for each in media if not _same_file(each, query))
+    for judged in _judge_media(analyzer, others, on_end=best.end_film):
+        on_result(judged.result)
+        if judged.frame is not None:
             cosines = _cosines(judged.outputs[_EMBEDDING], wanted)
             for prediction, cosine in zip(judged.result.faces, cosines, strict=True):
-                heapq.heappush(best, (float(cosine), -next(compared), prediction))
-                if len(best) > most:
-                    heapq.heappop(best)
-    found = sorted(best, reverse=True)
+                best.offer(float(cosine), prediction, judged.frame)
     return Likeness(
-        query=reference,
-        found=tuple(Similar(similarity=cosine, prediction=each) for cosine, _, each in found),
-        compared=next(compared),
+        query=_similar(1.0, reference, asked.frame), found=best.sorted(), compared=best.compared
     )
+
+
+def _judge_media(
+    analyzer: Analyzer, media: Iterable[str | MediaError], *, on_end: Callable[[], None]
+) -> Generator[Judged, None, None]:
+    """Judge pictures together and films frame by frame; `on_end` is called after each film."""
+    for together, group in itertools.groupby(media, key=_is_picture):
+        if together:
+            yield from judge_pictures(analyzer, map(str, group), workers=analyzer.workers)
+            continue
+        for each in group:
+            try:
+                if isinstance(each, MediaError):
+                    raise each
+                if is_live(each):
+                    raise MediaError(each, "a camera or stream cannot be searched. Record it first")
+                with Film(each) as film:
+                    yield from judge_moments(analyzer, film)
+            except MediaError as error:
+                yield Judged.failed(error)
+            on_end()
+
+
+class _Best:
+    """Keeps the likest faces, and of people in a film one face per moment.
+
+    Args:
+        most: How many.
+
+    Attributes:
+        compared: How many faces it was shown.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[tuple[float, int, Similar]] = []
+        self._moments: dict[int, Similar] = {}
+        self._order = itertools.count()
+        self.compared = 0
+
+    def offer(self, similarity: float, face: FacePrediction, frame: Frame | FilmFrame) -> None:
+        """Keep a face if it is among the likest."""
+        self.compared += 1
+        if len(self._kept) == self._most and similarity <= self._kept[0][0]:
+            return
+        if face.track is None:
+            self._keep(_similar(similarity, face, frame))
+            return
+        before = self._moments.get(face.track)
+        if before is not None:
+            if _time_s(face) - _time_s(before.prediction) > _APART_S:
+                self._keep(before)
+            elif similarity <= before.similarity:
+                return
+        self._moments[face.track] = _similar(similarity, face, frame)
+
+    def end_film(self) -> None:
+        """Settle what is open: the next film's people are others."""
+        for moment in self._moments.values():
+            self._keep(moment)
+        self._moments.clear()
+
+    def sorted(self) -> tuple[Similar, ...]:
+        """Return the likest faces, the likest one first."""
+        return tuple(similar for _, _, similar in sorted(self._kept, reverse=True))
+
+    def _keep(self, similar: Similar) -> None:
+        heapq.heappush(self._kept, (similar.similarity, -next(self._order), similar))
+        if len(self._kept) > self._most:
+            heapq.heappop(self._kept)
+
+
+def _similar(similarity: float, face: FacePrediction, frame: Frame | FilmFrame) -> Similar:
+    pixels = frame.rgb() if isinstance(frame, FilmFrame) else frame.frame_rgb
+    picture = face_thumbnail(pixels, face.box_xyxy, side_px=_SIDE_PX)
+    return Similar(similarity=similarity, prediction=face, picture=picture)
+
+
+def _time_s(face: FacePrediction) -> float:
+    return face.timestamp_s or 0.0
+
+
+def _is_picture(each: str | MediaError) -> bool:
+    return isinstance(each, str) and not is_live(each) and not is_film(each)
 
 
 def _cosines(embeddings: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -116,8 +201,8 @@ def _cosines(embeddings: NDArray[np.float32], wanted: NDArray[np.float32]) -> ND
     return cosines
 
 
-def _same_file(path: str, other: str | Path) -> bool:
+def _same_file(path: str | MediaError, other: str | Path) -> bool:
     try:
-        return Path(path).samefile(other)
-    except OSError:
+        return isinstance(path, str) and Path(path).samefile(other)
+    except (OSError, ValueError):
         return False

@@ -9,6 +9,8 @@ from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.picture_writer import check_picture_name, write_picture
 from mien.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES, decode_picture, read_picture
 from mien.media.sources import find_media, find_pictures, is_film
+from mien.media.thumbnails import face_thumbnail
+from mien.media.times import clock
 from mien.media.writers import FORMATS, ResultWriter, open_writer
 
 __all__ = [
@@ -25,9 +27,11 @@ __all__ = [
     "ResultWriter",
     "cameras",
     "check_picture_name",
+    "clock",
     "decode_picture",
     "draw_on",
     "draw_result",
+    "face_thumbnail",
     "find_media",
     "find_pictures",
     "is_film",

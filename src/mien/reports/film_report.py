@@ -18,10 +18,9 @@ from mien.detect import OnnxDetector
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
 from mien.inference import Analyzer, FilmOptions
-from mien.media import Film
+from mien.media import Film, clock, face_thumbnail
 from mien.reports.faces import Tile, tiles_html
 from mien.reports.page import Figure, Page, Section, require_charts, table_html, write_page
-from mien.reports.sheet import face_square
 from mien.structures import FrameResult
 
 __all__ = ["FilmSummary", "film_report"]
@@ -131,7 +130,7 @@ def film_report(
         ]
         if thumbnails.get(number):
             figures.append(_expressive(number, person, thumbnails[number]))
-        span = f"{_clock(times[0])} to {_clock(times[-1])}"
+        span = f"{clock(times[0])} to {clock(times[-1])}"
         sections.append(
             Section(
                 title=f"Person {number}", lead=f"Seen in {len(times):,} frames, {span}.",
@@ -152,7 +151,7 @@ def film_report(
         lead="What the faces in this film show, frame by frame. It says what a face shows to "
         "others, not what the person feels, and is often wrong.",
         cards={
-            "length": _clock(summary.duration_s),
+            "length": clock(summary.duration_s),
             "frames": f"{summary.frames:,}",
             "people": str(len(people)),
             "unsure": f"{total / faces:.0%}" if faces else "0%",
@@ -167,11 +166,6 @@ def film_report(
         provenance=f"Film {name}.",
     )
     write_page(page, path, overwrite=overwrite)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(float(seconds), 60)
-    return f"{int(minutes)}:{rest:04.1f}"
 
 
 def _binned(
@@ -204,7 +198,7 @@ def _changes(number: int, person: _Person) -> Figure:
             strength = np.mean([p[label] for p in person.probabilities[begin:place]])
             rows.append(
                 [
-                    _clock(person.times_s[begin]),
+                    clock(person.times_s[begin]),
                     SIX.labels[label],
                     f"{person.times_s[place - 1] - person.times_s[begin]:.1f} s",
                     f"{strength:.0%}",
@@ -236,7 +230,7 @@ def _expressive(number: int, person: _Person, thumbnails: dict[int, Image.Image]
         Tile(
             image=np.asarray(thumbnails[frame]),
             label=SIX.labels[person.labels[places[frame]]],
-            text=_clock(person.times_s[places[frame]]),
+            text=clock(person.times_s[places[frame]]),
         )
         for frame in sorted(best)
     ]
@@ -263,9 +257,8 @@ def _thumbnails(
     with Film(summary.source) as film, contextlib.suppress(MediaError):
         for frame in film.frames():
             for number, box in wanted.pop(frame.frame, ()):
-                picture = Image.fromarray(frame.rgb()).crop(face_square(box))
-                size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
-                found[number][frame.frame] = picture.resize(size, Image.Resampling.BICUBIC)
+                picture = face_thumbnail(frame.rgb(), box, side_px=_THUMBNAIL_PX)
+                found[number][frame.frame] = picture
             if not wanted:
                 break
     return found

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PIL import Image, ImageColor
 
 from mien.emotions import COLOURS
-from mien.inference import Likeness
-from mien.media import read_picture
+from mien.inference import Likeness, Similar
+from mien.media import clock
 from mien.media.shapes import fill_rounded, outline_rounded, write_text
-from mien.structures import FacePrediction
 
-__all__ = ["draw_likeness", "face_square"]
+__all__ = ["draw_likeness"]
 
 _PAPER, _INK, _FAINT = (255, 255, 255), (28, 30, 34), (107, 112, 122)
 _FACE_PX, _GAP_PX, _LINE_PX, _TEXT, _COLUMNS = 160, 20, 22, 14, 6
 _RADIUS, _FRAME, _DOT = 10.0, 4.0, 10
 
 
-def face_square(box_xyxy: Sequence[float]) -> tuple[int, int, int, int]:
-    """Return a square around a face with some room, as left, top, right and bottom in pixels."""
-    left, top, right, bottom = box_xyxy
-    half = 0.65 * max(right - left, bottom - top)
-    x, y = (left + right) / 2, (top + bottom) / 2
-    return round(x - half), round(y - half), round(x + half), round(y + half)
-
-
 def draw_likeness(likeness: Likeness) -> Image.Image:
-    """Draw the query and the faces that are most like it, most similar first.
-
-    Their pictures are read once more, so they must still be there.
-
-    Returns:
-        An RGB picture.
-
-    Raises:
-        MediaError: One of the pictures cannot be read any more.
-    """
-    captions = ["compared with", *(f"{each.similarity:+.3f}" for each in likeness.found)]
-    faces = [likeness.query, *(each.prediction for each in likeness.found)]
+    """Draw the query and the faces that are most like it, most similar first, as an RGB picture."""
+    captions = ["compared with", *(_caption(each) for each in likeness.found)]
+    faces = [likeness.query, *likeness.found]
     columns = min(_COLUMNS, len(faces))
     rows = -(-len(faces) // columns)
     tile = (_FACE_PX + _GAP_PX, _FACE_PX + 2 * _LINE_PX + _GAP_PX)
@@ -51,13 +31,18 @@ def draw_likeness(likeness: Likeness) -> Image.Image:
     return sheet
 
 
+def _caption(similar: Similar) -> str:
+    time_s = similar.prediction.timestamp_s
+    said = f"{similar.similarity:+.3f}"
+    return said if time_s is None else f"{said} at {clock(time_s)}"
+
+
 def _draw_face(
-    sheet: Image.Image, face: FacePrediction, caption: str, place: tuple[int, int], *, framed: bool
+    sheet: Image.Image, similar: Similar, caption: str, place: tuple[int, int], *, framed: bool
 ) -> None:
     left, top = place
-    picture = Image.fromarray(read_picture(face.source).frame_rgb).crop(face_square(face.box_xyxy))
-    side = (_FACE_PX, _FACE_PX)
-    sheet.paste(picture.resize(side, Image.Resampling.LANCZOS, reducing_gap=2.0), place)
+    face = similar.prediction
+    sheet.paste(similar.picture.resize((_FACE_PX, _FACE_PX)), place)
     if framed:
         area = (left - _FRAME, top - _FRAME, left + _FACE_PX + _FRAME, top + _FACE_PX + _FRAME)
         outline_rounded(sheet, area, radius=_RADIUS, line=_FRAME, colour=_INK)

@@ -1,0 +1,34 @@
+"""Small pictures of faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image
+
+from mien.structures import FrameRGB
+
+__all__ = ["face_thumbnail"]
+
+_ROOM = 1.3
+"""Side of the square in longer sides of the box, so that hair and chin are in it."""
+
+
+def face_thumbnail(frame_rgb: FrameRGB, box_xyxy: Sequence[float], *, side_px: int) -> Image.Image:
+    """Cut a face with some room out of a frame.
+
+    Args:
+        frame_rgb: `(H, W, 3)` uint8.
+        box_xyxy: Left, top, right and bottom of the face in pixels.
+        side_px: Width and height of the picture.
+
+    Returns:
+        A square RGB picture, black beyond the frame's edges.
+    """
+    left, top, right, bottom = box_xyxy
+    half = _ROOM / 2 * max(right - left, bottom - top)
+    x, y = (left + right) / 2, (top + bottom) / 2
+    square = Image.fromarray(frame_rgb).crop(
+        (round(x - half), round(y - half), round(x + half), round(y + half))
+    )
+    return square.resize((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
