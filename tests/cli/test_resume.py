@@ -73,6 +73,20 @@ def test_a_folder_goes_on_where_it_was_stopped(album, tmp_path, stopped_after, c
     assert drawn[0] == drawn[1]
 
 
+def test_a_run_that_replaces_results_goes_on_too(album, tmp_path, stopped_after):
+    out, formats = tmp_path / "out", ("--format", "jsonl,csv,parquet")
+    run(album, "--save", out, *formats)
+    before = results(out)
+    restore = stopped_after(4)
+    run(album, "--save", out, *formats, "--overwrite")
+    restore()
+    again = run(album, "--save", out, *formats, "--resume")
+    assert "going on after 4 of 9" in again.stderr
+    assert results(out)["results.jsonl"] == before["results.jsonl"]
+    assert results(out)["results.csv"] == before["results.csv"]
+    assert not list(out.glob("*.partial"))
+
+
 @pytest.mark.parametrize("count", [5, 20, 39])
 def test_a_film_goes_on_to_the_same_rows(samples, tmp_path, stopped_after, count):
     photo = np.asarray(Image.open(samples / "eileen_collins.jpg").convert("RGB").resize((400, 400)))

@@ -88,6 +88,29 @@ def test_the_same_film_at_10_25_and_60_frames_changes_at_the_same_times(analyzer
         assert max(times) - min(times) <= 0.2
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        FilmOptions(per_second=1),
+        FilmOptions(per_second=0.5),
+        FilmOptions(per_second=240),
+        FilmOptions(every=40),
+    ],
+    ids=["1 a second", "1 in 2 seconds", "more than there are", "every 40th"],
+)
+def test_a_person_keeps_the_number_however_seldom_the_film_is_looked_at(
+    analyzer, photo, tmp_path, options
+):
+    still = photo[:400, 40:440]
+    # 29.97 a second, so that whole seconds fall between two frames.
+    frames = ((number * 1001 / 30_000, still) for number in range(240))
+    path = write_film(tmp_path / "film.mp4", frames)
+    with Film(path) as film:
+        results = list(analyze_film(analyzer, film, options))
+    assert len(results) >= 4
+    assert {face.track for result in results for face in result.faces} == {0}
+
+
 def test_a_damaged_film_keeps_what_was_decoded_and_says_so(analyzer, photo, tmp_path):
     path = film_of(photo, tmp_path / "a.mp4", per_second=25)
 

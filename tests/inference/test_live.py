@@ -52,6 +52,12 @@ def test_a_face_that_is_gone_stays_until_the_next_detection(analyzer, tmp_path, 
     assert [len(result.faces) for result in results] == [1] * 6 + [0] * 4
 
 
+def test_a_person_keeps_the_number_where_frames_come_seldom(analyzer, tmp_path, photo):
+    frames = ((2.0 * number, photo[:400, 40:440]) for number in range(4))
+    results = analysed(analyzer, write_film(tmp_path / "a.mp4", frames), None)
+    assert [face.track for result in results for face in result.faces] == [0] * 4
+
+
 def test_nobody_is_followed_where_nobody_was(analyzer, film):
     with Film(film) as opened:
         frame = next(iter(opened.frames()))

@@ -303,3 +303,54 @@ def test_numbered_pictures_are_a_film(tmp_path, photo):
         Film(pattern)
     with pytest.raises(MediaError, match="no picture has such a name"):
         Film(tmp_path / "other_%d.png")
+
+
+def remuxed(source, path, *, later_s=0.0, options=None):
+    """Copy a film's packets into another container, some seconds later on its clock."""
+    with av.open(str(source)) as film, av.open(str(path), "w", options=options or {}) as out:
+        copies = {track.index: out.add_stream_from_template(track) for track in film.streams}
+        for packet in film.demux():
+            if packet.dts is None:
+                continue
+            shift = round(later_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+            packet.stream = copies[packet.stream.index]
+            out.mux(packet)
+    return path
+
+
+def drawn_sound(path, folder, frames):
+    """Draw a film; return when the copy's sound begins and ends, from its first picture on."""
+    with ResultFolder(folder, draw=True) as results:
+        for number in range(frames):
+            results.write(FrameResult(source=str(path), frame=number, timestamp_s=number / 10))
+    assert results.notes == []
+    with av.open(str(folder / "drawn" / f"{path.stem}.mp4")) as film:
+        begin_s = next(film.decode(video=0)).time
+        film.seek(0)
+        heard = list(film.decode(audio=0))
+    end_s = heard[-1].time + heard[-1].samples / heard[-1].rate
+    return heard[0].time - begin_s, end_s - begin_s
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("aac", "ts"), ("pcm_s16le", "mkv")])
+def test_the_sound_begins_with_the_pictures_wherever_the_films_clock_does(
+    tmp_path, photo, codec, ending
+):
+    whole = write_film(tmp_path / "a.mov", gliding(photo, seconds=1, per_second=10), sound=codec)
+    late = remuxed(whole, tmp_path / f"late.{ending}", later_s=100.0)
+    with Film(late) as film:
+        assert film.first_s == pytest.approx(100, abs=2)
+    begin_s, end_s = drawn_sound(late, tmp_path / "out", 10)
+    assert begin_s == pytest.approx(0, abs=0.1)
+    assert end_s == pytest.approx(1, abs=0.1)
+
+
+def test_a_sound_whose_name_begins_like_one_that_an_mp4_can_hold_becomes_aac(tmp_path, photo):
+    whole = write_film(tmp_path / "a.mov", gliding(photo, seconds=1, per_second=10), sound=True)
+    latm = remuxed(whole, tmp_path / "latm.ts", options={"mpegts_flags": "latm"})
+    with av.open(str(latm)) as film:
+        assert film.streams.audio[0].codec_context.name == "aac_latm"
+    begin_s, end_s = drawn_sound(latm, tmp_path / "out", 10)
+    assert begin_s == pytest.approx(0, abs=0.1)
+    assert end_s == pytest.approx(1, abs=0.15)

@@ -73,6 +73,25 @@ def test_an_interruption_keeps_what_was_done(tmp_path, result):
     assert (tmp_path / "results.jsonl").exists()
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_after_any_other_error_the_file_is_not_called_whole(tmp_path, result, suffix):
+    with pytest.raises(RuntimeError), open_writer(tmp_path / f"results.{suffix}") as writer:
+        writer.write(result)
+        raise RuntimeError
+    assert [file.name for file in tmp_path.iterdir()] == [f"results.{suffix}.partial"]
+
+
+def test_a_full_disk_is_said_of_parquet_too(tmp_path, result, monkeypatch):
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    writer = open_writer(tmp_path / "results.parquet")
+    monkeypatch.setattr(writer._file, "write_table", full)
+    with pytest.raises(OutputError, match="No space left on device"), writer:
+        writer.write_rows(result.to_rows() * 10_000)
+    assert [file.name for file in tmp_path.iterdir()] == ["results.parquet.partial"]
+
+
 def test_after_a_failed_write_the_file_is_not_called_whole(tmp_path, result, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")

@@ -5,7 +5,7 @@ from mien.detect.decoder import decode_cells, non_maximum_suppression
 from mien.detect.detector import YUNET_OUTPUTS, Detector, OnnxDetector, yunet_spec
 from mien.detect.quality import face_quality, sharpness
 from mien.detect.session import open_session
-from mien.detect.tracks import Tracker
+from mien.detect.tracks import Tracker, remembered_s
 
 __all__ = [
     "YUNET_OUTPUTS",
@@ -17,6 +17,7 @@ __all__ = [
     "face_quality",
     "non_maximum_suppression",
     "open_session",
+    "remembered_s",
     "sharpness",
     "yunet_spec",
 ]

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from mien.structures import Faces
 
-__all__ = ["Tracker"]
+__all__ = ["Tracker", "remembered_s"]
+
+_MISSED = 2.5
+"""Somebody who was missed once is remembered until the next look."""
 
 FARTHEST = 1.0
 """A face whose centre is farther from where it is expected, in units of its size, is another's."""
@@ -19,6 +22,16 @@ FARTHEST = 1.0
 LARGEST_GROWTH = 2.0
 VELOCITY_SHARE = 0.6
 """How much of a newly seen velocity enters the expected one."""
+
+
+def remembered_s(gap_s: float, apart_s: float) -> float:
+    """Return after how many seconds without being seen somebody is forgotten.
+
+    Args:
+        gap_s: The time that was asked for.
+        apart_s: Seconds from one look to the next.
+    """
+    return max(gap_s, _MISSED * apart_s)
 
 
 @dataclasses.dataclass(slots=True)
@@ -41,10 +54,15 @@ class Tracker:
 
     Args:
         max_gap_s: A person who was not seen for longer gets a new number.
+
+    Attributes:
+        apart_s: Seconds from one look to the next, if that is known: where looks are far apart,
+            people are remembered for some of them.
     """
 
     def __init__(self, *, max_gap_s: float = 1.0) -> None:
         self.max_gap_s = max_gap_s
+        self.apart_s = 0.0
         self._tracks: list[_Track] = []
         self._next = 0
 
@@ -58,9 +76,8 @@ class Tracker:
         Returns:
             One number per face, from 0 in the order of first appearance.
         """
-        self._tracks = [
-            track for track in self._tracks if timestamp_s - track.seen_s <= self.max_gap_s
-        ]
+        longest_s = remembered_s(self.max_gap_s, self.apart_s)
+        self._tracks = [track for track in self._tracks if timestamp_s - track.seen_s <= longest_s]
         numbers: list[int] = [-1] * len(faces)
         for face, track in self._matches(faces.boxes_xyxy, timestamp_s):
             self._move(track, faces.boxes_xyxy[face], timestamp_s)

@@ -50,7 +50,8 @@ class FilmOptions:
             a second in a film, and as many as time allows of a camera or stream.
         per_second: Analyse at most so many frames a second; None analyses every one.
         smoothing: How much the probabilities are smoothed over time.
-        max_gap_s: A person who was not seen for longer gets a new number.
+        max_gap_s: A person who was not seen for longer gets a new number; where detections are
+            far apart, after some of them.
     """
 
     every: int | None = None
@@ -142,9 +143,11 @@ def analyze_film(
         frames before it are there.
     """
     options = options or FilmOptions()
-    rate = options.per_second or film.frames_per_second or 25.0
+    rate = film.frames_per_second or 25.0
+    rate = min(options.per_second or rate, rate)
     every = options.every or max(1, round(rate / DETECTIONS_PER_S))
     memory = memory or FilmMemory(options)
+    memory.tracker.apart_s = memory.smoother.apart_s = every / rate
     new = _after(memory.frame, film.frames(per_second=options.per_second))
     last = max(memory.frame, 0)
     try:

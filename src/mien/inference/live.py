@@ -56,6 +56,7 @@ class LiveAnalysis:
         """
         start = time.perf_counter()
         looks = self._pace.looks(frame.frame, frame.timestamp_s)
+        self._tracker.apart_s = self._smoother.apart_s = self._pace.interval_s
         detector = self._analyzer.detector
         if looks:
             self._faces = look_for_faces(detector, frame, self._analyzer.min_face_px)

@@ -34,6 +34,7 @@ def judge_moments(analyzer: Analyzer, film: Film) -> Generator[Judged, None, Non
         MediaError: At the end, if the film is damaged.
     """
     tracker = Tracker()
+    tracker.apart_s = 1 / min(DETECTIONS_PER_S, film.frames_per_second or DETECTIONS_PER_S)
     frames = ahead(film.frames(per_second=DETECTIONS_PER_S), _DECODED_AHEAD)
     try:
         for frame in frames:

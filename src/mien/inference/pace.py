@@ -43,11 +43,14 @@ class Pace:
 
     Args:
         every: Frames from one detection to the next; None chooses by the load.
+
+    Attributes:
+        interval_s: Seconds from one frame to the next, as a running mean; 0 before the second.
     """
 
     def __init__(self, every: int | None = None) -> None:
         self._every = every
-        self._looking_s = self._following_s = self._interval_s = 0.0
+        self._looking_s = self._following_s = self.interval_s = 0.0
         self._looked_at: int | None = None
         self._last: tuple[int, float] | None = None
 
@@ -56,10 +59,10 @@ class Pace:
         """Frames from one detection to the next, as things stand."""
         if self._every is not None:
             return self._every
-        if not self._interval_s or not self._looking_s:
+        if not self.interval_s or not self._looking_s:
             return 1
         following_s = self._following_s or _FOLLOWING_GUESS * self._looking_s
-        return detections_apart(self._looking_s, following_s, self._interval_s)
+        return detections_apart(self._looking_s, following_s, self.interval_s)
 
     def looks(self, frame: int, timestamp_s: float) -> bool:
         """Say whether faces are looked for in a frame.
@@ -70,7 +73,7 @@ class Pace:
         """
         if self._last is not None and frame > self._last[0]:
             passed_s = (timestamp_s - self._last[1]) / (frame - self._last[0])
-            self._interval_s = _mean(self._interval_s, passed_s)
+            self.interval_s = _mean(self.interval_s, passed_s)
         self._last = (frame, timestamp_s)
         if self._looked_at is not None and frame - self._looked_at < self.every:
             return False

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.detect import remembered_s
+
 __all__ = ["Smoother", "SmoothingOptions"]
 
 LEAST = 1e-4
@@ -55,10 +57,15 @@ class Smoother:
 
     Args:
         options: How much.
+
+    Attributes:
+        apart_s: Seconds from one frame to the next, if that is known: where frames are far apart,
+            people are remembered for some of them.
     """
 
     def __init__(self, options: SmoothingOptions | None = None) -> None:
         self.options = options or SmoothingOptions()
+        self.apart_s = 0.0
         self._states: dict[int, _State] = {}
 
     def update(
@@ -76,7 +83,7 @@ class Smoother:
         """
         logs = np.log(np.maximum(np.asarray(probabilities, np.float64), LEAST))
         state = self._states.get(track)
-        if state is None or timestamp_s - state.timestamp_s > self.options.forget_s:
+        if state is None or timestamp_s - state.timestamp_s > self._remembered_s:
             state = _State(logs, int(logs.argmax()), timestamp_s)
             self._states[track] = state
         else:
@@ -97,8 +104,12 @@ class Smoother:
         self._states = {
             track: state
             for track, state in self._states.items()
-            if timestamp_s - state.timestamp_s <= self.options.forget_s
+            if timestamp_s - state.timestamp_s <= self._remembered_s
         }
+
+    @property
+    def _remembered_s(self) -> float:
+        return remembered_s(self.options.forget_s, self.apart_s)
 
     def to_document(self) -> dict[str, Any]:
         """Return the state of every person, as plain values that JSON can hold."""

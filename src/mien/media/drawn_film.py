@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DrawnFilm"]
 
-_MP4_SOUND = ("aac", "ac3", "alac", "eac3", "flac", "mp3", "opus", "libopus")
-"""How the names of the decoders begin whose packets an MP4 can take as they are."""
+_MP4_SOUND = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"})
+"""The codecs whose packets an MP4 can take as they are."""
 
 
 class DrawnFilm:
@@ -54,7 +54,12 @@ class DrawnFilm:
         except OutputError:
             self._film.close()
             raise
-        self._sound = _Sound(self._film.source, self._writer.container, self.notes)
+        try:
+            self._sound = _Sound(self._film, self._writer.container, self.notes)
+        except BaseException:
+            self._writer.discard()
+            self._film.close()
+            raise
 
     def write(self, result: FrameResult) -> None:
         """Draw one frame's result; results come in the order of their frames.
@@ -104,12 +109,18 @@ class DrawnFilm:
 
 
 class _Sound:
-    """Brings the first sound track over: as it is if an MP4 can hold it, else as AAC."""
+    """Brings the first sound track over: as it is if an MP4 can hold it, else as AAC.
 
-    def __init__(self, source: str, out: Any, notes: list[str]) -> None:
+    Its times count from the film's first frame, as those of the copy's pictures do; what is heard
+    before that frame is left out.
+    """
+
+    def __init__(self, film: Film, out: Any, notes: list[str]) -> None:
         import av
 
+        source = film.source
         self._source, self._out, self._notes = source, out, notes
+        self._first_s = film.first_s
         self._packets: Iterator[Any] = iter(())
         self._held: Any = None
         self._container: av.container.InputContainer | None = None
@@ -123,11 +134,10 @@ class _Sound:
         if not self._container.streams.audio:
             return
         track = self._container.streams.audio[0]
-        name = track.codec_context.name
-        if name.startswith(_MP4_SOUND):
+        name = track.codec_context.codec.canonical_name
+        if name in _MP4_SOUND:
             self._copy = out.add_stream_from_template(track)
-            packets = self._container.demux(track)
-            self._packets = (packet for packet in packets if packet.dts is not None)
+            self._packets = self._from_first_frame(self._container.demux(track))
             return
         # Two channels are often of no named layout, which the encoder does not take.
         layout = {1: "mono", 2: "stereo"}.get(track.channels, track.layout.name)
@@ -140,7 +150,7 @@ class _Sound:
             notes.append(f"{source}: the drawn copy is silent, its {name} sound as AAC: {error}")
             return
         self._copy = out.add_stream("aac", rate=track.rate, layout=layout)
-        self._packets = self._encoded(self._container, track)
+        self._packets = self._from_first_frame(self._encoded(self._container, track))
 
     def _encoded(self, container: av.container.InputContainer, track: Any) -> Iterator[Any]:
         import av
@@ -153,6 +163,15 @@ class _Sound:
         for part in resampler.resample(None):
             yield from self._copy.encode(part)
         yield from self._copy.encode(None)
+
+    def _from_first_frame(self, packets: Iterator[Any]) -> Iterator[Any]:
+        for packet in packets:
+            if packet.dts is None or packet.pts is None:
+                continue
+            before = round(self._first_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - before, packet.dts - before
+            if packet.pts >= 0:
+                yield packet
 
     def write_until(self, time_s: float) -> None:
         """Copy the packets up to a time."""

@@ -54,7 +54,9 @@ class FilmWriter:
         except (OSError, av.FFmpegError) as error:
             raise self._failed(error) from error
         rate = Fraction(frames_per_second).limit_denominator(1001)
-        self._video = self.container.add_stream("libx264", rate=rate, options={"crf": _QUALITY})
+        # Frames that refer to later ones would be written before time 0, which moves the sound.
+        coding = {"crf": _QUALITY, "bf": "0"}
+        self._video = self.container.add_stream("libx264", rate=rate, options=coding)
         self._size_hw = size_hw
         # H.264 in its usual form halves the colours: sides have to be even.
         self._video.height, self._video.width = (side // 2 * 2 for side in size_hw)

@@ -156,6 +156,7 @@ class Film:
         height: Likewise.
         frames_per_second: On average, as the file says; 0 if it does not.
         duration_s: As the file says; None if it does not.
+        first_s: The first frame's time on the file's own clock, which need not begin at 0.
 
     Raises:
         MediaError: The file is missing, no film, or has no video track.
@@ -189,10 +190,12 @@ class Film:
         aspect = float(self._stream.sample_aspect_ratio or 1)
         self._aspect = aspect if 1 / _WIDEST_PIXEL <= aspect <= _WIDEST_PIXEL else 1.0
         sides = (round(context.width * self._aspect), context.height)
-        turned = _quarter_turns(self._peek()) % 2
+        first = self._peek()
+        turned = _quarter_turns(first) % 2
         self.width, self.height = sides[::-1] if turned else sides
         rate = self._stream.average_rate
         self.frames_per_second = float(rate) if rate else 0.0
+        self.first_s = (first.time or 0.0) if first is not None else 0.0
         length = self._container.duration
         self.duration_s = length / _MICROSECONDS if length else None
 

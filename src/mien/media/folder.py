@@ -107,7 +107,8 @@ class ResultFolder:
         others = []
         for name in dict.fromkeys(formats):
             if name != "jsonl":
-                writer = open_writer(self.path / f"results.{name}")
+                # The journal says whose results these are, and that they were to be replaced.
+                writer = open_writer(self.path / f"results.{name}", overwrite=True)
                 self._writers.append(self._open.enter_context(writer))
                 others.append(writer)
         rows = lines.rows()

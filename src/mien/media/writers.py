@@ -75,7 +75,7 @@ class ResultWriter(abc.ABC):
 
     def abandon(self) -> None:
         """Stop writing; what is there stays under its partial name, since it is not whole."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, OutputError):
             self._finish()
 
     def discard(self) -> None:
@@ -96,10 +96,10 @@ class ResultWriter(abc.ABC):
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(exception, OutputError):
-            self.abandon()
-        else:
+        if kind is None or issubclass(kind, KeyboardInterrupt):
             self.close()
+        else:
+            self.abandon()
 
 
 class _TextWriter(ResultWriter):
@@ -218,7 +218,10 @@ class ParquetWriter(ResultWriter):
 
     def _flush(self) -> None:
         table = self._pyarrow.Table.from_pylist(self._rows, schema=self._schema)
-        self._file.write_table(table)
+        try:
+            self._file.write_table(table)
+        except OSError as error:
+            raise _cannot_write(self._partial, error) from error
         self._rows.clear()
 
     def _finish(self) -> None:

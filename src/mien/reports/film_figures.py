@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.detect import remembered_s
 from mien.emotions import SIX
 from mien.reports.charts import SHARES, WIDTH_PX, label_colours
 from mien.reports.film_report import jpeg_address
@@ -18,7 +19,8 @@ from mien.reports.page import Figure
 __all__ = ["share_figure", "timeline_figure"]
 
 _LONGEST_S = 1.0
-"""A gap that is longer is shown as one: the person was away."""
+"""A gap that is longer is shown as one: the person was away. Where frames are far apart, a gap is
+what is longer than their usual distance by far."""
 
 _LAST_S = 0.04
 
@@ -42,7 +44,7 @@ def timeline_figure(
     colour = alt.Color("label:N", title=None, scale=label_colours(SIX.labels))
     # Without an edge of its own colour each span would have a light line at its ends.
     seam = alt.Stroke("label:N", legend=None, scale=label_colours(SIX.labels))
-    lengths = np.minimum(np.diff(times_s, append=times_s[-1] + _LAST_S), _LONGEST_S)
+    lengths = np.minimum(np.diff(times_s, append=times_s[-1] + _LAST_S), _longest_s(times_s))
     areas = [
         {"time": float(t), "label": label, "probability": float(p), "rank": rank}
         for t, row in zip(times_s, probabilities, strict=True)
@@ -96,7 +98,8 @@ def timeline_figure(
 
 def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -> Figure:
     """Share of the person's time per expression."""
-    spans = np.minimum(np.diff(np.array(times_s), append=times_s[-1]), _LONGEST_S)
+    times = np.array(times_s)
+    spans = np.minimum(np.diff(times, append=times[-1]), _longest_s(times))
     total = max(float(spans.sum()), 1e-9)
     shares = [float(spans[np.array(labels) == k].sum()) / total for k in range(len(SIX))]
     most = SIX.labels[int(np.argmax(shares))]
@@ -125,3 +128,9 @@ def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -
         sentence=f"Most of the time, {max(shares):.0%}, the face shows {most}.",
         chart=chart,
     )
+
+
+def _longest_s(times_s: NDArray[np.float64]) -> float:
+    """Return the longest distance of two of `(n,)` times that is no gap."""
+    usual_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
+    return remembered_s(_LONGEST_S, usual_s)
