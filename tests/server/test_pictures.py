@@ -5,6 +5,7 @@ import struct
 import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 import mien
-from mien.server import ServerOptions
+from mien.server import ServerOptions, service
 from tests.server.conftest import PORTRAIT, SAMPLES, listening
 
 JPEG = {"content-type": "image/jpeg"}
@@ -68,6 +69,37 @@ def test_a_drawn_copy_comes_along_when_asked_for(client):
     (result,) = answer.json()["results"]
     with Image.open(io.BytesIO(base64.b64decode(result["drawn_jpeg"]))) as drawn:
         assert drawn.size == (result["width"], result["height"])
+
+
+def test_no_more_pictures_are_held_decoded_for_drawing_than_are_worked_on(client_of, monkeypatch):
+    held, most, lock = 0, 0, threading.Lock()
+    decode, draw = service.decode_picture, service.draw_result
+
+    def decoding(*arguments, **options):
+        nonlocal held, most
+        with lock:
+            held += 1
+            most = max(most, held)
+        return decode(*arguments, **options)
+
+    def drawing(*arguments):
+        nonlocal held
+        drawn = draw(*arguments)
+        with lock:
+            held -= 1
+        return drawn
+
+    monkeypatch.setattr(service, "decode_picture", decoding)
+    monkeypatch.setattr(service, "draw_result", drawing)
+    client = client_of(workers=1)
+
+    def ask(_):
+        return client.post("/v1/analyze?draw=true", content=PORTRAIT.read_bytes(), headers=JPEG)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert (held, most) == (0, 1)
 
 
 def test_a_smallest_face_can_be_asked_for(client):

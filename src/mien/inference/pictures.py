@@ -21,7 +21,7 @@ from mien.structures import FacePrediction, Faces, Frame, FrameResult
 if TYPE_CHECKING:
     from mien.inference.analyzer import Analyzer
 
-__all__ = ["Judged", "frame_result", "judge_pictures", "numbered", "searched"]
+__all__ = ["Judged", "Searched", "frame_result", "judge_pictures", "numbered", "searched"]
 
 _TOGETHER = 8
 _MOST_WORKERS = 8
@@ -48,6 +48,7 @@ class Judged:
 
 
 Searched = tuple[Frame, Faces, NDArray[np.float32]]
+"""A picture, its faces, and these cut out, `(B, S, S)`."""
 
 
 def judge_pictures(

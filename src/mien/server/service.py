@@ -13,14 +13,14 @@ from typing import Any
 from mien.detect import OnnxDetector
 from mien.errors import MediaError
 from mien.inference import Analyzer
-from mien.inference.pictures import frame_result, searched
+from mien.inference.pictures import Searched, frame_result, searched
 from mien.media import decode_picture, draw_result
 from mien.server.batching import Batcher
 from mien.server.limits import Admission, Memory
 from mien.server.metrics import Metrics
 from mien.server.options import ServerOptions
 from mien.server.problems import Problem
-from mien.structures import FrameResult
+from mien.structures import Frame, FrameResult
 
 __all__ = ["Service"]
 
@@ -82,23 +82,24 @@ class Service:
     ) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
 
-        def find() -> Any:
+        def find() -> Searched:
             frame = decode_picture(data, source, max_pixels=self.options.most_pixels)
-            return frame, *searched(analyzer, frame)
+            return (frame, *searched(analyzer, frame))
 
-        frame, faces, crops = await loop.run_in_executor(self.pool, find)
-        probabilities = await asyncio.wrap_future(self.batcher.submit(crops))
-        result = frame_result(analyzer, frame, faces, crops, probabilities)
-        self.metrics.faces.inc(len(result.faces))
-        document = _document(result)
+        def find_and_draw() -> dict[str, Any]:
+            # In one go: a picture that waited for its turn to be drawn would be held decoded, and
+            # small uploads may be large pictures.
+            found = find()
+            result = frame_result(analyzer, *found, self.batcher.submit(found[2]).result())
+            return _document(result) | {"drawn_jpeg": _drawn(found[0], result)}
+
         if draw:
-
-            def drawn() -> str:
-                packed = io.BytesIO()
-                draw_result(frame.frame_rgb, result).save(packed, "JPEG", quality=_JPEG_QUALITY)
-                return base64.b64encode(packed.getvalue()).decode()
-
-            document["drawn_jpeg"] = await loop.run_in_executor(self.pool, drawn)
+            document = await loop.run_in_executor(self.pool, find_and_draw)
+        else:
+            found = await loop.run_in_executor(self.pool, find)
+            probabilities = await asyncio.wrap_future(self.batcher.submit(found[2]))
+            document = _document(frame_result(analyzer, *found, probabilities))
+        self.metrics.faces.inc(len(document["faces"]))
         return document
 
     def described(self) -> dict[str, Any]:
@@ -108,6 +109,12 @@ class Service:
         for document in found.values():
             document["provenance"].pop("training_sketch", None)
         return found
+
+
+def _drawn(frame: Frame, result: FrameResult) -> str:
+    packed = io.BytesIO()
+    draw_result(frame.frame_rgb, result).save(packed, "JPEG", quality=_JPEG_QUALITY)
+    return base64.b64encode(packed.getvalue()).decode()
 
 
 def _document(result: FrameResult) -> dict[str, Any]:
