@@ -43,9 +43,12 @@ class MediaError(InputError):
     """
 
     def __init__(self, source: str, reason: str) -> None:
-        super().__init__(f"{source}: {reason}")
+        super().__init__(source, reason)
         self.source = source
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}"
 
 
 class RecipeError(InputError):
@@ -81,8 +84,12 @@ class MissingExtraError(MienError):
     """
 
     def __init__(self, purpose: str, extra: str) -> None:
-        super().__init__(
-            f"{purpose} needs the extra '{extra}', which is not installed. "
-            f"Install it with: pip install 'mien[{extra}]'"
-        )
+        super().__init__(purpose, extra)
+        self.purpose = purpose
         self.extra = extra
+
+    def __str__(self) -> str:
+        return (
+            f"{self.purpose} needs the extra '{self.extra}', which is not installed. "
+            f"Install it with: pip install 'mien[{self.extra}]'"
+        )

@@ -18,6 +18,7 @@ from mien import Analyzer
 from mien.errors import MediaError
 from mien.live import Feed, run_window
 from mien.live import window as window_module
+from mien.live.recording import Recording
 from mien.media import Film, read_picture
 from tests.conftest import SAMPLES
 from tests.films import gliding, write_film
@@ -120,3 +121,56 @@ def test_a_film_plays_at_its_own_pace_and_ends(film, analyzer):
     assert seen == sorted(seen)
     assert len(seen) > 20
     assert last.there_s > start
+
+
+class Broken:
+    """A detector that fails on purpose."""
+
+    spec = None
+
+    def detect(self, frame_rgb, *, min_face_px):
+        raise RuntimeError("the detector is broken")
+
+
+def test_an_error_of_any_kind_ends_the_feed_and_is_kept_for_whoever_shows_it(film):
+    feed = Feed(film, Analyzer(detector=Broken()))
+    feed.start()
+    assert feed.newest(wait_s=5) is None
+    feed.stop()
+    assert feed.over
+    assert str(feed.failure) == "the detector is broken"
+
+
+def test_a_film_that_is_decoded_too_slowly_is_still_seen(film, analyzer, monkeypatch):
+    frames = Film.frames
+
+    def slow(self, **options):
+        for frame in frames(self, **options):
+            time.sleep(0.12)  # twenty a second were due
+            yield frame
+
+    monkeypatch.setattr(Film, "frames", slow)
+    feed = Feed(film, analyzer)
+    seen = []
+    analyze = feed._analysis.analyze
+    monkeypatch.setattr(
+        feed._analysis, "analyze", lambda frame: (seen.append(frame.frame), analyze(frame))[1]
+    )
+    feed.start()
+    time.sleep(4)
+    feed.stop()
+    assert len(seen) >= 5
+
+
+def test_a_recording_that_is_ended_at_once_holds_its_first_picture(film, analyzer, tmp_path):
+    feed = Feed(film, analyzer)
+    feed.start()
+    shown = feed.newest(wait_s=10)
+    feed.stop()
+    recording = Recording(tmp_path, shown)
+    recording.close()
+    with Film(recording.path) as recorded:
+        assert len(list(recorded.frames())) == 1
+    rows = recording.path.with_suffix(".jsonl").read_text().splitlines()
+    assert len(rows) == len(shown.result.to_rows())
+    assert not list(tmp_path.glob("*.partial"))

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from mien.errors import MediaError
 from mien.inference import Analyzer, FilmOptions, LiveAnalysis, SmoothingOptions
 from mien.media import Film, FilmFrame, LiveSource, is_live
 from mien.structures import FrameResult
@@ -20,6 +19,9 @@ _JOIN_S = 5.0
 _KEPT_GAPS = 1000
 _LATE_S = 0.1
 """Frames of a film that come later than this are dropped, as a camera's are."""
+
+_UNSEEN_S = 0.5
+"""Where all come late, one is shown after this time all the same."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +60,7 @@ class Feed:
     def __init__(self, source: str, analyzer: Analyzer, options: FilmOptions | None = None) -> None:
         self.source = source
         self.message = ""
-        self.failure: MediaError | None = None
+        self.failure: Exception | None = None
         self.ended = False
         self.gaps: deque[FrameResult] = deque(maxlen=_KEPT_GAPS)
         self._per_second = None if options is None else options.per_second
@@ -113,7 +115,7 @@ class Feed:
                     self._newest = shown
                     self._changed.notify_all()
             self.ended = True
-        except MediaError as error:
+        except Exception as error:  # whoever shows the frames raises it; here nobody would see it
             self.failure = error
         finally:
             with self._changed:
@@ -129,13 +131,15 @@ class Feed:
                 yield frame, source.began_s + frame.timestamp_s
             return
         with Film(self.source) as film:
-            start = time.monotonic()
+            start = shown_s = time.monotonic()
             for frame in film.frames(per_second=self._per_second):
                 wait_s = start + frame.timestamp_s - time.monotonic()
                 if self._stop.wait(max(0.0, wait_s)):
                     return
-                if wait_s > -_LATE_S:
-                    yield frame, time.monotonic()
+                now = time.monotonic()
+                if wait_s > -_LATE_S or now - shown_s > _UNSEEN_S:
+                    shown_s = now
+                    yield frame, now
 
     def _tell(self, message: str) -> None:
         self.message = message

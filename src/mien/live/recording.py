@@ -28,6 +28,7 @@ def save_snapshot(shown: Shown, folder: Path) -> Path:
         draw_result(shown.frame.rgb(), shown.result).save(partial, "PNG")
         partial.replace(path)
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
     return path
 
@@ -51,6 +52,7 @@ class Recording:
         self._rows: ResultWriter = open_writer(self.path.with_suffix(".jsonl"))
         self._begin_s = first.result.timestamp_s or 0.0
         self._size = (height, width)
+        self.write(first)
 
     def write(self, shown: Shown) -> None:
         """Add a frame.
@@ -78,9 +80,15 @@ class Recording:
         self._rows.abandon()
 
     def close(self) -> None:
-        """Finish both files."""
-        self._film.close()
-        self._rows.close()
+        """Finish both files.
+
+        Raises:
+            OutputError: The disk is full or the folder went away.
+        """
+        try:
+            self._film.close()
+        finally:
+            self._rows.close()
 
 
 def _free(folder: Path, suffix: str) -> Path:

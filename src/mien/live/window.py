@@ -78,8 +78,10 @@ def run_window(
     except KeyboardInterrupt:
         pass
     finally:
-        window.stop_recording()
-        pygame.quit()
+        try:
+            window.stop_recording()
+        finally:
+            pygame.quit()
     if feed.failure is not None and window.shown is None:
         raise feed.failure
     return list(window.latencies_ms)

@@ -179,7 +179,7 @@ class LiveSource:
         import av
 
         self._length_s, self._shown_s = _length_s(container), 0.0
-        begin_s, damaged = time.monotonic(), 0
+        begin_s, first_s, damaged = time.monotonic(), None, 0
         for packet in container.demux(video=0):
             try:
                 frames = packet.decode()
@@ -191,8 +191,13 @@ class LiveSource:
             for decoded in frames:
                 damaged = 0
                 if self._length_s is not None and decoded.time is not None:
-                    self._shown_s = decoded.time
-                    self._stop.wait(max(0.0, begin_s + decoded.time - time.monotonic()))
+                    if first_s is None:
+                        # A film's clock need not begin at 0; Matroska counts its length from 0.
+                        first_s = decoded.time
+                        if "matroska" in container.format.name:
+                            self._length_s -= first_s
+                    self._shown_s = decoded.time - first_s
+                    self._stop.wait(max(0.0, begin_s + self._shown_s - time.monotonic()))
                 if self._stop.is_set():
                     return
                 yield decoded
