@@ -51,3 +51,31 @@ def test_every_picture_draws_its_own_values():
     same = faces(1).expand(8, -1, -1, -1).clone()
     found = augment(same, STRONG, generator())
     assert len({float(picture.sum()) for picture in found}) == 8
+
+
+def test_a_picture_of_low_resolution_stays_where_it_is():
+    dots = torch.zeros(1, 1, 48, 48)
+    places = [(6, 6), (24, 24), (40, 40), (6, 40)]
+    options = dataclasses.replace(STRONG, low_resolution=1.0)
+    generator = torch.Generator().manual_seed(3)
+    grid = torch.arange(48, dtype=torch.float32)
+    steps = dict(augmentation_steps(options, generator))
+    for row, column in places:
+        spot = dots.clone()
+        spot[..., row - 2 : row + 3, column - 2 : column + 3] = 255
+        peaks = []
+        for _ in range(20):
+            seen = steps["low resolution"](spot)[0, 0]
+            peaks.append(float(seen.max()))
+            found = [float((seen.sum(dim=1 - axis) * grid).sum() / seen.sum()) for axis in (0, 1)]
+            assert found == pytest.approx([row, column], abs=0.1)
+        assert min(peaks) < 250, "detail is lost"
+
+
+def test_pictures_are_the_same_where_a_training_calculates_in_bfloat16():
+    faces = 255 * torch.rand(8, 1, 48, 48, generator=torch.Generator().manual_seed(1))
+    plain = augment(faces, STRONG, torch.Generator().manual_seed(2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = augment(faces, STRONG, torch.Generator().manual_seed(2))
+    assert mixed.dtype == torch.float32
+    torch.testing.assert_close(mixed, plain)

@@ -5,15 +5,16 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 import mien
 from mien.detect import OnnxDetector
-from mien.errors import RecipeError
+from mien.errors import ArtefactError, RecipeError
 from mien.export import export_detector
 from mien.models import DetectorNet, DetectorOptions
 from mien.structures import Faces
 from mien.training import DetectorRecipe, choose_score_threshold, train_detector
-from mien.training.detector import DetectorModule, landmark_errors, taught_cells
+from mien.training.detector import DetectorModule, _Squares, landmark_errors, taught_cells
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
 from mien.training.photos import LabelledPhoto, held_out, label_photo
@@ -301,3 +302,63 @@ def test_the_threshold_is_the_lowest_with_no_more_alarms(monkeypatch, scores, al
     monkeypatch.setattr(module, "detect", lambda photo, *, score_threshold: found)
     chosen = choose_score_threshold(module, [photo(name)], alarms_per_photo=alarms)
     assert chosen == pytest.approx(threshold)
+
+
+SMALL = DetectorRecipe(
+    network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
+    augmentation=DetectorAugmentation(square_px=96, largest_face_px=80),
+    steps=4,
+    validate_every=4,
+    batch_size=2,
+)
+
+
+def test_workers_share_the_batches_and_keep_their_order():
+    squares = _Squares([photo("a")], SHIPPED, SMALL, crowd=None, first=1)
+    alone = [pictures for pictures, _ in squares]
+    shared = [pictures for pictures, _ in DataLoader(squares, batch_size=None, num_workers=2)]
+    assert len(alone) == 3
+    assert len(shared) == len(alone)
+    for one, other in zip(alone, shared, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+class Trap:
+    """What is unpickled runs; a checkpoint from elsewhere must not."""
+
+    def __reduce__(self):
+        return (Path.touch, (Path("sprung"),))
+
+
+def test_a_start_is_read_and_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    parts = {"state_dict": {}, "loops": {}, "callbacks": {}}
+    torch.save({**parts, "trap": Trap()}, "trap.ckpt")
+    torch.save({**parts, "state_dict": {"network.x": torch.zeros(1)}}, "other.ckpt")
+    photos = [photo(str(number)) for number in range(30)]
+    for name, said in (("trap", "no checkpoint of a training"), ("other", "another network")):
+        with pytest.raises(RecipeError, match=said):
+            train_detector(
+                SMALL, photos, SHIPPED, out=Path(name), start=Path(f"{name}.ckpt"), workers=0
+            )
+    assert not Path("sprung").exists()
+
+
+def test_a_run_holds_on_to_its_teacher(tmp_path):
+    photos = [photo(str(number)) for number in range(30)]
+    train_detector(SMALL, photos, SHIPPED, out=tmp_path, workers=0)
+    other = tmp_path / "other.onnx"
+    model = onnx.load(SHIPPED)
+    model.doc_string = "another file"
+    onnx.save(model, other)
+    with pytest.raises(RecipeError, match="another teacher"):
+        train_detector(SMALL, photos, other, out=tmp_path, workers=0, resume=True)
+
+
+def test_weights_that_are_no_numbers_are_not_exported(tmp_path):
+    network = DetectorNet(DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1))).eval()
+    with torch.no_grad():
+        next(network.parameters()).fill_(1e30)
+    with pytest.raises(ArtefactError, match="differs from torch"):
+        export_detector(network, path=tmp_path / "face.onnx", provenance={})
+    assert list(tmp_path.iterdir()) == []

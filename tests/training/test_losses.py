@@ -40,3 +40,13 @@ def test_with_too_few_labels_the_embedding_loss_is_zero():
     loss.backward()
     assert loss.item() == 0
     assert (embedding.grad == 0).all()
+
+
+def test_the_embedding_loss_is_the_same_where_a_training_calculates_in_bfloat16():
+    generator = torch.Generator().manual_seed(1)
+    embedding = torch.nn.functional.normalize(torch.randn(16, 16, generator=generator))
+    votes = torch.rand(16, 8, generator=generator)
+    votes = votes / votes.sum(dim=1, keepdim=True)
+    plain = embedding_loss(embedding, votes)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(embedding_loss(embedding, votes), plain)

@@ -2,12 +2,20 @@
 
 from mien.detect.boxes import box_iou
 from mien.detect.decoder import decode_cells, non_maximum_suppression
-from mien.detect.detector import YUNET_OUTPUTS, Detector, OnnxDetector, yunet_spec
+from mien.detect.detector import (
+    YUNET_NMS_IOU,
+    YUNET_OUTPUTS,
+    Detector,
+    OnnxDetector,
+    padded_input,
+    yunet_spec,
+)
 from mien.detect.quality import face_quality, sharpness
 from mien.detect.session import open_session
 from mien.detect.tracks import Tracker, remembered_s
 
 __all__ = [
+    "YUNET_NMS_IOU",
     "YUNET_OUTPUTS",
     "Detector",
     "OnnxDetector",
@@ -17,6 +25,7 @@ __all__ = [
     "face_quality",
     "non_maximum_suppression",
     "open_session",
+    "padded_input",
     "remembered_s",
     "sharpness",
     "yunet_spec",

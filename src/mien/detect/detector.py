@@ -16,7 +16,14 @@ from mien.errors import SpecError
 from mien.spec import DetectionSpec, InputSpec, ModelSpec, OutputSpec
 from mien.structures import Faces, FrameRGB, check_frame_rgb
 
-__all__ = ["YUNET_OUTPUTS", "Detector", "OnnxDetector", "yunet_spec"]
+__all__ = [
+    "YUNET_NMS_IOU",
+    "YUNET_OUTPUTS",
+    "Detector",
+    "OnnxDetector",
+    "padded_input",
+    "yunet_spec",
+]
 
 SHIPPED = Path(__file__).parent.parent / "assets" / "face.onnx"
 
@@ -24,6 +31,9 @@ YUNET_OUTPUTS = tuple(
     f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)
 )
 """The outputs of the YuNet layout."""
+
+YUNET_NMS_IOU = 0.3
+"""Of two detections that overlap by more the one with the lower score is dropped."""
 
 NETWORK_FACE_PX = 16
 """Side to which the smallest wanted face is scaled: YuNet's networks find few below 10 pixels and
@@ -77,7 +87,9 @@ def yunet_spec(
             std=(1.0, 1.0, 1.0),
         ),
         outputs=tuple(OutputSpec(name=output) for output in YUNET_OUTPUTS),
-        detection=DetectionSpec(strides=(8, 16, 32), score_threshold=score_threshold, nms_iou=0.3),
+        detection=DetectionSpec(
+            strides=(8, 16, 32), score_threshold=score_threshold, nms_iou=YUNET_NMS_IOU
+        ),
         provenance=provenance or {},
     )
 
@@ -168,7 +180,7 @@ class OnnxDetector:
             Each output by name, `(cells, values)`, and height and width of the network's input in
             pixels: those of the picture, rounded up to what the network accepts.
         """
-        batch = _padded_input(picture_rgb, self.spec.input)
+        batch = padded_input(picture_rgb, self.spec.input)
         names = [output.name for output in self.spec.outputs]
         values = self._session.run(names, {self.spec.input.name: batch})
         outputs = {name: value[0] for name, value in zip(names, values, strict=True)}
@@ -244,8 +256,12 @@ def _scaled(frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> FrameRGB:
     return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
-def _padded_input(picture_rgb: FrameRGB, spec: InputSpec) -> NDArray[np.float32]:
-    """Bring a picture into the network's form, `(1, 3, H, W)`, black at the right and below."""
+def padded_input(picture_rgb: FrameRGB, spec: InputSpec) -> NDArray[np.float32]:
+    """Bring a picture `(H, W, 3)` into the network's form, black at the right and below.
+
+    Returns:
+        `(1, 3, H, W)`, both sides rounded up to what the network accepts.
+    """
     height, width = (
         math.ceil(side / spec.multiple_of) * spec.multiple_of for side in picture_rgb.shape[:2]
     )

@@ -1,8 +1,9 @@
 """Batch augmentation in torch, on whatever device the batch is.
 
 Every step takes `(B, 1, H, W)` float pictures of 0 to 255 and a generator, and returns pictures of
-the same shape and range; each picture draws its own values. A crop in use differs from a FER
-picture in light, resolution, pose and alignment, so these are what the steps vary.
+the same shape and range; each picture draws its own values, but for the size of the low resolution,
+which a batch shares. A crop in use differs from a FER picture in light, resolution, pose and
+alignment, so these are what the steps vary.
 """
 
 from __future__ import annotations
@@ -98,8 +99,11 @@ def augment(faces: Tensor, options: AugmentationOptions, generator: Generator) -
     Returns:
         `(B, 1, H, W)` float, 0 to 255.
     """
-    for _, step in augmentation_steps(options, generator):
-        faces = step(faces)
+    # In bfloat16, as autocast would have it, the places that are sampled are off by a tenth of a
+    # pixel.
+    with torch.autocast(faces.device.type, enabled=False):
+        for _, step in augmentation_steps(options, generator):
+            faces = step(faces)
     return faces
 
 
@@ -137,12 +141,14 @@ def _low_resolution(faces: Tensor, options: AugmentationOptions, generator: Gene
     if not options.low_resolution:
         return faces
     # One size per batch: a resize of many pictures costs little, one per picture would not.
-    factor = 0.35 + 0.65 * float(torch.rand((), generator=generator, device=faces.device))
+    share = 0.35 + 0.65 * float(torch.rand((), generator=generator, device=faces.device))
+    # A size, not a factor: torch would scale by the factor, but round the size down.
+    small_hw = [round(share * side) for side in faces.shape[2:]]
     chosen = _chosen(faces, generator, options.low_resolution).flatten()
     if not chosen.any():
         return faces
     sharp = faces[chosen]
-    small = functional.interpolate(sharp, scale_factor=factor, mode="bilinear", antialias=True)
+    small = functional.interpolate(sharp, size=small_hw, mode="bilinear", antialias=True)
     blurred = faces.clone()
     blurred[chosen] = functional.interpolate(small, size=faces.shape[2:], mode="bilinear")
     return blurred

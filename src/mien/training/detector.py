@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -17,10 +16,16 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mien._decode import demand
-from mien.detect import OnnxDetector, decode_cells
+from mien.detect import (
+    YUNET_NMS_IOU,
+    OnnxDetector,
+    decode_cells,
+    padded_input,
+    yunet_spec,
+)
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
 from mien.models.restored import restore_weights
 from mien.structures import Faces, FrameRGB
@@ -29,6 +34,7 @@ from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_io
 from mien.training.photos import TEACHER_THRESHOLD, LabelledPhoto, held_out
 from mien.training.run import newest_checkpoint, open_run
 from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
+from mien.training.weights import file_sha256, give_weights, read_checkpoint
 
 __all__ = [
     "DetectorModule",
@@ -106,7 +112,10 @@ class _Squares(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         teacher = OnnxDetector(self.teacher)
-        for number in range(self.first, self.recipe.steps):
+        worker = get_worker_info()
+        # Batches are taken from the workers in turn: together they draw each number once.
+        mine, apart = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for number in range(self.first + mine, self.recipe.steps, apart):
             rng = np.random.default_rng((self.recipe.seed, number))
             squares = [
                 draw_square(self.photos, self.recipe.augmentation, rng, crowd=self.crowd)
@@ -208,18 +217,19 @@ class DetectorModule(lightning.LightningModule):
 
     def detect(self, photo: LabelledPhoto, *, score_threshold: float) -> Faces:
         """Run the network on a photo in its own size; boxes are in the photo's pixels."""
-        height, width = (math.ceil(side / 32) * 32 for side in photo.picture_rgb.shape[:2])
-        picture = torch.zeros((1, 3, height, width))
-        pixels = torch.from_numpy(photo.picture_rgb[..., ::-1].copy()).permute(2, 0, 1)
-        picture[0, :, : pixels.shape[1], : pixels.shape[2]] = pixels
-        names = [f"{kind}_{stride}" for kind in _KINDS for stride in STRIDES]
+        spec = yunet_spec("mien-face")
+        picture = torch.from_numpy(padded_input(photo.picture_rgb, spec.input))
         values = self.network(picture.to(self.device))
+        cells = {
+            output.name: part[0].float().cpu().numpy()
+            for output, part in zip(spec.outputs, values, strict=True)
+        }
         return decode_cells(
-            {name: part[0].float().cpu().numpy() for name, part in zip(names, values, strict=True)},
-            input_hw=(height, width),
+            cells,
+            input_hw=(picture.shape[2], picture.shape[3]),
             strides=STRIDES,
             score_threshold=score_threshold,
-            nms_iou=0.3,
+            nms_iou=YUNET_NMS_IOU,
         )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -291,7 +301,7 @@ def _begin_with(module: DetectorModule, start: Path, squares: _Squares) -> None:
         pictures, _ = next(iter(squares))
         restore_weights(module.network, start, example=pictures.float())
     else:
-        module.load_state_dict(torch.load(start, weights_only=False)["state_dict"])
+        give_weights(module.network, start)
 
 
 def train_detector(
@@ -323,18 +333,20 @@ def train_detector(
         The module with the averaged weights of the validation with the best score.
 
     Raises:
-        RecipeError: The folder holds another run.
+        RecipeError: The folder holds another run, or `start` is no checkpoint of such a network.
     """
     lightning.seed_everything(recipe.seed, verbose=False)
     seen = hashlib.sha256("".join(sorted(photo.key for photo in photos)).encode())
     if crowd is not None:
         seen.update(crowd.tobytes())
-    facts = {"photos": seen.hexdigest()}
+    facts = {"photos": seen.hexdigest(), "teacher": file_sha256(teacher)}
+    if start is not None:
+        facts["start"] = f"{start.name} {file_sha256(start)}"
     checkpoint = open_run(out, recipe, facts=facts, resume=resume).checkpoint
     module = DetectorModule(recipe)
     shown = _balanced([photo for photo in photos if not held_out(photo.name)])
     last = newest_checkpoint(out)
-    done = torch.load(last, weights_only=False)["global_step"] if checkpoint else 0
+    done = int(read_checkpoint(checkpoint)["global_step"]) if checkpoint else 0
     squares = _Squares(shown, teacher, recipe, crowd=crowd, first=done)
     if start is not None and checkpoint is None:
         _begin_with(module, start, squares)
@@ -362,7 +374,8 @@ def train_detector(
         DataLoader(squares, batch_size=None, num_workers=workers),
         DataLoader([p for p in photos if held_out(p.name)], batch_size=None),  # type: ignore[arg-type]
         ckpt_path=checkpoint,
+        weights_only=True,
     )
     if best.best_model_path:
-        module.load_state_dict(torch.load(best.best_model_path, weights_only=False)["state_dict"])
+        give_weights(module.network, Path(best.best_model_path))
     return module

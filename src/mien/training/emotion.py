@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from pathlib import Path
 
 import lightning
@@ -41,7 +40,13 @@ from mien.training.run import (
     open_run,
 )
 from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
-from mien.training.weights import give_weights, read_checkpoint, teacher, weights_sha256
+from mien.training.weights import (
+    file_sha256,
+    give_weights,
+    read_checkpoint,
+    teacher,
+    weights_sha256,
+)
 
 __all__ = ["EmotionModule", "train_emotion", "with_faces"]
 
@@ -282,7 +287,7 @@ def train_emotion(
     lightning.seed_everything(recipe.seed, verbose=False)
     module = EmotionModule(recipe)
     if start is not None:
-        module.facts["start"] = f"{start.name} {_file_sha256(start)}"
+        module.facts["start"] = f"{start.name} {file_sha256(start)}"
     opened = open_run(out, recipe, facts=module.facts, resume=resume)
     module.facts = dict(opened.facts)
     checkpoint = opened.checkpoint
@@ -337,10 +342,3 @@ def _for_these(recipe: EmotionRecipe, data: Dataset) -> EmotionRecipe:
             f"here is {found}. Give those pictures and that division, or take the key out"
         )
     return dataclasses.replace(recipe, data_sha256=found)
-
-
-def _file_sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read to begin with: {error.strerror}") from error

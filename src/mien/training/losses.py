@@ -63,7 +63,8 @@ def embedding_loss(embedding: Tensor, targets: Tensor, *, temperature: float = 0
     if count < 3:
         return embedding.sum() * 0
     others = ~torch.eye(count, dtype=torch.bool, device=embedding.device)
-    cosine = (embedding @ embedding.T)[others].view(count, count - 1)
+    with torch.autocast(embedding.device.type, enabled=False):  # a product of matrices is rounded
+        cosine = (embedding @ embedding.T)[others].view(count, count - 1)
     likeness = (1 - jensen_shannon_distance(targets))[others].view(count, count - 1)
     wanted = functional.softmax(likeness / (temperature / 2), dim=1)
     return -(wanted * functional.log_softmax(cosine / temperature, dim=1)).sum(dim=1).mean()

@@ -23,11 +23,23 @@ from mien.training.run import (
     newest_checkpoint,
 )
 
-__all__ = ["give_weights", "read_checkpoint", "teacher", "weights_sha256"]
+__all__ = ["file_sha256", "give_weights", "read_checkpoint", "teacher", "weights_sha256"]
 
 
 _PARTS = frozenset({"state_dict", "loops", "callbacks"})
 """What is needed of a checkpoint: weights, how far the training is, and whether it had stopped."""
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hash of a file that a training begins with or learns from.
+
+    Raises:
+        RecipeError: It cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read to begin with: {error.strerror}") from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
