@@ -50,6 +50,15 @@ def test_check_reads_sources_and_names_their_bad_lines(tmp_path, fer_csv):  # no
     ]
 
 
+def test_check_names_the_bad_lines_where_there_is_no_good_one(tmp_path):
+    (tmp_path / "bad.csv").write_text("emotion,pixels,Usage\n3,1 2 3,Training\n")
+    result = run("data", "check", tmp_path / "bad.csv", "--json")
+    assert result.exit_code == 1
+    assert [each["where"] for each in json.loads(result.output)["unreadable"]] == [
+        "bad.csv, line 2"
+    ]
+
+
 @pytest.mark.parametrize("kind", ["published", "leak-free", "fer-pp", "folds"])
 def test_every_kind_of_split_becomes_a_file(dataset, tmp_path, kind):
     path = tmp_path / "split.json"

@@ -69,6 +69,9 @@ def test_a_fold_can_be_judged_and_calibrated_on(dataset, tmp_path):  # noqa: F81
     flattered = "calibrated on these very pictures"
     assert flattered in run("evaluate", out, *divided).stderr
     assert flattered not in run("evaluate", out, *divided[:-1], "0").stderr
+    renamed = tmp_path / "called otherwise"
+    shutil.copytree(dataset, renamed)
+    assert flattered in run("evaluate", out, "--data", renamed, *divided[2:]).stderr
 
 
 def test_calibrating_changes_the_spec_alone_and_spares_the_original(dataset, tmp_path):  # noqa: F811

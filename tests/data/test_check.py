@@ -3,7 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mien.data import Dataset, Fault, check_dataset, conflicting, read_dataset
+from mien.data import (
+    Dataset,
+    Fault,
+    check_dataset,
+    conflicting,
+    mostly_not_a_face,
+    read_dataset,
+)
 from mien.data.importing import import_dataset
 from mien.structures import Faces
 
@@ -68,6 +75,22 @@ def test_votes_against_labels_as_counted_by_hand(images):
     assert found.agreement == pytest.approx(1 / 3)
     assert found.agreement_by_label == {"happy": 1.0, "sad": 0.0, "fear": 0.0}
     assert (found.not_a_face, found.mostly_not_a_face, found.unnamed) == (1, 2, 1)
+
+
+def test_nobody_can_tell_is_no_vote_for_an_expression():
+    votes = np.zeros((5, 10), np.uint8)
+    votes[0, [8, 9]] = (7, 3)  # unknown, no face
+    votes[1, [0, 9]] = (4, 3)
+    votes[2, [0, 9]] = (5, 5)
+    votes[3, 8] = 10
+    assert mostly_not_a_face(votes).tolist() == [True, False, True, False, False]
+
+
+def test_nothing_can_be_checked_too(images):
+    found = check_dataset(dataset(images[:0], [], []))
+    assert found.copies == 0
+    assert len(found.near) == 0
+    assert found.blank.tolist() == []
 
 
 def test_a_detector_finds_the_pictures_without_a_face(images):

@@ -84,6 +84,14 @@ def test_weights_of_another_network_are_refused_by_name_and_shape(tmp_path, toy_
         restore_weights(other, path)
 
 
+@pytest.mark.parametrize("said", ["{", '{"widths": [8], "invented_later": 1}', '{"widths": 3}'])
+def test_a_network_that_a_later_version_wrote_is_refused(tmp_path, toy_dataset, said):
+    path = tmp_path / "emotion.onnx"
+    export_emotion(EmotionNet(SHAPES[0]), toy_dataset, path=path, provenance={})
+    with pytest.raises(ArtefactError, match="does not know"):
+        restored_network(path, {"network": said})
+
+
 def test_what_is_no_model_file_is_refused(tmp_path):
     path = tmp_path / "emotion.onnx"
     with pytest.raises(ArtefactError, match="no ONNX file"):

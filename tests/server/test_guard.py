@@ -32,6 +32,27 @@ def test_a_key_file_keeps_hashes_alone_and_knows_its_keys(tmp_path):
     assert keys.name_of("") is None
 
 
+def test_keys_that_are_added_or_taken_out_count_at_once(client_of, tmp_path):
+    path = tmp_path / "keys.json"
+    first = KeyFile(path).add("first")
+    client = client_of(keys=path)
+
+    def asked(key):
+        return client.get("/v1/model", headers={"authorization": f"Bearer {key}"}).status_code
+
+    assert asked(first) == 200
+    second = KeyFile(path).add("second")
+    assert (asked(first), asked(second)) == (200, 200)
+    kept = json.loads(path.read_text())
+    del kept["keys"]["first"]
+    path.write_text(json.dumps(kept))
+    assert (asked(first), asked(second)) == (401, 200)
+    path.write_text("damaged")
+    assert asked(second) == 503
+    path.unlink()
+    assert asked(second) == 401
+
+
 def test_keys_are_compared_in_constant_time(tmp_path, monkeypatch):
     from mien.server import keys as module
 

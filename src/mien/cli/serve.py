@@ -86,7 +86,7 @@ def serve(
         jobs=jobs,
         keep=keep,
         cors=tuple(cors or ()),
-        names=(*_LOOPBACK, *(name or ())) if keys is None else None,
+        names=(*_LOOPBACK, _in_address(host), *(name or ())) if keys is None else None,
         most_picture_bytes=max_upload * _MB,
         most_film_bytes=max_film * _MB,
         requests_per_minute=rate,

@@ -1,6 +1,13 @@
 """Labelled pictures: importing, reading, checking and splitting them."""
 
-from mien.data.check import DataCheck, Leak, VoteCheck, check_dataset, conflicting
+from mien.data.check import (
+    DataCheck,
+    Leak,
+    VoteCheck,
+    check_dataset,
+    conflicting,
+    mostly_not_a_face,
+)
 from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, near_pairs, redundant
 from mien.data.importing import Imported, import_dataset, read_sources
@@ -38,6 +45,7 @@ __all__ = [
     "group_folds",
     "import_dataset",
     "leak_free_split",
+    "mostly_not_a_face",
     "near_pairs",
     "picture_sketch",
     "published_split",

@@ -196,7 +196,7 @@ def check_dataset(
     pairs = near_pairs(data.images) if near else None
     joined = copy_groups(groups, pairs) if pairs is not None else None
     repeated = np.unique(groups[redundant(groups)])
-    spread = data.images.reshape(len(data), -1).std(axis=1)
+    spread = data.images.std(axis=(1, 2))
     return DataCheck(
         source=data.source,
         sha256=data.sha256(),
@@ -259,6 +259,23 @@ def _leaks(
     return leaks
 
 
+def mostly_not_a_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say which pictures no expression has more votes for than there are for no face.
+
+    Args:
+        votes: `(N, 10)` in the order of `VOTE_COLUMNS`.
+
+    Returns:
+        `(N,)`; False where nobody voted.
+    """
+    no_face = votes[:, VOTE_COLUMNS.index("NF")]
+    expressions = np.delete(
+        votes, [VOTE_COLUMNS.index("NF"), VOTE_COLUMNS.index("unknown")], axis=1
+    ).max(axis=1)
+    mostly: NDArray[np.bool_] = (no_face >= expressions) & votes.any(axis=1) & (no_face > 0)
+    return mostly
+
+
 def _against_votes(data: Dataset) -> VoteCheck:
     votes, labels = data.votes, data.labels
     voted = votes.any(axis=1)
@@ -269,7 +286,6 @@ def _against_votes(data: Dataset) -> VoteCheck:
     right = majority == wanted
     got = votes[np.arange(len(data)), wanted]
     not_a_face = votes[:, VOTE_COLUMNS.index("NF")]
-    others = np.delete(votes, VOTE_COLUMNS.index("NF"), axis=1).max(axis=1)
     by_label = {
         label: float(right[both & (labels == number)].mean())
         for number, label in enumerate(FER2013_7.labels)
@@ -282,7 +298,7 @@ def _against_votes(data: Dataset) -> VoteCheck:
         agreement_by_label=by_label,
         unsupported=int(((got == 0) & (labels >= 0) & voted).sum()),
         not_a_face=int((voted & (not_a_face == votes.sum(axis=1))).sum()),
-        mostly_not_a_face=int((voted & (not_a_face >= others)).sum()),
+        mostly_not_a_face=int(mostly_not_a_face(votes).sum()),
         unnamed=None if data.names is None else int((data.names[voted] == "").sum()),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def near_pairs(images: NDArray[np.uint8], *, correlation: float = NEAR_CORRELATI
 
 def _units(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Bring each picture to mean 0 and length 1, blank ones to 0, `(N, H * W)`."""
-    values = images.reshape(len(images), -1).astype(np.float32)
+    values = images.reshape(len(images), math.prod(images.shape[1:])).astype(np.float32)
     values -= values.mean(axis=1, keepdims=True)
     length = np.linalg.norm(values, axis=1, keepdims=True)
     values /= np.where(length > 0, length, 1)

@@ -165,7 +165,7 @@ def grey_png(stored: bytes, where: str) -> bytes:
                 if picture.mode == "L" and "transparency" not in picture.info:
                     picture.load()
                     return stored
-        except (OSError, SyntaxError, ValueError):
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             pass  # `decode_picture` says what is wrong with it
     frame = decode_picture(stored, where).frame_rgb
     return encode_grey(np.asarray(Image.fromarray(frame).convert("L")))

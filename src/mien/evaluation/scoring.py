@@ -163,11 +163,13 @@ def _check(
             f"first in row {int(bad.argmax())}"
         )
     off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1) > 1e-3
-    if off.any() or (probabilities < 0).any():
+    off |= (probabilities < 0).any(axis=1)
+    if off.any():
         row = int(off.argmax())
         raise InputError(
-            f"probabilities: expected rows of numbers from 0 that sum to 1, found a sum of "
-            f"{probabilities[row].sum():.4f} in row {row}"
+            "probabilities: expected rows of numbers from 0 that sum to 1, found a sum of "
+            f"{probabilities[row].sum():.4f} and {probabilities[row].min():.4f} as the least in "
+            f"row {row}"
         )
 
 

@@ -27,7 +27,8 @@ PATCH, STEP = 1 / 4, 1 / 24
 """Side of the covering square, and how far it moves, in units of the crop's side."""
 
 _SUREST = 1e-6
-"""Probabilities are kept this far from 0 and 1, so that evidence stays finite: 20 bits at most."""
+"""Probabilities are kept this far from 0 and 1, so that evidence stays finite: log odds are 20 bits
+at most, and their difference 40."""
 
 Area = tuple[float, float, float, float]
 """Left, top, right and bottom in units of the crop's side."""

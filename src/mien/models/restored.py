@@ -44,7 +44,14 @@ def restored_network(path: Path, provenance: Mapping[str, str]) -> EmotionNet:
             f"{path}: does not say of which shape its network is, as files of `mien train emotion` "
             "do. Give such a file, or the folder of a run"
         )
-    network = EmotionNet(decode(TrunkOptions, json.loads(provenance["network"])))
+    try:
+        options = decode(TrunkOptions, json.loads(provenance["network"]))
+    except ValueError as error:
+        raise ArtefactError(
+            f"{path}: says of its network what this version of mien does not know: {error}. Read "
+            "it with the version that wrote it"
+        ) from error
+    network = EmotionNet(options)
     restore_weights(network, path)
     return network.eval()
 

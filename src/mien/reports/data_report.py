@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mien.data import VOTE_COLUMNS, DataCheck, Dataset, conflicting
+from mien.data import DataCheck, Dataset, conflicting, mostly_not_a_face
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.errors import OutputError
 from mien.reports.faces import Tile, contact_sheet, groups_html, row_label, tiles_html
@@ -284,9 +284,7 @@ def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]
 
 
 def _not_faces(data: Dataset, check: DataCheck, sheets: dict[str, Image.Image]) -> Iterator[Figure]:
-    not_a_face = data.votes[:, VOTE_COLUMNS.index("NF")]
-    others = np.delete(data.votes, VOTE_COLUMNS.index("NF"), axis=1).max(axis=1)
-    rows = np.flatnonzero((not_a_face >= others) & data.votes.any(axis=1))
+    rows = np.flatnonzero(mostly_not_a_face(data.votes))
     if not len(rows):
         return
     blank = set(check.blank.tolist())

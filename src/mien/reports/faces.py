@@ -62,7 +62,7 @@ def tiles_html(
         chips: Whether buttons show one label's faces only.
         large: Whether the tiles are larger than usual.
     """
-    buttons = ""
+    buttons, name = "", html.escape(name)
     if chips:
         labels = list(dict.fromkeys(tile.label for tile in tiles))
         buttons = "".join(_chip(value) for value in ("", *labels))

@@ -47,7 +47,7 @@ class Figure:
     @property
     def name(self) -> str:
         """Context and title as part of an address or file name."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.context} {self.title}".lower()).strip("-")
+        return re.sub(r"[\W_]+", "-", f"{self.context} {self.title}".lower()).strip("-")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +108,7 @@ def write_page(
     """
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
+    page = _told_apart(page)
     text = _document(page)
     partial = path.with_name(path.name + ".partial")
     try:
@@ -123,6 +124,23 @@ def write_page(
                 if figure.chart is not None:
                     written += _save_chart(figure, figures)
     return written
+
+
+def _told_apart(page: Page) -> Page:
+    """Number figures whose names would be the same: names go into addresses and file names."""
+    seen: dict[str, int] = {}
+
+    def apart(figure: Figure) -> Figure:
+        seen[figure.name] = number = seen.get(figure.name, 0) + 1
+        if number == 1:
+            return figure
+        return apart(dataclasses.replace(figure, context=f"{figure.context} {number}"))
+
+    sections = [
+        dataclasses.replace(section, figures=[apart(figure) for figure in section.figures])
+        for section in page.sections
+    ]
+    return dataclasses.replace(page, sections=sections)
 
 
 def _save_chart(figure: Figure, folder: Path) -> list[Path]:

@@ -30,15 +30,26 @@ class KeyFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._written: tuple[int, int] | None = None
         self._hashes: dict[str, str] = {}
-        if not path.exists():
+        self._read()
+
+    def _read(self) -> None:
+        """Read the file if it is another than that which was read last."""
+        try:
+            written = (self.path.stat().st_mtime_ns, self.path.stat().st_size)
+        except FileNotFoundError:
+            self._written, self._hashes = None, {}
+            return
+        if written == self._written:
             return
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(self.path.read_text(encoding="utf-8"))
             self._hashes = {str(name): str(digest) for name, digest in found["keys"].items()}
+            self._written = written
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtefactError(
-                f"{path}: expected JSON with 'keys', names and their SHA-256: {error}. "
+                f"{self.path}: expected JSON with 'keys', names and their SHA-256: {error}. "
                 "Make keys with: mien serve --keys FILE --new-key NAME"
             ) from error
 
@@ -69,7 +80,14 @@ class KeyFile:
         return key
 
     def name_of(self, key: str) -> str | None:
-        """Return the name of a key, or None; takes as long whichever it is."""
+        """Return the name of a key, or None; takes as long whichever it is.
+
+        A file that has changed is read again: keys that were added or taken out since count.
+
+        Raises:
+            ArtefactError: It is damaged by now.
+        """
+        self._read()
         digest = _digest(key)
         found = None
         for name, known in self._hashes.items():

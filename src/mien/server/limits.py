@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Message, Receive
 
+from mien.errors import ArtefactError
 from mien.server.keys import KeyFile
 from mien.server.options import ServerOptions
 from mien.server.problems import Problem
@@ -54,7 +55,10 @@ class Gate:
         if self._keys is None:
             name = request.client.host if request.client else "local"
         else:
-            found = self._keys.name_of(given or _bearer(request.headers))
+            try:
+                found = self._keys.name_of(given or _bearer(request.headers))
+            except ArtefactError as error:
+                raise Problem(503, f"the keys cannot be read: {error}") from error
             if found is None:
                 raise Problem(
                     401,

@@ -145,7 +145,7 @@ class JobRunner:
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in networks]
         journal = Journal(self.folder(job.id), {"options": wanted, "networks": digests})
         failed = None
-        frames, noted = 0, 0.0
+        frames, time_s, noted = 0, 0.0, 0.0
         began = time.monotonic() - job.worked_s
         # A server that ended before the first note left rows that nobody vouches for.
         anew = not journal.path.exists()
@@ -162,16 +162,19 @@ class JobRunner:
                 results.write(_renamed(result, job.name))
                 if position.complete:
                     results.keep(position.to_document)
-                frames = result.frame + 1
+                if result.error is None:
+                    frames, time_s = result.frame + 1, result.timestamp_s or 0.0
                 if time.monotonic() - noted > _NOTED_EVERY_S:
                     noted = time.monotonic()
-                    time_s, worked_s = result.timestamp_s or 0.0, noted - began
+                    worked_s = noted - began
                     self.store.progress(job.id, frames=frames, time_s=time_s, worked_s=worked_s)
                     self._too_long(time_s, worked_s)
         if job.id in self._removed:
             raise _Interrupted
         if frames:
-            last_s, worked_s = job.duration_s or 0.0, time.monotonic() - began
+            # Times are those of frames' beginnings: of a whole film the last one is not its end.
+            last_s = time_s if failed is not None else job.duration_s or time_s
+            worked_s = time.monotonic() - began
             self.store.progress(job.id, frames=frames, time_s=last_s, worked_s=worked_s)
         self._end(job, failed)
 

@@ -78,11 +78,16 @@ class JobStore:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(
-            path, check_same_thread=False, isolation_level=None, timeout=1.0
-        )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(
+                path, check_same_thread=False, isolation_level=None, timeout=1.0
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise OutputError(
+                f"{path}: cannot be opened ({error}). Choose another folder with --jobs"
+            ) from error
         self._database.row_factory = sqlite3.Row
         # One server per folder: the first write locks the file for as long as it is open.
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
