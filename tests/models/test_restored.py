@@ -7,6 +7,7 @@ import torch
 from mien.errors import ArtefactError
 from mien.export import export_detector, export_emotion, export_variant
 from mien.models import DetectorNet, DetectorOptions, EmotionNet, TrunkOptions, restore_weights
+from mien.models.restored import restored_network
 
 DETECTOR = DetectorOptions(stem=(4, 8), width=8, depths=(1, 2, 1))
 SHAPES = [
