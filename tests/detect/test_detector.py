@@ -2,8 +2,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from PIL import Image
 
-from mien.detect import YUNET_OUTPUTS, OnnxDetector
+from mien.detect import YUNET_OUTPUTS, OnnxDetector, box_coverage, box_iou
 from mien.errors import ArtefactError, FrameError, SpecError
 from mien.media import read_picture
 from mien.structures import Faces
@@ -96,7 +97,8 @@ def test_the_network_sees_a_size_that_fits_and_faces_come_back_in_frame_pixels(
     height, width = frame_hw
     frame = np.zeros((*frame_hw, 3), np.uint8)
     faces = stub.detect(frame, min_face_px=min_face_px)
-    assert stub.seen == [network_hw]
+    close_hw = tuple(round(320 * side / max(network_hw)) for side in network_hw)
+    assert stub.seen == [network_hw, close_hw][: 1 + (max(network_hw) > 480)]
     expected = [[0.25 * width, 0.25 * height, 0.5 * width, 0.5 * height]]
     if min(0.25 * width, 0.25 * height) >= min_face_px:
         np.testing.assert_allclose(faces.boxes_xyxy, expected, rtol=1e-5)
@@ -131,6 +133,34 @@ class SeesMarks:
             landmarks_xy=np.zeros((len(boxes), 5, 2), np.float32),
             detection_scores=np.full(len(boxes), 0.9, np.float32),
         )
+
+
+def close_up(photo, box_xyxy, size_wh, share):
+    """Cut a photo so that its face takes a share of the height, or of the width if that is less."""
+    left, top, right, bottom = box_xyxy
+    width, height = size_wh
+    scale = min(share * height / (bottom - top), share * width / (right - left))
+    x, y = (left + right) / 2 - width / scale / 2, (top + bottom) / 2 - height / scale / 2
+    matrix = (1 / scale, 0, x, 0, 1 / scale, y)
+    moved = photo.transform(
+        size_wh, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC, fillcolor=(90, 90, 90)
+    )
+    corners = np.array([left, top, right, bottom]).reshape(2, 2) - (x, y)
+    return np.asarray(moved), (corners * scale).ravel().astype(np.float32)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1080, 1920), (4000, 3000)])
+@pytest.mark.parametrize("name", ["eileen_collins", "grace_hopper"])
+def test_a_face_is_found_however_close_it_is(samples, name, size_wh, share):
+    detector = OnnxDetector()
+    with Image.open(samples / f"{name}.jpg") as photo:
+        box = detector.detect(np.asarray(photo.convert("RGB"))).boxes_xyxy[0]
+        frame, wanted = close_up(photo.convert("RGB"), box, size_wh, share)
+    faces = detector.detect(frame)
+    assert box_iou(wanted[None], faces.boxes_xyxy[:1])[0, 0] > 0.7
+    inside = box_coverage(faces.boxes_xyxy[:1], faces.boxes_xyxy[1:])
+    assert not (inside > 0.5).any(), "parts of it are no faces"
 
 
 def test_small_and_large_faces_of_a_huge_picture_are_found_once_each(monkeypatch, tmp_path):

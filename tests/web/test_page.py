@@ -42,7 +42,7 @@ def saved(page, button: str) -> str:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The samples in several forms: as they are, small, large enough for tiles, grey, rotated."""
+    """The samples: as they are, small, close by, large enough for tiles, grey, rotated."""
     folder = tmp_path_factory.mktemp("pictures")
     hopper = Image.open(SAMPLES / "grace_hopper.jpg").convert("RGB")
     collins = Image.open(SAMPLES / "eileen_collins.jpg").convert("RGB")
@@ -52,6 +52,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     both.save(folder / "both.png")
     hopper.resize((180, round(180 * hopper.height / hopper.width))).save(folder / "small.png")
     both.resize((2700, 1860)).save(folder / "large.png")
+    collins.crop((150, 30, 310, 200)).resize((1200, 1275)).save(folder / "close.png")
+    hopper.crop((130, 80, 400, 370)).resize((2160, 2320)).save(folder / "very close.png")
     collins.convert("L").save(folder / "grey.png")
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -1,6 +1,6 @@
 """Face detection: where the faces are, where their landmarks are, and how well they show."""
 
-from mien.detect.boxes import box_iou
+from mien.detect.boxes import box_coverage, box_iou
 from mien.detect.decoder import decode_cells, non_maximum_suppression
 from mien.detect.detector import (
     YUNET_NMS_IOU,
@@ -20,6 +20,7 @@ __all__ = [
     "Detector",
     "OnnxDetector",
     "Tracker",
+    "box_coverage",
     "box_iou",
     "decode_cells",
     "face_quality",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.detect.boxes import box_coverage
 from mien.detect.decoder import decode_cells, non_maximum_suppression
 from mien.detect.session import open_session
 from mien.errors import SpecError
@@ -48,6 +49,14 @@ TILE_OVERLAP_PX = 192
 
 CHEAP_SIDE_PX = 320
 """Pictures are not scaled below this side: it costs 2 ms and larger faces are placed better."""
+
+CLOSE_SIDE_PX = 480
+"""In an input up to this long even a face that fills it is found. A longer one is looked at in
+`CHEAP_SIDE_PX` too, for faces that are close by."""
+
+LARGEST_FACE_PX = 256
+"""Training shows hardly a larger face: of those not the whole may be found, but parts. So they are
+left to a smaller input, and what else is found inside them is left out."""
 
 
 class Detector(Protocol):
@@ -144,29 +153,40 @@ class OnnxDetector:
         return faces.select(order[sides[order] >= min_face_px])
 
     def _look(self, frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> Faces:
-        """Find faces at a size; in a size that is too large for one run, whole and in tiles."""
+        """Find faces at a size; if it is large, close ones in a smaller, small ones in tiles."""
         longest = max(target_hw)
-        shrink = min(1.0, LONGEST_SIDE_PX / longest)
-        whole_hw = (max(1, round(target_hw[0] * shrink)), max(1, round(target_hw[1] * shrink)))
-        whole = self._detect_scaled(_scaled(frame_rgb, whole_hw))
-        found = [_rescaled(whole, frame_rgb, whole_hw)]
-        if longest <= LONGEST_SIDE_PX:
-            return found[0]
+        whole = min(longest, LONGEST_SIDE_PX)
+        found = self._look_at(frame_rgb, target_hw, whole)
+        if longest <= CLOSE_SIDE_PX:
+            return found
+        close = self._look_at(frame_rgb, target_hw, CHEAP_SIDE_PX)
+        close = _too_large(close, frame_rgb, whole)
+        found = _together(close, _without_parts(found, close))
+        if longest > LONGEST_SIDE_PX:
+            tiles = _rescaled(self._tiles(frame_rgb, target_hw), frame_rgb, target_hw)
+            close = _too_large(found, frame_rgb, longest)
+            found = _together(found, _without_parts(tiles, close))
+        scores = found.detection_scores
+        return found.select(
+            non_maximum_suppression(found.boxes_xyxy, scores, iou=self._detection.nms_iou)
+        )
+
+    def _look_at(self, frame_rgb: FrameRGB, target_hw: tuple[int, int], longest: int) -> Faces:
+        """Find faces in the frame as a whole, scaled so that its longer side has some length."""
+        share = longest / max(target_hw)
+        size_hw = (max(1, round(target_hw[0] * share)), max(1, round(target_hw[1] * share)))
+        return _rescaled(self._detect_scaled(_scaled(frame_rgb, size_hw)), frame_rgb, size_hw)
+
+    def _tiles(self, frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> Faces:
+        """Find faces in the tiles of a frame at a size, in pixels of that size."""
         large = _scaled(frame_rgb, target_hw)
+        found = Faces.none()
         for top in _tile_starts(target_hw[0]):
             for left in _tile_starts(target_hw[1]):
                 tile = large[top : top + LONGEST_SIDE_PX, left : left + LONGEST_SIDE_PX]
                 faces = _without_cut(self._detect_scaled(tile), tile, (top, left), target_hw)
-                found.append(_rescaled(faces, frame_rgb, target_hw))
-        together = Faces(
-            boxes_xyxy=np.concatenate([faces.boxes_xyxy for faces in found]),
-            landmarks_xy=np.concatenate([faces.landmarks_xy for faces in found]),
-            detection_scores=np.concatenate([faces.detection_scores for faces in found]),
-        )
-        scores = together.detection_scores
-        return together.select(
-            non_maximum_suppression(together.boxes_xyxy, scores, iou=self._detection.nms_iou)
-        )
+                found = _together(found, faces)
+        return found
 
     def cells(
         self, picture_rgb: FrameRGB
@@ -234,6 +254,28 @@ def _without_cut(
         landmarks_xy=faces.landmarks_xy + shift,
         detection_scores=faces.detection_scores,
     ).select(np.flatnonzero(inside))
+
+
+def _too_large(faces: Faces, frame_rgb: FrameRGB, longest: int) -> Faces:
+    """Return the faces that would be too large in an input whose longer side has some length."""
+    boxes = faces.boxes_xyxy
+    sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    scale = longest / max(frame_rgb.shape[:2])
+    return faces.select(np.flatnonzero(sides * scale > LARGEST_FACE_PX))
+
+
+def _without_parts(faces: Faces, close: Faces) -> Faces:
+    """Leave out what lies for the most part within faces that are close by."""
+    inside = (box_coverage(close.boxes_xyxy, faces.boxes_xyxy) > 0.5).any(axis=0)
+    return faces.select(np.flatnonzero(~inside))
+
+
+def _together(first: Faces, second: Faces) -> Faces:
+    return Faces(
+        boxes_xyxy=np.concatenate((first.boxes_xyxy, second.boxes_xyxy)),
+        landmarks_xy=np.concatenate((first.landmarks_xy, second.landmarks_xy)),
+        detection_scores=np.concatenate((first.detection_scores, second.detection_scores)),
+    )
 
 
 def _rescaled(faces: Faces, frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> Faces:

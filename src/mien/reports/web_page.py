@@ -68,6 +68,8 @@ def page_contract(
             "longest_side_px": detector.LONGEST_SIDE_PX,
             "tile_overlap_px": detector.TILE_OVERLAP_PX,
             "cheap_side_px": detector.CHEAP_SIDE_PX,
+            "close_side_px": detector.CLOSE_SIDE_PX,
+            "largest_face_px": detector.LARGEST_FACE_PX,
             "live_face_px": film.SMALLEST_FACE_PX,
             "live_side_px": film.SHORTEST_SIDE_PX,
         },

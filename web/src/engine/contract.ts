@@ -56,6 +56,8 @@ export interface Contract {
     longest_side_px: number;
     tile_overlap_px: number;
     cheap_side_px: number;
+    close_side_px: number;
+    largest_face_px: number;
     live_face_px: number;
     live_side_px: number;
   };

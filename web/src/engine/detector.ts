@@ -2,9 +2,10 @@ import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 
 import type { Contract } from "./contract";
 import { decodeCells, nonMaximumSuppression, type Outputs } from "./decoder";
-import type { DetectedFace } from "./faces";
+import type { Box, DetectedFace } from "./faces";
 import { resize, type Pixels } from "./pixels";
 
+type Size = { width: number; height: number };
 type Run = (values: Float32Array, dimensions: number[]) => Promise<Outputs>;
 
 /** Make a function that feeds a session one tensor and gives its outputs by name. */
@@ -32,13 +33,20 @@ export class FaceDetector {
 
   /** Find the faces of a picture, largest first, in its pixels. */
   async detect(picture: Pixels, minFacePx: number): Promise<DetectedFace[]> {
-    const { width, height } = scaledSize(picture, minFacePx, this.contract.detection);
-    const longest = this.contract.detection.longest_side_px;
-    const shrink = Math.min(1, longest / Math.max(width, height));
-    const whole = resize(picture, side(width * shrink), side(height * shrink));
-    let faces = rescaled(await this.look(whole), picture, whole);
-    if (Math.max(width, height) > longest) {
-      faces = faces.concat(await this.tiles(picture, resize(picture, width, height)));
+    const { detection } = this.contract;
+    const target = scaledSize(picture, minFacePx, detection);
+    const longest = Math.max(target.width, target.height);
+    const whole = Math.min(longest, detection.longest_side_px);
+    let faces = await this.lookAt(picture, target, whole);
+    if (longest > detection.close_side_px) {
+      const small = await this.lookAt(picture, target, detection.cheap_side_px);
+      const close = this.tooLarge(small, picture, whole);
+      faces = [...close, ...withoutParts(faces, close)];
+      if (longest > whole) {
+        const large = resize(picture, target.width, target.height);
+        const tiles = rescaled(await this.tiles(large), picture, large);
+        faces.push(...withoutParts(tiles, this.tooLarge(faces, picture, longest)));
+      }
       faces = nonMaximumSuppression(faces, this.contract.face.spec.detection!.nms_iou);
     }
     return faces
@@ -46,6 +54,20 @@ export class FaceDetector {
       .filter(({ size }) => size >= minFacePx)
       .sort((a, b) => b.size - a.size)
       .map(({ face }) => face);
+  }
+
+  /** Find faces in the picture as a whole, scaled so that its longer side has some length. */
+  private async lookAt(picture: Pixels, target: Size, longest: number): Promise<DetectedFace[]> {
+    const share = longest / Math.max(target.width, target.height);
+    const scaled = resize(picture, side(target.width * share), side(target.height * share));
+    return rescaled(await this.look(scaled), picture, scaled);
+  }
+
+  /** Give the faces that would be too large in an input whose longer side has some length. */
+  private tooLarge(faces: DetectedFace[], picture: Size, longest: number): DetectedFace[] {
+    const scale = longest / Math.max(picture.width, picture.height);
+    const largest = this.contract.detection.largest_face_px;
+    return faces.filter((face) => shorterSide(face) * scale > largest);
   }
 
   /** Run the network on a picture in its own size. */
@@ -63,7 +85,8 @@ export class FaceDetector {
     });
   }
 
-  private async tiles(picture: Pixels, large: Pixels): Promise<DetectedFace[]> {
+  /** Find faces in the tiles of a picture, in its pixels. */
+  private async tiles(large: Pixels): Promise<DetectedFace[]> {
     const longest = this.contract.detection.longest_side_px;
     const found: DetectedFace[] = [];
     for (const top of this.tileStarts(large.height)) {
@@ -76,7 +99,7 @@ export class FaceDetector {
             (box[2] < tile.width || left + tile.width === large.width) &&
             (box[3] < tile.height || top + tile.height === large.height),
         );
-        found.push(...rescaled(faces.map((face) => moved(face, left, top)), picture, large));
+        found.push(...faces.map((face) => moved(face, left, top)));
       }
     }
     return found;
@@ -92,12 +115,25 @@ export class FaceDetector {
   }
 }
 
+/** Leave out what lies for the most part within faces that are close by. */
+function withoutParts(faces: DetectedFace[], close: DetectedFace[]): DetectedFace[] {
+  return faces.filter(({ box }) => !close.some((face) => coverage(face.box, box) > 0.5));
+}
+
+/** The share of a box that lies in another. */
+function coverage(outer: Box, box: Box): number {
+  const width = Math.min(outer[2], box[2]) - Math.max(outer[0], box[0]);
+  const height = Math.min(outer[3], box[3]) - Math.max(outer[1], box[1]);
+  const area = Math.max((box[2] - box[0]) * (box[3] - box[1]), 1e-6);
+  return (Math.max(width, 0) * Math.max(height, 0)) / area;
+}
+
 /** Choose the size at which the smallest wanted face still covers enough pixels. */
 function scaledSize(
-  picture: { width: number; height: number },
+  picture: Size,
   minFacePx: number,
   options: Contract["detection"],
-): { width: number; height: number } {
+): Size {
   const longest = Math.max(picture.width, picture.height);
   let scale = Math.min(options.network_face_px / minFacePx, 2);
   if (scale > 1) scale = Math.max(1, Math.min(scale, options.longest_side_px / longest));
@@ -122,8 +158,8 @@ function shorterSide(face: DetectedFace): number {
 
 function rescaled(
   faces: DetectedFace[],
-  picture: { width: number; height: number },
-  found: { width: number; height: number },
+  picture: Size,
+  found: Size,
 ): DetectedFace[] {
   const x = picture.width / found.width;
   const y = picture.height / found.height;
