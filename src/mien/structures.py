@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._frozen import FrozenDict
 from mien.emotions import SIX
 from mien.errors import FrameError
 
@@ -224,7 +224,7 @@ class FacePrediction:
         if tuple(self.probabilities) != SIX.labels:
             found = tuple(self.probabilities)
             raise FrameError(f"probabilities: expected the labels {SIX.labels}, found {found}")
-        object.__setattr__(self, "probabilities", MappingProxyType(dict(self.probabilities)))
+        object.__setattr__(self, "probabilities", FrozenDict(self.probabilities))
 
     @property
     def unsure_reason(self) -> str | None:

@@ -1,3 +1,10 @@
+import copy
+import dataclasses
+import json
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -104,3 +111,36 @@ def test_real_pictures_have_their_faces(analyzer, shared):
     assert len(analyzer.analyze(media / "single_face.jpg").faces) == 1
     assert 4 <= len(analyzer.analyze(media / "multi_face.jpg").faces) <= 5
     assert analyzer.analyze(media / "free-mountain-vector-01.jpg").faces == ()
+
+
+def test_results_and_analyzers_reach_another_process(samples):
+    analyzer = Analyzer()
+    path = samples / "eileen_collins.jpg"
+    result, explained = analyzer.analyze(path), analyzer.explain(path)
+    for each in (result, explained[0].prediction, explained[0].covered):
+        assert pickle.loads(pickle.dumps(each)) == each  # noqa: S301 - our own
+        assert copy.deepcopy(each) == each
+    assert len({result, analyzer.analyze(path)}) == 1
+    assert json.loads(json.dumps(result.faces[0].probabilities)) == result.faces[0].probabilities
+    assert dataclasses.asdict(result)["faces"][0]["probabilities"]["happy"] > 0.9
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawning) as pool:
+        found = list(pool.map(analyzer.analyze, [path, samples / "grace_hopper.jpg"]))
+        with pytest.raises(MediaError, match=r"gone.jpg: no such file"):
+            pool.submit(analyzer.analyze, samples / "gone.jpg").result()
+    assert found[0] == result
+
+
+def test_results_cannot_be_changed(samples):
+    probabilities = Analyzer().analyze(samples / "eileen_collins.jpg").faces[0].probabilities
+    before = dict(probabilities)
+    for change in (
+        lambda: probabilities.update(happy=0.0),
+        lambda: probabilities.pop("happy"),
+        lambda: probabilities.setdefault("proud", 1.0),
+        probabilities.clear,
+        probabilities.popitem,
+    ):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change()
+    assert probabilities == before

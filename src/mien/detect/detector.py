@@ -132,8 +132,9 @@ class OnnxDetector:
         self._session, spec = open_session(self.path, threads=threads)
         if spec is None:
             spec = yunet_spec("yunet")
-            shapes = {output.name: tuple(output.shape) for output in self._session.get_outputs()}
-            spec.check_outputs(shapes, f"{self.path} (a file without 'mien.spec', tried as YuNet)")
+            spec.check_outputs(
+                self._session.shapes, f"{self.path} (a file without 'mien.spec', tried as YuNet)"
+            )
         if spec.detection is None:
             raise SpecError(f"{self.path}: field 'task': expected 'detection', found '{spec.task}'")
         self.spec = spec

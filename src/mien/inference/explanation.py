@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._frozen import FrozenDict
 from mien.emotions import SIX, label_set
 from mien.spec import CropSpec
 from mien.structures import FacePrediction
@@ -141,10 +141,10 @@ def explain_face(
         prediction=prediction,
         crop=crop,
         evidence=_per_pixel(squares, lost),
-        covered=MappingProxyType(
+        covered=FrozenDict(
             {name: _named(SIX.labels, row) for name, row in zip(regions, covered, strict=True)}
         ),
-        heads=MappingProxyType(
+        heads=FrozenDict(
             {
                 name: _named(label_set(model.spec.head_labels[name]).labels, values[0])
                 for name, values in model.head_probabilities(outputs).items()
@@ -175,4 +175,4 @@ def _log_odds(probabilities: float | NDArray[np.floating]) -> NDArray[np.float64
 
 
 def _named(labels: tuple[str, ...], values: NDArray[np.floating]) -> Mapping[str, float]:
-    return MappingProxyType(dict(zip(labels, map(float, values), strict=True)))
+    return FrozenDict(dict(zip(labels, map(float, values), strict=True)))
