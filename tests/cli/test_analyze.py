@@ -1,7 +1,9 @@
+import dataclasses
 import importlib.metadata
 import io
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +11,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mien.cli import app
+from mien.errors import OutputError
+from mien.export.onnx_file import write_spec
+from mien.inference import EmotionModel
+from mien.media import Film, read_picture
+from mien.media import folder as folder_module
 from tests.broken import png_that_declares
+from tests.films import write_film
 from tests.test_structures import CONTRACT_FIELDS
 
 
@@ -170,3 +178,71 @@ def test_parquet_without_its_extra_names_the_command(samples, tmp_path, monkeypa
     assert result.exit_code == 1
     assert "pip install 'mien[data]'" in str(result.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_drawn_is_said_and_the_others_are(samples, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
+    for name, size_hw in (("a", (64, 64)), ("b", (1, 1)), ("c", (65, 63))):
+        frames = ((number / 10, photo[: size_hw[0], : size_hw[1]]) for number in range(3))
+        codec = "libx264" if name == "a" else "ffv1"
+        write_film(folder / f"{name}.mkv", frames, codec=codec)
+    long = "\N{HIRAGANA LETTER A}" * 83
+    for name in (long + ".jpg", "d.jpg"):
+        (folder / name).write_bytes((samples / "eileen_collins.jpg").read_bytes())
+    result = run(folder, "--save", out, "--draw")
+    assert result.exit_code == 0, result.output
+    drawn = sorted(path.name for path in (out / "drawn").iterdir())
+    assert drawn[:4] == ["a.mp4", "b.mp4", "c.mp4", "d.jpg"]
+    assert drawn[4].startswith(long[:60])
+    with Film(out / "drawn" / "b.mp4") as film:
+        assert (film.width, film.height) == (2, 2)
+
+
+def test_one_copy_that_cannot_be_written_does_not_end_the_run(samples, tmp_path, monkeypatch):
+    def refused(picture, path):
+        if path.stem == "eileen_collins":
+            raise OutputError(f"{path}: cannot write: too odd")
+        write(picture, path)
+
+    write = folder_module.write_picture
+    monkeypatch.setattr(folder_module, "write_picture", refused)
+    result = run(samples, "--save", tmp_path / "out", "--draw")
+    assert result.exit_code == 0
+    assert "eileen_collins.jpg: is not drawn:" in result.stderr
+    assert [path.name for path in (tmp_path / "out" / "drawn").iterdir()] == ["grace_hopper.jpg"]
+
+
+def test_a_film_says_what_is_unsure_and_that_nobody_was_in_it(samples, tmp_path):
+    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
+    dim = (photo[:400, 40:440].astype(float) * 0.02).astype(np.uint8)
+    write_film(tmp_path / "a.mp4", ((number / 10, dim * 0) for number in range(5)))
+    result = run(tmp_path, samples / "eileen_collins.jpg")
+    assert f"{tmp_path / 'a.mp4'}  no face found" in result.stdout
+    assert "2 read, 1 with faces" in result.stderr
+    model = EmotionModel()
+    sure = dataclasses.replace(model.spec.six, unsure_below=1.0)
+    shutil.copy(model.path, tmp_path / "never sure.onnx")
+    write_spec(tmp_path / "never sure.onnx", dataclasses.replace(model.spec, six=sure))
+    film = write_film(
+        tmp_path / "b.mp4", ((number / 10, photo[:400, 40:440]) for number in range(3))
+    )
+    (line,) = run(film, "--model", tmp_path / "never sure.onnx").stdout.splitlines()
+    assert line.endswith("unsure")
+
+
+@pytest.mark.parametrize("name", ["file/report.html", "folder"])
+def test_a_report_that_could_not_be_written_is_refused_before_the_work(samples, tmp_path, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
+    film = write_film(tmp_path / "a.mp4", ((0.0, photo[:64, :64]),))
+    with pytest.raises(OutputError, match="is a f"):
+        run(film, "--report", tmp_path / name, "--overwrite", catch_exceptions=False)
+
+
+def test_a_file_is_no_folder_for_results(samples, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="is a file, expected a folder"):
+        run(samples, "--save", tmp_path / "file", catch_exceptions=False)

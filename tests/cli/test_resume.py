@@ -73,6 +73,31 @@ def test_a_folder_goes_on_where_it_was_stopped(album, tmp_path, stopped_after, c
     assert drawn[0] == drawn[1]
 
 
+def test_results_among_their_pictures_are_no_pictures_themselves(album, tmp_path, stopped_after):
+    out = album / "results"
+    restore = stopped_after(4)
+    stopped = run(album, "--save", out, "--draw")
+    assert stopped.exit_code == 130
+    assert "stopped after 4 of 9; go on with --resume" in stopped.stderr
+    restore()
+    again = run(album, "--save", out, "--draw", "--resume")
+    assert "going on after 4 of 9" in again.stderr
+    rows = (out / "results.jsonl").read_text().splitlines()
+    assert len(rows) == 8, "seven faces and a picture that cannot be read"
+    assert "9 read" not in again.stderr
+    done = run(album, "--save", out, "--draw", "--resume")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "is done already" in done.stderr
+
+
+def test_what_was_stopped_is_not_called_whole(album, tmp_path, stopped_after):
+    stopped_after(4)
+    stopped = run(album, "--save", tmp_path / "out", "--format", "csv")
+    assert stopped.exit_code == 130
+    assert f"what was done stays in {tmp_path / 'out'}" in stopped.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.csv.partial"]
+
+
 def test_a_run_that_replaces_results_goes_on_too(album, tmp_path, stopped_after):
     out, formats = tmp_path / "out", ("--format", "jsonl,csv,parquet")
     run(album, "--save", out, *formats)
@@ -132,6 +157,12 @@ def test_a_damaged_note_and_lost_results_are_said(album, tmp_path, stopped_after
 def test_resuming_what_never_began_begins(album, tmp_path):
     assert run(album, "--save", tmp_path / "out", "--resume").exit_code == 1
     assert set(results(tmp_path / "out")) == {"results.jsonl"}
+
+
+def test_resuming_and_beginning_anew_exclude_each_other(album, tmp_path):
+    result = run(album, "--save", tmp_path / "out", "--resume", "--overwrite")
+    assert result.exit_code == 2
+    assert "leave out one" in result.output
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,8 @@ def test_the_sound_of_a_drawn_copy_that_is_interrupted_ends_with_it(tmp_path, ph
         for number in range(4):
             drawn.write(FrameResult(source=str(path), frame=number, timestamp_s=number / 10))
         raise KeyboardInterrupt
-    with av.open(str(tmp_path / "drawn.mp4")) as film:
+    assert not (tmp_path / "drawn.mp4").exists()
+    with av.open(str(tmp_path / "drawn.mp4.partial")) as film:
         assert sum(frame.samples for frame in film.decode(audio=0)) / 44_100 < 0.5
 
 

@@ -1,9 +1,10 @@
 import os
+from pathlib import Path
 
 import pytest
 
 from mien.errors import MediaError
-from mien.media import find_pictures
+from mien.media import find_media, find_pictures
 
 
 @pytest.fixture
@@ -75,3 +76,32 @@ def test_a_folder_that_cannot_be_listed_is_an_error(tree, monkeypatch):
 def test_a_file_whose_name_looks_like_a_glob_is_taken(tree):
     (tree / "x[1].jpg").write_bytes(b"")
     assert names(tree, tree / "x[1].jpg") == ["x[1].jpg"]
+
+
+def test_folders_behind_links_are_walked_once(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("in/a.jpg", "elsewhere/b.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "back").symlink_to(tmp_path / "in")
+    found = [Path(each).relative_to(tmp_path) for each in find_pictures([tmp_path / "in"])]
+    assert found == [Path("in/a.jpg"), Path("in/link/b.jpg")]
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").touch()
+    (tmp_path / "c.jpg").symlink_to("gone")
+    found = [Path(each).name for each in find_pictures([tmp_path])]
+    assert found == ["b.jpg", "c.jpg"]
+
+
+def test_a_folder_of_results_can_be_passed_over(tmp_path):
+    for name in ("a.jpg", "out/drawn/a.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert len(list(find_media([tmp_path]))) == 2
+    assert list(find_media([tmp_path], besides=tmp_path / "out" / "drawn")) == [
+        str(tmp_path / "a.jpg")
+    ]

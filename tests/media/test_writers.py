@@ -70,7 +70,8 @@ def test_an_interruption_keeps_what_was_done(tmp_path, result):
     with pytest.raises(KeyboardInterrupt), open_writer(tmp_path / "results.jsonl") as writer:
         writer.write(result)
         raise KeyboardInterrupt
-    assert (tmp_path / "results.jsonl").exists()
+    assert [file.name for file in tmp_path.iterdir()] == ["results.jsonl.partial"]
+    assert (tmp_path / "results.jsonl.partial").read_text().count("\n") == len(result.to_rows())
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["analyze"]
 
+_NOBODY = "no face found; --min-face looks for smaller ones"
+
 
 def analyze(
     inputs: Annotated[
@@ -89,6 +91,8 @@ def analyze(
         raise typer.BadParameter("--resume needs the folder of the interrupted run: --save OUT")
     if resume and report is not None:
         raise typer.BadParameter("--resume: a report needs the whole film; leave out one of them")
+    if resume and overwrite:
+        raise typer.BadParameter("--resume goes on and --overwrite starts anew; leave out one")
     wanted = [name.strip() for name in formats.split(",")]
     if resume and "jsonl" not in wanted:
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
@@ -104,11 +108,11 @@ def analyze(
         from mien.reports import FilmSummary, film_report, require_charts
 
         require_charts()
-        if report.exists() and not overwrite:
-            raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
+        _check_report(report, overwrite=overwrite)
     faces = OnnxDetector(detector, threads=threads)
     analyzer = Analyzer(model, detector=faces, min_face_px=min_face, threads=threads)
-    found = list(find_media(named_inputs(inputs)))
+    drawn = save / "drawn" if save is not None else None
+    found = list(find_media(named_inputs(inputs), besides=drawn))
     options = FilmOptions(
         every=every, per_second=fps, smoothing=SmoothingOptions(time_constant_s=smooth)
     )
@@ -120,39 +124,55 @@ def analyze(
     summary = FilmSummary() if report is not None else None
     if resume and draw and any(is_film(str(path)) for path in found):
         raise typer.BadParameter("--resume: a drawn film cannot be continued; leave out --draw")
+    journal = None
+    if save is not None:
+        journal = _journal(save, found, (analyzer.model.path, faces.path), settings)
+        if resume and (save / "results.jsonl").exists() and not (journal and journal.path.exists()):
+            print(f"{save}: is done already", file=sys.stderr)
+            return
     shown = _Shown(as_json=as_json)
     position = Position()
-    failed = 0
-    with contextlib.ExitStack() as stack:
-        folder = None
-        if save is not None:
-            folder = stack.enter_context(
-                ResultFolder(
-                    save,
-                    formats=wanted,
-                    draw=draw,
-                    overwrite=overwrite,
-                    journal=_journal(save, found, (analyzer.model.path, faces.path), settings),
-                    resume=resume,
+    done = position.done
+    folder = None
+    try:
+        with contextlib.ExitStack() as stack:
+            if save is not None:
+                folder = stack.enter_context(
+                    ResultFolder(
+                        save,
+                        formats=wanted,
+                        draw=draw,
+                        overwrite=overwrite,
+                        journal=journal,
+                        resume=resume,
+                    )
                 )
-            )
-            if folder.position is not None:
-                position = Position.from_document(folder.position, options)
-                folder.drawn_before(map(str, found[: position.inputs]))
-                print(f"{save}: going on after {_so_far(position, found)}", file=sys.stderr)
-        long = len(found) > 1 or any(is_film(str(path)) for path in found)
-        begin = stack.enter_context(progress_bars(shown=long))
-        progress = SourceProgress(begin("Analysing"), found)
-        for result in analyzer.analyze_each(found, options=options, position=position):
-            progress(result)
-            failed += result.error is not None
-            shown.print(result)
-            if summary is not None:
-                summary.add(result)
-            if folder is not None:
-                folder.write(result)
-                if position.complete:
-                    folder.keep(position.to_document)
+                if folder.position is not None:
+                    position = Position.from_document(folder.position, options)
+                    folder.drawn_before(map(str, found[: position.inputs]))
+                    done = position.done
+                    print(f"{save}: going on after {_so_far(*done, found)}", file=sys.stderr)
+            long = len(found) > 1 or any(is_film(str(path)) for path in found)
+            begin = stack.enter_context(progress_bars(shown=long))
+            progress = SourceProgress(begin("Analysing"), found)
+            for result in analyzer.analyze_each(found, options=options, position=position):
+                progress(result)
+                shown.print(result)
+                if summary is not None:
+                    summary.add(result)
+                if folder is not None:
+                    folder.write(result)
+                    if position.complete:
+                        folder.keep(position.to_document)
+                done = position.done
+            shown.finish()
+    except KeyboardInterrupt:
+        advice = ""
+        if save is not None:
+            kept = journal is not None and "jsonl" in wanted and journal.path.exists()
+            advice = "; go on with --resume" if kept else f"; what was done stays in {save}"
+        print(f"stopped after {_so_far(*done, found)}{advice}", file=sys.stderr)
+        raise typer.Exit(130) from None
     if folder is not None:
         for note in folder.notes:
             print(note, file=sys.stderr)
@@ -168,8 +188,21 @@ def analyze(
             overwrite=overwrite,
         )
         print(f"wrote {report}", file=sys.stderr)
-    if failed:
+    if len(found) > 1:
+        print(shown.summary(), file=sys.stderr)
+    if shown.unread:
         raise typer.Exit(1)
+
+
+def _check_report(path: Path, *, overwrite: bool) -> None:
+    """Look before the work whether a report can be written after it."""
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder, expected the name of a file")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise OutputError(f"{path}: {there} is a file, so nothing can be in it")
 
 
 def _journal(
@@ -194,22 +227,32 @@ def _journal(
     )
 
 
-def _so_far(position: Position, found: list[str | MediaError]) -> str:
-    done = f"{position.inputs} of {len(found)}"
-    if position.film is None:
-        return done
-    return f"{done} and frame {position.film.frame} of {found[position.inputs]}"
+def _so_far(inputs: int, frame: int | None, found: list[str | MediaError]) -> str:
+    done = f"{inputs} of {len(found)}"
+    return done if frame is None else f"{done} and frame {frame} of {found[inputs]}"
 
 
 class _Shown:
-    """Prints results: every face of a picture, every change of expression in a film."""
+    """Prints results: every face of a picture, every change of expression in a film.
+
+    Attributes:
+        unread: How many results had an error.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._labels: dict[tuple[str, int | None], str] = {}
+        self._film = ""
+        self._sources: set[str] = set()
+        self._with_faces: set[str] = set()
+        self._failed: set[str] = set()
+        self.unread = 0
 
     def print(self, result: FrameResult) -> None:
         """Print what is new in a result."""
+        if self._film and result.source != self._film:
+            self.finish()
+        self._count(result)
         for note in result.notes:
             print(f"{result.source}: {note}", file=sys.stderr)
         if result.error is not None:
@@ -218,12 +261,34 @@ class _Shown:
             for row in result.to_rows():
                 print(json.dumps(row))
         elif result.timestamp_s is not None:
+            self._film = result.source
             self._print_changes(result)
         elif result.error is None and not result.faces:
-            typer.echo(f"{result.source}  no face found; --min-face looks for smaller ones")
+            typer.echo(f"{result.source}  {_NOBODY}")
         else:
             for face in result.faces:
                 typer.echo(_line(face))
+
+    def finish(self) -> None:
+        """Say of the last film if nobody was in it."""
+        if self._film and self._film not in self._with_faces | self._failed:
+            typer.echo(f"{self._film}  {_NOBODY}")
+        self._film = ""
+
+    def summary(self) -> str:
+        """Return how many inputs were read, and how many of them have a face."""
+        read = len(self._sources - self._failed)
+        said = f"{len(self._with_faces)} with faces" if self._with_faces else "none with a face"
+        failed = f", {len(self._failed)} not read or damaged" if self._failed else ""
+        return f"{read} read, {said}{failed}"
+
+    def _count(self, result: FrameResult) -> None:
+        self._sources.add(result.source)
+        if result.faces:
+            self._with_faces.add(result.source)
+        if result.error is not None:
+            self._failed.add(result.source)
+            self.unread += 1
 
     def _print_changes(self, result: FrameResult) -> None:
         from mien.media import clock
@@ -233,10 +298,15 @@ class _Shown:
             if self._labels.get(person) != face.emotion:
                 self._labels[person] = face.emotion
                 time = clock(face.timestamp_s or 0.0, decimals=2)
-                typer.echo(f"{face.source}  {time}  person {face.track}  {expression(face)}")
+                said = f"{time}  person {face.track}  {expression(face)}{_unsure(face)}"
+                typer.echo(f"{face.source}  {said}")
 
 
 def _line(face: FacePrediction) -> str:
     left, top, right, bottom = (round(side) for side in face.box_xyxy)
-    unsure = "  unsure" if face.unsure else ""
-    return f"{face.source}  {expression(face)}  box {left},{top} to {right},{bottom}{unsure}"
+    where = f"box {left},{top} to {right},{bottom}"
+    return f"{face.source}  {expression(face)}  {where}{_unsure(face)}"
+
+
+def _unsure(face: FacePrediction) -> str:
+    return "  unsure" if face.unsure else ""

@@ -28,6 +28,11 @@ class Position:
         """Whether all that it stands for has been handed out; else a moment later it will be."""
         return self.film is None or self.film.complete
 
+    @property
+    def done(self) -> tuple[int, int | None]:
+        """How many inputs are done, and the last frame of the film that is being analysed."""
+        return self.inputs, None if self.film is None else self.film.frame
+
     def finish_input(self) -> None:
         """Count one more picture or film as done."""
         self.inputs, self.film = self.inputs + 1, None

@@ -1,5 +1,6 @@
 """Where frames come from and where results go."""
 
+from mien.media.containers import is_container
 from mien.media.drawing import draw_on, draw_result
 from mien.media.film_writer import FilmWriter
 from mien.media.films import FILM_SUFFIXES, Film, FilmFrame
@@ -34,6 +35,7 @@ __all__ = [
     "face_thumbnail",
     "find_media",
     "find_pictures",
+    "is_container",
     "is_film",
     "is_live",
     "open_writer",

@@ -75,22 +75,24 @@ class DrawnFilm:
         self._writer.write(np.asarray(draw_result(frame.rgb(), result)), frame.timestamp_s)
         self._sound.write_until(frame.timestamp_s)
 
-    def close(self, *, whole: bool = True) -> None:
+    def close(self) -> None:
         """Finish the film and give it its name.
-
-        Args:
-            whole: Whether the film was drawn to its end; else the sound ends with the last frame.
 
         Raises:
             OutputError: The disk is full or the folder went away.
         """
         try:
-            if whole:
-                self._sound.write_until(float("inf"))
+            self._sound.write_until(float("inf"))
             self._writer.close()
         finally:
             self._sound.close()
             self._film.close()
+
+    def abandon(self) -> None:
+        """Stop writing; what is there can be played and keeps its partial name."""
+        self._writer.abandon()
+        self._sound.close()
+        self._film.close()
 
     def discard(self) -> None:
         """Stop writing and leave nothing behind."""
@@ -102,8 +104,10 @@ class DrawnFilm:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None or issubclass(kind, KeyboardInterrupt):
-            self.close(whole=kind is None)
+        if kind is None:
+            self.close()
+        elif issubclass(kind, KeyboardInterrupt):
+            self.abandon()
         else:
             self.discard()
 

@@ -28,7 +28,8 @@ class FilmWriter:
 
     Args:
         path: Where the film goes; missing folders are made.
-        size_hw: Height and width of the frames; an odd one loses its last row or column.
+        size_hw: Height and width of the frames; an odd one loses its last row or column, one of a
+            single pixel is doubled.
         frames_per_second: On average; the frames' own times count.
 
     Attributes:
@@ -59,7 +60,7 @@ class FilmWriter:
         self._video = self.container.add_stream("libx264", rate=rate, options=coding)
         self._size_hw = size_hw
         # H.264 in its usual form halves the colours: sides have to be even.
-        self._video.height, self._video.width = (side // 2 * 2 for side in size_hw)
+        self._video.height, self._video.width = (max(2, side // 2 * 2) for side in size_hw)
         self._video.pix_fmt = "yuv420p"
         self._video.time_base = Fraction(1, _TICKS_PER_S)
         self._video.codec_context.time_base = Fraction(1, _TICKS_PER_S)
@@ -78,9 +79,9 @@ class FilmWriter:
         """
         import av
 
-        if frame_rgb.shape[:2] != self._size_hw:
-            fitted = ImageOps.pad(Image.fromarray(frame_rgb), self._size_hw[::-1])
-            frame_rgb = np.asarray(fitted)
+        if frame_rgb.shape[:2] != self._size_hw or min(self._size_hw) < 2:
+            size = (self._video.width, self._video.height)
+            frame_rgb = np.asarray(ImageOps.pad(Image.fromarray(frame_rgb), size))
         cut = frame_rgb[: self._video.height, : self._video.width]
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(cut), "rgb24")
         self._last_pts = max(round(timestamp_s * _TICKS_PER_S), self._last_pts + 1)

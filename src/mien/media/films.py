@@ -25,7 +25,10 @@ FILE_OPTIONS = {"protocol_whitelist": "file"}
 addresses."""
 
 FILM_SUFFIXES = frozenset(
-    (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
+    (
+        *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
+        *(".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
+    )
 )
 """The endings by which films are told from pictures."""
 

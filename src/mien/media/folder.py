@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mien.errors import InputError, OutputError
+from mien.errors import InputError, MediaError, OutputError
 from mien.media.drawing import draw_result
 from mien.media.drawn_film import DrawnFilm
 from mien.media.journal import Journal
@@ -22,6 +23,11 @@ from mien.structures import FrameResult
 __all__ = ["ResultFolder"]
 
 _ROWS_COPIED_AT_ONCE = 1000
+_LONGEST_STEM = 220
+"""Bytes of a name that file systems take, 255, less what is added to it."""
+
+_EVERYBODYS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO))
+"""What hinders all files of a folder, not one."""
 
 
 class ResultFolder:
@@ -68,6 +74,7 @@ class ResultFolder:
         self.notes: list[str] = []
         self._film: DrawnFilm | None = None
         self._film_source = ""
+        self._undrawn = ""
         self._journal = journal if "jsonl" in formats else None
         self.position: dict[str, Any] | None = None
         self._unreadable: set[str] = set()
@@ -148,33 +155,40 @@ class ResultFolder:
         """
         for writer in self._writers:
             writer.write(result)
-        if self._draw and result.error is None:
-            if is_film(result.source):
-                self._drawn_film(result.source).write(result)
-            else:
-                self._save_drawn(result)
+        if self._draw and result.error is None and result.source != self._undrawn:
+            try:
+                self._draw_result(result)
+            except (MediaError, OutputError) as error:
+                if _is_everybodys(error):
+                    raise
+                if self._film is not None and self._film_source == result.source:
+                    self._film.discard()
+                    self._film = None
+                self._undrawn = result.source
+                self.notes.append(f"{result.source}: is not drawn: {error}")
 
-    def _drawn_film(self, source: str) -> DrawnFilm:
-        """Return the copy of the film that is being drawn, finishing the one before."""
-        if self._film is None or self._film_source != source:
+    def _draw_result(self, result: FrameResult) -> None:
+        if not is_film(result.source):
+            picture = draw_result(read_picture(result.source).frame_rgb, result)
+            write_picture(picture, self._free_name(Path(result.source).stem, "jpg"))
+            return
+        if self._film is None or self._film_source != result.source:
             self._finish_film()
-            path = self._free_name(Path(source).stem, "mp4")
-            self._film, self._film_source = DrawnFilm(source, path), source
-        return self._film
+            path = self._free_name(Path(result.source).stem, "mp4")
+            self._film, self._film_source = DrawnFilm(result.source, path), result.source
+        self._film.write(result)
 
-    def _finish_film(self, *, whole: bool = True) -> None:
+    def _finish_film(self) -> None:
         if self._film is not None:
             film, self._film = self._film, None
-            film.close(whole=whole)
+            film.close()
             self.notes += film.notes
-
-    def _save_drawn(self, result: FrameResult) -> None:
-        picture = draw_result(read_picture(result.source).frame_rgb, result)
-        write_picture(picture, self._free_name(Path(result.source).stem, "jpg"))
 
     def _free_name(self, stem: str, suffix: str) -> Path:
         """Name what is drawn after its source; a second of that name gets a number."""
         number = 1
+        # Room for a number and for what tells an unfinished file.
+        stem = stem.encode(errors="surrogateescape")[:_LONGEST_STEM].decode(errors="ignore")
         while True:
             ending = f"-{number}.{suffix}" if number > 1 else f".{suffix}"
             path = self.path / "drawn" / (stem + ending)
@@ -193,8 +207,10 @@ class ResultFolder:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if kind is None or issubclass(kind, KeyboardInterrupt):
-                self._finish_film(whole=kind is None)
+            if kind is None:
+                self._finish_film()
+            elif self._film is not None and issubclass(kind, KeyboardInterrupt):
+                self._film.abandon()
             elif self._film is not None:
                 self._film.discard()
         finally:
@@ -206,3 +222,9 @@ class ResultFolder:
                 self._open.__exit__(kind, exception, traceback)
         if kind is None and self._journal is not None:
             self._journal.end()
+
+
+def _is_everybodys(error: Exception) -> bool:
+    """Say whether an error is one that the next file would meet as well."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _EVERYBODYS

@@ -45,6 +45,9 @@ class Journal:
             )
         except FileNotFoundError:
             return None
+        except NotADirectoryError as error:
+            reason = "is a file, expected a folder for the results. Choose another place"
+            raise OutputError(f"{self.path.parent}: {reason}") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OutputError(
                 f"{self.path}: cannot be read ({error}). Start anew with --overwrite"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mien.errors import MediaError
+from mien.media.containers import is_container
 from mien.structures import Frame
 
 __all__ = ["MAX_PIXELS", "MIN_SIDE_PX", "PICTURE_SUFFIXES", "decode_picture", "read_picture"]
@@ -26,10 +27,18 @@ MIN_SIDE_PX = 8
 """A picture with a shorter side holds no face that a detector could find."""
 
 PICTURE_SUFFIXES = frozenset(
-    (".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+    (
+        *(".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png"),
+        *(".ppm", ".tga", ".tif", ".tiff", ".webp"),
+        *(".heic", ".heif", ".jxl"),  # these are not read, which is better said than passed over
+    )
 )
 """The endings by which a folder's pictures are found; a file that is named is read whatever its
 ending."""
+
+_GIVE = "Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
+
+_HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 
 _WHITE = (255, 255, 255, 255)
 
@@ -104,7 +113,7 @@ def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
             with Image.open(file) as picture:
                 return _decode(picture, source, max_pixels)
     except Image.DecompressionBombError as error:
-        raise _too_large(source, max_pixels, f"{error}") from error
+        raise _too_large(source, max_pixels, "Pillow does not even open it") from error
     except UnidentifiedImageError as error:
         file.seek(0)
         raise MediaError(source, _why_unidentified(file.read(512))) from error
@@ -151,11 +160,12 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Bring grey values of more than 8 bits to 0 to 255.
 
-    Whole numbers above 255 are taken as 16-bit, fractions within 0 to 1 as shares of white.
+    Whole numbers above 255 are taken as 16-bit, fractions within 0 to 1 as shares of white, larger
+    ones within 0 to 255 as they are and beyond that as shares of the largest.
     """
     numbers = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
     if np.issubdtype(values.dtype, np.floating):
-        top = 1.0 if numbers.max() <= 1.0 else 255.0
+        top = 1.0 if numbers.max() <= 1.0 else max(255.0, float(numbers.max()))
     else:
         top = 65535.0 if values.dtype == np.uint16 or numbers.max() > 255 else 255.0
     return (numbers * (255.0 / top)).round().clip(0, 255).astype(np.uint8)
@@ -170,8 +180,16 @@ def _why_unidentified(start: bytes) -> str:
     if not start:
         return "the file is empty. Copy or download it again"
     if start.isascii() and b"\0" not in start:
-        return "not a picture, it holds text. Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
-    return "not a picture that can be read. Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
+        return f"not a picture, it holds text. {_GIVE}"
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
+        return "HEIC, which cannot be read. Convert it to JPEG first"
+    if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return "JPEG XL, which cannot be read. Convert it to JPEG or PNG first"
+    if is_container(start):
+        return (
+            "a film, not a picture. Give it an ending of films, such as .mp4, to have it analysed"
+        )
+    return f"not a picture that can be read. {_GIVE}"
 
 
 def _why_unreadable(error: Exception) -> str:
@@ -180,7 +198,9 @@ def _why_unreadable(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it. Change its permissions or copy it elsewhere"
     if isinstance(error, IsADirectoryError):
-        return "a folder, not a picture"
+        return "a folder, not a picture. Analyzer.stream and the command line take folders"
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return "no name that a file can have, it holds a zero byte. Check the path"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it. Scale it down first"
     if isinstance(error, OSError) and error.errno is not None:

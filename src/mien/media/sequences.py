@@ -47,9 +47,14 @@ def _first_of(pattern: str | Path) -> int:
     shape = re.compile(re.escape(before) + rf"(\d{{{least},}})" + re.escape(after))
     folder = path.parent
     names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
-    numbers = sorted(int(found[1]) for name in names if (found := shape.fullmatch(name)))
-    if not numbers:
+    written = [found[1] for name in names if (found := shape.fullmatch(name))]
+    if not written:
         raise MediaError(str(pattern), "no picture has such a name. Check the path")
+    if not digits and (filled := [each for each in written if each != str(int(each))]):
+        length = len(filled[0])
+        reason = f"the numbers have {length} digits, filled up with zeros. Write %0{length}d"
+        raise MediaError(str(pattern), reason)
+    numbers = sorted(map(int, written))
     if (count := numbers[-1] - numbers[0] + 1) != len(numbers):
         there = set(numbers)
         missing = next(n for n in range(numbers[0], numbers[-1]) if n not in there)

@@ -26,26 +26,32 @@ def find_pictures(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
     return _find(inputs, PICTURE_SUFFIXES)
 
 
-def find_media(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
+def find_media(
+    inputs: Iterable[str | Path], *, besides: Path | None = None
+) -> Iterator[str | MediaError]:
     """Resolve paths, folders and globs to pictures and films.
 
-    A folder stands for all under it, by their endings and in the order of their names; hidden
-    files and folders are left out. A file that is named is taken whatever its ending.
+    A folder stands for all under it, by their endings and in the order of their names, behind
+    links too; hidden files and folders are left out. A file that is named is taken whatever its
+    ending.
 
     Args:
         inputs: Paths, folders and patterns such as `shots/*.jpg` or `**/*.png`.
+        besides: A folder within others that is passed over: where the results go.
 
     Returns:
         Paths, each once, and a `MediaError` for each input that stands for nothing; those do not
         stop the others.
     """
-    return _find(inputs, PICTURE_SUFFIXES | FILM_SUFFIXES)
+    return _find(inputs, PICTURE_SUFFIXES | FILM_SUFFIXES, besides)
 
 
-def _find(inputs: Iterable[str | Path], suffixes: frozenset[str]) -> Iterator[str | MediaError]:
+def _find(
+    inputs: Iterable[str | Path], suffixes: frozenset[str], besides: Path | None = None
+) -> Iterator[str | MediaError]:
     seen: set[str] = set()
     for given in inputs:
-        for found in _resolve(str(given), suffixes):
+        for found in _resolve(str(given), suffixes, besides):
             if isinstance(found, MediaError):
                 yield found
             elif found not in seen:
@@ -53,13 +59,15 @@ def _find(inputs: Iterable[str | Path], suffixes: frozenset[str]) -> Iterator[st
                 yield found
 
 
-def _resolve(given: str, suffixes: frozenset[str]) -> Iterator[str | MediaError]:
+def _resolve(
+    given: str, suffixes: frozenset[str], besides: Path | None
+) -> Iterator[str | MediaError]:
     if not given.strip():
         yield MediaError(repr(given), "an empty path. Name a picture or a folder")
     elif is_live(given):
         yield given
     elif os.path.isdir(given):  # noqa: PTH112 - Path raises for a name that is too long
-        yield from _walk(given, suffixes)
+        yield from _walk(given, suffixes, besides)
     elif not os.path.lexists(given) and glob.has_magic(given):
         yield from _match(given)
     else:
@@ -75,15 +83,27 @@ def _match(pattern: str) -> Iterator[str | MediaError]:
     yield from files
 
 
-def _walk(folder: str, suffixes: frozenset[str]) -> Iterator[str | MediaError]:
+def _walk(
+    folder: str, suffixes: frozenset[str], besides: Path | None
+) -> Iterator[str | MediaError]:
     errors: list[OSError] = []
     count = 0
-    for parent, folders, files in os.walk(folder, onerror=errors.append):
+    # Links may lead back to where one has been, and results may lie among what they are of.
+    been = {os.path.realpath(besides)} if besides is not None else set()
+    for parent, folders, files in os.walk(folder, onerror=errors.append, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in been:
+            folders.clear()
+            continue
+        been.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+            path = Path(parent, name)
+            # What is no file, a pipe for example, would be waited for.
+            wanted = not name.startswith(".") and path.suffix.lower() in suffixes
+            if wanted and (path.is_file() or not path.exists()):
                 count += 1
-                yield str(Path(parent, name))
+                yield str(path)
     for error in errors:
         reason = f"the folder cannot be read: {error.strerror}. Change its permissions"
         yield MediaError(str(error.filename or folder), reason)

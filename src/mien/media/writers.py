@@ -96,7 +96,7 @@ class ResultWriter(abc.ABC):
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is None or issubclass(kind, KeyboardInterrupt):
+        if kind is None:
             self.close()
         else:
             self.abandon()

@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import Request
 
 from mien.errors import MediaError
-from mien.media import Film
+from mien.media import Film, is_container
 from mien.server.forms import FormFile
 from mien.server.limits import limited
 from mien.server.options import ServerOptions
@@ -78,7 +78,7 @@ async def _pieces(request: Request, form: FormFile | None) -> AsyncIterator[byte
 def _length(path: Path, name: str) -> float | None:
     with path.open("rb") as file:
         start = file.read(16)
-    if not _is_container(start):
+    if not is_container(start):
         # Play lists and the like would make FFmpeg open other files and addresses.
         raise Problem(422, f"{name}: no film that is taken here: MP4, MOV, MKV, WebM, AVI, OGG, TS")
     try:
@@ -86,13 +86,3 @@ def _length(path: Path, name: str) -> float | None:
             return film.duration_s
     except MediaError as error:
         raise Problem(422, f"{name}: {error.reason}") from error
-
-
-def _is_container(start: bytes) -> bool:
-    return (
-        start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
-        or start.startswith(
-            (b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01", b"\x47\x40", b"\x00\x00\x01\xba")
-        )
-        or (start.startswith(b"RIFF") and start[8:12] == b"AVI ")
-    )
