@@ -18,7 +18,6 @@ from mien.errors import OutputError
 
 if TYPE_CHECKING:
     from mien.errors import MediaError
-    from mien.inference import Position
     from mien.media import Journal
     from mien.structures import FacePrediction, FrameResult
 
