@@ -35,13 +35,15 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name's module when the name is first asked for (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mien' has no attribute {name!r}")
-    import importlib
+if not TYPE_CHECKING:  # a type checker would take any name for one that is loaded
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    def __getattr__(name: str) -> Any:
+        """Load a public name's module when the name is first asked for (PEP 562)."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'mien' has no attribute {name!r}")
+        import importlib
+
+        return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -50,10 +50,22 @@ def check_frame_rgb(frame_rgb: object) -> FrameRGB:
     if frame_rgb.ndim != 3 or frame_rgb.shape[2] != 3 or frame_rgb.dtype != np.uint8:
         raise FrameError(
             f"frame_rgb: expected (H, W, 3) of uint8, found {frame_rgb.shape} of {frame_rgb.dtype}"
+            f"{_how_to_convert(frame_rgb)}"
         )
     if frame_rgb.size == 0:
         raise FrameError(f"frame_rgb: it has no pixels, its shape is {frame_rgb.shape}")
     return frame_rgb
+
+
+def _how_to_convert(pixels: NDArray[np.generic]) -> str:
+    """Return what makes a frame of the usual other forms."""
+    if pixels.dtype != np.uint8:
+        return ". Bring it to whole numbers of 0 to 255: .astype(np.uint8)"
+    if pixels.ndim == 2 or pixels.shape[2:] == (1,):
+        return ". Repeat a grey picture: np.dstack([grey] * 3)"
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        return ". Leave out the transparency: [..., :3]"
+    return ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

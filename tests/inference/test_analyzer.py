@@ -7,9 +7,11 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mien import Analyzer
-from mien.errors import ArtefactError, FrameError, MediaError
+from mien.errors import ArtefactError, FrameError, InputError, MediaError
+from mien.inference import FilmOptions, SmoothingOptions
 from mien.media import read_picture
 from mien.structures import Faces
 
@@ -144,3 +146,63 @@ def test_results_cannot_be_changed(samples):
         with pytest.raises(TypeError, match="cannot be changed"):
             change()
     assert probabilities == before
+
+
+def test_pictures_may_be_bytes_and_pillows_too(analyzer, samples):
+    path = samples / "eileen_collins.jpg"
+    expected = analyzer.analyze(path).faces[0]
+    with Image.open(path) as picture:
+        turned = picture.transpose(Image.Transpose.ROTATE_90)
+        turned.getexif()[0x0112] = 6
+        for given in (path.read_bytes(), picture, picture.convert("RGBA"), turned):
+            (face,) = analyzer.analyze(given).faces
+            assert face.emotion == "happy"
+            assert face.box_xyxy == pytest.approx(expected.box_xyxy, abs=3)
+    assert analyzer.analyze(path.read_bytes()).source == "bytes"
+    with pytest.raises(MediaError, match="bytes: not a picture"):
+        analyzer.analyze(b"no picture")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "advice"),
+    [
+        (np.zeros((40, 40), np.uint8), r"np.dstack\(\[grey\] \* 3\)"),
+        (np.zeros((40, 40, 4), np.uint8), "the transparency"),
+        (np.zeros((40, 40, 3), np.float32), "whole numbers of 0 to 255"),
+    ],
+)
+def test_arrays_of_other_forms_are_told_how_to_become_frames(analyzer, pixels, advice):
+    with pytest.raises(FrameError, match=advice):
+        analyzer.analyze(pixels)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"min_face_px": 0}, {"min_face_px": -3}, {"threads": 0}, {"workers": -1}, {"detector": 3}],
+)
+def test_options_out_of_range_are_refused_at_once(options):
+    with pytest.raises(InputError, match=f"{next(iter(options))}: expected"):
+        Analyzer(**options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (FilmOptions, {"per_second": 0}),
+        (FilmOptions, {"per_second": float("nan")}),
+        (FilmOptions, {"per_second": -1}),
+        (FilmOptions, {"every": 0}),
+        (FilmOptions, {"max_gap_s": -1}),
+        (SmoothingOptions, {"time_constant_s": float("nan")}),
+        (SmoothingOptions, {"margin": -0.1}),
+    ],
+)
+def test_options_of_films_out_of_range_are_refused(kind, options):
+    with pytest.raises(InputError, match=f"{next(iter(options))}: expected"):
+        kind(**options)
+
+
+@pytest.mark.parametrize("sources", [np.zeros((4, 4, 3), np.uint8), b"abc", None, [3], [b"a.jpg"]])
+def test_what_is_no_path_cannot_be_streamed(analyzer, sources):
+    with pytest.raises(InputError, match="sources: expected paths"):
+        next(analyzer.stream(sources))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.errors import ArtefactError
+from mien.errors import ArtefactError, InputError
 from mien.reports import web_page
 from mien.server import KeyFile
 from tests.server.conftest import PORTRAIT
@@ -30,6 +30,15 @@ def test_a_key_file_keeps_hashes_alone_and_knows_its_keys(tmp_path):
     assert (keys.name_of(key), keys.name_of(other)) == ("phone", "robot")
     assert keys.name_of(key + "x") is None
     assert keys.name_of("") is None
+
+
+@pytest.mark.parametrize(("name", "said"), [("phone", "already"), ("", "a name"), (" ", "a name")])
+def test_a_key_is_not_replaced_and_has_a_name(tmp_path, name, said):
+    path = tmp_path / "keys.json"
+    key = KeyFile(path).add("phone")
+    with pytest.raises(InputError, match=said):
+        KeyFile(path).add(name)
+    assert KeyFile(path).name_of(key) == "phone"
 
 
 def test_keys_that_are_added_or_taken_out_count_at_once(client_of, tmp_path):
@@ -121,6 +130,13 @@ def test_every_answer_has_the_headers_that_guard_a_browser(client, address):
     assert "default-src 'self'" in policy
     assert "unsafe-inline" not in policy
     assert "'unsafe-eval'" not in policy
+
+
+def test_an_address_that_takes_other_methods_names_them(client):
+    for address in ("/v1/analyze", "/v1/videos"):
+        answer = client.get(address)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+        assert "takes POST" in answer.json()["error"]["message"]
 
 
 def test_an_unknown_address_or_method_is_answered_in_the_one_form(client):

@@ -82,7 +82,9 @@ def test_other_origins_wrong_keys_and_too_many_are_not_let_in(client_of, tmp_pat
         assert socket.receive_json()["faces"]
         header = {"authorization": f"Bearer {key}"}
         with (
-            pytest.raises(WebSocketDisconnect),
-            client.websocket_connect("/v1/stream", headers=header),
+            client.websocket_connect("/v1/stream", headers=header) as another,
+            pytest.raises(WebSocketDisconnect) as closed,
         ):
-            pass
+            another.receive_json()
+        assert closed.value.code == 1013
+        assert "streams" in closed.value.reason

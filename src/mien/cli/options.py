@@ -73,6 +73,7 @@ def named_inputs(inputs: list[str]) -> Iterator[str]:
             if isinstance(sys.stdin, io.TextIOWrapper):
                 # Names of files need not be text.
                 sys.stdin.reconfigure(errors="surrogateescape")
-            yield from (line for line in map(str.strip, sys.stdin) if line)
+            lines = (line.rstrip("\r\n") for line in sys.stdin)
+            yield from (line for line in lines if line.strip())
         else:
             yield given

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mien.detect import Detector, OnnxDetector, face_quality
 from mien.emotions import SIX
-from mien.errors import MediaError
+from mien.errors import InputError, MediaError
 from mien.inference.explanation import Explanation, explain_face
 from mien.inference.film import FilmMemory, FilmOptions, analyze_film
 from mien.inference.live import LiveAnalysis
@@ -22,6 +23,8 @@ from mien.media import (
     Film,
     FilmFrame,
     LiveSource,
+    convert_picture,
+    decode_picture,
     find_media,
     is_film,
     is_live,
@@ -38,6 +41,8 @@ from mien.structures import (
 
 __all__ = ["Analyzer"]
 
+Picture = str | Path | bytes | Image.Image | Frame | FrameRGB
+
 
 class Analyzer:
     """Finds faces and says which of six expressions each one shows.
@@ -51,6 +56,7 @@ class Analyzer:
             per core.
 
     Raises:
+        InputError: A number is out of its range, or `detector` is none.
         ArtefactError: A model file is missing, damaged, or says nothing about itself.
     """
 
@@ -63,20 +69,31 @@ class Analyzer:
         threads: int = 1,
         workers: int | None = None,
     ) -> None:
+        for name, value in (
+            ("min_face_px", min_face_px),
+            ("threads", threads),
+            ("workers", 1 if workers is None else workers),
+        ):
+            if not value >= 1:
+                raise InputError(f"{name}: expected 1 or more, found {value}")
         self.workers = workers
         if not isinstance(model, EmotionModel):
             model = EmotionModel(model, threads=threads)
         self.model: EmotionModel = model
         if detector is None or isinstance(detector, str | Path):
             detector = OnnxDetector(detector, threads=threads)
+        if not callable(getattr(detector, "detect", None)):
+            found = type(detector).__name__
+            raise InputError(f"detector: expected a file or a Detector, found {found}")
         self.detector: Detector = detector
         self.min_face_px = min_face_px
 
-    def analyze(self, picture: str | Path | Frame | FrameRGB) -> FrameResult:
+    def analyze(self, picture: Picture) -> FrameResult:
         """Analyse one picture.
 
         Args:
-            picture: A path, a `Frame`, or an array `(H, W, 3)` uint8 RGB.
+            picture: A path, the bytes of a file, a Pillow image, a `Frame`, or an array
+                `(H, W, 3)` uint8 RGB.
 
         Returns:
             What was found; `faces` is empty when there is no face.
@@ -89,13 +106,11 @@ class Analyzer:
         faces, crops = searched(self, frame)
         return frame_result(self, frame, faces, crops, self.model.probabilities(crops))
 
-    def explain(
-        self, picture: str | Path | Frame | FrameRGB, *, face: int | None = None
-    ) -> tuple[Explanation, ...]:
+    def explain(self, picture: Picture, *, face: int | None = None) -> tuple[Explanation, ...]:
         """Say what the answer to each face of a picture rests on.
 
         Args:
-            picture: A path, a `Frame`, or an array `(H, W, 3)` uint8 RGB.
+            picture: As in `analyze`.
             face: The number of the one face to explain, from 0, largest first; None explains all.
 
         Returns:
@@ -134,8 +149,11 @@ class Analyzer:
             One result per picture and per frame of a film, in order, made as they are asked for;
             faces of a film carry the person's number and smoothed probabilities. What cannot be
             read gives a result with `error`, and the others go on.
+
+        Raises:
+            InputError: Something among them is no path.
         """
-        inputs = [sources] if isinstance(sources, str | Path) else sources
+        inputs = [sources] if isinstance(sources, str | Path) else _paths(sources)
         return self.analyze_each(find_media(inputs), options=options)
 
     def analyze_each(
@@ -233,13 +251,28 @@ class Analyzer:
         )
 
 
+def _paths(sources: Iterable[str | Path]) -> Iterator[str | Path]:
+    if isinstance(sources, np.ndarray | bytes) or not isinstance(sources, Iterable):
+        found = type(sources).__name__
+        raise InputError(f"sources: expected paths, found {found}; `analyze` takes pictures")
+    for each in sources:
+        if not isinstance(each, str | Path):
+            found = type(each).__name__
+            raise InputError(f"sources: expected paths, found {found} among them")
+        yield each
+
+
 def _is_picture(path: str | MediaError) -> bool:
     return isinstance(path, str) and not is_live(path) and not is_film(path)
 
 
-def _as_frame(picture: str | Path | Frame | FrameRGB) -> Frame:
+def _as_frame(picture: Picture) -> Frame:
     if isinstance(picture, Frame):
         return picture
     if isinstance(picture, str | Path):
         return read_picture(picture)
+    if isinstance(picture, bytes):
+        return decode_picture(picture, "bytes")
+    if isinstance(picture, Image.Image):
+        return convert_picture(picture, getattr(picture, "filename", "") or "picture")
     return Frame(frame_rgb=check_frame_rgb(picture), source="array")

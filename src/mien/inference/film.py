@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mien.detect import Detector, Tracker
-from mien.errors import MediaError
+from mien.errors import InputError, MediaError
 from mien.inference.ahead import ahead
 from mien.inference.frames import Seen, judge
 from mien.inference.smoothing import Smoother, SmoothingOptions
@@ -52,12 +53,23 @@ class FilmOptions:
         smoothing: How much the probabilities are smoothed over time.
         max_gap_s: A person who was not seen for longer gets a new number; where detections are
             far apart, after some of them.
+
+    Raises:
+        InputError: A number is out of its range.
     """
 
     every: int | None = None
     per_second: float | None = None
     smoothing: SmoothingOptions = dataclasses.field(default_factory=SmoothingOptions)
     max_gap_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.every is not None and not self.every >= 1:
+            raise InputError(f"every: expected 1 or more, found {self.every}")
+        if self.per_second is not None and not 0 < self.per_second < math.inf:
+            raise InputError(f"per_second: expected more than 0, found {self.per_second}")
+        if not 0 <= self.max_gap_s < math.inf:
+            raise InputError(f"max_gap_s: expected 0 or more, found {self.max_gap_s}")
 
 
 @dataclasses.dataclass(slots=True, eq=False)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.detect import remembered_s
+from mien.errors import InputError
 
 __all__ = ["Smoother", "SmoothingOptions"]
 
@@ -38,11 +39,20 @@ class SmoothingOptions:
             nothing.
         margin: By how much another label has to be more probable before it is shown.
         forget_s: A person who was away for longer starts anew.
+
+    Raises:
+        InputError: A number is negative or none.
     """
 
     time_constant_s: float = 0.4
     margin: float = 0.08
     forget_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("time_constant_s", "margin", "forget_s"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise InputError(f"{name}: expected 0 or more, found {value}")
 
 
 @dataclasses.dataclass(slots=True)

@@ -8,7 +8,13 @@ from mien.media.folder import ResultFolder
 from mien.media.journal import Journal
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.picture_writer import check_picture_name, write_picture
-from mien.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES, decode_picture, read_picture
+from mien.media.pictures import (
+    MAX_PIXELS,
+    PICTURE_SUFFIXES,
+    convert_picture,
+    decode_picture,
+    read_picture,
+)
 from mien.media.sources import find_media, find_pictures, is_film
 from mien.media.thumbnails import face_thumbnail
 from mien.media.times import clock
@@ -29,6 +35,7 @@ __all__ = [
     "cameras",
     "check_picture_name",
     "clock",
+    "convert_picture",
     "decode_picture",
     "draw_on",
     "draw_result",

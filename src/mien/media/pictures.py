@@ -18,7 +18,14 @@ from mien.errors import MediaError
 from mien.media.containers import is_container
 from mien.structures import Frame
 
-__all__ = ["MAX_PIXELS", "MIN_SIDE_PX", "PICTURE_SUFFIXES", "decode_picture", "read_picture"]
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE_PX",
+    "PICTURE_SUFFIXES",
+    "convert_picture",
+    "decode_picture",
+    "read_picture",
+]
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused by default: decoded they would take 300 MB and more."""
@@ -103,6 +110,22 @@ def decode_picture(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) ->
         MediaError: The bytes are no picture that can be read; the reason says what to do.
     """
     return _read(io.BytesIO(data), source, max_pixels)
+
+
+def convert_picture(picture: Image.Image, source: str) -> Frame:
+    """Bring a picture that Pillow has opened into the form of `read_picture`.
+
+    Args:
+        picture: Of any mode; its EXIF orientation counts. It stays as it is.
+        source: What to call it in messages.
+
+    Raises:
+        MediaError: It cannot be decoded, or is too large or too small.
+    """
+    try:
+        return _decode(picture, source, MAX_PIXELS)
+    except _DECODER_ERRORS as error:
+        raise MediaError(source, _why_unreadable(error)) from error
 
 
 def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:

@@ -13,7 +13,7 @@ import os
 import secrets
 from pathlib import Path
 
-from mien.errors import ArtefactError, OutputError
+from mien.errors import ArtefactError, InputError, OutputError
 
 __all__ = ["KeyFile"]
 
@@ -57,14 +57,22 @@ class KeyFile:
         return len(self._hashes)
 
     def add(self, name: str) -> str:
-        """Make a key and keep its hash under a name; one of that name is replaced.
+        """Make a key and keep its hash under a name.
 
         Returns:
             The key, which is not kept anywhere.
 
         Raises:
+            InputError: There is a key of that name, or it is no name.
             OutputError: The file cannot be written.
         """
+        if not name.strip():
+            raise InputError("a key needs a name that says whose it is")
+        if name in self._hashes:
+            raise InputError(
+                f"{self.path}: there is a key called '{name}' already. Choose another name, or "
+                "take its line out of the file"
+            )
         key = "mien_" + secrets.token_urlsafe(32)
         self._hashes[name] = _digest(key)
         partial = self.path.with_name(self.path.name + ".partial")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,20 @@ def mount_page(
         path = known.get(address or "index.html")
         if path is None and not address:
             return HTMLResponse(_NOT_BUILT, 503)
+        if path is None and (methods := _methods(app, request.url.path)):
+            message = f"/{address} takes {', '.join(methods)}"
+            raise Problem(405, message, headers={"Allow": ", ".join(methods)})
         if path is None:
             raise Problem(404, f"there is nothing at /{address}")
         return _file(path, request, hashed=address.startswith("assets/"))
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """Return the methods that the API takes at an address."""
+    for template, operations in app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path):
+            return sorted(method.upper() for method in operations)
+    return []
 
 
 def _file(path: Path, request: Request, *, hashed: bool) -> FileResponse:

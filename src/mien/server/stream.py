@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketState
 
 from mien.errors import MediaError
 from mien.inference import LiveAnalysis
@@ -40,8 +41,12 @@ def stream_router(service: Service, gate: Gate) -> APIRouter:
                 finally:
                     service.metrics.streams.dec()
         except Problem as problem:
-            # Before it is accepted this answers the request with 403.
-            await socket.close(1013 if problem.status == 503 else 1008, problem.message)
+            # Closed before it is accepted, it answers with 403, which says too little of a server
+            # that is only full.
+            full = problem.status == 503
+            if full and socket.application_state is WebSocketState.CONNECTING:
+                await socket.accept(subprotocol=named)
+            await socket.close(1013 if full else 1008, problem.message)
 
     return router
 
