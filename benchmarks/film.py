@@ -14,7 +14,6 @@ import argparse
 import importlib.util
 import multiprocessing
 import os
-import resource
 import tempfile
 import threading
 import time
@@ -22,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from machine import machine, peak_memory_mb
 from marked import markdown_table, write_json, write_marked
 from PIL import Image
 
@@ -112,8 +112,7 @@ def timed(
         start = time.perf_counter()
         frames, faces = run(source, out)
         rates.append(frames / (time.perf_counter() - start))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return float(np.median(rates)), faces / frames, peak
+    return float(np.median(rates)), faces / frames, peak_memory_mb()
 
 
 def on_films(films: Sequence[Path], out: Path) -> Iterator[list[str]]:
@@ -244,7 +243,7 @@ def main() -> None:
             first, most, minutes = alone(memory_over, long, out)
             what = f"memory after the first of {minutes:.0f} minutes of film, and the most after it"
             rows.append([what, f"{first:.0f}, {most:.0f} MB", "", ""])
-    table = markdown_table(["what", "mien", "FER-PP's way", "ratio"], rows)
+    table = markdown_table([machine(), "mien", "FER-PP's way", "ratio"], rows)
     print(table)
     for path in arguments.write:
         write_marked(path, "film", table)

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import uvicorn
+from machine import machine
 from marked import markdown_table, write_json, write_marked
 from playwright.sync_api import Page, sync_playwright
 
@@ -178,7 +179,7 @@ def main() -> None:
         browser.close()
         server.should_exit = True
         thread.join()
-    table = markdown_table(["the page in Chromium on two cores, no GPU", "found"], rows)
+    table = markdown_table([f"the page in Chromium on {machine()}, no GPU", "found"], rows)
     print(table)
     for path in arguments.write:
         write_marked(path, "page" if arguments.minutes is None else "page-memory", table)

@@ -13,8 +13,6 @@ import argparse
 import asyncio
 import itertools
 import multiprocessing
-import os
-import resource
 import tempfile
 import threading
 import time
@@ -22,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import uvicorn
+from machine import machine, peak_memory_mb
 from marked import markdown_table, write_json, write_marked
 from PIL import Image
 
@@ -73,7 +72,7 @@ def serve(jobs: Path, ready: multiprocessing.connection.Connection) -> None:
     ready.recv()
     server.should_exit = True
     thread.join()
-    ready.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    ready.send(peak_memory_mb())
 
 
 async def _client(
@@ -172,8 +171,8 @@ def main() -> None:
         ["a face alone, and among 16 in one run", f"{single:.2f} ms, {together:.2f} ms"],
         ["most memory of the server", f"{peak:.0f} MB"],
     ]
-    cores = os.cpu_count()
-    table = markdown_table([f"server and clients on {cores} cores, 640x480 JPEGs", "found"], rows)
+    head = f"server and clients on {machine()}, 640x480 JPEGs"
+    table = markdown_table([head, "found"], rows)
     print(table)
     for path in arguments.write:
         write_marked(path, "server", table)

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from machine import machine
 from marked import markdown_table, write_marked
 from PIL import Image
 
@@ -158,7 +159,7 @@ def main() -> None:
         rows = measure(folder)
         if arguments.data is not None:
             rows.append(int8_row(arguments.whole, read_dataset(arguments.data), folder))
-    table = markdown_table(["what", "found"], rows)
+    table = markdown_table([machine(), "found"], rows)
     print(table)
     for path in arguments.write:
         write_marked(path, "speed", table)

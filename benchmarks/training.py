@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from machine import machine
 from marked import markdown_table, write_json, write_marked
 
 import mien
@@ -233,7 +234,8 @@ def main() -> None:
     trial = statistics.median(trial_cost(recipe) for _ in range(ROUNDS))
     student = student_of_one(read_recipe(EmotionRecipe, "student"))
     rows = rows_of(rounds, training_rates(student, data)[0], trial)
-    table = markdown_table(["training the emotion network, pictures a second", "found"], rows)
+    head = f"training the emotion network, pictures a second, on {machine()}"
+    table = markdown_table([head, "found"], rows)
     print(table)
     for path in arguments.write:
         write_marked(path, "training", table)
