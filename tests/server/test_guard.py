@@ -1,4 +1,5 @@
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,19 @@ def test_the_command_line_makes_keys_and_refuses_to_listen_elsewhere_without(tmp
     made = mien("serve", "--keys", tmp_path / "keys.json", "--new-key", "phone")
     assert KeyFile(tmp_path / "keys.json").name_of(made.stdout.strip()) == "phone"
     assert list(tmp_path.iterdir()) == [tmp_path / "keys.json"]
+
+
+def test_a_port_that_is_taken_and_a_place_for_jobs_that_is_none_are_said(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = mien("serve", "--port", port, "--jobs", tmp_path / "jobs")
+    assert refused.returncode == 1
+    assert f"cannot listen at 127.0.0.1:{port}" in refused.stderr
+    assert "Choose another --port" in refused.stderr
+    (tmp_path / "file").touch()
+    refused = mien("serve", "--port", 0, "--jobs", tmp_path / "file", timeout=60)
+    assert refused.returncode != 0
+    assert "Choose another folder with --jobs" in refused.stderr
 
 
 def test_pages_of_other_origins_are_not_let_in_unless_named(client_of):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -94,7 +95,7 @@ def serve(
     )
     app = create_app(options, model=EmotionModel(model), faces=OnnxDetector(detector))
     settings = settings_of(app, options, host=host, port=port)
-    listening = settings.bind_socket()
+    listening = _listening(host, port)
     shown = f"http://{_in_address(host)}:{listening.getsockname()[1]}/"
     print(f"mien serves at {shown}  (Ctrl-C ends)", file=sys.stderr)
     if open_:
@@ -102,6 +103,23 @@ def serve(
 
         webbrowser.open(shown)
     uvicorn.Server(settings).run([listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Take the place where the server will listen."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"cannot listen at {_in_address(host)}:{port}: {reason}. Choose another --port or "
+            "another --host"
+        ) from error
+    listening.set_inheritable(True)
+    return listening
 
 
 def _is_loopback(host: str) -> bool:

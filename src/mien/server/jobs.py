@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from mien.errors import MissingExtraError
+from mien.errors import MissingExtraError, OutputError
 from mien.media import open_writer
 from mien.server.films import FORM_FIELD, MOST_NAME, receive_film
 from mien.server.limits import Gate
@@ -95,6 +95,9 @@ class Jobs:
 
     Args:
         service: The networks and limits.
+
+    Raises:
+        OutputError: The place for jobs is no folder, or another server has it.
     """
 
     def __init__(self, service: Service) -> None:
@@ -102,6 +105,11 @@ class Jobs:
         self._lock = threading.Lock()
         self._coming: collections.Counter[str] = collections.Counter()
         self._runner: JobRunner | None = None
+        if service.options.jobs.exists() and not service.options.jobs.is_dir():
+            raise OutputError(
+                f"{service.options.jobs}: is a file, expected a folder. Choose another folder with "
+                "--jobs"
+            )
         if (service.options.jobs / "jobs.sqlite").exists():
             self._runner = JobRunner(service)
 
