@@ -279,6 +279,22 @@ def test_jobs_belong_to_the_key_that_handed_them_in(client_of, film, tmp_path):
         assert client.get(address, headers={"authorization": mine}).status_code == 200
 
 
+def test_a_caller_finds_the_own_jobs_again_newest_first(client_of, film, tmp_path):
+    path = tmp_path / "keys.json"
+    mine, other = (f"Bearer {KeyFile(path).add(name)}" for name in ("mine", "other"))
+    client = client_of(keys=path)
+
+    def listed(caller, query=""):
+        answer = client.get(f"/v1/jobs{query}", headers={"authorization": caller})
+        return [job["id"] for job in answer.json()["jobs"]]
+
+    assert listed(mine) == []
+    first, second = (hand_in(client, film, "&fps=2", authorization=mine) for _ in range(2))
+    assert listed(mine) == [second, first]
+    assert listed(mine, "?most=1") == [second]
+    assert listed(other) == []
+
+
 def test_a_job_goes_on_after_the_server_was_started_again(film, expected, tmp_path, monkeypatch):
     from mien.media import journal
     from mien.server import runner

@@ -131,6 +131,7 @@ def test_every_endpoint_is_documented_with_a_summary(schema_of_app):
         "/metrics",
         "/readyz",
         "/v1/analyze",
+        "/v1/jobs",
         "/v1/jobs/{job_id}",
         "/v1/jobs/{job_id}/result",
         "/v1/model",

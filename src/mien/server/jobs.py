@@ -29,6 +29,7 @@ from mien.server.store import Job
 __all__ = ["Jobs", "jobs_router"]
 
 _MOST_ROWS = 1000
+_MOST_JOBS = 1000
 _WRITING = threading.Lock()
 """Held while rows are written in another format: two callers would write into one file."""
 
@@ -70,21 +71,30 @@ _JOB_EXAMPLE = {
     "error": None,
     "rows": [],
 }
+_JOB_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "name", "state", "frames", "share", "rows"],
+    "properties": {
+        "id": {"type": "string"},
+        "name": {"type": "string"},
+        "state": {"enum": ["queued", "running", "done", "failed"]},
+        "rows": {"type": "array", "items": {"type": "object"}},
+    },
+}
 _JOB: dict[str, Any] = {
     "description": "The job.",
+    "content": {"application/json": {"schema": _JOB_SCHEMA, "example": _JOB_EXAMPLE}},
+}
+_JOBS: dict[str, Any] = {
+    "description": "The jobs, without their rows.",
     "content": {
         "application/json": {
             "schema": {
                 "type": "object",
-                "required": ["id", "name", "state", "frames", "share", "rows"],
-                "properties": {
-                    "id": {"type": "string"},
-                    "name": {"type": "string"},
-                    "state": {"enum": ["queued", "running", "done", "failed"]},
-                    "rows": {"type": "array", "items": {"type": "object"}},
-                },
+                "required": ["jobs"],
+                "properties": {"jobs": {"type": "array", "items": _JOB_SCHEMA}},
             },
-            "example": _JOB_EXAMPLE,
+            "example": {"jobs": [_JOB_EXAMPLE]},
         }
     },
 }
@@ -195,6 +205,18 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
         return _shown(job, [])
+
+    @router.get(
+        "/v1/jobs",
+        summary="The caller's own jobs, newest first",
+        responses={200: _JOBS, **documented(400, 401, 403, 422, 429, 500)},
+    )
+    async def own(
+        request: Request, most: Annotated[int, Query(ge=1, le=_MOST_JOBS)] = 100
+    ) -> dict[str, Any]:
+        owner, runner = gate.caller(request), jobs.started
+        found = [] if runner is None else runner.store.newest_of(owner, most)
+        return {"jobs": [_shown(job, []) for job in found]}
 
     @router.get(
         "/v1/jobs/{job_id}",

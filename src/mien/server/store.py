@@ -170,6 +170,14 @@ class JobStore:
             ).fetchone()
         return int(row[0])
 
+    def newest_of(self, owner: str, most: int) -> list[Job]:
+        """Return a caller's jobs, the newest first."""
+        with self._locked() as database:
+            rows = database.execute(
+                "SELECT * FROM jobs WHERE owner = ? ORDER BY created DESC LIMIT ?", (owner, most)
+            ).fetchall()
+        return [_job(row) for row in rows]
+
     def ended_before(self, moment: float) -> list[str]:
         """Return the ids of the jobs that ended before a moment, seconds since 1970."""
         with self._locked() as database:
