@@ -17,7 +17,7 @@ from mien.data.fer_csv import (
     read_fer_csv,
     read_votes,
 )
-from mien.data.folder_source import class_folders, read_class_folders
+from mien.data.folder_source import class_folders, passed_over, read_class_folders
 from mien.data.parquet_source import read_parquet
 from mien.data.records import Fault, Labels, Progress, Record, Rows
 from mien.data.store import Manifest, Origin, read_manifest, write_dataset
@@ -133,7 +133,8 @@ def _resolved(source: Path) -> list[tuple[Path, str]]:
             raise DatasetError(f"{source}: unknown form, expected {_FORMS}")
         return [(source, kind)]
     files = sorted(path for path in source.rglob("*") if path.suffix in (".csv", ".parquet"))
-    known = [(path, kind) for path in files if (kind := _kind(path)) is not None]
+    own = [path for path in files if not passed_over(path, source)]
+    known = [(path, kind) for path in own if (kind := _kind(path)) is not None]
     if all(kind == "votes" for _, kind in known) and class_folders(source):
         known.append((source, "folders"))
     if not known:
