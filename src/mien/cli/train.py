@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -111,6 +112,8 @@ def emotion(
             division=division,
             on_step=on_step,
         )
+    for warning in found.warnings:
+        print(f"WARNING: {warning}", file=sys.stderr)
     pages += evaluation_report(
         found, out / "evaluation.html", faces=pictures, figures=figures, overwrite=True
     )

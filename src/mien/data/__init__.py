@@ -11,7 +11,7 @@ from mien.data.check import (
 from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, near_pairs, redundant
 from mien.data.importing import Imported, import_dataset, read_sources
-from mien.data.overlap import estimated_overlap, picture_sketch
+from mien.data.overlap import estimated_overlap, merged_sketches, picture_sketch
 from mien.data.records import Fault, Rows
 from mien.data.splits import (
     Split,
@@ -45,6 +45,7 @@ __all__ = [
     "group_folds",
     "import_dataset",
     "leak_free_split",
+    "merged_sketches",
     "mostly_not_a_face",
     "near_pairs",
     "picture_sketch",

@@ -50,9 +50,16 @@ def shared_pictures(predictor: Predictor, part: Dataset) -> list[str]:
         share = estimated_overlap(part.images, provenance["training_sketch"])
     except MienError as error:
         return [f"{predictor.name}: {error}"]
-    if not share > 0:
-        return []
-    return [
-        f"{predictor.name}: about {share:.0%} of these pictures were among those it was trained "
-        "on; the leak-free figures leave out only those that are in this dataset's train"
-    ]
+    warnings = []
+    if share > 0:
+        warnings.append(
+            f"{predictor.name}: about {share:.0%} of these pictures were among those it was "
+            "trained on, or its start or its teachers; the leak-free figures leave out only those "
+            "that are in this dataset's train"
+        )
+    if lacks := provenance.get("training_sketch_lacks"):
+        warnings.append(
+            f"{predictor.name}: nothing says which pictures {lacks}, which it comes from, was "
+            "trained on: these may be among them"
+        )
+    return warnings
