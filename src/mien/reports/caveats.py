@@ -7,10 +7,16 @@ from numpy.typing import NDArray
 
 from mien.data import Dataset, estimated_overlap
 from mien.errors import MienError
-from mien.evaluation import Protocol
+from mien.evaluation import PROTOCOLS, Protocol
 from mien.reports.predictions import Predictor
 
-__all__ = ["calibrated_here", "empty_classes", "shared_pictures"]
+__all__ = [
+    "calibrated_here",
+    "calibration_caveats",
+    "empty_classes",
+    "never_sure",
+    "shared_pictures",
+]
 
 
 def empty_classes(protocol: Protocol, truth: NDArray[np.int64], split: str) -> list[str]:
@@ -35,6 +41,33 @@ def calibrated_here(predictor: Predictor, data: Dataset, split: str) -> list[str
         f"{predictor.name}: its six-way output was calibrated on these very pictures, so that its "
         "figures on them are flattered"
     ]
+
+
+def never_sure(predictor: Predictor) -> list[str]:
+    """Warn where a model's threshold is so high that every answer counts as unsure."""
+    if predictor.model is None or predictor.model.unsure_below < 1:
+        return []
+    return [
+        f"{predictor.name}: every answer will be called unsure: where it was calibrated, not even "
+        "its surest ones were right often enough. `mien calibrate` on more pictures, or with a "
+        "lower --accuracy, gives another threshold"
+    ]
+
+
+def calibration_caveats(predictor: Predictor, part: Dataset, split: str) -> list[str]:
+    """Warn of what makes a calibration less than it seems.
+
+    Args:
+        predictor: The calibrated model.
+        part: What it was calibrated on.
+        split: What that part is called.
+    """
+    warnings = []
+    for protocol in (PROTOCOLS["six-ferplus"], PROTOCOLS["six-fer2013"]):
+        truth = protocol.labels(part.labels, part.votes)
+        if (truth >= 0).any():
+            warnings += empty_classes(protocol, truth, split)
+    return warnings + never_sure(predictor)
 
 
 def shared_pictures(predictor: Predictor, part: Dataset) -> list[str]:
