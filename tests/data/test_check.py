@@ -40,8 +40,15 @@ def test_copies_leaks_and_conflicts_as_counted_by_hand(images):
 
 
 def test_a_clean_balanced_dataset_needs_no_attention():
-    images = np.random.default_rng(0).integers(0, 256, (7, 48, 48)).astype(np.uint8)
-    assert check_dataset(dataset(images, range(7), [0] * 7)).attention == []
+    images = np.random.default_rng(0).integers(0, 256, (14, 48, 48)).astype(np.uint8)
+    labels = [*range(7), *range(7)]
+    assert check_dataset(dataset(images, labels, [0] * 7 + [1] * 7)).attention == []
+
+
+def test_a_dataset_without_val_is_said_to_be_no_use_for_training(images):
+    said = "\n".join(check_dataset(dataset(images, range(6), [0] * 6), near=False).attention)
+    assert "there is no val, without which nothing is trained: `mien data split" in said
+    assert "no train" not in said
 
 
 def test_blanks_missing_classes_imbalance_and_faults_are_named(images):

@@ -57,6 +57,12 @@ def test_the_published_csv_comes_in_as_it_is(tmp_path, fer_csv, votes_csv, toy_d
     assert table["source"][0].as_py() == "fer2013.csv, line 2"
 
 
+def test_paths_may_be_text(tmp_path, fer_csv):
+    import_dataset([str(fer_csv)], str(tmp_path / "fer"))
+    assert read_manifest(str(tmp_path / "fer")).rows == len(read_dataset(str(tmp_path / "fer")))
+    assert len(read_sources([str(fer_csv)]).records) == read_manifest(tmp_path / "fer").rows
+
+
 def test_the_competitions_csv_has_spaces_in_its_header(tmp_path, toy_dataset):
     lines = [
         f"{label},{USAGE[part]},{' '.join(map(str, image.ravel()))}"

@@ -20,6 +20,7 @@ from mien.data.splits import (
     leak_free_split,
     published_split,
     read_split,
+    stratified_split,
 )
 from mien.data.store import Manifest, dataset_from_rows, read_dataset, read_manifest
 
@@ -55,4 +56,5 @@ __all__ = [
     "read_sources",
     "read_split",
     "redundant",
+    "stratified_split",
 ]

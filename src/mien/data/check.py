@@ -132,7 +132,12 @@ class DataCheck:
         return found
 
     def _about_labels(self) -> list[str]:
-        found = []
+        found = [
+            f"there is no {part}, without which nothing is trained: "
+            "`mien data split --kind stratified` divides a dataset"
+            for part in ("train", "val")
+            if part not in self.counts
+        ]
         if self.conflicts:
             found.append(f"{self.conflicts:,} groups of identical pictures have different labels")
         if self.votes is not None and self.votes.unsupported:

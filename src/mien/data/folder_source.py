@@ -87,7 +87,8 @@ def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | No
     if rows.records and len({record.part for record in rows.records}) == 1:
         part = rows.records[0].part
         rows.notes.append(
-            f"{root.name}: all pictures are in {part}; `mien data split --kind folds` divides them"
+            f"{root.name}: all pictures are in {part}; "
+            "`mien data split --kind stratified` divides them"
         )
     return rows
 

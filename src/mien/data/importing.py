@@ -53,8 +53,8 @@ class Imported:
 
 
 def import_dataset(
-    sources: Sequence[Path],
-    out: Path,
+    sources: Sequence[str | Path],
+    out: str | Path,
     *,
     label_map: Mapping[str, str] | None = None,
     overwrite: bool = False,
@@ -78,8 +78,9 @@ def import_dataset(
         OutputError: `out` has something else already, or cannot be written.
         MissingExtraError: pyarrow is not installed.
     """
+    out = Path(out)
     labels = Labels(label_map)
-    found = [file for source in sources for file in _resolved(source)]
+    found = [file for source in sources for file in _resolved(Path(source))]
     origins = tuple(Origin(path.name, kind, *_fingerprint(path)) for path, kind in found)
     mapping = dict(sorted((label_map or {}).items()))
     if out.exists():
@@ -97,7 +98,7 @@ def import_dataset(
 
 
 def read_sources(
-    sources: Sequence[Path],
+    sources: Sequence[str | Path],
     *,
     label_map: Mapping[str, str] | None = None,
     on_source: Step | None = None,
@@ -112,7 +113,7 @@ def read_sources(
     Raises:
         DatasetError: A source is of no known form.
     """
-    found = [file for source in sources for file in _resolved(source)]
+    found = [file for source in sources for file in _resolved(Path(source))]
     return _read(found, Labels(label_map), on_source)
 
 

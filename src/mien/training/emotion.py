@@ -283,8 +283,8 @@ def train_emotion(
     for part in ("train", "val"):
         if not len(usable.part(part)):
             raise InputError(
-                f"{data.source}: no picture in {part}; `mien data split --kind folds` divides a "
-                "dataset, and --split-file with --fold takes one of its divisions"
+                f"{data.source}: no picture in {part}; `mien data split --kind stratified` divides "
+                "a dataset, and --split-file takes its division"
             )
     recipe = _for_these(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)
