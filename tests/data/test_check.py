@@ -59,7 +59,7 @@ def test_blanks_missing_classes_imbalance_and_faults_are_named(images):
     found = check_dataset(data, near=False, faults=[Fault("a.csv, line 3", "cut")])
     said = "\n".join(found.attention)
     assert found.blank.tolist() == [7]
-    assert "1 rows or files cannot be read" in said
+    assert "1 row or file cannot be read" in said
     assert "train has no picture of fear, happy, sad, surprise, neutral" in said
     unbalanced = dataset(pictures, [0] * 6 + [1, 1], [0] * 8)
     unbalanced = dataclasses.replace(unbalanced, labels=np.array([0, 0, 0, 0, 0, 0, 0, 1], np.int8))
@@ -113,7 +113,7 @@ def test_a_detector_finds_the_pictures_without_a_face(images):
     pictures = np.stack([np.full((48, 48), value, np.uint8) for value in (250, 10, 200)])
     found = check_dataset(dataset(pictures, [0, 1, 2], [0] * 3), near=False, detector=SeesBright())
     assert found.faceless.tolist() == [1]
-    assert "in 1 pictures no face is found" in found.attention
+    assert "in 1 picture no face is found" in found.attention
 
 
 def test_all_that_is_known_of_fer2013_is_found(shared, tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien._wording import counted
 from mien.cli.options import Fold, SplitFile, read_divided
 from mien.cli.progress import progress_bars
 from mien.errors import InputError
@@ -72,7 +73,7 @@ def import_(
         print(note, file=sys.stderr)
     manifest = done.manifest
     parts = ", ".join(f"{name} {sum(n.values()):,}" for name, n in manifest.parts.items())
-    print(f"{out}: {manifest.rows:,} pictures ({parts}), {manifest.voted:,} with votes")
+    print(f"{out}: {counted(manifest.rows, 'picture')} ({parts}), {manifest.voted:,} with votes")
     print(f"sha256 {manifest.sha256}" + ("; nothing had changed" if done.unchanged else ""))
 
 
@@ -265,7 +266,8 @@ def _print_check(found: DataCheck) -> None:
     console.print(table)
     if found.near is not None:
         mirrored = int(found.near.mirrored.sum())
-        console.print(f"{len(found.near):,} pairs are near copies, {mirrored:,} of them mirrored")
+        pairs = counted(len(found.near), "pair of near copies", "pairs of near copies")
+        console.print(f"{pairs}, {mirrored:,} mirrored")
     if found.votes is not None and found.votes.agreement is not None:
         by_label = ", ".join(
             f"{label} {share:.0%}" for label, share in found.votes.agreement_by_label.items()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.emotions import LABEL_COLOURS
 
-__all__ = ["FREE", "SERIES", "SHARES", "WIDTH_PX", "heat_map", "label_colours"]
+__all__ = ["COUNTS", "FREE", "SERIES", "SHARES", "WIDTH_PX", "heat_map", "label_colours"]
 
 WIDTH_PX = 620
 
@@ -20,6 +20,9 @@ SERIES = ("#0b6e99", "#E69F00", "#009E73", "#D55E00", "#9D5FB8", "#8C8C8C")
 
 SHARES = alt.Axis(format="%")
 """An axis of shares, with as many decimals as its ticks need."""
+
+COUNTS = alt.Axis(format=",d", tickMinStep=1)
+"""An axis of whole numbers."""
 
 FREE = alt.Scale(zero=False)
 """A scale that need not begin at 0."""
