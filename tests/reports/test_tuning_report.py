@@ -90,7 +90,7 @@ def test_the_report_says_what_came_of_the_trials(tmp_path):
     text, _ = report(tmp_path, gain=GAIN)
     assert "Trial 1 is the best, 60.00%" in text
     assert "+10.0 points (+7.7 to +12.3, 95 %) on 200 pictures of val, 3 seeds each" in text
-    assert "1 trials were ended early, which spared 12% of the epochs" in text
+    assert "1 trial was ended early, which spared 12% of the epochs" in text
     assert "diverged: train/loss is nan in epoch 1" in text
     assert "0 (start)" in text
     assert "strategy: tpe; seed: 1." in text

@@ -13,7 +13,7 @@ from mien._wording import counted
 from mien.data import SPLITS, DataCheck, Dataset
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.evaluation import ferplus_majority
-from mien.reports.charts import COUNTS, SERIES, SHARES, WIDTH_PX, heat_map, label_colours
+from mien.reports.charts import SERIES, SHARES, WIDTH_PX, heat_map, label_colours, whole_axis
 from mien.reports.page import Figure
 
 __all__ = [
@@ -56,7 +56,12 @@ def counts_figure(check: DataCheck) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            alt.X("pictures:Q", title="pictures", stack=True, axis=COUNTS),
+            alt.X(
+                "pictures:Q",
+                title="pictures",
+                stack=True,
+                axis=whole_axis([0, *totals.values()], grid=True),
+            ),
             alt.Y("label:N", title=None, sort="-x"),
             _of_parts(check.counts, _PART_SHADES),
             order=alt.Order("part_rank:Q"),
@@ -255,6 +260,7 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
         if (chosen & (kinds == kind)).any()
     }
     edges = np.linspace(0.95, 1.0, 26)
+    most = np.histogram(near.correlation[chosen], edges)[0].max()
     rows = [
         {"kind": str(kind), "correlation": float(low), "to": float(high), "pairs": int(count)}
         for kind in colours
@@ -271,7 +277,7 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
         .encode(
             alt.X("correlation:Q", bin="binned", title="correlation of the pixels"),
             alt.X2("to:Q"),
-            alt.Y("pairs:Q", title="pairs", stack=True, axis=COUNTS),
+            alt.Y("pairs:Q", title="pairs", stack=True, axis=whole_axis([0, most], grid=True)),
             alt.Color(
                 "kind:N",
                 title=None,
