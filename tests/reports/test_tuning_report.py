@@ -128,6 +128,29 @@ def test_the_axes_of_the_parallel_coordinates_say_their_settings(tmp_path):
     assert {"8", "16", "40", "0", "0.1", "0.4", "sgd", "50.00%", "55.00%", "60.00%"} <= written
 
 
+def test_the_legends_have_whole_trials_and_as_many_decimals_as_they_need(tmp_path):
+    close = [trial(number, value=0.12 + number / 4000) for number in range(3)]
+    report(tmp_path, study(*close), figures=tmp_path / "figures")
+
+    def written(name):
+        drawn = (tmp_path / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+        return re.findall(r"<text[^>]*>([^<]+)</text>", drawn)
+
+    assert written("slice-mixup")[-4:] == ["0", "1", "2", "trial"]
+    shares = [text for text in written("contour-network-widths-0-and-mixup") if "%" in text]
+    assert len(set(shares)) == len(shares) > 1
+
+
+def test_settings_that_lie_close_have_one_text(tmp_path):
+    values = (0.0, 0.01, 1.0)
+    near = [trial(n, value=0.5, values={"mixup": value}) for n, value in enumerate(values)]
+    report(tmp_path, study(*near, importance={}), figures=tmp_path / "figures")
+    drawn = (tmp_path / "figures" / "parallel-coordinates.svg").read_text(encoding="utf-8")
+    written = re.findall(r"<text[^>]*>([^<]+)</text>", drawn)
+    assert {"0", "1"} <= set(written)
+    assert "0.01" not in written
+
+
 def test_no_complete_trial_no_report(tmp_path):
     with pytest.raises(InputError, match="no trial is complete"):
         report(tmp_path, study(trial(0, "pruned")))
