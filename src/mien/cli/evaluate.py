@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien._wording import counted
 from mien.cli.options import Data, Fold, SplitFile, read_divided
 from mien.cli.progress import progress_bars
 from mien.errors import MissingExtraError, OutputError
@@ -236,7 +237,8 @@ def _print(found: Evaluation) -> None:
     from mien.reports import HEAD, evaluation_rows
 
     console = Console(highlight=False)
-    where = f"{found.data}, {found.split}, {found.pictures:,} pictures, divided as {found.division}"
+    pictures = counted(found.pictures, "picture")
+    where = f"{found.data}, {found.split}, {pictures}, divided as {found.division}"
     console.print(where, style="bold")
     for model in dict.fromkeys(each.model for each in found.judged):
         table = Table(box=box.SIMPLE, title=model, title_justify="left", padding=0)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._wording import counted
 from mien.data.dataset import SPLITS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, near_pairs
 from mien.emotions import FER2013_7, SIX
@@ -268,8 +269,8 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
     largest = np.unique(data.labels[usable], return_counts=True)[1].max()
     if largest < folds:
         raise InputError(
-            f"folds: {folds} are more than the {largest} pictures of the largest class of "
-            f"{data.source}. Take fewer"
+            f"folds: {folds} are more than the {counted(largest, 'picture')} of the largest class "
+            f"of {data.source}. Take fewer"
         )
     divider = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     assignment = np.full(len(data), -1, np.int8)

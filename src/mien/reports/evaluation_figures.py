@@ -10,6 +10,7 @@ import altair as alt
 import numpy as np
 import polars as pl
 
+from mien._wording import counted
 from mien.emotions import LabelSet
 from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX, heat_map, label_colours
 from mien.reports.evaluation import Comparison, Judged
@@ -146,8 +147,8 @@ def classes_figure(judged: Sequence[Judged]) -> Figure:
     return Figure(
         title="Classes",
         context=first.protocol,
-        sentence=f"{worst.label} is found least often: {worst.recall:.0%} of {worst.pictures:,} "
-        f"pictures by {first.model}.",
+        sentence=f"{worst.label} is found least often: {worst.recall:.0%} of "
+        f"{counted(worst.pictures, 'picture')} by {first.model}.",
         chart=chart,
     )
 

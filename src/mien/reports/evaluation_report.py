@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mien._wording import counted
 from mien.data import Dataset
 from mien.evaluation import PROTOCOLS
 from mien.reports.evaluation import Evaluation, Judged
@@ -110,7 +111,8 @@ def evaluation_report(
     models = list(dict.fromkeys(each.model for each in evaluation.judged))
     page = Page(
         title=f"How right: {', '.join(models)}",
-        lead=f"Measured on {evaluation.pictures:,} pictures: the part {evaluation.split} of "
+        lead=f"Measured on {counted(evaluation.pictures, 'picture')}: the part "
+        f"{evaluation.split} of "
         f"{evaluation.data}, divided as {evaluation.division}. The first figures are those of "
         f"{first.model} under the protocol “{first.title}”.",
         cards={

@@ -123,6 +123,6 @@ def gain_figure(gain: Gain, objective: str) -> Figure:
         sentence=f"{100 * gain.difference:+.1f} points ({100 * gain.low:+.1f} to "
         f"{100 * gain.high:+.1f}, 95 %) on {gain.judged:,} pictures of val, "
         f"{len(gain.start)} seeds each, trained on {gain.pictures:,} pictures for "
-        f"{gain.epochs[1]} epochs.",
+        f"{counted(gain.epochs[1], 'epoch')}.",
         chart=(points + means).properties(width=WIDTH_PX, height=alt.Step(60)),
     )
