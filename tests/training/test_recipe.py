@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -8,7 +9,13 @@ from mien.errors import RecipeError
 from mien.inference import EmotionModel
 from mien.models import DetectorNet, TrunkOptions
 from mien.models.restored import restore_weights
-from mien.training import DetectorRecipe, EmotionRecipe, read_recipe, shipped_recipes
+from mien.training import (
+    DetectorRecipe,
+    EmotionRecipe,
+    read_recipe,
+    shipped_recipes,
+    unfilled_average,
+)
 
 KINDS = {
     "detector": DetectorRecipe,
@@ -134,3 +141,15 @@ def test_fine_tuning_has_the_shipped_network():
     network = decode(TrunkOptions, said)
     assert read_recipe(EmotionRecipe, "fine-tune").network == network
     assert read_recipe(EmotionRecipe, "student").network == network
+
+
+def test_a_training_too_short_for_its_averaged_weights_is_told_what_to_change():
+    recipe = EmotionRecipe(epochs=2, batch_size=64, ema_decay=0.99)
+    (said,) = unfilled_average(recipe, pictures=640)  # 20 steps
+    assert "will still hold 82% of what they were before the first of 20 steps" in said
+    assert "lower ema_decay from 0.99 to at most 0.86" in said
+    lower = dataclasses.replace(recipe, ema_decay=0.86)
+    assert unfilled_average(lower, pictures=640) == []
+    assert unfilled_average(dataclasses.replace(recipe, epochs=30), pictures=640) == []
+    (few,) = unfilled_average(dataclasses.replace(recipe, epochs=1), pictures=1)
+    assert "before the first of 1 step:" in few

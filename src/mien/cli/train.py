@@ -70,10 +70,13 @@ def emotion(
         EmotionRecipe,
         read_recipe,
         train_emotion,
+        unfilled_average,
     )
 
     read = read_recipe(EmotionRecipe, recipe)
     pictures, division = read_divided(data, split_file, fold)
+    for warning in unfilled_average(read, pictures=len(pictures.part("train"))):
+        print(f"WARNING: {warning}", file=sys.stderr)
     module = train_emotion(
         read,
         pictures,
