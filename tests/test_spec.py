@@ -99,7 +99,10 @@ def test_a_spec_comes_back_from_metadata_as_it_went_in(spec):
         (changed(input__std=[0]), r"'input\.std': expected numbers above 0"),
         (changed(input__height=-1), r"'input\.height': expected a size in pixels"),
         (changed(outputs=[{"name": "a"}, {"name": "a"}]), "'outputs': expected different names"),
-        (changed(outputs=[{"name": "a", "labels": "x"}]), r"'outputs\.a\.labels': expected one of"),
+        (
+            changed(outputs=[{"name": "a", "labels": "x"}]),
+            r"'outputs\[0\]\.labels': expected one of",
+        ),
     ],
 )
 def test_a_spec_with_a_fault_is_refused_by_the_name_of_its_field(metadata, message):

@@ -10,10 +10,12 @@ import contextlib
 import contextvars
 import dataclasses
 import difflib
+import itertools
 import math
+import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
@@ -55,8 +57,9 @@ def all_demands() -> Iterator[None]:
 def decode(kind: type[T], document: object) -> T:
     """Build the dataclass `kind` from a parsed document.
 
-    Unknown fields, missing fields and values of the wrong type are collected; a table's checks in
-    `__post_init__` run once its own fields are clean, whatever is wrong in the other tables.
+    Unknown fields, missing fields and values of the wrong type are collected, and with them what a
+    table's checks in `__post_init__` demand of its other fields. These name their fields as the
+    table does; here they get the dotted name.
 
     Raises:
         FieldError: Something is wrong; one line per fault, each naming its field.
@@ -123,16 +126,59 @@ def _decode_dataclass(kind: type, value: Any, path: str, faults: list[str]) -> A
     for field in dataclasses.fields(kind):
         if field.name in value:
             item, name = value[field.name], prefix + field.name
-            known[field.name] = _decode(hints[field.name], item, name, faults)
+            faulty = len(faults)
+            decoded = _decode(hints[field.name], item, name, faults)
+            if len(faults) == faulty:
+                known[field.name] = decoded
         elif field.default is field.default_factory is dataclasses.MISSING:
             faults.append(f"field '{prefix}{field.name}' is missing")
-    if len(faults) > before:
-        return None
-    try:
-        return kind(**known)
-    except FieldError as error:
-        faults.append(str(error))
-        return None
+    clean = len(faults) == before
+    wrong = [name for name in value if name in hints and name not in known]
+    found = _checked(kind, known, wrong, hints)
+    faults += [_in_table(line, prefix, value, hints) for line in found[1]]
+    return found[0] if clean else None
+
+
+def _checked(
+    kind: type, known: Mapping[str, Any], wrong: Sequence[str], hints: Mapping[str, Any]
+) -> tuple[Any, list[str]]:
+    """Build a table and return it with the faults that its checks find.
+
+    Fields of the wrong type take their default, or each of their choices in turn: a fault counts
+    if it stands whatever they are.
+    """
+    choices = {
+        name: typing.get_args(hints[name])
+        for name in wrong
+        if typing.get_origin(hints[name]) is Literal
+    }
+    if any(
+        field.name not in {**known, **choices} and field.default is field.default_factory
+        for field in dataclasses.fields(kind)
+    ):
+        return None, []  # a field that has no default is missing or wrong
+    built, standing = None, list[str]()
+    for number, chosen in enumerate(itertools.product(*choices.values())):
+        try:
+            built = kind(**known, **dict(zip(choices, chosen, strict=True)))
+            lines = []
+        except FieldError as error:
+            lines = str(error).split("\n")
+        standing = [line for line in lines if not number or line in standing]
+    return built, [line for line in standing if not set(wrong) & set(_names(line))]
+
+
+def _names(line: str) -> list[str]:
+    """Return the fields that a fault names: 'widths and depths' are two."""
+    return re.findall(r"\w+", line.partition("'")[2].partition("':")[0])
+
+
+def _in_table(line: str, prefix: str, given: Mapping[str, Any], hints: Mapping[str, Any]) -> str:
+    """Give a fault's field its dotted name; of several say which ones nobody wrote."""
+    names = [name for name in _names(line) if name in hints]
+    defaults = [name for name in names if name not in given] if len(names) > 1 else []
+    line = line.replace("field '", f"field '{prefix}", 1)
+    return line + "".join(f"; {name} is the default" for name in defaults)
 
 
 def _note(faults: list[str], path: str, expected: str, found: object) -> None:

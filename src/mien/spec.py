@@ -64,13 +64,13 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         channels = 1 if self.colour == "grey" else 3
-        demand(len(self.mean) == channels, "input.mean", f"{channels} numbers", self.mean)
-        demand(len(self.std) == channels, "input.std", f"{channels} numbers", self.std)
-        demand(all(s > 0 for s in self.std), "input.std", "numbers above 0", self.std)
-        demand(self.multiple_of > 0, "input.multiple_of", "a number above 0", self.multiple_of)
+        demand(len(self.mean) == channels, "mean", f"{channels} numbers", self.mean)
+        demand(len(self.std) == channels, "std", f"{channels} numbers", self.std)
+        demand(all(s > 0 for s in self.std), "std", "numbers above 0", self.std)
+        demand(self.multiple_of > 0, "multiple_of", "a number above 0", self.multiple_of)
         for field in ("height", "width"):
             side = getattr(self, field)
-            demand(side is None or side > 0, f"input.{field}", "a size in pixels or null", side)
+            demand(side is None or side > 0, field, "a size in pixels or null", side)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +93,8 @@ class OutputSpec:
 
     def __post_init__(self) -> None:
         known = self.labels is None or self.labels in LABEL_SETS
-        field = f"outputs.{self.name}.labels"
-        demand(known, field, f"one of {', '.join(LABEL_SETS)} or null", self.labels)
-        field = f"outputs.{self.name}.temperature"
-        demand(self.temperature > 0, field, "a number above 0", self.temperature)
+        demand(known, "labels", f"one of {', '.join(LABEL_SETS)} or null", self.labels)
+        demand(self.temperature > 0, "temperature", "a number above 0", self.temperature)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +111,9 @@ class CropSpec:
     landmarks_xy: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
-        demand(self.size > 0, "crop.size", "a size in pixels", self.size)
+        demand(self.size > 0, "size", "a size in pixels", self.size)
         count = len(self.landmarks_xy)
-        demand(count == 5, "crop.landmarks_xy", "five points", f"{count} points")
+        demand(count == 5, "landmarks_xy", "five points", f"{count} points")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +143,11 @@ class SixSpec:
 
     def __post_init__(self) -> None:
         total = sum(self.weights.values())
-        demand(math.isclose(total, 1.0, abs_tol=1e-6), "six.weights", "a sum of 1", total)
-        demand(len(self.bias) == len(SIX), "six.bias", f"{len(SIX)} numbers", self.bias)
-        demand(self.temperature > 0, "six.temperature", "a number above 0", self.temperature)
+        demand(math.isclose(total, 1.0, abs_tol=1e-6), "weights", "a sum of 1", total)
+        demand(len(self.bias) == len(SIX), "bias", f"{len(SIX)} numbers", self.bias)
+        demand(self.temperature > 0, "temperature", "a number above 0", self.temperature)
         inside = 0 <= self.unsure_below <= 1
-        demand(inside, "six.unsure_below", "a number from 0 to 1", self.unsure_below)
+        demand(inside, "unsure_below", "a number from 0 to 1", self.unsure_below)
 
     def probabilities(
         self, head_logits: Mapping[str, NDArray[np.float32]], head_labels: Mapping[str, str]
@@ -193,10 +191,10 @@ class DetectionSpec:
     nms_iou: float
 
     def __post_init__(self) -> None:
-        demand(len(self.strides) > 0, "detection.strides", "at least one stride", self.strides)
+        demand(len(self.strides) > 0, "strides", "at least one stride", self.strides)
         for field in ("score_threshold", "nms_iou"):
             value = getattr(self, field)
-            demand(0 <= value <= 1, f"detection.{field}", "a number from 0 to 1", value)
+            demand(0 <= value <= 1, field, "a number from 0 to 1", value)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

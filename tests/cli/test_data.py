@@ -2,10 +2,12 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from mien.cli import app
 from mien.data import read_dataset, read_split
+from mien.emotions import FER2013_7
 from mien.errors import MienError
 from tests.conftest import fer_csv, votes_csv  # noqa: F401
 
@@ -59,7 +61,7 @@ def test_check_names_the_bad_lines_where_there_is_no_good_one(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("kind", ["published", "leak-free", "fer-pp", "folds"])
+@pytest.mark.parametrize("kind", ["published", "leak-free", "stratified", "fer-pp", "folds"])
 def test_every_kind_of_split_becomes_a_file(dataset, tmp_path, kind):
     path = tmp_path / "split.json"
     result = run("data", "split", dataset, "--kind", kind, "--out", path)
@@ -68,6 +70,32 @@ def test_every_kind_of_split_becomes_a_file(dataset, tmp_path, kind):
     assert split.sha256() in result.output
     assert len(split.assignment) == len(read_dataset(dataset))
     assert np.isin(split.assignment, np.arange(-1, len(split.parts))).all()
+
+
+def test_a_dataset_of_one_part_leads_to_a_division_that_can_be_checked(tmp_path, toy_dataset):
+    for row, (image, label) in enumerate(zip(toy_dataset.images, toy_dataset.labels, strict=True)):
+        folder = tmp_path / "faces" / FER2013_7.labels[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{row}.png")
+    imported = run("data", "import", tmp_path / "faces", "--out", tmp_path / "mine")
+    assert "`mien data split --kind stratified` divides them" in imported.stderr
+    checked = run("data", "check", tmp_path / "mine", "--no-near", "--json")
+    assert any("no val" in each for each in json.loads(checked.stdout)["attention"])
+    path = tmp_path / "split.json"
+    empty = run("data", "split", tmp_path / "mine", "--out", path)
+    assert "WARNING: val is empty" in empty.stderr
+    made = run(
+        "data", "split", tmp_path / "mine", "--kind", "stratified", "--out", path, "--overwrite"
+    )
+    assert "WARNING" not in made.stderr
+    divided = ("--split-file", path)
+    checked = run("data", "check", tmp_path / "mine", "--no-near", "--json", *divided)
+    assert set(json.loads(checked.stdout)["counts"]) == {"train", "val", "test"}
+    report = run("data", "report", tmp_path / "mine", tmp_path / "a.html", *divided)
+    assert report.exit_code == 0, report.output
+    assert "there is no val" not in (tmp_path / "a.html").read_text(encoding="utf-8")
+    sources = run("data", "check", tmp_path / "faces", *divided)
+    assert sources.exit_code == 2
 
 
 def test_a_map_without_a_label_is_explained(tmp_path, fer_csv):  # noqa: F811

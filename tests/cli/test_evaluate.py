@@ -2,9 +2,13 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
 import pytest
 
+from mien.data import SPLITS, Split, read_dataset
+from mien.emotions import FER2013_7
 from mien.errors import OutputError
+from mien.export import write_spec
 from mien.inference import EmotionModel
 from tests.cli.test_data import dataset, run  # noqa: F401
 from tests.conftest import fer_csv, votes_csv  # noqa: F401
@@ -99,3 +103,33 @@ def test_options_that_need_a_report_say_so(dataset, tmp_path):  # noqa: F811
     result = run("evaluate", "--data", dataset, "--with-faces")
     assert result.exit_code == 2
     assert "--report OUT.html" in result.output
+
+
+def test_a_model_that_is_never_sure_is_said_to_be(dataset, tmp_path):  # noqa: F811
+    path = tmp_path / "never.onnx"
+    shutil.copy(EmotionModel().path, path)
+    spec = EmotionModel(path).spec
+    write_spec(path, dataclasses.replace(spec, six=dataclasses.replace(spec.six, unsure_below=1.0)))
+    result = run("evaluate", path, "--data", dataset, "--protocol", "six")
+    assert "six-way output, FER-2013: every answer is unsure" in result.stdout
+    assert "nan" not in result.stdout
+    assert "every answer will be called unsure" in result.stderr
+
+
+def test_calibrating_prints_what_changed_and_warns_of_what_was_missing(dataset, tmp_path):  # noqa: F811
+    data = read_dataset(dataset)
+    sad = data.labels == FER2013_7.index("sad")
+    parts = np.where(sad & (data.split == 1), -1, data.split).astype(np.int8)
+    Split("without", data.sha256(), SPLITS, parts).write(tmp_path / "without.json")
+    out = tmp_path / "calibrated.onnx"
+    result = run(
+        "calibrate", EmotionModel().path, "--data", dataset, "--out", out,
+        "--split-file", tmp_path / "without.json", "--accuracy", 1.0,
+    )  # fmt: skip
+    rows = {line[:25].strip(): line[25:].split() for line in result.stdout.splitlines()}
+    six, before = EmotionModel(out).spec.six, EmotionModel().spec.six
+    assert rows["temperature"] == [f"{before.temperature:.3f}", f"{six.temperature:.3f}"]
+    assert rows["unsure below"] == [f"{before.unsure_below:.1%}", f"{six.unsure_below:.1%}"]
+    assert "SixSpec" not in result.output
+    assert ("every answer will be called unsure" in result.stderr) == (six.unsure_below == 1)
+    assert "six-fer2013: val has no picture of sad" in result.stderr

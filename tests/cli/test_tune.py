@@ -12,6 +12,7 @@ from mien.cli import app
 from mien.data import import_dataset
 from mien.training import EmotionRecipe, read_recipe
 from mien.tuning import TuneOptions, open_storage
+from mien.tuning.options import FEWEST_SEEDS
 
 RECIPE = """
 epochs = 1
@@ -71,7 +72,7 @@ def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place):
         ),
         (SPACE, ("--storage", "sqlite:////proc/no/a.db"), "the storage cannot be reached"),
         (SPACE, ("--seeds", "1"), "seeds: expected at least 3, or 0"),
-        (SPACE, ("--strategy", "grid"), "grid: learning_rate vary without steps"),
+        (SPACE, ("--strategy", "grid"), "grid: there is no end of values of learning_rate without"),
         (SPACE, ("--pictures", "5000"), "pictures: expected at most"),
     ],
 )
@@ -82,6 +83,12 @@ def test_a_fault_is_one_message_and_no_traceback(place, space, more, said):
     assert done.stderr.startswith("mien: ")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_help_says_how_few_seeds_measure_a_gain():
+    verb = typer.main.get_command(app).commands["tune"]
+    seeds = next(parameter for parameter in verb.params if parameter.name == "seeds")
+    assert f"{FEWEST_SEEDS} or more, or 0" in seeds.help
 
 
 def test_the_verb_has_the_same_defaults_as_python():

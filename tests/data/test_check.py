@@ -40,8 +40,15 @@ def test_copies_leaks_and_conflicts_as_counted_by_hand(images):
 
 
 def test_a_clean_balanced_dataset_needs_no_attention():
-    images = np.random.default_rng(0).integers(0, 256, (7, 48, 48)).astype(np.uint8)
-    assert check_dataset(dataset(images, range(7), [0] * 7)).attention == []
+    images = np.random.default_rng(0).integers(0, 256, (14, 48, 48)).astype(np.uint8)
+    labels = [*range(7), *range(7)]
+    assert check_dataset(dataset(images, labels, [0] * 7 + [1] * 7)).attention == []
+
+
+def test_a_dataset_without_val_is_said_to_be_no_use_for_training(images):
+    said = "\n".join(check_dataset(dataset(images, range(6), [0] * 6), near=False).attention)
+    assert "there is no val, without which nothing is trained: `mien data split" in said
+    assert "no train" not in said
 
 
 def test_blanks_missing_classes_imbalance_and_faults_are_named(images):
@@ -52,7 +59,7 @@ def test_blanks_missing_classes_imbalance_and_faults_are_named(images):
     found = check_dataset(data, near=False, faults=[Fault("a.csv, line 3", "cut")])
     said = "\n".join(found.attention)
     assert found.blank.tolist() == [7]
-    assert "1 rows or files cannot be read" in said
+    assert "1 row or file cannot be read" in said
     assert "train has no picture of fear, happy, sad, surprise, neutral" in said
     unbalanced = dataset(pictures, [0] * 6 + [1, 1], [0] * 8)
     unbalanced = dataclasses.replace(unbalanced, labels=np.array([0, 0, 0, 0, 0, 0, 0, 1], np.int8))
@@ -106,7 +113,7 @@ def test_a_detector_finds_the_pictures_without_a_face(images):
     pictures = np.stack([np.full((48, 48), value, np.uint8) for value in (250, 10, 200)])
     found = check_dataset(dataset(pictures, [0, 1, 2], [0] * 3), near=False, detector=SeesBright())
     assert found.faceless.tolist() == [1]
-    assert "in 1 pictures no face is found" in found.attention
+    assert "in 1 picture no face is found" in found.attention
 
 
 def test_all_that_is_known_of_fer2013_is_found(shared, tmp_path):

@@ -57,6 +57,12 @@ def test_the_published_csv_comes_in_as_it_is(tmp_path, fer_csv, votes_csv, toy_d
     assert table["source"][0].as_py() == "fer2013.csv, line 2"
 
 
+def test_paths_may_be_text(tmp_path, fer_csv):
+    import_dataset([str(fer_csv)], str(tmp_path / "fer"))
+    assert read_manifest(str(tmp_path / "fer")).rows == len(read_dataset(str(tmp_path / "fer")))
+    assert len(read_sources([str(fer_csv)]).records) == read_manifest(tmp_path / "fer").rows
+
+
 def test_the_competitions_csv_has_spaces_in_its_header(tmp_path, toy_dataset):
     lines = [
         f"{label},{USAGE[part]},{' '.join(map(str, image.ravel()))}"
@@ -97,6 +103,48 @@ def test_a_name_that_says_its_part_wins_over_the_folder(tmp_path, toy_dataset):
         Image.fromarray(toy_dataset.images[0]).save(folder / name)
     import_dataset([tmp_path / "tree"], tmp_path / "fer")
     assert read_dataset(tmp_path / "fer").split.tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("name", [".ipynb_checkpoints", "@eaDir", "__MACOSX"])
+def test_what_programs_leave_in_a_class_folder_does_not_hide_its_pictures(
+    tmp_path, toy_dataset, name
+):
+    write_tree(tmp_path / "tree", toy_dataset)
+    left = tmp_path / "tree" / "train" / "neutral" / name / "deeper"
+    left.mkdir(parents=True)
+    Image.fromarray(toy_dataset.images[0]).save(left / "a.png")
+    (left / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *fer_lines(toy_dataset)]))
+    done = import_dataset([tmp_path / "tree"], tmp_path / "fer")
+    assert done.manifest.rows == len(toy_dataset)
+    assert not any("left out" in note for note in done.notes)
+
+
+def test_a_folder_of_both_pictures_and_folders_is_a_fault(tmp_path, toy_dataset):
+    write_tree(tmp_path / "tree", toy_dataset, names={})
+    inner = tmp_path / "tree" / "test" / "happy" / "blurred"
+    inner.mkdir()
+    Image.fromarray(toy_dataset.images[0]).save(inner / "a.png")
+    count = len(list(inner.parent.glob("*.png")))
+    with pytest.raises(DatasetError, match="1 fault") as caught:
+        import_dataset([tmp_path / "tree"], tmp_path / "fer")
+    expected = f"tree/test/happy: expected pictures or folders, found {count} picture"
+    assert expected in str(caught.value)
+    assert "beside the folder blurred" in str(caught.value)
+
+
+def test_files_that_are_passed_over_are_counted(tmp_path, toy_dataset):
+    write_tree(tmp_path / "tree", toy_dataset)
+    for number in range(3):
+        (tmp_path / "tree" / "train" / "neutral" / f"{number}.HEIC").write_bytes(b"new")
+    (tmp_path / "tree" / "train" / "neutral" / ".DS_Store").write_bytes(b"hidden")
+    Image.fromarray(toy_dataset.images[0]).save(tmp_path / "tree" / "train" / "a.png")
+    done = import_dataset([tmp_path / "tree"], tmp_path / "fer")
+    assert done.notes == ("tree: left out: 3 .heic, 1 picture beside the class folders",)
+    empty = tmp_path / "other" / "happy"
+    empty.mkdir(parents=True)
+    (empty / "a.heic").write_bytes(b"new")
+    with pytest.raises(DatasetError, match=r"expected pictures, found 1 \.heic"):
+        import_dataset([tmp_path / "other"], tmp_path / "b")
 
 
 def test_own_class_names_are_mapped_or_left_out(tmp_path, toy_dataset):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mien.data import estimated_overlap, picture_sketch
+from mien.data import estimated_overlap, merged_sketches, picture_sketch
 from mien.errors import SpecError
 
 
@@ -23,6 +23,13 @@ def test_a_sketch_stays_small_and_few_pictures_are_all_in_it(many):
     few = picture_sketch(many[:5])
     assert len(few) == 5 * 8
     assert estimated_overlap(many[:10], few) == 0.5
+
+
+def test_the_sketch_of_two_sets_is_that_of_their_union(many):
+    parts = [picture_sketch(many[:8_000]), picture_sketch(many[6_000:])]
+    assert merged_sketches(parts) == picture_sketch(many)
+    assert merged_sketches(["", picture_sketch(many[:5])]) == picture_sketch(many[:5])
+    assert merged_sketches([]) == ""
 
 
 def test_what_is_no_sketch_is_refused(many):

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from mien.data import (
+    Dataset,
     exact_groups,
     fer_pp_split,
     group_folds,
@@ -14,6 +15,7 @@ from mien.data import (
     published_split,
     read_dataset,
     read_split,
+    stratified_split,
 )
 from mien.errors import DatasetError, InputError, OutputError
 
@@ -64,11 +66,63 @@ def test_folds_hold_all_and_no_copies_cross_them(leaking):
         group_folds(leaking.select(np.arange(3)), folds=10)
 
 
+@pytest.mark.parametrize("near", [False, True])
+def test_a_stratified_split_has_its_shares_of_every_class_and_no_copies_cross(near):
+    rng = np.random.default_rng(5)
+    labels = np.repeat(np.array([0, 3, 4], np.int8), [100, 40, 20])
+    images = rng.integers(0, 256, (160, 48, 48)).astype(np.uint8)
+    images[30:50] = images[:20]
+    images[100] = images[101][:, ::-1]
+    data = Dataset(
+        images=images, labels=labels, votes=np.zeros((160, 10), np.uint8),
+        split=np.zeros(160, np.int8), rows=np.arange(160), source="mine",
+    )  # fmt: skip
+    split = stratified_split(data, val=0.2, test=0.1, near=near)
+    parts = split.assignment
+    for label, (val, test) in {0: (20, 10), 3: (8, 4), 4: (4, 2)}.items():
+        assert (parts[labels == label] == 1).sum() == pytest.approx(val, abs=1)
+        assert (parts[labels == label] == 2).sum() == pytest.approx(test, abs=1)
+    np.testing.assert_array_equal(parts[30:50], parts[:20])
+    seeds = [stratified_split(data, seed=seed, near=near) for seed in range(12)]
+    apart = [each.assignment[100] != each.assignment[101] for each in seeds]
+    assert any(apart) == (not near)
+    assert len({each.sha256() for each in seeds}) == len(seeds)
+    assert split.sha256() == stratified_split(data, val=0.2, test=0.1, near=near).sha256()
+    assert "test" in stratified_split(data, test=0).parts
+    assert stratified_split(data, test=0).counts()["test"] == 0
+
+
+def test_a_stratified_split_gives_the_few_of_a_class_to_train_then_val_then_test(toy_dataset):
+    few = [np.flatnonzero(toy_dataset.labels == label)[:count] for label, count in
+           ((0, 1), (3, 2), (4, 3))]  # fmt: skip
+    data = toy_dataset.select(np.concatenate(few))
+    parts = stratified_split(data).assignment
+    assert [sorted(parts[data.labels == label]) for label in (0, 3, 4)] == [[0], [0, 1], [0, 1, 2]]
+    with pytest.raises(InputError, match="no class has two different pictures"):
+        stratified_split(data.select(np.array([0, 1])))
+    with pytest.raises(InputError, match=r"below 1 together, found 0\.5 and 0\.5"):
+        stratified_split(data, val=0.5, test=0.5)
+
+
+def test_datasets_that_are_too_small_for_a_split_are_told_so(toy_dataset):
+    few = toy_dataset.select(np.concatenate([
+        np.flatnonzero((toy_dataset.labels == label) & (toy_dataset.split == 0))[:3]
+        for label in range(4)
+    ]))  # fmt: skip
+    with pytest.raises(InputError, match=r"5 are more than the 3 pictures of the largest class"):
+        group_folds(few, folds=5)
+    assert group_folds(few, folds=3).counts() == {f"fold {number}": 4 for number in range(3)}
+    with pytest.raises(InputError, match=r"too small for FER-PP's split.*found 3 happy, 6 angry"):
+        fer_pp_split(few)
+    with pytest.raises(InputError, match=r"selection: 0\.99 of \d+ different pictures leaves none"):
+        fer_pp_split(toy_dataset, selection=0.99)
+
+
 def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leaking):
     split = leak_free_split(leaking)
     path = tmp_path / "deep" / "split.json"
     split.write(path)
-    again = read_split(path)
+    again = read_split(str(path))
     assert again.sha256() == split.sha256()
     np.testing.assert_array_equal(again.assignment, split.assignment)
     np.testing.assert_array_equal(again.apply(leaking).split, split.assignment)

@@ -72,7 +72,7 @@ def test_pictures_without_votes_do_not_count_for_the_divergence():
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ([np.nan, 1, 0, 0, 0, 0], "found NaN or infinity in 1 rows, first in row 1"),
+        ([np.nan, 1, 0, 0, 0, 0], "found NaN or infinity in 1 row, first in row 1"),
         ([0.5, 0.2, 0, 0, 0, 0], "found a sum of 0.7000 and 0.0000 as the least in row 1"),
         ([1.5, -0.5, 0, 0, 0, 0], "a sum of 1.0000 and -0.5000 as the least in row 1"),
     ],

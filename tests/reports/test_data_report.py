@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import io
 import json
 import re
@@ -12,7 +13,12 @@ from mien.data import check_dataset
 from mien.emotions import FER2013_7
 from mien.errors import OutputError
 from mien.reports import data_report
-from mien.reports.data_figures import votes_figures
+from mien.reports.data_figures import (
+    counts_figure,
+    leaks_figure,
+    near_copies_figure,
+    votes_figures,
+)
 
 
 class Outline(HTMLParser):
@@ -106,10 +112,52 @@ def test_a_report_is_not_written_over(report, toy_dataset):
 
 
 def test_a_dataset_without_votes_or_copies_has_a_report_too(tmp_path, toy_dataset):
-    import dataclasses
-
     bare = dataclasses.replace(toy_dataset, votes=np.zeros_like(toy_dataset.votes), names=None)
     data_report(bare, check_dataset(bare, near=False), tmp_path / "a.html")
     text = (tmp_path / "a.html").read_text()
     assert "Labels and people" not in text
     assert "What the network sees" in text
+    assert "No picture is there more than once." in text
+    assert "leaks-between-the-parts" not in text
+    assert "most frequent votes below" not in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"angry": 100, "happy": 100}, "about even, 100 pictures each"),
+        ({"angry": 100, "happy": 80}, "about even, 80 to 100 pictures each"),
+        ({"angry": 100, "happy": 1}, "angry has 100 pictures, happy 1:"),
+        ({"angry": 1}, "The only class is angry, with 1 picture."),
+        ({}, "No picture has a label"),
+    ],
+)
+def test_the_balance_is_said_as_it_is(toy_dataset, counts, said):
+    every = dict.fromkeys(FER2013_7.labels, 0) | counts
+    check = dataclasses.replace(check_dataset(toy_dataset, near=False), counts={"train": every})
+    figure = counts_figure(check)
+    assert said in figure.sentence
+    encoding = figure.chart.to_dict()["encoding"]
+    assert encoding["color"]["scale"]["domain"] == ["train"]
+    if sum(counts.values()) == 1:
+        assert encoding["x"]["axis"]["values"] == [0, 1]
+
+
+def test_of_several_leaks_the_worst_is_named(toy_dataset):
+    images = toy_dataset.images.copy()
+    images[[64, 65]], images[80] = images[[0, 1]], images[2]
+    leaking = dataclasses.replace(toy_dataset, images=images)
+    figure = leaks_figure(check_dataset(leaking, near=False))
+    assert figure.sentence.startswith("Of val 12.5% have a pixel-identical copy in train.")
+    assert figure.chart.to_dict()["encoding"]["color"]["scale"]["domain"] == ["exact"]
+    assert leaks_figure(check_dataset(toy_dataset, near=False)) is None
+    near = leaks_figure(check_dataset(toy_dataset))
+    assert near.sentence.startswith("Of val 100.0% have a near copy in train.")
+
+
+def test_copies_that_are_all_identical_are_no_near_ones(toy_dataset):
+    images = np.random.default_rng(0).integers(0, 256, toy_dataset.images.shape).astype(np.uint8)
+    images[1] = images[0]
+    check = check_dataset(dataclasses.replace(toy_dataset, images=images))
+    assert len(check.near) == 1
+    assert near_copies_figure(check) is None

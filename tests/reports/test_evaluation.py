@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from mien.reports import (
     open_predictor,
     save_predictions,
 )
+from mien.reports.evaluation import RobustnessPoint
+from mien.reports.evaluation_figures import classes_figure, confusion_figure, robustness_figure
 
 
 def oracle(data, *, share=1.0, seed=0, name="oracle"):
@@ -203,3 +206,49 @@ def test_the_embedding_is_judged_by_the_votes(toy_dataset):
 def test_pictures_without_votes_say_nothing_of_an_embedding(toy_dataset):
     bare = dataclasses.replace(toy_dataset, votes=np.zeros_like(toy_dataset.votes))
     assert evaluate([open_predictor(None)], bare, split="train").triplets == {}
+
+
+def judged_six(data, *predictors, robustness=()):
+    found = evaluate(predictors, data, split="train", protocols=protocol("six-fer2013"))
+    return [dataclasses.replace(each, robustness=robustness) for each in found.judged]
+
+
+def test_the_most_frequent_mistake_is_never_a_right_answer(toy_dataset):
+    few = toy_dataset.select(np.arange(96) < 20)
+    worst = confusion_figure(judged_six(few, oracle(few, share=0.7))[0], SIX)
+    named = re.search(
+        r"mistake: (\w+) taken for (\w+), \d+% of the time \(of only \d\)\.", worst.sentence
+    )
+    assert named[1] != named[2]
+    many = toy_dataset.select(toy_dataset.labels == FER2013_7.index("happy"))
+    twice = dataclasses.replace(many, split=np.zeros(len(many), np.int8))
+    frequent = confusion_figure(judged_six(twice, oracle(twice, share=0.5))[0], SIX)
+    assert re.search(r"happy taken for neutral, \d+% of the time\.", frequent.sentence)
+    right = confusion_figure(judged_six(few, oracle(few))[0], SIX)
+    assert right.sentence == "Rows are what pictures show, columns what the model says."
+
+
+def test_what_hurts_most_is_no_picture_as_it_is_and_says_whom(toy_dataset):
+    def points(*blurred):
+        return RobustnessPoint("", 0.0, 0.6, 0.6), *(
+            RobustnessPoint("blur", number, value, value) for number, value in enumerate(blurred, 1)
+        )
+
+    hurt = judged_six(toy_dataset, oracle(toy_dataset), robustness=points(0.6, 0.5))
+    assert "What hurts oracle most: blur, from 60% down to 50%." in robustness_figure(hurt).sentence
+    unhurt = judged_six(toy_dataset, oracle(toy_dataset), robustness=points(0.6, 0.7))
+    assert "hurts" not in robustness_figure(unhurt).sentence
+
+
+def test_a_report_on_several_models_says_whose_its_first_figures_are(tmp_path, toy_dataset):
+    pair = [oracle(toy_dataset), oracle(toy_dataset, share=0.5, name="coin")]
+    found = evaluate(pair, toy_dataset, split="train", protocols=protocol("six-fer2013"))
+    evaluation_report(found, tmp_path / "a.html")
+    said = f"those of oracle under the protocol “{found.judged[0].title}”"
+    assert said in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+
+def test_the_charts_of_the_classes_stand_apart_and_end_at_the_whole(toy_dataset):
+    spec = classes_figure(judged_six(toy_dataset, oracle(toy_dataset, share=0.7))).chart.to_dict()
+    assert spec["spacing"] >= 30
+    assert spec["spec"]["encoding"]["x"]["axis"]["values"] == [0, 0.5, 1]

@@ -28,6 +28,7 @@ def report(tmp_path, epochs=EPOCHS, recipe="patience = 0\n", *, figures=None, **
         tmp_path / "recipe.toml",
         tmp_path / "training.html",
         figures=figures,
+        overwrite=True,
     )
     return (tmp_path / "training.html").read_text(encoding="utf-8"), files
 
@@ -98,8 +99,23 @@ def test_a_chart_without_any_number_is_left_out(tmp_path):
     assert set(charts(text)) == {"accuracy", "learning-rate"}
 
 
+def test_a_loss_that_nothing_was_measured_by_is_no_curve(tmp_path):
+    text, _ = report(tmp_path, **{"train/fer2013": 0.0, "train/embedding": 0.0})
+    assert domain(text, "loss") == ["FER+"]
+    assert "teachers" not in text
+    text, _ = report(tmp_path, **{"train/ferplus_taught": 0.3})
+    assert "Taught is the distance from the teachers." in text
+
+
+def test_the_axis_of_few_epochs_has_whole_numbers(tmp_path):
+    text, _ = report(tmp_path, EPOCHS[:2])
+    assert charts(text)["accuracy"]["encoding"]["x"]["axis"]["values"] == [1, 2]
+    text, _ = report(tmp_path, EPOCHS * 5)
+    assert "values" not in charts(text)["accuracy"]["encoding"]["x"]["axis"]
+
+
 def test_columns_of_other_names_are_curves_by_those_names(tmp_path):
-    others = {f"train/other{number}": number for number in range(5)}
+    others = {f"train/other{number}": number + 1 for number in range(5)}
     text, _ = report(tmp_path, **others, **{"val/mine_accuracy": 0.3, "lr-SGD/pg1": 0.1})
     assert domain(text, "accuracy") == ["FER+", "FER-2013", "mine"]
     assert domain(text, "loss") == ["FER+", *(f"other{number}" for number in range(5))]

@@ -90,7 +90,7 @@ def test_the_report_says_what_came_of_the_trials(tmp_path):
     text, _ = report(tmp_path, gain=GAIN)
     assert "Trial 1 is the best, 60.00%" in text
     assert "+10.0 points (+7.7 to +12.3, 95 %) on 200 pictures of val, 3 seeds each" in text
-    assert "1 trials were ended early, which spared 12% of the epochs" in text
+    assert "1 trial was ended early, which spared 12% of the epochs" in text
     assert "diverged: train/loss is nan in epoch 1" in text
     assert "0 (start)" in text
     assert "strategy: tpe; seed: 1." in text
@@ -126,6 +126,29 @@ def test_the_axes_of_the_parallel_coordinates_say_their_settings(tmp_path):
     drawn = (tmp_path / "figures" / "parallel-coordinates.svg").read_text(encoding="utf-8")
     written = set(re.findall(r"<text[^>]*>([^<]+)</text>", drawn))
     assert {"8", "16", "40", "0", "0.1", "0.4", "sgd", "50.00%", "55.00%", "60.00%"} <= written
+
+
+def test_the_legends_have_whole_trials_and_as_many_decimals_as_they_need(tmp_path):
+    close = [trial(number, value=0.12 + number / 4000) for number in range(3)]
+    report(tmp_path, study(*close), figures=tmp_path / "figures")
+
+    def written(name):
+        drawn = (tmp_path / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+        return re.findall(r"<text[^>]*>([^<]+)</text>", drawn)
+
+    assert written("slice-mixup")[-4:] == ["0", "1", "2", "trial"]
+    shares = [text for text in written("contour-network-widths-0-and-mixup") if "%" in text]
+    assert len(set(shares)) == len(shares) > 1
+
+
+def test_settings_that_lie_close_have_one_text(tmp_path):
+    values = (0.0, 0.01, 1.0)
+    near = [trial(n, value=0.5, values={"mixup": value}) for n, value in enumerate(values)]
+    report(tmp_path, study(*near, importance={}), figures=tmp_path / "figures")
+    drawn = (tmp_path / "figures" / "parallel-coordinates.svg").read_text(encoding="utf-8")
+    written = re.findall(r"<text[^>]*>([^<]+)</text>", drawn)
+    assert {"0", "1"} <= set(written)
+    assert "0.01" not in written
 
 
 def test_no_complete_trial_no_report(tmp_path):

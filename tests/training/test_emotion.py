@@ -14,11 +14,12 @@ import pytest
 import torch
 
 from mien._decode import FieldError
-from mien.data import import_dataset
+from mien.data import estimated_overlap, import_dataset
 from mien.errors import ArtefactError, DivergedError, InputError, RecipeError
 from mien.export import calibrate_emotion, export_emotion, export_trained, write_spec
 from mien.inference import EmotionModel
 from mien.models import EmotionNet, TrunkOptions
+from mien.reports import evaluate, open_predictor
 from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emotion
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
@@ -291,6 +292,45 @@ def test_a_run_that_has_not_ended_cannot_teach(tmp_path, toy_dataset):
         teacher(tmp_path)
 
 
+def test_pictures_that_the_start_and_the_teachers_saw_are_warned_of_too(tmp_path, toy_dataset):
+    quick = dataclasses.replace(RECIPE, epochs=1)
+    thirds = [toy_dataset.select(np.arange(96) % 3 == third) for third in range(3)]
+    train_emotion(quick, thirds[0], out=tmp_path / "teacher")
+    first = train_emotion(quick, thirds[1], out=tmp_path / "start")
+    export_trained(
+        first.network, thirds[1], path=tmp_path / "start.onnx", provenance=dict(first.facts)
+    )
+    taught = DistillationOptions(teachers=(str(tmp_path / "teacher"),))
+    recipe = dataclasses.replace(quick, distillation=taught)
+    for start in ("start.onnx", "start/checkpoints/last.ckpt"):
+        out = tmp_path / f"run-{Path(start).suffix}"
+        train_emotion(recipe, thirds[2], out=out, start=tmp_path / start)
+        module = train_emotion(recipe, thirds[2], out=out, resume=True)
+        path = out / "emotion.onnx"
+        export_trained(module.network, thirds[2], path=path, provenance=dict(module.facts))
+        seen = EmotionModel(path).spec.provenance
+        for third in thirds:
+            assert estimated_overlap(third.part("train").images, seen["training_sketch"]) == 1
+            assert estimated_overlap(third.part("test").images, seen["training_sketch"]) == 0
+        assert "training_sketch_lacks" not in seen
+
+
+def test_a_start_that_does_not_say_what_it_saw_is_named_even_after_resuming(tmp_path, toy_dataset):
+    quick = dataclasses.replace(RECIPE, epochs=1)
+    train_emotion(quick, toy_dataset, out=tmp_path / "first")
+    start = tmp_path / "elsewhere.ckpt"
+    shutil.copy(tmp_path / "first" / "checkpoints" / "last.ckpt", start)
+    train_emotion(quick, toy_dataset, out=tmp_path / "run", start=start)
+    for _ in range(2):
+        module = train_emotion(quick, toy_dataset, out=tmp_path / "run", resume=True)
+        path = tmp_path / "run" / "emotion.onnx"
+        export_trained(module.network, toy_dataset, path=path, provenance=dict(module.facts))
+        assert EmotionModel(path).spec.provenance["training_sketch_lacks"] == "elsewhere.ckpt"
+        warnings = evaluate([open_predictor(path)], toy_dataset).warnings
+        assert any("nothing says which pictures elsewhere.ckpt" in each for each in warnings)
+        (tmp_path / "run" / "seen.json").unlink()
+
+
 def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_dataset):
     for seed in (1, 2):
         path = tmp_path / f"{seed}.onnx"
@@ -301,7 +341,8 @@ def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_datase
     recipe = dataclasses.replace(RECIPE, epochs=1, distillation=taught)
     run = tmp_path / "run"
     module = train_emotion(recipe, toy_dataset, out=run, start=tmp_path / "1.onnx")
-    assert set(module.facts) == {"start", f"teacher {tmp_path / 'teacher.onnx'}"}
+    teaching = f"teacher {tmp_path / 'teacher.onnx'}"
+    assert set(module.facts) == {"start", teaching, "training_sketch"}
     again = train_emotion(recipe, toy_dataset, out=run, resume=True)
     assert again.facts == module.facts
     with pytest.raises(RecipeError, match="begun with another start"):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -8,7 +9,13 @@ from mien.errors import RecipeError
 from mien.inference import EmotionModel
 from mien.models import DetectorNet, TrunkOptions
 from mien.models.restored import restore_weights
-from mien.training import DetectorRecipe, EmotionRecipe, read_recipe, shipped_recipes
+from mien.training import (
+    DetectorRecipe,
+    EmotionRecipe,
+    read_recipe,
+    shipped_recipes,
+    unfilled_average,
+)
 
 KINDS = {
     "detector": DetectorRecipe,
@@ -54,15 +61,45 @@ def test_all_faults_are_reported_together_with_the_nearest_names(tmp_path):
 
 def test_values_out_of_range_are_reported_together_over_all_tables(tmp_path):
     path = tmp_path / "a.toml"
-    path.write_text("epochs = 0\nbatch_size = 1\nema_decay = 1.0\n[network]\nwidths = [0]")
+    path.write_text(
+        "epochs = 0\nbatch_size = 1\nema_decay = 1.0\nseed = 'one'\nprecision = 'half'\n"
+        "[network]\nwidths = [0]\ndropout = 3\n[distillation]\nteachers = []\nweight = 2.0"
+    )
     with pytest.raises(RecipeError) as caught:
         read_recipe(EmotionRecipe, path)
-    said = str(caught.value)
-    assert "'widths'" in said
-    path.write_text("epochs = 0\nbatch_size = 1\nema_decay = 1.0")
+    _, *lines = str(caught.value).splitlines()
+    assert [line.split("'")[1] for line in lines] == [
+        "network.widths and depths",
+        "network.widths",
+        "network.dropout",
+        "distillation.teachers",
+        "distillation.weight",
+        "seed",
+        "precision",
+        "epochs",
+        "batch_size",
+        "ema_decay",
+    ]
+
+
+def test_a_fault_that_another_wrong_value_may_explain_is_not_named(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text(
+        "[network]\nfamily = 'fer-p'\nwidths = [8, 8, 8, 8, 8, 8]\ndepths = [1, 1, 1, 1, 1, 1]\n"
+        "activations = ['elu', 'elu', 'elu', 'elu', 'elu', 'elu']\ndropout = 3.0"
+    )
     with pytest.raises(RecipeError) as caught:
         read_recipe(EmotionRecipe, path)
-    assert all(f"'{key}'" in str(caught.value) for key in ("epochs", "batch_size", "ema_decay"))
+    _, *lines = str(caught.value).splitlines()
+    assert [line.split("'")[1] for line in lines] == ["network.family", "network.dropout"]
+
+
+def test_a_default_that_nobody_wrote_is_said_to_be_one(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text("[network]\nwidths = [8, 8, 8, 8, 8]")
+    with pytest.raises(RecipeError, match=r"\(1, 1, 2, 3\)'; depths is the default") as caught:
+        read_recipe(EmotionRecipe, path)
+    assert "widths is the default" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +109,13 @@ def test_values_out_of_range_are_reported_together_over_all_tables(tmp_path):
         ("batch_size = 1", "'batch_size'"),
         ("ema_decay = 1.0", "'ema_decay'"),
         ('precision = "half"', "'precision': expected one of 32-true, bf16-mixed"),
-        ("[network]\nwidths = [8, 8]\ndepths = [1]", "one of each per stage"),
+        (
+            "[network]\nwidths = [8, 8]\ndepths = [1]",
+            "'network.widths and depths': expected one of each per stage",
+        ),
         ("label_smoothing = 2", "'label_smoothing': expected 0 to below 1"),
         ("[augmentation]\nerasing = -1", "'augmentation.erasing': expected 0 to 1"),
-        ("[network]\ndropout = 1.5", "'dropout': expected 0 to below 1"),
+        ("[network]\ndropout = 1.5", "'network.dropout': expected 0 to below 1"),
         ("epochs = ", "not a TOML file"),
     ],
 )
@@ -101,3 +141,15 @@ def test_fine_tuning_has_the_shipped_network():
     network = decode(TrunkOptions, said)
     assert read_recipe(EmotionRecipe, "fine-tune").network == network
     assert read_recipe(EmotionRecipe, "student").network == network
+
+
+def test_a_training_too_short_for_its_averaged_weights_is_told_what_to_change():
+    recipe = EmotionRecipe(epochs=2, batch_size=64, ema_decay=0.99)
+    (said,) = unfilled_average(recipe, pictures=640)  # 20 steps
+    assert "will still hold 82% of what they were before the first of 20 steps" in said
+    assert "lower ema_decay from 0.99 to at most 0.86" in said
+    lower = dataclasses.replace(recipe, ema_decay=0.86)
+    assert unfilled_average(lower, pictures=640) == []
+    assert unfilled_average(dataclasses.replace(recipe, epochs=30), pictures=640) == []
+    (few,) = unfilled_average(dataclasses.replace(recipe, epochs=1), pictures=1)
+    assert "before the first of 1 step:" in few

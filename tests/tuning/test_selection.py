@@ -57,7 +57,7 @@ def test_fewer_pictures_to_learn_from_leave_the_judging_ones_as_they_are(picture
 def test_too_few_pictures_are_refused_with_numbers(pictures):
     with pytest.raises(InputError, match=r"pictures: expected at most \d+.*found 1000"):
         selection_part(pictures, share=0.2, pictures=1000, seed=1, near=False)
-    with pytest.raises(InputError, match="has 1 pictures without copies"):
+    with pytest.raises(InputError, match="has 1 picture without copies"):
         selection_part(
             pictures.select(np.arange(127, 160)), share=0.2, pictures=None, seed=1, near=False
         )

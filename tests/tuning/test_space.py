@@ -142,7 +142,7 @@ def test_a_grid_has_every_value_and_refuses_what_has_no_end(written):
     assert grid["epochs"] == [2, 4, 6]
     assert grid["mixup"] == pytest.approx([0, 0.1, 0.2, 0.3])
     assert grid["batch_size"] == [64, 128]
-    with pytest.raises(RecipeError, match="grid: mixup vary without steps"):
+    with pytest.raises(RecipeError, match="grid: there is no end of values of mixup without steps"):
         written("[parameters]\nmixup = { low = 0.0, high = 0.3 }").grid()
 
 

@@ -252,7 +252,7 @@ def test_the_last_trials_of_other_machines_are_waited_for(tmp_path, recipe, pict
     teller.start()
     tuned, lines, _ = run(recipe, pictures, tmp_path, epochs=1, trials=2)
     teller.join()
-    assert lines == ["waiting for 1 trials that run on other machines"]
+    assert lines == ["waiting for 1 trial on other machines"]
     assert tuned.value == 0.99
 
 
@@ -261,7 +261,7 @@ def test_a_trial_elsewhere_that_does_not_end_is_left_out(tmp_path, recipe, pictu
     run(recipe, pictures, tmp_path, epochs=1, trials=1)
     other_machines_trial(tmp_path)
     _, lines, _ = run(recipe, pictures, tmp_path, epochs=1, trials=2)
-    assert any("1 trials on other machines have not ended and are left out" in x for x in lines)
+    assert any("1 trial on other machines, not ended, left out" in x for x in lines)
 
 
 CHILD = """

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien._wording import counted
+from mien.cli.options import Fold, SplitFile, read_divided
 from mien.cli.progress import progress_bars
 from mien.errors import InputError
 
@@ -71,7 +73,7 @@ def import_(
         print(note, file=sys.stderr)
     manifest = done.manifest
     parts = ", ".join(f"{name} {sum(n.values()):,}" for name, n in manifest.parts.items())
-    print(f"{out}: {manifest.rows:,} pictures ({parts}), {manifest.voted:,} with votes")
+    print(f"{out}: {counted(manifest.rows, 'picture')} ({parts}), {manifest.voted:,} with votes")
     print(f"sha256 {manifest.sha256}" + ("; nothing had changed" if done.unchanged else ""))
 
 
@@ -83,6 +85,8 @@ def check(
     ],
     *,
     map_: Map = None,
+    split_file: SplitFile = None,
+    fold: Fold = None,
     near: Near = True,
     find_faces: Annotated[
         bool, typer.Option("--find-faces", help="Look for a face in every picture, too.")
@@ -95,13 +99,13 @@ def check(
 
     \b
     Examples:
-      mien data check fer
+      mien data check fer --split-file leak-free.json
       mien data check fer2013.csv fer2013new.csv --json > check.json
     """
     from mien.data import check_dataset
     from mien.detect import OnnxDetector
 
-    data, rows = _read(sources, map_)
+    data, rows = _read(sources, map_, split_file, fold)
     found = check_dataset(
         data,
         near=near,
@@ -122,16 +126,21 @@ def split(
     *,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the split's JSON goes.")],
     kind: Annotated[
-        Literal["published", "leak-free", "fer-pp", "folds"],
-        typer.Option(help="folds: stratified, no copies across; fer-pp: its random tenth."),
+        Literal["published", "leak-free", "stratified", "folds", "fer-pp"],
+        typer.Option(
+            help="leak-free: as imported, without the copies across; stratified: anew into train, "
+            "val and test; folds: train and val into folds; fer-pp: its random tenth."
+        ),
     ] = "leak-free",
     near: Annotated[bool, typer.Option("--near", help="Near copies count as copies.")] = False,
+    val: Annotated[float, typer.Option(help="stratified: the share of val.")] = 0.15,
+    test: Annotated[float, typer.Option(help="stratified: the share of test; 0 for none.")] = 0.15,
     folds: Annotated[int, typer.Option(min=2, help="How many folds.")] = 5,
     selection: Annotated[
         float,
         typer.Option(help="fer-pp: its tenth is test, this share of the rest val to choose on."),
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="The seed of folds and selection.")] = 1,
+    seed: Annotated[int, typer.Option(help="The seed of all that is drawn.")] = 1,
     overwrite: Overwrite = False,
 ) -> None:
     """Divide a dataset into parts and keep the division as a file with a hash.
@@ -139,6 +148,7 @@ def split(
     \b
     Examples:
       mien data split fer --kind leak-free --out leak-free.json
+      mien data split mine --kind stratified --val 0.2 --test 0.2 --out mine.json
       mien data split fer --kind folds --folds 10 --near --out folds.json
     """
     from mien.data import (
@@ -147,11 +157,14 @@ def split(
         leak_free_split,
         published_split,
         read_dataset,
+        stratified_split,
     )
 
     data = read_dataset(dataset)
     if kind == "leak-free":
         made = leak_free_split(data, near=near)
+    elif kind == "stratified":
+        made = stratified_split(data, val=val, test=test, seed=seed, near=near)
     elif kind == "folds":
         made = group_folds(data, folds=folds, seed=seed, near=near)
     elif kind == "fer-pp":
@@ -161,6 +174,12 @@ def split(
     made.write(out, overwrite=overwrite)
     counts = ", ".join(f"{part} {count:,}" for part, count in made.counts().items())
     print(f"{out}: {made.kind}: {counts}\nsha256 {made.sha256()}")
+    if made.counts().get("val") == 0:
+        print(
+            "WARNING: val is empty, so nothing can be trained on this division; --kind stratified "
+            "divides a dataset anew",
+            file=sys.stderr,
+        )
 
 
 @app.command()
@@ -174,6 +193,8 @@ def report(
     recipe: Annotated[
         str, typer.Option(help="Whose augmentation is shown: a TOML file or a shipped recipe.")
     ] = "emotion",
+    split_file: SplitFile = None,
+    fold: Fold = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw the dataset, unprocessed and processed, as one page that opens offline.
@@ -185,10 +206,10 @@ def report(
       mien data report fer fer.html
       mien data report fer fer.html --figures figures --recipe my.toml
     """
-    from mien.data import check_dataset, read_dataset
+    from mien.data import check_dataset
     from mien.reports import data_report
 
-    data = read_dataset(dataset)
+    data, _ = read_divided(dataset, split_file, fold)
     found = check_dataset(data)
     steps = _augmented(recipe)
     written = data_report(data, found, out, augmented=steps, figures=figures, overwrite=overwrite)
@@ -208,11 +229,15 @@ def _augmented(recipe: str) -> ShowSteps | None:
     return show_augmentation(read_recipe(EmotionRecipe, recipe))
 
 
-def _read(sources: list[Path], map_: list[str] | None) -> tuple[Dataset, Rows | None]:
-    from mien.data import dataset_from_rows, read_dataset, read_sources
+def _read(
+    sources: list[Path], map_: list[str] | None, split_file: Path | None, fold: int | None
+) -> tuple[Dataset, Rows | None]:
+    from mien.data import dataset_from_rows, read_sources
 
     if len(sources) == 1 and (sources[0] / "manifest.json").exists():
-        return read_dataset(sources[0]), None
+        return read_divided(sources[0], split_file, fold)[0], None
+    if split_file is not None:
+        raise typer.BadParameter("--split-file divides a DATASET that `mien data import` made")
     with progress_bars() as on_source:
         rows = read_sources(sources, label_map=_label_map(map_), on_source=on_source)
     return dataset_from_rows(rows, ", ".join(source.name for source in sources)), rows
@@ -241,7 +266,8 @@ def _print_check(found: DataCheck) -> None:
     console.print(table)
     if found.near is not None:
         mirrored = int(found.near.mirrored.sum())
-        console.print(f"{len(found.near):,} pairs are near copies, {mirrored:,} of them mirrored")
+        pairs = counted(len(found.near), "pair of near copies", "pairs of near copies")
+        console.print(f"{pairs}, {mirrored:,} mirrored")
     if found.votes is not None and found.votes.agreement is not None:
         by_label = ", ".join(
             f"{label} {share:.0%}" for label, share in found.votes.agreement_by_label.items()

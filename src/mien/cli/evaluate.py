@@ -6,11 +6,13 @@ import dataclasses
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien._wording import counted
 from mien.cli.options import Data, Fold, SplitFile, read_divided
 from mien.cli.progress import progress_bars
 from mien.errors import MissingExtraError, OutputError
@@ -18,6 +20,7 @@ from mien.errors import MissingExtraError, OutputError
 if TYPE_CHECKING:
     from mien.data import Dataset
     from mien.reports import Evaluation, Predictor
+    from mien.spec import ModelSpec
 
 __all__ = ["calibrate", "evaluate"]
 
@@ -152,11 +155,12 @@ def calibrate(
         raise MissingExtraError("calibrating", "train") from error
     from mien.export import calibrate_emotion
     from mien.inference import EmotionModel
+    from mien.reports import calibration_caveats, open_predictor
 
     target = out or model
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: exists already. Give --out FILE, or pass --overwrite")
-    before = EmotionModel(model).spec.six
+    before = EmotionModel(model).spec
     pictures, _ = read_divided(data, split_file, fold)
     partial = target.with_name(target.name + ".partial")
     try:
@@ -167,12 +171,39 @@ def calibrate(
         raise OutputError(f"{target}: cannot be written: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
-    heads = ", ".join(
-        f"{output.name} {output.temperature:.3g}"
-        for output in spec.outputs
-        if output.name in (spec.six.weights if spec.six else ())
-    )
-    print(f"before {before}\nafter  {spec.six}\ntemperatures of the heads: {heads}\nwrote {target}")
+    _print_calibration(before, spec)
+    for warning in calibration_caveats(open_predictor(target), pictures.part(split), split):
+        print(f"WARNING: {warning}", file=sys.stderr)
+    print(f"wrote {target}")
+
+
+def _print_calibration(before: ModelSpec, after: ModelSpec) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "before", "after", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    old, new = _calibration_rows(before), _calibration_rows(after)
+    for name, value in new.items():
+        table.add_row(name, old.get(name, ""), value)
+    Console(highlight=False).print(table)
+
+
+def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
+    """Return what calibrating decides, by name."""
+    from mien.emotions import SIX
+
+    six = spec.six
+    if six is None:
+        return {}
+    heads = [output for output in spec.outputs if output.name in six.weights]
+    return {
+        **{f"weight of {name}": f"{weight:.2f}" for name, weight in six.weights.items()},
+        **{f"bias of {label}": f"{b:+.2f}" for label, b in zip(SIX.labels, six.bias, strict=True)},
+        "temperature": f"{six.temperature:.3f}",
+        "unsure below": f"{six.unsure_below:.1%}",
+        **{f"temperature of {head.name}": f"{head.temperature:.3f}" for head in heads},
+    }
 
 
 def _opened(paths: list[Path]) -> list[Predictor]:
@@ -191,6 +222,13 @@ def _opened(paths: list[Path]) -> list[Predictor]:
     ]
 
 
+def _sure(sure: Mapping[str, float]) -> str:
+    if not sure["coverage"]:
+        return "every answer is unsure"
+    share, right = f"{sure['coverage']:.0%}", f"{sure['accuracy']:.1%}"
+    return f"of the {share} that are not unsure {right} are right"
+
+
 def _print(found: Evaluation) -> None:
     from rich import box
     from rich.console import Console
@@ -199,7 +237,8 @@ def _print(found: Evaluation) -> None:
     from mien.reports import HEAD, evaluation_rows
 
     console = Console(highlight=False)
-    where = f"{found.data}, {found.split}, {found.pictures:,} pictures, divided as {found.division}"
+    pictures = counted(found.pictures, "picture")
+    where = f"{found.data}, {found.split}, {pictures}, divided as {found.division}"
     console.print(where, style="bold")
     for model in dict.fromkeys(each.model for each in found.judged):
         table = Table(box=box.SIMPLE, title=model, title_justify="left", padding=0)
@@ -214,11 +253,7 @@ def _print(found: Evaluation) -> None:
         console.print(table)
         for each in found.judged:
             if each.model == model and each.score.sure is not None:
-                sure = each.score.sure
-                console.print(
-                    f"{each.title}: of the {sure['coverage']:.0%} that are not unsure "
-                    f"{sure['accuracy']:.1%} are right"
-                )
+                console.print(f"{each.title}: {_sure(each.score.sure)}")
     for name, score in found.triplets.items():
         console.print(
             f"{name}: its embedding agrees with the votes on {score.accuracy:.1%} of "

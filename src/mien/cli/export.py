@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from mien._wording import counted
 from mien.cli.options import (
     Data,
     DetectorFile,
@@ -67,7 +68,7 @@ def model(
         source, pictures, precision=precision, out=out, licence=licence, overwrite=overwrite
     )
     print(
-        f"{out}: {out.stat().st_size / 1e6:.2f} MB; of {compared.pictures:,} pictures "
+        f"{out}: {out.stat().st_size / 1e6:.2f} MB; of {counted(compared.pictures, 'picture')} "
         f"{compared.flipped['six']:.2%} get another label than from torch, probabilities differ by "
         f"at most {compared.largest_difference['six']:.4f}"
     )

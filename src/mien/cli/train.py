@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -69,10 +70,13 @@ def emotion(
         EmotionRecipe,
         read_recipe,
         train_emotion,
+        unfilled_average,
     )
 
     read = read_recipe(EmotionRecipe, recipe)
     pictures, division = read_divided(data, split_file, fold)
+    for warning in unfilled_average(read, pictures=len(pictures.part("train"))):
+        print(f"WARNING: {warning}", file=sys.stderr)
     module = train_emotion(
         read,
         pictures,
@@ -111,6 +115,8 @@ def emotion(
             division=division,
             on_step=on_step,
         )
+    for warning in found.warnings:
+        print(f"WARNING: {warning}", file=sys.stderr)
     pages += evaluation_report(
         found, out / "evaluation.html", faces=pictures, figures=figures, overwrite=True
     )

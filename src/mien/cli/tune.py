@@ -54,7 +54,7 @@ def tune(
         bool, typer.Option("--near/--no-near", help="Keep near copies on one side too.")
     ] = True,
     seeds: Annotated[
-        int, typer.Option(help="Trainings each of start and best for the gain; 0 for none.")
+        int, typer.Option(help="Trainings each of start and best for the gain: 3 or more, or 0.")
     ] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,

@@ -11,7 +11,7 @@ from mien.data.check import (
 from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, near_pairs, redundant
 from mien.data.importing import Imported, import_dataset, read_sources
-from mien.data.overlap import estimated_overlap, picture_sketch
+from mien.data.overlap import estimated_overlap, merged_sketches, picture_sketch
 from mien.data.records import Fault, Rows
 from mien.data.splits import (
     Split,
@@ -20,6 +20,7 @@ from mien.data.splits import (
     leak_free_split,
     published_split,
     read_split,
+    stratified_split,
 )
 from mien.data.store import Manifest, dataset_from_rows, read_dataset, read_manifest
 
@@ -45,6 +46,7 @@ __all__ = [
     "group_folds",
     "import_dataset",
     "leak_free_split",
+    "merged_sketches",
     "mostly_not_a_face",
     "near_pairs",
     "picture_sketch",
@@ -54,4 +56,5 @@ __all__ = [
     "read_sources",
     "read_split",
     "redundant",
+    "stratified_split",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._wording import counted
 from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import NearPairs, copy_groups, exact_groups, near_pairs, redundant
 from mien.data.records import Fault
@@ -111,34 +112,49 @@ class DataCheck:
         """What a person should look at before training, a sentence each; empty if nothing."""
         found = [*self._about_pictures(), *self._about_labels()]
         if self.faults:
-            found.insert(0, f"{len(self.faults):,} rows or files cannot be read")
+            found.insert(
+                0, f"{counted(len(self.faults), 'row or file', 'rows or files')} cannot be read"
+            )
         return found
 
     def _about_pictures(self) -> list[str]:
         found = []
         if self.copies:
-            found.append(f"{self.copies:,} pictures repeat another one pixel by pixel")
+            repeated = counted(self.copies, "picture repeats", "pictures repeat")
+            found.append(f"{repeated} another one pixel by pixel")
         for leak in self.leaks:
             if leak.exact or leak.near:
                 near = f", {leak.near:,} with near copies" if leak.near is not None else ""
+                has = "has" if leak.exact == 1 else "have"
                 found.append(
-                    f"{leak.exact:,} of {leak.count:,} pictures of {leak.reported} have an exact "
-                    f"copy in {leak.seen}{near}: figures on them are flattered"
+                    f"{leak.exact:,} of {counted(leak.count, 'picture')} of {leak.reported} {has} "
+                    f"an exact copy in {leak.seen}{near}: figures on them are flattered"
                 )
         if len(self.blank):
-            found.append(f"{len(self.blank):,} pictures are blank")
+            found.append(f"{counted(len(self.blank), 'picture is', 'pictures are')} blank")
         if self.faceless is not None and len(self.faceless):
-            found.append(f"in {len(self.faceless):,} pictures no face is found")
+            found.append(f"in {counted(len(self.faceless), 'picture')} no face is found")
         return found
 
     def _about_labels(self) -> list[str]:
-        found = []
+        found = [
+            f"there is no {part}, without which nothing is trained: "
+            "`mien data split --kind stratified` divides a dataset"
+            for part in ("train", "val")
+            if part not in self.counts
+        ]
         if self.conflicts:
-            found.append(f"{self.conflicts:,} groups of identical pictures have different labels")
+            found.append(
+                f"{counted(self.conflicts, 'group')} of identical pictures with different labels"
+            )
         if self.votes is not None and self.votes.unsupported:
-            found.append(f"{self.votes.unsupported:,} pictures have a label that got no vote")
+            found.append(
+                f"{counted(self.votes.unsupported, 'picture')} with a label that got no vote"
+            )
         if self.votes is not None and self.votes.mostly_not_a_face:
-            found.append(f"{self.votes.mostly_not_a_face:,} pictures are no face to their voters")
+            found.append(
+                f"{counted(self.votes.mostly_not_a_face, 'picture')} of no face, by most votes"
+            )
         for part, counts in self.counts.items():
             missing = [label for label in FER2013_7.labels if not counts.get(label)]
             if missing:

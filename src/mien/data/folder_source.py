@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from mien._wording import counted
 from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
 from mien.errors import InputError, MediaError
 from mien.media import PICTURE_SUFFIXES, read_picture
 
-__all__ = ["class_folders", "read_class_folders"]
+__all__ = ["class_folders", "passed_over", "read_class_folders"]
 
 _PICTURES_PER_REPORT = 100
 
 
+_PASSED_OVER = (".", "__", "@")
+"""What programs name the folders that they leave among a person's own: `.ipynb_checkpoints`,
+`__MACOSX`, `@eaDir`."""
+
+
+def passed_over(path: Path, root: Path) -> bool:
+    """Say whether a file or folder below `root` lies in, or is, what programs leave behind."""
+    return any(part.startswith(_PASSED_OVER) for part in path.relative_to(root).parts)
+
+
 def class_folders(root: Path) -> list[Path]:
     """List the folders that hold pictures or nothing at all, but no folders, below `root`."""
-    folders = [root, *sorted(path for path in root.rglob("*") if path.is_dir())]
-    return [
-        folder
-        for folder in folders
-        if folder != root
-        and not folder.name.startswith((".", "__"))
-        and not any(child.is_dir() for child in folder.iterdir())
-    ]
+    return [folder for folder in _folders(root) if folder != root and not _folders_in(folder)]
 
 
 def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | None = None) -> Rows:
@@ -43,7 +48,11 @@ def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | No
     """
     rows = Rows()
     pictures: list[tuple[Path, str]] = []
+    mixed = _mixed_folders(root, rows)
+    aside: list[Path] = []
     for folder in class_folders(root):
+        if any(each in folder.parents for each in mixed):
+            continue
         shown = folder.relative_to(root.parent).as_posix()
         try:
             label = labels[folder.name]
@@ -52,14 +61,18 @@ def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | No
             continue
         if label == LEFT_OUT:
             continue
-        found = list(_pictures(folder))
+        found, others = _pictures(folder), _others(folder)
         if not found:
+            came = _by_suffix(others) or "none"
             rows.faults.append(
-                Fault(shown, "an empty class: expected pictures, found none. Remove the folder?")
+                Fault(shown, f"an empty class: expected pictures, found {came}. Remove the folder?")
             )
+        aside += others
         pictures.extend((path, label) for path in found)
     if not pictures and not rows.faults:
         rows.faults.append(Fault(str(root), "expected folders of pictures named as their class"))
+    if left_out := ", ".join(said for said in (_by_suffix(aside), _beside(root)) if said):
+        rows.notes.append(f"{root.name}: left out: {left_out}")
     for number, (path, label) in enumerate(pictures):
         where = path.relative_to(root.parent).as_posix()
         try:
@@ -74,15 +87,73 @@ def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | No
     if rows.records and len({record.part for record in rows.records}) == 1:
         part = rows.records[0].part
         rows.notes.append(
-            f"{root.name}: all pictures are in {part}; `mien data split` divides them"
+            f"{root.name}: all pictures are in {part}; "
+            "`mien data split --kind stratified` divides them"
         )
     return rows
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("."):
-            yield path
+def _folders(root: Path) -> list[Path]:
+    below = sorted(path for path in root.rglob("*") if path.is_dir())
+    return [root, *(folder for folder in below if not passed_over(folder, root))]
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(
+        child for child in folder.iterdir() if child.is_dir() and not passed_over(child, folder)
+    )
+
+
+def _holds_classes(folder: Path, root: Path) -> bool:
+    """Say whether a folder is the root or one of a part, where classes are looked for."""
+    return folder == root or folder.name.lower() in USAGES
+
+
+def _mixed_folders(root: Path, rows: Rows) -> list[Path]:
+    """Find the folders that hold both pictures and folders; each is a fault."""
+    mixed = []
+    for folder in _folders(root):
+        inner, found = _folders_in(folder), _pictures(folder)
+        if not (inner and found) or _holds_classes(folder, root):
+            continue
+        mixed.append(folder)
+        rows.faults.append(
+            Fault(
+                folder.relative_to(root.parent).as_posix(),
+                f"expected pictures or folders, found {counted(len(found), 'picture')} beside the "
+                f"folder {inner[0].name}. Move one or the other",
+            )
+        )
+    return mixed
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return [path for path in _files(folder) if path.suffix.lower() in PICTURE_SUFFIXES]
+
+
+def _others(folder: Path) -> list[Path]:
+    return [path for path in _files(folder) if path.suffix.lower() not in PICTURE_SUFFIXES]
+
+
+def _files(folder: Path) -> list[Path]:
+    children = sorted(folder.iterdir())
+    return [path for path in children if path.is_file() and not path.name.startswith(".")]
+
+
+def _by_suffix(paths: Iterable[Path]) -> str:
+    """Count files by their ending: `3 .heic, 1 without an ending`."""
+    counts = Counter(path.suffix.lower() or "without an ending" for path in paths)
+    return ", ".join(f"{count:,} {suffix}" for suffix, count in counts.most_common())
+
+
+def _beside(root: Path) -> str:
+    """Count the pictures that lie where classes are looked for, and so belong to none."""
+    count = sum(
+        len(_pictures(folder))
+        for folder in _folders(root)
+        if _holds_classes(folder, root) and _folders_in(folder)
+    )
+    return f"{counted(count, 'picture')} beside the class folders" if count else ""
 
 
 def _part(path: Path, root: Path) -> str:

@@ -17,7 +17,7 @@ from mien.data.fer_csv import (
     read_fer_csv,
     read_votes,
 )
-from mien.data.folder_source import class_folders, read_class_folders
+from mien.data.folder_source import class_folders, passed_over, read_class_folders
 from mien.data.parquet_source import read_parquet
 from mien.data.records import Fault, Labels, Progress, Record, Rows
 from mien.data.store import Manifest, Origin, read_manifest, write_dataset
@@ -53,8 +53,8 @@ class Imported:
 
 
 def import_dataset(
-    sources: Sequence[Path],
-    out: Path,
+    sources: Sequence[str | Path],
+    out: str | Path,
     *,
     label_map: Mapping[str, str] | None = None,
     overwrite: bool = False,
@@ -78,8 +78,9 @@ def import_dataset(
         OutputError: `out` has something else already, or cannot be written.
         MissingExtraError: pyarrow is not installed.
     """
+    out = Path(out)
     labels = Labels(label_map)
-    found = [file for source in sources for file in _resolved(source)]
+    found = [file for source in sources for file in _resolved(Path(source))]
     origins = tuple(Origin(path.name, kind, *_fingerprint(path)) for path, kind in found)
     mapping = dict(sorted((label_map or {}).items()))
     if out.exists():
@@ -97,7 +98,7 @@ def import_dataset(
 
 
 def read_sources(
-    sources: Sequence[Path],
+    sources: Sequence[str | Path],
     *,
     label_map: Mapping[str, str] | None = None,
     on_source: Step | None = None,
@@ -112,7 +113,7 @@ def read_sources(
     Raises:
         DatasetError: A source is of no known form.
     """
-    found = [file for source in sources for file in _resolved(source)]
+    found = [file for source in sources for file in _resolved(Path(source))]
     return _read(found, Labels(label_map), on_source)
 
 
@@ -133,7 +134,8 @@ def _resolved(source: Path) -> list[tuple[Path, str]]:
             raise DatasetError(f"{source}: unknown form, expected {_FORMS}")
         return [(source, kind)]
     files = sorted(path for path in source.rglob("*") if path.suffix in (".csv", ".parquet"))
-    known = [(path, kind) for path in files if (kind := _kind(path)) is not None]
+    own = [path for path in files if not passed_over(path, source)]
+    known = [(path, kind) for path in own if (kind := _kind(path)) is not None]
     if all(kind == "votes" for _, kind in known) and class_folders(source):
         known.append((source, "folders"))
     if not known:

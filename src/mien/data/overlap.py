@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import SpecError
 
-__all__ = ["estimated_overlap", "picture_sketch"]
+__all__ = ["estimated_overlap", "merged_sketches", "picture_sketch"]
 
 _KEPT = 512
 _DIGITS = 8
@@ -28,6 +29,19 @@ def picture_sketch(images: NDArray[np.uint8]) -> str:
     return "".join(sorted(set(_hashes(images)))[:_KEPT])
 
 
+def merged_sketches(sketches: Iterable[str]) -> str:
+    """Return the sketch of all pictures that several sketches were made of, exactly.
+
+    Args:
+        sketches: What `picture_sketch` returned for each set; empty ones add nothing.
+
+    Raises:
+        SpecError: A sketch is none.
+    """
+    known = set().union(*(_listed(sketch) for sketch in sketches if sketch))
+    return "".join(sorted(known)[:_KEPT])
+
+
 def estimated_overlap(images: NDArray[np.uint8], sketch: str) -> float:
     """Estimate which share of pictures is pixel by pixel among those that a sketch was made of.
 
@@ -44,12 +58,16 @@ def estimated_overlap(images: NDArray[np.uint8], sketch: str) -> float:
     Raises:
         SpecError: The sketch is none.
     """
-    if len(sketch) % _DIGITS or not sketch:
-        raise SpecError(f"training sketch: expected {_DIGITS} digits per picture, found {sketch!r}")
-    known = {sketch[start : start + _DIGITS] for start in range(0, len(sketch), _DIGITS)}
+    known = _listed(sketch)
     largest = max(known) if len(known) == _KEPT else "g"
     low = [each for each in _hashes(images) if each <= largest]
     return float(np.mean([each in known for each in low])) if low else float("nan")
+
+
+def _listed(sketch: str) -> set[str]:
+    if len(sketch) % _DIGITS or not sketch:
+        raise SpecError(f"training sketch: expected {_DIGITS} digits per picture, found {sketch!r}")
+    return {sketch[start : start + _DIGITS] for start in range(0, len(sketch), _DIGITS)}
 
 
 def _hashes(images: NDArray[np.uint8]) -> list[str]:

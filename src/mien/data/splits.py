@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
+import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._wording import counted
 from mien.data.dataset import SPLITS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, near_pairs
 from mien.emotions import FER2013_7, SIX
@@ -23,6 +26,7 @@ __all__ = [
     "leak_free_split",
     "published_split",
     "read_split",
+    "stratified_split",
 ]
 
 _FORMAT = 1
@@ -93,12 +97,13 @@ class Split:
         chosen = table[self.assignment]  # -1 finds the last one, which is -1
         return chosen
 
-    def write(self, path: Path, *, overwrite: bool = False) -> None:
+    def write(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the split as JSON, one character per picture.
 
         Raises:
             OutputError: The file exists already or cannot be written.
         """
+        path = Path(path)
         if path.exists() and not overwrite:
             raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
         partial = path.with_name(path.name + ".partial")
@@ -121,14 +126,14 @@ class Split:
         }
 
 
-def read_split(path: Path) -> Split:
+def read_split(path: str | Path) -> Split:
     """Read a split's file and hold it to its own hash.
 
     Raises:
         DatasetError: The file is missing, damaged or no split.
     """
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(Path(path).read_text(encoding="utf-8"))
         numbers = [-1 if s == _LEFT_OUT else _SYMBOLS.index(s) for s in fields["assignment"]]
         parts = tuple(str(part) for part in fields["parts"])
         split = Split(
@@ -160,9 +165,7 @@ def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
     Raises:
         MissingExtraError: SciPy, which near copies need, is not installed.
     """
-    groups = exact_groups(data.images)
-    if near:
-        groups = copy_groups(groups, near_pairs(data.images))
+    groups = _groups(data, near=near)
     train, val, test = (data.split == part for part in range(3))
     in_test = np.isin(groups, groups[test])
     in_val = np.isin(groups, groups[val])
@@ -188,8 +191,8 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
         seed: The seed of that part.
 
     Raises:
-        InputError: The dataset is not FER-2013: a picture has no label of the six classes; or
-            `selection` is out of range.
+        InputError: The dataset is not FER-2013: a picture has no label of the six classes, or
+            there are too few; or `selection` is out of range.
         MissingExtraError: scikit-learn is not installed.
     """
     try:
@@ -201,6 +204,14 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     labels = to_six(data.labels, FER2013_7)
     if (labels < 0).any():
         raise InputError(f"{data.source}: FER-PP's split needs a label for every picture")
+    counts = np.bincount(labels, minlength=len(SIX))
+    tenth = math.ceil(_FER_PP_VALIDATION * len(data))
+    if counts[counts > 0].min(initial=2) < 2 or tenth < (counts > 0).sum():
+        said = ", ".join(f"{n} {label}" for label, n in zip(SIX.labels, counts, strict=True) if n)
+        raise InputError(
+            f"{data.source}: too small for FER-PP's split, whose tenth has a picture of each "
+            f"class and leaves one: found {said or 'no picture'}. Take another kind of split"
+        )
     order = np.array([_FER_PP_ORDER.index(label) for label in SIX.labels])
     one_hot = np.eye(len(SIX), dtype=int)[order[labels]]
     train, val = train_test_split(
@@ -214,8 +225,14 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     if not selection:
         assignment[val] = SPLITS.index("val")
         return Split("FER-PP random", data.sha256(), SPLITS[:2], assignment)
+    groups = exact_groups(data.images)[train]
+    different = len(np.unique(groups))
+    if math.ceil(selection * different) >= different:
+        raise InputError(
+            f"selection: {selection:g} of {different} different pictures leaves none for train"
+        )
     divider = GroupShuffleSplit(n_splits=1, test_size=selection, random_state=seed)
-    _, chosen = next(divider.split(train, groups=exact_groups(data.images)[train]))
+    _, chosen = next(divider.split(train, groups=groups))
     assignment[val] = SPLITS.index("test")
     assignment[train[chosen]] = SPLITS.index("val")
     kind = f"FER-PP random, its validation as test, {selection:g} of the rest as val, seed {seed}"
@@ -234,7 +251,7 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
         near: Whether near copies count as copies too.
 
     Raises:
-        InputError: The number of folds is out of range.
+        InputError: The number of folds is out of range, or there are too few pictures for it.
         MissingExtraError: scikit-learn is not installed.
     """
     if not 2 <= folds <= len(_SYMBOLS):
@@ -243,19 +260,80 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
         from sklearn.model_selection import StratifiedGroupKFold
     except ImportError as error:
         raise MissingExtraError("splitting into folds", "data") from error
-    groups = exact_groups(data.images)
-    if near:
-        groups = copy_groups(groups, near_pairs(data.images))
+    groups = _groups(data, near=near)
     test = SPLITS.index("test")
     tested = np.isin(groups, groups[data.split == test])
     usable = np.flatnonzero((data.split >= 0) & (data.split != test) & ~tested)
     if len(np.unique(groups[usable])) < folds:
         raise InputError(f"folds: {folds} are more than {data.source} has different pictures")
+    largest = np.unique(data.labels[usable], return_counts=True)[1].max()
+    if largest < folds:
+        raise InputError(
+            f"folds: {folds} are more than the {counted(largest, 'picture')} of the largest class "
+            f"of {data.source}. Take fewer"
+        )
     divider = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     assignment = np.full(len(data), -1, np.int8)
     divided = divider.split(usable, data.labels[usable], groups[usable])
-    for number, (_, held_out) in enumerate(divided):
-        assignment[usable[held_out]] = number
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class may be smaller than there are folds
+        for number, (_, held_out) in enumerate(divided):
+            if not len(held_out):
+                raise InputError(f"folds: no picture is left for fold {number}. Take fewer folds")
+            assignment[usable[held_out]] = number
     names = tuple(f"fold {number}" for number in range(folds))
     kind = f"{folds} folds, seed {seed}" + (", near copies too" if near else "")
     return Split(kind, data.sha256(), names, assignment)
+
+
+def stratified_split(
+    data: Dataset, *, val: float = 0.15, test: float = 0.15, seed: int = 1, near: bool = False
+) -> Split:
+    """Divide a dataset anew into parts of like class balance that no copies cross.
+
+    The parts that it was imported with do not matter, but what they leave out stays out. Of a class
+    of few pictures the first goes to `train`, then one each to `val` and `test`.
+
+    Args:
+        data: The dataset.
+        val: Share of `val`, above 0.
+        test: Share of `test`; 0 makes none.
+        seed: The seed of the shuffling.
+        near: Whether near copies count as copies too.
+
+    Raises:
+        InputError: The shares are out of range, or no class has two different pictures.
+        MissingExtraError: SciPy, which near copies need, is not installed.
+    """
+    if val <= 0 or test < 0 or val + test >= 1:
+        expected = "a share of val above 0, and one of test, below 1 together"
+        raise InputError(f"val and test: expected {expected}, found {val:g} and {test:g}")
+    usable = np.flatnonzero(data.split >= 0)
+    groups = _groups(data, near=near)[usable]
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    members = np.split(usable[order], starts[1:])  # rows of each group
+    labels = np.array([data.labels[rows[0]] for rows in members if len(rows)])
+    rng = np.random.default_rng(seed)
+    assignment = np.full(len(data), -1, np.int8)
+    for label in np.unique(labels):
+        own = [members[number] for number in rng.permutation(np.flatnonzero(labels == label))]
+        total = sum(map(len, own))
+        shares = {SPLITS.index("val"): val, SPLITS.index("test"): test}
+        wanted = {part: max(1, round(share * total)) for part, share in shares.items() if share}
+        for place, rows in enumerate(own):
+            part = next((each for each, count in wanted.items() if place and count > 0), 0)
+            assignment[rows] = part
+            if part:
+                wanted[part] -= len(rows)
+    if not (assignment == SPLITS.index("val")).any():
+        raise InputError(f"{data.source}: no class has two different pictures to divide")
+    kind = f"stratified, {val:g} val, {test:g} test, seed {seed}"
+    kind += ", near copies too" if near else ""
+    return Split(kind, data.sha256(), SPLITS, assignment)
+
+
+def _groups(data: Dataset, *, near: bool) -> NDArray[np.int64]:
+    """Number the pictures so that copies share a number, near ones if asked."""
+    groups = exact_groups(data.images)
+    return copy_groups(groups, near_pairs(data.images)) if near else groups

@@ -130,7 +130,7 @@ def write_dataset(
     return manifest
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: str | Path) -> Dataset:
     """Read an imported dataset, its pictures as 48x48 luma.
 
     Args:
@@ -140,6 +140,7 @@ def read_dataset(path: Path) -> Dataset:
         DatasetError: There is none, or it is damaged: its contents are held to the manifest's hash.
         MissingExtraError: pyarrow is not installed.
     """
+    path = Path(path)
     manifest = read_manifest(path)
     try:
         data = _read_table(path)
@@ -151,13 +152,13 @@ def read_dataset(path: Path) -> Dataset:
     return data
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: str | Path) -> Manifest:
     """Read a dataset's manifest.
 
     Raises:
         DatasetError: The folder holds no dataset of this layout.
     """
-    file = path / _MANIFEST
+    file = Path(path) / _MANIFEST
     try:
         fields: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if fields["format"] != _FORMAT:

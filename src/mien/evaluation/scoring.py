@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._wording import counted
 from mien.emotions import LabelSet
 from mien.errors import InputError
 from mien.evaluation.curves import (
@@ -159,8 +160,8 @@ def _check(
     bad = ~np.isfinite(probabilities).all(axis=1)
     if bad.any():
         raise InputError(
-            f"probabilities: expected numbers, found NaN or infinity in {int(bad.sum())} rows, "
-            f"first in row {int(bad.argmax())}"
+            "probabilities: expected numbers, found NaN or infinity in "
+            f"{counted(int(bad.sum()), 'row')}, first in row {int(bad.argmax())}"
         )
     off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1) > 1e-3
     off |= (probabilities < 0).any(axis=1)

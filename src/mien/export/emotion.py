@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mien.data import Dataset, picture_sketch
+from mien.data import Dataset, merged_sketches, picture_sketch
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
 from mien.errors import InputError
 from mien.evaluation import (
@@ -71,7 +71,8 @@ def export_emotion(
         network: The trained network.
         data: Its pictures.
         path: Where the file goes.
-        provenance: Facts for the spec; the network's shape, the data and its hash are added.
+        provenance: Facts for the spec; the network's shape, the data and its hash are added, and
+            the pictures of `train` join those of its `training_sketch`.
 
     Returns:
         The largest absolute difference from torch by output name, on some of the pictures.
@@ -83,7 +84,9 @@ def export_emotion(
         "network": json.dumps(dataclasses.asdict(network.options)),
         "data": data.source,
         "data_sha256": data.sha256(),
-        "training_sketch": picture_sketch(data.part("train").images),
+        "training_sketch": merged_sketches(
+            [provenance.get("training_sketch", ""), picture_sketch(data.part("train").images)]
+        ),
     }
     spec = emotion_spec(facts)
     faces = network_input(data.images[:_PARITY_FACES].astype(np.float32), spec.input)

@@ -103,7 +103,8 @@ class TrunkOptions:
         )
         if self.family == "fer-pp":
             demand(len(self.widths) == 6, "widths", "six numbers for fer-pp", self.widths)
-            self.baseline()
+            names = self.activations
+            demand(len(names) == 6, "activations", "six names for fer-pp", names)
             demand(set(self.depths) == {1}, "depths", "1 for each of six layers", self.depths)
             demand(not self.squeeze_excite, "squeeze_excite", "false in FER-PP's network", True)
         else:

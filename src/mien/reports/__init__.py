@@ -1,5 +1,6 @@
 """HTML reports and the figures in them, and the judging of models that they show."""
 
+from mien.reports.caveats import calibration_caveats
 from mien.reports.data_report import data_report
 from mien.reports.evaluation import (
     Comparison,
@@ -35,6 +36,7 @@ __all__ = [
     "ShowSteps",
     "StudyRecord",
     "TrialRecord",
+    "calibration_caveats",
     "data_report",
     "draw_explanations",
     "draw_likeness",

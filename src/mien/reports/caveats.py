@@ -7,10 +7,16 @@ from numpy.typing import NDArray
 
 from mien.data import Dataset, estimated_overlap
 from mien.errors import MienError
-from mien.evaluation import Protocol
+from mien.evaluation import PROTOCOLS, Protocol
 from mien.reports.predictions import Predictor
 
-__all__ = ["calibrated_here", "empty_classes", "shared_pictures"]
+__all__ = [
+    "calibrated_here",
+    "calibration_caveats",
+    "empty_classes",
+    "never_sure",
+    "shared_pictures",
+]
 
 
 def empty_classes(protocol: Protocol, truth: NDArray[np.int64], split: str) -> list[str]:
@@ -37,6 +43,33 @@ def calibrated_here(predictor: Predictor, data: Dataset, split: str) -> list[str
     ]
 
 
+def never_sure(predictor: Predictor) -> list[str]:
+    """Warn where a model's threshold is so high that every answer counts as unsure."""
+    if predictor.model is None or predictor.model.unsure_below < 1:
+        return []
+    return [
+        f"{predictor.name}: every answer will be called unsure: where it was calibrated, not even "
+        "its surest ones were right often enough. `mien calibrate` on more pictures, or with a "
+        "lower --accuracy, gives another threshold"
+    ]
+
+
+def calibration_caveats(predictor: Predictor, part: Dataset, split: str) -> list[str]:
+    """Warn of what makes a calibration less than it seems.
+
+    Args:
+        predictor: The calibrated model.
+        part: What it was calibrated on.
+        split: What that part is called.
+    """
+    warnings = []
+    for protocol in (PROTOCOLS["six-ferplus"], PROTOCOLS["six-fer2013"]):
+        truth = protocol.labels(part.labels, part.votes)
+        if (truth >= 0).any():
+            warnings += empty_classes(protocol, truth, split)
+    return warnings + never_sure(predictor)
+
+
 def shared_pictures(predictor: Predictor, part: Dataset) -> list[str]:
     """Warn of pictures that a model was trained on, by the sketch in its spec."""
     if predictor.members:
@@ -50,9 +83,16 @@ def shared_pictures(predictor: Predictor, part: Dataset) -> list[str]:
         share = estimated_overlap(part.images, provenance["training_sketch"])
     except MienError as error:
         return [f"{predictor.name}: {error}"]
-    if not share > 0:
-        return []
-    return [
-        f"{predictor.name}: about {share:.0%} of these pictures were among those it was trained "
-        "on; the leak-free figures leave out only those that are in this dataset's train"
-    ]
+    warnings = []
+    if share > 0:
+        warnings.append(
+            f"{predictor.name}: about {share:.0%} of these pictures were among those it was "
+            "trained on, or its start or its teachers; the leak-free figures leave out only those "
+            "that are in this dataset's train"
+        )
+    if lacks := provenance.get("training_sketch_lacks"):
+        warnings.append(
+            f"{predictor.name}: nothing says which pictures {lacks}, which it comes from, was "
+            "trained on: these may be among them"
+        )
+    return warnings

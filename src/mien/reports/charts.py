@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import altair as alt
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.emotions import LABEL_COLOURS
 
-__all__ = ["FREE", "SERIES", "SHARES", "WIDTH_PX", "heat_map", "label_colours"]
+__all__ = ["FREE", "SERIES", "SHARES", "WIDTH_PX", "heat_map", "label_colours", "whole_axis"]
 
 WIDTH_PX = 620
 
@@ -23,6 +23,22 @@ SHARES = alt.Axis(format="%")
 
 FREE = alt.Scale(zero=False)
 """A scale that need not begin at 0."""
+
+
+_FEW_TICKS = 10
+
+
+def whole_axis(numbers: Iterable[float], *, grid: bool = False) -> alt.Axis:
+    """Return an axis of whole numbers; Vega left to itself puts halves between a few of them.
+
+    Args:
+        numbers: What the axis has to hold; at least one.
+        grid: Whether lines go across the chart.
+    """
+    found = [round(number) for number in numbers]
+    low, high = min(found), max(found)
+    every = list(range(low, high + 1)) if high - low <= _FEW_TICKS else alt.Undefined
+    return alt.Axis(format=",d", tickMinStep=1, grid=grid, values=every)
 
 
 def label_colours(labels: Sequence[str]) -> alt.Scale:

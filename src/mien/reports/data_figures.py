@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import altair as alt
 import numpy as np
 import polars as pl
 
+from mien._wording import counted
 from mien.data import SPLITS, DataCheck, Dataset
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.evaluation import ferplus_majority
-from mien.reports.charts import SERIES, SHARES, WIDTH_PX, heat_map, label_colours
+from mien.reports.charts import SERIES, SHARES, WIDTH_PX, heat_map, label_colours, whole_axis
 from mien.reports.page import Figure
 
 __all__ = [
@@ -27,10 +29,18 @@ __all__ = [
 
 _BINS = 64
 
+_UNEVEN = 1.5
+"""Up to so many times the smallest class, the largest one counts as like it."""
 
-def _part_colours() -> alt.Color:
-    scale = alt.Scale(domain=list(SPLITS), range=list(SERIES[:3]))
-    return alt.Color("part:N", title=None, scale=scale)
+_PART_SHADES = dict(zip(SPLITS, (SERIES[0], "#6fb1cf", "#c9dfe9"), strict=True))
+_PART_COLOURS = dict(zip(SPLITS, SERIES, strict=False))
+
+
+def _of_parts(parts: Collection[str], colours: Mapping[str, str]) -> alt.Color:
+    """Return each part's colour, whatever other parts there are."""
+    shown = [part for part in SPLITS if part in parts]
+    scale = alt.Scale(domain=shown, range=[colours[part] for part in shown])
+    return alt.Color("part:N", title=None, sort=shown, scale=scale)
 
 
 def counts_figure(check: DataCheck) -> Figure:
@@ -42,19 +52,18 @@ def counts_figure(check: DataCheck) -> Figure:
     ]
     labels = [label for label in FER2013_7.labels if any(label in c for c in check.counts.values())]
     totals = {label: sum(c.get(label, 0) for c in check.counts.values()) for label in labels}
-    most, least = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
     chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            alt.X("pictures:Q", title="pictures", stack=True),
-            alt.Y("label:N", title=None, sort="-x"),
-            alt.Color(
-                "part:N",
-                title=None,
-                sort=list(SPLITS),
-                scale=alt.Scale(domain=list(SPLITS), range=[SERIES[0], "#6fb1cf", "#c9dfe9"]),
+            alt.X(
+                "pictures:Q",
+                title="pictures",
+                stack=True,
+                axis=whole_axis([0, *totals.values()], grid=True),
             ),
+            alt.Y("label:N", title=None, sort="-x"),
+            _of_parts(check.counts, _PART_SHADES),
             order=alt.Order("part_rank:Q"),
             tooltip=["label", "part", alt.Tooltip("pictures:Q", format=",")],
         )
@@ -63,10 +72,26 @@ def counts_figure(check: DataCheck) -> Figure:
     )
     return Figure(
         title="Pictures per class",
-        sentence=f"{most} has {totals[most]:,} pictures, {least} {totals[least]:,}: a network that "
-        "is judged by plain accuracy may ignore the small classes, so balanced accuracy and "
-        "macro-F1 belong beside it.",
+        sentence=_balance({label: total for label, total in totals.items() if total}),
         chart=chart,
+    )
+
+
+def _balance(totals: Mapping[str, int]) -> str:
+    """Say how even classes are that all have pictures."""
+    if not totals:
+        return "No picture has a label."
+    most, least = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
+    if len(totals) == 1:
+        return f"The only class is {most}, with {counted(totals[most], 'picture')}."
+    if totals[most] <= _UNEVEN * totals[least]:
+        pictures = counted(totals[most], "picture")
+        range_ = f"{totals[least]:,} to {pictures}" if totals[most] > totals[least] else pictures
+        return f"The classes are about even, {range_} each: plain accuracy speaks for all of them."
+    return (
+        f"{most} has {counted(totals[most], 'picture')}, {least} {totals[least]:,}: a network that "
+        "is judged by plain accuracy may ignore the small classes, so balanced accuracy and "
+        "macro-F1 belong beside it."
     )
 
 
@@ -84,7 +109,7 @@ def balance_figure(check: DataCheck) -> Figure:
         .encode(
             alt.X("share:Q", title="share of the part", axis=SHARES),
             alt.Y("label:N", title=None, sort=list(FER2013_7.labels)),
-            _part_colours(),
+            _of_parts(check.counts, _PART_COLOURS),
             tooltip=["label", "part", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(width=WIDTH_PX, height=alt.Step(30))
@@ -112,6 +137,7 @@ def brightness_figure(data: Dataset) -> Figure:
                 for x, y in zip((edges[:-1] + edges[1:]) / 2, shares, strict=True)
                 if len(chosen)
             ]
+    shown = [label for number, label in enumerate(FER2013_7.labels) if number in data.labels]
     chosen_label = alt.selection_point(fields=["label"], bind="legend")
     chart = (
         alt.Chart(pl.DataFrame(rows))
@@ -119,7 +145,7 @@ def brightness_figure(data: Dataset) -> Figure:
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)"),
             alt.Y("share:Q", title="share of the class", axis=SHARES),
-            alt.Color("label:N", title=None, scale=label_colours(FER2013_7.labels)),
+            alt.Color("label:N", title=None, scale=label_colours(shown)),
             opacity=alt.condition(chosen_label, alt.value(0.9), alt.value(0.12)),
             tooltip=[
                 "label",
@@ -153,29 +179,34 @@ def pixels_figure(data: Dataset) -> Figure:
             for i, count in enumerate(counts)
         ]
     mean, spread = float(data.images.mean()), float(data.images.std())
+    said = f"All pixels together: mean {mean:.1f}, standard deviation {spread:.1f}."
+    if len({row["part"] for row in rows}) > 1:
+        said += " The parts come from the same source if their curves agree."
     chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_line(interpolate="step", strokeWidth=2)
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)", scale=alt.Scale(domain=[0, 256])),
             alt.Y("share:Q", title="share of the pixels", axis=SHARES),
-            _part_colours(),
+            _of_parts({row["part"] for row in rows}, _PART_COLOURS),
             tooltip=["part", "value", alt.Tooltip("share:Q", format=".2%")],
         )
         .properties(width=WIDTH_PX, height=220)
     )
     return Figure(
         title="Pixel values",
-        sentence=f"All pixels together: mean {mean:.1f}, standard deviation {spread:.1f}. The "
-        "parts come from the same source if their curves agree.",
+        sentence=said,
         chart=chart,
     )
 
 
-def leaks_figure(check: DataCheck) -> Figure:
-    """Copies that cross the parts."""
+def leaks_figure(check: DataCheck) -> Figure | None:
+    """Copies that cross the parts; None if there are none."""
+    leaks = [leak for leak in check.leaks if leak.exact or leak.near]
+    if not leaks:
+        return None
     rows = []
-    for leak in check.leaks:
+    for leak in leaks:
         pair = f"{leak.reported}, also in {leak.seen}"
         rows.append({"pair": pair, "copies": "exact", "share": leak.exact / leak.count}
                     | {"pictures": leak.exact})  # fmt: skip
@@ -183,10 +214,14 @@ def leaks_figure(check: DataCheck) -> Figure:
             extra = leak.near - leak.exact
             rows.append({"pair": pair, "copies": "near", "share": extra / leak.count}
                         | {"pictures": extra})  # fmt: skip
-    test = [leak for leak in check.leaks if (leak.seen, leak.reported) == ("train", "test")]
-    said = ""
-    if test:
-        said = f"{test[0].exact / test[0].count:.1%} of test have a pixel-identical copy in train. "
+    worst = max(leaks, key=lambda leak: (leak.near or leak.exact) / leak.count)
+    nearly = (worst.near or worst.exact) - worst.exact
+    said = ", ".join(
+        f"{count / worst.count:.1%} have a {kind} copy"
+        for kind, count in (("pixel-identical", worst.exact), ("near", nearly))
+        if count
+    )
+    kinds = {"exact": SERIES[3]} | ({} if check.near is None else {"near": "#E8B08A"})
     chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_bar(cornerRadiusEnd=2)
@@ -196,7 +231,7 @@ def leaks_figure(check: DataCheck) -> Figure:
             alt.Color(
                 "copies:N",
                 title=None,
-                scale=alt.Scale(domain=["exact", "near"], range=[SERIES[3], "#E8B08A"]),
+                scale=alt.Scale(domain=list(kinds), range=list(kinds.values())),
             ),
             tooltip=["pair", "copies", "pictures", alt.Tooltip("share:Q", format=".1%")],
         )
@@ -204,24 +239,31 @@ def leaks_figure(check: DataCheck) -> Figure:
     )
     return Figure(
         title="Leaks between the parts",
-        sentence=f"{said}A network has seen those pictures, so figures on them are flattered: "
-        "report the leak-free figure too.",
+        sentence=f"Of {worst.reported} {said} in {worst.seen}. A network has seen those pictures, "
+        "so figures on them are flattered: report the leak-free figure too.",
         chart=chart,
     )
 
 
 def near_copies_figure(check: DataCheck) -> Figure | None:
-    """How alike near copies are."""
-    if check.near is None or not len(check.near):
-        return None
+    """How alike near copies are; None if there are none but identical ones."""
     near = check.near
+    if near is None:
+        return None
+    chosen = check.groups[near.first] != check.groups[near.second]
+    if not chosen.any():
+        return None
     kinds = np.where(near.mirrored, "mirrored", "as they are")
-    same = check.groups[near.first] == check.groups[near.second]
-    chosen = ~same
+    colours = {
+        kind: colour
+        for kind, colour in zip(("as they are", "mirrored"), SERIES, strict=False)
+        if (chosen & (kinds == kind)).any()
+    }
     edges = np.linspace(0.95, 1.0, 26)
+    most = np.histogram(near.correlation[chosen], edges)[0].max()
     rows = [
         {"kind": str(kind), "correlation": float(low), "to": float(high), "pairs": int(count)}
-        for kind in ("as they are", "mirrored")
+        for kind in colours
         for low, high, count in zip(
             edges[:-1],
             edges[1:],
@@ -235,11 +277,11 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
         .encode(
             alt.X("correlation:Q", bin="binned", title="correlation of the pixels"),
             alt.X2("to:Q"),
-            alt.Y("pairs:Q", title="pairs", stack=True),
+            alt.Y("pairs:Q", title="pairs", stack=True, axis=whole_axis([0, most], grid=True)),
             alt.Color(
                 "kind:N",
                 title=None,
-                scale=alt.Scale(domain=["as they are", "mirrored"], range=list(SERIES[:2])),
+                scale=alt.Scale(domain=list(colours), range=list(colours.values())),
             ),
             tooltip=["kind", "pairs", alt.Tooltip("correlation:Q", format=".3f")],
         )
@@ -247,9 +289,9 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
     )
     return Figure(
         title="Near copies",
-        sentence=f"{int(chosen.sum()):,} pairs are not identical but correlate by 0.95 or more, "
-        f"{int((chosen & near.mirrored).sum()):,} of them mirrored: other crops and encodings of "
-        "the same photo.",
+        sentence=f"{counted(int(chosen.sum()), 'pair is', 'pairs are')} not identical but "
+        f"correlated by 0.95 or more, {int((chosen & near.mirrored).sum()):,} of them mirrored: "
+        "other crops and encodings of the same photo.",
         chart=chart,
     )
 
@@ -269,8 +311,9 @@ def votes_figures(data: Dataset) -> list[Figure]:
     means, matrix = means[:, [*order, 8, 9]], matrix[:, order]
     right = np.trace(matrix) / max(matrix.sum(), 1)
     rows = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    own = np.diagonal(rows)
+    own = np.where(matrix.any(axis=1), np.diagonal(rows), np.inf)
     worst = FER2013_7.labels[int(own.argmin())]
+    few = f"; of {worst} only {own.min():.0%}" if own.min() < right else ""
     return [
         Figure(
             title="What ten people say of each class",
@@ -282,8 +325,8 @@ def votes_figures(data: Dataset) -> list[Figure]:
         ),
         Figure(
             title="Label against majority",
-            sentence=f"Of the {int(decided.sum()):,} pictures with a majority {right:.1%} have its "
-            f"label; of {worst} only {own.min():.0%}. The two labelings are two tasks, which is "
+            sentence=f"Of the {counted(int(decided.sum()), 'picture')} with a majority {right:.1%} "
+            f"have its label{few}. The two labelings are two tasks, which is "
             "why figures name theirs.",
             chart=heat_map(
                 rows,

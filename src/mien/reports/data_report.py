@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mien._wording import counted
 from mien.data import DataCheck, Dataset, conflicting, mostly_not_a_face
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.errors import OutputError
@@ -55,6 +56,8 @@ def data_report(
     from mien.reports import data_figures as charts
 
     sheets: dict[str, Image.Image] = {}
+    copies = list(_copies(data, check, charts.leaks_figure, charts.near_copies_figure))
+    balance = [charts.balance_figure(check)] if len(check.counts) > 1 else []
     votes = data.votes.any()
     sections = [
         Section(
@@ -62,7 +65,7 @@ def data_report(
             lead="What is in the data before anything is done to it.",
             figures=[
                 charts.counts_figure(check),
-                charts.balance_figure(check),
+                *balance,
                 _sample_faces(data, sheets),
                 _mean_faces(data, sheets),
                 charts.brightness_figure(data),
@@ -71,8 +74,10 @@ def data_report(
         ),
         Section(
             title="Copies and leaks",
-            lead="Pictures that are there more than once, and what that does to a figure.",
-            figures=list(_copies(data, check, charts.leaks_figure, charts.near_copies_figure)),
+            lead="Pictures that are there more than once, and what that does to a figure."
+            if copies
+            else _no_copies(check),
+            figures=copies,
         ),
     ]
     if votes:
@@ -152,12 +157,12 @@ def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
     tiles = [
         Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r)) for r in rows
     ]
+    below = ", with the most frequent votes below" if data.votes.any() else ""
     if tiles:
         sheets["faces"] = contact_sheet([tile.image for tile in tiles], columns=_PER_CLASS)
     return Figure(
         title="Faces at random",
-        sentence="Drawn blindly from each class, with the most frequent votes below: the first "
-        "thing to look at, and the best.",
+        sentence=f"Drawn blindly from each class{below}: the first thing to look at, and the best.",
         body=tiles_html(tiles, name="random-faces", chips=True),
     )
 
@@ -187,14 +192,24 @@ def _mean_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
     )
 
 
+def _no_copies(check: DataCheck) -> str:
+    """Say what there is to say where no copy crosses the parts and no labels conflict."""
+    nearly = "" if check.near is None else ", nor nearly"
+    if not check.copies:
+        return f"No picture is there more than once{nearly}."
+    repeated = counted(check.copies, "picture repeats", "pictures repeat")
+    return f"{repeated} another one pixel by pixel, with its label; none crosses the parts."
+
+
 def _copies(
     data: Dataset,
     check: DataCheck,
-    leaks_figure: Callable[[DataCheck], Figure],
+    leaks_figure: Callable[[DataCheck], Figure | None],
     near_figure: Callable[[DataCheck], Figure | None],
 ) -> Iterator[Figure]:
-    if check.leaks:
-        yield leaks_figure(check)
+    leaks = leaks_figure(check)
+    if leaks is not None:
+        yield leaks
     conflicts = conflicting(data, check.groups)
     if conflicts:
         groups = [
@@ -206,8 +221,8 @@ def _copies(
         ]
         yield Figure(
             title="One picture, two labels",
-            sentence=f"{len(conflicts)} groups of pixel-identical pictures carry different labels, "
-            f"of which {len(groups)} are shown: at least one label of each is wrong.",
+            sentence=f"{counted(len(conflicts), 'group')} of pixel-identical pictures with "
+            f"different labels, {len(groups)} shown: at least one label of each is wrong.",
             body=groups_html(groups),
         )
     near = near_figure(check)
@@ -300,8 +315,8 @@ def _not_faces(data: Dataset, check: DataCheck, sheets: dict[str, Image.Image]) 
     sheets["not-faces"] = contact_sheet([tile.image for tile in tiles], columns=20)
     yield Figure(
         title="Not a face",
-        sentence=f"{len(rows)} pictures that no expression describes better than “not a face”; "
-        f"{len(blank)} are blank ({len(shown)} are shown). They carry labels all the same: leave "
+        sentence=f"{counted(len(rows), 'picture')} that no expression describes better than “not "
+        f"a face”, {len(blank)} blank, {len(shown)} shown. They carry labels all the same: leave "
         "them out of training.",
         body=tiles_html(tiles, name="not-faces-tiles", chips=True),
     )

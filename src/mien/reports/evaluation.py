@@ -30,7 +30,7 @@ from mien.evaluation import (
     score_predictions,
     score_triplets,
 )
-from mien.reports.caveats import calibrated_here, empty_classes, shared_pictures
+from mien.reports.caveats import calibrated_here, empty_classes, never_sure, shared_pictures
 from mien.reports.picture_quality import (
     QualityPoint,
     QualityThird,
@@ -234,7 +234,7 @@ def evaluate(
     for predictor in predictors:
         if split != "train":
             warnings += shared_pictures(predictor, part)
-        warnings += calibrated_here(predictor, data, split)
+        warnings += calibrated_here(predictor, data, split) + never_sure(predictor)
         progress = on_step(predictor.name) if on_step else None
         answers = predictor.probabilities(part, on_progress=progress)
         for each in protocols:

@@ -10,6 +10,7 @@ import altair as alt
 import numpy as np
 import polars as pl
 
+from mien._wording import counted
 from mien.emotions import LabelSet
 from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX, heat_map, label_colours
 from mien.reports.evaluation import Comparison, Judged
@@ -35,6 +36,14 @@ _METRICS = {
 }
 
 _LEVEL = alt.Axis(labelAngle=0)
+
+_WHOLE = alt.Axis(format="%", values=[0, 0.5, 1])
+
+_APART_PX = 36
+"""Between charts whose axes all end with a number."""
+
+_FEW = 10
+"""Mistakes of a class with fewer pictures are not called frequent while others have some."""
 
 
 def _models(judged: Sequence[Judged]) -> alt.Color:
@@ -123,20 +132,23 @@ def classes_figure(judged: Sequence[Judged]) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_circle(size=90)
         .encode(
-            alt.X("value:Q", title=None, axis=SHARES, scale=alt.Scale(domain=[0, 1])),
+            alt.X("value:Q", title=None, axis=_WHOLE, scale=alt.Scale(domain=[0, 1])),
             alt.Y("label:N", title=None, sort=[c.label for c in first.score.classes]),
             _models(judged),
             alt.YOffset("model:N"),
             tooltip=["model", "label", "metric", "pictures", alt.Tooltip("value:Q", format=".1%")],
         )
-        .properties(width=WIDTH_PX / 3 - 30, height=alt.Step(24))
-        .facet(alt.Column("metric:N", title=None, sort=["precision", "recall", "f1"]))
+        .properties(width=WIDTH_PX / 3 - 40, height=alt.Step(24))
+        .facet(
+            alt.Column("metric:N", title=None, sort=["precision", "recall", "f1"]),
+            spacing=_APART_PX,
+        )
     )
     return Figure(
         title="Classes",
         context=first.protocol,
-        sentence=f"{worst.label} is found least often: {worst.recall:.0%} of {worst.pictures:,} "
-        f"pictures by {first.model}.",
+        sentence=f"{worst.label} is found least often: {worst.recall:.0%} of "
+        f"{counted(worst.pictures, 'picture')} by {first.model}.",
         chart=chart,
     )
 
@@ -144,15 +156,23 @@ def classes_figure(judged: Sequence[Judged]) -> Figure:
 def confusion_figure(judged: Judged, label_set: LabelSet) -> Figure:
     """What is taken for what."""
     counts = np.array(judged.score.confusion)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    off = shares * (1 - np.eye(len(counts))) * (counts.sum(axis=1) >= 10)[:, None]
-    row, column = np.unravel_index(int(off.argmax()), off.shape)
+    totals = counts.sum(axis=1)
+    shares = counts / np.maximum(totals, 1)[:, None]
+    wrong = shares * (1 - np.eye(len(counts)))
+    often = wrong * (totals >= _FEW)[:, None]
+    often = often if often.any() else wrong
+    row, column = np.unravel_index(int(often.argmax()), often.shape)
+    sentence = "Rows are what pictures show, columns what the model says."
+    if often.any():
+        few = f" (of only {totals[row]})" if totals[row] < _FEW else ""
+        sentence += (
+            f" The most frequent mistake: {label_set.labels[row]} taken for "
+            f"{label_set.labels[column]}, {shares[row, column]:.0%} of the time{few}."
+        )
     return Figure(
         title=f"Confusions of {judged.model}",
         context=judged.protocol,
-        sentence=f"Rows are what pictures show, columns what the model says. The most frequent "
-        f"mistake: {label_set.labels[row]} taken for {label_set.labels[column]}, "
-        f"{shares[row, column]:.0%} of the time.",
+        sentence=sentence,
         chart=heat_map(
             shares, label_set.labels, label_set.labels, titles=("shows", "model"), counts=counts
         ),
@@ -294,8 +314,8 @@ def risk_coverage_figure(judged: Sequence[Judged]) -> Figure:
         )
         point = sure[0]
         sentence += (
-            f" At the diamond, the model's own threshold of “unsure”, {point['coverage']:.0%} are "
-            f"answered and {point['risk']:.1%} of those wrong."
+            f" At the diamond, the threshold of “unsure” of {point['model']}, "
+            f"{point['coverage']:.0%} are answered and {point['risk']:.1%} of those wrong."
         )
     return Figure(
         title="Risk and coverage",
@@ -320,7 +340,14 @@ def robustness_figure(judged: Sequence[Judged]) -> Figure:
             for name, values in levels.items()
             for level, value in enumerate(values)
         ]
-    worst = min(judged[0].robustness, key=lambda point: point.balanced_accuracy)
+    plain, *worse = sorted(judged[0].robustness, key=lambda point: point.corruption != "")
+    worst = min(worse, key=lambda point: point.balanced_accuracy)
+    sentence = "0 is the picture as it is, 1 to 3 are growing strengths."
+    if worst.balanced_accuracy < plain.balanced_accuracy:
+        sentence += (
+            f" What hurts {judged[0].model} most: {worst.corruption}, from "
+            f"{plain.balanced_accuracy:.0%} down to {worst.balanced_accuracy:.0%}."
+        )
     value = alt.Y("value:Q", title="balanced accuracy", axis=SHARES, scale=FREE)
     share = alt.Tooltip("value:Q", format=".1%")
     lines = _lines(judged, rows).encode(
@@ -333,8 +360,7 @@ def robustness_figure(judged: Sequence[Judged]) -> Figure:
     return Figure(
         title="Robustness",
         context=judged[0].protocol,
-        sentence="0 is the picture as it is, 1 to 3 are growing strengths. What hurts most: "
-        f"{worst.corruption}, down to {worst.balanced_accuracy:.0%}.",
+        sentence=sentence,
         chart=chart,
     )
 

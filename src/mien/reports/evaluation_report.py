@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mien._wording import counted
 from mien.data import Dataset
 from mien.evaluation import PROTOCOLS
 from mien.reports.evaluation import Evaluation, Judged
@@ -107,16 +108,18 @@ def evaluation_report(
         }[protocol.truth]
         sections.append(Section(title=protocol.title, lead=lead, figures=figures_here))
     first = evaluation.judged[0]
+    models = list(dict.fromkeys(each.model for each in evaluation.judged))
     page = Page(
-        title=f"How right: {', '.join(dict.fromkeys(e.model for e in evaluation.judged))}",
-        lead=f"Measured on {evaluation.pictures:,} pictures: the part {evaluation.split} of "
-        f"{evaluation.data}, divided as {evaluation.division}.",
+        title=f"How right: {', '.join(models)}",
+        lead=f"Measured on {counted(evaluation.pictures, 'picture')}: the part "
+        f"{evaluation.split} of "
+        f"{evaluation.data}, divided as {evaluation.division}. The first figures are those of "
+        f"{first.model} under the protocol “{first.title}”.",
         cards={
             "accuracy": f"{first.score.accuracy:.1%}",
             "balanced accuracy": f"{first.score.balanced_accuracy:.1%}",
             "macro-F1": f"{first.score.macro_f1:.3f}",
             "calibration error": f"{first.score.ece:.3f}",
-            "first protocol": first.protocol,
         },
         notes_title="What makes these figures less than they seem",
         notes=evaluation.warnings,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["training_report"]
 
+_LOSSES = "train/"
+
 _CURVES = (
     (
         "Accuracy",
@@ -29,10 +31,9 @@ _CURVES = (
     ),
     (
         "Loss",
-        "train/",
+        _LOSSES,
         "",
-        "Means over each epoch on augmented, mixed pictures; taught is the distance from the "
-        "teachers.",
+        "Means over each epoch on augmented, mixed pictures.",
         ".3f",
     ),
     ("Learning rate", "learning_rate", "", "At the end of each epoch.", ".4f"),
@@ -92,7 +93,7 @@ def training_report(
     except (OSError, ValueError) as error:
         raise InputError(f"{recipe}: no recipe of a training: {error}") from error
     charts = [
-        Figure(title=title, sentence=sentence, chart=_chart(rows, columns, form))
+        Figure(title=title, sentence=_said(sentence, columns), chart=_chart(rows, columns, form))
         for title, begins, ends, sentence, form in _CURVES
         if (columns := _columns(rows, begins, ends))
     ]
@@ -147,14 +148,24 @@ def _score(row: dict[str, float]) -> float:
     return score if math.isfinite(score) else -math.inf
 
 
+def _said(sentence: str, columns: dict[str, str]) -> str:
+    if any(curve.endswith(", taught") for curve in columns.values()):
+        return f"{sentence} Taught is the distance from the teachers."
+    return sentence
+
+
 def _columns(rows: list[dict[str, float]], begins: str, ends: str) -> dict[str, str]:
-    """Return the columns that have a number in any row, with the names of their curves."""
+    """Return the columns that have a number in any row, with the names of their curves.
+
+    A loss that is 0 throughout is none: no picture had what it is measured by.
+    """
+    learned = begins == _LOSSES
     return {
         name: _named(name.removeprefix(begins).removesuffix(ends))
         for name in rows[0]
         if name.startswith(begins)
         and name.endswith(ends)
-        and any(math.isfinite(row[name]) for row in rows)
+        and any(math.isfinite(row[name]) and (row[name] or not learned) for row in rows)
     }
 
 
@@ -167,7 +178,7 @@ def _chart(rows: list[dict[str, float]], columns: dict[str, str], form: str) -> 
     import altair as alt
     import polars as pl
 
-    from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX
+    from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX, whole_axis
 
     curves = list(columns.values())
     colours = {name: SERIES[place] for name, place in _PLACES.items() if name in curves}
@@ -186,7 +197,7 @@ def _chart(rows: list[dict[str, float]], columns: dict[str, str], form: str) -> 
         alt.Chart(pl.DataFrame(points))
         .mark_line(point=len(rows) < 30)
         .encode(
-            x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False)),
+            x=alt.X("epoch:Q", axis=whole_axis(row["epoch"] for row in rows)),
             y=alt.Y("value:Q", title=None, axis=axis, scale=FREE),
             color=alt.Color("curve:N", scale=scale, legend=legend),
             tooltip=["curve:N", "epoch:Q", alt.Tooltip("value:Q", format=form)],

@@ -7,7 +7,8 @@ import math
 import altair as alt
 import polars as pl
 
-from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX
+from mien._wording import counted
+from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX, whole_axis
 from mien.reports.page import Figure
 from mien.reports.tuning_record import Gain, StudyRecord, TrialRecord
 
@@ -35,7 +36,7 @@ def history_figure(study: StudyRecord) -> Figure:
             }
         )
     base = alt.Chart(pl.DataFrame(rows)).encode(
-        alt.X("trial:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False))
+        alt.X("trial:Q", axis=whole_axis(trial.number for trial in study.trials))
     )
     points = base.mark_point(filled=True, size=45).encode(
         alt.Y("value:Q", title=study.objective, axis=SHARES, scale=FREE),
@@ -77,7 +78,7 @@ def curves_figure(study: StudyRecord) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_line(point=alt.OverlayMarkDef(size=18), strokeWidth=1.3, opacity=0.7)
         .encode(
-            alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False)),
+            alt.X("epoch:Q", axis=whole_axis([1, longest])),
             alt.Y("value:Q", title=study.objective, axis=SHARES, scale=FREE),
             alt.Color("state:N", title=None, scale=alt.Scale(domain=_STATES, range=_COLOURS)),
             alt.Detail("trial:N"),
@@ -87,7 +88,8 @@ def curves_figure(study: StudyRecord) -> Figure:
     )
     return Figure(
         title="Curves",
-        sentence=f"{len(pruned)} trials were ended early, which spared {spared:.0%} of the epochs.",
+        sentence=f"{counted(len(pruned), 'trial was', 'trials were')} ended early, which spared "
+        f"{spared:.0%} of the epochs.",
         chart=chart,
     )
 
@@ -121,6 +123,6 @@ def gain_figure(gain: Gain, objective: str) -> Figure:
         sentence=f"{100 * gain.difference:+.1f} points ({100 * gain.low:+.1f} to "
         f"{100 * gain.high:+.1f}, 95 %) on {gain.judged:,} pictures of val, "
         f"{len(gain.start)} seeds each, trained on {gain.pictures:,} pictures for "
-        f"{gain.epochs[1]} epochs.",
+        f"{counted(gain.epochs[1], 'epoch')}.",
         chart=(points + means).properties(width=WIDTH_PX, height=alt.Step(60)),
     )

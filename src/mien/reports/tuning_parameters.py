@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import altair as alt
@@ -19,6 +19,9 @@ __all__ = ["contour_figures", "importance_figure", "parallel_figure", "slice_fig
 
 _MOST_SLICES, _MOST_CONTOURS, _MOST_AXES, _MOST_MARKED = 12, 3, 16, 5
 _CELLS = 24
+_APART = 0.06
+"""A text's height as a share of its axis."""
+
 _SCALE = alt.Scale(scheme="viridis")
 
 
@@ -90,7 +93,7 @@ def parallel_figure(study: StudyRecord) -> Figure:
             "value:Q",
             title=study.objective,
             scale=_SCALE,
-            legend=alt.Legend(format=".0%"),
+            legend=alt.Legend(format="%"),
         ),
         opacity=alt.condition(near, alt.value(1.0), alt.value(0.45)),
         strokeWidth=alt.condition(near, alt.value(4), alt.value(1.5)),
@@ -112,16 +115,28 @@ def parallel_figure(study: StudyRecord) -> Figure:
 
 
 def _marked_settings(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what stands at each axis: all settings of a few, else the lowest and the highest."""
+    """Return what stands at each axis: all settings of a few, else the lowest and the highest.
+
+    Of settings that lie so close that their texts would touch only the first one has a text.
+    """
     axes: dict[str, dict[float, str]] = {}
     for row in rows:
         axes.setdefault(row["parameter"], {})[row["height"]] = row["setting"]
     return [
-        {"parameter": name, "height": height, "setting": setting}
+        {"parameter": name, "height": height, "setting": settings[height]}
         for name, settings in axes.items()
-        for height, setting in settings.items()
-        if len(settings) <= _MOST_MARKED or height in (min(settings), max(settings))
+        for height in _apart(settings)
     ]
+
+
+def _apart(heights: Collection[float]) -> list[float]:
+    """Return the lowest and the highest, and of a few others those apart from all before."""
+    few = sorted(heights) if len(heights) <= _MOST_MARKED else []
+    kept: list[float] = []
+    for height in (min(heights), max(heights), *few):
+        if all(abs(height - other) >= _APART for other in kept):
+            kept.append(height)
+    return kept
 
 
 def _said(value: Any) -> str:
@@ -164,7 +179,7 @@ def _slice(study: StudyRecord, key: str) -> Figure:
         .encode(
             alt.X(**axis),
             alt.Y("value:Q", title=study.objective, axis=SHARES, scale=FREE),
-            alt.Color("trial:Q", scale=alt.Scale(scheme="blues", domainMin=-10), title="trial"),
+            _by_age([row["trial"] for row in rows]),
             tooltip=["trial", "setting", alt.Tooltip("value:Q", format=".2%")],
         )
         .properties(width=WIDTH_PX - 60, height=200)
@@ -175,6 +190,14 @@ def _slice(study: StudyRecord, key: str) -> Figure:
         chart=chart,
         context="slice",
     )
+
+
+def _by_age(numbers: Sequence[int]) -> alt.Color:
+    """Return the trials' colours, the first one still dark enough to be seen."""
+    first, last = min(numbers), max(numbers)
+    scale = alt.Scale(domain=[first, last], range=["#9ecae1", "#08306b"])
+    legend = alt.Legend(format="d", tickCount=max(1, min(5, last - first)))
+    return alt.Color("trial:Q", title="trial", scale=scale, legend=legend)
 
 
 def _setting(study: StudyRecord, key: str, trial: TrialRecord) -> Any:
@@ -222,7 +245,7 @@ def _contour(study: StudyRecord, across: str, up: str, trials: Sequence[TrialRec
         "value:Q",
         title=study.objective,
         scale=_SCALE,
-        legend=alt.Legend(format=".0%"),
+        legend=alt.Legend(format="%"),
     )
     axes = (
         alt.X("x:Q", title=f"{across}, low to high", axis=alt.Axis(labels=False, grid=False)),

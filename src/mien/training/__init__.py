@@ -7,7 +7,7 @@ from mien.training.detector import (
 )
 from mien.training.devices import DeviceOptions
 from mien.training.emotion import train_emotion, with_faces
-from mien.training.emotion_recipe import EmotionRecipe
+from mien.training.emotion_recipe import EmotionRecipe, unfilled_average
 from mien.training.photos import label_photos
 from mien.training.preview import show_augmentation
 from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
@@ -28,5 +28,6 @@ __all__ = [
     "show_augmentation",
     "train_detector",
     "train_emotion",
+    "unfilled_average",
     "with_faces",
 ]

@@ -54,8 +54,8 @@ class AugmentationOptions:
     @all_demands()
     def __post_init__(self) -> None:
         inside = 0 <= self.rotation_deg <= 180
-        demand(inside, "augmentation.rotation_deg", "0 to 180", self.rotation_deg)
-        demand(0 <= self.scale < 1, "augmentation.scale", "0 to below 1", self.scale)
+        demand(inside, "rotation_deg", "0 to 180", self.rotation_deg)
+        demand(0 <= self.scale < 1, "scale", "0 to below 1", self.scale)
         for name in (
             "shift",
             "brightness",
@@ -66,10 +66,10 @@ class AugmentationOptions:
             "erasing",
         ):
             value = getattr(self, name)
-            demand(0 <= value <= 1, f"augmentation.{name}", "0 to 1", value)
+            demand(0 <= value <= 1, name, "0 to 1", value)
         for name in ("shear", "gamma"):
             value = getattr(self, name)
-            demand(value >= 0, f"augmentation.{name}", "0 or more", value)
+            demand(value >= 0, name, "0 or more", value)
 
 
 Step = Callable[[Tensor], Tensor]

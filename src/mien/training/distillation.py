@@ -39,12 +39,12 @@ class DistillationOptions:
 
     @all_demands()
     def __post_init__(self) -> None:
-        demand(bool(self.teachers), "distillation.teachers", "at least one", self.teachers)
-        demand(0 < self.weight <= 1, "distillation.weight", "above 0, at most 1", self.weight)
-        demand(self.temperature > 0, "distillation.temperature", "above 0", self.temperature)
+        demand(bool(self.teachers), "teachers", "at least one", self.teachers)
+        demand(0 < self.weight <= 1, "weight", "above 0, at most 1", self.weight)
+        demand(self.temperature > 0, "temperature", "above 0", self.temperature)
         inside = 0 <= self.asked_per_step <= len(self.teachers)
         expected = f"0 to the {len(self.teachers)} teachers"
-        demand(inside, "distillation.asked_per_step", expected, self.asked_per_step)
+        demand(inside, "asked_per_step", expected, self.asked_per_step)
 
 
 class Teachers:

@@ -18,7 +18,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from mien.data import VOTE_COLUMNS, Dataset
+from mien.data import VOTE_COLUMNS, Dataset, picture_sketch
 from mien.emotions import FER2013_7
 from mien.errors import DivergedError, InputError, RecipeError
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs
@@ -33,6 +33,7 @@ from mien.training.run import (
     CURVE,
     Curve,
     OnEpoch,
+    OpenRun,
     epochs_done,
     has_ended,
     kept_checkpoint,
@@ -40,6 +41,7 @@ from mien.training.run import (
     open_run,
 )
 from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
+from mien.training.seen import Seen, all_seen, note_seen, noted_seen, seen_by
 from mien.training.weights import (
     file_sha256,
     give_weights,
@@ -63,7 +65,8 @@ class EmotionModule(lightning.LightningModule):
     Attributes:
         recipe: What it is trained by.
         network: The network.
-        facts: Hashes of what else decides its weights, by name: teachers and the start.
+        facts: What else decides its weights, by name: hashes of teachers and the start, and the
+            sketch of the pictures that all of them saw.
     """
 
     def __init__(self, recipe: EmotionRecipe) -> None:
@@ -280,8 +283,8 @@ def train_emotion(
     for part in ("train", "val"):
         if not len(usable.part(part)):
             raise InputError(
-                f"{data.source}: no picture in {part}; `mien data split --kind folds` divides a "
-                "dataset, and --split-file with --fold takes one of its divisions"
+                f"{data.source}: no picture in {part}; `mien data split --kind stratified` divides "
+                "a dataset, and --split-file takes its division"
             )
     recipe = _for_these(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)
@@ -290,6 +293,7 @@ def train_emotion(
         module.facts["start"] = f"{start.name} {file_sha256(start)}"
     opened = open_run(out, recipe, facts=module.facts, resume=resume)
     module.facts = dict(opened.facts)
+    module.facts |= _seen(out, opened, recipe, data.part("train"), start).facts()
     checkpoint = opened.checkpoint
     saved = read_checkpoint(checkpoint) if checkpoint is not None else None
     if start is not None and checkpoint is None:
@@ -327,6 +331,23 @@ def train_emotion(
     if trainer.is_global_zero:
         give_weights(module.network, kept_checkpoint(out, patience=recipe.patience))
     return module
+
+
+def _seen(
+    out: Path, opened: OpenRun, recipe: EmotionRecipe, train: Dataset, start: Path | None
+) -> Seen:
+    """Return which pictures a run's weights see, and note it in its folder."""
+    if opened.checkpoint is not None and (noted := noted_seen(out)) is not None:
+        return noted
+    before = [Path(path) for path in recipe.distillation.teachers] if recipe.distillation else []
+    before += [start] if start is not None else []
+    # A run that goes on need not be told its start anew.
+    noted_start = opened.facts.get("start", "").rpartition(" ")[0]
+    lost = (noted_start,) if start is None and noted_start else ()
+    own = Seen(picture_sketch(train.images), lost)
+    seen = all_seen([own, *map(seen_by, before)])
+    note_seen(out, seen)
+    return seen
 
 
 def _for_these(recipe: EmotionRecipe, data: Dataset) -> EmotionRecipe:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Literal
 
 from mien._decode import all_demands, demand
+from mien._wording import counted
 from mien.models.emotion import TrunkOptions
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions
 
-__all__ = ["EmotionRecipe"]
+__all__ = ["EmotionRecipe", "unfilled_average"]
+
+_MOST_LEFT = 0.05
+"""Averaged weights that hold more of those before the first step are no average of the training."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +84,26 @@ class EmotionRecipe:
             demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
         heads = self.ferplus_weight + self.fer2013_weight
         demand(heads != 0, "ferplus_weight", "above 0, or fer2013_weight above 0", heads)
+
+
+def unfilled_average(recipe: EmotionRecipe, *, pictures: int) -> list[str]:
+    """Warn of a training that is too short for its averaged weights, which are those that count.
+
+    Args:
+        recipe: How it is trained.
+        pictures: How many it is trained on.
+
+    Returns:
+        A sentence that names what to change, or nothing.
+    """
+    steps = recipe.epochs * max(1, pictures // recipe.batch_size)
+    left: float = recipe.ema_decay**steps
+    if left <= _MOST_LEFT:
+        return []
+    highest = math.floor(100 * _MOST_LEFT ** (1 / steps)) / 100
+    return [
+        f"the averaged weights, which are those that count, will still hold {left:.0%} of what "
+        f"they were before the first of {counted(steps, 'step')}: lower ema_decay from "
+        f"{recipe.ema_decay:g} to at most {highest:g}, or make more steps with more epochs or a "
+        "smaller batch_size"
+    ]

@@ -13,6 +13,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
+from mien._wording import counted
 from mien.data import SPLITS, Dataset
 from mien.errors import InputError, OutputError, RecipeError
 from mien.reports import Gain, tuning_report
@@ -198,12 +199,12 @@ def _others_gave_up(
         ended = [t.user_attrs.get(SECONDS, 0.0) for t in study.get_trials(deepcopy=False)]
         if time.monotonic() - begun > _PATIENCE_S + 3 * max(ended):
             on_line(
-                f"{len(running)} trials on other machines have not ended and are left out here; "
+                f"{counted(len(running), 'trial')} on other machines, not ended, left out here; "
                 "the same command takes them into account when they have"
             )
             return False
         if not told:
-            on_line(f"waiting for {len(running)} trials that run on other machines")
+            on_line(f"waiting for {counted(len(running), 'trial')} on other machines")
             told = True
         time.sleep(_LOOK_S)
         optuna.storages.fail_stale_trials(study)

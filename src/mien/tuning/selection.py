@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from mien._wording import counted
 from mien.data import SPLITS, Dataset, copy_groups, exact_groups, near_pairs
 from mien.errors import InputError
 
@@ -48,8 +49,8 @@ def selection_part(
     learned, judged = rng.permutation(usable[~judges]), usable[judges]
     if not len(learned) or not len(judged):
         raise InputError(
-            f"{data.source}: the training part has {len(usable)} pictures without copies in val "
-            f"and test, too few to set {share:.0%} of them aside"
+            f"{data.source}: the training part has {counted(len(usable), 'picture')} without "
+            f"copies in val and test, too few to set {share:.0%} of them aside"
         )
     if pictures is not None:
         if pictures > len(learned):

@@ -156,8 +156,8 @@ class Space:
         endless = [key for key, found in values.items() if found is None]
         if endless:
             raise RecipeError(
-                f"grid: {', '.join(endless)} vary without steps, so that there is no end of "
-                "values. Give them 'step' or 'choices', or choose another strategy"
+                f"grid: there is no end of values of {', '.join(endless)} without steps. "
+                "Give them 'step' or 'choices', or choose another strategy"
             )
         return {key: found for key, found in values.items() if found is not None}
 
