@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
@@ -6,6 +6,8 @@ import { defineConfig, type Plugin } from "vite";
 
 /** Whether the engine's parts are laid open for the tests that hold them to Python. */
 const PARITY = process.env.MIEN_PARITY !== undefined;
+
+const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
 
 const COMPRESSED = /\.(js|mjs|css|html|svg|wasm|webmanifest|json)$/;
 
@@ -61,6 +63,7 @@ function hash(text: string): string {
 
 export default defineConfig({
   base: "./",
+  define: { __RUNTIME_BYTES__: statSync(join(import.meta.dirname, RUNTIME)).size },
   build: {
     outDir: process.env.MIEN_PAGE ?? "../src/mien/assets/page",
     emptyOutDir: true,
