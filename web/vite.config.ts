@@ -36,7 +36,10 @@ function finish(): Plugin {
       const script = readFileSync(worker, "utf8");
       // Not every browser takes a service worker that is a module.
       if (/^import\b/m.test(script)) throw new Error("sw.js imports a file; it has to stand alone");
-      const version = names.filter((name) => name.startsWith("assets/")).sort().join();
+      const version = names
+        .filter((name) => name.startsWith("assets/"))
+        .sort()
+        .join();
       writeFileSync(
         worker,
         script

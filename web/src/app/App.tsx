@@ -67,15 +67,15 @@ function useFocus(): void {
     return () => removeEventListener("focusin", remember);
   }, []);
   useEffect(() => {
-    const focused = document.activeElement;
-    const gone = focused === null || focused === document.body || !focused.checkVisibility();
-    if (gone && !first.current) settle();
+    const content = document.getElementById("content")!;
+    const focused = document.activeElement ?? document.body;
+    const none = focused === document.body || focused === content || !focused.checkVisibility();
+    if (none && !first.current) {
+      const before = route.value === "start" ? document.getElementById(opener.current) : null;
+      (before ?? content).focus({ preventScroll: true });
+    }
     first.current = false;
   }, [route.value, source.value]);
-  const settle = () => {
-    const place = route.value === "start" ? document.getElementById(opener.current) : null;
-    (place ?? document.getElementById("content")!).focus({ preventScroll: true });
-  };
 }
 
 /** Go to the content without changing the address, which says what the content is. */

@@ -52,7 +52,7 @@ function People() {
   return (
     <>
       {people.length === 0 && <p class="quiet">{words().people.none}</p>}
-      <div class="people" tabIndex={0} role="group" aria-labelledby="faces-heading">
+      <div class="people" role="group" aria-labelledby="faces-heading">
         {people.map((person) => (
           <PersonCard
             key={person.number}
@@ -244,10 +244,11 @@ function PhotoFaces() {
   const known = contract.value;
   // The stage says what is wrong with it.
   if (photo?.error != null) return <p class="quiet">{words().people.none}</p>;
-  if (photo?.result == null || known === null) return <p class="quiet">{words().stage.analysing}</p>;
+  if (photo?.result == null || known === null)
+    return <p class="quiet">{words().stage.analysing}</p>;
   if (photo.result.faces.length === 0) return <p class="quiet">{words().stage.noFace}</p>;
   return (
-    <div class="people" tabIndex={0} role="group" aria-labelledby="faces-heading">
+    <div class="people" role="group" aria-labelledby="faces-heading">
       {photo.result.faces.map((face) => (
         <Card key={face.face} number={numberOf(face)} away={false}>
           <CardHead
@@ -312,7 +313,11 @@ function Keep({ live }: { live: boolean }) {
           <SaveIcon /> {said.report}
         </button>
         {live && (
-          <button class="plain" disabled={!some} onClick={() => mayGo() && void newSession(current!.name)}>
+          <button
+            class="plain"
+            disabled={!some}
+            onClick={() => mayGo() && void newSession(current!.name)}
+          >
             {said.clear}
           </button>
         )}

@@ -183,9 +183,7 @@ export async function openCamera(wanted: () => boolean): Promise<MediaStream | n
       width: { ideal: 640 },
       height: { ideal: 480 },
       frameRate: { ideal: 30 },
-      ...(cameraId.value === ""
-        ? { facingMode: "user" }
-        : { deviceId: { exact: cameraId.value } }),
+      ...(cameraId.value === "" ? { facingMode: "user" } : { deviceId: { exact: cameraId.value } }),
     };
     const stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
     const devices = await navigator.mediaDevices.enumerateDevices();

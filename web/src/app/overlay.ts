@@ -49,7 +49,12 @@ export function drawFaces(
   const { mirrored, scale } = options;
   const boxes = result.faces.map(({ box_xyxy: [x0, y0, x1, y1] }): Rectangle => {
     const left = mirrored ? result.width - x1 : x0;
-    return { left: left * scale, top: y0 * scale, width: (x1 - x0) * scale, height: (y1 - y0) * scale };
+    return {
+      left: left * scale,
+      top: y0 * scale,
+      width: (x1 - x0) * scale,
+      height: (y1 - y0) * scale,
+    };
   });
   const colours = result.faces.map(({ label }) => contract.colours[contract.labels[label]!]!);
   const meant = result.faces.findIndex((face) => numberOf(face) === options.pointed);
@@ -68,7 +73,8 @@ export function drawFaces(
       label: labelWord(contract.labels[face.label]!),
       share: face.unsure ? words().people.unsure : percent(face.confidence),
     };
-    const inTheWay = number === meant ? [] : [...taken, ...boxes.filter((_, other) => other !== number)];
+    const inTheWay =
+      number === meant ? [] : [...taken, ...boxes.filter((_, other) => other !== number)];
     const place = placed(canvas, texts, boxes[number]!, room, options.text, inTheWay);
     taken.push(place);
     canvas.globalAlpha = alpha(number);
@@ -139,7 +145,11 @@ function placed(
   const below = box.top + box.height + text * 0.4;
   const tops = [above, below].filter((top) => top > 2 && top + height < room.height - 2);
   if (tops.length === 0) tops.push(Math.max(2, box.top + text * 0.4));
-  const places = [[number, label, share], [number, label, ""], [number, "", ""]].flatMap((texts) => {
+  const places = [
+    [number, label, share],
+    [number, label, ""],
+    [number, "", ""],
+  ].flatMap((texts) => {
     const { pieces, width } = set(canvas, texts as [string, string, string], text);
     const left = Math.max(2, Math.min(box.left, room.width - width - 2));
     return tops.map((top): Label => ({ left, top, width, height, pieces }));

@@ -21,15 +21,13 @@ const MOST_PIXELS = 120e6;
 
 /** Add photos to those on the stage and analyse them. */
 export async function addPhotos(files: File[]): Promise<void> {
-  const added = files.map(
-    (file): Photo => ({
-      name: file.name,
-      blob: file,
-      address: URL.createObjectURL(file),
-      result: null,
-      error: null,
-    }),
-  );
+  const added = files.map((file): Photo => ({
+    name: file.name,
+    blob: file,
+    address: URL.createObjectURL(file),
+    result: null,
+    error: null,
+  }));
   chosen.value = photos.value.length;
   photos.value = [...photos.value, ...added];
   const there = (photo: Photo) => photos.value.some((each) => each.address === photo.address);

@@ -7,7 +7,7 @@ import { keep, kept } from "../kept";
 import type { Said } from "../words";
 
 export type Theme = "auto" | "light" | "dark";
-export type Route = "start" | "stage" | "how" | "about";
+type Route = "start" | "stage" | "how" | "about";
 
 const THEME = "mien.theme";
 
@@ -18,7 +18,12 @@ export const contract = signal<Contract | null>(null);
 export const engine = new EngineClient();
 
 /** How far the networks and what runs them are: bytes that came, or an error. */
-export const loading = signal<{ bytes: number; ready: boolean; threads: number; error: string | null }>({
+export const loading = signal<{
+  bytes: number;
+  ready: boolean;
+  threads: number;
+  error: string | null;
+}>({
   bytes: 0,
   ready: false,
   threads: 1,

@@ -38,11 +38,14 @@ export type Said = () => string;
 
 /** Put values into a sentence's `{places}`; `{place|one|many}` is the word that its number wants. */
 export function fill(sentence: string, values: Record<string, string | number>): string {
-  return sentence.replace(/\{(\w+)(?:\|(.*?)\|(.*?))?\}/g, (_, name: string, one?: string, many?: string) => {
-    const value = values[name]!;
-    if (one === undefined) return String(value);
-    return new Intl.PluralRules(language.value).select(Number(value)) === "one" ? one : many!;
-  });
+  return sentence.replace(
+    /\{(\w+)(?:\|(.*?)\|(.*?))?\}/g,
+    (_, name: string, one?: string, many?: string) => {
+      const value = values[name]!;
+      if (one === undefined) return String(value);
+      return new Intl.PluralRules(language.value).select(Number(value)) === "one" ? one : many!;
+    },
+  );
 }
 
 /** Name a few things, and count the others. */
