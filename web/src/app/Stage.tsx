@@ -26,6 +26,7 @@ import { drawOver, USUAL_RATIO, View } from "./View";
 import { Waiting } from "./Waiting";
 
 const RETRY_MS = 1500;
+
 /** The picture with its boxes, and what can be done with it. */
 export function Stage() {
   const now = source.value;

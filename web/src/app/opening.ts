@@ -162,6 +162,7 @@ async function filmFault(file: File): Promise<Said | null> {
     // A film whose picture the browser cannot decode has no size, though its sound may play.
     video.onloadedmetadata = () => resolve(video.videoWidth > 0 ? null : "noPicture");
     video.onerror = () => resolve("unplayable");
+    video.preload = "metadata";
     video.src = address;
   });
   video.removeAttribute("src");
