@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
@@ -6,6 +6,8 @@ import { defineConfig, type Plugin } from "vite";
 
 /** Whether the engine's parts are laid open for the tests that hold them to Python. */
 const PARITY = process.env.MIEN_PARITY !== undefined;
+
+const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
 
 const COMPRESSED = /\.(js|mjs|css|html|svg|wasm|webmanifest|json)$/;
 
@@ -34,7 +36,10 @@ function finish(): Plugin {
       const script = readFileSync(worker, "utf8");
       // Not every browser takes a service worker that is a module.
       if (/^import\b/m.test(script)) throw new Error("sw.js imports a file; it has to stand alone");
-      const version = names.filter((name) => name.startsWith("assets/")).sort().join();
+      const version = names
+        .filter((name) => name.startsWith("assets/"))
+        .sort()
+        .join();
       writeFileSync(
         worker,
         script
@@ -61,6 +66,7 @@ function hash(text: string): string {
 
 export default defineConfig({
   base: "./",
+  define: { __RUNTIME_BYTES__: statSync(join(import.meta.dirname, RUNTIME)).size },
   build: {
     outDir: process.env.MIEN_PAGE ?? "../src/mien/assets/page",
     emptyOutDir: true,

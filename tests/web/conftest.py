@@ -128,6 +128,22 @@ def camera_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of one portrait."""
+    path = tmp_path_factory.mktemp("film") / "portrait.webm"
+    portrait = Image.open(SAMPLES / "eileen_collins.jpg").convert("RGB").resize((480, 480))
+    with av.open(path, "w") as film:
+        stream = film.add_stream("libvpx", rate=15)
+        stream.width, stream.height, stream.pix_fmt = 480, 480, "yuv420p"
+        stream.options = {"deadline": "realtime", "b": "2M"}
+        frame = av.VideoFrame.from_ndarray(np.asarray(portrait))
+        for _ in range(45):
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
 def browser(chromium: str, camera_film: Path) -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 

@@ -1,12 +1,13 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { fill, language, LANGUAGES, percent, speak, words, type Language } from "../words";
 import { About } from "./About";
 import { How } from "./How";
 import { CloseIcon } from "./icons";
+import { listenForFiles } from "./opening";
 import { Panel } from "./Panel";
 import { Stage } from "./Stage";
-import { listenForFiles, Start } from "./Start";
+import { Start } from "./Start";
 import {
   load,
   loadedShare,
@@ -16,7 +17,6 @@ import {
   theme,
   trouble,
   wear,
-  type Route,
   type Theme,
 } from "./state";
 
@@ -26,11 +26,12 @@ export function App() {
   useEffect(() => listenForFiles(setDropping), []);
   useEffect(() => {
     document.documentElement.lang = language.value;
-    document.title = words().title;
-  }, [language.value]);
+    document.title = title();
+  }, [language.value, route.value]);
   useEffect(() => {
     document.documentElement.dataset["theme"] = theme.value;
   }, [theme.value]);
+  useFocus();
   return (
     <>
       <a class="skip" href="#content" onClick={skip}>
@@ -47,6 +48,36 @@ export function App() {
   );
 }
 
+/** The document's title: what is looked at, and where. */
+function title(): string {
+  const said = words();
+  if (route.value === "start") return said.title;
+  return `${said.nav[route.value === "stage" ? "live" : route.value]} – mien`;
+}
+
+/** Give the focus a place when what had it is gone: where it was before the stage, or the content. */
+function useFocus(): void {
+  const opener = useRef("");
+  const first = useRef(true);
+  useEffect(() => {
+    const remember = (event: FocusEvent) => {
+      if (route.value === "start") opener.current = (event.target as HTMLElement).id;
+    };
+    addEventListener("focusin", remember);
+    return () => removeEventListener("focusin", remember);
+  }, []);
+  useEffect(() => {
+    const content = document.getElementById("content")!;
+    const focused = document.activeElement ?? document.body;
+    const none = focused === document.body || focused === content || !focused.checkVisibility();
+    if (none && !first.current) {
+      const before = route.value === "start" ? document.getElementById(opener.current) : null;
+      (before ?? content).focus({ preventScroll: true });
+    }
+    first.current = false;
+  }, [route.value, source.value]);
+}
+
 /** Go to the content without changing the address, which says what the content is. */
 function skip(event: Event): void {
   event.preventDefault();
@@ -55,18 +86,17 @@ function skip(event: Event): void {
 
 /** One of the pages; a session stays behind the others as it is. */
 function Content() {
-  const live = route.value === "live";
   const started = source.value.kind !== "start";
   return (
     <>
       {started && (
-        <div class="live" hidden={!live}>
+        <div class="live" hidden={route.value !== "stage"}>
           <h1 class="spoken">{words().title}</h1>
           <Stage />
           <Panel />
         </div>
       )}
-      {live && !started && <Start />}
+      {route.value === "start" && <Start />}
       {route.value === "how" && <How />}
       {route.value === "about" && <About />}
     </>
@@ -75,7 +105,12 @@ function Content() {
 
 function Header() {
   const said = words();
-  const pages: Route[] = ["live", "how", "about"];
+  const live = source.value.kind === "start" ? "#/" : "#/stage";
+  const pages = [
+    { name: said.nav.live, address: live, routes: ["start", "stage"] },
+    { name: said.nav.how, address: "#/how", routes: ["how"] },
+    { name: said.nav.about, address: "#/about", routes: ["about"] },
+  ];
   return (
     <header class="top">
       <a class="mark" href="#/" aria-label="mien">
@@ -87,13 +122,13 @@ function Header() {
         mien
       </a>
       <nav aria-label="mien">
-        {pages.map((page) => (
+        {pages.map(({ name, address, routes }) => (
           <a
-            key={page}
-            href={page === "live" ? "#/" : `#/${page}`}
-            aria-current={route.value === page ? "page" : undefined}
+            key={name}
+            href={address}
+            aria-current={routes.includes(route.value) ? "page" : undefined}
           >
-            {said.nav[page]}
+            {name}
           </a>
         ))}
       </nav>
@@ -128,7 +163,7 @@ function Trouble() {
   if (trouble.value === null) return null;
   return (
     <div class="trouble" role="alert">
-      <p>{trouble.value}</p>
+      <p>{trouble.value()}</p>
       <button aria-label={words().stage.close} onClick={() => (trouble.value = null)}>
         <CloseIcon />
       </button>

@@ -3,12 +3,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { framePoint } from "../engine/crop";
 import type { Explanation } from "../engine/engine";
-import { fill, labelWord, percent, words } from "../words";
+import { fill, labelWord, percent, words, type Said } from "../words";
 import { Bars } from "./Bars";
-import { CameraIcon, PhotosIcon } from "./icons";
+import { CameraIcon, CloseIcon, PhotosIcon } from "./icons";
 import { openCamera, release } from "./live";
-import { decode } from "./photos";
-import { BASE, contract, engine, loaded, subject, trouble } from "./state";
+import { read, UnreadablePicture } from "./photos";
+import { BASE, contract, engine, loaded, subject } from "./state";
+import { Waiting } from "./Waiting";
 
 const SHOWN_PX = 720;
 const PATCH_COLUMNS = 8;
@@ -22,7 +23,6 @@ interface Seen {
   width: number;
   height: number;
   explanation: Explanation | null;
-  spent_ms: number;
 }
 
 /** Every step from a picture to an answer, on a face of the visitor's choice. */
@@ -30,6 +30,8 @@ export function How() {
   const said = words().how;
   const known = contract.value;
   const [seen, setSeen] = useState<Seen | null>(null);
+  const [fault, setFault] = useState<{ said: Said } | null>(null);
+  const [looking, setLooking] = useState(true);
   const [camera, setCamera] = useState<MediaStream | null>(null);
   const given = subject.value;
   const sample = known?.samples[0]?.file;
@@ -37,11 +39,14 @@ export function How() {
   useEffect(() => {
     if (given === null && sample === undefined) return;
     let current = true;
+    setFault(null);
+    setLooking(true);
     void look(given, sample)
-      .then((found) => current && setSeen(found))
-      .catch(() => {
-        if (current) trouble.value = fill(words().stage.unreadable, { name: said.frame });
-      });
+      .then(
+        (found) => current && setSeen(found),
+        (error: unknown) => current && setFault({ said: reasonOf(error) }),
+      )
+      .finally(() => current && setLooking(false));
     return () => {
       current = false;
     };
@@ -82,14 +87,25 @@ export function How() {
         )}
       </div>
       {camera !== null && <Selfie stream={camera} done={() => setCamera(null)} />}
+      {fault !== null && (
+        <div class="trouble" role="alert">
+          <p>{fault.said()}</p>
+        </div>
+      )}
+      {looking && <Waiting />}
       {seen !== null && <Steps seen={seen} />}
     </article>
   );
 }
 
+function reasonOf(error: unknown): Said {
+  if (error instanceof UnreadablePicture) return error.said;
+  return () => (error instanceof Error ? error.message : String(error));
+}
+
 async function look(given: Blob | null, sample: string | undefined): Promise<Seen> {
   const blob = given ?? (await (await fetch(new URL(`samples/${sample}`, BASE))).blob());
-  const bitmap = await decode(blob);
+  const bitmap = await read(blob, given instanceof File ? given.name : words().how.frame);
   const { width, height } = bitmap;
   const scale = Math.min(1, SHOWN_PX / Math.max(width, height));
   const picture = document.createElement("canvas");
@@ -97,12 +113,11 @@ async function look(given: Blob | null, sample: string | undefined): Promise<See
   picture.height = Math.round(height * scale);
   picture.getContext("2d")!.drawImage(bitmap, 0, 0, picture.width, picture.height);
   await loaded();
-  const started = performance.now();
   const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px);
-  return { picture, width, height, explanation, spent_ms: performance.now() - started };
+  return { picture, width, height, explanation };
 }
 
-/** The camera's view with one button. */
+/** The camera's view, to take a picture or not. */
 function Selfie({ stream, done }: { stream: MediaStream; done: () => void }) {
   const video = useRef<HTMLVideoElement>(null);
   useEffect(() => {
@@ -123,9 +138,14 @@ function Selfie({ stream, done }: { stream: MediaStream; done: () => void }) {
   return (
     <div class="selfie">
       <video ref={video} muted playsInline class="mirrored" />
-      <button class="primary" onClick={take}>
-        <CameraIcon /> {words().how.camera}
-      </button>
+      <div class="row">
+        <button class="primary" onClick={take}>
+          <CameraIcon /> {words().how.shoot}
+        </button>
+        <button class="secondary" onClick={done}>
+          <CloseIcon /> {words().how.cancel}
+        </button>
+      </div>
     </div>
   );
 }
@@ -157,9 +177,11 @@ function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation
   const known = contract.value!;
   const { face, combination, size } = explanation;
   const label = labelWord(known.labels[face.label]!);
+  // In the order in which the text names them.
+  const heads = Object.entries(combination.heads).sort(([a]) => (a === "logits" ? -1 : 1));
   const detected = {
     score: percent(face.detection_score),
-    ms: seen.spent_ms.toFixed(0),
+    ms: explanation.detect_ms.toFixed(0),
   };
   return (
     <>
@@ -189,11 +211,11 @@ function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation
         </div>
       </Step>
       <Step title={said.heads} text={said.headsText}>
-        <div class="pair">
-          {Object.entries(combination.heads).map(([name, head]) => (
+        <div class="pair opinions">
+          {heads.map(([name, head]) => (
             <div key={name}>
               <h3>{name === "logits" ? said.ferplus : said.fer2013}</h3>
-              <Bars labels={head.labels} values={head.probabilities} shown={null} />
+              <Opinion head={head} />
             </div>
           ))}
         </div>
@@ -204,7 +226,7 @@ function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation
           threshold: percent(known.emotion.spec.six!.unsure_below),
         })}
       >
-        <div class="pair">
+        <div class="pair opinions">
           <div>
             <h3>{said.before}</h3>
             <Bars labels={known.labels} values={combination.plain} shown={null} />
@@ -217,6 +239,14 @@ function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation
       </Step>
     </>
   );
+}
+
+/** A head's bars: the six as everywhere, then what else it knows. */
+function Opinion({ head }: { head: Explanation["combination"]["heads"][string] }) {
+  const order = [...contract.value!.labels, ...Object.keys(words().otherLabels)];
+  const labels = order.filter((label) => head.labels.includes(label));
+  const values = labels.map((label) => head.probabilities[head.labels.indexOf(label)]!);
+  return <Bars labels={labels} values={values} shown={null} />;
 }
 
 function Step({

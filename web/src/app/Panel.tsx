@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { FacePrediction } from "../engine/faces";
@@ -7,6 +8,8 @@ import { SaveIcon } from "./icons";
 import { newSession, session, shown, speed } from "./live";
 import { allRows, chosen, photos } from "./photos";
 import { savePhotoReport, saveReport } from "./report";
+import { mayGo, noteKept } from "./opening";
+import { numberOf, pointed } from "./overlay";
 import { fileName, saveCsv, saveJson } from "./save";
 import type { Person } from "./session";
 import { contract, source } from "./state";
@@ -49,7 +52,7 @@ function People() {
   return (
     <>
       {people.length === 0 && <p class="quiet">{words().people.none}</p>}
-      <div class="people" tabIndex={0} role="group" aria-labelledby="faces-heading">
+      <div class="people" role="group" aria-labelledby="faces-heading">
         {people.map((person) => (
           <PersonCard
             key={person.number}
@@ -86,7 +89,7 @@ function PersonCard({
   const seen = last.current;
   const away = isAway(person, now_s);
   return (
-    <article class={away ? "card away" : "card"}>
+    <Card number={person.number + 1} away={away}>
       <CardHead
         name={fill(words().people.person, { number: person.number + 1 })}
         face={seen}
@@ -96,6 +99,33 @@ function PersonCard({
         <Bars labels={labels} values={seen.probabilities} shown={seen.label} />
       )}
       <Timeline person={person} now_s={now_s} colours={colours} />
+    </Card>
+  );
+}
+
+/** A face's card; its box stands out in the picture while the visitor is at it. */
+function Card({
+  number,
+  away,
+  children,
+}: {
+  number: number;
+  away: boolean;
+  children: ComponentChildren;
+}) {
+  const point = () => (pointed.value = number);
+  const leave = () => (pointed.value = null);
+  useEffect(() => leave, []);
+  return (
+    <article
+      class={away ? "card away" : "card"}
+      tabIndex={0}
+      onMouseEnter={point}
+      onMouseLeave={leave}
+      onFocus={point}
+      onBlur={leave}
+    >
+      {children}
     </article>
   );
 }
@@ -164,7 +194,7 @@ function Totals() {
   return (
     <section class="totals">
       <h3>{words().people.totals}</h3>
-      <Shares values={totals.map((value) => value / all)} />
+      <Shares values={totals.map((value) => value / all)} name={words().people.totalsOf} />
       <p class="quiet">
         {fill(words().people.seconds, {
           time: clock(current.length_s),
@@ -183,10 +213,11 @@ function Totals() {
   );
 }
 
-function Shares({ values }: { values: number[] }) {
+function Shares({ values, name }: { values: number[]; name: string }) {
   const { labels } = contract.value!;
   return (
     <>
+      <p class="quiet">{name}</p>
       <div class="shares" aria-hidden="true">
         {labels.map((label, place) => (
           <span
@@ -196,7 +227,7 @@ function Shares({ values }: { values: number[] }) {
           />
         ))}
       </div>
-      <ul class="legend" aria-label={words().people.totalsOf}>
+      <ul class="legend" aria-label={name}>
         {labels.map((label, place) => (
           <li key={label} hidden={values[place]! < SMALLEST_SHARE}>
             <span class="dot" style={{ background: `var(--${label})` }} />
@@ -213,19 +244,20 @@ function PhotoFaces() {
   const known = contract.value;
   // The stage says what is wrong with it.
   if (photo?.error != null) return <p class="quiet">{words().people.none}</p>;
-  if (photo?.result == null || known === null) return <p class="quiet">{words().stage.analysing}</p>;
+  if (photo?.result == null || known === null)
+    return <p class="quiet">{words().stage.analysing}</p>;
   if (photo.result.faces.length === 0) return <p class="quiet">{words().stage.noFace}</p>;
   return (
-    <div class="people" tabIndex={0} role="group" aria-labelledby="faces-heading">
+    <div class="people" role="group" aria-labelledby="faces-heading">
       {photo.result.faces.map((face) => (
-        <article class="card" key={face.face}>
+        <Card key={face.face} number={numberOf(face)} away={false}>
           <CardHead
-            name={fill(words().people.face, { number: face.face + 1 })}
+            name={fill(words().people.face, { number: numberOf(face) })}
             face={face}
             away={false}
           />
           <Bars labels={known.labels} values={face.probabilities} shown={face.label} />
-        </article>
+        </Card>
       ))}
     </div>
   );
@@ -240,8 +272,8 @@ function PhotoTotals() {
   );
   return (
     <section class="totals">
-      <h3>{words().people.totals}</h3>
-      <Shares values={shares} />
+      <h3>{words().people.photoTotals}</h3>
+      <Shares values={shares} name={words().people.photoTotalsOf} />
       <p class="quiet">
         {fill(words().people.pictures, { count: done.length, faces: faces.length })}
       </p>
@@ -254,27 +286,38 @@ function Keep({ live }: { live: boolean }) {
   const some = live ? shown.value !== null && current !== null : allRows().length > 0;
   const rows = () => (live ? current!.rows() : allRows());
   const said = words().save;
+  const save = (write: (name: string) => unknown) => {
+    void write(fileName());
+    noteKept();
+  };
   return (
     <section class="keep">
       <h3>{said.heading}</h3>
       <div class="row">
-        <button disabled={!some} onClick={() => void saveJson(rows(), fileName())}>
+        <button disabled={!some} onClick={() => save((name) => saveJson(rows(), name))}>
           <SaveIcon /> {said.json}
         </button>
-        <button disabled={!some} onClick={() => void saveCsv(rows(), fileName())}>
+        <button disabled={!some} onClick={() => save((name) => saveCsv(rows(), name))}>
           <SaveIcon /> {said.csv}
         </button>
         <button
           disabled={!some}
-          onClick={() => {
-            if (live) saveReport(current!, contract.value!, fileName());
-            else void savePhotoReport(photos.value, contract.value!, fileName());
-          }}
+          onClick={() =>
+            save((name) =>
+              live
+                ? saveReport(current!, contract.value!, name)
+                : savePhotoReport(photos.value, contract.value!, name),
+            )
+          }
         >
           <SaveIcon /> {said.report}
         </button>
         {live && (
-          <button class="plain" disabled={!some} onClick={() => void newSession(current!.name)}>
+          <button
+            class="plain"
+            disabled={!some}
+            onClick={() => mayGo() && void newSession(current!.name)}
+          >
             {said.clear}
           </button>
         )}

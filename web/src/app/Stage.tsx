@@ -1,15 +1,13 @@
-import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { FrameResult } from "../engine/faces";
 import { fill, words } from "../words";
-import { CameraIcon, CloseIcon, MirrorIcon, PauseIcon, PlayIcon, PlusIcon, SnapshotIcon, WaveIcon } from "./icons";
+import { CameraIcon, MirrorIcon, StopIcon, WaveIcon } from "./icons";
 import {
   asking,
   cameraId,
   cameras,
   halted,
-  leave,
   LiveLoop,
   mirror,
   newSession,
@@ -19,27 +17,20 @@ import {
   shown,
   smooth,
 } from "./live";
-import { described, drawFaces } from "./overlay";
-import { chosen, clearPhotos, photos } from "./photos";
-import { chooseFiles } from "./Start";
-import { download, fileName } from "./save";
-import { contract, loading, loadedShare, source, subject, trouble } from "./state";
-import { percent } from "../words";
+import { leave } from "./opening";
+import { described, pointed, useDrawing } from "./overlay";
+import { PhotoStage } from "./PhotoStage";
+import { contract, loading, route, source, subject, trouble } from "./state";
+import { CloseButton, PauseButton, SnapshotButton, Toggle, Tool } from "./Tools";
+import { drawOver, USUAL_RATIO, View } from "./View";
+import { Waiting } from "./Waiting";
 
 const RETRY_MS = 1500;
-/** Width by height of the stage before anything is on it, and the narrowest and widest stage. */
-const USUAL_RATIO = 4 / 3;
-const NARROWEST = 0.6;
-const WIDEST = 2.4;
-/** Sizes of the labels over the picture; the small one is for stages narrower than the bound. */
-const TEXT_PX = 13.5;
-const SMALL_TEXT_PX = 11.5;
-const NARROW_PX = 480;
 
 /** The picture with its boxes, and what can be done with it. */
 export function Stage() {
   const now = source.value;
-  if (now.kind === "camera") return <CameraStage />;
+  if (now.kind === "camera") return <CameraStage key={now.opened_ms} />;
   if (now.kind === "film") return <FilmStage key={now.file.name} file={now.file} />;
   return <PhotoStage />;
 }
@@ -48,10 +39,15 @@ function CameraStage() {
   const video = useRef<HTMLVideoElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const stream = useRef<MediaStream | null>(null);
+  const loop = useRef<LiveLoop | null>(null);
+  const again = useRef<HTMLButtonElement>(null);
   /** Counts the attempts to connect: of two at once, the later one is meant. */
   const attempt = useRef(0);
   const [ratio, setRatio] = useState(USUAL_RATIO);
+  const [stopped, setStopped] = useState(false);
   const play = usePlaying(video);
+  /** Nobody is filmed while another page is looked at. */
+  const on = !stopped && route.value === "stage";
 
   /** Show the camera; false if there is none, true also where a later attempt took over. */
   const connect = async (): Promise<boolean> => {
@@ -72,38 +68,54 @@ function CameraStage() {
   const lost = async (): Promise<void> => {
     while (!(await connect())) {
       const mine = attempt.current;
-      trouble.value = words().camera.lost;
+      trouble.value = () => words().camera.lost;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       if (mine !== attempt.current) return;
     }
   };
 
+  const start = async (): Promise<void> => {
+    if (!(await connect())) {
+      if (loop.current === null) leave();
+      else setStopped(true);
+      return;
+    }
+    if (loop.current !== null) return;
+    await newSession("camera");
+    // The visitor may have left meanwhile, or come back from another page.
+    if (video.current === null || loop.current !== null) return;
+    loop.current = new LiveLoop(video.current, true, draw);
+  };
+
+  const switchOff = () => {
+    attempt.current++;
+    // Who paused and went elsewhere does not expect to be filmed on return.
+    if (paused.value) setStopped(true);
+    video.current?.pause();
+    keepSubject(video.current);
+    release(stream.current);
+    stream.current = null;
+  };
+
   useEffect(() => {
-    let loop: LiveLoop | null = null;
-    let mounted = true;
-    void connect().then(async (opened) => {
-      if (!mounted) return;
-      if (!opened) return leave();
-      await newSession("camera");
-      if (mounted) loop = new LiveLoop(video.current!, true, draw);
-    });
-    return () => {
-      mounted = false;
-      attempt.current++;
-      loop?.stop();
-      keepSubject(video.current);
-      release(stream.current);
-    };
-  }, []);
+    if (!on) return;
+    void start();
+    return switchOff;
+  }, [on]);
+  useEffect(() => () => loop.current?.stop(), []);
+  useEffect(() => {
+    if (stopped) again.current?.focus();
+  }, [stopped]);
 
   const stop = () => {
-    attempt.current++;
     trouble.value = null;
-    leave();
+    // Before anything came there is nothing to stay for.
+    if (loop.current === null) leave();
+    else setStopped(true);
   };
 
   const draw = (result: FrameResult) => drawOver(canvas.current, result, mirror.value);
-  useDrawing(canvas, () => shown.value !== null && draw(shown.value), mirror.value);
+  useDrawing(canvas, () => shown.value !== null && draw(shown.value), mirror.value, pointed.value);
   const said = words().camera;
   return (
     <section class="stage" aria-label={said.device}>
@@ -116,10 +128,10 @@ function CameraStage() {
           onResize={({ currentTarget }) => setRatio(ratioOf(currentTarget))}
         />
         <Overlay canvas={canvas} />
-        <Hint />
+        {stopped ? <p class="hint">{said.off}</p> : <Hint />}
       </View>
       <div class="tools" role="toolbar" aria-label={said.device}>
-        {cameras.value.length > 1 && (
+        {!stopped && cameras.value.length > 1 && (
           <select
             aria-label={said.device}
             value={cameraId.value}
@@ -135,13 +147,26 @@ function CameraStage() {
             ))}
           </select>
         )}
-        <PauseButton />
+        {stopped ? (
+          <Tool
+            key="again"
+            button={again}
+            named
+            label={said.again}
+            icon={<CameraIcon />}
+            onClick={() => setStopped(false)}
+          />
+        ) : (
+          <PauseButton key="pause" />
+        )}
         <SnapshotButton video={video} />
         <Toggle label={said.mirror} value={mirror} icon={<MirrorIcon />} />
-        <Toggle label={said.smooth} value={smooth} icon={<WaveIcon />} />
-        <button class="tool end" onClick={stop}>
-          <CloseIcon /> <span>{said.stop}</span>
-        </button>
+        {!stopped && <Toggle label={said.smooth} value={smooth} icon={<WaveIcon />} />}
+        {stopped ? (
+          <CloseButton key="close" />
+        ) : (
+          <Tool key="stop" end named label={said.stop} icon={<StopIcon />} onClick={stop} />
+        )}
       </div>
     </section>
   );
@@ -153,7 +178,7 @@ function FilmStage({ file }: { file: File }) {
   const [ratio, setRatio] = useState(USUAL_RATIO);
   const play = usePlaying(video);
   const draw = (result: FrameResult) => drawOver(canvas.current, result, false);
-  useDrawing(canvas, () => shown.value !== null && draw(shown.value), file);
+  useDrawing(canvas, () => shown.value !== null && draw(shown.value), file, pointed.value);
   useEffect(() => {
     const address = URL.createObjectURL(file);
     let loop: LiveLoop | null = null;
@@ -161,8 +186,8 @@ function FilmStage({ file }: { file: File }) {
     video.current!.src = address;
     paused.value = false;
     void newSession(file.name).then(() => {
-      if (!mounted) return;
-      loop = new LiveLoop(video.current!, false, draw);
+      if (!mounted || video.current === null) return;
+      loop = new LiveLoop(video.current, false, draw);
       play();
     });
     return () => {
@@ -173,8 +198,7 @@ function FilmStage({ file }: { file: File }) {
     };
   }, [file]);
   const failed = () => {
-    trouble.value = fill(words().stage.unplayable, { name: file.name });
-    leave();
+    trouble.value = () => fill(words().stage.unplayable, { name: file.name });
   };
   return (
     <section class="stage" aria-label={file.name}>
@@ -194,77 +218,7 @@ function FilmStage({ file }: { file: File }) {
         <span class="filename">{file.name}</span>
         <SnapshotButton video={video} />
         <Toggle label={words().camera.smooth} value={smooth} icon={<WaveIcon />} />
-        <button class="tool end" onClick={leave}>
-          <CloseIcon /> <span>{words().stage.close}</span>
-        </button>
-      </div>
-    </section>
-  );
-}
-
-function PhotoStage() {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const photo = photos.value[chosen.value];
-  const draw = () => {
-    if (photo?.result != null) drawOver(canvas.current, photo.result, false);
-    else canvas.current?.getContext("2d")?.clearRect(0, 0, canvas.current.width, canvas.current.height);
-  };
-  const [ratio, setRatio] = useState(USUAL_RATIO);
-  useDrawing(canvas, draw, photo);
-  useEffect(() => {
-    if (photo !== undefined && photo.error === null) subject.value = photo.blob;
-  }, [photo]);
-  const close = () => {
-    clearPhotos();
-    leave();
-  };
-  if (photo === undefined) return null;
-  const known = contract.value;
-  return (
-    <section class="stage" aria-label={words().stage.photos}>
-      <View ratio={photo.error === null ? ratio : USUAL_RATIO}>
-        {photo.error === null ? (
-          <img
-            src={photo.address}
-            alt={photo.name}
-            onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) =>
-              setRatio(naturalWidth / naturalHeight)
-            }
-          />
-        ) : (
-          <p class="message" role="alert">
-            {photo.error}
-          </p>
-        )}
-        <canvas
-          ref={canvas}
-          class="overlay"
-          role="img"
-          hidden={photo.error !== null}
-          aria-label={known === null ? words().stage.picture : described(photo.result, known)}
-        />
-        {photo.result === null && photo.error === null && <Waiting />}
-      </View>
-      <div class="tools" role="toolbar" aria-label={words().stage.photos}>
-        <div class="strip">
-          {photos.value.map((each, place) => (
-            <button
-              key={each.address}
-              class={each.error === null ? "thumb" : "thumb broken"}
-              aria-pressed={place === chosen.value}
-              aria-label={fill(words().stage.photo, { number: place + 1, name: each.name })}
-              onClick={() => (chosen.value = place)}
-            >
-              {each.error === null ? <img src={each.address} alt="" /> : "!"}
-            </button>
-          ))}
-          <button class="thumb" aria-label={words().stage.more} onClick={chooseFiles}>
-            <PlusIcon />
-          </button>
-        </div>
-        <button class="tool end" onClick={close}>
-          <CloseIcon /> <span>{words().stage.close}</span>
-        </button>
+        <CloseButton />
       </div>
     </section>
   );
@@ -287,29 +241,6 @@ function usePlaying(video: { current: HTMLVideoElement | null }): () => void {
     keepSubject(video.current);
   }, [halted.value]);
   return play;
-}
-
-/** Draw anew when what is drawn changes, and when the canvas gets another size or comes back. */
-function useDrawing(
-  canvas: { current: HTMLCanvasElement | null },
-  draw: () => void,
-  drawn: unknown,
-): void {
-  useEffect(() => {
-    const watching = new ResizeObserver(draw);
-    if (canvas.current !== null) watching.observe(canvas.current);
-    return () => watching.disconnect();
-  }, [drawn]);
-}
-
-/** A stage with the shape of what is on it. */
-function View({ ratio, children }: { ratio: number; children: ComponentChildren }) {
-  const shape = Math.min(Math.max(ratio, NARROWEST), WIDEST);
-  return (
-    <div class="view" style={{ "--ratio": shape.toFixed(4) }}>
-      {children}
-    </div>
-  );
 }
 
 function ratioOf(video: HTMLVideoElement): number {
@@ -342,93 +273,6 @@ function Hint() {
     return <p class="hint">{words().stage.noFace}</p>;
   }
   return null;
-}
-
-function Waiting() {
-  const text = loading.value.ready
-    ? words().stage.analysing
-    : fill(words().status.loading, { share: percent(loadedShare.value) });
-  return (
-    <p class="hint" role="status">
-      {text}
-    </p>
-  );
-}
-
-function PauseButton() {
-  const said = words().camera;
-  return (
-    <button class="tool" aria-pressed={paused.value} onClick={() => (paused.value = !paused.value)}>
-      {paused.value ? <PlayIcon /> : <PauseIcon />}
-      <span>{paused.value ? said.go : said.pause}</span>
-    </button>
-  );
-}
-
-function Toggle({
-  label,
-  value,
-  icon,
-}: {
-  label: string;
-  value: { value: boolean };
-  icon: ComponentChildren;
-}) {
-  return (
-    <button
-      class="tool"
-      aria-pressed={value.value}
-      onClick={() => (value.value = !value.value)}
-    >
-      {icon} <span>{label}</span>
-    </button>
-  );
-}
-
-function SnapshotButton({ video }: { video: { current: HTMLVideoElement | null } }) {
-  const known = contract.value;
-  const take = () => {
-    const result = shown.value;
-    if (video.current === null || result === null || known === null) return;
-    const canvas = document.createElement("canvas");
-    canvas.width = result.width;
-    canvas.height = result.height;
-    const drawn = canvas.getContext("2d")!;
-    const mirrored = source.value.kind === "camera" && mirror.value;
-    drawn.save();
-    if (mirrored) drawn.setTransform(-1, 0, 0, 1, canvas.width, 0);
-    drawn.drawImage(video.current, 0, 0);
-    drawn.restore();
-    const text = Math.max(12, canvas.height / 28);
-    drawFaces(drawn, result, known, { mirrored, scale: 1, text });
-    canvas.toBlob((blob) => blob && download([blob], "image/png", `${fileName()}.png`));
-  };
-  return (
-    <button class="tool" disabled={shown.value === null} onClick={take}>
-      <SnapshotIcon /> <span>{words().camera.snapshot}</span>
-    </button>
-  );
-}
-
-/** Draw a result over the picture as it lies on the screen. */
-function drawOver(canvas: HTMLCanvasElement | null, result: FrameResult, mirrored: boolean): void {
-  const known = contract.value;
-  if (canvas === null || known === null) return;
-  const ratio = devicePixelRatio || 1;
-  const box = canvas.getBoundingClientRect();
-  const width = Math.round(box.width * ratio);
-  const height = Math.round(box.height * ratio);
-  if (canvas.width !== width) canvas.width = width;
-  if (canvas.height !== height) canvas.height = height;
-  const drawn = canvas.getContext("2d")!;
-  drawn.setTransform(1, 0, 0, 1, 0, 0);
-  drawn.clearRect(0, 0, width, height);
-  const scale = Math.min(width / result.width, height / result.height);
-  const left = (width - result.width * scale) / 2;
-  const top = (height - result.height * scale) / 2;
-  drawn.translate(left, top);
-  const text = box.width < NARROW_PX ? SMALL_TEXT_PX : TEXT_PX;
-  drawFaces(drawn, result, known, { mirrored, scale, text: text * ratio });
 }
 
 /** Remember what was looked at last, for the page that explains. */

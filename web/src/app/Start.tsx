@@ -1,11 +1,17 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { FrameResult } from "../engine/faces";
-import { words } from "../words";
-import { CameraIcon, LockIcon, PhotosIcon } from "./icons";
-import { described, drawFaces } from "./overlay";
-import { decode, open } from "./photos";
-import { BASE, contract, engine, goLive, loaded, source, trouble } from "./state";
+import { language, words } from "../words";
+import { BackIcon, CameraIcon, LockIcon, PhotosIcon } from "./icons";
+import { chooseFiles, startCamera } from "./opening";
+import { described, drawFaces, useDrawing } from "./overlay";
+import { decode } from "./photos";
+import { BASE, contract, engine, loaded, source } from "./state";
+
+/** Size of the label over the portrait: a share of its width, within bounds. */
+const TEXT_SHARE = 1 / 26;
+const LEAST_TEXT_PX = 12.5;
+const MOST_TEXT_PX = 19;
 
 /** The first thing that a visitor sees: what it does, at work on a portrait. */
 export function Start() {
@@ -16,20 +22,19 @@ export function Start() {
         <h1>{said.headline}</h1>
         <p class="lead">{said.lead}</p>
         <div class="row">
-          <button
-            class="primary"
-            onClick={() => {
-              trouble.value = null;
-              source.value = { kind: "camera" };
-            }}
-          >
+          <button class="primary" id="start-camera" onClick={startCamera}>
             <CameraIcon /> {said.camera}
           </button>
-          <button class="secondary" onClick={chooseFiles}>
+          <button class="secondary" id="start-files" onClick={chooseFiles}>
             <PhotosIcon /> {said.files}
           </button>
+          {source.value.kind !== "start" && (
+            <a class="secondary" href="#/stage">
+              <BackIcon /> {said.back}
+            </a>
+          )}
         </div>
-        <p class="quiet">{said.drop}</p>
+        <p class="quiet drop">{said.drop}</p>
         <p class="private">
           <LockIcon /> {said.private}
         </p>
@@ -63,13 +68,18 @@ function Example() {
       current = false;
     };
   }, [address]);
-  useEffect(() => {
-    const drawn = canvas.current?.getContext("2d");
-    if (drawn == null || result === null || known === null) return;
-    canvas.current!.width = result.width;
-    canvas.current!.height = result.height;
-    drawFaces(drawn, result, known, { mirrored: false, scale: 1, text: result.width / 26 });
-  }, [result, known, words()]);
+  const draw = () => {
+    if (canvas.current === null || result === null || known === null) return;
+    const { width, height } = canvas.current.getBoundingClientRect();
+    canvas.current.width = result.width;
+    canvas.current.height = result.height;
+    // The style sheet lets the picture cover its place.
+    const shrink = Math.max(width / result.width, height / result.height);
+    const text = Math.min(Math.max(width * TEXT_SHARE, LEAST_TEXT_PX), MOST_TEXT_PX) / shrink;
+    const drawn = canvas.current.getContext("2d")!;
+    drawFaces(drawn, result, known, { mirrored: false, scale: 1, text, pointed: null });
+  };
+  useDrawing(canvas, draw, result, language.value);
   const said = words().start;
   return (
     <figure class="example">
@@ -97,50 +107,4 @@ function Example() {
       </figcaption>
     </figure>
   );
-}
-
-/** Let the visitor choose photos or a film. */
-export function chooseFiles(): void {
-  const input = document.createElement("input");
-  input.type = "file";
-  input.multiple = true;
-  input.accept = "image/*,video/*,.mkv,.avif";
-  input.onchange = () => void open([...(input.files ?? [])]);
-  input.click();
-}
-
-/** Open what was dropped or pasted, whichever page it was given to. */
-function take(data: DataTransfer | null): void {
-  const files = [...(data?.files ?? [])];
-  if (files.length === 0) return;
-  goLive();
-  void open(files);
-}
-
-/** Photos or a film that are dropped or pasted anywhere. */
-export function listenForFiles(dropping: (over: boolean) => void): () => void {
-  const over = (event: DragEvent) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    dropping(true);
-  };
-  const left = (event: DragEvent) => {
-    if (event.relatedTarget === null) dropping(false);
-  };
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    dropping(false);
-    take(event.dataTransfer);
-  };
-  const paste = (event: ClipboardEvent) => take(event.clipboardData);
-  addEventListener("dragover", over);
-  addEventListener("dragleave", left);
-  addEventListener("drop", drop);
-  addEventListener("paste", paste);
-  return () => {
-    removeEventListener("dragover", over);
-    removeEventListener("dragleave", left);
-    removeEventListener("drop", drop);
-    removeEventListener("paste", paste);
-  };
 }

@@ -21,12 +21,15 @@ export function Timeline({
     if (canvas.current !== null) drawTimeline(canvas.current, person, now_s, colours);
   }, [bin, person, colours]);
   return (
-    <canvas
-      ref={canvas}
-      class="timeline"
-      role="img"
-      aria-label={fill(words().people.timeline, { number: person.number + 1 })}
-    />
+    <figure class="lately">
+      <canvas
+        ref={canvas}
+        class="timeline"
+        role="img"
+        aria-label={fill(words().people.timeline, { number: person.number + 1 })}
+      />
+      <figcaption>{words().people.lately}</figcaption>
+    </figure>
   );
 }
 

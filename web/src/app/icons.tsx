@@ -60,6 +60,24 @@ export const CloseIcon = () => (
   </Icon>
 );
 
+export const StopIcon = () => (
+  <Icon>
+    <rect x="6.5" y="6.5" width="11" height="11" rx="2" />
+  </Icon>
+);
+
+export const BinIcon = () => (
+  <Icon>
+    <path d="M4.5 7h15M9.5 7V4.5h5V7M6.5 7l.8 12.5h9.4L17.5 7M10 10.5v5.5M14 10.5v5.5" />
+  </Icon>
+);
+
+export const BackIcon = () => (
+  <Icon>
+    <path d="M19.5 12H5m0 0 5.5-5.5M5 12l5.5 5.5" />
+  </Icon>
+);
+
 export const SaveIcon = () => (
   <Icon>
     <path d="M12 4v11m0 0-4.5-4.5M12 15l4.5-4.5M4.5 19.5h15" />

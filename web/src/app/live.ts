@@ -1,15 +1,15 @@
 import { computed, signal } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
-import { words } from "../words";
+import { words, type Words } from "../words";
 import { Session } from "./session";
-import { contract, engine, loaded, loading, route, source, trouble } from "./state";
+import { contract, engine, loaded, loading, route, trouble } from "./state";
 
 export const mirror = signal(true);
 export const smooth = signal(true);
 export const paused = signal(false);
 /** Whether the picture stands still, since the visitor wants that or is on another page. */
-export const halted = computed(() => paused.value || route.value !== "live");
+export const halted = computed(() => paused.value || route.value !== "stage");
 export const asking = signal(false);
 export const cameras = signal<MediaDeviceInfo[]>([]);
 export const cameraId = signal("");
@@ -18,6 +18,16 @@ export const speed = signal({ fps: 0, ms: 0 });
 /** The newest result, a few times a second; the overlay hears of every one. */
 export const shown = signal<FrameResult | null>(null);
 export const session = signal<Session | null>(null);
+
+/** What is said about each way in which a browser gives no camera. */
+const REFUSALS: Record<string, keyof Words["camera"]> = {
+  NotAllowedError: "denied",
+  SecurityError: "denied",
+  NotFoundError: "missing",
+  OverconstrainedError: "missing",
+  NotReadableError: "busy",
+  AbortError: "busy",
+};
 
 const SHOWN_EVERY_MS = 120;
 /** The next frame is fetched while the worker still looks at the one before. */
@@ -91,7 +101,8 @@ export class LiveLoop {
     } catch (error) {
       // That the networks are gone is said, with what to do, where they are loaded.
       const said = this.stopped || loading.value.error !== null;
-      if (!said) trouble.value = error instanceof Error ? error.message : String(error);
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!said) trouble.value = () => reason;
       return;
     } finally {
       this.inFlight--;
@@ -162,9 +173,8 @@ export async function newSession(name: string): Promise<void> {
  * released again and nothing is said.
  */
 export async function openCamera(wanted: () => boolean): Promise<MediaStream | null> {
-  const said = words().camera;
   if (navigator.mediaDevices === undefined) {
-    trouble.value = said.insecure;
+    trouble.value = () => words().camera.insecure;
     return null;
   }
   asking.value = true;
@@ -173,9 +183,7 @@ export async function openCamera(wanted: () => boolean): Promise<MediaStream | n
       width: { ideal: 640 },
       height: { ideal: 480 },
       frameRate: { ideal: 30 },
-      ...(cameraId.value === ""
-        ? { facingMode: "user" }
-        : { deviceId: { exact: cameraId.value } }),
+      ...(cameraId.value === "" ? { facingMode: "user" } : { deviceId: { exact: cameraId.value } }),
     };
     const stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
     const devices = await navigator.mediaDevices.enumerateDevices();
@@ -190,15 +198,8 @@ export async function openCamera(wanted: () => boolean): Promise<MediaStream | n
   } catch (error) {
     if (!wanted()) return null;
     const name = error instanceof DOMException ? error.name : "";
-    const reasons: Record<string, string> = {
-      NotAllowedError: said.denied,
-      SecurityError: said.denied,
-      NotFoundError: said.missing,
-      OverconstrainedError: said.missing,
-      NotReadableError: said.busy,
-      AbortError: said.busy,
-    };
-    trouble.value = reasons[name] ?? String(error);
+    const sentence = REFUSALS[name] ?? "failed";
+    trouble.value = () => words().camera[sentence];
     return null;
   } finally {
     asking.value = false;
@@ -208,10 +209,4 @@ export async function openCamera(wanted: () => boolean): Promise<MediaStream | n
 /** Switch a camera off. */
 export function release(stream: MediaStream | null): void {
   stream?.getTracks().forEach((track) => track.stop());
-}
-
-/** Leave whatever is on the stage. */
-export function leave(): void {
-  source.value = { kind: "start" };
-  shown.value = null;
 }

@@ -1,5 +1,8 @@
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+
 import type { Contract } from "../engine/contract";
-import type { FrameResult } from "../engine/faces";
+import type { FacePrediction, FrameResult } from "../engine/faces";
 import { fill, labelWord, percent, words } from "../words";
 
 export interface DrawingOptions {
@@ -8,9 +11,33 @@ export interface DrawingOptions {
   scale: number;
   /** Size of the text in pixels of the canvas. */
   text: number;
+  /** The number of the face that the visitor points at, if any; the others step back. */
+  pointed: number | null;
 }
 
+/** The number of the face whose card the visitor points at. */
+export const pointed = signal<number | null>(null);
+
+const OTHERS_ALPHA = 0.3;
 const FONT = '"Inter Variable", system-ui, sans-serif';
+
+/** A face's number as visitors see it: that of its person, or else its place in the picture. */
+export function numberOf(face: FacePrediction): number {
+  return (face.track ?? face.face) + 1;
+}
+
+/** Draw anew when what is drawn changes, and when the canvas gets another size or comes back. */
+export function useDrawing(
+  canvas: { current: HTMLCanvasElement | null },
+  draw: () => void,
+  ...drawn: unknown[]
+): void {
+  useEffect(() => {
+    const watching = new ResizeObserver(draw);
+    if (canvas.current !== null) watching.observe(canvas.current);
+    return () => watching.disconnect();
+  }, drawn);
+}
 
 /** Draw boxes and labels of a result onto a canvas whose pixels are the picture's times `scale`. */
 export function drawFaces(
@@ -22,24 +49,44 @@ export function drawFaces(
   const { mirrored, scale } = options;
   const boxes = result.faces.map(({ box_xyxy: [x0, y0, x1, y1] }): Rectangle => {
     const left = mirrored ? result.width - x1 : x0;
-    return { left: left * scale, top: y0 * scale, width: (x1 - x0) * scale, height: (y1 - y0) * scale };
+    return {
+      left: left * scale,
+      top: y0 * scale,
+      width: (x1 - x0) * scale,
+      height: (y1 - y0) * scale,
+    };
   });
   const colours = result.faces.map(({ label }) => contract.colours[contract.labels[label]!]!);
+  const meant = result.faces.findIndex((face) => numberOf(face) === options.pointed);
+  const alpha = (number: number) => (meant < 0 || number === meant ? 1 : OTHERS_ALPHA);
   canvas.save();
   [...result.faces.keys()].reverse().forEach((number) => {
+    canvas.globalAlpha = alpha(number);
     drawBox(canvas, boxes[number]!, colours[number]!, result.faces[number]!.unsure, options.text);
   });
   const taken: Rectangle[] = [];
+  const room = { width: result.width * scale, height: result.height * scale };
   result.faces.forEach((face, number) => {
-    const label = labelWord(contract.labels[face.label]!);
-    const share = face.unsure ? words().people.unsure : percent(face.confidence);
-    const room = { width: result.width * scale, height: result.height * scale };
-    const inTheWay = [...taken, ...boxes.filter((_, other) => other !== number)];
-    const place = placed(canvas, [label, share], boxes[number]!, room, options.text, inTheWay);
+    const texts: Texts = {
+      // A single face needs no number to be found.
+      number: result.faces.length > 1 ? String(numberOf(face)) : "",
+      label: labelWord(contract.labels[face.label]!),
+      share: face.unsure ? words().people.unsure : percent(face.confidence),
+    };
+    const inTheWay =
+      number === meant ? [] : [...taken, ...boxes.filter((_, other) => other !== number)];
+    const place = placed(canvas, texts, boxes[number]!, room, options.text, inTheWay);
     taken.push(place);
+    canvas.globalAlpha = alpha(number);
     drawLabel(canvas, place, colours[number]!, options.text);
   });
   canvas.restore();
+}
+
+interface Texts {
+  number: string;
+  label: string;
+  share: string;
 }
 
 interface Rectangle {
@@ -49,10 +96,16 @@ interface Rectangle {
   height: number;
 }
 
+interface Piece {
+  text: string;
+  weight: number;
+  alpha: number;
+  /** From the label's left side. */
+  left: number;
+}
+
 interface Label extends Rectangle {
-  label: string;
-  share: string;
-  labelWidth: number;
+  pieces: Piece[];
 }
 
 function drawBox(
@@ -75,35 +128,57 @@ function drawBox(
   canvas.stroke();
 }
 
-/** Find a label's place, above or below its box and shorter if need be, where it hides least. */
+/**
+ * Find a label's place, above or below its box, where it hides no other face and no other label:
+ * whole if it can be, else without its share, else only its dot and number.
+ */
 function placed(
   canvas: CanvasRenderingContext2D,
-  [label, share]: [string, string],
+  { number, label, share }: Texts,
   box: Rectangle,
   room: { width: number; height: number },
   text: number,
   inTheWay: Rectangle[],
 ): Label {
-  canvas.font = `600 ${text}px ${FONT}`;
-  const labelWidth = canvas.measureText(label).width;
-  canvas.font = `400 ${text}px ${FONT}`;
-  const short = text * 2.1 + labelWidth;
-  const long = short + text * 0.45 + canvas.measureText(share).width;
   const height = text * 1.75;
   const above = box.top - height - text * 0.4;
   const below = box.top + box.height + text * 0.4;
   const tops = [above, below].filter((top) => top > 2 && top + height < room.height - 2);
   if (tops.length === 0) tops.push(Math.max(2, box.top + text * 0.4));
-  const places = [long, short].flatMap((width) =>
-    tops.map((top): Label => {
-      const left = Math.max(2, Math.min(box.left, room.width - width - 2));
-      return { left, top, width, height, label, share: width === long ? share : "", labelWidth };
-    }),
-  );
+  const places = [
+    [number, label, share],
+    [number, label, ""],
+    [number, "", ""],
+  ].flatMap((texts) => {
+    const { pieces, width } = set(canvas, texts as [string, string, string], text);
+    const left = Math.max(2, Math.min(box.left, room.width - width - 2));
+    return tops.map((top): Label => ({ left, top, width, height, pieces }));
+  });
   const hidden = places.map((place) =>
     inTheWay.reduce((sum, other) => sum + shared(place, other), 0),
   );
   return places[hidden.indexOf(Math.min(...hidden))]!;
+}
+
+/** Set a label's number, label and share side by side, leaving out what is empty. */
+function set(
+  canvas: CanvasRenderingContext2D,
+  [number, label, share]: [string, string, string],
+  text: number,
+): { pieces: Piece[]; width: number } {
+  const styles = [
+    { text: number, weight: 400, alpha: 0.75 },
+    { text: label, weight: 600, alpha: 1 },
+    { text: share, weight: 400, alpha: 0.75 },
+  ];
+  const pieces: Piece[] = [];
+  let left = text * 1.55;
+  for (const style of styles.filter((each) => each.text !== "")) {
+    canvas.font = `${style.weight} ${text}px ${FONT}`;
+    pieces.push({ ...style, left });
+    left += canvas.measureText(style.text).width + text * 0.45;
+  }
+  return { pieces, width: pieces.length > 0 ? left + text * 0.1 : text * 1.9 };
 }
 
 /** The area that two rectangles share. */
@@ -115,7 +190,7 @@ function shared(a: Rectangle, b: Rectangle): number {
 
 function drawLabel(
   canvas: CanvasRenderingContext2D,
-  { left, top, width, height, label, share, labelWidth }: Label,
+  { left, top, width, height, pieces }: Label,
   colour: string,
   text: number,
 ): void {
@@ -129,12 +204,11 @@ function drawLabel(
   canvas.arc(left + text * 0.95, middle, text * 0.32, 0, 2 * Math.PI);
   canvas.fillStyle = colour;
   canvas.fill();
-  canvas.fillStyle = "#fff";
-  canvas.font = `600 ${text}px ${FONT}`;
-  canvas.fillText(label, left + text * 1.55, middle + text * 0.04);
-  canvas.font = `400 ${text}px ${FONT}`;
-  canvas.fillStyle = "rgb(255 255 255 / 75%)";
-  canvas.fillText(share, left + text * 2 + labelWidth, middle + text * 0.04);
+  for (const piece of pieces) {
+    canvas.font = `${piece.weight} ${text}px ${FONT}`;
+    canvas.fillStyle = `rgb(255 255 255 / ${100 * piece.alpha}%)`;
+    canvas.fillText(piece.text, left + piece.left, middle + text * 0.04);
+  }
 }
 
 /** Say in words what a picture shows, for those who do not see it. */
@@ -144,8 +218,7 @@ export function described(result: FrameResult | null, contract: Contract): strin
   if (result.faces.length === 0) return spoken.stage.noFace;
   const said = result.faces.map((face) => {
     const name = face.track === null ? spoken.people.face : spoken.people.person;
-    const number = (face.track ?? face.face) + 1;
-    return `${fill(name, { number })}: ${labelWord(contract.labels[face.label]!)}`;
+    return `${fill(name, { number: numberOf(face) })}: ${labelWord(contract.labels[face.label]!)}`;
   });
   return `${spoken.stage.picture}. ${said.join(", ")}`;
 }

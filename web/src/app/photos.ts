@@ -1,58 +1,50 @@
 import { signal } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
-import { fill, words } from "../words";
+import { fill, words, type Said } from "../words";
 import { photoRows, type Row } from "./session";
-import { contract, engine, loaded, source, trouble } from "./state";
+import { contract, engine, loaded } from "./state";
 
 export interface Photo {
   name: string;
   blob: Blob;
   address: string;
   result: FrameResult | null;
-  error: string | null;
+  error: Said | null;
 }
 
 export const photos = signal<Photo[]>([]);
 export const chosen = signal(0);
 
-const PICTURES = /\.(jpe?g|png|webp|gif|bmp|avif|tiff?)$/i;
-const FILMS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv)$/i;
 /** Chromium's largest canvas side; other browsers take at least this many pixels in all. */
 const MOST_PIXELS = 120e6;
 
-/** Sort what the visitor gave: a film goes onto the stage, photos are analysed one by one. */
-export async function open(files: File[]): Promise<void> {
-  trouble.value = null;
-  const film = files.find((file) => file.type.startsWith("video/") || FILMS.test(file.name));
-  if (film !== undefined) {
-    source.value = { kind: "film", file: film };
-    return;
-  }
-  const pictures = files.filter(
-    (file) => file.type.startsWith("image/") || PICTURES.test(file.name),
-  );
-  const other = files.find((file) => !pictures.includes(file));
-  if (other !== undefined) trouble.value = fill(words().stage.unknown, { name: other.name });
-  if (pictures.length > 0) await addPhotos(pictures.map((file) => [file.name, file]));
+/** Add photos to those on the stage and analyse them. */
+export async function addPhotos(files: File[]): Promise<void> {
+  const added = files.map((file): Photo => ({
+    name: file.name,
+    blob: file,
+    address: URL.createObjectURL(file),
+    result: null,
+    error: null,
+  }));
+  chosen.value = photos.value.length;
+  photos.value = [...photos.value, ...added];
+  const there = (photo: Photo) => photos.value.some((each) => each.address === photo.address);
+  for (const photo of added) if (there(photo)) await analyse(photo);
 }
 
-/** Put photos onto the stage and analyse them. */
-export async function addPhotos(given: [string, Blob][]): Promise<void> {
-  const added = given.map(
-    ([name, blob]): Photo => ({
-      name,
-      blob,
-      address: URL.createObjectURL(blob),
-      result: null,
-      error: null,
-    }),
-  );
-  const before = source.value.kind === "photos" ? photos.value : [];
-  chosen.value = before.length;
-  photos.value = [...before, ...added];
-  source.value = { kind: "photos" };
-  for (const photo of added) await analyse(photo);
+/** Take one photo off the stage. */
+export function removePhoto(photo: Photo): void {
+  URL.revokeObjectURL(photo.address);
+  photos.value = photos.value.filter((each) => each !== photo);
+  chosen.value = Math.max(0, Math.min(chosen.value, photos.value.length - 1));
+}
+
+/** Show the photo so many places further on, if there is one. */
+export function step(places: number): void {
+  const place = chosen.value + places;
+  if (place >= 0 && place < photos.value.length) chosen.value = place;
 }
 
 /** Read a picture upright, without changing its colours. */
@@ -64,11 +56,40 @@ export function decode(blob: Blob): Promise<ImageBitmap> {
   });
 }
 
+/** A picture that cannot be looked at, and what there is to say about it. */
+export class UnreadablePicture extends Error {
+  constructor(readonly said: Said) {
+    super(said());
+  }
+}
+
+/** Read a picture that the visitor gave; an `UnreadablePicture` says why that is not possible. */
+export async function read(blob: Blob, name: string): Promise<ImageBitmap> {
+  let bitmap: ImageBitmap;
+  try {
+    bitmap = await decode(blob);
+  } catch {
+    const sentence = (await beginsLikeAPicture(blob)) ? "damaged" : "unreadable";
+    throw new UnreadablePicture(() => fill(words().stage[sentence], { name }));
+  }
+  if (bitmap.width * bitmap.height <= MOST_PIXELS) return bitmap;
+  bitmap.close();
+  throw new UnreadablePicture(() => fill(words().stage.tooLarge, { name }));
+}
+
+/** Whether a file begins as JPEG, PNG, GIF or WebP files do, which every browser reads. */
+async function beginsLikeAPicture(blob: Blob): Promise<boolean> {
+  const start = await blob.slice(0, 12).text();
+  const bytes = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
+  const jpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
+  return jpeg || /^(.PNG|GIF8|RIFF....WEBP)/s.test(start);
+}
+
 /** The rows of all photos; one that could not be read has a row with its error. */
 export function allRows(): Row[] {
   return photos.value.flatMap((photo) => {
     if (photo.error !== null) {
-      return [{ source: photo.name, frame: 0, timestamp_s: null, error: photo.error }];
+      return [{ source: photo.name, frame: 0, timestamp_s: null, error: photo.error() }];
     }
     return photo.result === null ? [] : photoRows(contract.value!, photo.name, photo.result);
   });
@@ -83,22 +104,15 @@ export function clearPhotos(): void {
 
 async function analyse(photo: Photo): Promise<void> {
   const change: Partial<Photo> = {};
-  let bitmap: ImageBitmap | null = null;
   try {
-    bitmap = await decode(photo.blob);
-  } catch {
-    change.error = fill(words().stage.unreadable, { name: photo.name });
-  }
-  if (bitmap !== null && bitmap.width * bitmap.height > MOST_PIXELS) {
-    change.error = fill(words().stage.tooLarge, { name: photo.name });
-    bitmap.close();
-  } else if (bitmap !== null) {
-    try {
-      await loaded();
-      change.result = await engine.picture(bitmap, contract.value!.detection.min_face_px);
-    } catch (error) {
-      change.error = `${photo.name}: ${error instanceof Error ? error.message : String(error)}`;
-    }
+    const bitmap = await read(photo.blob, photo.name);
+    await loaded();
+    change.result = await engine.picture(bitmap, contract.value!.detection.min_face_px);
+  } catch (error) {
+    change.error =
+      error instanceof UnreadablePicture
+        ? error.said
+        : () => `${photo.name}: ${error instanceof Error ? error.message : String(error)}`;
   }
   photos.value = photos.value.map((each) =>
     each.address === photo.address ? { ...each, ...change } : each,

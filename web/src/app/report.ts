@@ -39,17 +39,19 @@ export async function savePhotoReport(photos: Photo[], contract: Contract, name:
   const said = words().report;
   const faces = photos.flatMap((photo) => photo.result?.faces ?? []);
   const unsure = faces.filter((face) => face.unsure).length;
+  const unreadable = photos.filter((photo) => photo.error !== null).length;
   const shares = contract.labels.map(
     (_, place) => faces.filter((face) => face.label === place).length / (faces.length || 1),
   );
   const sections = [
-    `<section><h2>${escape(words().people.totals)}</h2>${barsHtml(shares, contract)}</section>`,
+    `<section><h2>${escape(words().people.photoTotals)}</h2>${barsHtml(shares, contract)}</section>`,
   ];
   for (const photo of photos) sections.push(await photoHtml(photo, contract));
   const page = pageHtml(contract, {
     title: said.title,
     cards: [
-      [said.photos, String(photos.length)],
+      [said.photos, String(photos.filter((photo) => photo.result !== null).length)],
+      ...(unreadable > 0 ? [[said.unreadable, String(unreadable)] as [string, string]] : []),
       [said.faces, String(faces.length)],
       [said.unsure, faces.length > 0 ? percent(unsure / faces.length) : "–"],
     ],
@@ -79,16 +81,21 @@ function pageHtml(contract: Contract, { title, cards, sections, settings }: Page
 <html lang="${language.value}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>${escape(title)}</title>
 <style>${STYLE}</style></head><body><main>
-<h1>${escape(title)}</h1><p>${escape(said.lead)}</p>
+<h1>${escape(title)}</h1><p>${escape(said.lead)}</p><p>${escape(fill(said.made, { date: now() }))}</p>
 <dl class="cards">${cards.map(([k, v]) => `<div><dt>${escape(k)}</dt><dd>${escape(v)}</dd></div>`).join("")}</dl>
 ${legend(contract)}
 `,
     ...sections,
-    `<section><h2>${escape(said.settings)}</h2><table>${made
+    `<section><h2>${escape(said.settings)}</h2><table class="settings">${made
       .map(([k, v]) => `<tr><td>${escape(k)}</td><td>${escape(v)}</td></tr>`)
       .join("")}</table></section>
 <footer>mien ${escape(contract.version)}</footer></main></body></html>`,
   ];
+}
+
+/** This moment in the reader's language. */
+function now(): string {
+  return new Date().toLocaleString(language.value, { dateStyle: "long", timeStyle: "short" });
 }
 
 function legend(contract: Contract): string {
@@ -113,7 +120,7 @@ function personHtml(person: Person, session: Session, contract: Contract): strin
 async function photoHtml(photo: Photo, contract: Contract): Promise<string> {
   const { people, stage } = words();
   const heading = `<h2>${escape(photo.name)}</h2>`;
-  if (photo.error !== null) return `<section>${heading}<p>${escape(photo.error)}</p></section>`;
+  if (photo.error !== null) return `<section>${heading}<p>${escape(photo.error())}</p></section>`;
   if (photo.result === null) return `<section>${heading}<p>${escape(stage.analysing)}</p></section>`;
   const { faces } = photo.result;
   const said = faces.map((face) => {
@@ -140,7 +147,7 @@ async function drawnPhoto(photo: Photo, contract: Contract): Promise<string> {
   drawn.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
   const text = Math.max(12, Math.max(canvas.width, canvas.height) / 45);
-  drawFaces(drawn, photo.result!, contract, { mirrored: false, scale, text });
+  drawFaces(drawn, photo.result!, contract, { mirrored: false, scale, text, pointed: null });
   const packed = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/jpeg", 0.85));
   return new Promise((done, failed) => {
     const reader = new FileReader();
@@ -208,9 +215,10 @@ dt{font-size:.8125rem;color:var(--quiet)}dd{margin:0;font-size:1.6rem;font-weigh
 .legend i{display:inline-block;width:.75em;height:.75em;border-radius:50%;margin-right:.45em}
 .photo{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1.5rem 2rem;align-items:start}
 .photo h2{grid-column:1/-1}.photo h3{margin-top:0}img{max-width:100%;max-height:40rem;border-radius:.75rem}
-.faces{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:2rem}.faces td.wide{width:50%}
+.faces{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:2rem}
 svg{display:block;width:100%;height:150px;background:var(--wash);border-radius:.5rem}
 .ends{display:flex;justify-content:space-between;font-size:.8125rem;color:var(--quiet);margin-top:.3rem}
-table{width:100%;border-collapse:collapse;font-size:.9375rem}td{padding:.25rem .75rem .25rem 0;overflow-wrap:anywhere}
-td.wide{width:70%}td i{display:block;height:.6rem;border-radius:.3rem;min-width:1px}
+table{width:100%;border-collapse:collapse;font-size:.9375rem}td{padding:.25rem .75rem .25rem 0;white-space:nowrap}
+.settings td{white-space:normal;overflow-wrap:anywhere}.settings td:first-child{min-width:8rem}
+td.wide{width:100%}td i{display:block;height:.6rem;border-radius:.3rem;min-width:1px}
 footer{margin-top:4rem;color:var(--quiet);font-size:.875rem}`;

@@ -31,6 +31,8 @@ export class Session {
   readonly people = new Map<number, Person>();
   frames = 0;
   length_s = 0;
+  /** How much of it was saved. */
+  kept_s = 0;
   /** Rows that are no longer kept. */
   dropped = 0;
   private chunks: Float64Array[] = [];

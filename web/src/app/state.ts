@@ -2,10 +2,12 @@ import { computed, effect, signal } from "@preact/signals";
 
 import { EngineClient } from "../engine/client";
 import { readContract, type Contract } from "../engine/contract";
+import { RUNTIME_BYTES } from "../engine/runtime";
 import { keep, kept } from "../kept";
+import type { Said } from "../words";
 
 export type Theme = "auto" | "light" | "dark";
-export type Route = "live" | "how" | "about";
+type Route = "start" | "stage" | "how" | "about";
 
 const THEME = "mien.theme";
 
@@ -15,35 +17,40 @@ export const BASE = new URL("./", document.baseURI.split("#")[0]).href;
 export const contract = signal<Contract | null>(null);
 export const engine = new EngineClient();
 
-/** How far the networks are: bytes that came, or an error. */
-export const loading = signal<{ bytes: number; ready: boolean; threads: number; error: string | null }>({
+/** How far the networks and what runs them are: bytes that came, or an error. */
+export const loading = signal<{
+  bytes: number;
+  ready: boolean;
+  threads: number;
+  error: string | null;
+}>({
   bytes: 0,
   ready: false,
   threads: 1,
   error: null,
 });
 
-/** Share of the networks that came, 0 to 1. */
+/** Share of the networks and of what runs them that came, 0 to 1. */
 export const loadedShare = computed(() => {
   const known = contract.value;
   if (known === null) return 0;
-  return Math.min(1, loading.value.bytes / (known.face.bytes + known.emotion.bytes));
+  return loading.value.bytes / (known.face.bytes + known.emotion.bytes + RUNTIME_BYTES);
 });
 
-export const route = signal<Route>(routeNow());
 export const theme = signal<Theme>((kept(THEME) as Theme | null) ?? "auto");
 
 /** What is on the stage. */
 export type Source =
   | { kind: "start" }
-  | { kind: "camera" }
+  | { kind: "camera"; opened_ms: number }
   | { kind: "film"; file: File }
   | { kind: "photos" };
 
 export const source = signal<Source>({ kind: "start" });
+export const route = signal<Route>(routeNow());
 
-/** A sentence about something that did not work. */
-export const trouble = signal<string | null>(null);
+/** What is to be said about something that did not work. */
+export const trouble = signal<Said | null>(null);
 
 /** What the page that explains begins with: the last picture that was looked at. */
 export const subject = signal<Blob | null>(null);
@@ -96,14 +103,30 @@ async function begin(): Promise<void> {
   loading.value = { ...loading.value, ready: true, threads };
 }
 
+/** The page that the address names; a stage on which nothing is any more is the first view. */
 function routeNow(): Route {
   const name = location.hash.replace(/^#\/?/, "");
-  return name === "how" || name === "about" ? name : "live";
+  if (name === "how" || name === "about") return name;
+  if (name === "stage") {
+    if (source.value.kind !== "start") return name;
+    history.replaceState(null, "", "#/");
+  }
+  return "start";
 }
 
-/** Go back to where something is looked at. */
-export function goLive(): void {
-  if (route.value !== "live") location.hash = "#/";
+/** Put something onto the stage, which is a place of its own in the browser's history. */
+export function enterStage(next: Source): void {
+  source.value = next;
+  location.hash = "#/stage";
+  route.value = "stage";
+}
+
+/** Take what is on the stage away from it, and its place out of the history. */
+export function leaveStage(): void {
+  source.value = { kind: "start" };
+  if (route.value !== "stage") return;
+  history.replaceState(null, "", "#/");
+  route.value = "start";
 }
 
 addEventListener("hashchange", () => {

@@ -10,6 +10,7 @@ import { FaceDetector, roundHalfEven, runner } from "./detector";
 import type { DetectedFace, FacePrediction, FrameResult } from "./faces";
 import { faceQuality, unsureReason } from "./quality";
 import type { Pixels } from "./pixels";
+import { RUNTIME_BYTES } from "./runtime";
 import { combine, type Combination } from "./six";
 import { largest, Smoother } from "./smoother";
 import { Tracker } from "./tracker";
@@ -26,6 +27,8 @@ export interface Explanation {
   side: number;
   activationLabel: string;
   combination: Combination;
+  /** How long finding the face took, in milliseconds. */
+  detect_ms: number;
 }
 
 export interface LiveOptions {
@@ -48,7 +51,7 @@ export class Engine {
     this.smoother = new Smoother(contract.smoothing);
   }
 
-  /** Fetch and open both networks; `loaded` hears of bytes as they come. */
+  /** Fetch and open both networks and what runs them; `loaded` hears of bytes as they come. */
   static async load(
     contract: Contract,
     base: string,
@@ -58,11 +61,13 @@ export class Engine {
     ort.env.wasm.wasmPaths = { wasm: wasmAddress, mjs: moduleAddress };
     ort.env.wasm.numThreads = threads;
     ort.env.logLevel = "error";
-    const files = await Promise.all(
-      [contract.face, contract.emotion].map((model) =>
+    const [runtime, ...files] = await Promise.all([
+      download(wasmAddress, RUNTIME_BYTES, loaded),
+      ...[contract.face, contract.emotion].map((model) =>
         download(modelAddress(base, model), model.bytes, loaded),
       ),
-    );
+    ]);
+    ort.env.wasm.wasmBinary = runtime;
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: ["wasm"],
       graphOptimizationLevel: "all",
@@ -71,6 +76,8 @@ export class Engine {
       new ort.Tensor("float32", values, dimensions);
     const face = runner(await ort.InferenceSession.create(files[0]!, options), tensor);
     const emotion = runner(await ort.InferenceSession.create(files[1]!, options), tensor);
+    // It was compiled by now; its bytes are not needed any more.
+    ort.env.wasm.wasmBinary = undefined;
     const engine = new Engine(contract, new FaceDetector(contract, face), emotion, threads);
     await engine.warmUp();
     return engine;
@@ -148,8 +155,10 @@ export class Engine {
 
   /** Analyse a picture and keep every step of its largest face; null if there is none. */
   async explain(frame: Region, minFacePx: number): Promise<Explanation | null> {
+    const started = performance.now();
     const pixels = frame.read(0, 0, frame.width, frame.height);
     const [face] = await this.detector.detect(pixels, minFacePx);
+    const detect_ms = performance.now() - started;
     if (face === undefined) return null;
     const { probabilities, crops, outputs } = await this.judge(frame, [face]);
     const combination = probabilities[0]!;
@@ -168,6 +177,7 @@ export class Engine {
       side,
       activationLabel: set.labels[place]!,
       combination,
+      detect_ms,
     };
   }
 

@@ -5,11 +5,14 @@ import { en, type Words } from "./en";
 import { ja } from "./ja";
 import { ko } from "./ko";
 
+export type { Words };
 export const LANGUAGES = { en: "English", ko: "한국어", ja: "日本語" } as const;
 export type Language = keyof typeof LANGUAGES;
 
 const ALL: Record<Language, Words> = { en, ko, ja };
 const KEY = "mien.language";
+/** So many names stand in a sentence before the others are only counted. */
+const MOST_NAMED = 2;
 
 function first(): Language {
   const wanted = [kept(KEY) ?? "", ...navigator.languages];
@@ -30,9 +33,26 @@ export function words(): Words {
   return ALL[language.value];
 }
 
-/** Put values into a sentence's `{places}`. */
+/** What is said about something, in the language that is spoken when it is shown. */
+export type Said = () => string;
+
+/** Put values into a sentence's `{places}`; `{place|one|many}` is the word that its number wants. */
 export function fill(sentence: string, values: Record<string, string | number>): string {
-  return sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name]));
+  return sentence.replace(
+    /\{(\w+)(?:\|(.*?)\|(.*?))?\}/g,
+    (_, name: string, one?: string, many?: string) => {
+      const value = values[name]!;
+      if (one === undefined) return String(value);
+      return new Intl.PluralRules(language.value).select(Number(value)) === "one" ? one : many!;
+    },
+  );
+}
+
+/** Name a few things, and count the others. */
+export function listed(names: string[]): string {
+  const count = names.length - MOST_NAMED;
+  if (count < 2) return names.join(", ");
+  return fill(words().stage.others, { names: names.slice(0, MOST_NAMED).join(", "), count });
 }
 
 /** A label of any label set in the current language. */

@@ -1,0 +1,339 @@
+"""What a visitor must not lose, and what the page says: on the built page in a real browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.web.conftest import SAMPLES
+from tests.web.test_page import (
+    DENIED,
+    READY_MS,
+    answering,
+    choose,
+    frames,
+    give,
+    ready,
+    saved,
+    use_camera,
+)
+
+COLLINS = SAMPLES / "eileen_collins.jpg"
+LIVE = "document.querySelector('video').srcObject.getTracks()[0].readyState === 'live'"
+
+
+def file_shown(page, name: str) -> None:
+    """Wait until the photo on the stage is the one of a name."""
+    page.locator(".filename").get_by_text(name, exact=True).wait_for()
+
+
+def long_enough(page) -> None:
+    """Wait until a session would be missed."""
+    page.wait_for_function(
+        "/0:(0[6-9]|[1-9])/.test(document.querySelector('.totals')?.textContent)", timeout=READY_MS
+    )
+
+
+def test_stopping_switches_the_camera_off_and_keeps_what_was_found(opened):
+    page = opened(permissions=["camera"])
+    use_camera(page)
+    frames(page)
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("The camera is off").wait_for()
+    assert not page.evaluate(LIVE)
+    assert page.evaluate("document.activeElement.textContent").strip() == "Start again"
+    assert page.locator(".card").count() > 0
+    page.wait_for_timeout(300)
+    counted = frames(page)
+    before = json.loads(saved(page, "JSON"))
+    page.get_by_role("button", name="Start again").click()
+    page.wait_for_function(
+        "(least) => document.querySelector('.totals').textContent.match(/(\\d+) f/)[1] > least + 5",
+        arg=counted,
+        timeout=READY_MS,
+    )
+    assert page.evaluate(LIVE)
+    assert json.loads(saved(page, "JSON"))[: len(before)] == before
+
+
+def test_the_way_back_leads_to_the_first_view_and_the_session_waits_there(opened):
+    page = opened(permissions=["camera"])
+    use_camera(page)
+    counted = frames(page)
+    page.go_back()
+    page.get_by_role("button", name="Use the camera").wait_for()
+    page.wait_for_function(f"!({LIVE})")
+    page.get_by_role("link", name="Back to the session").click()
+    page.wait_for_function(
+        "(least) => document.querySelector('.totals').textContent.match(/(\\d+) f/)[1] > least + 5",
+        arg=counted,
+        timeout=READY_MS,
+    )
+
+
+def test_nobody_loses_a_session_without_being_asked(opened):
+    page = opened(permissions=["camera"])
+    use_camera(page)
+    long_enough(page)
+    page.get_by_role("button", name="Stop").click()
+    asked = answering(page, False, False, True, True)
+    page.get_by_role("button", name="Close").click()
+    assert asked == ["There are results that are not saved. Discard them?"]
+    page.get_by_role("button", name="Start again").wait_for()
+    give(page, COLLINS)
+    page.wait_for_timeout(1000)
+    assert len(asked) == 2
+    assert page.locator(".thumb").count() == 0
+    page.close(run_before_unload=True)
+    page.wait_for_event("close")
+    assert len(asked) == 3
+
+
+def test_what_was_saved_may_go(opened):
+    page = opened(permissions=["camera"])
+    use_camera(page)
+    long_enough(page)
+    page.get_by_role("button", name="Stop").click()
+    asked = answering(page)
+    saved(page, "JSON")
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Use the camera").wait_for()
+    assert page.evaluate("location.hash") == "#/"
+    assert asked == []
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of which the browser can play the sound alone."""
+    import av
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("sound") / "phone.webm"
+    with av.open(path, "w") as film:
+        stream = film.add_stream("libopus", rate=48_000, layout="mono")
+        samples = np.zeros((1, 48_000), np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="flt", layout="mono")
+        frame.sample_rate = 48_000
+        film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    return path
+
+
+def test_a_film_without_a_picture_that_can_be_shown_is_told(opened, sound):
+    page = opened()
+    choose(page, sound)
+    page.get_by_role("alert").get_by_text("HEVC").wait_for()
+    assert page.get_by_role("button", name="Use the camera").is_visible()
+
+
+def test_a_file_that_cannot_be_opened_leaves_the_session_as_it_is(opened, sound, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(COLLINS.read_bytes()[:5000])
+    page = opened(permissions=["camera"])
+    use_camera(page)
+    asked = answering(page)
+    give(page, broken)
+    page.get_by_role("alert").get_by_text("broken.jpg is damaged").wait_for()
+    give(page, sound)
+    page.get_by_role("alert").get_by_text("HEVC").wait_for()
+    counted = frames(page)
+    page.wait_for_function(
+        "(least) => document.querySelector('.totals').textContent.match(/(\\d+) f/)[1] > least",
+        arg=counted,
+        timeout=READY_MS,
+    )
+    assert asked == []
+
+
+def test_the_share_that_came_counts_what_runs_the_models(opened):
+    held = []
+    page = opened(prepare=lambda page: page.route("**/ort-*.wasm", lambda it: held.append(it)))
+    page.wait_for_function("document.querySelector('.loading')?.ariaValueNow > 5", timeout=READY_MS)
+    page.wait_for_timeout(1000)
+    assert float(page.locator(".loading").get_attribute("aria-valuenow")) < 50
+    held[0].continue_()
+    ready(page)
+
+
+DRAWN = """
+window.drawn = [];
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+  drawn.push([text, this.globalAlpha]);
+  fillText.call(this, text, ...rest);
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two faces in one picture."""
+    path = tmp_path_factory.mktemp("both") / "both.png"
+    picture = Image.new("RGB", (920, 480), "white")
+    for left, name in ((0, "eileen_collins"), (460, "grace_hopper")):
+        picture.paste(Image.open(SAMPLES / f"{name}.jpg").resize((440, 480)), (left, 0))
+    picture.save(path)
+    return path
+
+
+def test_faces_are_numbered_and_the_one_that_is_pointed_at_stands_out(opened, both):
+    page = opened(prepare=lambda page: page.add_init_script(DRAWN))
+    ready(page)
+    page.evaluate("drawn.length = 0")
+    choose(page, both)
+    page.locator(".card").nth(1).wait_for(timeout=READY_MS)
+    page.wait_for_function("['1', '2'].every((n) => drawn.some(([text]) => text === n))")
+    page.evaluate("drawn.length = 0")
+    page.locator(".card").nth(1).hover()
+    page.wait_for_function("drawn.some(([text, alpha]) => text === '1' && alpha < 0.5)")
+    assert page.evaluate("drawn.filter(([text]) => text === '2').every(([, alpha]) => alpha === 1)")
+
+
+def test_what_is_left_out_of_many_files_is_named(opened, film, tmp_path):
+    others = []
+    for name in ("a.txt", "b.txt", "c.txt", "d.txt"):
+        others.append(tmp_path / name)
+        others[-1].write_text("no picture")
+    page = opened()
+    choose(page, COLLINS, film, *others)
+    page.wait_for_selector("video")
+    said = page.get_by_role("alert").text_content()
+    assert "a.txt, b.txt and 2 more are neither a picture nor a film." in said
+    assert "One film is opened at a time; left out: eileen_collins.jpg." in said
+
+
+def test_a_photo_without_type_and_ending_is_read_all_the_same(opened, tmp_path):
+    (tmp_path / "IMG").write_bytes(COLLINS.read_bytes())
+    (tmp_path / "letter").write_text("no picture")
+    page = opened()
+    choose(page, tmp_path / "IMG", tmp_path / "letter")
+    page.get_by_role("button", name="Photo 1: IMG").wait_for()
+    page.get_by_text("letter is neither a picture nor a film.").wait_for()
+
+
+def test_a_long_name_is_not_wider_than_a_phone(opened, tmp_path):
+    long = tmp_path / f"{'x' * 120}.txt"
+    long.write_text("no picture")
+    broken = tmp_path / f"{'y' * 120}.jpg"
+    broken.write_text("no picture")
+    page = opened(viewport={"width": 360, "height": 740})
+    choose(page, long, broken)
+    page.locator(".message").wait_for()
+    page.get_by_role("alert").get_by_text("xxx").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_saved_report_is_dated_and_keeps_words_whole(opened):
+    page = opened()
+    choose(page, COLLINS, SAMPLES / "grace_hopper.jpg")
+    page.get_by_text("2 photos, 2 faces").wait_for(timeout=READY_MS)
+    report = saved(page, "Report")
+    assert "Made on" in report
+    assert "<h2>All photos</h2>" in report
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.set_content(report)
+    heights = page.evaluate("[...document.querySelectorAll('td')].map((td) => td.clientHeight)")
+    assert max(heights[:-6]) <= min(heights) + 4
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_focus_follows_the_stage_and_comes_back(opened):
+    page = opened()
+    ready(page)
+    page.evaluate(DENIED)
+    focused = "document.activeElement.id"
+    page.get_by_role("button", name="Use the camera").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
+    page.wait_for_function(f"{focused} === 'start-camera'")
+    choose(page, COLLINS)
+    page.locator(".card").wait_for(timeout=READY_MS)
+    page.wait_for_function(f"{focused} === 'content'")
+    page.get_by_role("button", name="Close").click()
+    page.wait_for_function(f"{focused} === 'start-files'")
+
+
+def test_every_page_has_a_title(opened):
+    page = opened()
+    page.locator("h1").wait_for()
+    titles = {page.title()}
+    for name in ("How it works", "About the model"):
+        page.get_by_role("link", name=name).click()
+        page.wait_for_function("(name) => document.title.startsWith(name)", arg=name)
+        titles.add(page.title())
+    assert len(titles) == 3
+
+
+def test_how_it_works_names_a_broken_file_and_forgets_it_after_a_good_one(opened, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("no picture")
+    page = opened("#/how")
+    page.locator(".numbers").wait_for(timeout=READY_MS)
+    for path in (broken, COLLINS):
+        with page.expect_file_chooser() as chosen:
+            page.get_by_role("button", name="Choose a photo").click()
+        chosen.value.set_files([str(path)])
+        if path == broken:
+            page.get_by_role("alert").get_by_text("broken.jpg cannot be read").wait_for()
+    page.wait_for_function("document.querySelector('[role=alert]') === null", timeout=READY_MS)
+
+
+def test_a_picture_of_oneself_can_be_cancelled(opened):
+    page = opened("#/how", permissions=["camera"])
+    page.locator(".numbers").wait_for(timeout=READY_MS)
+    page.get_by_role("button", name="Take a picture of me").click()
+    page.get_by_role("button", name="Take the picture").wait_for()
+    page.evaluate("window.tracks = document.querySelector('video').srcObject.getTracks()")
+    page.get_by_role("button", name="Cancel").click()
+    page.wait_for_function("tracks.every((track) => track.readyState === 'ended')")
+    assert page.locator("video").count() == 0
+
+
+def test_what_went_wrong_is_said_in_the_language_that_is_chosen_later(opened):
+    page = opened()
+    page.evaluate(DENIED)
+    page.get_by_role("button", name="Use the camera").click()
+    page.get_by_role("alert").get_by_text("The camera is blocked").wait_for()
+    page.get_by_role("combobox", name="Language").select_option("ja")
+    page.get_by_role("alert").get_by_text("カメラはブロックされています").wait_for()
+
+
+def test_a_camera_that_fails_in_an_unknown_way_is_told_in_words(opened):
+    page = opened()
+    page.evaluate(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new TypeError('x')); null"
+    )
+    page.get_by_role("button", name="Use the camera").click()
+    said = page.get_by_role("alert").get_by_text("The camera could not be started")
+    said.wait_for()
+    assert "TypeError" not in said.text_content()
+
+
+def test_one_face_is_not_many(opened, tmp_path):
+    Image.new("RGB", (64, 64), "white").save(tmp_path / "empty.png")
+    page = opened()
+    choose(page, COLLINS, tmp_path / "empty.png")
+    page.get_by_text("2 photos, 1 face", exact=True).wait_for(timeout=READY_MS)
+
+
+def test_photos_are_turned_removed_and_saved_with_their_boxes(opened):
+    page = opened()
+    choose(page, COLLINS, SAMPLES / "grace_hopper.jpg")
+    page.get_by_text("2 photos, 2 faces").wait_for(timeout=READY_MS)
+    file_shown(page, "eileen_collins.jpg")
+    page.keyboard.press("ArrowRight")
+    file_shown(page, "grace_hopper.jpg")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save picture").click()
+    with Image.open(download.value.path()) as drawn, Image.open(SAMPLES / "grace_hopper.jpg") as it:
+        assert drawn.size == it.size
+    page.get_by_role("button", name="Remove this photo").click()
+    page.wait_for_function(
+        "document.querySelector('.filename').textContent === 'eileen_collins.jpg'"
+    )
+    assert {row["source"] for row in json.loads(saved(page, "JSON"))} == {"eileen_collins.jpg"}
+    page.get_by_role("button", name="Remove this photo").click()
+    page.get_by_role("button", name="Use the camera").wait_for()

@@ -1,0 +1,203 @@
+import { fill, listed, words, type Said } from "../words";
+import { session, shown } from "./live";
+import { addPhotos, clearPhotos, photos, read, UnreadablePicture, type Photo } from "./photos";
+import { enterStage, leaveStage, source, trouble, type Source } from "./state";
+
+const PICTURES = /\.(jpe?g|png|webp|gif|bmp|avif|tiff?)$/i;
+const FILMS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv)$/i;
+/** What is shorter or less is soon done again. */
+const WORTH_KEEPING_S = 5;
+const WORTH_KEEPING_PHOTOS = 2;
+
+let keptPhotos: Photo[] | null = null;
+
+/** Remember that the results so far were saved. */
+export function noteKept(): void {
+  if (source.value.kind === "photos") keptPhotos = photos.value;
+  else if (session.value !== null) session.value.kept_s = session.value.length_s;
+}
+
+/** Whether there are results that would be missed. */
+function unsaved(): boolean {
+  if (source.value.kind === "photos") {
+    const done = photos.value.filter((photo) => photo.result !== null).length;
+    return done >= WORTH_KEEPING_PHOTOS && keptPhotos !== photos.value;
+  }
+  const current = session.value;
+  return current !== null && current.length_s - current.kept_s >= WORTH_KEEPING_S;
+}
+
+/** Ask before results go, if there are any that would be missed. */
+export function mayGo(): boolean {
+  return !unsaved() || confirm(words().stage.lose);
+}
+
+addEventListener("beforeunload", (event) => {
+  if (unsaved()) event.preventDefault();
+});
+
+/** Put something onto the stage in place of what is there. */
+function put(next: Source): void {
+  forget();
+  enterStage(next);
+}
+
+/** Leave whatever is on the stage. */
+export function leave(): void {
+  forget();
+  leaveStage();
+}
+
+function forget(): void {
+  clearPhotos();
+  session.value = null;
+  shown.value = null;
+}
+
+/** Leave it if the visitor means that. */
+export function close(): void {
+  if (mayGo()) leave();
+}
+
+/** Begin with the camera. */
+export function startCamera(): void {
+  trouble.value = null;
+  if (mayGo()) put({ kind: "camera", opened_ms: performance.now() });
+}
+
+/** Let the visitor choose photos or a film. */
+export function chooseFiles(): void {
+  const input = document.createElement("input");
+  input.type = "file";
+  input.multiple = true;
+  input.accept = "image/*,video/*,.mkv,.avif";
+  input.onchange = () => void open([...(input.files ?? [])]);
+  input.click();
+}
+
+/** Open photos or a film that are dropped or pasted anywhere; `dropping` hears of files above the page. */
+export function listenForFiles(dropping: (over: boolean) => void): () => void {
+  const over = (event: DragEvent) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    dropping(true);
+  };
+  const left = (event: DragEvent) => {
+    if (event.relatedTarget === null) dropping(false);
+  };
+  const drop = (event: DragEvent) => {
+    event.preventDefault();
+    dropping(false);
+    take(event.dataTransfer);
+  };
+  const paste = (event: ClipboardEvent) => take(event.clipboardData);
+  addEventListener("dragover", over);
+  addEventListener("dragleave", left);
+  addEventListener("drop", drop);
+  addEventListener("paste", paste);
+  return () => {
+    removeEventListener("dragover", over);
+    removeEventListener("dragleave", left);
+    removeEventListener("drop", drop);
+    removeEventListener("paste", paste);
+  };
+}
+
+function take(data: DataTransfer | null): void {
+  const files = [...(data?.files ?? [])];
+  if (files.length > 0) void open(files);
+}
+
+/** Open one film, or else all photos, and say what was left out and why. */
+async function open(files: File[]): Promise<void> {
+  trouble.value = null;
+  const kinds = new Map<File, Kind>();
+  for (const file of files) kinds.set(file, await kindOf(file));
+  const of = (kind: Kind) => files.filter((file) => kinds.get(file) === kind);
+  const faults: Said[] = [];
+  const others = of("other");
+  if (others.length > 0) faults.push(() => told("unknown", others));
+  const film = await firstFilm(of("film"), faults);
+  if (film !== null) {
+    const left = files.filter((file) => file !== film && kinds.get(file) !== "other");
+    if (left.length > 0) faults.push(() => told("oneFilm", left));
+    if (mayGo()) put({ kind: "film", file: film });
+  } else if (of("picture").length > 0) {
+    await openPhotos(of("picture"), faults);
+  }
+  if (faults.length > 0) trouble.value = () => faults.map((fault) => fault()).join(" ");
+}
+
+type Kind = "picture" | "film" | "other";
+
+async function kindOf(file: File): Promise<Kind> {
+  if (file.type.startsWith("video/") || FILMS.test(file.name)) return "film";
+  if (file.type.startsWith("image/") || PICTURES.test(file.name)) return "picture";
+  if (file.type !== "") return "other";
+  // Neither type nor ending says what it is; only trying does.
+  if ((await pictureFault(file)) === null) return "picture";
+  return (await filmFault(file)) === null ? "film" : "other";
+}
+
+function told(sentence: "unknown" | "oneFilm", files: File[]): string {
+  const names = listed(files.map((file) => file.name));
+  return fill(words().stage[sentence], { names, count: files.length });
+}
+
+/** The first film that can be played; why others cannot goes to `faults`. */
+async function firstFilm(films: File[], faults: Said[]): Promise<File | null> {
+  for (const film of films) {
+    const fault = await filmFault(film);
+    if (fault === null) return film;
+    faults.push(fault);
+  }
+  return null;
+}
+
+/** What keeps a film from being played here, or null. */
+async function filmFault(file: File): Promise<Said | null> {
+  const video = document.createElement("video");
+  const address = URL.createObjectURL(file);
+  const sentence = await new Promise<"noPicture" | "unplayable" | null>((resolve) => {
+    // A film whose picture the browser cannot decode has no size, though its sound may play.
+    video.onloadedmetadata = () => resolve(video.videoWidth > 0 ? null : "noPicture");
+    video.onerror = () => resolve("unplayable");
+    video.preload = "metadata";
+    video.src = address;
+  });
+  video.removeAttribute("src");
+  URL.revokeObjectURL(address);
+  return sentence && (() => fill(words().stage[sentence], { name: file.name }));
+}
+
+/** What keeps a picture from being read, or null. */
+async function pictureFault(file: File): Promise<Said | null> {
+  try {
+    (await read(file, file.name)).close();
+    return null;
+  } catch (error) {
+    if (error instanceof UnreadablePicture) return error.said;
+    throw error;
+  }
+}
+
+/** Put photos onto the stage; what is there gives way only to one that can be read. */
+async function openPhotos(files: File[], faults: Said[]): Promise<void> {
+  const { kind } = source.value;
+  const running = kind === "camera" || kind === "film";
+  if (running && !((await anyReadable(files, faults)) && mayGo())) return;
+  if (kind === "photos") enterStage(source.value);
+  else put({ kind: "photos" });
+  void addPhotos(files);
+}
+
+async function anyReadable(files: File[], faults: Said[]): Promise<boolean> {
+  const found: Said[] = [];
+  for (const file of files) {
+    const fault = await pictureFault(file);
+    if (fault === null) return true;
+    found.push(fault);
+  }
+  faults.push(...found);
+  return false;
+}
