@@ -113,7 +113,7 @@ def test_a_report_is_not_written_over(report, toy_dataset):
 
 def test_a_dataset_without_votes_or_copies_has_a_report_too(tmp_path, toy_dataset):
     bare = dataclasses.replace(toy_dataset, votes=np.zeros_like(toy_dataset.votes), names=None)
-    data_report(bare, check_dataset(bare, near=False), tmp_path / "a.html")
+    data_report(bare, check_dataset(bare, near=False), str(tmp_path / "a.html"))
     text = (tmp_path / "a.html").read_text()
     assert "Labels and people" not in text
     assert "What the network sees" in text

@@ -95,8 +95,8 @@ def test_predictions_come_back_from_their_folder_and_from_other_orders(tmp_path,
     predictor = oracle(toy_dataset, share=0.7)
     val = toy_dataset.part("val")
     answers = predictor.probabilities(val)
-    save_predictions(val.rows, answers, tmp_path / "kept")
-    again = open_predictor(tmp_path / "kept")
+    save_predictions(val.rows, answers, str(tmp_path / "kept"))
+    again = open_predictor(str(tmp_path / "kept"))
     np.testing.assert_allclose(again.probabilities(val)["six"], answers["six"])
     lines = ["p_Happiness,p_fearful,row,p_sadness,p_anger,p_neutral,p_surprised"]
     order = [SIX.index(label) for label in ("happy", "fear", "sad", "angry", "neutral", "surprise")]
@@ -188,7 +188,7 @@ def test_a_model_is_judged_on_worse_pictures_too_and_reported(tmp_path, toy_data
     assert "NaN" not in page.split("<script>")[0]
     assert page.count("data:image/png") >= 4
     assert page.count("<h3>Picture quality</h3>") == len(PROTOCOLS)
-    plain = evaluation_report(found, tmp_path / "b.html")
+    plain = evaluation_report(found, str(tmp_path / "b.html"))
     assert "data:image/png" not in (tmp_path / "b.html").read_text()
     assert len(plain) == 1
     assert len(written) > 20

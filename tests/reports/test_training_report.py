@@ -24,9 +24,9 @@ def report(tmp_path, epochs=EPOCHS, recipe="patience = 0\n", *, figures=None, **
     (tmp_path / "metrics.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "recipe.toml").write_text(recipe)
     files = training_report(
-        tmp_path / "metrics.csv",
-        tmp_path / "recipe.toml",
-        tmp_path / "training.html",
+        str(tmp_path / "metrics.csv"),
+        str(tmp_path / "recipe.toml"),
+        str(tmp_path / "training.html"),
         figures=figures,
         overwrite=True,
     )

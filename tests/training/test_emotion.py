@@ -295,7 +295,7 @@ def test_a_run_that_has_not_ended_cannot_teach(tmp_path, toy_dataset):
 def test_pictures_that_the_start_and_the_teachers_saw_are_warned_of_too(tmp_path, toy_dataset):
     quick = dataclasses.replace(RECIPE, epochs=1)
     thirds = [toy_dataset.select(np.arange(96) % 3 == third) for third in range(3)]
-    train_emotion(quick, thirds[0], out=tmp_path / "teacher")
+    train_emotion(quick, thirds[0], out=str(tmp_path / "teacher"))
     first = train_emotion(quick, thirds[1], out=tmp_path / "start")
     export_trained(
         first.network, thirds[1], path=tmp_path / "start.onnx", provenance=dict(first.facts)
@@ -304,10 +304,10 @@ def test_pictures_that_the_start_and_the_teachers_saw_are_warned_of_too(tmp_path
     recipe = dataclasses.replace(quick, distillation=taught)
     for start in ("start.onnx", "start/checkpoints/last.ckpt"):
         out = tmp_path / f"run-{Path(start).suffix}"
-        train_emotion(recipe, thirds[2], out=out, start=tmp_path / start)
+        train_emotion(recipe, thirds[2], out=out, start=str(tmp_path / start))
         module = train_emotion(recipe, thirds[2], out=out, resume=True)
         path = out / "emotion.onnx"
-        export_trained(module.network, thirds[2], path=path, provenance=dict(module.facts))
+        export_trained(module.network, thirds[2], path=str(path), provenance=dict(module.facts))
         seen = EmotionModel(path).spec.provenance
         for third in thirds:
             assert estimated_overlap(third.part("train").images, seen["training_sketch"]) == 1

@@ -63,7 +63,7 @@ def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
 
 
 def export_emotion(
-    network: EmotionNet, data: Dataset, *, path: Path, provenance: dict[str, str]
+    network: EmotionNet, data: Dataset, *, path: str | Path, provenance: dict[str, str]
 ) -> dict[str, float]:
     """Write a trained emotion network as an ONNX file with its spec, not calibrated yet.
 
@@ -92,12 +92,12 @@ def export_emotion(
     faces = network_input(data.images[:_PARITY_FACES].astype(np.float32), spec.input)
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return export_network(
-        network, torch.from_numpy(faces), spec=spec, path=path, dynamic={0: "batch"}
+        network, torch.from_numpy(faces), spec=spec, path=Path(path), dynamic={0: "batch"}
     )
 
 
 def export_trained(
-    network: EmotionNet, data: Dataset, *, path: Path, provenance: dict[str, str]
+    network: EmotionNet, data: Dataset, *, path: str | Path, provenance: dict[str, str]
 ) -> Comparison:
     """Export a network, calibrate its file on `val` and compare it with torch there.
 
@@ -114,6 +114,7 @@ def export_trained(
         ArtefactError: The file's outputs or labels differ from torch.
         InputError: There is no validation part, or it has no labels.
     """
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
@@ -128,7 +129,7 @@ def export_trained(
 
 
 def calibrate_emotion(
-    path: Path, data: Dataset, *, split: str = "val", accuracy: float = 0.95
+    path: str | Path, data: Dataset, *, split: str = "val", accuracy: float = 0.95
 ) -> ModelSpec:
     """Fit a model file's probabilities on the validation part, and write that into the file.
 
@@ -148,6 +149,7 @@ def calibrate_emotion(
         ArtefactError: The file is no emotion model.
         InputError: The part that it is fitted on is empty or has no labels.
     """
+    path = Path(path)
     model = EmotionModel(path)
     train, val = data.part("train"), data.part(split)
     if not len(val):

@@ -28,11 +28,11 @@ _CALIBRATION_PICTURES, _CALIBRATION_BATCH = 1024, 64
 
 
 def export_variant(
-    path: Path,
+    path: str | Path,
     data: Dataset,
     *,
     precision: Precision,
-    out: Path,
+    out: str | Path,
     licence: str | None = None,
     overwrite: bool = False,
 ) -> Comparison:
@@ -59,6 +59,7 @@ def export_variant(
         InputError: There is no validation part.
         OutputError: `out` exists already.
     """
+    path, out = Path(path), Path(out)
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: exists already. Choose another name or pass --overwrite")
     if not len(data.part("val")):

@@ -28,10 +28,10 @@ _SEED = 1
 def data_report(
     data: Dataset,
     check: DataCheck,
-    path: Path,
+    path: str | Path,
     *,
     augmented: ShowSteps | None = None,
-    figures: Path | None = None,
+    figures: str | Path | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write the report on a dataset as one HTML file.
@@ -113,7 +113,7 @@ def data_report(
     )
     written = write_page(page, path, figures=figures, overwrite=overwrite)
     if figures is not None:
-        written += _save_sheets(sheets, figures)
+        written += _save_sheets(sheets, Path(figures))
     return written
 
 

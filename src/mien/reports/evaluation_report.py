@@ -52,10 +52,10 @@ def evaluation_rows(judged: Judged) -> list[list[str]]:
 
 def evaluation_report(
     evaluation: Evaluation,
-    path: Path,
+    path: str | Path,
     *,
     faces: Dataset | None = None,
-    figures: Path | None = None,
+    figures: str | Path | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write the report on an evaluation as one HTML file.

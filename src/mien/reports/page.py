@@ -89,7 +89,7 @@ class Page:
 
 
 def write_page(
-    page: Page, path: Path, *, figures: Path | None = None, overwrite: bool = False
+    page: Page, path: str | Path, *, figures: str | Path | None = None, overwrite: bool = False
 ) -> list[Path]:
     """Write a report as one file that needs no network.
 
@@ -106,6 +106,7 @@ def write_page(
         OutputError: The file exists already or cannot be written.
         MissingExtraError: vl-convert, which brings the charts' script, is not installed.
     """
+    path = Path(path)
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
     page = _told_apart(page)
@@ -122,7 +123,7 @@ def write_page(
         for section in page.sections:
             for figure in section.figures:
                 if figure.chart is not None:
-                    written += _save_chart(figure, figures)
+                    written += _save_chart(figure, Path(figures))
     return written
 
 

@@ -91,7 +91,7 @@ class Predictor:
         return found
 
 
-def open_predictor(path: Path | None) -> Predictor:
+def open_predictor(path: str | Path | None) -> Predictor:
     """Open a model file, a table of predictions, or a folder of such tables.
 
     A table (Parquet or CSV) has a column `row`, the row in the dataset, and a column `p_<label>`
@@ -107,6 +107,7 @@ def open_predictor(path: Path | None) -> Predictor:
     """
     if path is None:
         return Predictor(name="mien", model=EmotionModel(None))
+    path = Path(path)
     if path.is_dir():
         tables = sorted(p for p in path.iterdir() if p.suffix in (".parquet", ".csv"))
         if not tables:
@@ -131,14 +132,14 @@ def mean_of(predictors: Sequence[Predictor]) -> Predictor:
 
 
 def save_predictions(
-    rows: NDArray[np.int64], predictions: Mapping[str, Probabilities], folder: Path
+    rows: NDArray[np.int64], predictions: Mapping[str, Probabilities], folder: str | Path
 ) -> list[Path]:
     """Write predictions as CSV, one file per label set, in the form that `open_predictor` reads.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    written = []
+    folder, written = Path(folder), []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, values in predictions.items():

@@ -64,7 +64,12 @@ _OTHER_COLOURS = ("#CC79A7", "#56B4E9", "#B8A200", "#5B4A3F")
 
 
 def training_report(
-    curve: Path, recipe: Path, path: Path, *, figures: Path | None = None, overwrite: bool = False
+    curve: str | Path,
+    recipe: str | Path,
+    path: str | Path,
+    *,
+    figures: str | Path | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write the report on a training as one HTML file.
 
@@ -86,6 +91,7 @@ def training_report(
         OutputError: The report exists already or cannot be written.
         MissingExtraError: Altair, vl-convert or Polars is not installed.
     """
+    curve, recipe, path = Path(curve), Path(recipe), Path(path)
     rows = _read_curve(curve)
     try:
         text = recipe.read_text(encoding="utf-8")

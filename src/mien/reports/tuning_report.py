@@ -15,12 +15,12 @@ __all__ = ["tuning_report"]
 
 def tuning_report(
     study: StudyRecord,
-    path: Path,
+    path: str | Path,
     *,
     recipe: str,
     gain: Gain | None = None,
     setting: Mapping[str, str],
-    figures: Path | None = None,
+    figures: str | Path | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write the report on a search as one HTML file that opens offline.

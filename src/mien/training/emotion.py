@@ -248,9 +248,9 @@ def train_emotion(
     recipe: EmotionRecipe,
     data: Dataset,
     *,
-    out: Path,
+    out: str | Path,
     resume: bool = False,
-    start: Path | None = None,
+    start: str | Path | None = None,
     devices: DeviceOptions | None = None,
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
@@ -279,6 +279,7 @@ def train_emotion(
         RecipeError: The recipe is for other pictures, the folder holds another run, `start` or a
             teacher cannot be read, or there are no such devices.
     """
+    out, start = Path(out), None if start is None else Path(start)
     usable = with_faces(data)
     for part in ("train", "val"):
         if not len(usable.part(part)):
