@@ -135,15 +135,15 @@ def test_a_folder_of_both_pictures_and_folders_is_a_fault(tmp_path, toy_dataset)
 def test_files_that_are_passed_over_are_counted(tmp_path, toy_dataset):
     write_tree(tmp_path / "tree", toy_dataset)
     for number in range(3):
-        (tmp_path / "tree" / "train" / "neutral" / f"{number}.HEIC").write_bytes(b"new")
+        (tmp_path / "tree" / "train" / "neutral" / f"{number}.XCF").write_bytes(b"new")
     (tmp_path / "tree" / "train" / "neutral" / ".DS_Store").write_bytes(b"hidden")
     Image.fromarray(toy_dataset.images[0]).save(tmp_path / "tree" / "train" / "a.png")
     done = import_dataset([tmp_path / "tree"], tmp_path / "fer")
-    assert done.notes == ("tree: left out: 3 .heic, 1 picture beside the class folders",)
+    assert done.notes == ("tree: left out: 3 .xcf, 1 picture beside the class folders",)
     empty = tmp_path / "other" / "happy"
     empty.mkdir(parents=True)
-    (empty / "a.heic").write_bytes(b"new")
-    with pytest.raises(DatasetError, match=r"expected pictures, found 1 \.heic"):
+    (empty / "a.xcf").write_bytes(b"new")
+    with pytest.raises(DatasetError, match=r"expected pictures, found 1 \.xcf"):
         import_dataset([tmp_path / "other"], tmp_path / "b")
 
 
