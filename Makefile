@@ -21,7 +21,7 @@ run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --save $(OUT) --draw --overwrite
 
 test: $(VENV)/dev.stamp $(PAGE)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 web: $(VENV)/run.stamp $(PAGE)
 
