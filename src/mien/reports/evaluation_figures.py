@@ -12,7 +12,8 @@ import polars as pl
 
 from mien._wording import counted
 from mien.emotions import LabelSet
-from mien.reports.charts import FREE, SERIES, SHARES, WIDTH_PX, heat_map, label_colours
+from mien.reports.charts import FREE, SHARES, WIDTH_PX, heat_map, label_colours
+from mien.reports.confidence_figures import model_colours
 from mien.reports.evaluation import Comparison, Judged
 from mien.reports.page import Figure
 from mien.reports.picture_quality import THIRDS
@@ -22,8 +23,6 @@ __all__ = [
     "confusion_figure",
     "overview_figure",
     "quality_figure",
-    "reliability_figure",
-    "risk_coverage_figure",
     "robustness_figure",
     "threshold_figures",
 ]
@@ -46,13 +45,6 @@ _FEW = 10
 """Mistakes of a class with fewer pictures are not called frequent while others have some."""
 
 
-def _models(judged: Sequence[Judged]) -> alt.Color:
-    names = list(dict.fromkeys(each.model for each in judged))
-    colours = [SERIES[i % len(SERIES)] for i in range(len(names))]
-    legend = alt.Legend(title=None) if len(names) > 1 else None
-    return alt.Color("model:N", scale=alt.Scale(domain=names, range=colours), legend=legend)
-
-
 def overview_figure(judged: Sequence[Judged], comparisons: Sequence[Comparison]) -> Figure:
     """All protocols side by side, with intervals and leak-free twins."""
     rows = []
@@ -72,7 +64,7 @@ def overview_figure(judged: Sequence[Judged], comparisons: Sequence[Comparison])
     titles = list(dict.fromkeys(each.title for each in judged))
     base = alt.Chart(pl.DataFrame(rows)).encode(
         alt.Y("protocol:N", title=None, sort=titles, axis=alt.Axis(labelLimit=230)),
-        _models(judged),
+        model_colours(judged),
         alt.YOffset("model:N"),
         tooltip=[
             "model",
@@ -134,7 +126,7 @@ def classes_figure(judged: Sequence[Judged]) -> Figure:
         .encode(
             alt.X("value:Q", title=None, axis=_WHOLE, scale=alt.Scale(domain=[0, 1])),
             alt.Y("label:N", title=None, sort=[c.label for c in first.score.classes]),
-            _models(judged),
+            model_colours(judged),
             alt.YOffset("model:N"),
             tooltip=["model", "label", "metric", "pictures", alt.Tooltip("value:Q", format=".1%")],
         )
@@ -235,96 +227,6 @@ def threshold_figures(judged: Judged) -> list[Figure]:
     return figures
 
 
-def reliability_figure(judged: Sequence[Judged]) -> Figure:
-    """Confidence against accuracy."""
-    rows = [{"model": each.model, **point} for each in judged for point in each.score.reliability]
-    said = ", ".join(f"{each.model} {each.score.ece:.3f}" for each in judged)
-    tooltip = [
-        alt.Tooltip("model:N"),
-        alt.Tooltip("confidence:Q", format=".1%"),
-        alt.Tooltip("accuracy:Q", format=".1%"),
-        alt.Tooltip("pictures:Q"),
-    ]
-    base = alt.Chart(pl.DataFrame(rows)).encode(
-        alt.X(
-            "confidence:Q",
-            title="confidence",
-            axis=SHARES,
-            scale=alt.Scale(domain=[0, 1]),
-        ),
-        alt.Y(
-            "accuracy:Q",
-            title="accuracy",
-            axis=SHARES,
-            scale=alt.Scale(domain=[0, 1]),
-        ),
-        _models(judged),
-        tooltip=tooltip,
-    )
-    ideal = (
-        alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
-        .mark_line(strokeDash=[4, 4], strokeWidth=1, color=SERIES[-1])
-        .encode(alt.X("x:Q", title="confidence"), alt.Y("y:Q", title="accuracy"))
-    )
-    size = alt.Size("pictures:Q", legend=None, scale=alt.Scale(range=[20, 500]))
-    layers = [ideal, base.mark_line(strokeWidth=1.5, opacity=0.5), base.mark_circle().encode(size)]
-    return Figure(
-        title="Reliability",
-        context=judged[0].protocol,
-        sentence="On the dashed line a confidence of 80 % is right 80 % of the time; below it the "
-        f"model is too sure. Expected calibration error over 15 bins: {said}.",
-        chart=alt.LayerChart(layer=layers).properties(width=420, height=360),
-    )
-
-
-def risk_coverage_figure(judged: Sequence[Judged]) -> Figure:
-    """What leaving out the least sure predictions buys."""
-    rows = [
-        {"model": each.model, "coverage": c, "risk": r}
-        for each in judged
-        for c, r in each.score.risk_coverage
-    ]
-    sure = [
-        {"model": each.model, "coverage": each.score.sure["coverage"]}
-        | {"risk": 1 - each.score.sure["accuracy"]}
-        for each in judged
-        if each.score.sure is not None and each.score.sure["coverage"] > 0
-    ]
-    axes = (
-        alt.X("coverage:Q", title="share answered", axis=SHARES),
-        alt.Y("risk:Q", title="share of the answers that is wrong", axis=SHARES),
-    )
-    tooltip = [
-        alt.Tooltip("model:N"),
-        alt.Tooltip("coverage:Q", format=".1%"),
-        alt.Tooltip("risk:Q", format=".1%"),
-    ]
-    lines = (
-        alt.Chart(pl.DataFrame(rows))
-        .mark_line(strokeWidth=2)
-        .encode(*axes, _models(judged), tooltip=tooltip)
-    )
-    layers: list[alt.Chart] = [lines]
-    sentence = "From right to left the least sure answers are withheld."
-    if sure:
-        layers.append(
-            alt.Chart(pl.DataFrame(sure))
-            .mark_point(size=140, filled=True, shape="diamond")
-            .encode(*axes, _models(judged), tooltip=tooltip)
-        )
-        point = sure[0]
-        sentence += (
-            f" At the diamond, the threshold of “unsure” of {point['model']}, "
-            f"{point['coverage']:.0%} are answered and {point['risk']:.1%} of those wrong."
-        )
-    return Figure(
-        title="Risk and coverage",
-        context=judged[0].protocol,
-        sentence=sentence,
-        chart=alt.LayerChart(layer=layers).properties(width=WIDTH_PX, height=260),
-    )
-
-
 def robustness_figure(judged: Sequence[Judged]) -> Figure:
     """Balanced accuracy on pictures made worse."""
     rows = []
@@ -398,6 +300,8 @@ def quality_figure(judged: Sequence[Judged]) -> Figure:
 def _lines(judged: Sequence[Judged], rows: Sequence[dict[str, Any]]) -> alt.Chart:
     """Return lines with points in the models' colours, whose axes are still to be named."""
     chart: alt.Chart = (
-        alt.Chart(pl.DataFrame(rows)).mark_line(point=True, strokeWidth=2).encode(_models(judged))
+        alt.Chart(pl.DataFrame(rows))
+        .mark_line(point=True, strokeWidth=2)
+        .encode(model_colours(judged))
     )
     return chart

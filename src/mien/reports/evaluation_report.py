@@ -75,6 +75,7 @@ def evaluation_report(
         MissingExtraError: Altair, vl-convert or Polars is not installed.
     """
     require_charts()
+    from mien.reports import confidence_figures as confidence
     from mien.reports import evaluation_figures as charts
 
     sections = [
@@ -94,7 +95,10 @@ def evaluation_report(
         figures_here = [charts.classes_figure(judged)]
         for each in judged:
             figures_here.append(charts.confusion_figure(each, protocol.label_set))
-        figures_here += [charts.reliability_figure(judged), charts.risk_coverage_figure(judged)]
+        figures_here += [
+            confidence.reliability_figure(judged),
+            confidence.risk_coverage_figure(judged),
+        ]
         for each in judged:
             figures_here += charts.threshold_figures(each)
         worse = [each for each in judged if each.robustness]
