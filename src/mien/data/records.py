@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien._wording import counted
 from mien.emotions import FER2013_7, canonical_label
 from mien.errors import DatasetError, InputError
 
@@ -101,7 +102,7 @@ class Rows:
         shown = [f"  {fault}" for fault in self.faults[:_SHOWN_FAULTS]]
         if len(self.faults) > _SHOWN_FAULTS:
             shown.append(f"  ... and {len(self.faults) - _SHOWN_FAULTS} more")
-        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        count = counted(len(self.faults), "fault")
         raise DatasetError("\n".join([f"{count}, nothing was imported:", *shown]))
 
 
