@@ -111,7 +111,10 @@ def _units(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _principal_axes(units: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return orthonormal directions along which the pictures differ most, `(pixels, 96)`."""
+    """Return orthonormal directions along which pictures differ most, `(pixels, at most 96)`."""
+    if len(units) < units.shape[1]:
+        _, _, rows = np.linalg.svd(units, full_matrices=False)
+        return np.ascontiguousarray(rows[:_COMPONENTS].T)
     _, directions = np.linalg.eigh(units.T @ units)
     return np.ascontiguousarray(directions[:, ::-1][:, :_COMPONENTS])
 
