@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.data import Dataset
+from mien.data import Dataset, import_dataset, read_dataset
 from mien.structures import FacePrediction, FrameResult, Quality
 
 SAMPLES = Path(__file__).parents[1] / "src" / "mien" / "assets" / "samples"
@@ -25,13 +25,21 @@ def samples() -> Path:
     return SAMPLES
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data beside the project; tests that want it are skipped without it."""
     folder = Path(__file__).parents[2] / "shared"
     if not folder.is_dir():
         pytest.skip("needs the real data beside the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fer2013(shared, tmp_path_factory) -> Dataset:
+    """FER-2013 with its votes, imported."""
+    folder = tmp_path_factory.mktemp("real") / "fer2013"
+    import_dataset([shared / "data" / "fer2013"], folder)
+    return read_dataset(folder)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import optuna
 import pytest
 import typer
 
-from mien.cli import app
+from mien.cli import app, main
 from mien.data import import_dataset
 from mien.training import EmotionRecipe, read_recipe
 from mien.tuning import TuneOptions, open_storage
@@ -35,20 +35,20 @@ def place(tmp_path, fer_csv):
     return tmp_path
 
 
-def mien_tune(place, *more):
-    command = [sys.executable, "-c", "from mien.cli import main; main()", "tune"]
-    fixed = ["--data", "fer", "--recipe", "recipe.toml", "--out", "study", "--no-near"]
-    return subprocess.run(
-        [*command, *fixed, "--share", "0.25", "--trials", "2", "--seeds", "0", *more],
+TUNE = (
+    *("tune", "--data", "fer", "--recipe", "recipe.toml", "--space", "space.toml"),
+    *("--out", "study", "--no-near", "--share", "0.25", "--trials", "2", "--seeds", "0"),
+)
+
+
+def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place):
+    done = subprocess.run(
+        [sys.executable, "-m", "mien", *TUNE, "--storage", "shared/a.journal"],
         cwd=place,
         capture_output=True,
         text=True,
         env=os.environ | {"COLUMNS": "200"},
     )
-
-
-def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place):
-    done = mien_tune(place, "--space", "space.toml", "--storage", "shared/a.journal")
     assert done.returncode == 0, done.stderr
     first, *wrote = done.stdout.splitlines()
     assert first.startswith("best on the selection part: ")
@@ -76,13 +76,17 @@ def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place):
         (SPACE, ("--pictures", "5000"), "pictures: expected at most"),
     ],
 )
-def test_a_fault_is_one_message_and_no_traceback(place, space, more, said):
+def test_a_fault_is_one_message_and_no_traceback(place, space, more, said, monkeypatch, capsys):
     (place / "space.toml").write_text(space)
-    done = mien_tune(place, "--space", "space.toml", *more)
-    assert done.returncode == 1
-    assert done.stderr.startswith("mien: ")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, "argv", ["mien", *TUNE, *more])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    written = capsys.readouterr().err
+    assert written.startswith("mien: ")
+    assert said in written
+    assert "Traceback" not in written
 
 
 def test_help_says_how_few_seeds_measure_a_gain():

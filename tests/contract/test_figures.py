@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mien.evaluation import fit_six
+from mien.evaluation import fit_six, protocol
 from mien.inference import EmotionModel
+from mien.reports import evaluate, open_predictor
 
 ROOT = Path(__file__).parents[2]
 
@@ -154,15 +155,10 @@ def test_the_shipped_file_carries_the_same_figures(benchmark, measured):
     assert spec.provenance["data_sha256"] == measured["data_sha256"]
 
 
-def test_the_shipped_file_gives_the_measured_figures(shared, measured, tmp_path):
-    from mien.data import import_dataset, read_dataset
-    from mien.evaluation import protocol
-    from mien.reports import evaluate, open_predictor
-
-    import_dataset([shared / "data" / "fer2013"], tmp_path / "fer2013")
-    data = read_dataset(tmp_path / "fer2013")
-    assert data.sha256() == measured["data_sha256"]
-    found = evaluate([open_predictor(None)], data, split="test", protocols=protocol("six-ferplus"))
+def test_the_shipped_file_gives_the_measured_figures(fer2013, measured):
+    assert fer2013.sha256() == measured["data_sha256"]
+    asked = protocol("six-ferplus")
+    found = evaluate([open_predictor(None)], fer2013, split="test", protocols=asked)
     expected = next(r for r in measured["results"] if r["protocol"] == "six-ferplus")
     for part in ("score", "leak_free"):
         score = getattr(found.judged[0], part)

@@ -9,9 +9,7 @@ from mien.data import (
     check_dataset,
     conflicting,
     mostly_not_a_face,
-    read_dataset,
 )
-from mien.data.importing import import_dataset
 from mien.structures import Faces
 
 
@@ -116,9 +114,8 @@ def test_a_detector_finds_the_pictures_without_a_face(images):
     assert "in 1 picture no face is found" in found.attention
 
 
-def test_all_that_is_known_of_fer2013_is_found(shared, tmp_path):
-    import_dataset([shared / "data" / "fer2013"], tmp_path / "fer")
-    found = check_dataset(read_dataset(tmp_path / "fer"))
+def test_all_that_is_known_of_fer2013_is_found(fer2013):
+    found = check_dataset(fer2013)
     assert (found.copies, found.copy_groups, found.conflicts) == (1853, 1516, 57)
     leaks = {(leak.seen, leak.reported): leak for leak in found.leaks}
     assert (leaks["train", "test"].exact, leaks["train", "val"].exact) == (288, 280)

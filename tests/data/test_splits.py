@@ -10,10 +10,8 @@ from mien.data import (
     exact_groups,
     fer_pp_split,
     group_folds,
-    import_dataset,
     leak_free_split,
     published_split,
-    read_dataset,
     read_split,
     stratified_split,
 )
@@ -143,15 +141,13 @@ def test_a_split_of_another_dataset_is_refused(leaking, toy_dataset):
         leak_free_split(leaking).apply(toy_dataset)
 
 
-def test_ferpps_split_is_met_row_for_row(shared, tmp_path):
-    import_dataset([shared / "data" / "fer2013"], tmp_path / "fer")
-    data = read_dataset(tmp_path / "fer")
+def test_ferpps_split_is_met_row_for_row(shared, fer2013):
     expected = pl.read_parquet(shared / "data" / "seed_baseline" / "seed_split.parquet")
-    split = fer_pp_split(data)
+    split = fer_pp_split(fer2013)
     val = (expected["part"].cast(pl.String) == "val").to_numpy()
     np.testing.assert_array_equal(split.assignment == 1, val)
     assert split.counts() == {"train": 32_298, "val": 3_589}
-    leaked = np.isin(exact_groups(data.images)[val], exact_groups(data.images)[~val])
+    leaked = np.isin(exact_groups(fer2013.images)[val], exact_groups(fer2013.images)[~val])
     assert leaked.sum() == 306
 
 

@@ -3,7 +3,6 @@ import importlib.util
 import numpy as np
 import pytest
 
-from mien.data import dataset_from_rows, read_sources
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
 from mien.evaluation import ferplus_majority, ferplus_soft_labels, to_six
 
@@ -49,19 +48,18 @@ def test_soft_labels_are_shares_of_the_expressions(row, shares):
     assert keep.tolist() == [bool(shares)]
 
 
-def test_the_published_counts_and_the_reference_are_met(shared):
-    data = dataset_from_rows(read_sources([shared / "data" / "fer2013"]), "fer2013")
-    labels, keep = ferplus_majority(data.votes)
-    assert [int(keep[data.split == part].sum()) for part in range(3)] == [25_060, 3_199, 3_153]
+def test_the_published_counts_and_the_reference_are_met(shared, fer2013):
+    labels, keep = ferplus_majority(fer2013.votes)
+    assert [int(keep[fer2013.split == part].sum()) for part in range(3)] == [25_060, 3_199, 3_153]
     location = shared / "tools" / "protocol_counts.py"
     module_spec = importlib.util.spec_from_file_location("protocol_counts", location)
     reference = importlib.util.module_from_spec(module_spec)
     module_spec.loader.exec_module(reference)
-    expected_labels, expected_keep = reference.majority(data.votes.astype(int))
+    expected_labels, expected_keep = reference.majority(fer2013.votes.astype(int))
     np.testing.assert_array_equal(keep, expected_keep)
     np.testing.assert_array_equal(labels[keep], expected_labels[keep])
-    soft, usable = ferplus_soft_labels(data.votes)
-    expected_soft, expected_usable = reference.soft_labels(data.votes.astype(int))
+    soft, usable = ferplus_soft_labels(fer2013.votes)
+    expected_soft, expected_usable = reference.soft_labels(fer2013.votes.astype(int))
     np.testing.assert_array_equal(usable, expected_usable)
     np.testing.assert_allclose(soft[usable], expected_soft[usable], rtol=1e-6)
 

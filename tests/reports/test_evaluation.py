@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from mien.data import picture_sketch
+from mien.data import fer_pp_split, picture_sketch
 from mien.emotions import FER2013_7, SIX
 from mien.errors import DatasetError, InputError
 from mien.evaluation import PROTOCOLS, protocol, to_six
@@ -46,12 +46,8 @@ def test_the_leak_free_twin_leaves_out_what_train_has(leaking):
     assert judged.mistakes == ()
 
 
-def test_a_known_table_of_the_baseline_gives_its_known_figures(shared, tmp_path):
-    from mien.data import fer_pp_split, import_dataset, read_dataset
-
-    import_dataset([shared / "data" / "fer2013"], tmp_path / "fer")
-    data = read_dataset(tmp_path / "fer")
-    data = fer_pp_split(data).apply(data)
+def test_a_known_table_of_the_baseline_gives_its_known_figures(shared, fer2013):
+    data = fer_pp_split(fer2013).apply(fer2013)
     table = open_predictor(shared / "data" / "seed_baseline" / "seed_split.parquet")
     found = evaluate([table], data, protocols=protocol("six-fer2013"))
     judged = found.judged[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import html
 import importlib.metadata
 import json
@@ -238,7 +239,7 @@ def _document(page: Page) -> str:
         f'<script type="application/json" id="spec-{name}">{_json(spec)}</script>\n'
         for name, spec in specs.items()
     )
-    library = _library(next(iter(specs.values()))) if specs else ""
+    library = _library(_version(next(iter(specs.values())))) if specs else ""
     version = importlib.metadata.version("mien")
     return f"""<!doctype html>
 <html lang="en">
@@ -301,8 +302,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":")).replace("</", "<\\/")
 
 
-def _library(spec: Mapping[str, Any]) -> str:
-    code: str = _converter().javascript_bundle(
-        "window.vegaEmbed = vegaEmbed;", vl_version=_version(spec)
-    )
+@functools.cache
+def _library(version: str) -> str:
+    """Return the JavaScript that draws the charts, about 800 kB; putting it together takes time."""
+    code: str = _converter().javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
     return code.replace("</script", "<\\/script")
