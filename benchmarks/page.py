@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -145,10 +146,10 @@ def latency(page: Page) -> str:
 
 def frames(page: Page) -> int:
     """Read how many frames the page says it analysed."""
-    return page.evaluate(
-        "Number(document.querySelector('.totals .quiet').textContent.match(/([\\d,.]+) frames/)[1]"
-        ".replace(/[,.]/g, ''))"
-    )
+    said = re.search(r"([\d,]+) frame", page.locator(".totals").text_content() or "")
+    if said is None:
+        raise ValueError("the page says no number of frames")
+    return int(said[1].replace(",", ""))
 
 
 def main() -> None:
@@ -163,7 +164,7 @@ def main() -> None:
         settings = uvicorn.Config(counted, port=0, log_level="error")
         listening = settings.bind_socket()
         server = uvicorn.Server(settings)
-        thread = threading.Thread(target=server.run, args=([listening],))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         film = write_camera_film(Path(name) / "camera.mjpeg")
         browser = playwright.chromium.launch(
