@@ -18,7 +18,7 @@ from typing import Any
 
 from marked import markdown_table, write_json, write_marked
 
-HEAD = ["protocol", "pictures", "accuracy", "balanced accuracy", "macro-F1", "ECE", "divergence"]
+HEAD = ["protocol", "images", "accuracy", "balanced accuracy", "macro-F1", "ECE", "divergence"]
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "ece", "divergence")
 LEFT_OUT = ("curves", "risk_coverage", "reliability")
 SIX = {"six-ferplus": "FER+'s majority", "six-fer2013": "FER-2013's labels"}
@@ -98,7 +98,7 @@ def _rows(found: dict[str, Any]) -> Iterator[list[str]]:
             half = 50 * (interval["high"] - interval["low"])
             yield [
                 result["title"] + ending,
-                f"{score['pictures']:,}",
+                f"{score['images']:,}",
                 f"{100 * score['accuracy']:.1f} ± {half:.1f} %",
                 f"{100 * score['balanced_accuracy']:.1f} %",
                 f"{score['macro_f1']:.3f}",
@@ -134,19 +134,19 @@ def unsure_table(found: dict[str, Any]) -> str:
             rows.append(
                 [
                     result["title"] + ending,
-                    f"{score['pictures']:,}",
+                    f"{score['images']:,}",
                     f"{100 * score['sure']['coverage']:.1f} %",
                     promise.shown(right),
                     promise.shown(PROMISE),
                     promise.missed_by(right),
                 ]
             )
-    head = ["protocol", "pictures", "not unsure", "right of those", "promised", "missed by"]
+    head = ["protocol", "images", "not unsure", "right of those", "promised", "missed by"]
     return markdown_table(head, rows)
 
 
 def failures_text(found: dict[str, Any]) -> str:
-    """Return the six-way output's usual confusions, and how right it is by picture quality."""
+    """Return the six-way output's usual confusions, and how right it is by image quality."""
     return f"{confusions_table(found)}\n\n{quality_text(found)}"
 
 
@@ -154,7 +154,7 @@ def confusions_table(found: dict[str, Any]) -> str:
     """Return what is most often called something else, by both label systems, as Markdown."""
     scores = {result["protocol"]: result["score"] for result in found["results"]}
     columns = [_confusions(scores[protocol]) for protocol in SIX]
-    head = [cell for said in SIX.values() for cell in (f"by {said}", "pictures", "of its class")]
+    head = [cell for said in SIX.values() for cell in (f"by {said}", "images", "of its class")]
     return markdown_table(head, [[*left, *right] for left, right in zip(*columns, strict=True)])
 
 
@@ -180,10 +180,10 @@ def quality_text(found: dict[str, Any]) -> str:
             between = f"{point['low']:.2f} to {point['high']:.2f}"
             row = rows.setdefault((point["measure"], point["third"]), [between])
             row.append(f"{100 * point['accuracy']:.1f} %")
-            spread = point["accuracy"] * (1 - point["accuracy"]) / point["pictures"]
+            spread = point["accuracy"] * (1 - point["accuracy"]) / point["images"]
             halves.append(1.96 * math.sqrt(spread))
     lines = [[f"{measure}: {third} third", *row] for (measure, third), row in rows.items()]
-    head = ["accuracy by picture quality", "from, to", *(f"by {said}" for said in SIX.values())]
+    head = ["accuracy by image quality", "from, to", *(f"by {said}" for said in SIX.values())]
     chance = f"Chance alone moves one of these accuracies by up to {100 * max(halves):.1f} points"
     return f"{markdown_table(head, lines)}\n\n{chance} (95 %)."
 
@@ -208,7 +208,7 @@ def classes_table(found: dict[str, Any]) -> str:
 
 
 def robustness_table(found: dict[str, Any]) -> str:
-    """Return the balanced accuracy on pictures made worse as Markdown."""
+    """Return the balanced accuracy on images made worse as Markdown."""
     points = next(r["robustness"] for r in found["results"] if r["protocol"] == "six-ferplus")
     plain = next(point for point in points if not point["corruption"])
     rows: dict[str, list[str]] = {}

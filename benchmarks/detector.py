@@ -1,10 +1,10 @@
-"""The shipped face detector beside a yardstick of the same layout, both on one thread.
+"""The shipped face detector beside a baseline of the same layout, both on one thread.
 
-    python benchmarks/detector.py --yardstick yunet.onnx --portraits portraits.parquet \
+    python benchmarks/detector.py --baseline yunet.onnx --portraits portraits.parquet \
         --photos photos.parquet --data fer
 
 Portraits have hand-drawn boxes (columns `jpeg`, `boxes_xyxy`) and are measured on only. Of the
-photos (`id`, `kind`, `jpeg`) the tenth counts that training holds out; there the yardstick's sure
+photos (`id`, `kind`, `jpeg`) the tenth counts that training holds out; there the baseline's sure
 faces are what is looked for.
 """
 
@@ -28,17 +28,11 @@ from PIL import Image, ImageDraw
 
 from mien.data import Dataset, read_dataset
 from mien.detect import OnnxDetector, box_iou
-from mien.evaluation import PROTOCOLS
 from mien.inference import EmotionModel
-from mien.preprocess import (
-    FER_CROP,
-    VIEW_MARGIN_PX,
-    VIEW_PX,
-    crop_faces,
-    view_for_detection,
-)
+from mien.metrics import PROTOCOLS
+from mien.preprocess import FER_CROP, VIEW_MARGIN_PX, VIEW_PX, crop_faces, view_for_detection
 from mien.structures import Faces
-from mien.training.photos import held_out, read_photos
+from mien.training.pseudo_labels import held_out, read_photos
 
 SURE_SCORE = 0.7
 TURN_DEG = 30
@@ -73,19 +67,19 @@ def on_portraits(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list
 
 
 def close_up(frame: NDArray[np.uint8], box_xyxy: Boxes) -> tuple[NDArray[np.uint8], Boxes]:
-    """Enlarge a picture so that a face fills most of a frame, as somebody close by does."""
+    """Enlarge an image so that a face fills most of a frame, as somebody close by does."""
     left, top, right, bottom = map(float, box_xyxy)
     width, height = CLOSE_WH
     scale = CLOSE_SHARE * height / (bottom - top)
     x, y = (left + right - width / scale) / 2, (top + bottom - height / scale) / 2
-    picture = Image.fromarray(frame).transform(
+    image = Image.fromarray(frame).transform(
         CLOSE_WH,
         Image.Transform.AFFINE,
         (1 / scale, 0, x, 0, 1 / scale, y),
         Image.Resampling.BICUBIC,
         fillcolor=(110, 110, 110),
     )
-    return np.asarray(picture), scale * (box_xyxy - np.array([x, y, x, y], np.float32))
+    return np.asarray(image), scale * (box_xyxy - np.array([x, y, x, y], np.float32))
 
 
 def on_close_ups(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list[str]]:
@@ -107,16 +101,16 @@ def on_close_ups(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list
 
 def on_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list[str]]:
     """Compare the first detector with the second on held-out photos."""
-    ours, yardstick = detectors
+    ours, baseline = detectors
     hits: dict[int, list[bool]] = {size: [] for size in SIZES_PX[:-1]}
     errors, alarms = [], {detector.path: [] for detector in detectors}
     for name, kind, frame in read_photos(path):
         if not held_out(name):
             continue
-        found, wanted = (each.detect(frame, min_face_px=16) for each in (ours, yardstick))
+        found, wanted = (each.detect(frame, min_face_px=16) for each in (ours, baseline))
         if kind == "no-face":
             alarms[ours.path].append(len(found))
-            alarms[yardstick.path].append(len(wanted))
+            alarms[baseline.path].append(len(wanted))
         wanted = wanted.select(wanted.detection_scores >= SURE_SCORE)
         sides = (wanted.boxes_xyxy[:, 2:] - wanted.boxes_xyxy[:, :2]).min(axis=1)
         overlap = box_iou(wanted.boxes_xyxy, found.boxes_xyxy)
@@ -131,7 +125,7 @@ def on_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list[st
                 errors.append(np.hypot(*distance.T).mean() / np.hypot(*eyes))
     for low, high in itertools.pairwise(SIZES_PX):
         span = f"{low}-{high} px" if high < 10_000 else f"{low} px and more"
-        name = f"held-out photos: recall of the yardstick's {len(hits[low])} sure faces of {span}"
+        name = f"held-out photos: recall of the baseline's {len(hits[low])} sure faces of {span}"
         yield [name, f"{np.mean(hits[low]) if hits[low] else float('nan'):.3f}", "1"]
     yield [
         f"held-out photos: landmark error of {len(errors)} faces over 48 px, in eye distances",
@@ -168,8 +162,8 @@ def rotated(frame: NDArray[np.uint8], faces: Faces) -> tuple[NDArray[np.uint8], 
 
 def masked(frame: NDArray[np.uint8], faces: Faces) -> tuple[NDArray[np.uint8], Boxes]:
     """Paint a pale mask over nose, mouth and chin of every face."""
-    picture = Image.fromarray(frame)
-    draw = ImageDraw.Draw(picture)
+    image = Image.fromarray(frame)
+    draw = ImageDraw.Draw(image)
     for box, (right_eye, left_eye, nose, *_) in zip(
         faces.boxes_xyxy, faces.landmarks_xy, strict=True
     ):
@@ -184,7 +178,7 @@ def masked(frame: NDArray[np.uint8], faces: Faces) -> tuple[NDArray[np.uint8], B
             nose - 0.6 * across + down,
         )
         draw.polygon([tuple(map(float, corner)) for corner in corners], fill=MASK_RGB)
-    return np.asarray(picture), faces.boxes_xyxy
+    return np.asarray(image), faces.boxes_xyxy
 
 
 def darkened(frame: NDArray[np.uint8], faces: Faces) -> tuple[NDArray[np.uint8], Boxes]:
@@ -194,12 +188,12 @@ def darkened(frame: NDArray[np.uint8], faces: Faces) -> tuple[NDArray[np.uint8],
 
 
 def on_worse_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list[str]]:
-    """Count which of the yardstick's sure faces of held-out photos both still find."""
-    yardstick = detectors[1]
+    """Count which of the baseline's sure faces of held-out photos both still find."""
+    baseline = detectors[1]
     photos = []
     for name, _, frame in read_photos(path):
         if held_out(name):
-            faces = yardstick.detect(frame, min_face_px=16)
+            faces = baseline.detect(frame, min_face_px=16)
             sides = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).min(axis=1)
             photos.append(
                 (frame, faces.select((faces.detection_scores >= SURE_SCORE) & (sides > 32)))
@@ -222,7 +216,7 @@ def on_worse_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[l
 
 
 def on_crops(detectors: Sequence[OnnxDetector], data: Dataset) -> Iterator[list[str]]:
-    """Cut FER pictures as a camera's faces are cut, and see what alignment costs."""
+    """Cut FER images as a camera's faces are cut, and see what alignment costs."""
     model = EmotionModel()
     val = data.part("val")
     truth = PROTOCOLS["ferplus-8"].labels(val.labels, val.votes)
@@ -269,14 +263,14 @@ def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a detector; default: the shipped one")
-    parser.add_argument("--yardstick", type=Path, required=True)
+    parser.add_argument("--baseline", type=Path, required=True)
     parser.add_argument("--portraits", type=Path)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--data", type=Path, help="FER-2013 as `mien data import` made it")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
     arguments = parser.parse_args()
-    detectors = [OnnxDetector(arguments.model), OnnxDetector(arguments.yardstick)]
+    detectors = [OnnxDetector(arguments.model), OnnxDetector(arguments.baseline)]
     rows = list(speed(detectors))
     if arguments.photos:
         worse = on_worse_photos(detectors, arguments.photos)
@@ -286,7 +280,7 @@ def main() -> None:
         rows = [*on_portraits(detectors, portraits), *on_close_ups(detectors, portraits), *rows]
     if arguments.data:
         rows += on_crops(detectors, read_dataset(arguments.data))
-    table = markdown_table([f"what; times on {machine()}", "mien", "yardstick"], rows)
+    table = markdown_table([f"what; times on {machine()}", "mien", "baseline"], rows)
     print(f"scores from {detectors[0].score_threshold} and {detectors[1].score_threshold}\n{table}")
     for path in arguments.write:
         write_marked(path, "detector", table)

@@ -26,8 +26,8 @@ from marked import markdown_table, write_json, write_marked
 from seeds import spread
 
 from mien.data import Dataset, read_dataset
-from mien.evaluation import PROTOCOLS
-from mien.reports import evaluate, open_predictor
+from mien.evaluation import evaluate, open_predictor
+from mien.metrics import PROTOCOLS
 from mien.tuning.gain import welch_interval
 
 TRIPLETS = "triplets that the embedding orders as the votes do"

@@ -1,6 +1,6 @@
 """Run the README's example, and write it there with what it printed and drew.
 
-    python benchmarks/example.py --write README.md --picture docs/sample.jpg --why docs/why.jpg
+    python benchmarks/example.py --write README.md --image docs/sample.jpg --why docs/why.jpg
 
 The photo comes with the package.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from marked import write_marked
 
 import mien
-from mien.media import draw_result, read_picture, write_picture
+from mien.media import draw_result, read_image, write_image
 from mien.reports import draw_explanations
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +34,7 @@ def main() -> None:
     """Run the example, print it with its output, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
-    parser.add_argument("--picture", type=Path, help="where the drawn sample goes")
+    parser.add_argument("--image", type=Path, help="where the drawn sample goes")
     parser.add_argument("--why", type=Path, help="where its explanation goes")
     arguments = parser.parse_args()
     printed = io.StringIO()
@@ -44,12 +44,12 @@ def main() -> None:
     print(text)
     for path in arguments.write:
         write_marked(path, "example", text)
-    if arguments.picture:
+    if arguments.image:
         result = mien.Analyzer().analyze(PHOTO)
-        drawn = draw_result(read_picture(PHOTO).frame_rgb, result)
-        drawn.save(arguments.picture, quality=90)
+        drawn = draw_result(read_image(PHOTO).frame_rgb, result)
+        drawn.save(arguments.image, quality=90)
     if arguments.why:
-        write_picture(draw_explanations(mien.Analyzer().explain(PHOTO)), arguments.why)
+        write_image(draw_explanations(mien.Analyzer().explain(PHOTO)), arguments.why)
 
 
 if __name__ == "__main__":

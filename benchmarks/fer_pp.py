@@ -2,7 +2,7 @@
 
     python benchmarks/fer_pp.py --data fer --rival table.parquet --write benchmarks/models/README.md
 
-Both are judged by FER-2013's labels, disgust counting as angry, on the 3,589 pictures that FER-PP
+Both are judged by FER-2013's labels, disgust counting as angry, on the 3,589 images that FER-PP
 validates on; nothing of ours was trained, chosen or calibrated on them. The rival is a table of
 what FER-PP's network says of every row: `row` and one column `p_<label>` per label.
 """
@@ -15,11 +15,11 @@ from pathlib import Path
 from marked import markdown_table, write_json, write_marked
 
 from mien.data import Dataset, fer_pp_split, read_dataset
-from mien.evaluation import PROTOCOLS, mcnemar
-from mien.reports import Judged, evaluate, open_predictor
+from mien.evaluation import Judged, evaluate, open_predictor
+from mien.metrics import PROTOCOLS, mcnemar
 
 MODEL = Path(__file__).parent / "models" / "fer-pp-split.onnx"
-HEAD = ["FER-2013, 6 classes, FER-PP's split", "pictures", "ours", "FER-PP"]
+HEAD = ["FER-2013, 6 classes, FER-PP's split", "images", "ours", "FER-PP"]
 
 
 def judged(path: Path, data: Dataset, split: str) -> Judged:
@@ -49,17 +49,17 @@ def main() -> None:
         if split == "val" and ours.leak_free and rival.leak_free:
             scores.append((f"{said}, leak-free", ours.leak_free, rival.leak_free))
         for name, *both in scores:
-            rows.append([f"{name}: accuracy", f"{both[0].pictures:,}"])
+            rows.append([f"{name}: accuracy", f"{both[0].images:,}"])
             rows[-1] += [f"{100 * score.accuracy:.2f} %" for score in both]
             if split == "val":
-                rows.append([f"{name}: macro-F1", f"{both[0].pictures:,}"])
+                rows.append([f"{name}: macro-F1", f"{both[0].images:,}"])
                 rows[-1] += [f"{score.macro_f1:.3f}" for score in both]
     if arguments.json:
         write_json(arguments.json, rows)
     test = mcnemar(*right[0])
     table = markdown_table(HEAD, rows)
     table += (
-        f"\n\nOf its validation pictures {test.only_first} are right by ours alone and "
+        f"\n\nOf its validation images {test.only_first} are right by ours alone and "
         f"{test.only_second} by FER-PP's alone (McNemar, p = {test.p_value:.1g})."
     )
     print(table)

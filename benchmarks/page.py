@@ -2,7 +2,7 @@
 
     python benchmarks/page.py --json benchmarks/results/page.json --write README.md
 
-A fake camera plays a film of the sample photos at 640x480 and 30 frames a second. With
+A fake camera plays a video of the sample photos at 640x480 and 30 frames a second. With
 `--minutes 10` it says instead how the page's memory went over that time, which may be done on a
 busy machine.
 """
@@ -29,7 +29,7 @@ from playwright.sync_api import Page, sync_playwright
 from mien.server import ServerOptions, create_app
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.web.conftest import CHROMIUM_FLAGS, write_camera_film
+from tests.web.conftest import CHROMIUM_FLAGS, write_camera_video
 
 WATCH_LONG_TASKS = """
 window.longTasks = [];
@@ -166,10 +166,10 @@ def main() -> None:
         server = uvicorn.Server(settings)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
-        film = write_camera_film(Path(name) / "camera.mjpeg")
+        video = write_camera_video(Path(name) / "camera.mjpeg")
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
-            args=[*CHROMIUM_FLAGS, f"--use-file-for-fake-video-capture={film}"],
+            args=[*CHROMIUM_FLAGS, f"--use-file-for-fake-video-capture={video}"],
         )
         context = browser.new_context(permissions=["camera"], locale="en-GB")
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"

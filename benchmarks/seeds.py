@@ -23,12 +23,12 @@ import numpy as np
 from marked import markdown_table, write_json, write_marked
 
 from mien.data import Dataset, read_dataset
-from mien.evaluation import PROTOCOLS
-from mien.reports import Judged, Predictor, evaluate, mean_of, open_predictor
+from mien.evaluation import Judged, Predictor, evaluate, mean_of, open_predictor
+from mien.metrics import PROTOCOLS
 
 PARTS = {"val": "PublicTest", "test": "PrivateTest"}
 ACCURACIES = ("ferplus-8", "fer2013-7", "fer2013-6")
-"""Protocols whose accuracy counts, with and without leaked pictures."""
+"""Protocols whose accuracy counts, with and without leaked images."""
 
 OTHERS = (
     ("ferplus-8", "macro_f1", "macro-F1"),

@@ -3,7 +3,7 @@
     python benchmarks/server.py --json benchmarks/results/server.json --write README.md
 
 The clients send 640x480 JPEGs over loopback from a process of their own, each the next one when the
-answer is there. The yardstick is `Analyzer.stream` over the same files in this process. Clients and
+answer is there. The baseline is `Analyzer.stream` over the same files in this process. Clients and
 server share the machine's cores, so that the ratio holds the cost of HTTP on both sides.
 """
 
@@ -29,17 +29,17 @@ from mien.inference import EmotionModel
 from mien.server import ServerOptions, create_app, settings_of
 
 SAMPLES = Path(mien.__file__).parent / "assets" / "samples"
-PICTURES = 40
+IMAGES = 40
 CLIENTS, TOO_MANY = 100, 400
 
 
-def make_pictures(folder: Path) -> list[Path]:
+def make_images(folder: Path) -> list[Path]:
     """Write 640x480 photos, cut differently out of the sample photos."""
     paths = []
     photos = [Image.open(path).convert("RGB") for path in sorted(SAMPLES.glob("*.jpg"))]
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         photo = photos[number % len(photos)]
-        left = number / PICTURES * 0.1 * photo.width
+        left = number / IMAGES * 0.1 * photo.width
         box = (left, 0, left + 0.9 * photo.width, 0.9 * photo.width * 3 / 4)
         paths.append(folder / f"{number:03}.jpg")
         photo.resize((640, 480), box=box).save(paths[-1], quality=90)
@@ -47,7 +47,7 @@ def make_pictures(folder: Path) -> list[Path]:
 
 
 def in_process(paths: list[Path], seconds: float) -> float:
-    """Return pictures a second of the library on the same files."""
+    """Return images a second of the library on the same files."""
     analyzer = mien.Analyzer()
     rounds = [str(path) for path in paths] * 5
     for _ in analyzer.stream(rounds[:20]):
@@ -141,7 +141,7 @@ def main() -> None:
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as name, spawn.Pool(1) as pool:
         folder = Path(name)
-        paths = make_pictures(folder)
+        paths = make_images(folder)
         alone = in_process(paths, arguments.seconds / 4)
         here, there = spawn.Pipe()
         server = spawn.Process(target=serve, args=(folder / "jobs", there))
@@ -159,8 +159,8 @@ def main() -> None:
     rate = len(good) / arguments.seconds
     single, together = batching()
     rows = [
-        ["in-process `Analyzer.stream`", f"{alone:.0f} pictures a second"],
-        [f"{CLIENTS} clients at once", f"{rate:.0f} pictures a second, {rate / alone:.2f} of that"],
+        ["in-process `Analyzer.stream`", f"{alone:.0f} images a second"],
+        [f"{CLIENTS} clients at once", f"{rate:.0f} images a second, {rate / alone:.2f} of that"],
         ["answers other than 200 among them", f"{len(answers) - len(good)} of {len(answers):,}"],
         ["time of an answer, median, p99", f"{_ms(good, 50)}, {_ms(good, 99)}"],
         [

@@ -107,7 +107,7 @@ def int8_row(whole: Path, data: Dataset, folder: Path) -> list[str]:
     before, after = EmotionModel(whole), EmotionModel(out)
     quick = median_ms(lambda: after.run(crop), runs=200)
     plain = median_ms(lambda: before.run(crop), runs=200)
-    flipped = f"another label for at most {max(compared.flipped.values()):.2%} of the pictures"
+    flipped = f"another label for at most {max(compared.flipped.values()):.2%} of the images"
     return [what, f"{quick:.2f} ms instead of {plain:.2f}, {flipped}"]
 
 

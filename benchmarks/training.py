@@ -2,7 +2,7 @@
 
     python benchmarks/training.py --json benchmarks/results/training.json --write README.md
 
-Both see the same made-up pictures, on all cores and in turn, by the recipe `emotion`. An epoch is
+Both see the same made-up images, on all cores and in turn, by the recipe `emotion`. An epoch is
 as long as one on FER-2013. The bare loop runs network, losses and optimiser on one batch that lies
 in memory: no loader, no augmentation, no averaged weights, no metrics, no validation, no
 checkpoints. The pipeline is what a batch goes through before the network. A trial of `mien tune`
@@ -39,7 +39,7 @@ from mien.tuning.run import prepare
 from mien.tuning.worker import work
 
 STEPS, VAL_STEPS = 223, 28
-"""Batches of 128 in FER-2013's Training and PublicTest, pictures without a face left out."""
+"""Batches of 128 in FER-2013's Training and PublicTest, images without a face left out."""
 
 BARE_STEPS, TRIAL_STEPS, ROUNDS = 60, 100, 2
 LEAST_OF_BARE, MOST_FOR_DATA = 0.9, 0.1
@@ -65,10 +65,10 @@ def made_up(recipe: EmotionRecipe, *, steps: int, val_steps: int) -> Dataset:
 
 
 def training_rates(recipe: EmotionRecipe, data: Dataset) -> tuple[float, float]:
-    """Return pictures a second of `train_emotion` in its second epoch.
+    """Return images a second of `train_emotion` in its second epoch.
 
     The first is with all that belongs to an epoch, the second without what its network takes for
-    the pictures of `val`, which are run once more by themselves to be timed.
+    the images of `val`, which are run once more by themselves to be timed.
     """
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -88,12 +88,12 @@ def training_rates(recipe: EmotionRecipe, data: Dataset) -> tuple[float, float]:
             module(faces)
     validation = time.perf_counter() - start
     whole = ends[1] - ends[0]
-    pictures = STEPS * recipe.batch_size
-    return pictures / whole, pictures / (whole - validation)
+    images = STEPS * recipe.batch_size
+    return images / whole, images / (whole - validation)
 
 
 def bare_rate(recipe: EmotionRecipe, data: Dataset) -> float:
-    """Return pictures a second of the bare loop."""
+    """Return images a second of the bare loop."""
     network = EmotionNet(recipe.network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(
@@ -123,7 +123,7 @@ def bare_rate(recipe: EmotionRecipe, data: Dataset) -> float:
 
 
 def pipeline_rate(recipe: EmotionRecipe, data: Dataset) -> float:
-    """Return pictures a second of an epoch's batches up to the network, as a training makes them.
+    """Return images a second of an epoch's batches up to the network, as a training makes them.
 
     That is drawing and indexing, floats, augmentation, mixup and normalisation.
     """
@@ -234,7 +234,7 @@ def main() -> None:
     trial = statistics.median(trial_cost(recipe) for _ in range(ROUNDS))
     student = student_of_one(read_recipe(EmotionRecipe, "student"))
     rows = rows_of(rounds, training_rates(student, data)[0], trial)
-    head = f"training the emotion network, pictures a second, on {machine()}"
+    head = f"training the emotion network, images a second, on {machine()}"
     table = markdown_table([head, "found"], rows)
     print(table)
     for path in arguments.write:

@@ -77,7 +77,7 @@ def result(prediction: FacePrediction) -> FrameResult:
 
 @pytest.fixture(scope="session")
 def toy_dataset() -> Dataset:
-    """Pictures that a network can learn in seconds: the fineness of their stripes is the label."""
+    """Images that a network can learn in seconds: the fineness of their stripes is the label."""
     rng = np.random.default_rng(0)
     count = 96
     labels = rng.integers(0, 7, count)

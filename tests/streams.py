@@ -1,4 +1,4 @@
-"""Servers on this machine that send films as cameras on a network do, for tests."""
+"""Servers on this machine that send videos as cameras on a network do, for tests."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def rtsp_server(frames, *, per_second):
 
 
 def _rtp_packets(frames, per_second):
-    """Have FFmpeg send a film to a socket of ours, which knows how to cut it into packets."""
+    """Have FFmpeg send a video to a socket of ours, which knows how to cut it into packets."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.setblocking(False)

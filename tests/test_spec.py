@@ -7,14 +7,7 @@ import pytest
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
 from mien.errors import SpecError
 from mien.preprocess import FER_CROP
-from mien.spec import (
-    METADATA_KEY,
-    DetectionSpec,
-    InputSpec,
-    ModelSpec,
-    OutputSpec,
-    SixSpec,
-)
+from mien.spec import METADATA_KEY, DetectionSpec, InputSpec, ModelSpec, OutputSpec, SixSpec
 
 EMOTION = ModelSpec(
     task="emotion",

@@ -6,7 +6,7 @@ __all__ = ["counted"]
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return `1 picture`, `2 pictures`, `1,024 pictures`.
+    """Return `1 image`, `2 images`, `1,024 images`.
 
     Args:
         number: How many.

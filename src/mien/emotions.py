@@ -1,7 +1,7 @@
 """Label sets and the maps between them: the one place where emotions are named.
 
 Three label sets are in use. `SIX` is what users see. `FER2013_7` and `FERPLUS_8` are those of the
-two labelings of the FER-2013 pictures, in the order of their files. Every other order or spelling
+two labelings of the FER-2013 images, in the order of their files. Every other order or spelling
 is translated here, at the border.
 """
 
@@ -84,7 +84,7 @@ COLOURS = MappingProxyType(
         "surprise": "#009E73",
     }
 )
-"""One colour per expression as `#RRGGBB`, for pictures, reports, window and page alike.
+"""One colour per expression as `#RRGGBB`, for images, reports, window and page alike.
 
 Five are from Okabe and Ito's palette for colour-blind readers (2008), with a mid grey for neutral
 and a violet of another lightness in place of their pink, which small text needs.

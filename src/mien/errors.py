@@ -35,7 +35,7 @@ class FrameError(InputError):
 
 
 class MediaError(InputError):
-    """A picture, film or stream cannot be read.
+    """An image, video or stream cannot be read.
 
     Attributes:
         source: The path or address as the caller gave it.

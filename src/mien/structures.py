@@ -62,7 +62,7 @@ def _how_to_convert(pixels: NDArray[np.generic]) -> str:
     if pixels.dtype != np.uint8:
         return ". Bring it to whole numbers of 0 to 255: .astype(np.uint8)"
     if pixels.ndim == 2 or pixels.shape[2:] == (1,):
-        return ". Repeat a grey picture: np.dstack([grey] * 3)"
+        return ". Repeat a grey image: np.dstack([grey] * 3)"
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         return ". Leave out the transparency: [..., :3]"
     return ""
@@ -76,7 +76,7 @@ class Frame:
         frame_rgb: `(H, W, 3)` uint8, RGB, already turned upright by its EXIF rotation.
         source: The path or address as the caller gave it.
         frame: Its number within the source, from 0.
-        timestamp_s: Seconds from the start of the source; None for a single picture.
+        timestamp_s: Seconds from the start of the source; None for a single image.
         notes: What a reader should know, for example that only the first of several was read.
     """
 
@@ -184,8 +184,8 @@ class Quality:
             blurred faces lie low.
         brightness: Mean luma of the crop, 0 (black) to 1 (white).
         turn: Head turn from the landmarks: 0 frontal, towards -1 and 1 in profile; positive when
-            the nose points to the right of the picture.
-        tilt_deg: Head tilt in the picture plane in degrees, positive clockwise, from -180 to 180.
+            the nose points to the right of the image.
+        tilt_deg: Head tilt in the image plane in degrees, positive clockwise, from -180 to 180.
         cut: Share of the box's area outside the frame, 0 to 1.
     """
 
@@ -204,13 +204,13 @@ class FacePrediction:
     Attributes:
         source: The path or address as the caller gave it.
         frame: The frame's number within the source, from 0.
-        timestamp_s: Seconds from the start of the source; None for a picture.
+        timestamp_s: Seconds from the start of the source; None for an image.
         face: The face's number within the frame, from 0, largest first.
-        track: The person's number within one clip; None for a picture.
+        track: The person's number within one clip; None for an image.
         box_xyxy: Left, top, right and bottom in pixels of the frame.
         landmarks_xy: Five points in pixels of the frame.
         detection_score: How sure the detector is that this is a face, 0 to 1.
-        emotion: The label with the highest probability; in a film one that is overtaken by little
+        emotion: The label with the highest probability; in a video one that is overtaken by little
             stays.
         confidence: Its calibrated probability, 0 to 1.
         unsure: Whether the confidence is below the model's threshold.
@@ -278,7 +278,7 @@ class FrameResult:
     Attributes:
         source: The path or address as the caller gave it.
         frame: The frame's number within the source, from 0.
-        timestamp_s: Seconds from the start of the source; None for a picture.
+        timestamp_s: Seconds from the start of the source; None for an image.
         width: Width of the frame in pixels; 0 if it could not be read.
         height: Height of the frame in pixels; 0 if it could not be read.
         faces: One prediction per face, largest first; empty when there is none.

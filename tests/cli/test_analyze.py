@@ -14,11 +14,11 @@ from mien.cli import app
 from mien.errors import OutputError
 from mien.export.onnx_file import write_spec
 from mien.inference import EmotionModel
-from mien.media import Film, read_picture
+from mien.media import Video, read_image
 from mien.media import folder as folder_module
 from tests.broken import png_that_declares
-from tests.films import write_film
 from tests.test_structures import CONTRACT_FIELDS
+from tests.videos import write_video
 
 
 def run(*arguments, **options):
@@ -100,7 +100,7 @@ def test_only_jsonl_is_continued(samples, tmp_path):
     assert "jsonl" in result.output
 
 
-def test_a_picture_without_a_face_has_its_line_and_is_no_failure(tmp_path):
+def test_a_image_without_a_face_has_its_line_and_is_no_failure(tmp_path):
     path = tmp_path / "plain.png"
     Image.fromarray(np.full((100, 100, 3), 120, np.uint8)).save(path)
     result = run(path)
@@ -128,7 +128,7 @@ def one_pixel(_samples):
         ("gone.jpg", None, "no such file or folder. Check the path"),
         ("empty.jpg", lambda _: b"", "the file is empty. Copy or download it again"),
         ("half.jpg", half_a_jpeg, "damaged or cut off"),
-        ("text.jpg", lambda _: b"just words\n", "not a picture, it holds text. Give a JPEG"),
+        ("text.jpg", lambda _: b"just words\n", "not an image, it holds text. Give a JPEG"),
         ("dot.png", one_pixel, "only 1 x 1 pixels"),
         ("huge.png", huge_png, "more than the limit of 100 million pixels"),
     ],
@@ -183,11 +183,11 @@ def test_parquet_without_its_extra_names_the_command(samples, tmp_path, monkeypa
 def test_what_cannot_be_drawn_is_said_and_the_others_are(samples, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
-    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
+    photo = read_image(samples / "eileen_collins.jpg").frame_rgb
     for name, size_hw in (("a", (64, 64)), ("b", (1, 1)), ("c", (65, 63))):
         frames = ((number / 10, photo[: size_hw[0], : size_hw[1]]) for number in range(3))
         codec = "libx264" if name == "a" else "ffv1"
-        write_film(folder / f"{name}.mkv", frames, codec=codec)
+        write_video(folder / f"{name}.mkv", frames, codec=codec)
     long = "\N{HIRAGANA LETTER A}" * 83
     for name in (long + ".jpg", "d.jpg"):
         (folder / name).write_bytes((samples / "eileen_collins.jpg").read_bytes())
@@ -196,28 +196,28 @@ def test_what_cannot_be_drawn_is_said_and_the_others_are(samples, tmp_path):
     drawn = sorted(path.name for path in (out / "drawn").iterdir())
     assert drawn[:4] == ["a.mp4", "b.mp4", "c.mp4", "d.jpg"]
     assert drawn[4].startswith(long[:60])
-    with Film(out / "drawn" / "b.mp4") as film:
-        assert (film.width, film.height) == (2, 2)
+    with Video(out / "drawn" / "b.mp4") as video:
+        assert (video.width, video.height) == (2, 2)
 
 
 def test_one_copy_that_cannot_be_written_does_not_end_the_run(samples, tmp_path, monkeypatch):
-    def refused(picture, path):
+    def refused(image, path):
         if path.stem == "eileen_collins":
             raise OutputError(f"{path}: cannot write: too odd")
-        write(picture, path)
+        write(image, path)
 
-    write = folder_module.write_picture
-    monkeypatch.setattr(folder_module, "write_picture", refused)
+    write = folder_module.write_image
+    monkeypatch.setattr(folder_module, "write_image", refused)
     result = run(samples, "--save", tmp_path / "out", "--draw")
     assert result.exit_code == 0
     assert "eileen_collins.jpg: is not drawn:" in result.stderr
     assert [path.name for path in (tmp_path / "out" / "drawn").iterdir()] == ["grace_hopper.jpg"]
 
 
-def test_a_film_says_what_is_unsure_and_that_nobody_was_in_it(samples, tmp_path):
-    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
+def test_a_video_says_what_is_unsure_and_that_nobody_was_in_it(samples, tmp_path):
+    photo = read_image(samples / "eileen_collins.jpg").frame_rgb
     dim = (photo[:400, 40:440].astype(float) * 0.02).astype(np.uint8)
-    write_film(tmp_path / "a.mp4", ((number / 10, dim * 0) for number in range(5)))
+    write_video(tmp_path / "a.mp4", ((number / 10, dim * 0) for number in range(5)))
     result = run(tmp_path, samples / "eileen_collins.jpg")
     assert f"{tmp_path / 'a.mp4'}  no face found" in result.stdout
     assert "2 read, 1 with faces" in result.stderr
@@ -225,10 +225,10 @@ def test_a_film_says_what_is_unsure_and_that_nobody_was_in_it(samples, tmp_path)
     sure = dataclasses.replace(model.spec.six, unsure_below=1.0)
     shutil.copy(model.path, tmp_path / "never sure.onnx")
     write_spec(tmp_path / "never sure.onnx", dataclasses.replace(model.spec, six=sure))
-    film = write_film(
+    video = write_video(
         tmp_path / "b.mp4", ((number / 10, photo[:400, 40:440]) for number in range(3))
     )
-    (line,) = run(film, "--model", tmp_path / "never sure.onnx").stdout.splitlines()
+    (line,) = run(video, "--model", tmp_path / "never sure.onnx").stdout.splitlines()
     assert line.endswith("unsure")
 
 
@@ -236,10 +236,10 @@ def test_a_film_says_what_is_unsure_and_that_nobody_was_in_it(samples, tmp_path)
 def test_a_report_that_could_not_be_written_is_refused_before_the_work(samples, tmp_path, name):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
-    film = write_film(tmp_path / "a.mp4", ((0.0, photo[:64, :64]),))
+    photo = read_image(samples / "eileen_collins.jpg").frame_rgb
+    video = write_video(tmp_path / "a.mp4", ((0.0, photo[:64, :64]),))
     with pytest.raises(OutputError, match="is a f"):
-        run(film, "--report", tmp_path / name, "--overwrite", catch_exceptions=False)
+        run(video, "--report", tmp_path / name, "--overwrite", catch_exceptions=False)
 
 
 def test_a_file_is_no_folder_for_results(samples, tmp_path):

@@ -23,7 +23,7 @@ def run(*arguments):
 def dataset(tmp_path, fer_csv, votes_csv):  # noqa: F811
     result = run("data", "import", fer_csv, votes_csv, "--out", tmp_path / "fer")
     assert result.exit_code == 0, result.output
-    assert "96 pictures (train 64, val 16, test 16), 96 with votes" in result.output
+    assert "96 images (train 64, val 16, test 16), 96 with votes" in result.output
     return tmp_path / "fer"
 
 

@@ -70,7 +70,7 @@ def test_a_fold_can_be_judged_and_calibrated_on(dataset, tmp_path):  # noqa: F81
     assert found["division"].endswith("fold 1")
     out = tmp_path / "calibrated.onnx"
     assert run("calibrate", EmotionModel().path, *divided, "--out", out).exit_code == 0
-    flattered = "calibrated on these very pictures"
+    flattered = "calibrated on these very images"
     assert flattered in run("evaluate", out, *divided).stderr
     assert flattered not in run("evaluate", out, *divided[:-1], "0").stderr
     renamed = tmp_path / "called otherwise"
@@ -132,4 +132,4 @@ def test_calibrating_prints_what_changed_and_warns_of_what_was_missing(dataset, 
     assert rows["unsure below"] == [f"{before.unsure_below:.1%}", f"{six.unsure_below:.1%}"]
     assert "SixSpec" not in result.output
     assert ("every answer will be called unsure" in result.stderr) == (six.unsure_below == 1)
-    assert "six-fer2013: val has no picture of sad" in result.stderr
+    assert "six-fer2013: val has no image of sad" in result.stderr

@@ -17,9 +17,9 @@ def test_an_answer_is_explained_in_words_as_json_and_drawn(samples, tmp_path):
     assert "face 0: happy" in lines[0]
     assert lines[1].split()[0] == "mouth"
     assert "without it happy" in lines[1]
-    with Image.open(drawn) as picture:
-        assert picture.format == "PNG"
-        assert picture.width > 1000
+    with Image.open(drawn) as image:
+        assert image.format == "PNG"
+        assert image.width > 1000
     row = json.loads(run("explain", photo, "--json").stdout)
     assert row["emotion"] == "happy"
     assert len(row["evidence_bits"]) == 48
@@ -30,7 +30,7 @@ def test_an_answer_is_explained_in_words_as_json_and_drawn(samples, tmp_path):
         run("explain", photo, "--save", tmp_path / "why.txt")
 
 
-def test_a_picture_without_a_face_has_nothing_to_explain(tmp_path):
+def test_a_image_without_a_face_has_nothing_to_explain(tmp_path):
     Image.new("RGB", (90, 90)).save(tmp_path / "nobody.png")
     result = run("explain", tmp_path / "nobody.png", "--save", tmp_path / "why.png")
     assert result.exit_code == 0
@@ -42,18 +42,18 @@ def test_a_picture_without_a_face_has_nothing_to_explain(tmp_path):
 
 def test_similar_faces_are_listed_and_drawn(samples, tmp_path):
     photo = samples / "eileen_collins.jpg"
-    with Image.open(photo) as picture:
-        picture.rotate(7).save(tmp_path / "turned.png")
-    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with Image.open(photo) as image:
+        image.rotate(7).save(tmp_path / "turned.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
     drawn = tmp_path / "out" / "like.jpg"
     result = run("similar", photo, tmp_path, samples, "--save", drawn)
-    assert result.exit_code == 1, "one picture is broken"
-    assert "broken.jpg: not a picture" in result.stderr
+    assert result.exit_code == 1, "one image is broken"
+    assert "broken.jpg: not an image" in result.stderr
     first, second = result.stdout.splitlines()
     assert "turned.png" in first
     assert "grace_hopper.jpg" in second
-    with Image.open(drawn) as picture:
-        assert picture.format == "JPEG"
+    with Image.open(drawn) as image:
+        assert image.format == "JPEG"
     rows = run("similar", photo, samples, "--json").stdout.splitlines()
     assert [json.loads(row)["emotion"] for row in rows] == ["neutral"]
     assert json.loads(rows[0])["similarity"] < 0.5

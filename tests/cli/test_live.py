@@ -1,11 +1,11 @@
 import json
 
 from tests.cli.test_data import run
-from tests.live.test_window import film  # noqa: F401
+from tests.live.test_window import video  # noqa: F401
 
 
-def test_headless_prints_a_row_per_face(film):  # noqa: F811
-    result = run("live", film, "--headless")
+def test_headless_prints_a_row_per_face(video):  # noqa: F811
+    result = run("live", video, "--headless")
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(rows) > 20

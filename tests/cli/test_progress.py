@@ -7,9 +7,9 @@ import pytest
 
 from mien.cli.progress import SourceProgress
 from mien.errors import MediaError
-from mien.media import read_picture
+from mien.media import read_image
 from mien.structures import FrameResult
-from tests.films import gliding, write_film
+from tests.videos import gliding, write_video
 
 
 def moved(found, results):
@@ -21,15 +21,15 @@ def moved(found, results):
     return steps
 
 
-def test_a_picture_is_one_step_and_what_cannot_be_read_too():
+def test_a_image_is_one_step_and_what_cannot_be_read_too():
     found = ["a.jpg", MediaError("gone/", "no such folder"), "c.jpg"]
     results = [FrameResult(source=source) for source in ("a.jpg", "gone/", "c.jpg")]
     assert moved(found, results) == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_of_a_film_as_much_is_done_as_has_been_seen(samples, tmp_path):
-    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
-    path = str(write_film(tmp_path / "film.mp4", gliding(photo, seconds=2, per_second=10)))
+def test_of_a_video_as_much_is_done_as_has_been_seen(samples, tmp_path):
+    photo = read_image(samples / "eileen_collins.jpg").frame_rgb
+    path = str(write_video(tmp_path / "video.mp4", gliding(photo, seconds=2, per_second=10)))
     seen = [FrameResult(source=path, timestamp_s=time) for time in (0.0, 1.0, 1.9)]
     steps = moved(["a.jpg", path, "c.jpg"], [FrameResult(source="a.jpg"), *seen])
     assert [done for done, _ in steps] == pytest.approx([1, 1, 1.5, 1.95], abs=0.05)

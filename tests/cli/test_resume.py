@@ -8,8 +8,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mien.cli import app
-from mien.media import ResultFolder, journal
-from tests.films import gliding, write_film
+from mien.media import journal
+from mien.runs import ResultFolder
+from tests.videos import gliding, write_video
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def album(samples, tmp_path):
         name = ("grace_hopper.jpg", "eileen_collins.jpg")[number % 2]
         shutil.copy(samples / name, folder / str(number) / "same name.jpg")
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(folder / "2" / "nobody.png")
-    (folder / "3" / "broken.jpg").write_bytes(b"no picture")
+    (folder / "3" / "broken.jpg").write_bytes(b"no image")
     return folder
 
 
@@ -56,7 +57,7 @@ def album(samples, tmp_path):
 def test_a_folder_goes_on_where_it_was_stopped(album, tmp_path, stopped_after, count):
     formats = ("--format", "jsonl,csv,parquet", "--draw")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert run(album, "--save", whole, *formats).exit_code == 1  # one picture is broken
+    assert run(album, "--save", whole, *formats).exit_code == 1  # one image is broken
     restore = stopped_after(count)
     run(album, "--save", parts, *formats)
     restore()
@@ -73,7 +74,7 @@ def test_a_folder_goes_on_where_it_was_stopped(album, tmp_path, stopped_after, c
     assert drawn[0] == drawn[1]
 
 
-def test_results_among_their_pictures_are_no_pictures_themselves(album, tmp_path, stopped_after):
+def test_results_among_their_images_are_no_images_themselves(album, tmp_path, stopped_after):
     out = album / "results"
     restore = stopped_after(4)
     stopped = run(album, "--save", out, "--draw")
@@ -83,7 +84,7 @@ def test_results_among_their_pictures_are_no_pictures_themselves(album, tmp_path
     again = run(album, "--save", out, "--draw", "--resume")
     assert "going on after 4 of 9" in again.stderr
     rows = (out / "results.jsonl").read_text().splitlines()
-    assert len(rows) == 8, "seven faces and a picture that cannot be read"
+    assert len(rows) == 8, "seven faces and an image that cannot be read"
     assert "9 read" not in again.stderr
     done = run(album, "--save", out, "--draw", "--resume")
     assert (done.exit_code, done.stdout) == (0, "")
@@ -113,17 +114,17 @@ def test_a_run_that_replaces_results_goes_on_too(album, tmp_path, stopped_after)
 
 
 @pytest.mark.parametrize("count", [5, 20, 39])
-def test_a_film_goes_on_to_the_same_rows(samples, tmp_path, stopped_after, count):
+def test_a_video_goes_on_to_the_same_rows(samples, tmp_path, stopped_after, count):
     photo = np.asarray(Image.open(samples / "eileen_collins.jpg").convert("RGB").resize((400, 400)))
-    film = tmp_path / "a.mp4"
-    write_film(film, gliding(photo, seconds=2.0, per_second=25))
+    video = tmp_path / "a.mp4"
+    write_video(video, gliding(photo, seconds=2.0, per_second=25))
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert run(film, "--save", whole).exit_code == 0
+    assert run(video, "--save", whole).exit_code == 0
     restore = stopped_after(count)
-    run(film, "--save", parts)
+    run(video, "--save", parts)
     restore()
     before = len((parts / "results.jsonl.partial").read_text().splitlines())
-    again = run(film, "--save", parts, "--resume")
+    again = run(video, "--save", parts, "--resume")
     assert again.exit_code == 0
     assert "going on after 0 of 1 and frame" in again.stderr
     assert 0 < before < len(results(whole)["results.jsonl"].splitlines())

@@ -20,5 +20,5 @@ def test_a_training_too_short_for_its_averaged_weights_is_warned_of(tmp_path, to
     )
     assert "WARNING: the averaged weights" in result.stderr
     assert "lower ema_decay from 0.998" in result.stderr
-    with pytest.raises(InputError, match="no picture in val; `mien data split --kind stratified`"):
+    with pytest.raises(InputError, match="no image in val; `mien data split --kind stratified`"):
         raise result.exception

@@ -73,7 +73,7 @@ def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place):
         (SPACE, ("--storage", "sqlite:////proc/no/a.db"), "the storage cannot be reached"),
         (SPACE, ("--seeds", "1"), "seeds: expected at least 3, or 0"),
         (SPACE, ("--strategy", "grid"), "grid: there is no end of values of learning_rate without"),
-        (SPACE, ("--pictures", "5000"), "pictures: expected at most"),
+        (SPACE, ("--images", "5000"), "images: expected at most"),
     ],
 )
 def test_a_fault_is_one_message_and_no_traceback(place, space, more, said, monkeypatch, capsys):

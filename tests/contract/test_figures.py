@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mien.evaluation import fit_six, protocol
+from mien.evaluation import evaluate, open_predictor
 from mien.inference import EmotionModel
-from mien.reports import evaluate, open_predictor
+from mien.metrics import fit_six, protocol
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,7 +88,7 @@ def test_failures_as_worked_out_on_paper(benchmark):
         return {"protocol": protocol, "title": protocol, "score": score, "quality": list(points)}
 
     third = {"measure": "contrast", "third": "lowest", "low": 0.1, "high": 0.25}
-    third |= {"pictures": 100, "accuracy": 0.8, "balanced_accuracy": 0.7}
+    third |= {"images": 100, "accuracy": 0.8, "balanced_accuracy": 0.7}
     full = {"results": [result(name, third) for name in benchmark.SIX]}
     lines = benchmark.failures_text(full).splitlines()
     assert lines[2] == "| fear called happy | 4 | 50 % | fear called happy | 4 | 50 % |"
@@ -162,6 +162,6 @@ def test_the_shipped_file_gives_the_measured_figures(fer2013, measured):
     expected = next(r for r in measured["results"] if r["protocol"] == "six-ferplus")
     for part in ("score", "leak_free"):
         score = getattr(found.judged[0], part)
-        assert score.pictures == expected[part]["pictures"]
+        assert score.images == expected[part]["images"]
         assert score.accuracy == pytest.approx(expected[part]["accuracy"], abs=5e-4)
         assert score.ece == pytest.approx(expected[part]["ece"], abs=1e-3)

@@ -55,7 +55,7 @@ def test_importing_mien_and_asking_for_help_loads_no_heavy_library():
     assert loaded.strip() == "[]"
 
 
-def test_analysing_and_explaining_pictures_needs_no_torch_and_no_tables(samples):
+def test_analysing_and_explaining_images_needs_no_torch_and_no_tables(samples):
     loaded = in_a_fresh_process(
         "import json, sys, mien\n"
         "from mien.reports import draw_explanations\n"

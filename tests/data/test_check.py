@@ -3,13 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mien.data import (
-    Dataset,
-    Fault,
-    check_dataset,
-    conflicting,
-    mostly_not_a_face,
-)
+from mien.data import Dataset, Fault, check_dataset, conflicting, mostly_not_a_face
 from mien.structures import Faces
 
 
@@ -26,15 +20,15 @@ def dataset(images, labels, split, votes=None):
 
 
 def test_copies_leaks_and_conflicts_as_counted_by_hand(images):
-    pictures = images[[0, 0, 1, 1, 0, 2, 3]]
-    data = dataset(pictures, [0, 1, 2, 2, 0, 3, 4], [0, 0, 0, 2, 2, 1, 2])
+    images = images[[0, 0, 1, 1, 0, 2, 3]]
+    data = dataset(images, [0, 1, 2, 2, 0, 3, 4], [0, 0, 0, 2, 2, 1, 2])
     found = check_dataset(data)
     assert (found.copies, found.copy_groups, found.conflicts) == (3, 2, 1)
     assert [rows.tolist() for rows in conflicting(data, found.groups)] == [[0, 1, 4]]
     by_pair = {(leak.seen, leak.reported): leak for leak in found.leaks}
     assert (by_pair["train", "test"].exact, by_pair["train", "test"].count) == (2, 3)
     assert (by_pair["train", "val"].exact, by_pair["val", "test"].exact) == (0, 0)
-    assert any("2 of 3 pictures of test have an exact copy in train" in s for s in found.attention)
+    assert any("2 of 3 images of test have an exact copy in train" in s for s in found.attention)
 
 
 def test_a_clean_balanced_dataset_needs_no_attention():
@@ -50,16 +44,16 @@ def test_a_dataset_without_val_is_said_to_be_no_use_for_training(images):
 
 
 def test_blanks_missing_classes_imbalance_and_faults_are_named(images):
-    pictures = images[[0] * 1].repeat(8, axis=0)
-    pictures[:] += np.arange(8, dtype=np.uint8)[:, None, None] * 9
-    pictures[7] = 3
-    data = dataset(pictures, [0] * 6 + [1, 1], [0] * 8)
+    images = images[[0] * 1].repeat(8, axis=0)
+    images[:] += np.arange(8, dtype=np.uint8)[:, None, None] * 9
+    images[7] = 3
+    data = dataset(images, [0] * 6 + [1, 1], [0] * 8)
     found = check_dataset(data, near=False, faults=[Fault("a.csv, line 3", "cut")])
     said = "\n".join(found.attention)
     assert found.blank.tolist() == [7]
     assert "1 row or file cannot be read" in said
-    assert "train has no picture of fear, happy, sad, surprise, neutral" in said
-    unbalanced = dataset(pictures, [0] * 6 + [1, 1], [0] * 8)
+    assert "train has no image of fear, happy, sad, surprise, neutral" in said
+    unbalanced = dataset(images, [0] * 6 + [1, 1], [0] * 8)
     unbalanced = dataclasses.replace(unbalanced, labels=np.array([0, 0, 0, 0, 0, 0, 0, 1], np.int8))
     assert any("7.0 times" in s for s in check_dataset(unbalanced, near=False).attention)
 
@@ -98,7 +92,7 @@ def test_nothing_can_be_checked_too(images):
     assert found.blank.tolist() == []
 
 
-def test_a_detector_finds_the_pictures_without_a_face(images):
+def test_a_detector_finds_the_images_without_a_face(images):
     class SeesBright:
         def detect(self, frame_rgb, *, min_face_px=24):
             count = int(frame_rgb.mean() > 128)
@@ -108,10 +102,10 @@ def test_a_detector_finds_the_pictures_without_a_face(images):
                 detection_scores=np.ones(count, np.float32),
             )
 
-    pictures = np.stack([np.full((48, 48), value, np.uint8) for value in (250, 10, 200)])
-    found = check_dataset(dataset(pictures, [0, 1, 2], [0] * 3), near=False, detector=SeesBright())
+    images = np.stack([np.full((48, 48), value, np.uint8) for value in (250, 10, 200)])
+    found = check_dataset(dataset(images, [0, 1, 2], [0] * 3), near=False, detector=SeesBright())
     assert found.faceless.tolist() == [1]
-    assert "in 1 picture no face is found" in found.attention
+    assert "in 1 image no face is found" in found.attention
 
 
 def test_all_that_is_known_of_fer2013_is_found(fer2013):

@@ -1,13 +1,13 @@
 import numpy as np
 
-from mien.data import copy_groups, exact_groups, near_pairs, redundant
+from mien.data import copy_groups, exact_groups, is_duplicate, near_pairs
 
 
-def test_identical_pictures_share_the_number_of_the_first(images):
+def test_identical_images_share_the_number_of_the_first(images):
     repeated = images[[0, 1, 0, 2, 1, 0]]
     groups = exact_groups(repeated)
     assert groups.tolist() == [0, 1, 0, 3, 1, 0]
-    assert redundant(groups).tolist() == [False, False, True, False, True, True]
+    assert is_duplicate(groups).tolist() == [False, False, True, False, True, True]
 
 
 def test_near_copies_are_found_lighter_and_mirrored_and_nothing_else(images):
@@ -35,7 +35,7 @@ def test_every_pair_that_brute_force_finds_is_found():
     assert set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)) == expected
 
 
-def test_blank_pictures_are_like_nothing():
+def test_blank_images_are_like_nothing():
     blank = np.stack([np.full((48, 48), value, np.uint8) for value in (0, 0, 128)])
     assert len(near_pairs(blank)) == 0
 

@@ -27,7 +27,7 @@ def encoded(image, kind="PNG"):
     return packed.getvalue()
 
 
-def same_pictures(found, expected):
+def same_images(found, expected):
     np.testing.assert_array_equal(found.images, expected.images)
     np.testing.assert_array_equal(found.labels, expected.labels)
     np.testing.assert_array_equal(found.split, expected.split)
@@ -47,7 +47,7 @@ def write_tree(root, data, *, names=SPELLINGS, suffix="png"):
 def test_the_published_csv_comes_in_as_it_is(tmp_path, fer_csv, votes_csv, toy_dataset):
     done = import_dataset([fer_csv, votes_csv], tmp_path / "fer")
     found = read_dataset(tmp_path / "fer")
-    same_pictures(found, toy_dataset)
+    same_images(found, toy_dataset)
     np.testing.assert_array_equal(found.votes, toy_dataset.votes)
     assert found.names[3] == "fer0000003.png"
     assert found.sha256() == done.manifest.sha256 == toy_dataset.sha256()
@@ -73,7 +73,7 @@ def test_the_competitions_csv_has_spaces_in_its_header(tmp_path, toy_dataset):
     path = tmp_path / "icml_face_data.csv"
     path.write_text("\n".join(["emotion, Usage, pixels", *lines]))
     import_dataset([path], tmp_path / "fer")
-    same_pictures(read_dataset(tmp_path / "fer"), toy_dataset)
+    same_images(read_dataset(tmp_path / "fer"), toy_dataset)
 
 
 def test_a_folder_gives_what_is_in_it_and_ignores_the_rest(
@@ -82,18 +82,18 @@ def test_a_folder_gives_what_is_in_it_and_ignores_the_rest(
     (tmp_path / "train.csv").write_text("emotion,pixels\n0,1 2 3\n")
     (tmp_path / "README.csv").write_text("hello\n")
     import_dataset([tmp_path], tmp_path / "out" / "fer")
-    same_pictures(read_dataset(tmp_path / "out" / "fer"), toy_dataset)
+    same_images(read_dataset(tmp_path / "out" / "fer"), toy_dataset)
 
 
 def test_class_folders_come_in_whatever_their_spelling(tmp_path, toy_dataset, votes_csv):
     write_tree(tmp_path / "tree", toy_dataset)
-    (tmp_path / "tree" / "train" / "Thumbs.db").write_bytes(b"no picture")
+    (tmp_path / "tree" / "train" / "Thumbs.db").write_bytes(b"no image")
     done = import_dataset([tmp_path / "tree", votes_csv], tmp_path / "fer")
     found = read_dataset(tmp_path / "fer")
     order = np.array([int(name[3:-4]) for name in found.names])
-    same_pictures(found, toy_dataset.select(order))
+    same_images(found, toy_dataset.select(order))
     np.testing.assert_array_equal(found.votes, toy_dataset.votes[order])
-    assert any("joined by picture name to 96 of 96" in note for note in done.notes)
+    assert any("joined by image name to 96 of 96" in note for note in done.notes)
 
 
 def test_a_name_that_says_its_part_wins_over_the_folder(tmp_path, toy_dataset):
@@ -106,7 +106,7 @@ def test_a_name_that_says_its_part_wins_over_the_folder(tmp_path, toy_dataset):
 
 
 @pytest.mark.parametrize("name", [".ipynb_checkpoints", "@eaDir", "__MACOSX"])
-def test_what_programs_leave_in_a_class_folder_does_not_hide_its_pictures(
+def test_what_programs_leave_in_a_class_folder_does_not_hide_its_images(
     tmp_path, toy_dataset, name
 ):
     write_tree(tmp_path / "tree", toy_dataset)
@@ -119,7 +119,7 @@ def test_what_programs_leave_in_a_class_folder_does_not_hide_its_pictures(
     assert not any("left out" in note for note in done.notes)
 
 
-def test_a_folder_of_both_pictures_and_folders_is_a_fault(tmp_path, toy_dataset):
+def test_a_folder_of_both_images_and_folders_is_a_fault(tmp_path, toy_dataset):
     write_tree(tmp_path / "tree", toy_dataset, names={})
     inner = tmp_path / "tree" / "test" / "happy" / "blurred"
     inner.mkdir()
@@ -127,7 +127,7 @@ def test_a_folder_of_both_pictures_and_folders_is_a_fault(tmp_path, toy_dataset)
     count = len(list(inner.parent.glob("*.png")))
     with pytest.raises(DatasetError, match="1 fault") as caught:
         import_dataset([tmp_path / "tree"], tmp_path / "fer")
-    expected = f"tree/test/happy: expected pictures or folders, found {count} picture"
+    expected = f"tree/test/happy: expected images or folders, found {count} image"
     assert expected in str(caught.value)
     assert "beside the folder blurred" in str(caught.value)
 
@@ -139,11 +139,11 @@ def test_files_that_are_passed_over_are_counted(tmp_path, toy_dataset):
     (tmp_path / "tree" / "train" / "neutral" / ".DS_Store").write_bytes(b"hidden")
     Image.fromarray(toy_dataset.images[0]).save(tmp_path / "tree" / "train" / "a.png")
     done = import_dataset([tmp_path / "tree"], tmp_path / "fer")
-    assert done.notes == ("tree: left out: 3 .xcf, 1 picture beside the class folders",)
+    assert done.notes == ("tree: left out: 3 .xcf, 1 image beside the class folders",)
     empty = tmp_path / "other" / "happy"
     empty.mkdir(parents=True)
     (empty / "a.xcf").write_bytes(b"new")
-    with pytest.raises(DatasetError, match=r"expected pictures, found 1 \.xcf"):
+    with pytest.raises(DatasetError, match=r"expected images, found 1 \.xcf"):
         import_dataset([tmp_path / "other"], tmp_path / "b")
 
 
@@ -163,7 +163,7 @@ def test_own_class_names_are_mapped_or_left_out(tmp_path, toy_dataset):
         import_dataset([tmp_path / "mine"], tmp_path / "b", label_map={"wut": "cross"})
 
 
-def test_large_colour_and_turned_pictures_become_upright_grey(tmp_path):
+def test_large_colour_and_turned_images_become_upright_grey(tmp_path):
     folder = tmp_path / "mine" / "sad"
     folder.mkdir(parents=True)
     bright_top = np.zeros((96, 96, 3), np.uint8)
@@ -186,10 +186,10 @@ def test_hugging_faces_layout_brings_its_own_class_names(tmp_path, toy_dataset):
     folder.mkdir()
     for part, file in enumerate(("train-00000-of-00001", "valid-00000-of-00001", "test-0")):
         chosen = toy_dataset.select(toy_dataset.split == part)
-        pictures = [
+        images = [
             {"bytes": encoded(image), "path": f"{i}.png"} for i, image in enumerate(chosen.images)
         ]
-        table = pa.table({"image": pictures, "label": [6 - int(x) for x in chosen.labels]})
+        table = pa.table({"image": images, "label": [6 - int(x) for x in chosen.labels]})
         pq.write_table(table.replace_schema_metadata(metadata), folder / f"{file}.parquet")
     import_dataset([folder], tmp_path / "fer")
     found = read_dataset(tmp_path / "fer")
@@ -282,18 +282,18 @@ def test_all_faults_are_counted_and_the_first_ones_shown(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("emotion,pixels,Usage\n", "expected rows of pictures below the header, found 0"),
+        ("emotion,pixels,Usage\n", "expected rows of images below the header, found 0"),
         ("a,b\n1,2\n", "unknown form, expected FER-2013's CSV"),
         ("", "unknown form"),
     ],
 )
-def test_a_file_without_pictures_is_refused(tmp_path, content, reason):
+def test_a_file_without_images_is_refused(tmp_path, content, reason):
     (tmp_path / "x.csv").write_text(content)
     with pytest.raises(DatasetError, match=reason):
         import_dataset([tmp_path / "x.csv"], tmp_path / "fer")
 
 
-def test_damaged_parquet_empty_classes_and_broken_pictures_are_named(tmp_path, toy_dataset):
+def test_damaged_parquet_empty_classes_and_broken_images_are_named(tmp_path, toy_dataset):
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
     with pytest.raises(DatasetError, match=r"cut.parquet: no whole Parquet file"):
         import_dataset([tmp_path / "cut.parquet"], tmp_path / "fer")
@@ -311,10 +311,10 @@ def test_damaged_parquet_empty_classes_and_broken_pictures_are_named(tmp_path, t
         import_dataset([tmp_path / "gone"], tmp_path / "fer")
 
 
-def test_votes_of_other_pictures_are_refused(tmp_path, fer_csv, votes_csv, toy_dataset):
+def test_votes_of_other_images_are_refused(tmp_path, fer_csv, votes_csv, toy_dataset):
     lines = vote_lines(toy_dataset)
     votes_csv.write_text("\n".join([VOTE_HEADER, *lines[:-1]]))
-    with pytest.raises(DatasetError, match="expected 96 lines, as the pictures have, found 95"):
+    with pytest.raises(DatasetError, match="expected 96 lines, as the images have, found 95"):
         import_dataset([fer_csv, votes_csv], tmp_path / "fer")
     lines[10] = lines[10].replace("Training", "PublicTest")
     votes_csv.write_text("\n".join([VOTE_HEADER, *lines]))

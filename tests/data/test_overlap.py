@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mien.data import estimated_overlap, merged_sketches, picture_sketch
+from mien.data import estimated_overlap, image_sketch, merged_sketches
 from mien.errors import SpecError
 
 
@@ -11,24 +11,24 @@ def many():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
-def test_the_share_of_known_pictures_is_about_right(many, share):
-    sketch = picture_sketch(many[:10_000])
+def test_the_share_of_known_images_is_about_right(many, share):
+    sketch = image_sketch(many[:10_000])
     known = int(4000 * share)
     asked = np.concatenate((many[:known], many[10_000 : 14_000 - known]))
     assert estimated_overlap(asked, sketch) == pytest.approx(share, abs=0.08)
 
 
-def test_a_sketch_stays_small_and_few_pictures_are_all_in_it(many):
-    assert len(picture_sketch(many)) == 512 * 8
-    few = picture_sketch(many[:5])
+def test_a_sketch_stays_small_and_few_images_are_all_in_it(many):
+    assert len(image_sketch(many)) == 512 * 8
+    few = image_sketch(many[:5])
     assert len(few) == 5 * 8
     assert estimated_overlap(many[:10], few) == 0.5
 
 
 def test_the_sketch_of_two_sets_is_that_of_their_union(many):
-    parts = [picture_sketch(many[:8_000]), picture_sketch(many[6_000:])]
-    assert merged_sketches(parts) == picture_sketch(many)
-    assert merged_sketches(["", picture_sketch(many[:5])]) == picture_sketch(many[:5])
+    parts = [image_sketch(many[:8_000]), image_sketch(many[6_000:])]
+    assert merged_sketches(parts) == image_sketch(many)
+    assert merged_sketches(["", image_sketch(many[:5])]) == image_sketch(many[:5])
     assert merged_sketches([]) == ""
 
 

@@ -60,7 +60,7 @@ def test_folds_hold_all_and_no_copies_cross_them(leaking):
         split.apply(leaking, fold=4)
     with pytest.raises(InputError, match="expected no fold, found 0"):
         published_split(leaking).apply(leaking, fold=0)
-    with pytest.raises(InputError, match="more than toy has different pictures"):
+    with pytest.raises(InputError, match="more than toy has different images"):
         group_folds(leaking.select(np.arange(3)), folds=10)
 
 
@@ -96,7 +96,7 @@ def test_a_stratified_split_gives_the_few_of_a_class_to_train_then_val_then_test
     data = toy_dataset.select(np.concatenate(few))
     parts = stratified_split(data).assignment
     assert [sorted(parts[data.labels == label]) for label in (0, 3, 4)] == [[0], [0, 1], [0, 1, 2]]
-    with pytest.raises(InputError, match="no class has two different pictures"):
+    with pytest.raises(InputError, match="no class has two different images"):
         stratified_split(data.select(np.array([0, 1])))
     with pytest.raises(InputError, match=r"below 1 together, found 0\.5 and 0\.5"):
         stratified_split(data, val=0.5, test=0.5)
@@ -107,12 +107,12 @@ def test_datasets_that_are_too_small_for_a_split_are_told_so(toy_dataset):
         np.flatnonzero((toy_dataset.labels == label) & (toy_dataset.split == 0))[:3]
         for label in range(4)
     ]))  # fmt: skip
-    with pytest.raises(InputError, match=r"5 are more than the 3 pictures of the largest class"):
+    with pytest.raises(InputError, match=r"5 are more than the 3 images of the largest class"):
         group_folds(few, folds=5)
     assert group_folds(few, folds=3).counts() == {f"fold {number}": 4 for number in range(3)}
     with pytest.raises(InputError, match=r"too small for FER-PP's split.*found 3 happy, 6 angry"):
         fer_pp_split(few)
-    with pytest.raises(InputError, match=r"selection: 0\.99 of \d+ different pictures leaves none"):
+    with pytest.raises(InputError, match=r"selection: 0\.99 of \d+ different images leaves none"):
         fer_pp_split(toy_dataset, selection=0.99)
 
 

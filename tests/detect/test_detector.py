@@ -6,7 +6,7 @@ from PIL import Image
 
 from mien.detect import YUNET_OUTPUTS, OnnxDetector, box_coverage, box_iou
 from mien.errors import ArtefactError, FrameError, SpecError
-from mien.media import read_picture
+from mien.media import read_image
 from mien.structures import Faces
 
 
@@ -59,13 +59,13 @@ def test_an_emotion_network_is_no_detector(tmp_path):
 
 @pytest.fixture
 def stub(monkeypatch, tmp_path):
-    """A detector whose network always sees one face, a quarter into its scaled picture."""
+    """A detector whose network always sees one face, a quarter into its scaled image."""
     detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS))
     seen = []
 
-    def detect_scaled(picture_rgb):
-        seen.append(picture_rgb.shape[:2])
-        height, width = picture_rgb.shape[:2]
+    def detect_scaled(image_rgb):
+        seen.append(image_rgb.shape[:2])
+        height, width = image_rgb.shape[:2]
         box = np.array([[0.25 * width, 0.25 * height, 0.5 * width, 0.5 * height]], np.float32)
         centre = (box[:, None, :2] + box[:, None, 2:]) / 2
         return Faces(
@@ -116,9 +116,9 @@ class SeesMarks:
         self.runs = []
         monkeypatch.setattr(detector, "_detect_scaled", self)
 
-    def __call__(self, picture_rgb):
-        self.runs.append(picture_rgb.shape[:2])
-        grey = picture_rgb[..., 0] > 128
+    def __call__(self, image_rgb):
+        self.runs.append(image_rgb.shape[:2])
+        grey = image_rgb[..., 0] > 128
         boxes = []
         while grey.any():
             y, x = (int(place[0]) for place in np.nonzero(grey))
@@ -163,7 +163,7 @@ def test_a_face_is_found_however_close_it_is(samples, name, size_wh, share):
     assert not (inside > 0.5).any(), "parts of it are no faces"
 
 
-def test_small_and_large_faces_of_a_huge_picture_are_found_once_each(monkeypatch, tmp_path):
+def test_small_and_large_faces_of_a_huge_image_are_found_once_each(monkeypatch, tmp_path):
     detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS))
     network = SeesMarks(monkeypatch, detector)
     frame = np.zeros((2000, 3000, 3), np.uint8)
@@ -186,10 +186,10 @@ def test_what_is_no_frame_is_refused(stub, value):
         stub.detect(value)
 
 
-def test_the_yardstick_works_by_its_path(shared):
+def test_the_baseline_works_by_its_path(shared):
     detector = OnnxDetector(shared / "models" / "yunet_n_dynamic.onnx")
     for name, count in (("single_face.jpg", 1), ("multi_face.jpg", 5)):
-        faces = detector.detect(read_picture(shared / "media" / name).frame_rgb)
+        faces = detector.detect(read_image(shared / "media" / name).frame_rgb)
         assert len(faces) == count
         sizes = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).min(axis=1)
         assert (np.diff(sizes) <= 0).all()

@@ -38,6 +38,6 @@ def test_multiply_adds_and_parameters_are_those_counted_by_hand(tmp_path, kind):
     assert parameter_count(path) == 4 * 9 + 5 * 4
 
 
-def test_a_network_for_pictures_of_any_size_has_no_such_number(tmp_path):
+def test_a_network_for_images_of_any_size_has_no_such_number(tmp_path):
     with pytest.raises(ArtefactError, match="expected an input of a fixed height and width"):
         multiply_adds(written(tmp_path / "a.onnx", side="side"))

@@ -42,7 +42,7 @@ def test_a_variant_is_smaller_and_answers_alike(
     compared = export_variant(whole, data, precision=precision, out=out, licence="CC0-1.0")
     images = data.part("val").images
     before, after = (EmotionModel(path).probabilities(images) for path in (whole, out))
-    assert compared.pictures == len(images)
+    assert compared.images == len(images)
     difference = compared.largest_difference["six"]
     assert difference == pytest.approx(np.abs(before - after).max(), abs=1e-6)
     assert 0 < difference < largest

@@ -11,9 +11,10 @@ from PIL import Image
 
 from mien import Analyzer
 from mien.errors import ArtefactError, FrameError, InputError, MediaError
-from mien.inference import FilmOptions, SmoothingOptions
-from mien.media import read_picture
+from mien.inference import VideoOptions
+from mien.media import read_image
 from mien.structures import Faces
+from mien.track import SmoothingOptions
 
 
 class Blind:
@@ -58,21 +59,21 @@ def test_probabilities_are_shares_of_one_and_the_label_is_the_top(analyzer, samp
 
 def test_an_array_a_frame_and_a_path_give_the_same(analyzer, samples):
     path = samples / "grace_hopper.jpg"
-    frame = read_picture(path)
+    frame = read_image(path)
     results = [analyzer.analyze(given) for given in (str(path), frame, frame.frame_rgb)]
     boxes = [result.faces[0].box_xyxy for result in results]
     assert boxes[0] == boxes[1] == boxes[2]
 
 
-def test_a_mirrored_picture_has_a_mirrored_box(analyzer, samples):
-    frame = read_picture(samples / "grace_hopper.jpg").frame_rgb
+def test_a_mirrored_image_has_a_mirrored_box(analyzer, samples):
+    frame = read_image(samples / "grace_hopper.jpg").frame_rgb
     (face,) = analyzer.analyze(frame).faces
     (mirrored,) = analyzer.analyze(np.ascontiguousarray(frame[:, ::-1])).faces
     width = frame.shape[1]
     assert width - mirrored.box_xyxy[2] == pytest.approx(face.box_xyxy[0], abs=10)
 
 
-def test_a_picture_without_a_face_is_an_empty_result(analyzer):
+def test_a_image_without_a_face_is_an_empty_result(analyzer):
     result = analyzer.analyze(np.full((120, 160, 3), 200, np.uint8))
     assert result.faces == ()
     assert (result.width, result.height, result.error) == (160, 120, None)
@@ -82,7 +83,7 @@ def test_another_detector_can_be_given(samples):
     assert Analyzer(detector=Blind()).analyze(samples / "grace_hopper.jpg").faces == ()
 
 
-def test_one_picture_that_cannot_be_read_raises(analyzer, tmp_path):
+def test_one_image_that_cannot_be_read_raises(analyzer, tmp_path):
     with pytest.raises(MediaError, match="no such file"):
         analyzer.analyze(tmp_path / "gone.jpg")
 
@@ -92,7 +93,7 @@ def test_what_is_no_frame_raises(analyzer):
         analyzer.analyze(np.zeros((4, 4), np.uint8))
 
 
-def test_in_a_stream_bad_pictures_become_results_and_the_others_go_on(analyzer, samples, tmp_path):
+def test_in_a_stream_bad_images_become_results_and_the_others_go_on(analyzer, samples, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
     inputs = [tmp_path, samples / "grace_hopper.jpg", tmp_path / "*.png"]
     empty, good, unmatched = analyzer.stream(inputs)
@@ -108,7 +109,7 @@ def test_a_missing_model_is_named(tmp_path):
         Analyzer(tmp_path / "gone.onnx")
 
 
-def test_real_pictures_have_their_faces(analyzer, shared):
+def test_real_images_have_their_faces(analyzer, shared):
     media = shared / "media"
     assert len(analyzer.analyze(media / "single_face.jpg").faces) == 1
     assert 4 <= len(analyzer.analyze(media / "multi_face.jpg").faces) <= 5
@@ -148,19 +149,19 @@ def test_results_cannot_be_changed(samples):
     assert probabilities == before
 
 
-def test_pictures_may_be_bytes_and_pillows_too(analyzer, samples):
+def test_images_may_be_bytes_and_pillows_too(analyzer, samples):
     path = samples / "eileen_collins.jpg"
     expected = analyzer.analyze(path).faces[0]
-    with Image.open(path) as picture:
-        turned = picture.transpose(Image.Transpose.ROTATE_90)
+    with Image.open(path) as image:
+        turned = image.transpose(Image.Transpose.ROTATE_90)
         turned.getexif()[0x0112] = 6
-        for given in (path.read_bytes(), picture, picture.convert("RGBA"), turned):
+        for given in (path.read_bytes(), image, image.convert("RGBA"), turned):
             (face,) = analyzer.analyze(given).faces
             assert face.emotion == "happy"
             assert face.box_xyxy == pytest.approx(expected.box_xyxy, abs=3)
     assert analyzer.analyze(path.read_bytes()).source == "bytes"
-    with pytest.raises(MediaError, match="bytes: not a picture"):
-        analyzer.analyze(b"no picture")
+    with pytest.raises(MediaError, match="bytes: not an image"):
+        analyzer.analyze(b"no image")
 
 
 @pytest.mark.parametrize(
@@ -188,16 +189,16 @@ def test_options_out_of_range_are_refused_at_once(options):
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        (FilmOptions, {"per_second": 0}),
-        (FilmOptions, {"per_second": float("nan")}),
-        (FilmOptions, {"per_second": -1}),
-        (FilmOptions, {"every": 0}),
-        (FilmOptions, {"max_gap_s": -1}),
+        (VideoOptions, {"per_second": 0}),
+        (VideoOptions, {"per_second": float("nan")}),
+        (VideoOptions, {"per_second": -1}),
+        (VideoOptions, {"every": 0}),
+        (VideoOptions, {"max_gap_s": -1}),
         (SmoothingOptions, {"time_constant_s": float("nan")}),
         (SmoothingOptions, {"margin": -0.1}),
     ],
 )
-def test_options_of_films_out_of_range_are_refused(kind, options):
+def test_options_of_videos_out_of_range_are_refused(kind, options):
     with pytest.raises(InputError, match=f"{next(iter(options))}: expected"):
         kind(**options)
 

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from mien import Analyzer
-from mien.inference import FilmOptions, LiveAnalysis
-from mien.inference.following import follow
-from mien.media import Film, read_picture
+from mien.inference import LiveAnalysis, VideoOptions
+from mien.media import Video, read_image
 from mien.structures import Faces
+from mien.track.redetect import redetect_in_roi
 from tests.conftest import SAMPLES
-from tests.films import gliding, write_film
 from tests.streams import http_server, motion_jpeg
+from tests.videos import gliding, write_video
 
 
 @pytest.fixture(scope="module")
@@ -18,24 +18,24 @@ def analyzer():
 
 @pytest.fixture(scope="module")
 def photo():
-    return read_picture(SAMPLES / "eileen_collins.jpg").frame_rgb
+    return read_image(SAMPLES / "eileen_collins.jpg").frame_rgb
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory, photo):
+def video(tmp_path_factory, photo):
     """The astronaut drifts by 112 pixels in 2 seconds, as quickly as people move at a desk."""
-    path = tmp_path_factory.mktemp("film") / "a.mp4"
-    return write_film(path, gliding(photo, seconds=2, per_second=25, size_hw=(400, 400)))
+    path = tmp_path_factory.mktemp("video") / "a.mp4"
+    return write_video(path, gliding(photo, seconds=2, per_second=25, size_hw=(400, 400)))
 
 
-def analysed(analyzer, film, every):
-    live = LiveAnalysis(analyzer, FilmOptions(every=every))
-    with Film(film) as opened:
+def analysed(analyzer, video, every):
+    live = LiveAnalysis(analyzer, VideoOptions(every=every))
+    with Video(video) as opened:
         return [live.analyze(frame) for frame in opened.frames()]
 
 
-def test_followed_faces_are_where_detection_finds_them(analyzer, film):
-    each, sixth = analysed(analyzer, film, 1), analysed(analyzer, film, 6)
+def test_followed_faces_are_where_detection_finds_them(analyzer, video):
+    each, sixth = analysed(analyzer, video, 1), analysed(analyzer, video, 6)
     for a, b in zip(each, sixth, strict=True):
         assert [face.track for face in b.faces] == [0]
         side = a.faces[0].quality.size_px
@@ -48,24 +48,24 @@ def test_followed_faces_are_where_detection_finds_them(analyzer, film):
 def test_a_face_that_is_gone_stays_until_the_next_detection(analyzer, tmp_path, photo):
     frames = list(gliding(photo, seconds=1, per_second=10, size_hw=(400, 400)))
     dark = [(time, pixels if time < 0.35 else pixels * 0) for time, pixels in frames]
-    results = analysed(analyzer, write_film(tmp_path / "a.mp4", dark), 6)
+    results = analysed(analyzer, write_video(tmp_path / "a.mp4", dark), 6)
     assert [len(result.faces) for result in results] == [1] * 6 + [0] * 4
 
 
 def test_a_person_keeps_the_number_where_frames_come_seldom(analyzer, tmp_path, photo):
     frames = ((2.0 * number, photo[:400, 40:440]) for number in range(4))
-    results = analysed(analyzer, write_film(tmp_path / "a.mp4", frames), None)
+    results = analysed(analyzer, write_video(tmp_path / "a.mp4", frames), None)
     assert [face.track for result in results for face in result.faces] == [0] * 4
 
 
-def test_nobody_is_followed_where_nobody_was(analyzer, film):
-    with Film(film) as opened:
+def test_nobody_is_followed_where_nobody_was(analyzer, video):
+    with Video(video) as opened:
         frame = next(iter(opened.frames()))
-    assert len(follow(analyzer.detector, frame, Faces.none())) == 0
+    assert len(redetect_in_roi(analyzer.detector, frame, Faces.none())) == 0
 
 
-def test_two_are_not_followed_to_one_face(analyzer, film):
-    with Film(film) as opened:
+def test_two_are_not_followed_to_one_face(analyzer, video):
+    with Video(video) as opened:
         frame = next(iter(opened.frames()))
     face = analyzer.detector.detect(frame.rgb())
     side = face.boxes_xyxy[0, 2] - face.boxes_xyxy[0, 0]
@@ -75,7 +75,7 @@ def test_two_are_not_followed_to_one_face(analyzer, film):
         landmarks_xy=np.concatenate([face.landmarks_xy, face.landmarks_xy + shift]),
         detection_scores=np.repeat(face.detection_scores, 2),
     )
-    again = follow(analyzer.detector, frame, beside)
+    again = redetect_in_roi(analyzer.detector, frame, beside)
     np.testing.assert_allclose(again.boxes_xyxy[0], face.boxes_xyxy[0], atol=0.1 * side)
     np.testing.assert_array_equal(again.boxes_xyxy[1], beside.boxes_xyxy[1])
 
@@ -84,11 +84,11 @@ def test_a_gap_of_a_stream_is_a_row(analyzer, photo, monkeypatch):
     from mien.media import live_source
 
     monkeypatch.setattr(live_source, "_FIRST_WAIT_S", 0.05)
-    pictures = [photo[:400, 40:440]] * 10
-    answers = [motion_jpeg(pictures, per_second=20) for _ in range(2)]
+    images = [photo[:400, 40:440]] * 10
+    answers = [motion_jpeg(images, per_second=20) for _ in range(2)]
     with http_server(answers) as address:
         results = []
-        for result in analyzer.stream(address, options=FilmOptions(per_second=10)):
+        for result in analyzer.stream(address, options=VideoOptions(per_second=10)):
             results.append(result)
             if len(results) > 5 and results[-2].error is not None:
                 break

@@ -31,7 +31,7 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path, fer_csv, votes_csv, monk
     said = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
     )
-    assert "96 pictures" in said
+    assert "96 images" in said
     assert "'train': 64" in said
     assert "balanced" in said
     assert (tmp_path / "out" / "evaluation.html").exists()

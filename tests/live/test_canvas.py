@@ -5,7 +5,7 @@ import pytest
 from mien.live.canvas import View, painted
 from mien.live.feed import Shown
 from mien.live.window import KEYS
-from mien.media import FilmFrame
+from mien.media import VideoFrame
 from mien.structures import FrameResult
 
 BACKGROUND = (17, 20, 26)
@@ -16,7 +16,7 @@ def shown(prediction):
     """A frame that is white at the left and black at the right, with a face at the left."""
     pixels = np.zeros((240, 320, 3), np.uint8)
     pixels[:, :160] = 255
-    frame = FilmFrame.of("a", 0, 0.0, av.VideoFrame.from_ndarray(pixels, "rgb24"))
+    frame = VideoFrame.of("a", 0, 0.0, av.VideoFrame.from_ndarray(pixels, "rgb24"))
     result = FrameResult(source="a", width=320, height=240, faces=(prediction,))
     return Shown(frame, result, 0.0, 30.0)
 
@@ -32,7 +32,7 @@ def test_the_frame_fills_a_window_of_its_shape_and_is_centred_in_others(shown):
     assert tall[430, 100].min() > 240
 
 
-def test_a_mirror_swaps_the_sides_of_picture_and_boxes(shown):
+def test_a_mirror_swaps_the_sides_of_image_and_boxes(shown):
     plain = seen(size_wh=(320, 240), shown=shown, mirror=False)
     mirrored = seen(size_wh=(320, 240), shown=shown, mirror=True)
     assert plain[200, 60].min() > 240 > 15 > mirrored[200, 60].max()
@@ -62,7 +62,7 @@ def test_trouble_dims_the_last_frame(shown):
 
 def test_a_recording_has_a_red_dot(shown):
     def reds(**what):
-        picture = seen(size_wh=(640, 480), shown=shown, status=("30 fps",), **what)
-        return ((picture[..., 0] > 180) & (picture[..., 1:] < 90).all(axis=2)).sum()
+        image = seen(size_wh=(640, 480), shown=shown, status=("30 fps",), **what)
+        return ((image[..., 0] > 180) & (image[..., 1:] < 90).all(axis=2)).sum()
 
     assert reds(recording=True) > 20 > reds()

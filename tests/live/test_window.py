@@ -19,16 +19,16 @@ from mien.errors import MediaError
 from mien.live import Feed, run_window
 from mien.live import window as window_module
 from mien.live.recording import Recording
-from mien.media import Film, read_picture
+from mien.media import Video, read_image
 from tests.conftest import SAMPLES
-from tests.films import gliding, write_film
+from tests.videos import gliding, write_video
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    photo = read_picture(SAMPLES / "eileen_collins.jpg").frame_rgb[:, 40:480]
+def video(tmp_path_factory):
+    photo = read_image(SAMPLES / "eileen_collins.jpg").frame_rgb[:, 40:480]
     frames = gliding(photo, seconds=3, per_second=20, size_hw=(400, 420))
-    return str(write_film(tmp_path_factory.mktemp("film") / "a.mp4", frames))
+    return str(write_video(tmp_path_factory.mktemp("video") / "a.mp4", frames))
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def analyzer():
 
 
 @pytest.fixture
-def played(monkeypatch, film, analyzer, tmp_path):
-    """Run the window over a film, pressing keys at the given pictures; returns screenshots."""
+def played(monkeypatch, video, analyzer, tmp_path):
+    """Run the window over a video, pressing keys at the given images; returns screenshots."""
 
     def play(keys):
         screens = []
@@ -55,7 +55,7 @@ def played(monkeypatch, film, analyzer, tmp_path):
                 pygame.event.post(event)
 
         monkeypatch.setattr(window_module._Window, "draw", draw_and_press)
-        feed = Feed(film, analyzer)
+        feed = Feed(video, analyzer)
         feed.start()
         try:
             run_window(feed, out=tmp_path / "kept")
@@ -74,7 +74,7 @@ def test_the_window_shows_the_face_and_its_bars_and_ends_with_q(played):
     assert 3 <= len(screens) <= 4
 
 
-def test_help_and_mirror_change_the_picture(played):
+def test_help_and_mirror_change_the_image(played):
     before, mirrored, helped, *_ = played([["m"], ["h"], []])
     a, b = (screen[100:600, 300:980].astype(int) for screen in (before, mirrored))
     assert np.abs(a - b).mean() > 2 * np.abs(a - b[:, ::-1]).mean()
@@ -89,7 +89,7 @@ def test_snapshot_and_recording_are_kept_whole(played, tmp_path):
     assert {path.suffix for path in kept} == {".jsonl", ".mp4", ".png"}
     with Image.open(next(path for path in kept if path.suffix == ".png")) as snapshot:
         assert snapshot.size == (420, 400)
-    with Film(next(path for path in kept if path.suffix == ".mp4")) as recorded:
+    with Video(next(path for path in kept if path.suffix == ".mp4")) as recorded:
         frames = list(recorded.frames())
     rows = next(path for path in kept if path.suffix == ".jsonl").read_text().splitlines()
     assert 1 <= len(frames) <= 60
@@ -106,8 +106,8 @@ def test_a_source_that_cannot_be_opened_says_so(analyzer):
     feed.stop()
 
 
-def test_a_film_plays_at_its_own_pace_and_ends(film, analyzer):
-    feed = Feed(film, analyzer)
+def test_a_video_plays_at_its_own_pace_and_ends(video, analyzer):
+    feed = Feed(video, analyzer)
     start = time.monotonic()
     feed.start()
     seen, last = [], None
@@ -132,8 +132,8 @@ class Broken:
         raise RuntimeError("the detector is broken")
 
 
-def test_an_error_of_any_kind_ends_the_feed_and_is_kept_for_whoever_shows_it(film):
-    feed = Feed(film, Analyzer(detector=Broken()))
+def test_an_error_of_any_kind_ends_the_feed_and_is_kept_for_whoever_shows_it(video):
+    feed = Feed(video, Analyzer(detector=Broken()))
     feed.start()
     assert feed.newest(wait_s=5) is None
     feed.stop()
@@ -141,16 +141,16 @@ def test_an_error_of_any_kind_ends_the_feed_and_is_kept_for_whoever_shows_it(fil
     assert str(feed.failure) == "the detector is broken"
 
 
-def test_a_film_that_is_decoded_too_slowly_is_still_seen(film, analyzer, monkeypatch):
-    frames = Film.frames
+def test_a_video_that_is_decoded_too_slowly_is_still_seen(video, analyzer, monkeypatch):
+    frames = Video.frames
 
     def slow(self, **options):
         for frame in frames(self, **options):
             time.sleep(0.12)  # twenty a second were due
             yield frame
 
-    monkeypatch.setattr(Film, "frames", slow)
-    feed = Feed(film, analyzer)
+    monkeypatch.setattr(Video, "frames", slow)
+    feed = Feed(video, analyzer)
     seen = []
     analyze = feed._analysis.analyze
     monkeypatch.setattr(
@@ -162,14 +162,14 @@ def test_a_film_that_is_decoded_too_slowly_is_still_seen(film, analyzer, monkeyp
     assert len(seen) >= 5
 
 
-def test_a_recording_that_is_ended_at_once_holds_its_first_picture(film, analyzer, tmp_path):
-    feed = Feed(film, analyzer)
+def test_a_recording_that_is_ended_at_once_holds_its_first_image(video, analyzer, tmp_path):
+    feed = Feed(video, analyzer)
     feed.start()
     shown = feed.newest(wait_s=10)
     feed.stop()
     recording = Recording(tmp_path, shown)
     recording.close()
-    with Film(recording.path) as recorded:
+    with Video(recording.path) as recorded:
         assert len(list(recorded.frames())) == 1
     rows = recording.path.with_suffix(".jsonl").read_text().splitlines()
     assert len(rows) == len(shown.result.to_rows())

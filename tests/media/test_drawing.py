@@ -16,15 +16,15 @@ def drawn(prediction, **changes):
     return np.asarray(draw_result(GREY, FrameResult(source="a", faces=(face,))))
 
 
-def test_without_a_face_the_picture_stays_as_it_is():
+def test_without_a_face_the_image_stays_as_it_is():
     assert (np.asarray(draw_result(GREY, FrameResult(source="a"))) == GREY).all()
 
 
 def test_the_box_is_drawn_in_the_colour_of_the_emotion(prediction):
-    picture = drawn(prediction, box_xyxy=(100.0, 100.0, 160.0, 180.0))
+    image = drawn(prediction, box_xyxy=(100.0, 100.0, 160.0, 180.0))
     expected = ImageColor.getrgb(COLOURS["happy"])
-    assert np.abs(picture[140, 100].astype(int) - expected).max() < 3
-    assert (picture[140, 130] == 128).all()
+    assert np.abs(image[140, 100].astype(int) - expected).max() < 3
+    assert (image[140, 130] == 128).all()
 
 
 def test_the_frame_itself_is_not_changed(prediction):
@@ -43,9 +43,9 @@ def test_the_frame_itself_is_not_changed(prediction):
     ],
 )
 def test_boxes_of_any_size_and_place_are_drawn(prediction, box):
-    picture = drawn(prediction, box_xyxy=box)
-    assert picture.shape == GREY.shape
-    assert (picture != GREY).any()
+    image = drawn(prediction, box_xyxy=box)
+    assert image.shape == GREY.shape
+    assert (image != GREY).any()
 
 
 def test_large_faces_get_the_six_bars(prediction):
@@ -53,8 +53,8 @@ def test_large_faces_get_the_six_bars(prediction):
     large = drawn(prediction, box_xyxy=(20.0, 60.0, 170.0, 250.0))
     fear = np.array(ImageColor.getrgb(COLOURS["fear"]))
 
-    def shows_fear(picture):
-        return (np.abs(picture.astype(int) - fear).max(axis=2) < 20).any()
+    def shows_fear(image):
+        return (np.abs(image.astype(int) - fear).max(axis=2) < 20).any()
 
     assert not shows_fear(small)
     assert shows_fear(large)

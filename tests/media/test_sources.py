@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import MediaError
-from mien.media import find_media, find_pictures
+from mien.media import find_images, find_media
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def tree(tmp_path):
 
 
 def names(tree, *inputs):
-    found = find_pictures(inputs)
+    found = find_images(inputs)
     return [
         item.reason if isinstance(item, MediaError) else os.path.relpath(item, tree)
         for item in found
     ]
 
 
-def test_a_folder_stands_for_all_pictures_below_it_in_order(tree):
+def test_a_folder_stands_for_all_images_below_it_in_order(tree):
     assert names(tree, tree) == ["a.PNG", "b.jpg", "deep/er/c.webp"]
 
 
@@ -45,7 +45,7 @@ def test_nothing_is_given_twice(tree):
     ("given", "reason"),
     [
         ("*.tiff", "the pattern matches no file"),
-        ("bare", "the folder holds no picture"),
+        ("bare", "the folder holds no image"),
     ],
 )
 def test_what_stands_for_nothing_is_an_error_that_stops_no_other(tree, given, reason):
@@ -55,7 +55,7 @@ def test_what_stands_for_nothing_is_an_error_that_stops_no_other(tree, given, re
 
 
 def test_an_empty_path_is_an_error():
-    (found,) = find_pictures(["  "])
+    (found,) = find_images(["  "])
     assert isinstance(found, MediaError)
 
 
@@ -85,7 +85,7 @@ def test_folders_behind_links_are_walked_once(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "in" / "back").symlink_to(tmp_path / "in")
-    found = [Path(each).relative_to(tmp_path) for each in find_pictures([tmp_path / "in"])]
+    found = [Path(each).relative_to(tmp_path) for each in find_images([tmp_path / "in"])]
     assert found == [Path("in/a.jpg"), Path("in/link/b.jpg")]
 
 
@@ -93,7 +93,7 @@ def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.jpg")
     (tmp_path / "b.jpg").touch()
     (tmp_path / "c.jpg").symlink_to("gone")
-    found = [Path(each).name for each in find_pictures([tmp_path])]
+    found = [Path(each).name for each in find_images([tmp_path])]
     assert found == ["b.jpg", "c.jpg"]
 
 

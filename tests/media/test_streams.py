@@ -6,8 +6,8 @@ import pytest
 from mien.errors import MediaError
 from mien.media import LiveSource
 from mien.media import live_source as module
-from tests.films import gliding, write_film
 from tests.streams import http_server, motion_jpeg, rtsp_server
+from tests.videos import gliding, write_video
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +81,9 @@ def test_a_stream_that_falls_silent_is_given_up(monkeypatch):
 
 
 @pytest.mark.parametrize("begin_s", [0.0, 30.0], ids=["from 0", "from half a minute"])
-def test_a_film_at_an_address_plays_at_its_own_pace_and_ends(tmp_path, begin_s):
+def test_a_video_at_an_address_plays_at_its_own_pace_and_ends(tmp_path, begin_s):
     frames = ((begin_s + number / 20, pixels) for number, pixels in enumerate(shaded(40, 30)))
-    data = write_film(tmp_path / "a.mkv", frames).read_bytes()
+    data = write_video(tmp_path / "a.mkv", frames).read_bytes()
     start = time.monotonic()
     with http_server([[data]], "video/x-matroska") as address:
         seen, gaps, error = shades(LiveSource(address))
@@ -94,9 +94,9 @@ def test_a_film_at_an_address_plays_at_its_own_pace_and_ends(tmp_path, begin_s):
 
 
 def test_an_rtsp_camera_is_read(samples):
-    from mien.media import read_picture
+    from mien.media import read_image
 
-    photo = read_picture(samples / "eileen_collins.jpg").frame_rgb
+    photo = read_image(samples / "eileen_collins.jpg").frame_rgb
     frames = [pixels for _, pixels in gliding(photo, seconds=3, per_second=25)]
     with rtsp_server(frames, per_second=25) as address:
         source = LiveSource(address, give_up_s=0.0)

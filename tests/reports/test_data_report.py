@@ -13,7 +13,7 @@ from mien.data import check_dataset
 from mien.emotions import FER2013_7
 from mien.errors import OutputError
 from mien.reports import data_report
-from mien.reports.data_figures import (
+from mien.reports.data.figures import (
     counts_figure,
     leaks_figure,
     near_copies_figure,
@@ -22,11 +22,11 @@ from mien.reports.data_figures import (
 
 
 class Outline(HTMLParser):
-    """Collects ids, links to them, pictures and outside addresses."""
+    """Collects ids, links to them, images and outside addresses."""
 
     def __init__(self):
         super().__init__()
-        self.ids, self.targets, self.pictures, self.outside = set(), set(), [], []
+        self.ids, self.targets, self.images, self.outside = set(), set(), [], []
 
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
@@ -36,7 +36,7 @@ class Outline(HTMLParser):
         if tag == "a" and values.get("href", "").startswith("#"):
             self.targets.add(values["href"][1:])
         if tag == "img":
-            self.pictures.append(values)
+            self.images.append(values)
         for name in ("src", "href"):
             if re.match(r"(https?:)?//", values.get(name) or ""):
                 self.outside.append(values[name])
@@ -66,25 +66,25 @@ def test_the_contents_lead_to_every_figure(report):
     _, _, outline = report
     figures = {name for name in outline.targets if not name.startswith("section-")}
     assert outline.targets <= outline.ids
-    assert {"pictures-per-class", "faces-at-random", "label-against-majority"} <= figures
-    assert {"augmentation-step-by-step", "from-the-picture-to-the-crop"} <= figures
+    assert {"images-per-class", "faces-at-random", "label-against-majority"} <= figures
+    assert {"augmentation-step-by-step", "from-the-image-to-the-crop"} <= figures
 
 
-def test_pictures_are_whole_and_described(report):
+def test_images_are_whole_and_described(report):
     _, _, outline = report
-    assert len(outline.pictures) > 100
-    for values in outline.pictures:
+    assert len(outline.images) > 100
+    for values in outline.images:
         data = base64.b64decode(values["src"].removeprefix("data:image/png;base64,"))
         assert Image.open(io.BytesIO(data)).size == (48, 48)
-    assert any("angry, dark" in values["alt"] for values in outline.pictures)
+    assert any("angry, dark" in values["alt"] for values in outline.images)
 
 
 def test_each_chart_is_there_as_svg_and_png_too(report):
     _, written, _ = report
     charts = {path.stem for path in written if path.suffix == ".svg"}
-    pictures = {path.stem for path in written if path.suffix == ".png"}
+    images = {path.stem for path in written if path.suffix == ".png"}
     assert len(charts) >= 7
-    assert charts < pictures
+    assert charts < images
     for path in written:
         if path.suffix == ".png":
             assert np.asarray(Image.open(path).convert("L")).std() > 5, path
@@ -117,7 +117,7 @@ def test_a_dataset_without_votes_or_copies_has_a_report_too(tmp_path, toy_datase
     text = (tmp_path / "a.html").read_text()
     assert "Labels and people" not in text
     assert "What the network sees" in text
-    assert "No picture is there more than once." in text
+    assert "No image is there more than once." in text
     assert "leaks-between-the-parts" not in text
     assert "most frequent votes below" not in text
 
@@ -125,11 +125,11 @@ def test_a_dataset_without_votes_or_copies_has_a_report_too(tmp_path, toy_datase
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"angry": 100, "happy": 100}, "about even, 100 pictures each"),
-        ({"angry": 100, "happy": 80}, "about even, 80 to 100 pictures each"),
-        ({"angry": 100, "happy": 1}, "angry has 100 pictures, happy 1:"),
-        ({"angry": 1}, "The only class is angry, with 1 picture."),
-        ({}, "No picture has a label"),
+        ({"angry": 100, "happy": 100}, "about even, 100 images each"),
+        ({"angry": 100, "happy": 80}, "about even, 80 to 100 images each"),
+        ({"angry": 100, "happy": 1}, "angry has 100 images, happy 1:"),
+        ({"angry": 1}, "The only class is angry, with 1 image."),
+        ({}, "No image has a label"),
     ],
 )
 def test_the_balance_is_said_as_it_is(toy_dataset, counts, said):

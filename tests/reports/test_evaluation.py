@@ -5,21 +5,15 @@ import re
 import numpy as np
 import pytest
 
-from mien.data import fer_pp_split, picture_sketch
+from mien.data import fer_pp_split, image_sketch
 from mien.emotions import FER2013_7, SIX
 from mien.errors import DatasetError, InputError
-from mien.evaluation import PROTOCOLS, protocol, to_six
+from mien.evaluation import Predictor, evaluate, mean_of, open_predictor, save_predictions
+from mien.evaluation.evaluate import RobustnessPoint
 from mien.inference import EmotionModel
-from mien.reports import (
-    Predictor,
-    evaluate,
-    evaluation_report,
-    mean_of,
-    open_predictor,
-    save_predictions,
-)
-from mien.reports.evaluation import RobustnessPoint
-from mien.reports.evaluation_figures import classes_figure, confusion_figure, robustness_figure
+from mien.metrics import PROTOCOLS, protocol, to_six
+from mien.reports import evaluation_report
+from mien.reports.evaluation.figures import classes_figure, confusion_figure, robustness_figure
 
 
 def oracle(data, *, share=1.0, seed=0, name="oracle"):
@@ -40,7 +34,7 @@ def leaking(toy_dataset):
 def test_the_leak_free_twin_leaves_out_what_train_has(leaking):
     found = evaluate([oracle(leaking)], leaking, split="test", protocols=protocol("six-fer2013"))
     judged = found.judged[0]
-    assert (judged.score.pictures, judged.leak_free.pictures, judged.leaked.pictures) == (16, 12, 4)
+    assert (judged.score.images, judged.leak_free.images, judged.leaked.images) == (16, 12, 4)
     assert judged.score.accuracy == 1.0
     assert judged.score.ece == pytest.approx(0.1)
     assert judged.mistakes == ()
@@ -54,12 +48,12 @@ def test_a_known_table_of_the_baseline_gives_its_known_figures(shared, fer2013):
     assert round(100 * judged.score.accuracy, 2) == 69.32
     assert round(judged.score.macro_f1, 3) == 0.679
     assert round(judged.score.ece, 3) == 0.115
-    assert (judged.leaked.pictures, judged.leak_free.pictures) == (306, 3283)
+    assert (judged.leaked.images, judged.leak_free.images) == (306, 3283)
     assert round(100 * judged.leaked.accuracy, 1) == 94.1
     assert round(100 * judged.leak_free.accuracy, 1) == 67.0
 
 
-def test_models_are_compared_picture_by_picture(toy_dataset):
+def test_models_are_compared_image_by_image(toy_dataset):
     pair = [oracle(toy_dataset), oracle(toy_dataset, share=0.5, name="coin")]
     found = evaluate(pair, toy_dataset, split="train", protocols=protocol("six-fer2013"))
     better, worse = found.judged
@@ -102,7 +96,7 @@ def test_predictions_come_back_from_their_folder_and_from_other_orders(tmp_path,
     (tmp_path / "other.csv").write_text("\n".join(lines))
     other = open_predictor(tmp_path / "other.csv")
     np.testing.assert_allclose(other.probabilities(val)["six"], answers["six"])
-    with pytest.raises(InputError, match="no prediction for 16 of 16 pictures"):
+    with pytest.raises(InputError, match="no prediction for 16 of 16 images"):
         other.probabilities(toy_dataset.part("test"))
 
 
@@ -134,16 +128,16 @@ def test_nan_predictions_missing_labels_and_empty_classes_are_named(toy_dataset)
         evaluate([broken], toy_dataset)
     bare = dataclasses.replace(toy_dataset, votes=np.zeros_like(toy_dataset.votes))
     found = evaluate([oracle(bare)], bare)
-    assert any("no picture has a label by six-ferplus" in each for each in found.warnings)
+    assert any("no image has a label by six-ferplus" in each for each in found.warnings)
     assert [each.protocol for each in found.judged] == ["six-fer2013"]
     happy = toy_dataset.select(toy_dataset.labels == FER2013_7.index("happy"))
     found = evaluate([oracle(happy)], happy, split="train", protocols=protocol("six-fer2013"))
-    assert any("has no picture of neutral, sad, angry" in each for each in found.warnings)
-    with pytest.raises(InputError, match="no picture in val"):
+    assert any("has no image of neutral, sad, angry" in each for each in found.warnings)
+    with pytest.raises(InputError, match="no image in val"):
         evaluate([oracle(happy)], happy.select(happy.split == 0))
 
 
-def test_pictures_that_a_model_was_trained_on_are_warned_of(toy_dataset):
+def test_images_that_a_model_was_trained_on_are_warned_of(toy_dataset):
     model = EmotionModel()
 
     def warned(sketch):
@@ -157,11 +151,11 @@ def test_pictures_that_a_model_was_trained_on_are_warned_of(toy_dataset):
 
     assert "does not say what it was trained on" in warned("")
     val, train = toy_dataset.part("val").images, toy_dataset.part("train").images
-    assert "about 100% of these pictures" in warned(picture_sketch(val))
-    assert "mine" not in warned(picture_sketch(train))
+    assert "about 100% of these images" in warned(image_sketch(val))
+    assert "mine" not in warned(image_sketch(train))
 
 
-def test_a_model_is_judged_on_worse_pictures_too_and_reported(tmp_path, toy_dataset):
+def test_a_model_is_judged_on_worse_images_too_and_reported(tmp_path, toy_dataset):
     found = evaluate([open_predictor(None), oracle(toy_dataset)], toy_dataset, robustness=True)
     shipped = [each for each in found.judged if each.model == "mien"]
     assert [each.protocol for each in shipped] == list(PROTOCOLS)
@@ -171,11 +165,11 @@ def test_a_model_is_judged_on_worse_pictures_too_and_reported(tmp_path, toy_data
     for each in found.judged:
         for measure in ("sharpness", "contrast", "brightness"):
             points = [point for point in each.quality if point.measure == measure]
-            assert sum(point.pictures for point in points) == each.score.pictures
-            right = sum(point.pictures * point.accuracy for point in points)
-            assert right == pytest.approx(each.score.pictures * each.score.accuracy)
+            assert sum(point.images for point in points) == each.score.images
+            right = sum(point.images * point.accuracy for point in points)
+            assert right == pytest.approx(each.score.images * each.score.accuracy)
     text = json.dumps(found.to_json(), allow_nan=False)
-    assert json.loads(text)["results"][0]["score"]["pictures"] == 16
+    assert json.loads(text)["results"][0]["score"]["images"] == 16
     assert json.loads(text)["results"][0]["quality"][0]["measure"] == "sharpness"
     written = evaluation_report(
         found, tmp_path / "a.html", faces=toy_dataset, figures=tmp_path / "figures"
@@ -183,7 +177,7 @@ def test_a_model_is_judged_on_worse_pictures_too_and_reported(tmp_path, toy_data
     page = (tmp_path / "a.html").read_text()
     assert "NaN" not in page.split("<script>")[0]
     assert page.count("data:image/png") >= 4
-    assert page.count("<h3>Picture quality</h3>") == len(PROTOCOLS)
+    assert page.count("<h3>Image quality</h3>") == len(PROTOCOLS)
     plain = evaluation_report(found, str(tmp_path / "b.html"))
     assert "data:image/png" not in (tmp_path / "b.html").read_text()
     assert len(plain) == 1
@@ -199,7 +193,7 @@ def test_the_embedding_is_judged_by_the_votes(toy_dataset):
     assert json.loads(json.dumps(found.to_json()))["triplets"]["mien"]["triplets"] == score.triplets
 
 
-def test_pictures_without_votes_say_nothing_of_an_embedding(toy_dataset):
+def test_images_without_votes_say_nothing_of_an_embedding(toy_dataset):
     bare = dataclasses.replace(toy_dataset, votes=np.zeros_like(toy_dataset.votes))
     assert evaluate([open_predictor(None)], bare, split="train").triplets == {}
 
@@ -221,10 +215,10 @@ def test_the_most_frequent_mistake_is_never_a_right_answer(toy_dataset):
     frequent = confusion_figure(judged_six(twice, oracle(twice, share=0.5))[0], SIX)
     assert re.search(r"happy taken for neutral, \d+% of the time\.", frequent.sentence)
     right = confusion_figure(judged_six(few, oracle(few))[0], SIX)
-    assert right.sentence == "Rows are what pictures show, columns what the model says."
+    assert right.sentence == "Rows are what images show, columns what the model says."
 
 
-def test_what_hurts_most_is_no_picture_as_it_is_and_says_whom(toy_dataset):
+def test_what_hurts_most_is_no_image_as_it_is_and_says_whom(toy_dataset):
     def points(*blurred):
         return RobustnessPoint("", 0.0, 0.6, 0.6), *(
             RobustnessPoint("blur", number, value, value) for number, value in enumerate(blurred, 1)

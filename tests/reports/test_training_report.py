@@ -46,7 +46,7 @@ def domain(text, name):
     return charts(text)[name]["encoding"]["color"]["scale"]["domain"]
 
 
-def test_the_report_has_every_curve_as_page_and_picture_and_the_recipe(tmp_path):
+def test_the_report_has_every_curve_as_page_and_image_and_the_recipe(tmp_path):
     text, files = report(tmp_path, figures=tmp_path / "figures")
     assert set(charts(text)) == {"accuracy", "loss", "learning-rate"}
     assert {file.name for file in files} == {

@@ -45,7 +45,7 @@ GAIN = Gain(
     difference=0.1,
     low=0.077,
     high=0.123,
-    pictures=1000,
+    images=1000,
     judged=200,
     epochs=(12, 12),
 )
@@ -89,7 +89,7 @@ def test_the_report_has_every_figure_and_needs_no_network(tmp_path):
 def test_the_report_says_what_came_of_the_trials(tmp_path):
     text, _ = report(tmp_path, gain=GAIN)
     assert "Trial 1 is the best, 60.00%" in text
-    assert "+10.0 points (+7.7 to +12.3, 95 %) on 200 pictures of val, 3 seeds each" in text
+    assert "+10.0 points (+7.7 to +12.3, 95 %) on 200 images of val, 3 seeds each" in text
     assert "1 trial was ended early, which spared 12% of the epochs" in text
     assert "diverged: train/loss is nan in epoch 1" in text
     assert "0 (start)" in text
@@ -98,7 +98,7 @@ def test_the_report_says_what_came_of_the_trials(tmp_path):
 
 def test_a_gain_that_may_be_chance_is_said_to_be(tmp_path):
     doubtful = Gain(
-        start=(0.5, 0.6), best=(0.5, 0.61), difference=0.005, low=-0.1, high=0.11, pictures=1,
+        start=(0.5, 0.6), best=(0.5, 0.61), difference=0.005, low=-0.1, high=0.11, images=1,
         judged=1, epochs=(1, 1),
     )  # fmt: skip
     text, _ = report(tmp_path, gain=doubtful)
@@ -115,7 +115,7 @@ def test_a_single_trial_is_enough(tmp_path):
     assert 'id="importance"' not in text
 
 
-def test_every_chart_is_also_a_picture(tmp_path):
+def test_every_chart_is_also_a_image(tmp_path):
     _, files = report(tmp_path, figures=tmp_path / "figures")
     assert {"history.svg", "history.png", "parallel-coordinates.svg"} <= {f.name for f in files}
     assert all(file.stat().st_size > 500 for file in files)

@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from mien.reports.web_page import BUILT_PAGE
 from mien.server import ServerOptions, create_app, settings_of
+from mien.webpage.export import BUILT_PAGE
 
 SAMPLES = BUILT_PAGE.parent / "samples"
 PORTRAIT = SAMPLES / "eileen_collins.jpg"

@@ -6,7 +6,7 @@ from mien.server.problems import Problem
 TYPE = "multipart/form-data; boundary=x"
 
 
-def part(name, content, filename="film.mp4"):
+def part(name, content, filename="video.mp4"):
     called = f'; filename="{filename}"' if filename is not None else ""
     head = f'--x\r\nContent-Disposition: form-data; name="{name}"{called}\r\n\r\n'
     return head.encode() + content + b"\r\n"
@@ -21,12 +21,12 @@ def taken(body, *, size):
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_the_file_comes_out_whole_however_the_body_is_cut(size):
-    film = bytes(range(256)) + b"\r\n--y\r\n--"
-    body = part("note", b"a text", filename=None) + part("file", film) + b"--x--\r\n"
-    assert taken(body, size=size) == (film, "film.mp4")
+    video = bytes(range(256)) + b"\r\n--y\r\n--"
+    body = part("note", b"a text", filename=None) + part("file", video) + b"--x--\r\n"
+    assert taken(body, size=size) == (video, "video.mp4")
 
 
-def test_a_field_that_is_no_file_is_not_taken_for_the_film():
+def test_a_field_that_is_no_file_is_not_taken_for_the_video():
     with pytest.raises(Problem, match="no file under the name 'file'"):
         taken(part("file", b"text", filename=None) + b"--x--\r\n", size=100)
 
@@ -36,8 +36,8 @@ def test_a_field_that_is_no_file_is_not_taken_for_the_film():
     [
         (b"junk", "cannot be read"),
         (b"--x--\r\n", "no file under the name 'file'"),
-        (part("other", b"film") + b"--x--\r\n", "no file under the name 'file'"),
-        (part("file", b"film"), "ends before its last boundary"),
+        (part("other", b"video") + b"--x--\r\n", "no file under the name 'file'"),
+        (part("file", b"video"), "ends before its last boundary"),
         (part("file", b"a") + part("file", b"b") + b"--x--\r\n", "found several"),
         (b"--x\r\nX: " + b"a" * 3000 + b"\r\nY: " + b"b" * 3000 + b"\r\n", None),
         (b"--x\r\n" + b"X: y\r\n" * 3000, None),

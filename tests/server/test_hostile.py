@@ -130,27 +130,27 @@ def test_a_caller_who_hangs_up_is_no_error_of_ours(tmp_path, caplog):
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
+def video(tmp_path_factory):
     import numpy as np
 
-    from tests.films import write_film
+    from tests.videos import write_video
 
     frames = [(number / 10, np.full((120, 160, 3), 90, np.uint8)) for number in range(20)]
-    return write_film(tmp_path_factory.mktemp("films") / "portrait.mp4", frames)
+    return write_video(tmp_path_factory.mktemp("videos") / "portrait.mp4", frames)
 
 
-def test_a_second_server_may_not_use_the_same_jobs(client_of, film, tmp_path):
-    hand_in(client_of(), film)
+def test_a_second_server_may_not_use_the_same_jobs(client_of, video, tmp_path):
+    hand_in(client_of(), video)
     with pytest.raises(OutputError, match="another server"):
         create_app(ServerOptions(jobs=tmp_path / "jobs"))
 
 
-def test_rows_that_nobody_vouches_for_are_written_anew(client_of, film, tmp_path):
+def test_rows_that_nobody_vouches_for_are_written_anew(client_of, video, tmp_path):
     from mien.server.store import Job, JobStore
 
     folder = tmp_path / "jobs" / "abc"
     folder.mkdir(parents=True)
-    (folder / UPLOAD).write_bytes(film.read_bytes())
+    (folder / UPLOAD).write_bytes(video.read_bytes())
     (folder / "results.jsonl").write_text('{"half": ')
     store = JobStore(tmp_path / "jobs" / "jobs.sqlite")
     options = {"fps": None, "every": None, "smooth": 0.4, "min_face": None}
@@ -164,15 +164,15 @@ def test_rows_that_nobody_vouches_for_are_written_anew(client_of, film, tmp_path
     assert [json.loads(line) for line in rows] == []
 
 
-def test_the_film_of_a_failed_job_is_deleted_too(client_of, film, tmp_path, monkeypatch):
+def test_the_video_of_a_failed_job_is_deleted_too(client_of, video, tmp_path, monkeypatch):
     from mien.server import runner
 
     def broken(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(runner.Position, "finish_input", broken)
+    monkeypatch.setattr(runner.Checkpoint, "finish_input", broken)
     client = client_of()
-    job_id = hand_in(client, film)
+    job_id = hand_in(client, video)
     job = ended(client, job_id)
     assert job["state"] == "failed"
     assert "secret" not in job["error"]

@@ -17,30 +17,30 @@ import mien
 from mien.server import KeyFile, ServerOptions, create_app
 from mien.server.runner import UPLOAD
 from mien.server.store import JobStore
-from tests.films import gliding, write_film
 from tests.server.conftest import PORTRAIT, listening
+from tests.videos import gliding, write_video
 
 MP4 = {"content-type": "video/mp4"}
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
+def video(tmp_path_factory):
     with Image.open(PORTRAIT) as portrait:
         photo = np.asarray(portrait.convert("RGB"))
-    path = tmp_path_factory.mktemp("films") / "portrait.mp4"
-    return write_film(path, gliding(photo, seconds=3, per_second=15))
+    path = tmp_path_factory.mktemp("videos") / "portrait.mp4"
+    return write_video(path, gliding(photo, seconds=3, per_second=15))
 
 
 @pytest.fixture(scope="module")
-def expected(film):
-    rows = [row for result in mien.Analyzer().stream(film) for row in result.to_rows()]
+def expected(video):
+    rows = [row for result in mien.Analyzer().stream(video) for row in result.to_rows()]
     assert len(rows) > 10
     return [row | {"source": "portrait.mp4"} for row in rows]
 
 
-def hand_in(client, film, query="", **headers):
+def hand_in(client, video, query="", **headers):
     answer = client.post(
-        f"/v1/videos?name=portrait.mp4{query}", content=film.read_bytes(), headers=MP4 | headers
+        f"/v1/videos?name=portrait.mp4{query}", content=video.read_bytes(), headers=MP4 | headers
     )
     assert answer.status_code == 202, answer.text
     return answer.json()["id"]
@@ -59,8 +59,8 @@ def lines(client, job_id):
     return [json.loads(line) for line in client.get(f"/v1/jobs/{job_id}/result").text.splitlines()]
 
 
-def test_a_film_becomes_a_job_and_its_rows_are_those_of_python(client, film, expected, tmp_path):
-    job_id = hand_in(client, film)
+def test_a_video_becomes_a_job_and_its_rows_are_those_of_python(client, video, expected, tmp_path):
+    job_id = hand_in(client, video)
     early = client.get(f"/v1/jobs/{job_id}/result")
     assert early.status_code in (200, 409)
     job = ended(client, job_id)
@@ -78,8 +78,8 @@ def test_a_film_becomes_a_job_and_its_rows_are_those_of_python(client, film, exp
     assert not (tmp_path / "jobs" / job_id / UPLOAD).exists()
 
 
-def test_a_film_may_come_as_the_file_of_a_form_which_also_names_it(client, film, expected):
-    form = {"file": ("portrait.mp4", film.read_bytes(), "video/mp4")}
+def test_a_video_may_come_as_the_file_of_a_form_which_also_names_it(client, video, expected):
+    form = {"file": ("portrait.mp4", video.read_bytes(), "video/mp4")}
     answer = client.post("/v1/videos", files=form)
     assert answer.status_code == 202, answer.text
     job_id = answer.json()["id"]
@@ -98,21 +98,21 @@ def test_a_film_may_come_as_the_file_of_a_form_which_also_names_it(client, film,
         (b"junk", "text/html", 415),
     ],
 )
-def test_a_form_without_a_film_is_refused_and_leaves_nothing(client, tmp_path, body, kind, status):
+def test_a_form_without_a_video_is_refused_and_leaves_nothing(client, tmp_path, body, kind, status):
     answer = client.post("/v1/videos", content=body, headers={"content-type": kind})
     assert answer.status_code == status
     assert [path for path in (tmp_path / "jobs").iterdir() if path.is_dir()] == []
 
 
-def test_the_upload_stays_if_the_server_keeps_it(client_of, film, tmp_path):
+def test_the_upload_stays_if_the_server_keeps_it(client_of, video, tmp_path):
     client = client_of(keep=True)
-    job_id = hand_in(client, film, "&fps=3")
+    job_id = hand_in(client, video, "&fps=3")
     ended(client, job_id)
-    assert (tmp_path / "jobs" / job_id / UPLOAD).read_bytes() == film.read_bytes()
+    assert (tmp_path / "jobs" / job_id / UPLOAD).read_bytes() == video.read_bytes()
 
 
-def test_a_removed_job_leaves_nothing(client, film, tmp_path):
-    first, second = hand_in(client, film), hand_in(client, film)
+def test_a_removed_job_leaves_nothing(client, video, tmp_path):
+    first, second = hand_in(client, video), hand_in(client, video)
     for job_id in (second, first):
         assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
         assert client.get(f"/v1/jobs/{job_id}").status_code == 404
@@ -128,13 +128,13 @@ def test_a_removed_job_leaves_nothing(client, film, tmp_path):
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
-        (b"", 422, "no film"),
-        (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\nhttp://127.0.0.1:9/x.ts\n", 422, "no film"),
-        (b"ffconcat version 1.0\nfile /etc/passwd\n", 422, "no film"),
-        (b"\0\0\0\x20ftypisom" + bytes(100), 422, "film"),
+        (b"", 422, "no video"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\nhttp://127.0.0.1:9/x.ts\n", 422, "no video"),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", 422, "no video"),
+        (b"\0\0\0\x20ftypisom" + bytes(100), 422, "video"),
     ],
 )
-def test_what_is_no_film_is_refused_at_once_and_not_kept(client, tmp_path, body, status, says):
+def test_what_is_no_video_is_refused_at_once_and_not_kept(client, tmp_path, body, status, says):
     answer = client.post("/v1/videos", content=body, headers=MP4)
     assert answer.status_code == status
     assert says in answer.json()["error"]["message"]
@@ -142,39 +142,39 @@ def test_what_is_no_film_is_refused_at_once_and_not_kept(client, tmp_path, body,
     assert [path for path in (tmp_path / "jobs").iterdir() if path.is_dir()] == []
 
 
-def test_limits_on_films(client_of, film):
-    client = client_of(most_film_bytes=1000, jobs=film.parent / "a")
-    assert client.post("/v1/videos", content=film.read_bytes(), headers=MP4).status_code == 413
-    client = client_of(most_film_s=1.0, jobs=film.parent / "b")
-    answer = client.post("/v1/videos", content=film.read_bytes(), headers=MP4)
-    assert answer.json()["error"]["message"] == "the film is longer than 1 s"
-    client = client_of(most_jobs=0, jobs=film.parent / "c")
-    assert client.post("/v1/videos", content=film.read_bytes(), headers=MP4).status_code == 503
+def test_limits_on_videos(client_of, video):
+    client = client_of(most_video_bytes=1000, jobs=video.parent / "a")
+    assert client.post("/v1/videos", content=video.read_bytes(), headers=MP4).status_code == 413
+    client = client_of(most_video_s=1.0, jobs=video.parent / "b")
+    answer = client.post("/v1/videos", content=video.read_bytes(), headers=MP4)
+    assert answer.json()["error"]["message"] == "the video is longer than 1 s"
+    client = client_of(most_jobs=0, jobs=video.parent / "c")
+    assert client.post("/v1/videos", content=video.read_bytes(), headers=MP4).status_code == 503
     wrong = {"content-type": "text/html"}
     assert client.post("/v1/videos", content=b"x", headers=wrong).status_code == 503
 
 
-def test_one_caller_cannot_take_all_places(client_of, film, tmp_path):
+def test_one_caller_cannot_take_all_places(client_of, video, tmp_path):
     path = tmp_path / "keys.json"
     mine, other = (f"Bearer {KeyFile(path).add(name)}" for name in ("mine", "other"))
     client = client_of(keys=path, most_jobs_each=1)
-    job_id = hand_in(client, film, authorization=mine)
-    body = film.read_bytes()
+    job_id = hand_in(client, video, authorization=mine)
+    body = video.read_bytes()
     refused = client.post("/v1/videos", content=body, headers=MP4 | {"authorization": mine})
     assert refused.status_code == 429
     assert "1 jobs of yours" in refused.json()["error"]["message"]
     assert "Retry-After" in refused.headers
-    hand_in(client, film, authorization=other)
+    hand_in(client, video, authorization=other)
     ended(client, job_id, authorization=mine)
-    hand_in(client, film, authorization=mine)
+    hand_in(client, video, authorization=mine)
 
 
-def test_a_film_counts_from_the_begin_of_its_upload(film, tmp_path):
+def test_a_video_counts_from_the_begin_of_its_upload(video, tmp_path):
     options = ServerOptions(jobs=tmp_path / "jobs", most_jobs_each=1)
 
     async def ask(host):
         async with httpx.AsyncClient(base_url=host, timeout=30) as client:
-            body = film.read_bytes()
+            body = video.read_bytes()
             begun, goes_on = asyncio.Event(), asyncio.Event()
 
             async def slowly():
@@ -195,25 +195,25 @@ def test_a_film_counts_from_the_begin_of_its_upload(film, tmp_path):
         assert asyncio.run(ask(host)) == (202, 429)
 
 
-def test_a_job_that_works_too_long_fails_and_says_so(client_of, film):
+def test_a_job_that_works_too_long_fails_and_says_so(client_of, video):
     client = client_of(most_job_s=0.0)
-    job = ended(client, hand_in(client, film))
+    job = ended(client, hand_in(client, video))
     assert job["state"] == "failed"
-    assert job["error"] == "the film took longer than 0 s of work"
+    assert job["error"] == "the video took longer than 0 s of work"
 
 
-def test_the_time_that_a_server_before_spent_counts(film, tmp_path):
+def test_the_time_that_a_server_before_spent_counts(video, tmp_path):
     options = ServerOptions(jobs=tmp_path / "jobs", most_job_s=3600.0, concurrent_jobs=0)
     with TestClient(create_app(options)) as client:
-        job_id = hand_in(client, film)
+        job_id = hand_in(client, video)
     store = JobStore(tmp_path / "jobs" / "jobs.sqlite")
     store.progress(job_id, frames=1, time_s=0.0, worked_s=3601.0)
     store.close()
     with TestClient(create_app(dataclasses.replace(options, concurrent_jobs=1))) as client:
-        assert ended(client, job_id)["error"] == "the film took longer than 3600 s of work"
+        assert ended(client, job_id)["error"] == "the video took longer than 3600 s of work"
 
 
-def test_a_disk_without_room_stops_no_worker(client_of, film, monkeypatch):
+def test_a_disk_without_room_stops_no_worker(client_of, video, monkeypatch):
     from mien.server import runner, store
 
     ends, end = [], store.JobStore.end
@@ -236,29 +236,29 @@ def test_a_disk_without_room_stops_no_worker(client_of, film, monkeypatch):
 
     monkeypatch.setattr(store.JobStore, "claim", full_once)
     client = client_of()
-    assert ended(client, hand_in(client, film, "&fps=2"))["state"] == "done"
+    assert ended(client, hand_in(client, video, "&fps=2"))["state"] == "done"
     assert len(ends) == 3
-    assert ended(client, hand_in(client, film, "&fps=2"))["state"] == "done"
+    assert ended(client, hand_in(client, video, "&fps=2"))["state"] == "done"
 
 
-def test_what_a_killed_server_left_of_an_upload_goes(client_of, film, tmp_path):
+def test_what_a_killed_server_left_of_an_upload_goes(client_of, video, tmp_path):
     client = client_of()
-    job_id = hand_in(client, film, "&fps=2")
+    job_id = hand_in(client, video, "&fps=2")
     ended(client, job_id)
     client.__exit__(None, None, None)
     stray, mine = tmp_path / "jobs" / ("a" * 22), tmp_path / "jobs" / "notes"
     for folder in (stray, mine):
         folder.mkdir()
-        (folder / UPLOAD).write_bytes(b"half a film")
+        (folder / UPLOAD).write_bytes(b"half a video")
     again = client_of()
     assert not stray.exists()
     assert mine.exists()
     assert again.get(f"/v1/jobs/{job_id}").json()["state"] == "done"
 
 
-def test_two_callers_get_the_same_whole_table(client_of, film):
+def test_two_callers_get_the_same_whole_table(client_of, video):
     client = client_of()
-    job_id = hand_in(client, film)
+    job_id = hand_in(client, video)
     ended(client, job_id)
     with ThreadPoolExecutor(4) as pool:
         address = f"/v1/jobs/{job_id}/result?format=csv"
@@ -268,18 +268,18 @@ def test_two_callers_get_the_same_whole_table(client_of, film):
     assert b"\0" not in answers[0].content
 
 
-def test_jobs_belong_to_the_key_that_handed_them_in(client_of, film, tmp_path):
+def test_jobs_belong_to_the_key_that_handed_them_in(client_of, video, tmp_path):
     path = tmp_path / "keys.json"
     mine, other = (f"Bearer {KeyFile(path).add(name)}" for name in ("mine", "other"))
     client = client_of(keys=path)
-    job_id = hand_in(client, film, "&fps=2", authorization=mine)
+    job_id = hand_in(client, video, "&fps=2", authorization=mine)
     ended(client, job_id, authorization=mine)
     for address in (f"/v1/jobs/{job_id}", f"/v1/jobs/{job_id}/result"):
         assert client.get(address, headers={"authorization": other}).status_code == 404
         assert client.get(address, headers={"authorization": mine}).status_code == 200
 
 
-def test_a_caller_finds_the_own_jobs_again_newest_first(client_of, film, tmp_path):
+def test_a_caller_finds_the_own_jobs_again_newest_first(client_of, video, tmp_path):
     path = tmp_path / "keys.json"
     mine, other = (f"Bearer {KeyFile(path).add(name)}" for name in ("mine", "other"))
     client = client_of(keys=path)
@@ -289,13 +289,13 @@ def test_a_caller_finds_the_own_jobs_again_newest_first(client_of, film, tmp_pat
         return [job["id"] for job in answer.json()["jobs"]]
 
     assert listed(mine) == []
-    first, second = (hand_in(client, film, "&fps=2", authorization=mine) for _ in range(2))
+    first, second = (hand_in(client, video, "&fps=2", authorization=mine) for _ in range(2))
     assert listed(mine) == [second, first]
     assert listed(mine, "?most=1") == [second]
     assert listed(other) == []
 
 
-def test_a_job_goes_on_after_the_server_was_started_again(film, expected, tmp_path, monkeypatch):
+def test_a_job_goes_on_after_the_server_was_started_again(video, expected, tmp_path, monkeypatch):
     from mien.media import journal
     from mien.server import runner
 
@@ -309,7 +309,7 @@ def test_a_job_goes_on_after_the_server_was_started_again(film, expected, tmp_pa
     options = ServerOptions(jobs=tmp_path / "jobs")
     with monkeypatch.context() as patch, TestClient(create_app(options)) as client:
         patch.setattr(runner, "_renamed", slowly)
-        job_id = hand_in(client, film)
+        job_id = hand_in(client, video)
         while not client.get(f"/v1/jobs/{job_id}?rows=9").json()["rows"]:
             time.sleep(0.005)
     # The server ended while the job was running.
@@ -320,9 +320,9 @@ def test_a_job_goes_on_after_the_server_was_started_again(film, expected, tmp_pa
         assert lines(client, job_id) == expected
 
 
-def test_old_jobs_go(client_of, film, tmp_path):
+def test_old_jobs_go(client_of, video, tmp_path):
     client = client_of(retention_s=0.0)
-    job_id = hand_in(client, film, "&fps=2")
+    job_id = hand_in(client, video, "&fps=2")
     folder = tmp_path / "jobs" / job_id
     for _ in range(200):
         # It leaves the list first, and then the disk.

@@ -12,8 +12,8 @@ from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
 from mien.server import ServerOptions
-from tests.films import gliding, write_film
 from tests.server.conftest import PORTRAIT, listening
+from tests.videos import gliding, write_video
 
 
 def schema(host, *, any_bytes):
@@ -22,7 +22,7 @@ def schema(host, *, any_bytes):
     Args:
         host: The server.
         any_bytes: Whether uploads are whatever bytes come to mind. A schema cannot say which bytes
-            are a picture, so that such a request may also be answered with 422.
+            are an image, so that such a request may also be answered with 422.
     """
     accepted = {"expected-statuses": ["2xx", "404", "409", *(["422"] if any_bytes else [])]}
     config = SchemathesisConfig.from_dict({"checks": {"positive_data_acceptance": accepted}})
@@ -49,11 +49,11 @@ def schema_of_app(host):
 @pytest.fixture(scope="module")
 def media(tmp_path_factory):
     """What the two endpoints that take uploads take, as bytes."""
-    picture = PORTRAIT.read_bytes()
+    image = PORTRAIT.read_bytes()
     with Image.open(PORTRAIT) as portrait:
         frames = gliding(np.asarray(portrait.convert("RGB")), seconds=1, per_second=4)
-    film = write_film(tmp_path_factory.mktemp("films") / "film.mp4", frames).read_bytes()
-    return {"/v1/analyze": ("files", picture), "/v1/videos": ("file", film)}
+    video = write_video(tmp_path_factory.mktemp("videos") / "video.mp4", frames).read_bytes()
+    return {"/v1/analyze": ("files", image), "/v1/videos": ("file", video)}
 
 
 UPLOADS = ["/v1/analyze", "/v1/videos"]
@@ -83,7 +83,7 @@ def test_every_answer_to_any_bytes_is_as_documented(host, path, mode):
 
 
 @pytest.mark.parametrize("path", UPLOADS)
-def test_every_request_with_a_real_picture_or_film_is_taken(host, media, path):
+def test_every_request_with_a_real_image_or_video_is_taken(host, media, path):
     field, body = media[path]
     real = schema(host, any_bytes=False)
 

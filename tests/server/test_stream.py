@@ -30,7 +30,7 @@ def test_frames_give_faces_with_a_number_that_stays(client, frame):
 
 def test_what_is_no_frame_gets_an_error_and_the_stream_goes_on(client, frame):
     with client.websocket_connect("/v1/stream") as socket:
-        socket.send_bytes(b"no picture")
+        socket.send_bytes(b"no image")
         assert "error" in socket.receive_json()
         socket.send_bytes(frame)
         assert len(socket.receive_json()["faces"]) == 1

@@ -17,14 +17,14 @@ def generator(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
-def test_pictures_keep_shape_and_range():
+def test_images_keep_shape_and_range():
     found = augment(faces(), STRONG, generator())
     assert found.shape == (16, 1, 48, 48)
     assert found.min() >= 0
     assert found.max() <= 255
 
 
-def test_the_same_seed_gives_the_same_pictures_and_another_does_not():
+def test_the_same_seed_gives_the_same_images_and_another_does_not():
     first = augment(faces(), STRONG, generator(1))
     torch.testing.assert_close(first, augment(faces(), STRONG, generator(1)))
     assert not torch.allclose(first, augment(faces(), STRONG, generator(2)))
@@ -42,18 +42,18 @@ def test_without_strength_only_mirroring_is_left():
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_each_step_changes_pictures_by_itself(number):
+def test_each_step_changes_images_by_itself(number):
     _, step = list(augmentation_steps(STRONG, generator()))[number]
     assert not torch.allclose(step(faces()), faces())
 
 
-def test_every_picture_draws_its_own_values():
+def test_every_image_draws_its_own_values():
     same = faces(1).expand(8, -1, -1, -1).clone()
     found = augment(same, STRONG, generator())
-    assert len({float(picture.sum()) for picture in found}) == 8
+    assert len({float(image.sum()) for image in found}) == 8
 
 
-def test_a_picture_of_low_resolution_stays_where_it_is():
+def test_a_image_of_low_resolution_stays_where_it_is():
     dots = torch.zeros(1, 1, 48, 48)
     places = [(6, 6), (24, 24), (40, 40), (6, 40)]
     options = dataclasses.replace(STRONG, low_resolution=1.0)
@@ -72,7 +72,7 @@ def test_a_picture_of_low_resolution_stays_where_it_is():
         assert min(peaks) < 250, "detail is lost"
 
 
-def test_pictures_are_the_same_where_a_training_calculates_in_bfloat16():
+def test_images_are_the_same_where_a_training_calculates_in_bfloat16():
     faces = 255 * torch.rand(8, 1, 48, 48, generator=torch.Generator().manual_seed(1))
     plain = augment(faces, STRONG, torch.Generator().manual_seed(2))
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -17,7 +17,7 @@ from mien.training import DetectorRecipe, choose_score_threshold, train_detector
 from mien.training.detector import DetectorModule, _Squares, landmark_errors, taught_cells
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
-from mien.training.photos import LabelledPhoto, held_out, label_photo
+from mien.training.pseudo_labels import LabelledPhoto, held_out, label_photo
 
 STRIDES = (8, 16, 32)
 SHIPPED = Path(mien.__file__).parent / "assets" / "face.onnx"
@@ -34,13 +34,13 @@ def _library_warnings():
 
 def photo(name, score=0.9):
     """A photo with one bright face-like square at a known place."""
-    picture = np.random.default_rng(0).integers(0, 60, (160, 160, 3)).astype(np.uint8)
-    picture[20:100, 20:80] = 220
+    image = np.random.default_rng(0).integers(0, 60, (160, 160, 3)).astype(np.uint8)
+    image[20:100, 20:80] = 220
     return LabelledPhoto(
         name=name,
         key=name,
         kind="",
-        picture_rgb=picture,
+        image_rgb=image,
         faces=Faces(
             boxes_xyxy=np.array([[20, 20, 80, 100]], np.float32),
             landmarks_xy=LANDMARKS[None] * 0.8 + 5,
@@ -127,7 +127,7 @@ def test_the_order_of_taught_cells_is_that_of_the_network():
     names = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
     class Teacher:
-        def cells(self, picture_rgb):
+        def cells(self, image_rgb):
             with torch.no_grad():
                 values = network(pixels)
             return {n: v[0].numpy() for n, v in zip(names, values, strict=True)}, (96, 96)
@@ -140,8 +140,8 @@ def test_the_order_of_taught_cells_is_that_of_the_network():
 def test_students_look_at_the_teachers_square_in_poorer_light():
     options = DetectorAugmentation(square_px=128, dark=1.0, occlusion=0, blur=0, jpeg=0)
     square = draw_square([photo("a")], options, np.random.default_rng(0))
-    assert square.clean_rgb.shape == square.picture_rgb.shape == (128, 128, 3)
-    assert square.picture_rgb.mean() < 0.8 * square.clean_rgb.mean()
+    assert square.clean_rgb.shape == square.image_rgb.shape == (128, 128, 3)
+    assert square.image_rgb.mean() < 0.8 * square.clean_rgb.mean()
 
 
 def test_drawn_scenes_take_the_place_of_photos_and_the_teacher_sees_them():
@@ -174,7 +174,7 @@ def test_only_the_students_square_has_something_painted_over_the_face():
 
     bare, covered = drawn(0.0), drawn(1.0)
     np.testing.assert_array_equal(bare.clean_rgb, covered.clean_rgb)
-    assert (bare.picture_rgb != covered.picture_rgb).any()
+    assert (bare.image_rgb != covered.image_rgb).any()
 
 
 def test_the_teachers_views_are_merged_into_one_face():
@@ -191,7 +191,7 @@ def test_the_teachers_views_are_merged_into_one_face():
                 detection_scores=np.array([0.9], np.float32),
             )
 
-    faces = label_photo(Teacher(), photo("a").picture_rgb)
+    faces = label_photo(Teacher(), photo("a").image_rgb)
     np.testing.assert_allclose(faces.boxes_xyxy, [[20, 20, 80, 100]], atol=1.5)
     np.testing.assert_allclose(faces.detection_scores, [0.9], atol=1e-6)
 
@@ -231,7 +231,7 @@ def test_two_steps_train_resume_and_export(tmp_path):
     detector = OnnxDetector(path, score_threshold=0.0)
     assert detector.spec.name == "mien-face"
     assert OnnxDetector(path).score_threshold == threshold
-    faces = detector.detect(photos[0].picture_rgb, min_face_px=1)
+    faces = detector.detect(photos[0].image_rgb, min_face_px=1)
     assert faces.boxes_xyxy.shape[1] == 4
 
 
@@ -315,8 +315,8 @@ SMALL = DetectorRecipe(
 
 def test_workers_share_the_batches_and_keep_their_order():
     squares = _Squares([photo("a")], SHIPPED, SMALL, crowd=None, first=1)
-    alone = [pictures for pictures, _ in squares]
-    shared = [pictures for pictures, _ in DataLoader(squares, batch_size=None, num_workers=2)]
+    alone = [images for images, _ in squares]
+    shared = [images for images, _ in DataLoader(squares, batch_size=None, num_workers=2)]
     assert len(alone) == 3
     assert len(shared) == len(alone)
     for one, other in zip(alone, shared, strict=True):

@@ -16,10 +16,10 @@ import torch
 from mien._decode import FieldError
 from mien.data import estimated_overlap, import_dataset
 from mien.errors import ArtefactError, DivergedError, InputError, RecipeError
+from mien.evaluation import evaluate, open_predictor
 from mien.export import calibrate_emotion, export_emotion, export_trained, write_spec
 from mien.inference import EmotionModel
 from mien.models import EmotionNet, TrunkOptions
-from mien.reports import evaluate, open_predictor
 from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emotion
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
@@ -60,7 +60,7 @@ def test_training_learns_exports_and_calibrates(tmp_path, toy_dataset):
     assert set(compared.largest_difference) == {"six", *outputs}
     assert max(compared.largest_difference.values()) < 1e-4
     assert compared.flipped == {"six": 0, "logits": 0, "fer2013_logits": 0}
-    assert compared.pictures == len(toy_dataset.part("val"))
+    assert compared.images == len(toy_dataset.part("val"))
     model = EmotionModel(path)
     where = f"{toy_dataset.source}, val, fp32 against torch"
     assert model.spec.figures[f"{where}: flipped, six"] == 0
@@ -113,7 +113,7 @@ def test_resuming_a_run_that_has_ended_gives_its_averaged_weights(tmp_path, toy_
     torch.testing.assert_close(weights(again), weights(whole), rtol=0, atol=0)
 
 
-def test_pictures_with_labels_alone_and_not_of_every_class_are_enough(tmp_path, toy_dataset):
+def test_images_with_labels_alone_and_not_of_every_class_are_enough(tmp_path, toy_dataset):
     few = toy_dataset.select(toy_dataset.labels < 4)
     own = dataclasses.replace(few, votes=np.zeros_like(few.votes))
     module = train_emotion(dataclasses.replace(RECIPE, patience=1), own, out=tmp_path)
@@ -129,11 +129,11 @@ def test_pictures_with_labels_alone_and_not_of_every_class_are_enough(tmp_path, 
 
 
 @pytest.mark.parametrize("part", [0, 1])
-def test_a_training_without_pictures_to_learn_from_or_to_watch_is_refused(
+def test_a_training_without_images_to_learn_from_or_to_watch_is_refused(
     tmp_path, toy_dataset, part
 ):
     split = np.where(toy_dataset.split == part, -1, toy_dataset.split).astype(np.int8)
-    with pytest.raises(InputError, match=r"no picture in .*mien data split"):
+    with pytest.raises(InputError, match=r"no image in .*mien data split"):
         train_emotion(RECIPE, dataclasses.replace(toy_dataset, split=split), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -169,7 +169,7 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path, toy_dataset):
         train_emotion(other, toy_dataset, out=tmp_path, resume=True)
 
 
-def test_a_recipe_that_names_its_pictures_takes_no_others(tmp_path, toy_dataset):
+def test_a_recipe_that_names_its_images_takes_no_others(tmp_path, toy_dataset):
     recipe = dataclasses.replace(RECIPE, data_sha256="0" * 64)
     with pytest.raises(RecipeError, match=r"the recipe is for 0{64}, .* take the key out"):
         train_emotion(recipe, toy_dataset, out=tmp_path / "run")
@@ -292,7 +292,7 @@ def test_a_run_that_has_not_ended_cannot_teach(tmp_path, toy_dataset):
         teacher(tmp_path)
 
 
-def test_pictures_that_the_start_and_the_teachers_saw_are_warned_of_too(tmp_path, toy_dataset):
+def test_images_that_the_start_and_the_teachers_saw_are_warned_of_too(tmp_path, toy_dataset):
     quick = dataclasses.replace(RECIPE, epochs=1)
     thirds = [toy_dataset.select(np.arange(96) % 3 == third) for third in range(3)]
     train_emotion(quick, thirds[0], out=str(tmp_path / "teacher"))
@@ -327,7 +327,7 @@ def test_a_start_that_does_not_say_what_it_saw_is_named_even_after_resuming(tmp_
         export_trained(module.network, toy_dataset, path=path, provenance=dict(module.facts))
         assert EmotionModel(path).spec.provenance["training_sketch_lacks"] == "elsewhere.ckpt"
         warnings = evaluate([open_predictor(path)], toy_dataset).warnings
-        assert any("nothing says which pictures elsewhere.ckpt" in each for each in warnings)
+        assert any("nothing says which images elsewhere.ckpt" in each for each in warnings)
         (tmp_path / "run" / "seen.json").unlink()
 
 

@@ -17,8 +17,8 @@ def _library_warnings():
 
 
 @pytest.fixture(scope="session")
-def pictures() -> Dataset:
-    """Pictures like the toy ones, but so noisy that no two are near copies."""
+def images() -> Dataset:
+    """Images like the toy ones, but so noisy that no two are near copies."""
     rng = np.random.default_rng(0)
     count = 160
     labels = rng.integers(0, 7, count)
@@ -33,7 +33,7 @@ def pictures() -> Dataset:
         votes=votes,
         split=np.repeat(np.array([0, 1, 2], np.int8), [128, 16, 16]),
         rows=np.arange(count, dtype=np.int64),
-        source="pictures",
+        source="images",
     )
 
 

@@ -11,53 +11,53 @@ def pixels(data, part):
     return {image.tobytes() for image in data.part(part).images}
 
 
-def test_the_selection_part_is_carved_out_of_train_alone(pictures):
-    found = selection_part(pictures, share=0.25, pictures=None, seed=1, near=False)
-    assert pixels(found, "train") | pixels(found, "val") <= pixels(pictures, "train")
+def test_the_selection_part_is_carved_out_of_train_alone(images):
+    found = selection_part(images, share=0.25, images=None, seed=1, near=False)
+    assert pixels(found, "train") | pixels(found, "val") <= pixels(images, "train")
     assert not pixels(found, "train") & pixels(found, "val")
     assert len(found.part("val")) == pytest.approx(32, abs=1)
     assert len(found.part("test")) == 0
 
 
-def test_copies_stand_on_one_side_and_copies_of_val_and_test_on_none(pictures):
-    images = pictures.images.copy()
-    images[1::2] = images[::2]  # every picture twice, next to each other
+def test_copies_stand_on_one_side_and_copies_of_val_and_test_on_none(images):
+    images = images.images.copy()
+    images[1::2] = images[::2]  # every image twice, next to each other
     images[127] = images[126] = images[130]  # and one of val in train
-    data = dataclasses.replace(pictures, images=images)
+    data = dataclasses.replace(images, images=images)
     for seed in range(5):
-        found = selection_part(data, share=0.3, pictures=None, seed=seed, near=False)
+        found = selection_part(data, share=0.3, images=None, seed=seed, near=False)
         assert not pixels(found, "train") & pixels(found, "val")
         assert images[130].tobytes() not in pixels(found, "train") | pixels(found, "val")
 
 
-def test_near_and_mirrored_copies_count_as_copies(pictures):
-    images = pictures.images.copy()
+def test_near_and_mirrored_copies_count_as_copies(images):
+    images = images.images.copy()
     images[64:128] = np.clip(images[:64, :, ::-1].astype(int) + 2, 0, 255)
-    data = dataclasses.replace(pictures, images=images)
-    found = selection_part(data, share=0.3, pictures=None, seed=1, near=True)
+    data = dataclasses.replace(images, images=images)
+    found = selection_part(data, share=0.3, images=None, seed=1, near=True)
     rows = {part: set(found.part(part).rows % 64) for part in ("train", "val")}
     assert not rows["train"] & rows["val"]
 
 
-def test_the_same_seed_gives_the_same_pictures(pictures):
+def test_the_same_seed_gives_the_same_images(images):
     one, same, other = (
-        selection_part(pictures, share=0.2, pictures=20, seed=seed, near=False).sha256()
+        selection_part(images, share=0.2, images=20, seed=seed, near=False).sha256()
         for seed in (1, 1, 2)
     )
     assert one == same != other
 
 
-def test_fewer_pictures_to_learn_from_leave_the_judging_ones_as_they_are(pictures):
-    whole = selection_part(pictures, share=0.2, pictures=None, seed=1, near=False)
-    some = selection_part(pictures, share=0.2, pictures=20, seed=1, near=False)
+def test_fewer_images_to_learn_from_leave_the_judging_ones_as_they_are(images):
+    whole = selection_part(images, share=0.2, images=None, seed=1, near=False)
+    some = selection_part(images, share=0.2, images=20, seed=1, near=False)
     assert len(some.part("train")) == 20
     assert pixels(some, "val") == pixels(whole, "val")
 
 
-def test_too_few_pictures_are_refused_with_numbers(pictures):
-    with pytest.raises(InputError, match=r"pictures: expected at most \d+.*found 1000"):
-        selection_part(pictures, share=0.2, pictures=1000, seed=1, near=False)
-    with pytest.raises(InputError, match="has 1 picture without copies"):
+def test_too_few_images_are_refused_with_numbers(images):
+    with pytest.raises(InputError, match=r"images: expected at most \d+.*found 1000"):
+        selection_part(images, share=0.2, images=1000, seed=1, near=False)
+    with pytest.raises(InputError, match="has 1 image without copies"):
         selection_part(
-            pictures.select(np.arange(127, 160)), share=0.2, pictures=None, seed=1, near=False
+            images.select(np.arange(127, 160)), share=0.2, images=None, seed=1, near=False
         )

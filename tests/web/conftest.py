@@ -20,7 +20,7 @@ from PIL import Image
 
 from mien.detect import OnnxDetector
 from mien.inference import EmotionModel
-from mien.reports.web_page import BUILT_PAGE, write_web_page
+from mien.webpage.export import BUILT_PAGE, write_web_page
 
 SAMPLES = BUILT_PAGE.parent / "samples"
 WEB = Path(__file__).parents[2] / "web"
@@ -98,13 +98,13 @@ def address(page_folder: Path) -> Iterator[str]:
         yield f"{host}/some/path/"
 
 
-def write_camera_film(path: Path) -> Path:
-    """Write a film for the fake camera: one portrait for two seconds, then the other.
+def write_camera_video(path: Path) -> Path:
+    """Write a video for the fake camera: one portrait for two seconds, then the other.
 
-    The other stands elsewhere in the picture, so that it is somebody else for the tracker, too.
+    The other stands elsewhere in the image, so that it is somebody else for the tracker, too.
     """
-    with av.open(path, "w", format="mjpeg") as film:
-        stream = film.add_stream("mjpeg", rate=30)
+    with av.open(path, "w", format="mjpeg") as video:
+        stream = video.add_stream("mjpeg", rate=30)
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
         stream.options = {"qmin": "2", "qmax": "3"}
         for name, area in (
@@ -117,37 +117,37 @@ def write_camera_film(path: Path) -> Path:
             scene.paste(portrait.resize((area[2] - area[0], area[3] - area[1])), area[:2])
             frame = av.VideoFrame.from_ndarray(np.asarray(scene))
             for _ in range(60):
-                film.mux(stream.encode(frame))
-        film.mux(stream.encode())
+                video.mux(stream.encode(frame))
+        video.mux(stream.encode())
     return path
 
 
 @pytest.fixture(scope="session")
-def camera_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_camera_film(tmp_path_factory.mktemp("camera") / "camera.mjpeg")
+def camera_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_camera_video(tmp_path_factory.mktemp("camera") / "camera.mjpeg")
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seconds of one portrait."""
-    path = tmp_path_factory.mktemp("film") / "portrait.webm"
+    path = tmp_path_factory.mktemp("video") / "portrait.webm"
     portrait = Image.open(SAMPLES / "eileen_collins.jpg").convert("RGB").resize((480, 480))
-    with av.open(path, "w") as film:
-        stream = film.add_stream("libvpx", rate=15)
+    with av.open(path, "w") as video:
+        stream = video.add_stream("libvpx", rate=15)
         stream.width, stream.height, stream.pix_fmt = 480, 480, "yuv420p"
         stream.options = {"deadline": "realtime", "b": "2M"}
         frame = av.VideoFrame.from_ndarray(np.asarray(portrait))
         for _ in range(45):
-            film.mux(stream.encode(frame))
-        film.mux(stream.encode())
+            video.mux(stream.encode(frame))
+        video.mux(stream.encode())
     return path
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str, camera_film: Path) -> Iterator[object]:
+def browser(chromium: str, camera_video: Path) -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
-    flags = [*CHROMIUM_FLAGS, f"--use-file-for-fake-video-capture={camera_film}"]
+    flags = [*CHROMIUM_FLAGS, f"--use-file-for-fake-video-capture={camera_video}"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield browser

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 import mien
-from mien.evaluation import PROTOCOLS
-from mien.reports.web_page import BUILT_PAGE
+from mien.metrics import PROTOCOLS
+from mien.webpage.export import BUILT_PAGE
 from tests.web.conftest import SAMPLES, WEB, hosted
 
 READY_MS = 60_000
@@ -30,7 +30,7 @@ def ready(page) -> None:
 
 def choose(page, *paths: Path) -> None:
     with page.expect_file_chooser() as chosen:
-        page.get_by_role("button", name="Open photos or a film").click()
+        page.get_by_role("button", name="Open photos or a video").click()
     chosen.value.set_files([str(path) for path in paths])
 
 
@@ -41,9 +41,9 @@ def saved(page, button: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The samples: as they are, small, close by, large enough for tiles, grey, rotated."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     hopper = Image.open(SAMPLES / "grace_hopper.jpg").convert("RGB")
     collins = Image.open(SAMPLES / "eileen_collins.jpg").convert("RGB")
     both = Image.new("RGB", (900, 620), "white")
@@ -61,10 +61,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def test_photos_give_the_rows_that_python_gives(opened, pictures):
+def test_photos_give_the_rows_that_python_gives(opened, images):
     page = opened()
-    choose(page, *pictures, SAMPLES / "eileen_collins.jpg")
-    count = len(pictures) + 1
+    choose(page, *images, SAMPLES / "eileen_collins.jpg")
+    count = len(images) + 1
     page.wait_for_function(
         f"document.querySelectorAll('.thumb').length === {count + 1}", timeout=READY_MS
     )
@@ -72,7 +72,7 @@ def test_photos_give_the_rows_that_python_gives(opened, pictures):
     rows = json.loads(saved(page, "JSON"))
     analyzer = mien.Analyzer()
     compared = 0
-    for path in [*pictures, SAMPLES / "eileen_collins.jpg"]:
+    for path in [*images, SAMPLES / "eileen_collins.jpg"]:
         expected = [face.to_row() for face in analyzer.analyze(path).faces]
         found = [row for row in rows if row["source"] == path.name]
         assert len(found) == len(expected) > 0, path.name
@@ -159,19 +159,19 @@ def test_who_wants_no_motion_gets_none(opened):
     assert page.evaluate(moving) > 0
 
 
-def test_a_file_that_is_no_picture_is_named_and_the_others_go_on(opened, tmp_path):
+def test_a_file_that_is_no_image_is_named_and_the_others_go_on(opened, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes((SAMPLES / "grace_hopper.jpg").read_bytes()[:700])
     text = tmp_path / "letter.txt"
-    text.write_text("no picture")
+    text.write_text("no image")
     noise = tmp_path / "noise.jpg"
-    noise.write_text("no picture")
+    noise.write_text("no image")
     page = opened()
     choose(page, broken, text, SAMPLES / "grace_hopper.jpg", noise)
-    page.get_by_text("letter.txt is neither a picture nor a film.").wait_for()
+    page.get_by_text("letter.txt is neither an image nor a video.").wait_for()
     page.get_by_text("broken.jpg is damaged").first.wait_for()
     page.get_by_role("button", name="Photo 3: noise.jpg").click()
-    page.get_by_text("noise.jpg cannot be read as a picture").first.wait_for()
+    page.get_by_text("noise.jpg cannot be read as an image").first.wait_for()
     page.get_by_role("button", name="Photo 2: grace_hopper.jpg").click()
     page.locator(".card .label").wait_for(timeout=READY_MS)
     report = saved(page, "Report")
@@ -192,7 +192,7 @@ def test_the_camera_is_analysed_people_change_and_a_session_is_kept(opened):
     ready(page)
     page.get_by_role("button", name="Use the camera").click()
     page.locator(".card").first.wait_for(timeout=READY_MS)
-    # The film has two people who take turns; both were seen after one round.
+    # The video has two people who take turns; both were seen after one round.
     page.wait_for_function("document.querySelectorAll('.card').length >= 2", timeout=READY_MS)
     page.wait_for_function(
         "document.querySelector('.totals')?.textContent.match(/(\\d+) frames/)?.[1] > 60",
@@ -279,10 +279,10 @@ def test_a_session_waits_while_another_page_is_looked_at(opened):
     assert len(after) > len(before)
 
 
-def test_a_film_waits_while_another_page_is_looked_at(opened, film):
+def test_a_video_waits_while_another_page_is_looked_at(opened, video):
     page = opened()
     ready(page)
-    choose(page, film)
+    choose(page, video)
     page.locator(".card").first.wait_for(timeout=READY_MS)
     page.get_by_role("link", name="About the model").click()
     page.wait_for_function("document.querySelector('video').paused")
@@ -293,7 +293,7 @@ def test_a_film_waits_while_another_page_is_looked_at(opened, film):
     assert times[0] < 1 < 2 < times[-1]
 
 
-def test_a_pause_holds_the_picture_and_ends_with_its_source(opened, film):
+def test_a_pause_holds_the_image_and_ends_with_its_source(opened, video):
     page = opened(permissions=["camera"])
     use_camera(page)
     page.get_by_role("button", name="Pause").click()
@@ -302,7 +302,7 @@ def test_a_pause_holds_the_picture_and_ends_with_its_source(opened, film):
     page.wait_for_timeout(500)
     assert frames(page) == counted
     page.on("dialog", lambda dialog: dialog.accept())
-    give(page, film)
+    give(page, video)
     page.get_by_text("portrait.webm").wait_for()
     page.wait_for_function("document.querySelector('video').ended", timeout=READY_MS)
     rows = json.loads(saved(page, "JSON"))
@@ -321,20 +321,20 @@ def failing_once(pattern: str):
         ("**/face.onnx*", "photo"),
         ("**/face.onnx*", "camera"),
         ("**/face.onnx*", "how"),
-        ("**/worker-*.js", "film"),
+        ("**/worker-*.js", "video"),
         ("**/ort-*.mjs", "sample"),
         ("**/ort-*.wasm", "sample"),
     ],
 )
-def test_what_was_given_goes_on_when_another_try_loads_the_networks(opened, film, asked, given):
+def test_what_was_given_goes_on_when_another_try_loads_the_networks(opened, video, asked, given):
     fragment = "#/how" if given == "how" else ""
     page = opened(fragment, prepare=failing_once(asked), permissions=["camera"])
     page.get_by_role("alert").get_by_text("could not be loaded").wait_for(timeout=READY_MS)
     if given == "photo":
         give(page, SAMPLES / "eileen_collins.jpg")
         page.get_by_role("button", name="Photo 1").wait_for()
-    if given == "film":
-        give(page, film)
+    if given == "video":
+        give(page, video)
     if given == "camera":
         page.get_by_role("button", name="Use the camera").click()
         page.wait_for_function("document.querySelector('video')?.readyState > 1")
@@ -381,7 +381,7 @@ def slow_camera(opened):
 
 def test_a_camera_that_comes_too_late_is_switched_off(slow_camera):
     page = slow_camera("#/how")
-    page.get_by_role("button", name="Take a picture of me").click()
+    page.get_by_role("button", name="Take an image of me").click()
     page.wait_for_function("asked.length === 1")
     page.get_by_role("link", name="About the model").click()
     page.locator(".about").wait_for()
@@ -442,12 +442,12 @@ def test_clearing_begins_at_0(opened):
     assert times[-1] < 2.5
 
 
-def test_a_film_that_is_wound_back_is_counted_once(opened, film):
+def test_a_video_that_is_wound_back_is_counted_once(opened, video):
     page = opened()
     ready(page)
-    choose(page, film)
+    choose(page, video)
     page.wait_for_function("document.querySelector('video')?.ended", timeout=READY_MS)
-    # Only frames that were looked at can come again: a slow machine lags behind the film.
+    # Only frames that were looked at can come again: a slow machine lags behind the video.
     page.wait_for_selector(".totals")
     end = time.monotonic() + READY_MS / 1000
     while json.loads(saved(page, "JSON"))[-1]["timestamp_s"] < 2.5:
@@ -477,10 +477,10 @@ window.createImageBitmap = async (source, ...rest) => {
 """
 
 
-def test_frames_keep_their_order_where_a_bitmap_takes_longer_than_the_next(opened, film):
+def test_frames_keep_their_order_where_a_bitmap_takes_longer_than_the_next(opened, video):
     page = opened(prepare=lambda page: page.add_init_script(SLOW_BITMAPS))
     ready(page)
-    choose(page, film)
+    choose(page, video)
     page.wait_for_function("document.querySelector('video')?.ended", timeout=READY_MS)
     page.locator(".card .label").first.wait_for(timeout=READY_MS)
     times = [row["timestamp_s"] for row in json.loads(saved(page, "JSON"))]
@@ -502,10 +502,10 @@ def test_a_denied_camera_says_what_to_do(opened):
     assert page.get_by_role("button", name="Use the camera").is_visible()
 
 
-def test_a_film_is_played_and_analysed(opened, film):
+def test_a_video_is_played_and_analysed(opened, video):
     page = opened()
     ready(page)
-    choose(page, film)
+    choose(page, video)
     page.locator(".card .label").first.wait_for(timeout=READY_MS)
     page.wait_for_function("document.querySelector('video').ended", timeout=READY_MS)
     rows = json.loads(saved(page, "JSON"))
@@ -595,7 +595,7 @@ def test_axe_finds_no_violation(opened, tmp_path, colours, width, state):
     if state == "photos":
         choose(page, SAMPLES / "eileen_collins.jpg", SAMPLES / "grace_hopper.jpg")
     if state == "broken":
-        (tmp_path / "broken.jpg").write_bytes(b"no picture")
+        (tmp_path / "broken.jpg").write_bytes(b"no image")
         choose(page, tmp_path / "broken.jpg")
     if state == "denied":
         page.evaluate(DENIED)
@@ -661,7 +661,7 @@ def test_who_is_in_view_comes_first_and_is_told_from_who_is_away(opened):
     assert page.locator(".card.away .bars").count() == 0
 
 
-def test_the_stage_has_the_shape_of_the_picture(opened):
+def test_the_stage_has_the_shape_of_the_image(opened):
     page = opened()
     choose(page, SAMPLES / "grace_hopper.jpg")
     page.locator(".card .label").wait_for(timeout=READY_MS)
@@ -677,12 +677,12 @@ def test_the_stage_has_the_shape_of_the_picture(opened):
         )
 
 
-def test_nothing_leaves_the_device(opened, pictures, address):
+def test_nothing_leaves_the_device(opened, images, address):
     page = opened()
     asked: list[tuple[str, str]] = []
     page.on("request", lambda request: asked.append((request.method, request.url)))
-    choose(page, *pictures)
-    page.get_by_text(re.compile(f"{len(pictures)} photos, ")).wait_for(timeout=READY_MS)
+    choose(page, *images)
+    page.get_by_text(re.compile(f"{len(images)} photos, ")).wait_for(timeout=READY_MS)
     assert asked
     for method, url in asked:
         assert method == "GET"

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.detect import OnnxDetector, Tracker, decode_cells, face_quality
+from mien.detect import OnnxDetector, decode_cells, face_quality
 from mien.inference import EmotionModel
 from mien.preprocess import FER_CROP, crop_faces
-from mien.reports.web_page import page_contract
 from mien.structures import Face, Faces
+from mien.track import Tracker
+from mien.webpage.export import page_contract
 
 VECTORS = Path(__file__).parents[1] / "parity" / "smoother.json"
 
@@ -23,8 +24,8 @@ def contract() -> dict[str, object]:
     return page_contract(EmotionModel(), OnnxDetector())
 
 
-def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Make a picture with coarse and fine structure."""
+def image(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Make an image with coarse and fine structure."""
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(0, 256, (7, 9, 3), np.uint8)).resize((width, height))
     noise = random.integers(-20, 21, (height, width, 3))
@@ -50,8 +51,8 @@ def placed(scale: float, turn: float, x: float, y: float) -> np.ndarray:
     ("height", "width", "to_height", "to_width"),
     [(90, 120, 60, 80), (97, 131, 20, 33), (240, 310, 31, 40), (40, 50, 64, 80), (64, 64, 64, 64)],
 )
-def test_pictures_are_scaled_as_pillow_does(parity, height, width, to_height, to_width):
-    pixels = picture(height, width)
+def test_images_are_scaled_as_pillow_does(parity, height, width, to_height, to_width):
+    pixels = image(height, width)
     size = (to_width, to_height)
     expected = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     found = np.array(parity("resize", sent(pixels), to_width, to_height))
@@ -63,7 +64,7 @@ def test_pictures_are_scaled_as_pillow_does(parity, height, width, to_height, to
     [(40, 0.0, 60, 50), (130, 0.3, 70, 60), (47.5, -0.5, 5, 8), (200, 0.1, 110, 80)],
 )
 def test_faces_are_cut_out_alike(parity, scale, turn, x, y):
-    pixels = picture(110, 140, seed=1)
+    pixels = image(110, 140, seed=1)
     landmarks = placed(scale, turn, x, y)
     expected = crop_faces(pixels, landmarks[None])[0]
     places = [list(point) for point in FER_CROP.landmarks_xy]
@@ -140,7 +141,7 @@ def test_people_keep_the_same_numbers(parity, contract):
 
 
 def test_quality_is_measured_alike(parity, contract):
-    pixels = picture(110, 140, seed=6)
+    pixels = image(110, 140, seed=6)
     landmarks = placed(60, 0.6, 30, 20)
     box = np.array([-10, -15, 55, 60], np.float32)
     crop = crop_faces(pixels, landmarks[None])[0]

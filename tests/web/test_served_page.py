@@ -21,7 +21,7 @@ def test_the_page_works_under_its_security_headers_with_threads(browser, tmp_pat
         assert page.evaluate("crossOriginIsolated")
         assert page.evaluate(f"Date.now() - {began}") < 20_000
         with page.expect_file_chooser() as chosen:
-            page.get_by_role("button", name="Open photos or a film").click()
+            page.get_by_role("button", name="Open photos or a video").click()
         chosen.value.set_files([str(PORTRAIT)])
         page.locator(".card .bars").first.wait_for(timeout=60_000)
         page.get_by_role("button", name="Close").click()

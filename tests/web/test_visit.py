@@ -107,22 +107,22 @@ def test_what_was_saved_may_go(opened):
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film of which the browser can play the sound alone."""
+    """A video of which the browser can play the sound alone."""
     import av
     import numpy as np
 
     path = tmp_path_factory.mktemp("sound") / "phone.webm"
-    with av.open(path, "w") as film:
-        stream = film.add_stream("libopus", rate=48_000, layout="mono")
+    with av.open(path, "w") as video:
+        stream = video.add_stream("libopus", rate=48_000, layout="mono")
         samples = np.zeros((1, 48_000), np.float32)
         frame = av.AudioFrame.from_ndarray(samples, format="flt", layout="mono")
         frame.sample_rate = 48_000
-        film.mux(stream.encode(frame))
-        film.mux(stream.encode())
+        video.mux(stream.encode(frame))
+        video.mux(stream.encode())
     return path
 
 
-def test_a_film_without_a_picture_that_can_be_shown_is_told(opened, sound):
+def test_a_video_without_a_image_that_can_be_shown_is_told(opened, sound):
     page = opened()
     choose(page, sound)
     page.get_by_role("alert").get_by_text("HEVC").wait_for()
@@ -170,12 +170,12 @@ CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two faces in one picture."""
+    """Two faces in one image."""
     path = tmp_path_factory.mktemp("both") / "both.png"
-    picture = Image.new("RGB", (920, 480), "white")
+    image = Image.new("RGB", (920, 480), "white")
     for left, name in ((0, "eileen_collins"), (460, "grace_hopper")):
-        picture.paste(Image.open(SAMPLES / f"{name}.jpg").resize((440, 480)), (left, 0))
-    picture.save(path)
+        image.paste(Image.open(SAMPLES / f"{name}.jpg").resize((440, 480)), (left, 0))
+    image.save(path)
     return path
 
 
@@ -192,33 +192,33 @@ def test_faces_are_numbered_and_the_one_that_is_pointed_at_stands_out(opened, bo
     assert page.evaluate("drawn.filter(([text]) => text === '2').every(([, alpha]) => alpha === 1)")
 
 
-def test_what_is_left_out_of_many_files_is_named(opened, film, tmp_path):
+def test_what_is_left_out_of_many_files_is_named(opened, video, tmp_path):
     others = []
     for name in ("a.txt", "b.txt", "c.txt", "d.txt"):
         others.append(tmp_path / name)
-        others[-1].write_text("no picture")
+        others[-1].write_text("no image")
     page = opened()
-    choose(page, COLLINS, film, *others)
+    choose(page, COLLINS, video, *others)
     page.wait_for_selector("video")
     said = page.get_by_role("alert").text_content()
-    assert "a.txt, b.txt and 2 more are neither a picture nor a film." in said
-    assert "One film is opened at a time; left out: eileen_collins.jpg." in said
+    assert "a.txt, b.txt and 2 more are neither an image nor a video." in said
+    assert "One video is opened at a time; left out: eileen_collins.jpg." in said
 
 
 def test_a_photo_without_type_and_ending_is_read_all_the_same(opened, tmp_path):
     (tmp_path / "IMG").write_bytes(COLLINS.read_bytes())
-    (tmp_path / "letter").write_text("no picture")
+    (tmp_path / "letter").write_text("no image")
     page = opened()
     choose(page, tmp_path / "IMG", tmp_path / "letter")
     page.get_by_role("button", name="Photo 1: IMG").wait_for()
-    page.get_by_text("letter is neither a picture nor a film.").wait_for()
+    page.get_by_text("letter is neither an image nor a video.").wait_for()
 
 
 def test_a_long_name_is_not_wider_than_a_phone(opened, tmp_path):
     long = tmp_path / f"{'x' * 120}.txt"
-    long.write_text("no picture")
+    long.write_text("no image")
     broken = tmp_path / f"{'y' * 120}.jpg"
-    broken.write_text("no picture")
+    broken.write_text("no image")
     page = opened(viewport={"width": 360, "height": 740})
     choose(page, long, broken)
     page.locator(".message").wait_for()
@@ -269,7 +269,7 @@ def test_every_page_has_a_title(opened):
 
 def test_how_it_works_names_a_broken_file_and_forgets_it_after_a_good_one(opened, tmp_path):
     broken = tmp_path / "broken.jpg"
-    broken.write_text("no picture")
+    broken.write_text("no image")
     page = opened("#/how")
     page.locator(".numbers").wait_for(timeout=READY_MS)
     for path in (broken, COLLINS):
@@ -281,11 +281,11 @@ def test_how_it_works_names_a_broken_file_and_forgets_it_after_a_good_one(opened
     page.wait_for_function("document.querySelector('[role=alert]') === null", timeout=READY_MS)
 
 
-def test_a_picture_of_oneself_can_be_cancelled(opened):
+def test_a_image_of_oneself_can_be_cancelled(opened):
     page = opened("#/how", permissions=["camera"])
     page.locator(".numbers").wait_for(timeout=READY_MS)
-    page.get_by_role("button", name="Take a picture of me").click()
-    page.get_by_role("button", name="Take the picture").wait_for()
+    page.get_by_role("button", name="Take an image of me").click()
+    page.get_by_role("button", name="Take the image").wait_for()
     page.evaluate("window.tracks = document.querySelector('video').srcObject.getTracks()")
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_function("tracks.every((track) => track.readyState === 'ended')")
@@ -327,7 +327,7 @@ def test_photos_are_turned_removed_and_saved_with_their_boxes(opened):
     page.keyboard.press("ArrowRight")
     file_shown(page, "grace_hopper.jpg")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save picture").click()
+        page.get_by_role("button", name="Save image").click()
     with Image.open(download.value.path()) as drawn, Image.open(SAMPLES / "grace_hopper.jpg") as it:
         assert drawn.size == it.size
     page.get_by_role("button", name="Remove this photo").click()

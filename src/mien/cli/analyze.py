@@ -1,4 +1,4 @@
-"""`mien analyze`: pictures in, one line per face out."""
+"""`mien analyze`: images in, one line per face out."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.lines import expression
+from mien.cli.formatting import expression
 from mien.cli.options import DetectorFile, EmotionFile, FacesAsJson, MinFace, named_inputs
 from mien.cli.progress import SourceProgress, progress_bars
 from mien.errors import OutputError
 
 if TYPE_CHECKING:
     from mien.errors import MediaError
-    from mien.media import Journal
+    from mien.runs import Journal
     from mien.structures import FacePrediction, FrameResult
 
 __all__ = ["analyze"]
@@ -31,7 +31,7 @@ def analyze(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Pictures, films, folders (with all below them), globs; - reads paths from stdin.",
+            help="Images, videos, folders (with all below them), globs; - reads paths from stdin.",
         ),
     ],
     *,
@@ -43,7 +43,7 @@ def analyze(
         str, typer.Option("--format", help="Of the saved results: jsonl, csv, parquet.")
     ] = "jsonl",
     draw: Annotated[
-        bool, typer.Option("--draw", help="Save drawn pictures and films, too.")
+        bool, typer.Option("--draw", help="Save drawn images and videos, too.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace saved results.")] = False,
     resume: Annotated[
@@ -55,41 +55,41 @@ def analyze(
     threads: Annotated[int, typer.Option(min=1, help="Threads of one network run.")] = 1,
     every: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Look for faces in every Nth frame of a film."),
+        typer.Option(min=1, metavar="N", help="Look for faces in every Nth frame of a video."),
     ] = None,
     fps: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Analyse at most so many frames a second of a film."),
+        typer.Option(min=0.01, help="Analyse at most so many frames a second of a video."),
     ] = None,
     smooth: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth films over time; 0: not.")
+        float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth videos over time; 0: not.")
     ] = 0.4,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.html", help="Write a report on one film (needs mien[data])."),
+        typer.Option(metavar="OUT.html", help="Write a report on one video (needs mien[data])."),
     ] = None,
-    pictures: Annotated[
-        bool, typer.Option("--pictures/--no-pictures", help="Show small faces in the report.")
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="Show small faces in the report.")
     ] = True,
 ) -> None:
-    """Find the faces in pictures and films and say which expression each one shows.
+    """Find the faces in images and videos and say which expression each one shows.
 
-    Of a film a line is printed whenever a person's expression changes; the saved results and --json
+    Of a video a line is printed whenever a person's expression changes; the saved results and --json
     have every face of every frame.
 
     \b
     Examples:
       mien analyze photo.jpg
-      mien analyze film.mp4 --save results --draw
+      mien analyze video.mp4 --save results --draw
       mien analyze holiday/ --save results --format jsonl,csv --draw
       find . -name '*.png' | mien analyze - --json
     """
     if draw and save is None:
-        raise typer.BadParameter("--draw needs a folder for the pictures: --save OUT")
+        raise typer.BadParameter("--draw needs a folder for the images: --save OUT")
     if resume and save is None:
         raise typer.BadParameter("--resume needs the folder of the interrupted run: --save OUT")
     if resume and report is not None:
-        raise typer.BadParameter("--resume: a report needs the whole film; leave out one of them")
+        raise typer.BadParameter("--resume: a report needs the whole video; leave out one of them")
     if resume and overwrite:
         raise typer.BadParameter("--resume goes on and --overwrite starts anew; leave out one")
     wanted = [name.strip() for name in formats.split(",")]
@@ -97,14 +97,16 @@ def analyze(
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
 
     from mien.detect import OnnxDetector
-    from mien.inference import Analyzer, FilmOptions, Position, SmoothingOptions
-    from mien.media import FORMATS, ResultFolder, find_media, is_film, is_live
+    from mien.inference import Analyzer, VideoOptions
+    from mien.media import FORMATS, find_media, is_live, is_video
+    from mien.runs import Checkpoint, ResultFolder
+    from mien.track import SmoothingOptions
 
     if unknown := [name for name in wanted if name not in FORMATS]:
         known = ", ".join(FORMATS)
         raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {known}")
     if report is not None:
-        from mien.reports import FilmSummary, film_report, require_charts
+        from mien.reports import VideoSummary, require_charts, video_report
 
         require_charts()
         _check_report(report, overwrite=overwrite)
@@ -112,17 +114,17 @@ def analyze(
     analyzer = Analyzer(model, detector=faces, min_face_px=min_face, threads=threads)
     drawn = save / "drawn" if save is not None else None
     found = list(find_media(named_inputs(inputs), besides=drawn))
-    options = FilmOptions(
+    options = VideoOptions(
         every=every, per_second=fps, smoothing=SmoothingOptions(time_constant_s=smooth)
     )
-    if report is not None and not (len(found) == 1 and is_film(str(found[0]))):
-        raise typer.BadParameter("--report: expected one film")
+    if report is not None and not (len(found) == 1 and is_video(str(found[0]))):
+        raise typer.BadParameter("--report: expected one video")
     if (draw or report is not None) and any(is_live(str(path)) for path in found):
         raise typer.BadParameter("a camera or stream cannot be drawn; `mien live` records it")
     settings = {"--min-face": min_face, "--every": every, "--fps": fps, "--smooth": smooth}
-    summary = FilmSummary() if report is not None else None
-    if resume and draw and any(is_film(str(path)) for path in found):
-        raise typer.BadParameter("--resume: a drawn film cannot be continued; leave out --draw")
+    summary = VideoSummary() if report is not None else None
+    if resume and draw and any(is_video(str(path)) for path in found):
+        raise typer.BadParameter("--resume: a drawn video cannot be continued; leave out --draw")
     journal = None
     if save is not None:
         journal = _journal(save, found, (analyzer.model.path, faces.path), settings)
@@ -130,7 +132,7 @@ def analyze(
             print(f"{save}: is done already", file=sys.stderr)
             return
     shown = _Shown(as_json=as_json)
-    position = Position()
+    position = Checkpoint()
     done = position.done
     folder = None
     try:
@@ -147,11 +149,11 @@ def analyze(
                     )
                 )
                 if folder.position is not None:
-                    position = Position.from_document(folder.position, options)
+                    position = Checkpoint.from_document(folder.position, options)
                     folder.drawn_before(map(str, found[: position.inputs]))
                     done = position.done
                     print(f"{save}: going on after {_so_far(*done, found)}", file=sys.stderr)
-            long = len(found) > 1 or any(is_film(str(path)) for path in found)
+            long = len(found) > 1 or any(is_video(str(path)) for path in found)
             begin = stack.enter_context(progress_bars(shown=long))
             progress = SourceProgress(begin("Analysing"), found)
             for result in analyzer.analyze_each(found, options=options, position=position):
@@ -178,12 +180,12 @@ def analyze(
         for path in folder.written:
             print(f"wrote {path}", file=sys.stderr)
     if report is not None and summary is not None and summary.frames:
-        film_report(
+        video_report(
             summary,
             report,
             analyzer=analyzer,
             options=options,
-            pictures=pictures,
+            images=images,
             overwrite=overwrite,
         )
         print(f"wrote {report}", file=sys.stderr)
@@ -211,7 +213,8 @@ def _journal(
     settings: dict[str, float | None],
 ) -> Journal | None:
     """Say what a run that goes on must have in common with this one; a camera's cannot."""
-    from mien.media import Journal, is_live
+    from mien.media import is_live
+    from mien.runs import Journal
 
     if any(isinstance(path, str) and is_live(path) for path in found):
         return None
@@ -232,7 +235,7 @@ def _so_far(inputs: int, frame: int | None, found: list[str | MediaError]) -> st
 
 
 class _Shown:
-    """Prints results: every face of a picture, every change of expression in a film.
+    """Prints results: every face of an image, every change of expression in a video.
 
     Attributes:
         unread: How many results had an error.
@@ -241,7 +244,7 @@ class _Shown:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._labels: dict[tuple[str, int | None], str] = {}
-        self._film = ""
+        self._video = ""
         self._sources: set[str] = set()
         self._with_faces: set[str] = set()
         self._failed: set[str] = set()
@@ -249,7 +252,7 @@ class _Shown:
 
     def print(self, result: FrameResult) -> None:
         """Print what is new in a result."""
-        if self._film and result.source != self._film:
+        if self._video and result.source != self._video:
             self.finish()
         self._count(result)
         for note in result.notes:
@@ -260,7 +263,7 @@ class _Shown:
             for row in result.to_rows():
                 print(json.dumps(row))
         elif result.timestamp_s is not None:
-            self._film = result.source
+            self._video = result.source
             self._print_changes(result)
         elif result.error is None and not result.faces:
             typer.echo(f"{result.source}  {_NOBODY}")
@@ -269,10 +272,10 @@ class _Shown:
                 typer.echo(_line(face))
 
     def finish(self) -> None:
-        """Say of the last film if nobody was in it."""
-        if self._film and self._film not in self._with_faces | self._failed:
-            typer.echo(f"{self._film}  {_NOBODY}")
-        self._film = ""
+        """Say of the last video if nobody was in it."""
+        if self._video and self._video not in self._with_faces | self._failed:
+            typer.echo(f"{self._video}  {_NOBODY}")
+        self._video = ""
 
     def summary(self) -> str:
         """Return how many inputs were read, and how many of them have a face."""

@@ -1,4 +1,4 @@
-"""`mien data`: labelled pictures in, a checked dataset, its splits and its report out."""
+"""`mien data`: labelled images in, a checked dataset, its splits and its report out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Sources = Annotated[
     list[Path],
     typer.Argument(
         metavar="SOURCE...",
-        help="FER-2013's CSV, a Parquet of pictures, folders of pictures named as their class; "
+        help="FER-2013's CSV, a Parquet of images, folders of images named as their class; "
         "FER+'s votes as one more.",
     ),
 ]
@@ -45,7 +45,7 @@ Near = Annotated[bool, typer.Option("--near/--no-near", help="Look for near copi
 
 @app.callback()
 def _data() -> None:
-    """Import, check, split and look at labelled pictures."""
+    """Import, check, split and look at labelled images."""
 
 
 @app.command("import")
@@ -56,7 +56,7 @@ def import_(
     map_: Map = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Read labelled pictures, whatever their form, into one dataset.
+    """Read labelled images, whatever their form, into one dataset.
 
     \b
     Examples:
@@ -73,7 +73,7 @@ def import_(
         print(note, file=sys.stderr)
     manifest = done.manifest
     parts = ", ".join(f"{name} {sum(n.values()):,}" for name, n in manifest.parts.items())
-    print(f"{out}: {counted(manifest.rows, 'picture')} ({parts}), {manifest.voted:,} with votes")
+    print(f"{out}: {counted(manifest.rows, 'image')} ({parts}), {manifest.voted:,} with votes")
     print(f"sha256 {manifest.sha256}" + ("; nothing had changed" if done.unchanged else ""))
 
 
@@ -89,7 +89,7 @@ def check(
     fold: Fold = None,
     near: Near = True,
     find_faces: Annotated[
-        bool, typer.Option("--find-faces", help="Look for a face in every picture, too.")
+        bool, typer.Option("--find-faces", help="Look for a face in every image, too.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
@@ -273,7 +273,7 @@ def _print_check(found: DataCheck) -> None:
             f"{label} {share:.0%}" for label, share in found.votes.agreement_by_label.items()
         )
         console.print(
-            f"{found.votes.agreement:.1%} of {found.votes.decided:,} pictures with a majority have "
+            f"{found.votes.agreement:.1%} of {found.votes.decided:,} images with a majority have "
             f"its label ({by_label})"
         )
     for fault in found.faults:

@@ -19,7 +19,7 @@ from mien.errors import MissingExtraError, OutputError
 
 if TYPE_CHECKING:
     from mien.data import Dataset
-    from mien.reports import Evaluation, Predictor
+    from mien.evaluation import Evaluation, Predictor
     from mien.spec import ModelSpec
 
 __all__ = ["calibrate", "evaluate"]
@@ -58,7 +58,7 @@ def evaluate(
         bool, typer.Option("--with-faces", help="Show the surest mistakes in the report.")
     ] = False,
     robustness: Annotated[
-        bool, typer.Option("--robustness", help="Judge blurred, dark, covered ... pictures, too.")
+        bool, typer.Option("--robustness", help="Judge blurred, dark, covered ... images, too.")
     ] = False,
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Judge the mean of the models' answers, too.")
@@ -79,10 +79,11 @@ def evaluate(
       mien evaluate mine.onnx rival.csv --data fer --protocol six --split test --json
       mien evaluate runs/*/emotion.onnx --data fer --ensemble
     """
-    from mien.evaluation import PROTOCOLS
-    from mien.evaluation import protocol as named
-    from mien.reports import evaluate as judge
-    from mien.reports import evaluation_report, mean_of, save_predictions
+    from mien.evaluation import evaluate as judge
+    from mien.evaluation import mean_of, save_predictions
+    from mien.metrics import PROTOCOLS
+    from mien.metrics import protocol as named
+    from mien.reports import evaluation_report
 
     wanted = [each for name in protocol or PROTOCOLS for each in named(name)]
     if report is None and (figures is not None or with_faces):
@@ -95,11 +96,11 @@ def evaluate(
     kept = [save / each.name for each in predictors] if save is not None else []
     if not overwrite and any(any(folder.glob("*.csv")) for folder in kept):
         raise OutputError(f"{save}: holds predictions. Choose another folder or pass --overwrite")
-    pictures, division = read_divided(data, split_file, fold)
+    dataset, division = read_divided(data, split_file, fold)
     with progress_bars() as on_step:
         found = judge(
             predictors,
-            pictures,
+            dataset,
             split=split,
             division=division,
             protocols=wanted,
@@ -112,12 +113,12 @@ def evaluate(
         print(json.dumps(found.to_json(), indent=1))
     else:
         _print(found)
-    part = pictures.part(split)
+    part = dataset.part(split)
     for predictor, folder in zip(predictors, kept, strict=False):
         for path in save_predictions(part.rows, predictor.probabilities(part), folder):
             print(f"wrote {path}", file=sys.stderr)
     if report is not None:
-        faces: Dataset | None = pictures if with_faces else None
+        faces: Dataset | None = dataset if with_faces else None
         for path in evaluation_report(
             found, report, faces=faces, figures=figures, overwrite=overwrite
         ):
@@ -153,26 +154,26 @@ def calibrate(
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("calibrating", "train") from error
+    from mien.evaluation import calibration_caveats, open_predictor
     from mien.export import calibrate_emotion
     from mien.inference import EmotionModel
-    from mien.reports import calibration_caveats, open_predictor
 
     target = out or model
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: exists already. Give --out FILE, or pass --overwrite")
     before = EmotionModel(model).spec
-    pictures, _ = read_divided(data, split_file, fold)
+    dataset, _ = read_divided(data, split_file, fold)
     partial = target.with_name(target.name + ".partial")
     try:
         shutil.copyfile(model, partial)
-        spec = calibrate_emotion(partial, pictures, split=split, accuracy=accuracy)
+        spec = calibrate_emotion(partial, dataset, split=split, accuracy=accuracy)
         partial.replace(target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
     _print_calibration(before, spec)
-    for warning in calibration_caveats(open_predictor(target), pictures.part(split), split):
+    for warning in calibration_caveats(open_predictor(target), dataset.part(split), split):
         print(f"WARNING: {warning}", file=sys.stderr)
     print(f"wrote {target}")
 
@@ -208,7 +209,7 @@ def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
 
 def _opened(paths: list[Path]) -> list[Predictor]:
     """Open models, calling those of one name by their folder too: every run's file is called so."""
-    from mien.reports import open_predictor
+    from mien.evaluation import open_predictor
 
     if not paths:
         return [open_predictor(None)]
@@ -237,8 +238,8 @@ def _print(found: Evaluation) -> None:
     from mien.reports import HEAD, evaluation_rows
 
     console = Console(highlight=False)
-    pictures = counted(found.pictures, "picture")
-    where = f"{found.data}, {found.split}, {pictures}, divided as {found.division}"
+    count = counted(found.images, "image")
+    where = f"{found.data}, {found.split}, {count}, divided as {found.division}"
     console.print(where, style="bold")
     for model in dict.fromkeys(each.model for each in found.judged):
         table = Table(box=box.SIMPLE, title=model, title_justify="left", padding=0)

@@ -1,4 +1,4 @@
-"""`mien explain`: what the answer to each face of a picture rests on."""
+"""`mien explain`: what the answer to each face of an image rests on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import DetectorFile, EmotionFile, FacesAsJson, MinFace, ReplacePicture
+from mien.cli.options import DetectorFile, EmotionFile, FacesAsJson, MinFace, ReplaceImage
 
 if TYPE_CHECKING:
     from mien.inference import Explanation
@@ -18,7 +18,7 @@ __all__ = ["explain"]
 
 
 def explain(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture with faces.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image with faces.")],
     *,
     face: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="One face, 0 is the largest; else all.")
@@ -27,7 +27,7 @@ def explain(
         Path | None, typer.Option(metavar="OUT.png", help="Draw what speaks for the answers.")
     ] = None,
     as_json: FacesAsJson = False,
-    overwrite: ReplacePicture = False,
+    overwrite: ReplaceImage = False,
     min_face: MinFace = 24,
     model: EmotionFile = None,
     detector: DetectorFile = None,
@@ -43,14 +43,14 @@ def explain(
       mien explain photo.jpg --save why.png
     """
     from mien.inference import Analyzer
-    from mien.media import check_picture_name, write_picture
+    from mien.media import check_image_name, write_image
 
     if save is not None:
-        check_picture_name(save, overwrite=overwrite)
+        check_image_name(save, overwrite=overwrite)
     analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
-    explanations = analyzer.explain(picture, face=face)
+    explanations = analyzer.explain(image, face=face)
     if not explanations:
-        print(f"{picture}  no face found; --min-face looks for smaller ones", file=sys.stderr)
+        print(f"{image}  no face found; --min-face looks for smaller ones", file=sys.stderr)
     for explanation in explanations:
         if as_json:
             print(json.dumps(explanation.to_row()))
@@ -59,7 +59,7 @@ def explain(
     if save is not None and explanations:
         from mien.reports import draw_explanations
 
-        write_picture(draw_explanations(explanations), save)
+        write_image(draw_explanations(explanations), save)
         print(f"wrote {save}", file=sys.stderr)
 
 

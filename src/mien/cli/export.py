@@ -8,14 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from mien._wording import counted
-from mien.cli.options import (
-    Data,
-    DetectorFile,
-    EmotionFile,
-    Fold,
-    SplitFile,
-    read_divided,
-)
+from mien.cli.options import Data, DetectorFile, EmotionFile, Fold, SplitFile, read_divided
 from mien.errors import MissingExtraError
 
 __all__ = ["app"]
@@ -49,7 +42,7 @@ def model(
 ) -> None:
     """Write an emotion network in another precision, compared on the whole validation part.
 
-    A variant that gives another label than torch for more than 0.3 % of the pictures is refused.
+    A variant that gives another label than torch for more than 0.3 % of the images is refused.
 
     \b
     Examples:
@@ -63,12 +56,12 @@ def model(
         raise MissingExtraError("exporting models", "train") from error
     from mien.export import export_variant
 
-    pictures, _ = read_divided(data, split_file, fold)
+    dataset, _ = read_divided(data, split_file, fold)
     compared = export_variant(
-        source, pictures, precision=precision, out=out, licence=licence, overwrite=overwrite
+        source, dataset, precision=precision, out=out, licence=licence, overwrite=overwrite
     )
     print(
-        f"{out}: {out.stat().st_size / 1e6:.2f} MB; of {counted(compared.pictures, 'picture')} "
+        f"{out}: {out.stat().st_size / 1e6:.2f} MB; of {counted(compared.images, 'image')} "
         f"{compared.flipped['six']:.2%} get another label than from torch, probabilities differ by "
         f"at most {compared.largest_difference['six']:.4f}"
     )
@@ -91,7 +84,7 @@ def web(
     """
     from mien.detect import OnnxDetector
     from mien.inference import EmotionModel
-    from mien.reports.web_page import write_web_page
+    from mien.webpage.export import write_web_page
 
     write_web_page(folder, EmotionModel(emotion), OnnxDetector(detector), overwrite=overwrite)
     print(f"wrote {folder}; host it anywhere, or try it: python -m http.server -d {folder}")

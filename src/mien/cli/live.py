@@ -19,7 +19,7 @@ __all__ = ["live"]
 
 def live(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="camera:N, rtsp://..., http://..., or a film.")
+        str, typer.Argument(metavar="SOURCE", help="camera:N, rtsp://..., http://..., or a video.")
     ] = "camera:0",
     *,
     list_: Annotated[bool, typer.Option("--list", help="List the cameras and end.")] = False,
@@ -27,7 +27,7 @@ def live(
         bool, typer.Option("--headless", help="No window: JSON Lines on stdout, a face each.")
     ] = False,
     mirror: Annotated[
-        bool, typer.Option("--mirror/--no-mirror", help="Show the picture as in a mirror.")
+        bool, typer.Option("--mirror/--no-mirror", help="Show the image as in a mirror.")
     ] = True,
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where snapshots and recordings go.")
@@ -64,12 +64,13 @@ def live(
             print(f"camera:{number}  {name}")
         return
 
-    from mien.inference import Analyzer, FilmOptions, SmoothingOptions
+    from mien.inference import Analyzer, VideoOptions
     from mien.live import Feed, run_window
+    from mien.track import SmoothingOptions
 
     smoothing = SmoothingOptions(time_constant_s=smooth)
     analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
-    feed = Feed(source, analyzer, FilmOptions(every=every, per_second=fps, smoothing=smoothing))
+    feed = Feed(source, analyzer, VideoOptions(every=every, per_second=fps, smoothing=smoothing))
     feed.start()
     try:
         if headless:

@@ -20,7 +20,7 @@ __all__ = [
     "FacesAsJson",
     "Fold",
     "MinFace",
-    "ReplacePicture",
+    "ReplaceImage",
     "SplitFile",
     "named_inputs",
     "read_divided",
@@ -36,7 +36,7 @@ DetectorFile = Annotated[
 
 FacesAsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines, a face each.")]
 
-ReplacePicture = Annotated[bool, typer.Option("--overwrite", help="Replace the picture.")]
+ReplaceImage = Annotated[bool, typer.Option("--overwrite", help="Replace the image.")]
 
 MinFace = Annotated[
     int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
@@ -60,10 +60,10 @@ def read_divided(
     """Read a dataset, divided as the options say; return it with the division's kind and hash."""
     from mien.data import published_split, read_dataset, read_split
 
-    pictures = read_dataset(data)
-    divided = read_split(split_file) if split_file is not None else published_split(pictures)
+    dataset = read_dataset(data)
+    divided = read_split(split_file) if split_file is not None else published_split(dataset)
     kind = divided.kind if fold is None else f"{divided.kind}, fold {fold}"
-    return divided.apply(pictures, fold=fold), (kind, divided.sha256())
+    return divided.apply(dataset, fold=fold), (kind, divided.sha256())
 
 
 def named_inputs(inputs: list[str]) -> Iterator[str]:

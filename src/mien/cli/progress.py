@@ -43,9 +43,9 @@ def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[f
 
 
 class SourceProgress:
-    """Moves a bar along with the results of pictures and films; each source is one step.
+    """Moves a bar along with the results of images and videos; each source is one step.
 
-    Of a film as much is done as its time is of its length; where that is unknown the bar waits for
+    Of a video as much is done as its time is of its length; where that is unknown the bar waits for
     the next source.
 
     Args:
@@ -77,11 +77,11 @@ class SourceProgress:
 
 
 def _length_s(result: FrameResult) -> float | None:
-    """Return the length of the film that a result is of, in seconds, if it is known."""
-    from mien.media import Film, is_film
+    """Return the length of the video that a result is of, in seconds, if it is known."""
+    from mien.media import Video, is_video
 
-    if result.timestamp_s is None or not is_film(result.source):
+    if result.timestamp_s is None or not is_video(result.source):
         return None
-    with contextlib.suppress(MediaError), Film(result.source) as film:
-        return film.duration_s
+    with contextlib.suppress(MediaError), Video(result.source) as video:
+        return video.duration_s
     return None

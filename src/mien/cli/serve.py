@@ -34,7 +34,7 @@ def serve(
         Path, typer.Option(metavar="FOLDER", help="Uploads, results and the list of jobs.")
     ] = Path("mien-jobs"),
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep uploaded films as long as their results.")
+        bool, typer.Option("--keep", help="Keep uploaded videos as long as their results.")
     ] = False,
     cors: Annotated[
         list[str] | None, typer.Option(metavar="ORIGIN", help="Let pages of this origin call.")
@@ -43,8 +43,8 @@ def serve(
         list[str] | None,
         typer.Option(metavar="HOST", help="Another name of this server, behind a proxy."),
     ] = None,
-    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Of pictures.")] = 32,
-    max_film: Annotated[int, typer.Option(min=1, metavar="MB", help="Of a film.")] = 2000,
+    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Of images.")] = 32,
+    max_video: Annotated[int, typer.Option(min=1, metavar="MB", help="Of a video.")] = 2000,
     rate: Annotated[
         int, typer.Option(min=1, metavar="N", help="Requests a minute, per key or address.")
     ] = 6000,
@@ -88,8 +88,8 @@ def serve(
         keep=keep,
         cors=tuple(cors or ()),
         names=(*_LOOPBACK, _in_address(host), *(name or ())) if keys is None else None,
-        most_picture_bytes=max_upload * _MB,
-        most_film_bytes=max_film * _MB,
+        most_image_bytes=max_upload * _MB,
+        most_video_bytes=max_video * _MB,
         requests_per_minute=rate,
         min_face_px=min_face,
     )

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.lines import expression
+from mien.cli.formatting import expression
 from mien.cli.options import (
     DetectorFile,
     EmotionFile,
     FacesAsJson,
     MinFace,
-    ReplacePicture,
+    ReplaceImage,
     named_inputs,
 )
 from mien.cli.progress import SourceProgress, progress_bars
@@ -28,24 +28,24 @@ __all__ = ["similar"]
 
 
 def similar(
-    query: Annotated[Path, typer.Argument(metavar="PICTURE", help="The picture to compare with.")],
+    query: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image to compare with.")],
     inputs: Annotated[
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Pictures, films, folders (with all below them), globs; - reads paths from stdin.",
+            help="Images, videos, folders (with all below them), globs; - reads paths from stdin.",
         ),
     ],
     *,
     face: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Which face of PICTURE, 0 is the largest.")
+        int, typer.Option(min=0, metavar="N", help="Which face of IMAGE, 0 is the largest.")
     ] = 0,
     most: Annotated[int, typer.Option(min=1, metavar="N", help="How many faces to find.")] = 20,
     save: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Draw the faces side by side.")
     ] = None,
     as_json: FacesAsJson = False,
-    overwrite: ReplacePicture = False,
+    overwrite: ReplaceImage = False,
     min_face: MinFace = 24,
     model: EmotionFile = None,
     detector: DetectorFile = None,
@@ -53,7 +53,7 @@ def similar(
     """Find the faces whose expression is most like that of one face.
 
     Expressions are compared, not people: nobody is recognised. The number before each face is the
-    cosine of two embeddings, 1 for the same expression. In a film a person's likest moment of any
+    cosine of two embeddings, 1 for the same expression. In a video a person's most similar moment of any
     five seconds counts.
 
     \b
@@ -63,11 +63,11 @@ def similar(
       mien similar smile.jpg interview.mp4
     """
     from mien.inference import Analyzer, find_similar
-    from mien.media import check_picture_name, find_media, write_picture
+    from mien.media import check_image_name, find_media, write_image
     from mien.reports import draw_likeness
 
     if save is not None:
-        check_picture_name(save, overwrite=overwrite)
+        check_image_name(save, overwrite=overwrite)
     analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
     found = list(find_media(named_inputs(inputs)))
     failed: list[FrameResult] = []
@@ -90,7 +90,7 @@ def similar(
     if not likeness.found:
         print("no other face found; --min-face looks for smaller ones", file=sys.stderr)
     if save is not None and likeness.found:
-        write_picture(draw_likeness(likeness), save)
+        write_image(draw_likeness(likeness), save)
         print(f"wrote {save}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)

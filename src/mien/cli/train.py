@@ -61,8 +61,9 @@ def emotion(
       mien train emotion --data fer --out runs/third --accelerator gpu --devices 4 --strategy ddp
     """
     _require_torch(threads)
+    from mien.evaluation import evaluate, open_predictor
     from mien.export import export_trained
-    from mien.reports import evaluate, evaluation_report, open_predictor, training_report
+    from mien.reports import evaluation_report, training_report
     from mien.training import (
         CURVE,
         RECIPE,
@@ -74,12 +75,12 @@ def emotion(
     )
 
     read = read_recipe(EmotionRecipe, recipe)
-    pictures, division = read_divided(data, split_file, fold)
-    for warning in unfilled_average(read, pictures=len(pictures.part("train"))):
+    dataset, division = read_divided(data, split_file, fold)
+    for warning in unfilled_average(read, images=len(dataset.part("train"))):
         print(f"WARNING: {warning}", file=sys.stderr)
     module = train_emotion(
         read,
-        pictures,
+        dataset,
         out=out,
         resume=resume,
         start=_start(start, "emotion.onnx"),
@@ -100,7 +101,7 @@ def emotion(
         "split_sha256": division[1],
         "mien": importlib.metadata.version("mien"),
     }
-    compared = export_trained(module.network, pictures, path=path, provenance=facts | module.facts)
+    compared = export_trained(module.network, dataset, path=path, provenance=facts | module.facts)
     largest = max(compared.largest_difference.values())
     print(f"{path}: differs from torch by at most {largest:.1e}")
     figures = out / "figures"
@@ -110,7 +111,7 @@ def emotion(
     with progress_bars() as on_step:
         found = evaluate(
             [open_predictor(path)],
-            pictures,
+            dataset,
             split="val",
             division=division,
             on_step=on_step,
@@ -118,7 +119,7 @@ def emotion(
     for warning in found.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
     pages += evaluation_report(
-        found, out / "evaluation.html", faces=pictures, figures=figures, overwrite=True
+        found, out / "evaluation.html", faces=dataset, figures=figures, overwrite=True
     )
     for page in pages:
         if page.suffix == ".html":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mien.cli.options import Data, Fold, SplitFile, read_divided
-from mien.cli.standing import standing_table
+from mien.cli.study_table import study_table
 from mien.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def tune(
     epochs: Annotated[
         int | None, typer.Option(help="Epochs of a trial; else the recipe's.")
     ] = None,
-    pictures: Annotated[
-        int | None, typer.Option(help="Training pictures of a trial, drawn at random; else all.")
+    images: Annotated[
+        int | None, typer.Option(help="Training images of a trial, drawn at random; else all.")
     ] = None,
     share: Annotated[
         float, typer.Option(help="Share of the training part that trials are judged by.")
@@ -71,13 +71,13 @@ def tune(
 ) -> None:
     """Search for a better recipe, and measure how much better it is.
 
-    Trials learn from one part of the training pictures and are judged by another; val is looked at
+    Trials learn from one part of the training images and are judged by another; val is looked at
     for the gain alone. An interrupted study goes on with the same command, and other machines take
     part with the same command and --storage. optuna-dashboard works on the same storage.
 
     \b
     Examples:
-      mien tune --data fer --out runs/tune --trials 40 --epochs 10 --pictures 8000 --workers 2
+      mien tune --data fer --out runs/tune --trials 40 --epochs 10 --images 8000 --workers 2
       mien tune --data fer --recipe fer-pp --space fer-pp --out runs/fer-pp --strategy gp --hours 2
     """
     try:
@@ -95,7 +95,7 @@ def tune(
         trials=50 if trials is None and hours is None else trials,
         hours=hours,
         epochs=epochs,
-        pictures=pictures,
+        images=images,
         share=share,
         near=near,
         seeds=seeds,
@@ -105,7 +105,7 @@ def tune(
     )
     pictured, _ = read_divided(data, split_file, fold)
     try:
-        with standing_table() as (on_standing, on_line):
+        with study_table() as (on_standing, on_line):
             tuned = search_recipe(
                 start,
                 varied,

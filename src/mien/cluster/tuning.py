@@ -16,9 +16,9 @@ from mien.errors import InputError, MissingExtraError
 from mien.tuning.objective import Objective, TrialFailure, epoch_score
 from mien.tuning.options import TuneOptions
 from mien.tuning.run import Search
+from mien.tuning.sampler import make_sampler
 from mien.tuning.space import Space
 from mien.tuning.storage import open_storage
-from mien.tuning.strategy import make_sampler
 from mien.tuning.study import FAULT, SECONDS, WORKER, counted, worker_name
 from mien.tuning.worker import Job
 

@@ -1,4 +1,4 @@
-"""Labelled pictures: importing, reading, checking and splitting them."""
+"""Labelled images: importing, reading, checking and splitting them."""
 
 from mien.data.check import (
     DataCheck,
@@ -9,9 +9,9 @@ from mien.data.check import (
     mostly_not_a_face,
 )
 from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
-from mien.data.duplicates import copy_groups, exact_groups, near_pairs, redundant
+from mien.data.duplicates import copy_groups, exact_groups, is_duplicate, near_pairs
 from mien.data.importing import Imported, import_dataset, read_sources
-from mien.data.overlap import estimated_overlap, merged_sketches, picture_sketch
+from mien.data.overlap import estimated_overlap, image_sketch, merged_sketches
 from mien.data.records import Fault, Rows
 from mien.data.splits import (
     Split,
@@ -49,12 +49,12 @@ __all__ = [
     "merged_sketches",
     "mostly_not_a_face",
     "near_pairs",
-    "picture_sketch",
+    "image_sketch",
     "published_split",
     "read_dataset",
     "read_manifest",
     "read_sources",
     "read_split",
-    "redundant",
+    "is_duplicate",
     "stratified_split",
 ]

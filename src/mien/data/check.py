@@ -12,32 +12,32 @@ from numpy.typing import NDArray
 
 from mien._wording import counted
 from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
-from mien.data.duplicates import NearPairs, copy_groups, exact_groups, near_pairs, redundant
+from mien.data.duplicates import NearPairs, copy_groups, exact_groups, is_duplicate, near_pairs
 from mien.data.records import Fault
 from mien.detect import Detector
 from mien.emotions import FER2013_7, FERPLUS_8
-from mien.evaluation import ferplus_majority
+from mien.metrics import ferplus_majority
 from mien.preprocess import view_for_detection
 
 __all__ = ["DataCheck", "Leak", "VoteCheck", "check_dataset", "conflicting"]
 
 _BLANK_SPREAD = 1.0
-"""Pictures whose pixels have a smaller standard deviation (of 255) show nothing."""
+"""Images whose pixels have a smaller standard deviation (of 255) show nothing."""
 
 _UNBALANCED = 5.0
-"""More pictures of the largest class than so many times the smallest one's are worth a look."""
+"""More images of the largest class than so many times the smallest one's are worth a look."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leak:
-    """Copies of one part's pictures in another.
+    """Copies of one part's images in another.
 
     Attributes:
         reported: The part whose figure the copies flatter.
         seen: The part that has the copies.
-        exact: Pictures of `reported` with a pixel-identical copy in `seen`.
-        near: Pictures of `reported` with a copy in `seen`, near ones included; None if not looked.
-        count: Pictures of `reported`.
+        exact: Images of `reported` with a pixel-identical copy in `seen`.
+        near: Images of `reported` with a copy in `seen`, near ones included; None if not looked.
+        count: Images of `reported`.
     """
 
     reported: str
@@ -52,15 +52,15 @@ class VoteCheck:
     """Labels against annotators' votes.
 
     Attributes:
-        voted: Pictures with votes.
-        decided: Pictures with a majority (FER+'s majority mode).
+        voted: Images with votes.
+        decided: Images with a majority (FER+'s majority mode).
         agreement: Of those that also have a label, the share whose label is the majority's; None
             if there are none.
         agreement_by_label: The same for each label that occurs.
-        unsupported: Pictures whose label got no vote at all.
-        not_a_face: Pictures that every voter called no face.
-        mostly_not_a_face: Pictures to which no expression got more votes than "not a face".
-        unnamed: Pictures that FER+ gives no name, which is how it leaves them out.
+        unsupported: Images whose label got no vote at all.
+        not_a_face: Images that every voter called no face.
+        mostly_not_a_face: Images to which no expression got more votes than "not a face".
+        unnamed: Images that FER+ gives no name, which is how it leaves them out.
     """
 
     voted: int
@@ -80,13 +80,13 @@ class DataCheck:
     Attributes:
         source: The dataset's name.
         sha256: Its hash.
-        counts: Pictures per part and label.
-        copies: Pictures that repeat an earlier one pixel by pixel.
-        copy_groups: Groups of pixel-identical pictures.
-        conflicts: Groups of pixel-identical pictures with different labels.
+        counts: Images per part and label.
+        copies: Images that repeat an earlier one pixel by pixel.
+        copy_groups: Groups of pixel-identical images.
+        conflicts: Groups of pixel-identical images with different labels.
         near: Near copies; None if they were not looked for.
         leaks: For each pair of parts, copies that cross it.
-        blank: `(n,)` rows of pictures that show nothing.
+        blank: `(n,)` rows of images that show nothing.
         faceless: `(n,)` rows in which the detector sees no face; None if it was not asked.
         votes: Labels against votes; None if there are no votes.
         faults: What of the source could not be read.
@@ -110,30 +110,30 @@ class DataCheck:
     @property
     def attention(self) -> list[str]:
         """What a person should look at before training, a sentence each; empty if nothing."""
-        found = [*self._about_pictures(), *self._about_labels()]
+        found = [*self._about_images(), *self._about_labels()]
         if self.faults:
             found.insert(
                 0, f"{counted(len(self.faults), 'row or file', 'rows or files')} cannot be read"
             )
         return found
 
-    def _about_pictures(self) -> list[str]:
+    def _about_images(self) -> list[str]:
         found = []
         if self.copies:
-            repeated = counted(self.copies, "picture repeats", "pictures repeat")
+            repeated = counted(self.copies, "image repeats", "images repeat")
             found.append(f"{repeated} another one pixel by pixel")
         for leak in self.leaks:
             if leak.exact or leak.near:
                 near = f", {leak.near:,} with near copies" if leak.near is not None else ""
                 has = "has" if leak.exact == 1 else "have"
                 found.append(
-                    f"{leak.exact:,} of {counted(leak.count, 'picture')} of {leak.reported} {has} "
+                    f"{leak.exact:,} of {counted(leak.count, 'image')} of {leak.reported} {has} "
                     f"an exact copy in {leak.seen}{near}: figures on them are flattered"
                 )
         if len(self.blank):
-            found.append(f"{counted(len(self.blank), 'picture is', 'pictures are')} blank")
+            found.append(f"{counted(len(self.blank), 'image is', 'images are')} blank")
         if self.faceless is not None and len(self.faceless):
-            found.append(f"in {counted(len(self.faceless), 'picture')} no face is found")
+            found.append(f"in {counted(len(self.faceless), 'image')} no face is found")
         return found
 
     def _about_labels(self) -> list[str]:
@@ -145,20 +145,20 @@ class DataCheck:
         ]
         if self.conflicts:
             found.append(
-                f"{counted(self.conflicts, 'group')} of identical pictures with different labels"
+                f"{counted(self.conflicts, 'group')} of identical images with different labels"
             )
         if self.votes is not None and self.votes.unsupported:
             found.append(
-                f"{counted(self.votes.unsupported, 'picture')} with a label that got no vote"
+                f"{counted(self.votes.unsupported, 'image')} with a label that got no vote"
             )
         if self.votes is not None and self.votes.mostly_not_a_face:
             found.append(
-                f"{counted(self.votes.mostly_not_a_face, 'picture')} of no face, by most votes"
+                f"{counted(self.votes.mostly_not_a_face, 'image')} of no face, by most votes"
             )
         for part, counts in self.counts.items():
             missing = [label for label in FER2013_7.labels if not counts.get(label)]
             if missing:
-                found.append(f"{part} has no picture of {', '.join(missing)}")
+                found.append(f"{part} has no image of {', '.join(missing)}")
         counts = self.counts.get("train", {})
         train = [count for label, count in counts.items() if label and count]
         if train and max(train) > _UNBALANCED * min(train):
@@ -167,7 +167,7 @@ class DataCheck:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the arrays of all pictures, as JSON has it."""
+        """Return everything but the arrays of all images, as JSON has it."""
         near = None
         if self.near is not None:
             near = {"pairs": len(self.near), "mirrored": int(self.near.mirrored.sum())}
@@ -176,7 +176,7 @@ class DataCheck:
             "sha256": self.sha256,
             "counts": self.counts,
             "copies": {
-                "redundant": self.copies,
+                "is_duplicate": self.copies,
                 "groups": self.copy_groups,
                 "with_conflicting_labels": self.conflicts,
             },
@@ -202,7 +202,7 @@ def check_dataset(
     Args:
         data: The dataset.
         near: Whether to look for near copies, which takes most of the time.
-        detector: Looks for a face in every picture; None leaves that out.
+        detector: Looks for a face in every image; None leaves that out.
         faults: What of the source could not be read.
 
     Raises:
@@ -211,13 +211,13 @@ def check_dataset(
     groups = exact_groups(data.images)
     pairs = near_pairs(data.images) if near else None
     joined = copy_groups(groups, pairs) if pairs is not None else None
-    repeated = np.unique(groups[redundant(groups)])
+    repeated = np.unique(groups[is_duplicate(groups)])
     spread = data.images.std(axis=(1, 2))
     return DataCheck(
         source=data.source,
         sha256=data.sha256(),
         counts=_counts(data),
-        copies=int(redundant(groups).sum()),
+        copies=int(is_duplicate(groups).sum()),
         copy_groups=len(repeated),
         conflicts=len(conflicting(data, groups)),
         near=pairs,
@@ -231,8 +231,8 @@ def check_dataset(
 
 
 def conflicting(data: Dataset, groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Return the groups of identical pictures that have different labels, rows each."""
-    repeated = np.flatnonzero(np.isin(groups, groups[redundant(groups)]))
+    """Return the groups of identical images that have different labels, rows each."""
+    repeated = np.flatnonzero(np.isin(groups, groups[is_duplicate(groups)]))
     rows = repeated[np.argsort(groups[repeated], kind="stable")]
     starts = np.flatnonzero(np.diff(groups[rows], prepend=-1))
     members = np.split(rows, starts[1:]) if len(rows) else []
@@ -276,7 +276,7 @@ def _leaks(
 
 
 def mostly_not_a_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Say which pictures no expression has more votes for than there are for no face.
+    """Say which images no expression has more votes for than there are for no face.
 
     Args:
         votes: `(N, 10)` in the order of `VOTE_COLUMNS`.

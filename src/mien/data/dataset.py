@@ -34,17 +34,17 @@ VOTE_COLUMNS = (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
-    """N labelled pictures of faces as parallel arrays.
+    """N labelled images of faces as parallel arrays.
 
     Attributes:
         images: `(N, 48, 48)` uint8 luma.
         labels: `(N,)` int8 in the order of `FER2013_7`; -1 where there is none.
         votes: `(N, 10)` uint8 annotator counts in the order of `VOTE_COLUMNS`; all zero where there
             are none.
-        split: `(N,)` int8, an index into `SPLITS`; -1 for pictures that are left out.
-        rows: `(N,)` int64, each picture's row in its source, from 0.
-        source: What the pictures come from, for messages and provenance.
-        names: `(N,)` str, the pictures' own names, empty where they have none; or None.
+        split: `(N,)` int8, an index into `SPLITS`; -1 for images that are left out.
+        rows: `(N,)` int64, each image's row in its source, from 0.
+        source: What the images come from, for messages and provenance.
+        names: `(N,)` str, the images' own names, empty where they have none; or None.
     """
 
     images: NDArray[np.uint8]
@@ -76,7 +76,7 @@ class Dataset:
         return len(self.images)
 
     def select(self, index: NDArray[Any]) -> Dataset:
-        """Return the pictures that a numpy index (numbers or a mask) picks, in its order."""
+        """Return the images that a numpy index (numbers or a mask) picks, in its order."""
         return Dataset(
             images=self.images[index],
             labels=self.labels[index],

@@ -1,4 +1,4 @@
-"""Copies among pictures: pixel-identical ones, and near ones by correlation."""
+"""Copies among images: pixel-identical ones, and near ones by correlation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError
 
-__all__ = ["NearPairs", "copy_groups", "exact_groups", "near_pairs", "redundant"]
+__all__ = ["NearPairs", "copy_groups", "exact_groups", "near_pairs", "is_duplicate"]
 
 NEAR_CORRELATION = 0.95
-"""Pictures whose pixels correlate at least this much, one of them mirrored or not, are near
+"""Images whose pixels correlate at least this much, one of them mirrored or not, are near
 copies."""
 
 _COMPONENTS = 96
@@ -24,13 +24,13 @@ _ROUNDING = 1e-4
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class NearPairs:
-    """P pairs of pictures that are nearly the same; pixel-identical ones are among them.
+    """P pairs of images that are nearly the same; pixel-identical ones are among them.
 
     Attributes:
         first: `(P,)` int64, the lower number of each pair.
         second: `(P,)` int64.
         correlation: `(P,)` float32, that of the pixels, the larger one of as-is and mirrored.
-        mirrored: `(P,)` bool, whether it is that of the mirrored picture.
+        mirrored: `(P,)` bool, whether it is that of the mirrored image.
     """
 
     first: NDArray[np.int64]
@@ -43,21 +43,21 @@ class NearPairs:
 
 
 def exact_groups(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Number the pictures so that pixel-identical ones, and only those, share a number.
+    """Number the images so that pixel-identical ones, and only those, share a number.
 
     Args:
         images: `(N, H, W)` uint8.
 
     Returns:
-        `(N,)` int64: the number of the first picture of each group.
+        `(N,)` int64: the number of the first image of each group.
     """
     firsts: dict[bytes, int] = {}
     groups = [firsts.setdefault(image.tobytes(), number) for number, image in enumerate(images)]
     return np.array(groups, np.int64)
 
 
-def redundant(groups: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which pictures are copies of an earlier one, `(N,)`."""
+def is_duplicate(groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which images are copies of an earlier one, `(N,)`."""
     repeated: NDArray[np.bool_] = groups != np.arange(len(groups))
     return repeated
 
@@ -65,7 +65,7 @@ def redundant(groups: NDArray[np.int64]) -> NDArray[np.bool_]:
 def near_pairs(images: NDArray[np.uint8], *, correlation: float = NEAR_CORRELATION) -> NearPairs:
     """Find all pairs whose pixels correlate at least so much, mirrored or not.
 
-    No pair is missed: pictures brought to mean 0 and length 1 are projected onto their principal
+    No pair is missed: images brought to mean 0 and length 1 are projected onto their principal
     components, which can only shorten distances, so whatever lies far apart there does so in full.
     The pairs that are left are compared in all pixels.
 
@@ -102,7 +102,7 @@ def near_pairs(images: NDArray[np.uint8], *, correlation: float = NEAR_CORRELATI
 
 
 def _units(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Bring each picture to mean 0 and length 1, blank ones to 0, `(N, H * W)`."""
+    """Bring each image to mean 0 and length 1, blank ones to 0, `(N, H * W)`."""
     values = images.reshape(len(images), math.prod(images.shape[1:])).astype(np.float32)
     values -= values.mean(axis=1, keepdims=True)
     length = np.linalg.norm(values, axis=1, keepdims=True)
@@ -111,7 +111,7 @@ def _units(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _principal_axes(units: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return orthonormal directions along which pictures differ most, `(pixels, at most 96)`."""
+    """Return orthonormal directions along which images differ most, `(pixels, at most 96)`."""
     if len(units) < units.shape[1]:
         _, _, rows = np.linalg.svd(units, full_matrices=False)
         return np.ascontiguousarray(rows[:_COMPONENTS].T)
@@ -127,7 +127,7 @@ def _candidates(
     correlation: float,
     start: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pair each of a part with the later pictures that are not yet known to be too far away.
+    """Pair each of a part with the later images that are not yet known to be too far away.
 
     Unit vectors with product c are sqrt(2 - 2 c) apart, and their projections at most that.
     """
@@ -165,7 +165,7 @@ def copy_groups(groups: NDArray[np.int64], pairs: NearPairs) -> NDArray[np.int64
         pairs: Of `near_pairs`.
 
     Returns:
-        `(N,)` int64: pictures share a number if a chain of copies joins them.
+        `(N,)` int64: images share a number if a chain of copies joins them.
 
     Raises:
         MissingExtraError: SciPy is not installed.

@@ -29,7 +29,7 @@ class Votes:
     Attributes:
         file: The CSV's name.
         usages: Each line's part: `train`, `val` or `test`.
-        image_names: Each line's picture name; empty where no voter saw a face.
+        image_names: Each line's image name; empty where no voter saw a face.
         counts: `(N, 10)` uint8 in the order of `VOTE_COLUMNS`.
     """
 
@@ -81,7 +81,7 @@ def read_fer_csv(path: Path, *, on_progress: Progress | None = None) -> Rows:
             if on_progress is not None and reader.line_num % _LINES_PER_REPORT == 0:
                 on_progress(file.buffer.tell(), size)  # type: ignore[attr-defined]
     if not rows.records and not rows.faults:
-        rows.faults.append(Fault(path.name, "expected rows of pictures below the header, found 0"))
+        rows.faults.append(Fault(path.name, "expected rows of images below the header, found 0"))
     return rows
 
 
@@ -102,7 +102,7 @@ def _fer_record(cells: list[str], columns: list[int], expected: int, where: str)
 
 
 def _pixels(text: str) -> NDArray[np.uint8] | str:
-    """Return the picture, or what is wrong with it."""
+    """Return the image, or what is wrong with it."""
     count = _SIDE_PX * _SIDE_PX
     try:
         values = np.fromstring(text, dtype=np.int64, sep=" ")

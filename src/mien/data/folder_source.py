@@ -12,11 +12,11 @@ from PIL import Image
 from mien._wording import counted
 from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
 from mien.errors import InputError, MediaError
-from mien.media import PICTURE_SUFFIXES, read_picture
+from mien.media import IMAGE_SUFFIXES, read_image
 
 __all__ = ["class_folders", "passed_over", "read_class_folders"]
 
-_PICTURES_PER_REPORT = 100
+_IMAGES_PER_REPORT = 100
 
 
 _PASSED_OVER = (".", "__", "@")
@@ -30,24 +30,24 @@ def passed_over(path: Path, root: Path) -> bool:
 
 
 def class_folders(root: Path) -> list[Path]:
-    """List the folders that hold pictures or nothing at all, but no folders, below `root`."""
+    """List the folders that hold images or nothing at all, but no folders, below `root`."""
     return [folder for folder in _folders(root) if folder != root and not _folders_in(folder)]
 
 
 def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | None = None) -> Rows:
-    """Read a tree of pictures, the last folder of each path being the class.
+    """Read a tree of images, the last folder of each path being the class.
 
     The part is that of a folder on the way (`train`, `validation`, `test`, ...), else what the
-    picture's name begins with (`PrivateTest_88305.jpg`, as one publication of FER-2013 has it; that
+    image's name begins with (`PrivateTest_88305.jpg`, as one publication of FER-2013 has it; that
     wins over a folder `test`, which mixes two parts there), else `train`.
 
     Args:
         root: The folder.
         labels: Translates class names.
-        on_progress: Told of the pictures read.
+        on_progress: Told of the images read.
     """
     rows = Rows()
-    pictures: list[tuple[Path, str]] = []
+    images: list[tuple[Path, str]] = []
     mixed = _mixed_folders(root, rows)
     aside: list[Path] = []
     for folder in class_folders(root):
@@ -61,33 +61,33 @@ def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | No
             continue
         if label == LEFT_OUT:
             continue
-        found, others = _pictures(folder), _others(folder)
+        found, others = _images(folder), _others(folder)
         if not found:
             came = _by_suffix(others) or "none"
             rows.faults.append(
-                Fault(shown, f"an empty class: expected pictures, found {came}. Remove the folder?")
+                Fault(shown, f"an empty class: expected images, found {came}. Remove the folder?")
             )
         aside += others
-        pictures.extend((path, label) for path in found)
-    if not pictures and not rows.faults:
-        rows.faults.append(Fault(str(root), "expected folders of pictures named as their class"))
+        images.extend((path, label) for path in found)
+    if not images and not rows.faults:
+        rows.faults.append(Fault(str(root), "expected folders of images named as their class"))
     if left_out := ", ".join(said for said in (_by_suffix(aside), _beside(root)) if said):
         rows.notes.append(f"{root.name}: left out: {left_out}")
-    for number, (path, label) in enumerate(pictures):
+    for number, (path, label) in enumerate(images):
         where = path.relative_to(root.parent).as_posix()
         try:
-            frame = read_picture(path).frame_rgb
+            frame = read_image(path).frame_rgb
         except MediaError as error:
             rows.faults.append(Fault(where, error.reason))
             continue
         png = encode_grey(np.asarray(Image.fromarray(frame).convert("L")))
         rows.records.append(Record(png, label, _part(path, root), where, path.name))
-        if on_progress is not None and number % _PICTURES_PER_REPORT == 0:
-            on_progress(number, len(pictures))
+        if on_progress is not None and number % _IMAGES_PER_REPORT == 0:
+            on_progress(number, len(images))
     if rows.records and len({record.part for record in rows.records}) == 1:
         part = rows.records[0].part
         rows.notes.append(
-            f"{root.name}: all pictures are in {part}; "
+            f"{root.name}: all images are in {part}; "
             "`mien data split --kind stratified` divides them"
         )
     return rows
@@ -110,29 +110,29 @@ def _holds_classes(folder: Path, root: Path) -> bool:
 
 
 def _mixed_folders(root: Path, rows: Rows) -> list[Path]:
-    """Find the folders that hold both pictures and folders; each is a fault."""
+    """Find the folders that hold both images and folders; each is a fault."""
     mixed = []
     for folder in _folders(root):
-        inner, found = _folders_in(folder), _pictures(folder)
+        inner, found = _folders_in(folder), _images(folder)
         if not (inner and found) or _holds_classes(folder, root):
             continue
         mixed.append(folder)
         rows.faults.append(
             Fault(
                 folder.relative_to(root.parent).as_posix(),
-                f"expected pictures or folders, found {counted(len(found), 'picture')} beside the "
+                f"expected images or folders, found {counted(len(found), 'image')} beside the "
                 f"folder {inner[0].name}. Move one or the other",
             )
         )
     return mixed
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return [path for path in _files(folder) if path.suffix.lower() in PICTURE_SUFFIXES]
+def _images(folder: Path) -> list[Path]:
+    return [path for path in _files(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _others(folder: Path) -> list[Path]:
-    return [path for path in _files(folder) if path.suffix.lower() not in PICTURE_SUFFIXES]
+    return [path for path in _files(folder) if path.suffix.lower() not in IMAGE_SUFFIXES]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -147,13 +147,13 @@ def _by_suffix(paths: Iterable[Path]) -> str:
 
 
 def _beside(root: Path) -> str:
-    """Count the pictures that lie where classes are looked for, and so belong to none."""
+    """Count the images that lie where classes are looked for, and so belong to none."""
     count = sum(
-        len(_pictures(folder))
+        len(_images(folder))
         for folder in _folders(root)
         if _holds_classes(folder, root) and _folders_in(folder)
     )
-    return f"{counted(count, 'picture')} beside the class folders" if count else ""
+    return f"{counted(count, 'image')} beside the class folders" if count else ""
 
 
 def _part(path: Path, root: Path) -> str:

@@ -1,4 +1,4 @@
-"""Reading labelled pictures in whatever form people have them, told apart by content."""
+"""Reading labelled images in whatever form people have them, told apart by content."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Imported", "import_dataset", "read_sources"]
 
 _FORMS = (
     "FER-2013's CSV (emotion, pixels, Usage), FER+'s CSV of votes, a Parquet with bytes of "
-    "pictures and labels, or folders of pictures named as their class"
+    "images and labels, or folders of images named as their class"
 )
 _CHUNK = 1 << 22
 
@@ -60,13 +60,13 @@ def import_dataset(
     overwrite: bool = False,
     on_source: Step | None = None,
 ) -> Imported:
-    """Import labelled pictures into one dataset folder: a Parquet and a manifest.
+    """Import labelled images into one dataset folder: a Parquet and a manifest.
 
     The folder appears when it is whole. The same sources a second time change nothing.
 
     Args:
-        sources: Files or folders; FER+'s votes are joined to the pictures, by line if both files
-            have the same lines, else by picture name.
+        sources: Files or folders; FER+'s votes are joined to the images, by line if both files
+            have the same lines, else by image name.
         out: The dataset's folder.
         label_map: What other class names stand for; `-` leaves a class out.
         overwrite: Whether another dataset at `out` may be replaced.
@@ -103,7 +103,7 @@ def read_sources(
     label_map: Mapping[str, str] | None = None,
     on_source: Step | None = None,
 ) -> Rows:
-    """Read labelled pictures without importing them; faults are collected, not raised.
+    """Read labelled images without importing them; faults are collected, not raised.
 
     Args:
         sources: As for `import_dataset`.
@@ -187,14 +187,14 @@ def _read(found: Iterable[tuple[Path, str]], labels: Labels, on_source: Step | N
         names = ", ".join(each.file for each in votes)
         raise DatasetError(f"{names}: one file of votes is enough, found {len(votes)}")
     if not rows.records and not rows.faults:
-        raise DatasetError(f"pictures: found none, expected {_FORMS}")
+        raise DatasetError(f"images: found none, expected {_FORMS}")
     if votes and not rows.faults:
         _join(rows, votes[0])
     return rows
 
 
 def _join(rows: Rows, votes: Votes) -> None:
-    """Join the votes by line where both have the same lines, else by picture name."""
+    """Join the votes by line where both have the same lines, else by image name."""
     if [record.part for record in rows.records] == votes.usages:
         rows.votes, rows.image_names = votes.counts, votes.image_names
         return
@@ -209,14 +209,14 @@ def _join(rows: Rows, votes: Votes) -> None:
         if line is not None:
             counts[number] = votes.counts[line]
     rows.votes, rows.image_names = counts, [record.name for record in rows.records]
-    rows.notes.append(f"{votes.file}: joined by picture name to {matched} of {len(found)} pictures")
+    rows.notes.append(f"{votes.file}: joined by image name to {matched} of {len(found)} images")
 
 
 def _unjoinable(records: Sequence[Record], votes: Votes) -> Fault:
     if len(records) != len(votes):
-        lines = f"{len(records)} lines, as the pictures have, found {len(votes)}"
-        return Fault(votes.file, f"expected {lines}; and no picture has one of its image names")
+        lines = f"{len(records)} lines, as the images have, found {len(votes)}"
+        return Fault(votes.file, f"expected {lines}; and no image has one of its image names")
     pairs = zip(records, votes.usages, strict=True)
     line = next(number for number, (record, usage) in enumerate(pairs) if record.part != usage)
     what = f"expected part {records[line].part}, as {records[line].origin}, found"
-    return Fault(f"{votes.file}, line {line + 2}", f"{what} {votes.usages[line]}: other pictures")
+    return Fault(f"{votes.file}, line {line + 2}", f"{what} {votes.usages[line]}: other images")

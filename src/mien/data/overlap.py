@@ -1,4 +1,4 @@
-"""A fingerprint of training pictures that fits into a model file, and what it finds elsewhere."""
+"""A fingerprint of training images that fits into a model file, and what it finds elsewhere."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from numpy.typing import NDArray
 
 from mien.errors import SpecError
 
-__all__ = ["estimated_overlap", "merged_sketches", "picture_sketch"]
+__all__ = ["estimated_overlap", "merged_sketches", "image_sketch"]
 
 _KEPT = 512
 _DIGITS = 8
 
 
-def picture_sketch(images: NDArray[np.uint8]) -> str:
-    """Return the smallest hashes of a set of pictures (bottom-k sketch, Cohen and Kaplan 2007).
+def image_sketch(images: NDArray[np.uint8]) -> str:
+    """Return the smallest hashes of a set of images (bottom-k sketch, Cohen and Kaplan 2007).
 
     Args:
         images: `(N, H, W)` uint8.
 
     Returns:
         At most 512 hashes of eight hexadecimal digits each, ascending, and nothing between them. No
-        picture can be made of it.
+        image can be made of it.
     """
     return "".join(sorted(set(_hashes(images)))[:_KEPT])
 
 
 def merged_sketches(sketches: Iterable[str]) -> str:
-    """Return the sketch of all pictures that several sketches were made of, exactly.
+    """Return the sketch of all images that several sketches were made of, exactly.
 
     Args:
-        sketches: What `picture_sketch` returned for each set; empty ones add nothing.
+        sketches: What `image_sketch` returned for each set; empty ones add nothing.
 
     Raises:
         SpecError: A sketch is none.
@@ -43,17 +43,17 @@ def merged_sketches(sketches: Iterable[str]) -> str:
 
 
 def estimated_overlap(images: NDArray[np.uint8], sketch: str) -> float:
-    """Estimate which share of pictures is pixel by pixel among those that a sketch was made of.
+    """Estimate which share of images is pixel by pixel among those that a sketch was made of.
 
-    Below the sketch's largest hash it lists all its pictures, so of those pictures that hash below
+    Below the sketch's largest hash it lists all its images, so of those images that hash below
     it the share found is that of all.
 
     Args:
         images: `(N, H, W)` uint8.
-        sketch: What `picture_sketch` returned.
+        sketch: What `image_sketch` returned.
 
     Returns:
-        0 to 1; for few pictures that hash so low a coarse figure, NaN for none.
+        0 to 1; for few images that hash so low a coarse figure, NaN for none.
 
     Raises:
         SpecError: The sketch is none.
@@ -66,7 +66,7 @@ def estimated_overlap(images: NDArray[np.uint8], sketch: str) -> float:
 
 def _listed(sketch: str) -> set[str]:
     if len(sketch) % _DIGITS or not sketch:
-        raise SpecError(f"training sketch: expected {_DIGITS} digits per picture, found {sketch!r}")
+        raise SpecError(f"training sketch: expected {_DIGITS} digits per image, found {sketch!r}")
     return {sketch[start : start + _DIGITS] for start in range(0, len(sketch), _DIGITS)}
 
 

@@ -1,4 +1,4 @@
-"""Parquet files with encoded pictures: Hugging Face's layout, and plain tables."""
+"""Parquet files with encoded images: Hugging Face's layout, and plain tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
 from mien.emotions import FER2013_7
 from mien.errors import DatasetError, InputError, MediaError, MissingExtraError
-from mien.media import decode_picture
+from mien.media import decode_image
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -45,9 +45,9 @@ def open_parquet(path: Path) -> pq.ParquetFile:
 
 
 def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = None) -> Rows:
-    """Read a Parquet of pictures.
+    """Read a Parquet of images.
 
-    The picture is a column of bytes, or one of `{bytes, path}` as Hugging Face stores it; the label
+    The image is a column of bytes, or one of `{bytes, path}` as Hugging Face stores it; the label
     a name, or a number in the order that the file's metadata gives, and without one that of
     FER-2013. Without a column for the part the file's name says it (`test-00000-of-00001.parquet`).
 
@@ -57,12 +57,12 @@ def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = N
         on_progress: Told of the rows read.
 
     Raises:
-        DatasetError: No column has pictures, or none labels.
+        DatasetError: No column has images, or none labels.
         MissingExtraError: pyarrow is not installed.
     """
     rows = Rows()
     with open_parquet(path) as file:
-        picture, label, part = _columns(path, file)
+        image, label, part = _columns(path, file)
         names = _class_names(file, label)
         if names is None:
             names = list(FER2013_7.labels)
@@ -71,12 +71,12 @@ def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = N
         usual = _part_of_name(path)
         if part is None:
             rows.notes.append(f"{path.name}: no column for the part, all rows go to {usual}")
-        wanted = [column for column in (picture, label, part) if column is not None]
+        wanted = [column for column in (image, label, part) if column is not None]
         total = file.metadata.num_rows
         for number, row in enumerate(_rows(file, wanted)):
             where = f"{path.name}, row {number}"
             usage = str(row[part]).strip().lower() if part is not None else usual
-            record = _record(row[picture], row[label], usage, where=where, names=names, to=labels)
+            record = _record(row[image], row[label], usage, where=where, names=names, to=labels)
             if isinstance(record, Fault):
                 rows.faults.append(record)
             elif record.label != LEFT_OUT:
@@ -89,17 +89,17 @@ def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = N
 def _columns(path: Path, file: pq.ParquetFile) -> tuple[str, str, str | None]:
     schema = file.schema_arrow
     by_name = {name.lower(): name for name in schema.names}
-    pictures = [
+    images = [
         field.name
         for field in schema
         if str(field.type) in ("binary", "large_binary") or _is_image_struct(field)
     ]
     label = next((by_name[name] for name in _LABEL_COLUMNS if name in by_name), None)
-    if not pictures or label is None:
-        missing = "bytes of pictures" if not pictures else f"labels ({', '.join(_LABEL_COLUMNS)})"
+    if not images or label is None:
+        missing = "bytes of images" if not images else f"labels ({', '.join(_LABEL_COLUMNS)})"
         raise DatasetError(f"{path}: no column with {missing}; it has {', '.join(schema.names)}")
     part = next((by_name[name] for name in _PART_COLUMNS if name in by_name), None)
-    return pictures[0], label, part
+    return images[0], label, part
 
 
 def _is_image_struct(field: Any) -> bool:
@@ -133,16 +133,16 @@ def _rows(file: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _record(
-    picture: Any, label: Any, usage: str, *, where: str, names: list[str], to: Labels
+    image: Any, label: Any, usage: str, *, where: str, names: list[str], to: Labels
 ) -> Record | Fault:
     if usage not in USAGES:
         return Fault(where, f"part: expected train, val or test, found {usage[:20]!r}")
     if isinstance(label, int) and not 0 <= label < len(names):
         return Fault(where, f"label: expected 0 to {len(names) - 1}, found {label}")
-    stored = picture.get("bytes") if isinstance(picture, dict) else picture
-    name = str(picture.get("path") or "") if isinstance(picture, dict) else ""
+    stored = image.get("bytes") if isinstance(image, dict) else image
+    name = str(image.get("path") or "") if isinstance(image, dict) else ""
     if not stored:
-        return Fault(where, "picture: expected the bytes of a picture, found none")
+        return Fault(where, "image: expected the bytes of an image, found none")
     try:
         translated = to[names[label] if isinstance(label, int) else str(label)]
         png = grey_png(stored, where)
@@ -154,18 +154,18 @@ def _record(
 
 
 def grey_png(stored: bytes, where: str) -> bytes:
-    """Bring an encoded picture to 8-bit grey PNG; one that is it already stays as it is.
+    """Bring an encoded image to 8-bit grey PNG; one that is it already stays as it is.
 
     Raises:
         MediaError: It cannot be read.
     """
     if stored.startswith(b"\x89PNG"):
         try:
-            with Image.open(io.BytesIO(stored)) as picture:
-                if picture.mode == "L" and "transparency" not in picture.info:
-                    picture.load()
+            with Image.open(io.BytesIO(stored)) as image:
+                if image.mode == "L" and "transparency" not in image.info:
+                    image.load()
                     return stored
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            pass  # `decode_picture` says what is wrong with it
-    frame = decode_picture(stored, where).frame_rgb
+            pass  # `decode_image` says what is wrong with it
+    frame = decode_image(stored, where).frame_rgb
     return encode_grey(np.asarray(Image.fromarray(frame).convert("L")))

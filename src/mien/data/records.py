@@ -1,4 +1,4 @@
-"""What every source of labelled pictures is read into, and what is wrong with a source."""
+"""What every source of labelled images is read into, and what is wrong with a source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ USAGES = {
 """The names under which people keep the three parts, in lower case."""
 
 LEFT_OUT = "-"
-"""What a class is mapped to whose pictures are not wanted (`--map contempt=-`)."""
+"""What a class is mapped to whose images are not wanted (`--map contempt=-`)."""
 
 _SHOWN_FAULTS = 20
 
@@ -40,14 +40,14 @@ Progress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record:
-    """One labelled picture.
+    """One labelled image.
 
     Attributes:
-        png: The picture as 8-bit grey PNG.
+        png: The image as 8-bit grey PNG.
         label: A label of `FER2013_7`, or None.
         part: `train`, `val` or `test`.
         origin: Where it stands: a line of a CSV, a row of a Parquet, a file of a folder.
-        name: The picture's own file name, or an empty string.
+        name: The image's own file name, or an empty string.
     """
 
     png: bytes
@@ -78,7 +78,7 @@ class Rows:
     """What one source or several were read into.
 
     Attributes:
-        records: The usable pictures, in the source's order.
+        records: The usable images, in the source's order.
         faults: What could not be used.
         notes: What a person should know of how the source was understood.
         votes: `(N, 10)` uint8, one row of annotator counts per record, if FER+ was joined.

@@ -17,7 +17,7 @@ from mien.data.dataset import SPLITS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, near_pairs
 from mien.emotions import FER2013_7, SIX
 from mien.errors import DatasetError, InputError, MissingExtraError, OutputError
-from mien.evaluation import to_six
+from mien.metrics import to_six
 
 __all__ = [
     "Split",
@@ -41,13 +41,13 @@ _FER_PP_SEED = 42
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Which part each picture of one dataset belongs to.
+    """Which part each image of one dataset belongs to.
 
     Attributes:
         kind: How it was made, for example `leak-free`.
         dataset_sha256: `Dataset.sha256` of the dataset that it divides.
         parts: The parts' names.
-        assignment: `(N,)` int8, an index into `parts`; -1 for pictures that are left out.
+        assignment: `(N,)` int8, an index into `parts`; -1 for images that are left out.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Split:
         return hashlib.sha256(json.dumps(self._fields()).encode()).hexdigest()
 
     def counts(self) -> dict[str, int]:
-        """Count the pictures of each part, and those left out if there are any."""
+        """Count the images of each part, and those left out if there are any."""
         counts = {part: int((self.assignment == i).sum()) for i, part in enumerate(self.parts)}
         left_out = int((self.assignment < 0).sum())
         return counts | ({"left out": left_out} if left_out else {})
@@ -98,7 +98,7 @@ class Split:
         return chosen
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the split as JSON, one character per picture.
+        """Write the split as JSON, one character per image.
 
         Raises:
             OutputError: The file exists already or cannot be written.
@@ -155,7 +155,7 @@ def published_split(data: Dataset) -> Split:
 def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
     """Return the dataset's split without the copies that cross it.
 
-    `test` stays as it is. Pictures of `val` with a copy in `test`, and pictures of `train` with a
+    `test` stays as it is. Images of `val` with a copy in `test`, and images of `train` with a
     copy in `val` or `test`, are left out.
 
     Args:
@@ -182,7 +182,7 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     compare with that program.
 
     With `selection` its `val` is called `test`, and that share of its `train` becomes `val`: a
-    training can choose there what FER-PP's own figure must not decide. Copies of one picture go
+    training can choose there what FER-PP's own figure must not decide. Copies of one image go
     there together.
 
     Args:
@@ -191,7 +191,7 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
         seed: The seed of that part.
 
     Raises:
-        InputError: The dataset is not FER-2013: a picture has no label of the six classes, or
+        InputError: The dataset is not FER-2013: an image has no label of the six classes, or
             there are too few; or `selection` is out of range.
         MissingExtraError: scikit-learn is not installed.
     """
@@ -203,14 +203,14 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
         raise InputError(f"selection: expected a share of 0 to below 1, found {selection}")
     labels = to_six(data.labels, FER2013_7)
     if (labels < 0).any():
-        raise InputError(f"{data.source}: FER-PP's split needs a label for every picture")
+        raise InputError(f"{data.source}: FER-PP's split needs a label for every image")
     counts = np.bincount(labels, minlength=len(SIX))
     tenth = math.ceil(_FER_PP_VALIDATION * len(data))
     if counts[counts > 0].min(initial=2) < 2 or tenth < (counts > 0).sum():
         said = ", ".join(f"{n} {label}" for label, n in zip(SIX.labels, counts, strict=True) if n)
         raise InputError(
-            f"{data.source}: too small for FER-PP's split, whose tenth has a picture of each "
-            f"class and leaves one: found {said or 'no picture'}. Take another kind of split"
+            f"{data.source}: too small for FER-PP's split, whose tenth has an image of each "
+            f"class and leaves one: found {said or 'no image'}. Take another kind of split"
         )
     order = np.array([_FER_PP_ORDER.index(label) for label in SIX.labels])
     one_hot = np.eye(len(SIX), dtype=int)[order[labels]]
@@ -229,7 +229,7 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     different = len(np.unique(groups))
     if math.ceil(selection * different) >= different:
         raise InputError(
-            f"selection: {selection:g} of {different} different pictures leaves none for train"
+            f"selection: {selection:g} of {different} different images leaves none for train"
         )
     divider = GroupShuffleSplit(n_splits=1, test_size=selection, random_state=seed)
     _, chosen = next(divider.split(train, groups=groups))
@@ -251,7 +251,7 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
         near: Whether near copies count as copies too.
 
     Raises:
-        InputError: The number of folds is out of range, or there are too few pictures for it.
+        InputError: The number of folds is out of range, or there are too few images for it.
         MissingExtraError: scikit-learn is not installed.
     """
     if not 2 <= folds <= len(_SYMBOLS):
@@ -265,11 +265,11 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
     tested = np.isin(groups, groups[data.split == test])
     usable = np.flatnonzero((data.split >= 0) & (data.split != test) & ~tested)
     if len(np.unique(groups[usable])) < folds:
-        raise InputError(f"folds: {folds} are more than {data.source} has different pictures")
+        raise InputError(f"folds: {folds} are more than {data.source} has different images")
     largest = np.unique(data.labels[usable], return_counts=True)[1].max()
     if largest < folds:
         raise InputError(
-            f"folds: {folds} are more than the {counted(largest, 'picture')} of the largest class "
+            f"folds: {folds} are more than the {counted(largest, 'image')} of the largest class "
             f"of {data.source}. Take fewer"
         )
     divider = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
@@ -279,7 +279,7 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
         warnings.simplefilter("ignore", UserWarning)  # a class may be smaller than there are folds
         for number, (_, held_out) in enumerate(divided):
             if not len(held_out):
-                raise InputError(f"folds: no picture is left for fold {number}. Take fewer folds")
+                raise InputError(f"folds: no image is left for fold {number}. Take fewer folds")
             assignment[usable[held_out]] = number
     names = tuple(f"fold {number}" for number in range(folds))
     kind = f"{folds} folds, seed {seed}" + (", near copies too" if near else "")
@@ -292,7 +292,7 @@ def stratified_split(
     """Divide a dataset anew into parts of like class balance that no copies cross.
 
     The parts that it was imported with do not matter, but what they leave out stays out. Of a class
-    of few pictures the first goes to `train`, then one each to `val` and `test`.
+    of few images the first goes to `train`, then one each to `val` and `test`.
 
     Args:
         data: The dataset.
@@ -302,7 +302,7 @@ def stratified_split(
         near: Whether near copies count as copies too.
 
     Raises:
-        InputError: The shares are out of range, or no class has two different pictures.
+        InputError: The shares are out of range, or no class has two different images.
         MissingExtraError: SciPy, which near copies need, is not installed.
     """
     if val <= 0 or test < 0 or val + test >= 1:
@@ -327,13 +327,13 @@ def stratified_split(
             if part:
                 wanted[part] -= len(rows)
     if not (assignment == SPLITS.index("val")).any():
-        raise InputError(f"{data.source}: no class has two different pictures to divide")
+        raise InputError(f"{data.source}: no class has two different images to divide")
     kind = f"stratified, {val:g} val, {test:g} test, seed {seed}"
     kind += ", near copies too" if near else ""
     return Split(kind, data.sha256(), SPLITS, assignment)
 
 
 def _groups(data: Dataset, *, near: bool) -> NDArray[np.int64]:
-    """Number the pictures so that copies share a number, near ones if asked."""
+    """Number the images so that copies share a number, near ones if asked."""
     groups = exact_groups(data.images)
     return copy_groups(groups, near_pairs(data.images)) if near else groups

@@ -1,4 +1,4 @@
-"""A dataset on disk: one Parquet of pictures, labels and votes, and a manifest beside it."""
+"""A dataset on disk: one Parquet of images, labels and votes, and a manifest beside it."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ class Manifest:
     """What a dataset's folder holds.
 
     Attributes:
-        rows: Number of pictures.
+        rows: Number of images.
         sha256: `Dataset.sha256` of the whole.
-        parts: Pictures per part and label.
-        voted: Pictures with annotator votes.
+        parts: Images per part and label.
+        voted: Images with annotator votes.
         sources: What it was imported from.
         label_map: The class names that were given a meaning at import.
         mien: The version that wrote it.
@@ -104,7 +104,7 @@ def write_dataset(
     """Write a dataset's folder; it appears, or replaces the one before, when it is whole.
 
     Args:
-        rows: Pictures without faults.
+        rows: Images without faults.
         out: The folder.
         sources: What they were read from.
         label_map: The class names that were given a meaning.
@@ -131,7 +131,7 @@ def write_dataset(
 
 
 def read_dataset(path: str | Path) -> Dataset:
-    """Read an imported dataset, its pictures as 48x48 luma.
+    """Read an imported dataset, its images as 48x48 luma.
 
     Args:
         path: The dataset's folder.
@@ -145,7 +145,7 @@ def read_dataset(path: str | Path) -> Dataset:
     try:
         data = _read_table(path)
     except (OSError, ValueError, KeyError, TypeError, SyntaxError, OverflowError) as error:
-        # Arrow's errors are among these, and what Pillow says of a damaged picture.
+        # Arrow's errors are among these, and what Pillow says of a damaged image.
         raise DatasetError(f"{path}: {_TABLE} is damaged ({error}). Import it again") from error
     if data.sha256() != manifest.sha256:
         raise DatasetError(f"{path}: {_TABLE} is not what {_MANIFEST} says. Import it again")
@@ -197,15 +197,15 @@ def _read_table(path: Path) -> Dataset:
     )
 
 
-def _decoded(pictures: list[bytes]) -> NDArray[np.uint8]:
-    """Decode pictures to 48x48 luma; larger or smaller ones are resized."""
-    images = np.empty((len(pictures), _SIDE_PX, _SIDE_PX), np.uint8)
-    for number, png in enumerate(pictures):
-        with Image.open(io.BytesIO(png)) as picture:
+def _decoded(encoded: list[bytes]) -> NDArray[np.uint8]:
+    """Decode images to 48x48 luma; larger or smaller ones are resized."""
+    images = np.empty((len(encoded), _SIDE_PX, _SIDE_PX), np.uint8)
+    for number, png in enumerate(encoded):
+        with Image.open(io.BytesIO(png)) as decoded:
             size = (_SIDE_PX, _SIDE_PX)
-            fitting = picture.size == size
+            fitting = decoded.size == size
             images[number] = np.asarray(
-                picture if fitting else picture.resize(size, _AVERAGING, reducing_gap=3.0)
+                decoded if fitting else decoded.resize(size, _AVERAGING, reducing_gap=3.0)
             )
     return images
 

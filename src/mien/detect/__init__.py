@@ -12,7 +12,7 @@ from mien.detect.detector import (
 )
 from mien.detect.quality import face_quality, sharpness
 from mien.detect.session import open_session
-from mien.detect.tracks import Tracker, remembered_s
+from mien.track.tracker import Tracker, track_timeout_s
 
 __all__ = [
     "YUNET_NMS_IOU",
@@ -27,7 +27,7 @@ __all__ = [
     "non_maximum_suppression",
     "open_session",
     "padded_input",
-    "remembered_s",
+    "track_timeout_s",
     "sharpness",
     "yunet_spec",
 ]

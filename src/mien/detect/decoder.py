@@ -20,7 +20,7 @@ from mien.structures import Faces
 __all__ = ["cell_points", "decode_cells", "non_maximum_suppression"]
 
 _LARGEST_LOG_SIZE = 8.0
-"""e^8 cells are larger than any picture; the bound keeps a damaged network from overflowing."""
+"""e^8 cells are larger than any image; the bound keeps a damaged network from overflowing."""
 
 _SAME_FACE_IOU = 0.7
 """Cells whose boxes overlap a face's best one by at least this take part in where the face is."""
@@ -54,7 +54,7 @@ def decode_cells(
     score_threshold: float,
     nms_iou: float,
 ) -> Faces:
-    """Turn one picture's cells into faces.
+    """Turn one image's cells into faces.
 
     Several cells see each face. The best one's score is the face's; box and landmarks are means,
     weighted by score, over the cells that agree with it, since those of one cell alone are noisier.

@@ -41,14 +41,14 @@ NETWORK_FACE_PX = 16
 most from 16 on."""
 
 LONGEST_SIDE_PX = 1280
-"""The network's input is at most this long, which bounds memory; larger pictures are looked at as a
+"""The network's input is at most this long, which bounds memory; larger images are looked at as a
 whole and in tiles."""
 
 TILE_OVERLAP_PX = 192
 """Faces up to this size lie whole in some tile; larger ones are found in the whole."""
 
 CHEAP_SIDE_PX = 320
-"""Pictures are not scaled below this side: it costs 2 ms and larger faces are placed better."""
+"""Images are not scaled below this side: it costs 2 ms and larger faces are placed better."""
 
 CLOSE_SIDE_PX = 480
 """In an input up to this long even a face that fills it is found. A longer one is looked at in
@@ -162,11 +162,11 @@ class OnnxDetector:
             return found
         close = self._look_at(frame_rgb, target_hw, CHEAP_SIDE_PX)
         close = _too_large(close, frame_rgb, whole)
-        found = _together(close, _without_parts(found, close))
+        found = _together(close, suppress_contained(found, close))
         if longest > LONGEST_SIDE_PX:
             tiles = _rescaled(self._tiles(frame_rgb, target_hw), frame_rgb, target_hw)
             close = _too_large(found, frame_rgb, longest)
-            found = _together(found, _without_parts(tiles, close))
+            found = _together(found, suppress_contained(tiles, close))
         scores = found.detection_scores
         return found.select(
             non_maximum_suppression(found.boxes_xyxy, scores, iou=self._detection.nms_iou)
@@ -189,26 +189,24 @@ class OnnxDetector:
                 found = _together(found, faces)
         return found
 
-    def cells(
-        self, picture_rgb: FrameRGB
-    ) -> tuple[dict[str, NDArray[np.float32]], tuple[int, int]]:
-        """Run the network on a picture in its own size, for `decode_cells`.
+    def cells(self, image_rgb: FrameRGB) -> tuple[dict[str, NDArray[np.float32]], tuple[int, int]]:
+        """Run the network on an image in its own size, for `decode_cells`.
 
         Args:
-            picture_rgb: `(H, W, 3)` uint8, RGB.
+            image_rgb: `(H, W, 3)` uint8, RGB.
 
         Returns:
             Each output by name, `(cells, values)`, and height and width of the network's input in
-            pixels: those of the picture, rounded up to what the network accepts.
+            pixels: those of the image, rounded up to what the network accepts.
         """
-        batch = padded_input(picture_rgb, self.spec.input)
+        batch = padded_input(image_rgb, self.spec.input)
         names = [output.name for output in self.spec.outputs]
         values = self._session.run(names, {self.spec.input.name: batch})
         outputs = {name: value[0] for name, value in zip(names, values, strict=True)}
         return outputs, (batch.shape[2], batch.shape[3])
 
-    def _detect_scaled(self, picture_rgb: FrameRGB) -> Faces:
-        outputs, input_hw = self.cells(picture_rgb)
+    def _detect_scaled(self, image_rgb: FrameRGB) -> Faces:
+        outputs, input_hw = self.cells(image_rgb)
         return decode_cells(
             outputs,
             input_hw=input_hw,
@@ -265,7 +263,7 @@ def _too_large(faces: Faces, frame_rgb: FrameRGB, longest: int) -> Faces:
     return faces.select(np.flatnonzero(sides * scale > LARGEST_FACE_PX))
 
 
-def _without_parts(faces: Faces, close: Faces) -> Faces:
+def suppress_contained(faces: Faces, close: Faces) -> Faces:
     """Leave out what lies for the most part within faces that are close by."""
     inside = (box_coverage(close.boxes_xyxy, faces.boxes_xyxy) > 0.5).any(axis=0)
     return faces.select(np.flatnonzero(~inside))
@@ -295,22 +293,22 @@ def _scaled(frame_rgb: FrameRGB, target_hw: tuple[int, int]) -> FrameRGB:
     if frame_rgb.shape[:2] == target_hw:
         return frame_rgb
     size = (target_hw[1], target_hw[0])
-    picture = Image.fromarray(frame_rgb)
-    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+    image = Image.fromarray(frame_rgb)
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
-def padded_input(picture_rgb: FrameRGB, spec: InputSpec) -> NDArray[np.float32]:
-    """Bring a picture `(H, W, 3)` into the network's form, black at the right and below.
+def padded_input(image_rgb: FrameRGB, spec: InputSpec) -> NDArray[np.float32]:
+    """Bring an image `(H, W, 3)` into the network's form, black at the right and below.
 
     Returns:
         `(1, 3, H, W)`, both sides rounded up to what the network accepts.
     """
     height, width = (
-        math.ceil(side / spec.multiple_of) * spec.multiple_of for side in picture_rgb.shape[:2]
+        math.ceil(side / spec.multiple_of) * spec.multiple_of for side in image_rgb.shape[:2]
     )
-    channels = picture_rgb[..., ::-1] if spec.colour == "bgr" else picture_rgb
+    channels = image_rgb[..., ::-1] if spec.colour == "bgr" else image_rgb
     batch = np.zeros((1, 3, height, width), np.float32)
-    batch[0, :, : picture_rgb.shape[0], : picture_rgb.shape[1]] = channels.transpose(2, 0, 1)
+    batch[0, :, : image_rgb.shape[0], : image_rgb.shape[1]] = channels.transpose(2, 0, 1)
     mean, std = (np.array(values, np.float32)[:, None, None] for values in (spec.mean, spec.std))
     if mean.any() or (std != 1).any():
         batch = (batch - mean) / std

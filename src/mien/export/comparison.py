@@ -17,7 +17,7 @@ from mien.preprocess import network_input
 __all__ = ["MOST_FLIPPED", "Comparison", "against_torch"]
 
 MOST_FLIPPED = 0.003
-"""A file that gives another label than torch for a larger share of the pictures is refused."""
+"""A file that gives another label than torch for a larger share of the images is refused."""
 
 SIX = "six"
 """The name of the six-way output among the network's own."""
@@ -30,12 +30,12 @@ class Comparison:
     """How a model file compares with torch.
 
     Attributes:
-        pictures: How many were compared.
+        images: How many were compared.
         largest_difference: By output, of any of its numbers; of `six`, of a probability.
-        flipped: By output that gives a label, the share of pictures whose label is another.
+        flipped: By output that gives a label, the share of images whose label is another.
     """
 
-    pictures: int
+    images: int
     largest_difference: Mapping[str, float]
     flipped: Mapping[str, float]
 
@@ -55,12 +55,12 @@ class Comparison:
         """
         for output, difference in self.largest_difference.items():
             if not np.isfinite(difference):
-                raise ArtefactError(f"{name}: output '{output}' is no number for some pictures")
+                raise ArtefactError(f"{name}: output '{output}' is no number for some images")
         for output, share in self.flipped.items():
             if share > MOST_FLIPPED:
                 raise ArtefactError(
                     f"{name}: '{output}' gives another label for {share:.2%} of "
-                    f"{self.pictures:,} pictures, more than {MOST_FLIPPED:.1%}; it was not written"
+                    f"{self.images:,} images, more than {MOST_FLIPPED:.1%}; it was not written"
                 )
 
 
@@ -90,7 +90,7 @@ def against_torch(network: nn.Module, model: EmotionModel, images: NDArray[np.ui
                 others = expected[name].argmax(axis=1) != found[name].argmax(axis=1)
                 flipped[name] = flipped.get(name, 0) + int(others.sum())
     return Comparison(
-        pictures=len(images),
+        images=len(images),
         largest_difference=largest,
         flipped={name: count / len(images) for name, count in flipped.items()},
     )

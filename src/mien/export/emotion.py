@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mien.data import Dataset, merged_sketches, picture_sketch
+from mien.data import Dataset, image_sketch, merged_sketches
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
 from mien.errors import InputError
-from mien.evaluation import (
+from mien.export.comparison import Comparison, against_torch
+from mien.export.onnx_file import export_network, write_spec
+from mien.inference import EmotionModel
+from mien.metrics import (
     CalibrationData,
     ferplus_majority,
     ferplus_soft_labels,
@@ -21,9 +24,6 @@ from mien.evaluation import (
     fit_temperature,
     to_six,
 )
-from mien.export.comparison import Comparison, against_torch
-from mien.export.onnx_file import export_network, write_spec
-from mien.inference import EmotionModel
 from mien.models.emotion import EMBEDDING_SIZE, PIXEL_MEAN, PIXEL_STD, EmotionNet
 from mien.preprocess import FER_CROP, network_input
 from mien.spec import InputSpec, ModelSpec, OutputSpec, SixSpec
@@ -69,13 +69,13 @@ def export_emotion(
 
     Args:
         network: The trained network.
-        data: Its pictures.
+        data: Its images.
         path: Where the file goes.
         provenance: Facts for the spec; the network's shape, the data and its hash are added, and
-            the pictures of `train` join those of its `training_sketch`.
+            the images of `train` join those of its `training_sketch`.
 
     Returns:
-        The largest absolute difference from torch by output name, on some of the pictures.
+        The largest absolute difference from torch by output name, on some of the images.
 
     Raises:
         ArtefactError: The file's outputs differ from torch.
@@ -85,7 +85,7 @@ def export_emotion(
         "data": data.source,
         "data_sha256": data.sha256(),
         "training_sketch": merged_sketches(
-            [provenance.get("training_sketch", ""), picture_sketch(data.part("train").images)]
+            [provenance.get("training_sketch", ""), image_sketch(data.part("train").images)]
         ),
     }
     spec = emotion_spec(facts)
@@ -103,7 +103,7 @@ def export_trained(
 
     Args:
         network: The trained network.
-        data: Its pictures.
+        data: Its images.
         path: Where the file goes; it appears there when all of that is done.
         provenance: Facts for the spec.
 
@@ -137,7 +137,7 @@ def calibrate_emotion(
 
     Args:
         path: The ONNX file; only its metadata change.
-        data: Pictures with both labelings; `train` gives the class priors, `split` everything
+        data: Images with both labelings; `train` gives the class priors, `split` everything
             else, the other parts are not looked at.
         split: The part that temperature, priors' share and threshold are fitted on.
         accuracy: What the predictions that do not count as unsure shall reach.
@@ -153,7 +153,7 @@ def calibrate_emotion(
     model = EmotionModel(path)
     train, val = data.part("train"), data.part(split)
     if not len(val):
-        raise InputError(f"{data.source}: no picture in {split}")
+        raise InputError(f"{data.source}: no image in {split}")
     outputs = model.run(val.images)
     majority, decided = ferplus_majority(val.votes)
     ferplus = np.where(decided, majority, -1)

@@ -14,7 +14,7 @@ __all__ = ["multiply_adds", "parameter_count"]
 
 
 def multiply_adds(path: Path) -> int:
-    """Count the multiply-adds of all convolutions and linear layers for one picture.
+    """Count the multiply-adds of all convolutions and linear layers for one image.
 
     Args:
         path: An ONNX file whose input may vary in its batch alone, as the emotion network's.

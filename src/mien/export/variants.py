@@ -17,14 +17,14 @@ from mien.errors import ArtefactError, InputError, OutputError
 from mien.export.comparison import Comparison, against_torch
 from mien.export.onnx_file import half_weights, write_spec
 from mien.inference import EmotionModel
-from mien.models.restored import restored_network
+from mien.models.onnx_weights import restored_network
 from mien.preprocess import network_input
 
 __all__ = ["Precision", "export_variant"]
 
 Precision = Literal["fp16", "int8"]
 
-_CALIBRATION_PICTURES, _CALIBRATION_BATCH = 1024, 64
+_CALIBRATION_IMAGES, _CALIBRATION_BATCH = 1024, 64
 
 
 def export_variant(
@@ -40,11 +40,11 @@ def export_variant(
 
     `fp16` keeps the weights as float16, half the size; they become float32 when the file is opened,
     so that the speed stays. `int8` computes the convolutions in 8 bits (static quantisation with
-    QDQ nodes, ranges from training pictures, weights per channel). Both use standard operators.
+    QDQ nodes, ranges from training images, weights per channel). Both use standard operators.
 
     Args:
         path: The float32 file of a training.
-        data: Its pictures: `train` gives the ranges for `int8`, `val` the comparison.
+        data: Its images: `train` gives the ranges for `int8`, `val` the comparison.
         precision: Which variant.
         out: Where it goes; it appears there only if the comparison holds.
         licence: Under which its weights may be used, for the file's spec.
@@ -63,7 +63,7 @@ def export_variant(
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: exists already. Choose another name or pass --overwrite")
     if not len(data.part("val")):
-        raise InputError(f"{data.source}: no picture in val to compare on")
+        raise InputError(f"{data.source}: no image in val to compare on")
     whole = EmotionModel(path)
     facts = dict(whole.spec.provenance)
     if "precision" in facts:
@@ -104,11 +104,11 @@ def _quantise(path: Path, made: Path, model: EmotionModel, images: NDArray[np.ui
 
 
 class _Ranges:
-    """Gives the quantiser training pictures in batches, spread evenly over the data."""
+    """Gives the quantiser training images in batches, spread evenly over the data."""
 
     def __init__(self, model: EmotionModel, images: NDArray[np.uint8]) -> None:
-        step = max(1, len(images) // _CALIBRATION_PICTURES)
-        chosen = images[::step][:_CALIBRATION_PICTURES].astype(np.float32)
+        step = max(1, len(images) // _CALIBRATION_IMAGES)
+        chosen = images[::step][:_CALIBRATION_IMAGES].astype(np.float32)
         batches = network_input(chosen, model.spec.input)
         self._batches: Iterator[dict[str, Any]] = (
             {model.spec.input.name: batches[start : start + _CALIBRATION_BATCH]}

@@ -1,4 +1,4 @@
-"""`Analyzer`: pictures in, faces and expressions out."""
+"""`Analyzer`: images in, faces and expressions out."""
 
 from __future__ import annotations
 
@@ -13,35 +13,28 @@ from PIL import Image
 from mien.detect import Detector, OnnxDetector, face_quality
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
-from mien.inference.explanation import Explanation, explain_face
-from mien.inference.film import FilmMemory, FilmOptions, analyze_film
+from mien.inference.explain import Explanation, explain_face
+from mien.inference.images import detect_and_crop, face_at, frame_result, predict_images
 from mien.inference.live import LiveAnalysis
 from mien.inference.model import EmotionModel
-from mien.inference.pictures import frame_result, judge_pictures, numbered, searched
-from mien.inference.position import Position
+from mien.inference.video import VideoOptions, VideoState, analyze_video
 from mien.media import (
-    Film,
-    FilmFrame,
     LiveSource,
-    convert_picture,
-    decode_picture,
+    Video,
+    VideoFrame,
+    convert_image,
+    decode_image,
     find_media,
-    is_film,
     is_live,
-    read_picture,
+    is_video,
+    read_image,
 )
-from mien.structures import (
-    Face,
-    FacePrediction,
-    Frame,
-    FrameResult,
-    FrameRGB,
-    check_frame_rgb,
-)
+from mien.runs.checkpoint import Checkpoint
+from mien.structures import Face, FacePrediction, Frame, FrameResult, FrameRGB, check_frame_rgb
 
 __all__ = ["Analyzer"]
 
-Picture = str | Path | bytes | Image.Image | Frame | FrameRGB
+ImageInput = str | Path | bytes | Image.Image | Frame | FrameRGB
 
 
 class Analyzer:
@@ -52,7 +45,7 @@ class Analyzer:
         detector: A detector's ONNX file, or any `Detector`; None takes the shipped one.
         min_face_px: Faces whose shorter side is below this many pixels are left out.
         threads: Threads of one network run.
-        workers: Threads that read pictures and look for faces when there are many; None takes one
+        workers: Threads that read images and look for faces when there are many; None takes one
             per core.
 
     Raises:
@@ -88,44 +81,44 @@ class Analyzer:
         self.detector: Detector = detector
         self.min_face_px = min_face_px
 
-    def analyze(self, picture: Picture) -> FrameResult:
-        """Analyse one picture.
+    def analyze(self, image: ImageInput) -> FrameResult:
+        """Analyse one image.
 
         Args:
-            picture: A path, the bytes of a file, a Pillow image, a `Frame`, or an array
+            image: A path, the bytes of a file, a Pillow image, a `Frame`, or an array
                 `(H, W, 3)` uint8 RGB.
 
         Returns:
             What was found; `faces` is empty when there is no face.
 
         Raises:
-            MediaError: The file cannot be read as a picture.
+            MediaError: The file cannot be read as an image.
             FrameError: The array is no frame.
         """
-        frame = _as_frame(picture)
-        faces, crops = searched(self, frame)
+        frame = _as_frame(image)
+        faces, crops = detect_and_crop(self, frame)
         return frame_result(self, frame, faces, crops, self.model.probabilities(crops))
 
-    def explain(self, picture: Picture, *, face: int | None = None) -> tuple[Explanation, ...]:
-        """Say what the answer to each face of a picture rests on.
+    def explain(self, image: ImageInput, *, face: int | None = None) -> tuple[Explanation, ...]:
+        """Say what the answer to each face of an image rests on.
 
         Args:
-            picture: As in `analyze`.
+            image: As in `analyze`.
             face: The number of the one face to explain, from 0, largest first; None explains all.
 
         Returns:
             One explanation per face, largest first; empty when there is no face.
 
         Raises:
-            MediaError: The file cannot be read as a picture.
+            MediaError: The file cannot be read as an image.
             FrameError: The array is no frame.
             InputError: There is no face of that number.
         """
-        frame = _as_frame(picture)
-        faces, crops = searched(self, frame)
+        frame = _as_frame(image)
+        faces, crops = detect_and_crop(self, frame)
         found = frame_result(self, frame, faces, crops, self.model.probabilities(crops)).faces
         if face is not None:
-            numbered(found, face)
+            face_at(found, face)
         return tuple(
             explain_face(self.model, prediction, crop)
             for prediction, crop in zip(found, crops, strict=True)
@@ -136,18 +129,18 @@ class Analyzer:
         self,
         sources: str | Path | Iterable[str | Path],
         *,
-        options: FilmOptions | None = None,
+        options: VideoOptions | None = None,
     ) -> Iterator[FrameResult]:
-        """Analyse pictures, films, cameras and streams, one after the other.
+        """Analyse images, videos, cameras and streams, one after the other.
 
         Args:
             sources: A path, folder or glob, a camera (`camera:0`) or a stream (`rtsp://`,
                 `http://`), or several of them. A camera always gives its newest frame.
-            options: How films, cameras and streams are analysed.
+            options: How videos, cameras and streams are analysed.
 
         Returns:
-            One result per picture and per frame of a film, in order, made as they are asked for;
-            faces of a film carry the person's number and smoothed probabilities. What cannot be
+            One result per image and per frame of a video, in order, made as they are asked for;
+            faces of a video carry the person's number and smoothed probabilities. What cannot be
             read gives a result with `error`, and the others go on.
 
         Raises:
@@ -160,22 +153,22 @@ class Analyzer:
         self,
         found: Iterable[str | MediaError],
         *,
-        options: FilmOptions | None = None,
-        position: Position | None = None,
+        options: VideoOptions | None = None,
+        position: Checkpoint | None = None,
     ) -> Iterator[FrameResult]:
         """Analyse what `find_media` found; an error among it becomes a result with `error`.
 
         Args:
-            found: Pictures, films, cameras and streams.
-            options: How films, cameras and streams are analysed.
+            found: Images, videos, cameras and streams.
+            options: How videos, cameras and streams are analysed.
             position: Where to go on, kept up to date; what it stands for gives no results again.
         """
-        options = options or FilmOptions()
-        position = position or Position()
+        options = options or VideoOptions()
+        position = position or Checkpoint()
         left = itertools.islice(found, position.inputs, None)
-        for pictures, group in itertools.groupby(left, key=_is_picture):
-            if pictures:
-                for judged in judge_pictures(self, map(str, group), workers=self.workers):
+        for images, group in itertools.groupby(left, key=_is_image):
+            if images:
+                for judged in predict_images(self, map(str, group), workers=self.workers):
                     position.finish_input()
                     yield judged.result
             else:
@@ -183,25 +176,25 @@ class Analyzer:
                     yield from self._analyze_clip(path, options, position)
 
     def _analyze_clip(
-        self, path: str | MediaError, options: FilmOptions, position: Position
+        self, path: str | MediaError, options: VideoOptions, position: Checkpoint
     ) -> Iterator[FrameResult]:
-        """Analyse a film, camera or stream; what cannot be opened is a result with `error`."""
+        """Analyse a video, camera or stream; what cannot be opened is a result with `error`."""
         try:
             if isinstance(path, MediaError):
                 raise path
             if is_live(path):
                 yield from self._analyze_live(LiveSource(path), options)
             else:
-                with Film(path) as film:
-                    position.film = position.film or FilmMemory(options)
-                    yield from analyze_film(self, film, options, position.film)
+                with Video(path) as video:
+                    position.video = position.video or VideoState(options)
+                    yield from analyze_video(self, video, options, position.video)
         except MediaError as error:
             position.finish_input()
             yield FrameResult(source=error.source, error=error.reason)
         else:
             position.finish_input()
 
-    def _analyze_live(self, source: LiveSource, options: FilmOptions) -> Iterator[FrameResult]:
+    def _analyze_live(self, source: LiveSource, options: VideoOptions) -> Iterator[FrameResult]:
         """Analyse a camera or stream; a gap is a result with `error` before the frame after it."""
         live = LiveAnalysis(self, options)
         for frame in source.frames(per_second=options.per_second):
@@ -211,7 +204,7 @@ class Analyzer:
 
     def predict(
         self,
-        frame: Frame | FilmFrame,
+        frame: Frame | VideoFrame,
         number: int,
         face: Face,
         *,
@@ -229,7 +222,7 @@ class Analyzer:
             crop: `(S, S)`, what the network saw.
             probabilities: `(6,)` in the order of `SIX`.
             label: The label to show; None takes the most probable one.
-            track: The person's number, in a film.
+            track: The person's number, in a video.
         """
         shown = int(probabilities.argmax()) if label is None else label
         confidence = float(probabilities[shown])
@@ -254,7 +247,7 @@ class Analyzer:
 def _paths(sources: Iterable[str | Path]) -> Iterator[str | Path]:
     if isinstance(sources, np.ndarray | bytes) or not isinstance(sources, Iterable):
         found = type(sources).__name__
-        raise InputError(f"sources: expected paths, found {found}; `analyze` takes pictures")
+        raise InputError(f"sources: expected paths, found {found}; `analyze` takes images")
     for each in sources:
         if not isinstance(each, str | Path):
             found = type(each).__name__
@@ -262,17 +255,17 @@ def _paths(sources: Iterable[str | Path]) -> Iterator[str | Path]:
         yield each
 
 
-def _is_picture(path: str | MediaError) -> bool:
-    return isinstance(path, str) and not is_live(path) and not is_film(path)
+def _is_image(path: str | MediaError) -> bool:
+    return isinstance(path, str) and not is_live(path) and not is_video(path)
 
 
-def _as_frame(picture: Picture) -> Frame:
-    if isinstance(picture, Frame):
-        return picture
-    if isinstance(picture, str | Path):
-        return read_picture(picture)
-    if isinstance(picture, bytes):
-        return decode_picture(picture, "bytes")
-    if isinstance(picture, Image.Image):
-        return convert_picture(picture, getattr(picture, "filename", "") or "picture")
-    return Frame(frame_rgb=check_frame_rgb(picture), source="array")
+def _as_frame(image: ImageInput) -> Frame:
+    if isinstance(image, Frame):
+        return image
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if isinstance(image, bytes):
+        return decode_image(image, "bytes")
+    if isinstance(image, Image.Image):
+        return convert_image(image, getattr(image, "filename", "") or "image")
+    return Frame(frame_rgb=check_frame_rgb(image), source="array")

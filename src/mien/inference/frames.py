@@ -1,4 +1,4 @@
-"""A frame of a film or camera: its faces cut out of its luma and judged."""
+"""A frame of a video or camera: its faces cut out of its luma and judged."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.inference.smoothing import Smoother
-from mien.media import FilmFrame
+from mien.media import VideoFrame
 from mien.preprocess import crop_faces
 from mien.structures import Faces, FrameResult
+from mien.track.smoothing import Smoother
 
 if TYPE_CHECKING:
     from mien.inference.analyzer import Analyzer
 
-__all__ = ["Seen", "cut_faces", "judge"]
+__all__ = ["TrackedFaces", "cut_faces", "judge"]
 
 
 @dataclasses.dataclass(slots=True, eq=False)
-class Seen:
+class TrackedFaces:
     """A frame with its faces and the numbers of the people.
 
     Attributes:
@@ -30,12 +30,14 @@ class Seen:
         tracks: The person's number of each.
     """
 
-    frame: FilmFrame
+    frame: VideoFrame
     faces: Faces
     tracks: list[int]
 
 
-def judge(analyzer: Analyzer, smoother: Smoother, seen: list[Seen]) -> Iterator[FrameResult]:
+def judge(
+    analyzer: Analyzer, smoother: Smoother, seen: list[TrackedFaces]
+) -> Iterator[FrameResult]:
     """Say what the faces of some frames show; the network runs over all of them at once.
 
     Args:
@@ -79,7 +81,7 @@ def judge(analyzer: Analyzer, smoother: Smoother, seen: list[Seen]) -> Iterator[
         )
 
 
-def cut_faces(analyzer: Analyzer, frame: FilmFrame, faces: Faces) -> NDArray[np.float32]:
+def cut_faces(analyzer: Analyzer, frame: VideoFrame, faces: Faces) -> NDArray[np.float32]:
     """Cut the faces out of the decoder's luma plane, `(B, S, S)` on the scale of 0 to 255."""
     pixels, black, white = frame.luma()
     crops = crop_faces(pixels, faces.landmarks_xy, analyzer.model.crop)

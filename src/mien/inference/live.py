@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mien.detect import Tracker
-from mien.inference.film import FilmOptions, look_for_faces
-from mien.inference.following import follow
-from mien.inference.frames import Seen, judge
-from mien.inference.pace import Pace
-from mien.inference.smoothing import Smoother, SmoothingOptions
-from mien.media import FilmFrame
+from mien.inference.frames import TrackedFaces, judge
+from mien.inference.video import VideoOptions, detect_downscaled
+from mien.media import VideoFrame
 from mien.structures import Faces, FrameResult
+from mien.track import Tracker
+from mien.track.redetect import redetect_in_roi
+from mien.track.scheduler import DetectionScheduler
+from mien.track.smoothing import Smoother, SmoothingOptions
 
 if TYPE_CHECKING:
     from mien.inference.analyzer import Analyzer
@@ -31,12 +31,12 @@ class LiveAnalysis:
         options: Detections, smoothing, and how long people are remembered.
     """
 
-    def __init__(self, analyzer: Analyzer, options: FilmOptions | None = None) -> None:
-        options = options or FilmOptions()
+    def __init__(self, analyzer: Analyzer, options: VideoOptions | None = None) -> None:
+        options = options or VideoOptions()
         self._analyzer = analyzer
         self._smoother = Smoother(options.smoothing)
         self._tracker = Tracker(max_gap_s=options.max_gap_s)
-        self._pace = Pace(options.every)
+        self._pace = DetectionScheduler(options.every)
         self._faces = Faces.none()
 
     @property
@@ -48,7 +48,7 @@ class LiveAnalysis:
         """Smooth otherwise from now on; what was known of people is forgotten."""
         self._smoother = Smoother(options)
 
-    def analyze(self, frame: FilmFrame) -> FrameResult:
+    def analyze(self, frame: VideoFrame) -> FrameResult:
         """Analyse one frame.
 
         Args:
@@ -56,14 +56,18 @@ class LiveAnalysis:
         """
         start = time.perf_counter()
         looks = self._pace.looks(frame.frame, frame.timestamp_s)
-        self._tracker.apart_s = self._smoother.apart_s = self._pace.interval_s
+        self._tracker.sampling_interval_s = self._smoother.sampling_interval_s = (
+            self._pace.interval_s
+        )
         detector = self._analyzer.detector
         if looks:
-            self._faces = look_for_faces(detector, frame, self._analyzer.min_face_px)
+            self._faces = detect_downscaled(detector, frame, self._analyzer.min_face_px)
         else:
-            self._faces = follow(detector, frame, self._faces)
+            self._faces = redetect_in_roi(detector, frame, self._faces)
         tracks = self._tracker.update(self._faces, frame.timestamp_s)
-        result = next(judge(self._analyzer, self._smoother, [Seen(frame, self._faces, tracks)]))
+        result = next(
+            judge(self._analyzer, self._smoother, [TrackedFaces(frame, self._faces, tracks)])
+        )
         self._smoother.forget_before(frame.timestamp_s)
         self._pace.took(time.perf_counter() - start, looked=looks)
         return result

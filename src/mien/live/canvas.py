@@ -1,4 +1,4 @@
-"""What the window shows, as one picture: frame, results, and what the window itself has to say."""
+"""What the window shows, as one image: frame, results, and what the window itself has to say."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def painted(view: View) -> Image.Image:
     """Paint a view.
 
     Returns:
-        An RGB picture of the window's size.
+        An RGB image of the window's size.
     """
     canvas = Image.new("RGB", view.size_wh, _BACKGROUND)
     if view.shown is not None:
@@ -84,12 +84,12 @@ def _paste_frame(canvas: Image.Image, shown: Shown, *, mirror: bool) -> None:
     frame = shown.frame
     scale = min(canvas.width / frame.width, canvas.height / frame.height)
     size_hw = (max(1, round(frame.height * scale)), max(1, round(frame.width * scale)))
-    picture = Image.fromarray(frame.rgb(size_hw))
+    image = Image.fromarray(frame.rgb(size_hw))
     if mirror:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    draw_on(picture, _placed(shown.result, scale, size_hw[1] if mirror else None))
-    place = ((canvas.width - picture.width) // 2, (canvas.height - picture.height) // 2)
-    canvas.paste(picture, place)
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    draw_on(image, _placed(shown.result, scale, size_hw[1] if mirror else None))
+    place = ((canvas.width - image.width) // 2, (canvas.height - image.height) // 2)
+    canvas.paste(image, place)
 
 
 def _status(canvas: Image.Image, view: View) -> None:

@@ -1,4 +1,4 @@
-"""The newest frame of a camera, stream or film with what was found in it."""
+"""The newest frame of a camera, stream or video with what was found in it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from mien.inference import Analyzer, FilmOptions, LiveAnalysis, SmoothingOptions
-from mien.media import Film, FilmFrame, LiveSource, is_live
+from mien.inference import Analyzer, LiveAnalysis, VideoOptions
+from mien.media import LiveSource, Video, VideoFrame, is_live
 from mien.structures import FrameResult
+from mien.track import SmoothingOptions
 
 __all__ = ["Feed", "Shown"]
 
@@ -18,7 +19,7 @@ _RATE_FRAMES = 30
 _JOIN_S = 5.0
 _KEPT_GAPS = 1000
 _LATE_S = 0.1
-"""Frames of a film that come later than this are dropped, as a camera's are."""
+"""Frames of a video that come later than this are dropped, as a camera's are."""
 
 _UNSEEN_S = 0.5
 """Where all come late, one is shown after this time all the same."""
@@ -35,7 +36,7 @@ class Shown:
         frames_per_second: Analysed lately.
     """
 
-    frame: FilmFrame
+    frame: VideoFrame
     result: FrameResult
     there_s: float
     frames_per_second: float
@@ -45,19 +46,21 @@ class Feed:
     """Analyses a source in a thread of its own; whoever shows it takes the newest.
 
     Args:
-        source: `camera:0`, an address, or a film, which then plays at its own pace.
+        source: `camera:0`, an address, or a video, which then plays at its own pace.
         analyzer: Networks and settings.
         options: Smoothing, and how long people are remembered.
 
     Attributes:
         message: What is wrong with the source just now; empty if nothing.
         failure: Why there will be no more frames; None while there may be.
-        ended: Whether a film is over.
+        ended: Whether a video is over.
         gaps: Results with `error`, one for each time the source was away; whoever keeps rows
             takes them out.
     """
 
-    def __init__(self, source: str, analyzer: Analyzer, options: FilmOptions | None = None) -> None:
+    def __init__(
+        self, source: str, analyzer: Analyzer, options: VideoOptions | None = None
+    ) -> None:
         self.source = source
         self.message = ""
         self.failure: Exception | None = None
@@ -121,7 +124,7 @@ class Feed:
             with self._changed:
                 self._changed.notify_all()
 
-    def _frames(self) -> Iterator[tuple[FilmFrame, float]]:
+    def _frames(self) -> Iterator[tuple[VideoFrame, float]]:
         """Yield frames with the moment at which they were there."""
         if is_live(self.source):
             source = LiveSource(self.source, on_gap=self._tell)
@@ -130,9 +133,9 @@ class Feed:
                     self.gaps.append(gap)
                 yield frame, source.began_s + frame.timestamp_s
             return
-        with Film(self.source) as film:
+        with Video(self.source) as video:
             start = shown_s = time.monotonic()
-            for frame in film.frames(per_second=self._per_second):
+            for frame in video.frames(per_second=self._per_second):
                 wait_s = start + frame.timestamp_s - time.monotonic()
                 if self._stop.wait(max(0.0, wait_s)):
                     return

@@ -1,4 +1,4 @@
-"""What the window keeps when it is asked to: snapshots, films and their rows."""
+"""What the window keeps when it is asked to: snapshots, videos and their rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from mien.errors import OutputError
 from mien.live.feed import Shown
-from mien.media import FilmWriter, ResultWriter, draw_result, open_writer
+from mien.media import ResultWriter, VideoWriter, draw_result, open_writer
 from mien.structures import FrameResult
 
 __all__ = ["Recording", "save_snapshot"]
@@ -34,21 +34,21 @@ def save_snapshot(shown: Shown, folder: Path) -> Path:
 
 
 class Recording:
-    """A film with the results drawn in, and their rows as JSON Lines beside it.
+    """A video with the results drawn in, and their rows as JSON Lines beside it.
 
     Args:
         folder: Where both go.
         first: The first frame; it sets size and begin.
 
     Attributes:
-        path: The film.
+        path: The video.
     """
 
     def __init__(self, folder: Path, first: Shown) -> None:
         self.path = _free(folder, "mp4")
         height, width = first.frame.height, first.frame.width
         rate = first.frames_per_second or 25.0
-        self._film = FilmWriter(self.path, size_hw=(height, width), frames_per_second=rate)
+        self._video = VideoWriter(self.path, size_hw=(height, width), frames_per_second=rate)
         self._rows: ResultWriter = open_writer(self.path.with_suffix(".jsonl"))
         self._begin_s = first.result.timestamp_s or 0.0
         self._size = (height, width)
@@ -64,7 +64,7 @@ class Recording:
         if (shown.frame.height, shown.frame.width) == self._size:
             # A camera may come back with another size: then the rows alone go on.
             drawn = np.asarray(draw_result(shown.frame.rgb(), shown.result))
-            self._film.write(drawn, (shown.result.timestamp_s or 0.0) - self._begin_s)
+            self._video.write(drawn, (shown.result.timestamp_s or 0.0) - self._begin_s)
 
     def write_gap(self, gap: FrameResult) -> None:
         """Note in the rows that the source was away.
@@ -76,7 +76,7 @@ class Recording:
 
     def abandon(self) -> None:
         """Stop; what was recorded stays under the files' partial names, and can be played."""
-        self._film.abandon()
+        self._video.abandon()
         self._rows.abandon()
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Recording:
             OutputError: The disk is full or the folder went away.
         """
         try:
-            self._film.close()
+            self._video.close()
         finally:
             self._rows.close()
 

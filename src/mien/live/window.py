@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import MienError, MissingExtraError
-from mien.inference import SmoothingOptions
 from mien.live.canvas import View, painted
 from mien.live.feed import Feed, Shown
 from mien.live.recording import Recording, save_snapshot
+from mien.track import SmoothingOptions
 
 __all__ = ["KEYS", "run_window"]
 
 KEYS = {
     "space": "pause",
     "s": "snapshot",
-    "r": "record film and rows",
+    "r": "record video and rows",
     "m": "mirror",
     "f": "full screen",
     "t": "smoothing on or off",
@@ -45,7 +45,7 @@ def run_window(
 
     Args:
         feed: A feed that has been started.
-        mirror: Whether the picture is shown as in a mirror, as people expect of themselves.
+        mirror: Whether the image is shown as in a mirror, as people expect of themselves.
         out: Where snapshots and recordings go.
         smoothing: What the key `t` switches on and off.
 
@@ -201,8 +201,8 @@ class _Window:
         """Draw everything, if anything is different from what is there."""
         view = self._view()
         if view != self._drawn:
-            picture = painted(view)
-            image = self._pygame.image.frombuffer(picture.tobytes(), picture.size, "RGB")
+            canvas = painted(view)
+            image = self._pygame.image.frombuffer(canvas.tobytes(), canvas.size, "RGB")
             self._screen.blit(image, (0, 0))
             self._drawn = view
 

@@ -2,50 +2,50 @@
 
 from mien.media.containers import is_container
 from mien.media.drawing import draw_on, draw_result
-from mien.media.film_writer import FilmWriter
-from mien.media.films import FILM_SUFFIXES, Film, FilmFrame
-from mien.media.folder import ResultFolder
-from mien.media.journal import Journal
-from mien.media.live_source import LiveSource, cameras, is_live
-from mien.media.picture_writer import check_picture_name, write_picture
-from mien.media.pictures import (
+from mien.media.image_writer import check_image_name, write_image
+from mien.media.images import (
+    IMAGE_SUFFIXES,
     MAX_PIXELS,
-    PICTURE_SUFFIXES,
-    convert_picture,
-    decode_picture,
-    read_picture,
+    convert_image,
+    decode_image,
+    read_image,
 )
-from mien.media.sources import find_media, find_pictures, is_film
+from mien.media.live_source import LiveSource, cameras, is_live
+from mien.media.sources import find_images, find_media, is_video
 from mien.media.thumbnails import face_thumbnail
-from mien.media.times import clock
+from mien.media.timestamps import clock
+from mien.media.video_writer import VideoWriter
+from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
 from mien.media.writers import FORMATS, ResultWriter, open_writer
+from mien.runs.folder import ResultFolder
+from mien.runs.journal import Journal
 
 __all__ = [
-    "FILM_SUFFIXES",
+    "VIDEO_SUFFIXES",
     "FORMATS",
     "MAX_PIXELS",
-    "PICTURE_SUFFIXES",
-    "Film",
-    "FilmFrame",
-    "FilmWriter",
+    "IMAGE_SUFFIXES",
+    "Video",
+    "VideoFrame",
+    "VideoWriter",
     "Journal",
     "LiveSource",
     "ResultFolder",
     "ResultWriter",
     "cameras",
-    "check_picture_name",
+    "check_image_name",
     "clock",
-    "convert_picture",
-    "decode_picture",
+    "convert_image",
+    "decode_image",
     "draw_on",
     "draw_result",
     "face_thumbnail",
     "find_media",
-    "find_pictures",
+    "find_images",
     "is_container",
-    "is_film",
+    "is_video",
     "is_live",
     "open_writer",
-    "read_picture",
-    "write_picture",
+    "read_image",
+    "write_image",
 ]

@@ -1,4 +1,4 @@
-"""Telling films by how their files begin."""
+"""Telling videos by how their files begin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BEGINNINGS = (b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01", b"\x47\x40", b"\x00\x00
 
 
 def is_container(start: bytes) -> bool:
-    """Say whether a file's first 16 bytes or more are those of a film.
+    """Say whether a file's first 16 bytes or more are those of a video.
 
     Play lists and the like, which make FFmpeg open other files and addresses, are none.
     """

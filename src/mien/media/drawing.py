@@ -1,4 +1,4 @@
-"""Drawing results into pictures with Pillow."""
+"""Drawing results into images with Pillow."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ import dataclasses
 from PIL import Image, ImageColor
 
 from mien.emotions import COLOURS
-from mien.media.shapes import (
-    Area,
-    fill_rounded,
-    outline_rounded,
-    text_width,
-    write_text,
-)
+from mien.media.shapes import Area, fill_rounded, outline_rounded, text_width, write_text
 from mien.structures import FacePrediction, FrameResult, FrameRGB, check_frame_rgb
 
 __all__ = ["draw_on", "draw_result"]
@@ -26,7 +20,7 @@ _FAINT = (255, 255, 255, 60)
 _CARD = (17, 20, 26, 205)
 
 _SMALLEST_TEXT_PX, _LARGEST_TEXT_SHARE = 11, 1 / 26
-"""Text is at least so large, and at most this share of the picture's height."""
+"""Text is at least so large, and at most this share of the image's height."""
 
 
 def draw_result(frame_rgb: FrameRGB, result: FrameResult) -> Image.Image:
@@ -37,35 +31,35 @@ def draw_result(frame_rgb: FrameRGB, result: FrameResult) -> Image.Image:
         result: What was found in it.
 
     Returns:
-        An RGB picture of the frame's size.
+        An RGB image of the frame's size.
     """
-    picture = Image.fromarray(check_frame_rgb(frame_rgb))
-    draw_on(picture, result)
-    return picture
+    image = Image.fromarray(check_frame_rgb(frame_rgb))
+    draw_on(image, result)
+    return image
 
 
-def draw_on(picture: Image.Image, result: FrameResult) -> None:
-    """Draw boxes, labels and the six probabilities into a picture itself.
+def draw_on(image: Image.Image, result: FrameResult) -> None:
+    """Draw boxes, labels and the six probabilities into an image itself.
 
     Args:
-        picture: RGB.
+        image: RGB.
         result: What was found in it.
     """
     for face in reversed(result.faces):  # the largest last, on top
-        _Pen(picture, face).draw()
+        _Pen(image, face).draw()
 
 
 @dataclasses.dataclass(slots=True)
 class _Pen:
     """Draws one face; every measure follows from the text size, and that from the face."""
 
-    picture: Image.Image
+    image: Image.Image
     face: FacePrediction
 
     @property
     def text_px(self) -> int:
         left, top, right, bottom = self.face.box_xyxy
-        largest = max(_SMALLEST_TEXT_PX, self.picture.height * _LARGEST_TEXT_SHARE)
+        largest = max(_SMALLEST_TEXT_PX, self.image.height * _LARGEST_TEXT_SHARE)
         wanted = max(min(right - left, bottom - top) / 9, _SMALLEST_TEXT_PX)
         return round(min(wanted, largest))
 
@@ -75,12 +69,12 @@ class _Pen:
         line = max(2, self.text_px / 7)
         colour = ImageColor.getrgb(COLOURS[self.face.emotion])
         outline_rounded(
-            self.picture, self.face.box_xyxy, radius=self.text_px * 0.6, line=line, colour=colour
+            self.image, self.face.box_xyxy, radius=self.text_px * 0.6, line=line, colour=colour
         )
         label = self._label_area()
-        fill_rounded(self.picture, label, radius=(label[3] - label[1]) / 2, colour=colour)
+        fill_rounded(self.image, label, radius=(label[3] - label[1]) / 2, colour=colour)
         place = (label[0] + self.text_px * 0.6, (label[1] + label[3]) / 2)
-        write_text(self.picture, self._label(), place, self.text_px, _ink_on(colour))
+        write_text(self.image, self._label(), place, self.text_px, _ink_on(colour))
         if min(right - left, bottom - top) >= _CARD_FROM_PX:
             self._bars(self._card_area())
 
@@ -92,7 +86,7 @@ class _Pen:
         left, top, _, _ = self.face.box_xyxy
         height = self.text_px * 1.55
         width = text_width(self._label(), self.text_px) + self.text_px * 1.2
-        x = min(max(left, 0), max(0, self.picture.width - width))
+        x = min(max(left, 0), max(0, self.image.width - width))
         y = top - height - self.text_px * 0.35
         y = y if y >= 0 else max(top, 0) + self.text_px * 0.35
         return (x, y, x + width, y + height)
@@ -102,19 +96,19 @@ class _Pen:
         left, top, right, bottom = self.face.box_xyxy
         gap, width = self.text_px * 0.6, self.text_px * 9.2
         height = self.text_px * (1.0 + 1.35 * len(self.face.probabilities))
-        if right + gap + width <= self.picture.width:
+        if right + gap + width <= self.image.width:
             x = right + gap
         elif left - gap - width >= 0:
             x = left - gap - width
-        elif bottom + gap + height <= self.picture.height:
-            x, top = min(max(left, 0), max(0, self.picture.width - width)), bottom + gap
+        elif bottom + gap + height <= self.image.height:
+            x, top = min(max(left, 0), max(0, self.image.width - width)), bottom + gap
         else:
             x, top = max(left, 0) + gap, bottom - height - gap
-        y = min(max(top, 0), max(0, self.picture.height - height))
+        y = min(max(top, 0), max(0, self.image.height - height))
         return (x, y, x + width, y + height)
 
     def _bars(self, card: Area) -> None:
-        fill_rounded(self.picture, card, radius=self.text_px * 0.5, colour=_CARD)
+        fill_rounded(self.image, card, radius=self.text_px * 0.5, colour=_CARD)
         text = round(self.text_px * 0.8)
         row_height = self.text_px * 1.35
         start, end = card[0] + self.text_px * 4.3, card[2] - self.text_px * 0.6
@@ -122,12 +116,12 @@ class _Pen:
             y = card[1] + self.text_px * 0.5 + row * row_height
             middle, half = y + row_height / 2, self.text_px * 0.19
             place = (card[0] + self.text_px * 0.6, middle)
-            write_text(self.picture, label, place, text, _INK)
+            write_text(self.image, label, place, text, _INK)
             track = (start, middle - half, end, middle + half)
-            fill_rounded(self.picture, track, radius=half, colour=_FAINT)
+            fill_rounded(self.image, track, radius=half, colour=_FAINT)
             filled = start + max(share * (end - start), 2 * half)
             bar, colour = (*track[:2], filled, track[3]), ImageColor.getrgb(COLOURS[label])
-            fill_rounded(self.picture, bar, radius=half, colour=colour)
+            fill_rounded(self.image, bar, radius=half, colour=colour)
 
 
 def _ink_on(colour: tuple[int, ...]) -> tuple[int, ...]:

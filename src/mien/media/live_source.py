@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from mien.errors import MediaError
-from mien.media.films import FilmFrame
+from mien.media.videos import VideoFrame
 from mien.structures import FrameResult
 
 __all__ = ["LiveSource", "cameras", "is_live"]
@@ -27,7 +27,7 @@ _MICROSECONDS = 1_000_000
 """FFmpeg's unit of a container's times, in a second."""
 
 _NEAR_THE_END_S = 2.0
-"""A connection that ends so near to a film's end ends with it."""
+"""A connection that ends so near to a video's end ends with it."""
 
 _MOST_DAMAGED = 100
 """After so many packets in a row that cannot be decoded a stream is opened anew."""
@@ -46,10 +46,10 @@ def cameras() -> list[str]:
         devices = av.enumerate_input_devices(_platform())
     except (av.FFmpegError, ValueError, OSError):
         return []
-    return [device.description or device.name for device in devices if _shows_pictures(device)]
+    return [device.description or device.name for device in devices if _shows_images(device)]
 
 
-def _shows_pictures(device: Any) -> bool:
+def _shows_images(device: Any) -> bool:
     kinds = getattr(device, "media_types", None)
     return not kinds or "video" in kinds
 
@@ -61,7 +61,7 @@ def _platform() -> str:
 class LiveSource:
     """A camera or stream whose newest frame is there when it is asked for.
 
-    A film that is served at an `http://` address plays at its own pace and ends.
+    A video that is served at an `http://` address plays at its own pace and ends.
 
     Args:
         source: `camera:N` for the Nth camera, or an address.
@@ -98,7 +98,7 @@ class LiveSource:
         self._changed = threading.Condition()
         self._stop = threading.Event()
 
-    def frames(self, *, per_second: float | None = None) -> Generator[FilmFrame, None, None]:
+    def frames(self, *, per_second: float | None = None) -> Generator[VideoFrame, None, None]:
         """Yield the newest frame again and again; those that nobody waited for are dropped.
 
         Times are seconds since the first frame by this machine's clock, so that a gap shows; the
@@ -122,12 +122,12 @@ class LiveSource:
                     if passed_s < due_s:
                         continue
                     due_s = max(due_s + 1 / per_second, passed_s)
-                yield FilmFrame.of(self.source, number, passed_s, decoded)
+                yield VideoFrame.of(self.source, number, passed_s, decoded)
         finally:
             self._stop.set()
             reader.join(_TIMEOUT_S)
 
-    def gap_before(self, frame: FilmFrame) -> FrameResult | None:
+    def gap_before(self, frame: VideoFrame) -> FrameResult | None:
         """Return the gap before the newest frame as a result with `error`, if there was one."""
         if not self.gap:
             return None
@@ -136,7 +136,7 @@ class LiveSource:
         )
 
     def _take(self) -> tuple[Any, int, float] | None:
-        """Wait for the next frame; None at the end of a film."""
+        """Wait for the next frame; None at the end of a video."""
         with self._changed:
             while self._newest is None and self._failure is None and not self._ended:
                 self._changed.wait(_POLL_S)
@@ -175,7 +175,7 @@ class LiveSource:
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     def _decoded(self, container: Any) -> Iterator[Any]:
-        """Decode what comes, without what is damaged; a film keeps its own pace."""
+        """Decode what comes, without what is damaged; a video keeps its own pace."""
         import av
 
         self._length_s, self._shown_s = _length_s(container), 0.0
@@ -192,7 +192,7 @@ class LiveSource:
                 damaged = 0
                 if self._length_s is not None and decoded.time is not None:
                     if first_s is None:
-                        # A film's clock need not begin at 0; Matroska counts its length from 0.
+                        # A video's clock need not begin at 0; Matroska counts its length from 0.
                         first_s = decoded.time
                         if "matroska" in container.format.name:
                             self._length_s -= first_s
@@ -204,7 +204,7 @@ class LiveSource:
 
     @property
     def _over(self) -> bool:
-        """Say whether a film has come to its end, rather than its connection."""
+        """Say whether a video has come to its end, rather than its connection."""
         return self._length_s is not None and self._length_s - self._shown_s < _NEAR_THE_END_S
 
     def _show(self, decoded: Any) -> None:
@@ -256,7 +256,7 @@ class LiveSource:
 
 
 def _length_s(container: Any) -> float | None:
-    """Return how long a film at an address is; None of what has no end."""
+    """Return how long a video at an address is; None of what has no end."""
     length = getattr(container, "duration", None)
     return None if length is None else float(length) / _MICROSECONDS
 

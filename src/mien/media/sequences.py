@@ -1,4 +1,4 @@
-"""Numbered pictures that stand for a film: `shot_%04d.png`."""
+"""Numbered images that stand for a video: `shot_%04d.png`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mien.errors import MediaError
 __all__ = ["is_sequence", "sequence_options"]
 
 _FRAMES_PER_SECOND = 25
-"""Of a sequence of pictures, which says nothing about time itself."""
+"""Of a sequence of images, which says nothing about time itself."""
 
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
 
 
 def is_sequence(path: str | Path) -> bool:
-    """Say whether a path names numbered pictures as a film: `shot_%04d.png`."""
+    """Say whether a path names face_at images as a video: `shot_%04d.png`."""
     return len(_NUMBER.findall(Path(path).name)) == 1 and not Path(path).exists()
 
 
@@ -24,7 +24,7 @@ def sequence_options(path: str | Path) -> tuple[str, dict[str, str]]:
     """Return what FFmpeg has to open for a sequence, and with which options.
 
     Raises:
-        MediaError: There is no such picture, or one is missing between others.
+        MediaError: There is no such image, or one is missing between others.
     """
     first = {"start_number": str(_first_of(path)), "framerate": str(_FRAMES_PER_SECOND)}
     return _as_ffmpeg_reads(path), first
@@ -49,7 +49,7 @@ def _first_of(pattern: str | Path) -> int:
     names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
     written = [found[1] for name in names if (found := shape.fullmatch(name))]
     if not written:
-        raise MediaError(str(pattern), "no picture has such a name. Check the path")
+        raise MediaError(str(pattern), "no image has such a name. Check the path")
     if not digits and (filled := [each for each in written if each != str(int(each))]):
         length = len(filled[0])
         reason = f"the numbers have {length} digits, filled up with zeros. Write %0{length}d"

@@ -1,4 +1,4 @@
-"""Rounded shapes and text with smooth edges, drawn into pictures quickly enough for a live window.
+"""Rounded shapes and text with smooth edges, drawn into images quickly enough for a live window.
 
 Corners and words are drawn once, larger and scaled down, and kept; what lies between corners is
 filled as it is. Shapes lie on whole pixels.
@@ -25,12 +25,12 @@ _OVERSAMPLING = 4
 _OPAQUE = 255
 
 
-def fill_rounded(picture: Image.Image, area: Area, *, radius: float, colour: Colour) -> None:
+def fill_rounded(image: Image.Image, area: Area, *, radius: float, colour: Colour) -> None:
     """Fill a rectangle with round corners.
 
     Args:
-        picture: RGB; it is drawn into.
-        area: Where; what lies outside the picture is left out.
+        image: RGB; it is drawn into.
+        area: Where; what lies outside the image is left out.
         radius: Of the corners in pixels; at most half of the shorter side.
         colour: With or without opacity.
     """
@@ -38,20 +38,20 @@ def fill_rounded(picture: Image.Image, area: Area, *, radius: float, colour: Col
     corner = _corner(radius, width, height)
     opacity = _opacity(colour)
     if corner:
-        _paste_corners(picture, (left, top, width, height), corner, None, colour)
-    _paste(picture, (left + corner, top, width - 2 * corner, height), colour, opacity)
+        _paste_corners(image, (left, top, width, height), corner, None, colour)
+    _paste(image, (left + corner, top, width - 2 * corner, height), colour, opacity)
     for side in (left, left + width - corner):
-        _paste(picture, (side, top + corner, corner, height - 2 * corner), colour, opacity)
+        _paste(image, (side, top + corner, corner, height - 2 * corner), colour, opacity)
 
 
 def outline_rounded(
-    picture: Image.Image, area: Area, *, radius: float, line: float, colour: Colour
+    image: Image.Image, area: Area, *, radius: float, line: float, colour: Colour
 ) -> None:
     """Draw the outline of a rectangle with round corners.
 
     Args:
-        picture: RGB; it is drawn into.
-        area: Its outer edge; what lies outside the picture is left out.
+        image: RGB; it is drawn into.
+        area: Its outer edge; what lies outside the image is left out.
         radius: Of the outer corners in pixels; at most half of the shorter side.
         line: Width of the line in pixels.
         colour: With or without opacity.
@@ -60,20 +60,20 @@ def outline_rounded(
     thick = max(1, round(line))
     corner = max(_corner(radius, width, height), min(thick, width // 2, height // 2))
     opacity = _opacity(colour)
-    _paste_corners(picture, (left, top, width, height), corner, thick, colour)
+    _paste_corners(image, (left, top, width, height), corner, thick, colour)
     for y in (top, top + height - thick):
-        _paste(picture, (left + corner, y, width - 2 * corner, thick), colour, opacity)
+        _paste(image, (left + corner, y, width - 2 * corner, thick), colour, opacity)
     for x in (left, left + width - thick):
-        _paste(picture, (x, top + corner, thick, height - 2 * corner), colour, opacity)
+        _paste(image, (x, top + corner, thick, height - 2 * corner), colour, opacity)
 
 
 def write_text(
-    picture: Image.Image, text: str, xy: tuple[float, float], size: int, ink: Colour
+    image: Image.Image, text: str, xy: tuple[float, float], size: int, ink: Colour
 ) -> None:
     """Write a line of text.
 
     Args:
-        picture: RGB; it is drawn into.
+        image: RGB; it is drawn into.
         text: The text.
         xy: The text's left end, half-way up.
         size: Of the typeface in pixels.
@@ -81,7 +81,7 @@ def write_text(
     """
     mask, (x, y) = _text_mask(text, size)
     left, top = round(xy[0]) + x, round(xy[1]) + y
-    picture.paste(ink[:3], (left, top, left + mask.width, top + mask.height), mask)
+    image.paste(ink[:3], (left, top, left + mask.width, top + mask.height), mask)
 
 
 def text_width(text: str, size: int) -> float:
@@ -123,7 +123,7 @@ def _disc(corner: int, thick: int | None, opacity: int) -> Image.Image:
 
 
 def _paste_corners(
-    picture: Image.Image,
+    image: Image.Image,
     place: tuple[int, int, int, int],
     corner: int,
     thick: int | None,
@@ -134,20 +134,20 @@ def _paste_corners(
     for column, x in ((0, left), (corner, left + width - corner)):
         for row, y in ((0, top), (corner, top + height - corner)):
             mask = disc.crop((column, row, column + corner, row + corner))
-            picture.paste(colour[:3], (x, y, x + corner, y + corner), mask)
+            image.paste(colour[:3], (x, y, x + corner, y + corner), mask)
 
 
 def _paste(
-    picture: Image.Image, place: tuple[int, int, int, int], colour: Colour, opacity: int
+    image: Image.Image, place: tuple[int, int, int, int], colour: Colour, opacity: int
 ) -> None:
     """Fill a rectangle of left, top, width and height."""
     x, y = max(place[0], 0), max(place[1], 0)
-    right = min(place[0] + place[2], picture.width)
-    bottom = min(place[1] + place[3], picture.height)
+    right = min(place[0] + place[2], image.width)
+    bottom = min(place[1] + place[3], image.height)
     if right <= x or bottom <= y:
         return
     mask = None if opacity == _OPAQUE else Image.new("L", (right - x, bottom - y), opacity)
-    picture.paste(colour[:3], (x, y, right, bottom), mask)
+    image.paste(colour[:3], (x, y, right, bottom), mask)
 
 
 def _whole(area: Area) -> tuple[int, int, int, int]:

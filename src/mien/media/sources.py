@@ -1,4 +1,4 @@
-"""What the user names, as the list of pictures that it stands for."""
+"""What the user names, as the list of images that it stands for."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mien.errors import MediaError
-from mien.media.films import FILM_SUFFIXES
+from mien.media.images import IMAGE_SUFFIXES
 from mien.media.live_source import is_live
-from mien.media.pictures import PICTURE_SUFFIXES
 from mien.media.sequences import is_sequence
+from mien.media.videos import VIDEO_SUFFIXES
 
-__all__ = ["find_media", "find_pictures", "is_film"]
-
-
-def is_film(path: str | Path) -> bool:
-    """Say whether a path names a film, by its ending, or numbered pictures (`shot_%04d.png`)."""
-    return Path(path).suffix.lower() in FILM_SUFFIXES or is_sequence(path)
+__all__ = ["find_media", "find_images", "is_video"]
 
 
-def find_pictures(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
-    """Resolve paths, folders and globs to pictures; see `find_media`."""
-    return _find(inputs, PICTURE_SUFFIXES)
+def is_video(path: str | Path) -> bool:
+    """Say whether a path names a video, by its ending, or face_at images (`shot_%04d.png`)."""
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES or is_sequence(path)
+
+
+def find_images(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
+    """Resolve paths, folders and globs to images; see `find_media`."""
+    return _find(inputs, IMAGE_SUFFIXES)
 
 
 def find_media(
     inputs: Iterable[str | Path], *, besides: Path | None = None
 ) -> Iterator[str | MediaError]:
-    """Resolve paths, folders and globs to pictures and films.
+    """Resolve paths, folders and globs to images and videos.
 
     A folder stands for all under it, by their endings and in the order of their names, behind
     links too; hidden files and folders are left out. A file that is named is taken whatever its
@@ -43,7 +43,7 @@ def find_media(
         Paths, each once, and a `MediaError` for each input that stands for nothing; those do not
         stop the others.
     """
-    return _find(inputs, PICTURE_SUFFIXES | FILM_SUFFIXES, besides)
+    return _find(inputs, IMAGE_SUFFIXES | VIDEO_SUFFIXES, besides)
 
 
 def _find(
@@ -63,7 +63,7 @@ def _resolve(
     given: str, suffixes: frozenset[str], besides: Path | None
 ) -> Iterator[str | MediaError]:
     if not given.strip():
-        yield MediaError(repr(given), "an empty path. Name a picture or a folder")
+        yield MediaError(repr(given), "an empty path. Name an image or a folder")
     elif is_live(given):
         yield given
     elif os.path.isdir(given):  # noqa: PTH112 - Path raises for a name that is too long
@@ -109,4 +109,4 @@ def _walk(
         yield MediaError(str(error.filename or folder), reason)
     if not count and not errors:
         endings = ", ".join(sorted(suffixes))
-        yield MediaError(folder, f"the folder holds no picture or film (looked for {endings})")
+        yield MediaError(folder, f"the folder holds no image or video (looked for {endings})")

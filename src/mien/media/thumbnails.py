@@ -1,4 +1,4 @@
-"""Small pictures of faces."""
+"""Small images of faces."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def face_thumbnail(frame_rgb: FrameRGB, box_xyxy: Sequence[float], *, side_px: i
     Args:
         frame_rgb: `(H, W, 3)` uint8.
         box_xyxy: Left, top, right and bottom of the face in pixels.
-        side_px: Width and height of the picture.
+        side_px: Width and height of the image.
 
     Returns:
-        A square RGB picture, black beyond the frame's edges.
+        A square RGB image, black beyond the frame's edges.
     """
     left, top, right, bottom = box_xyxy
     half = _ROOM / 2 * max(right - left, bottom - top)

@@ -3,7 +3,7 @@
 from mien.models.baseline import BaselineNet, BaselineOptions
 from mien.models.detector import DetectorNet, DetectorOptions
 from mien.models.emotion import EmotionNet, EmotionOutputs, TrunkOptions
-from mien.models.restored import restore_weights
+from mien.models.onnx_weights import restore_weights
 
 __all__ = [
     "BaselineNet",

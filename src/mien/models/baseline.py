@@ -1,4 +1,4 @@
-"""The network of FER-PP, the program that mien grew out of, as a yardstick for speed and accuracy.
+"""The network of FER-PP, the program that mien grew out of, as a baseline for speed and accuracy.
 
 Six 3x3 convolutions in three pairs, each pair followed by batch normalisation, pooling and dropout;
 the width of every layer and its activation (ELU or swish) were what that program tuned. Its tuned

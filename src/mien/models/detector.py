@@ -61,24 +61,24 @@ class DetectorNet(nn.Module):
             _Head(options.width, landmark_depth=depth) for depth in options.landmark_depths
         )
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Run the network.
 
         Args:
-            pictures: `(B, 3, H, W)` float BGR of 0 to 255, H and W multiples of 32.
+            images: `(B, 3, H, W)` float BGR of 0 to 255, H and W multiples of 32.
 
         Returns:
             The twelve outputs of the YuNet layout: `cls_s` and `obj_s` `(B, cells, 1)` as
             probabilities, then `bbox_s` `(B, cells, 4)` and `kps_s` `(B, cells, 10)`, each for
             s of 8, 16 and 32.
         """
-        levels = [_split(cells) for cells in self.cells(pictures)]
+        levels = [_split(cells) for cells in self.cells(images)]
         cls, obj, bbox, kps = zip(*levels, strict=True)
         return (*(part.sigmoid() for part in (*cls, *obj)), *bbox, *kps)
 
-    def cells(self, pictures: Tensor) -> list[Tensor]:
+    def cells(self, images: Tensor) -> list[Tensor]:
         """Return each level's raw values, `(B, cells, 16)`: cls, obj, bbox (4), kps (10)."""
-        features = self.stem((pictures - 127.5) / 64.0)
+        features = self.stem((images - 127.5) / 64.0)
         trunk = []
         for level in self.levels:
             features = level(features)

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 PIXEL_MEAN = 129.5
-"""Mean luma of FER-2013's 28,709 Training pictures, 0 to 255; what a network's input subtracts."""
+"""Mean luma of FER-2013's 28,709 Training images, 0 to 255; what a network's input subtracts."""
 
 PIXEL_STD = 65.0
 """Standard deviation of their luma; what a network's input is divided by."""
@@ -209,7 +209,7 @@ class _Added(nn.Module):
 
 
 class _Gate(nn.Module):
-    """Squeeze and excitation: each channel times a number that the whole picture decides."""
+    """Squeeze and excitation: each channel times a number that the whole image decides."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -28,14 +28,14 @@ FER_CROP = CropSpec(
     size=48,
     landmarks_xy=((0.33, 0.39), (0.69, 0.39), (0.51, 0.58), (0.35, 0.74), (0.65, 0.74)),
 )
-"""FER-2013's framing: the medians of landmarks found by YuNet in its pictures."""
+"""FER-2013's framing: the medians of landmarks found by YuNet in its images."""
 
 VIEW_PX, VIEW_MARGIN_PX = 144, 48
-"""A picture that a face fills is shown to a detector at this size with such a border: detectors see
+"""An image that a face fills is shown to a detector at this size with such a border: detectors see
 best what has some room around it."""
 
 LUMA_BT601 = np.array([0.299, 0.587, 0.114], np.float32)
-"""Weights of R, G and B in luma, ITU-R BT.601, with which FER-2013's pictures were made grey."""
+"""Weights of R, G and B in luma, ITU-R BT.601, with which FER-2013's images were made grey."""
 
 
 def similarity_transforms(
@@ -98,13 +98,13 @@ def crop_faces(
 
 
 def view_for_detection(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Enlarge a picture that a face fills and give it room, so that a detector finds the face.
+    """Enlarge an image that a face fills and give it room, so that a detector finds the face.
 
     Args:
         image: `(H, W)` uint8 luma.
 
     Returns:
-        `(240, 240, 3)` uint8; the picture takes the middle 144 pixels, its border goes on outside.
+        `(240, 240, 3)` uint8; the image takes the middle 144 pixels, its border goes on outside.
     """
     large = Image.fromarray(image).resize((VIEW_PX, VIEW_PX), Image.Resampling.BICUBIC)
     grey = np.pad(np.asarray(large), VIEW_MARGIN_PX, mode="edge")

@@ -1,8 +1,6 @@
 """HTML reports and the figures in them, and the judging of models that they show."""
 
-from mien.reports.caveats import calibration_caveats
-from mien.reports.data_report import data_report
-from mien.reports.evaluation import (
+from mien.evaluation.evaluate import (
     Comparison,
     Evaluation,
     Judged,
@@ -10,23 +8,25 @@ from mien.reports.evaluation import (
     RobustnessPoint,
     evaluate,
 )
-from mien.reports.evaluation_report import HEAD, evaluation_report, evaluation_rows
-from mien.reports.explained import draw_explanations
-from mien.reports.film_report import FilmSummary, film_report
-from mien.reports.page import require_charts
-from mien.reports.picture_quality import QualityPoint
-from mien.reports.predictions import Predictor, mean_of, open_predictor, save_predictions
-from mien.reports.processed import ShowSteps
-from mien.reports.sheet import draw_likeness
-from mien.reports.training_report import training_report
-from mien.reports.tuning_record import Gain, StudyRecord, TrialRecord
-from mien.reports.tuning_report import tuning_report
+from mien.evaluation.image_quality import QualityPoint
+from mien.evaluation.predictors import Predictor, mean_of, open_predictor, save_predictions
+from mien.evaluation.warnings import calibration_caveats
+from mien.reports.data.preprocessing_figures import ShowSteps
+from mien.reports.data.report import data_report
+from mien.reports.evaluation.report import HEAD, evaluation_report, evaluation_rows
+from mien.reports.explanation_image import draw_explanations
+from mien.reports.html.page import require_charts
+from mien.reports.similarity_grid import draw_likeness
+from mien.reports.training.report import training_report
+from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
+from mien.reports.tuning.report import tuning_report
+from mien.reports.video.report import VideoSummary, video_report
 
 __all__ = [
     "HEAD",
     "Comparison",
     "Evaluation",
-    "FilmSummary",
+    "VideoSummary",
     "Gain",
     "Judged",
     "Mistake",
@@ -43,7 +43,7 @@ __all__ = [
     "evaluate",
     "evaluation_report",
     "evaluation_rows",
-    "film_report",
+    "video_report",
     "mean_of",
     "open_predictor",
     "require_charts",

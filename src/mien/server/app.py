@@ -13,17 +13,17 @@ from starlette.middleware.cors import CORSMiddleware
 
 from mien.detect import OnnxDetector
 from mien.inference import Analyzer, EmotionModel
-from mien.reports.web_page import BUILT_PAGE, page_contract, page_files
 from mien.server.bodies import BodiesMiddleware
+from mien.server.images import images_router
 from mien.server.jobs import Jobs, jobs_router
 from mien.server.limits import Gate
 from mien.server.metrics import MetricsMiddleware
 from mien.server.options import ServerOptions
 from mien.server.page import HeadersMiddleware, mount_page
-from mien.server.pictures import pictures_router
 from mien.server.problems import documented, install_handlers
 from mien.server.service import Service
 from mien.server.stream import stream_router
+from mien.webpage.export import BUILT_PAGE, page_contract, page_files
 
 __all__ = ["create_app"]
 
@@ -70,7 +70,7 @@ def create_app(
         lifespan=lifespan,
     )
     install_handlers(app)
-    app.include_router(pictures_router(service, gate))
+    app.include_router(images_router(service, gate))
     app.include_router(jobs_router(service, gate, jobs))
     app.include_router(stream_router(service, gate))
     _install_health(app, service, gate, jobs)
@@ -104,9 +104,9 @@ def _install_health(app: FastAPI, service: Service, gate: Gate, jobs: Jobs) -> N
         responses={503: {"description": "full, or ending"}, **documented(500)},
     )
     async def ready() -> JSONResponse:
-        full = service.pictures.inside >= service.pictures.most
+        full = service.images.inside >= service.images.most
         status: dict[str, Any] = {"ready": not full and not service.closing}
-        status["waiting"] = service.pictures.inside
+        status["waiting"] = service.images.inside
         return JSONResponse(status, 200 if status["ready"] else 503)
 
     @app.get(

@@ -1,4 +1,4 @@
-"""`POST /v1/videos` and `/v1/jobs`: films that take longer than a request."""
+"""`POST /v1/videos` and `/v1/jobs`: videos that take longer than a request."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from fastapi.responses import FileResponse
 
 from mien.errors import MissingExtraError, OutputError
 from mien.media import open_writer
-from mien.server.films import FORM_FIELD, MOST_NAME, receive_film
+from mien.server.images import MinFace
 from mien.server.limits import Gate
-from mien.server.pictures import MinFace
 from mien.server.problems import Problem, documented
 from mien.server.runner import JobRunner, new_job_id
 from mien.server.service import Service
 from mien.server.store import Job
+from mien.server.videos import FORM_FIELD, MOST_NAME, receive_video
 
 __all__ = ["Jobs", "jobs_router"]
 
@@ -39,20 +39,20 @@ _TYPES = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
-_FILM = {"type": "string", "format": "binary", "minLength": 1}
+_VIDEO = {"type": "string", "format": "binary", "minLength": 1}
 _BODY = {
     "requestBody": {
         "required": True,
-        "description": "The film as it is, MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV, "
+        "description": "The video as it is, MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV, "
         f"or as `{FORM_FIELD}` of a form.",
         "content": {
-            "video/*": {"schema": _FILM},
-            "application/octet-stream": {"schema": _FILM},
+            "video/*": {"schema": _VIDEO},
+            "application/octet-stream": {"schema": _VIDEO},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
                     "required": [FORM_FIELD],
-                    "properties": {FORM_FIELD: _FILM},
+                    "properties": {FORM_FIELD: _VIDEO},
                 }
             },
         },
@@ -137,7 +137,7 @@ class Jobs:
 
     @contextlib.contextmanager
     def place(self, owner: str) -> Iterator[JobRunner]:
-        """Give a caller a place for one more job; a film counts from the begin of its upload.
+        """Give a caller a place for one more job; a video counts from the begin of its upload.
 
         Raises:
             Problem: 503 if all places are taken, 429 if this caller has its share.
@@ -164,13 +164,13 @@ class Jobs:
 
 
 def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
-    """Make the endpoints for films."""
+    """Make the endpoints for videos."""
     router = APIRouter()
 
     @router.post(
         "/v1/videos",
         status_code=202,
-        summary="Hand in a film; the answer is a job",
+        summary="Hand in a video; the answer is a job",
         responses={202: _JOB, **documented(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)},
         openapi_extra=_BODY,
     )
@@ -190,7 +190,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         with jobs.place(owner) as runner:
             folder = runner.folder(job_id)
             try:
-                called, duration_s = await receive_film(request, folder, service.options, name)
+                called, duration_s = await receive_video(request, folder, service.options, name)
                 job = Job(
                     id=job_id,
                     owner=owner,

@@ -28,7 +28,7 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64, 128),
             registry=registry,
         )
-        self.waiting = Gauge("mien_waiting", "Requests with pictures in work", registry=registry)
+        self.waiting = Gauge("mien_waiting", "Requests with images in work", registry=registry)
         self.jobs = Gauge("mien_jobs", "Jobs by state", ["state"], registry=registry)
         self.streams = Gauge("mien_streams", "Open web sockets", registry=registry)
 

@@ -15,22 +15,22 @@ class ServerOptions:
     Attributes:
         keys: A file of hashed API keys; None asks for none, which is for loopback only.
         jobs: The folder of uploads, results and the list of jobs; made with the first job.
-        keep: Whether uploaded films stay as long as their results.
+        keep: Whether uploaded videos stay as long as their results.
         retention_s: Finished jobs are removed after so long.
         cors: Origins whose pages may call the API; none by default.
         names: Names by which the server may be called, against pages that have their own name point
             here; None asks for none, which is for servers that ask for keys.
         min_face_px: Faces whose shorter side is below are left out, unless a request says.
-        most_picture_bytes: Of one request with pictures.
-        most_pictures: Of one request.
-        most_pixels: Of one picture.
-        most_film_bytes: Of one film.
-        most_film_s: Of one film.
-        concurrent_jobs: Films that are analysed at the same time.
+        most_image_bytes: Of one request with images.
+        most_images: Of one request.
+        most_pixels: Of one image.
+        most_video_bytes: Of one video.
+        most_video_s: Of one video.
+        concurrent_jobs: Videos that are analysed at the same time.
         most_jobs: Jobs that wait or run; more are refused.
         most_jobs_each: The same, of one key or of one address where no keys are asked for.
         most_job_s: A job that has worked for so long fails.
-        most_waiting: Requests with pictures that are in work; more are refused.
+        most_waiting: Requests with images that are in work; more are refused.
         most_bytes_waiting: Of bodies in memory, all requests together.
         most_streams: Web sockets at the same time.
         most_connections: At the same time.
@@ -38,7 +38,7 @@ class ServerOptions:
         upload_timeout_s: A request's body has to come within this time, per 10 MB begun.
         head_timeout_s: A request's head has to come within this time; an idle connection ends then.
         stream_timeout_s: A web socket on which nothing came for so long is closed.
-        request_timeout_s: Pictures have to be analysed within this time.
+        request_timeout_s: Images have to be analysed within this time.
         workers: Threads that decode and look for faces; None takes one per core.
     """
 
@@ -49,11 +49,11 @@ class ServerOptions:
     cors: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
     min_face_px: int = 24
-    most_picture_bytes: int = 32_000_000
-    most_pictures: int = 32
+    most_image_bytes: int = 32_000_000
+    most_images: int = 32
     most_pixels: int = 50_000_000
-    most_film_bytes: int = 2_000_000_000
-    most_film_s: float = 4 * 3600.0
+    most_video_bytes: int = 2_000_000_000
+    most_video_s: float = 4 * 3600.0
     concurrent_jobs: int = 1
     most_jobs: int = 32
     most_jobs_each: int = 8

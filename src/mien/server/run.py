@@ -32,7 +32,7 @@ def settings_of(
         port=port,
         http=_timed(options.head_timeout_s),
         ws="websockets-sansio",
-        ws_max_size=options.most_picture_bytes,
+        ws_max_size=options.most_image_bytes,
         ws_max_queue=_WAITING_MESSAGES,
         ws_per_message_deflate=False,  # frames are packed already, and bombs would be, too
         limit_concurrency=options.most_connections,

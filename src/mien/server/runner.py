@@ -1,4 +1,4 @@
-"""Films analysed in the background, by threads that go on where a server before them stopped."""
+"""Videos analysed in the background, by threads that go on where a server before them stopped."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import MienError
-from mien.inference import FilmOptions, Position, SmoothingOptions
-from mien.media import Journal, ResultFolder
+from mien.inference import VideoOptions
+from mien.runs import Checkpoint, Journal, ResultFolder
 from mien.server.service import Service
 from mien.server.store import Job, JobStore
 from mien.structures import FrameResult
+from mien.track import SmoothingOptions
 
 __all__ = ["UPLOAD", "JobRunner", "new_job_id"]
 
@@ -72,7 +73,7 @@ class JobRunner:
         return self._folder / job_id
 
     def submit(self, job: Job) -> None:
-        """Queue a job whose film lies in its folder as `UPLOAD`."""
+        """Queue a job whose video lies in its folder as `UPLOAD`."""
         self.store.add(job)
         self._news.set()
 
@@ -127,19 +128,19 @@ class JobRunner:
             else:
                 self.store.end(job.id, "queued")
         except MienError as error:
-            self._end(job, _about(error, self._film(job), job.name))
+            self._end(job, _about(error, self._video(job), job.name))
         except Exception:
             _LOG.exception("job %s failed", job.id)
             self._end(job, "something went wrong here; the server's log has the details")
         return True
 
-    def _film(self, job: Job) -> Path:
+    def _video(self, job: Job) -> Path:
         return self.folder(job.id) / UPLOAD
 
     def _run(self, job: Job) -> None:
-        film, wanted = self._film(job), job.options
+        video, wanted = self._video(job), job.options
         smoothing = SmoothingOptions(time_constant_s=wanted["smooth"])
-        options = FilmOptions(every=wanted["every"], per_second=wanted["fps"], smoothing=smoothing)
+        options = VideoOptions(every=wanted["every"], per_second=wanted["fps"], smoothing=smoothing)
         analyzer = self._service.sized(wanted["min_face"])
         networks = (analyzer.model.path, self._service.faces.path)
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in networks]
@@ -152,10 +153,10 @@ class JobRunner:
         with ResultFolder(
             self.folder(job.id), journal=journal, overwrite=anew, resume=not anew
         ) as results:
-            position = Position()
+            position = Checkpoint()
             if results.position is not None:
-                position = Position.from_document(results.position, options)
-            for result in analyzer.analyze_each([str(film)], options=options, position=position):
+                position = Checkpoint.from_document(results.position, options)
+            for result in analyzer.analyze_each([str(video)], options=options, position=position):
                 if self._ending.is_set() or job.id in self._removed:
                     raise _Interrupted
                 failed = result.error or failed
@@ -172,7 +173,7 @@ class JobRunner:
         if job.id in self._removed:
             raise _Interrupted
         if frames:
-            # Times are those of frames' beginnings: of a whole film the last one is not its end.
+            # Times are those of frames' beginnings: of a whole video the last one is not its end.
             last_s = time_s if failed is not None else job.duration_s or time_s
             worked_s = time.monotonic() - began
             self.store.progress(job.id, frames=frames, time_s=last_s, worked_s=worked_s)
@@ -188,17 +189,17 @@ class JobRunner:
                 if self._ending.wait(_AGAIN_S):
                     return
         if not self._service.options.keep:
-            self._film(job).unlink(missing_ok=True)
+            self._video(job).unlink(missing_ok=True)
 
     def _too_long(self, time_s: float, worked_s: float) -> None:
         options = self._service.options
-        if time_s > options.most_film_s:
-            raise MienError(f"the film is longer than {options.most_film_s:g} s")
+        if time_s > options.most_video_s:
+            raise MienError(f"the video is longer than {options.most_video_s:g} s")
         if worked_s > options.most_job_s:
-            raise MienError(f"the film took longer than {options.most_job_s:g} s of work")
+            raise MienError(f"the video took longer than {options.most_job_s:g} s of work")
 
     def _remove_strays(self) -> None:
-        """Remove what a server left that was killed while it received a film."""
+        """Remove what a server left that was killed while it received a video."""
         for folder in self._folder.iterdir():
             ours = folder.is_dir() and _JOB_ID.fullmatch(folder.name)
             if ours and self.store.get(folder.name) is None:
@@ -217,10 +218,10 @@ def new_job_id() -> str:
 
 
 def _renamed(result: FrameResult, name: str) -> FrameResult:
-    """Call the film as its owner calls it."""
+    """Call the video as its owner calls it."""
     faces = tuple(dataclasses.replace(face, source=name) for face in result.faces)
     return dataclasses.replace(result, source=name, faces=faces)
 
 
-def _about(error: MienError, film: Path, name: str) -> str:
-    return str(error).replace(str(film), name)
+def _about(error: MienError, video: Path, name: str) -> str:
+    return str(error).replace(str(video), name)

@@ -1,4 +1,4 @@
-"""The networks at work behind the API: pictures in, rows out, all requests' faces together."""
+"""The networks at work behind the API: images in, rows out, all requests' faces together."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 from mien.detect import OnnxDetector
 from mien.errors import MediaError
 from mien.inference import Analyzer
-from mien.inference.pictures import Searched, frame_result, searched
-from mien.media import decode_picture, draw_result
+from mien.inference.images import Searched, detect_and_crop, frame_result
+from mien.media import decode_image, draw_result
 from mien.server.batching import Batcher
 from mien.server.limits import Admission, Memory
 from mien.server.metrics import Metrics
@@ -39,10 +39,10 @@ class Service:
     def __init__(self, analyzer: Analyzer, faces: OnnxDetector, options: ServerOptions) -> None:
         self.analyzer, self.faces, self.options = analyzer, faces, options
         self.metrics = Metrics()
-        self.pictures = Admission(options.most_waiting, "requests")
+        self.images = Admission(options.most_waiting, "requests")
         self.memory = Memory(options.most_bytes_waiting)
         self.streams = Admission(options.most_streams, "streams")
-        self.pool = ThreadPoolExecutor(options.workers or os.cpu_count() or 1, "mien-pictures")
+        self.pool = ThreadPoolExecutor(options.workers or os.cpu_count() or 1, "mien-images")
         self.batcher = Batcher(analyzer.model.probabilities, ran=self.metrics.batch.observe)
         self.closing = False
 
@@ -61,7 +61,7 @@ class Service:
     async def analyze(
         self, data: bytes, source: str, *, min_face_px: int | None = None, draw: bool = False
     ) -> dict[str, Any]:
-        """Analyse one encoded picture; what cannot be read has an `error`.
+        """Analyse one encoded image; what cannot be read has an `error`.
 
         Raises:
             Problem: 503 if it took too long.
@@ -83,12 +83,12 @@ class Service:
         loop = asyncio.get_running_loop()
 
         def find() -> Searched:
-            frame = decode_picture(data, source, max_pixels=self.options.most_pixels)
-            return (frame, *searched(analyzer, frame))
+            frame = decode_image(data, source, max_pixels=self.options.most_pixels)
+            return (frame, *detect_and_crop(analyzer, frame))
 
         def find_and_draw() -> dict[str, Any]:
-            # In one go: a picture that waited for its turn to be drawn would be held decoded, and
-            # small uploads may be large pictures.
+            # In one go: an image that waited for its turn to be drawn would be held decoded, and
+            # small uploads may be large images.
             found = find()
             result = frame_result(analyzer, *found, self.batcher.submit(found[2]).result())
             return _document(result) | {"drawn_jpeg": _drawn(found[0], result)}

@@ -36,19 +36,19 @@ CREATE TABLE IF NOT EXISTS jobs (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One film that is, was or will be analysed.
+    """One video that is, was or will be analysed.
 
     Attributes:
         id: A random name.
         owner: The caller whose job it is.
-        name: What the caller called the film.
+        name: What the caller called the video.
         options: `fps`, `every`, `smooth` and `min_face` as asked for.
         state: `queued`, `running`, `done` or `failed`.
         created: When it was handed in, seconds since 1970.
         ended: When it ended, or None.
-        duration_s: The film's length as its file says, or None.
+        duration_s: The video's length as its file says, or None.
         frames: Frames analysed so far.
-        time_s: How far into the film that is.
+        time_s: How far into the video that is.
         worked_s: For how long it has been worked on, by all servers together.
         error: Why it failed, or None.
     """

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocketState
 
 from mien.errors import MediaError
 from mien.inference import LiveAnalysis
-from mien.media import FilmFrame, decode_picture
+from mien.media import VideoFrame, decode_image
 from mien.server.limits import Gate
 from mien.server.options import ServerOptions
 from mien.server.problems import Problem
@@ -24,7 +24,7 @@ _KEY = "mien.key."
 
 
 def stream_router(service: Service, gate: Gate) -> APIRouter:
-    """Make the endpoint for live pictures."""
+    """Make the endpoint for live images."""
     router = APIRouter()
 
     @router.websocket("/v1/stream")
@@ -114,7 +114,7 @@ async def _read(socket: WebSocket, newest: _Newest, options: ServerOptions) -> N
             if message["type"] != "websocket.receive":
                 break
             data = message.get("bytes")
-            if data is None or len(data) > options.most_picture_bytes:
+            if data is None or len(data) > options.most_image_bytes:
                 await socket.close(1003, "expected JPEG or PNG frames as binary messages")
                 break
             newest.put(number, time.monotonic() - began, data)
@@ -127,9 +127,9 @@ async def _read(socket: WebSocket, newest: _Newest, options: ServerOptions) -> N
 
 def _look(live: LiveAnalysis, given: tuple[int, float, bytes], most_pixels: int) -> dict[str, Any]:
     number, timestamp_s, data = given
-    picture = decode_picture(data, "stream", max_pixels=most_pixels)
-    decoded = av.VideoFrame.from_ndarray(picture.frame_rgb, "rgb24")
-    result = live.analyze(FilmFrame.of("stream", number, timestamp_s, decoded))
+    image = decode_image(data, "stream", max_pixels=most_pixels)
+    decoded = av.VideoFrame.from_ndarray(image.frame_rgb, "rgb24")
+    result = live.analyze(VideoFrame.of("stream", number, timestamp_s, decoded))
     return {
         "timestamp_s": timestamp_s,
         "width": result.width,

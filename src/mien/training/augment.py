@@ -1,8 +1,8 @@
 """Batch augmentation in torch, on whatever device the batch is.
 
-Every step takes `(B, 1, H, W)` float pictures of 0 to 255 and a generator, and returns pictures of
-the same shape and range; each picture draws its own values, but for the size of the low resolution,
-which a batch shares. A crop in use differs from a FER picture in light, resolution, pose and
+Every step takes `(B, 1, H, W)` float images of 0 to 255 and a generator, and returns images of
+the same shape and range; each image draws its own values, but for the size of the low resolution,
+which a batch shares. A crop in use differs from a FER image in light, resolution, pose and
 alignment, so these are what the steps vary.
 """
 
@@ -34,9 +34,9 @@ class AugmentationOptions:
         contrast: Largest change of contrast, as a share.
         gamma: Largest exponent e of the curve v^(2^e) to either side.
         shading: Largest difference of light from one border to the other, in units of the range.
-        low_resolution: Share of pictures that lose detail by shrinking to 35-100 % and back.
+        low_resolution: Share of images that lose detail by shrinking to 35-100 % and back.
         noise: Largest standard deviation of added noise, in units of the full range.
-        erasing: Share of pictures that lose a rectangle.
+        erasing: Share of images that lose a rectangle.
     """
 
     rotation_deg: float = 15.0
@@ -94,7 +94,7 @@ def augment(faces: Tensor, options: AugmentationOptions, generator: Generator) -
         faces: `(B, 1, H, W)` float, 0 to 255.
         options: How strong the steps are.
         generator: The source of chance, on the device of `faces`; the same state gives the same
-            pictures.
+            images.
 
     Returns:
         `(B, 1, H, W)` float, 0 to 255.
@@ -108,13 +108,13 @@ def augment(faces: Tensor, options: AugmentationOptions, generator: Generator) -
 
 
 def _uniform(faces: Tensor, generator: Generator, limit: float = 1.0) -> Tensor:
-    """Draw one number from -limit to limit per picture, `(B,)`."""
+    """Draw one number from -limit to limit per image, `(B,)`."""
     drawn = torch.rand(len(faces), generator=generator, device=faces.device, dtype=faces.dtype)
     return (drawn * 2 - 1) * limit
 
 
 def _chosen(faces: Tensor, generator: Generator, share: float) -> Tensor:
-    """Choose pictures at random, a mask `(B, 1, 1, 1)`."""
+    """Choose images at random, a mask `(B, 1, 1, 1)`."""
     drawn = torch.rand(len(faces), generator=generator, device=faces.device)
     return (drawn < share)[:, None, None, None]
 
@@ -140,7 +140,7 @@ def _affine(faces: Tensor, options: AugmentationOptions, generator: Generator) -
 def _low_resolution(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
     if not options.low_resolution:
         return faces
-    # One size per batch: a resize of many pictures costs little, one per picture would not.
+    # One size per batch: a resize of many images costs little, one per image would not.
     share = 0.35 + 0.65 * float(torch.rand((), generator=generator, device=faces.device))
     # A size, not a factor: torch would scale by the factor, but round the size down.
     small_hw = [round(share * side) for side in faces.shape[2:]]
@@ -155,18 +155,18 @@ def _low_resolution(faces: Tensor, options: AugmentationOptions, generator: Gene
 
 
 def _light(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
-    def per_picture(limit: float) -> Tensor:
+    def per_image(limit: float) -> Tensor:
         return _uniform(faces, generator, limit)[:, None, None, None]
 
     height, width = faces.shape[2:]
     across = torch.linspace(-0.5, 0.5, width, device=faces.device)
     down = torch.linspace(-0.5, 0.5, height, device=faces.device)[:, None]
     mean = faces.mean(dim=(2, 3), keepdim=True)
-    lit = (faces - mean) * (1 + per_picture(options.contrast)) + mean
-    lit = lit + 255 * per_picture(options.brightness)
-    lit = lit + 255 * (per_picture(options.shading) * across + per_picture(options.shading) * down)
+    lit = (faces - mean) * (1 + per_image(options.contrast)) + mean
+    lit = lit + 255 * per_image(options.brightness)
+    lit = lit + 255 * (per_image(options.shading) * across + per_image(options.shading) * down)
     unit = (lit / 255).clamp(0, 1)
-    return 255 * unit.clamp(min=1e-4) ** (2 ** per_picture(options.gamma))
+    return 255 * unit.clamp(min=1e-4) ** (2 ** per_image(options.gamma))
 
 
 def _noise(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:

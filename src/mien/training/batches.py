@@ -1,4 +1,4 @@
-"""Batches of pictures with the targets of both label systems, whole out of memory."""
+"""Batches of images with the targets of both label systems, whole out of memory."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from torch.utils.data import Dataset as TorchDataset
 
 from mien.data import Dataset
 from mien.emotions import FER2013_7
-from mien.evaluation import ferplus_soft_labels
+from mien.metrics import ferplus_soft_labels
 
 __all__ = ["Batch", "batches"]
 
 Batch = tuple[Tensor, Tensor, Tensor]
-"""Pictures `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
+"""Images `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
 
 
 class _Arrays(TorchDataset[Batch]):
@@ -82,9 +82,9 @@ def batches(
 
     Args:
         data: The part.
-        batch_size: Pictures per batch, all devices together.
+        batch_size: Images per batch, all devices together.
         seed: Decides, with the epoch, the order, in which an incomplete batch is left out; None
-            takes the pictures as they stand, all of them.
+            takes the images as they stand, all of them.
         epoch: The first epoch's number; Lightning tells the next ones.
         label_smoothing: Share of the FER-2013 target spread over all classes.
     """

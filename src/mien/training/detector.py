@@ -19,19 +19,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mien._decode import demand
-from mien.detect import (
-    YUNET_NMS_IOU,
-    OnnxDetector,
-    decode_cells,
-    padded_input,
-    yunet_spec,
-)
+from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_cells, padded_input, yunet_spec
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
-from mien.models.restored import restore_weights
+from mien.models.onnx_weights import restore_weights
 from mien.structures import Faces, FrameRGB
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
-from mien.training.photos import TEACHER_THRESHOLD, LabelledPhoto, held_out
+from mien.training.pseudo_labels import TEACHER_THRESHOLD, LabelledPhoto, held_out
 from mien.training.run import newest_checkpoint, open_run
 from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
 from mien.training.weights import file_sha256, give_weights, read_checkpoint
@@ -51,7 +45,7 @@ _LANDMARK_FACE_PX = 48
 """Landmarks are judged on faces whose shorter side is longer than this."""
 
 Batch = tuple[Tensor, Tensor]
-"""Pictures `(B, 3, S, S)` uint8 BGR and what the teacher says of them, `(B, N, 16)` float32."""
+"""Images `(B, 3, S, S)` uint8 BGR and what the teacher says of them, `(B, N, 16)` float32."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +115,9 @@ class _Squares(IterableDataset[Batch]):
                 draw_square(self.photos, self.recipe.augmentation, rng, crowd=self.crowd)
                 for _ in range(self.recipe.batch_size)
             ]
-            pictures = np.stack([square.picture_rgb[..., ::-1] for square in squares])
+            images = np.stack([square.image_rgb[..., ::-1] for square in squares])
             taught = np.stack([taught_cells(teacher, square.clean_rgb) for square in squares])
-            yield torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), torch.from_numpy(taught)
+            yield torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(taught)
 
 
 def taught_cells(teacher: OnnxDetector, square_rgb: FrameRGB) -> NDArray[np.float32]:
@@ -164,14 +158,14 @@ class DetectorModule(lightning.LightningModule):
         """Move a training batch; a photo for validation stays where it is."""
         if isinstance(batch, LabelledPhoto):
             return batch
-        pictures, taught = batch
-        return pictures.to(device), taught.to(device)
+        images, taught = batch
+        return images.to(device), taught.to(device)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the weighted sum of the losses."""
-        pictures, taught = batch
-        levels = self.network.cells(pictures.float())
-        height, width = pictures.shape[2:]
+        images, taught = batch
+        levels = self.network.cells(images.float())
+        height, width = images.shape[2:]
         grid = CellGrid.of(height, width, STRIDES, self.device)
         losses = distillation_loss(torch.cat(levels, dim=1).float(), taught, grid)
         self.log_dict({f"train/{name}": loss for name, loss in losses.items()}, batch_size=1)
@@ -218,15 +212,15 @@ class DetectorModule(lightning.LightningModule):
     def detect(self, photo: LabelledPhoto, *, score_threshold: float) -> Faces:
         """Run the network on a photo in its own size; boxes are in the photo's pixels."""
         spec = yunet_spec("mien-face")
-        picture = torch.from_numpy(padded_input(photo.picture_rgb, spec.input))
-        values = self.network(picture.to(self.device))
+        image = torch.from_numpy(padded_input(photo.image_rgb, spec.input))
+        values = self.network(image.to(self.device))
         cells = {
             output.name: part[0].float().cpu().numpy()
             for output, part in zip(spec.outputs, values, strict=True)
         }
         return decode_cells(
             cells,
-            input_hw=(picture.shape[2], picture.shape[3]),
+            input_hw=(image.shape[2], image.shape[3]),
             strides=STRIDES,
             score_threshold=score_threshold,
             nms_iou=YUNET_NMS_IOU,
@@ -298,8 +292,8 @@ def _balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
 
 def _begin_with(module: DetectorModule, start: Path, squares: _Squares) -> None:
     if start.suffix == ".onnx":
-        pictures, _ = next(iter(squares))
-        restore_weights(module.network, start, example=pictures.float())
+        images, _ = next(iter(squares))
+        restore_weights(module.network, start, example=images.float())
     else:
         give_weights(module.network, start)
 

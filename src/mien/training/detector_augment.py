@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from mien.training.photos import FLIPPED_LANDMARKS, LabelledPhoto
+from mien.training.pseudo_labels import FLIPPED_LANDMARKS, LabelledPhoto
 
 __all__ = ["DetectorAugmentation", "TrainingSquare", "draw_square"]
 
@@ -65,16 +65,16 @@ class DetectorAugmentation:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingSquare:
-    """One training picture twice.
+    """One training image twice.
 
     Attributes:
         clean_rgb: `(S, S, 3)` uint8, what the teacher looks at.
-        picture_rgb: `(S, S, 3)` uint8, the same with faces covered and the marks of a poor camera:
+        image_rgb: `(S, S, 3)` uint8, the same with faces covered and the marks of a poor camera:
             what the student looks at.
     """
 
     clean_rgb: NDArray[np.uint8]
-    picture_rgb: NDArray[np.uint8]
+    image_rgb: NDArray[np.uint8]
 
 
 def draw_square(
@@ -115,7 +115,7 @@ def draw_square(
     for box, points in zip(boxes, landmarks, strict=True):
         if rng.random() < options.occlusion:
             _occlude(canvas, box, points, rng)
-    return TrainingSquare(clean_rgb=clean, picture_rgb=_photographed(canvas, options, rng))
+    return TrainingSquare(clean_rgb=clean, image_rgb=_photographed(canvas, options, rng))
 
 
 def _drawn_grid(options: DetectorAugmentation, rng: np.random.Generator) -> int:
@@ -134,7 +134,7 @@ def _place(
     photo: LabelledPhoto, tile_px: int, options: DetectorAugmentation, rng: np.random.Generator
 ) -> tuple[Image.Image, _Part]:
     """Turn, mirror, scale and shift a photo onto a tile so that one face gets a drawn size."""
-    height, width = photo.picture_rgb.shape[:2]
+    height, width = photo.image_rgb.shape[:2]
     angle = math.radians(options.rotation_deg) * rng.uniform(-1, 1) * (rng.random() < 0.5)
     mirrored = rng.random() < 0.5
     scale = rng.uniform(0.5, 1.3) * tile_px / max(height, width)
@@ -157,26 +157,26 @@ def _place(
     matrix = scale * turn @ np.diag([-1.0 if mirrored else 1.0, 1.0])  # photo to tile
     offset = place - matrix @ centre
     fill = tuple(rng.integers(0, 256, 3).tolist())
-    tile = _warp(photo.picture_rgb, (matrix, offset), tile_px, fill)
+    tile = _warp(photo.image_rgb, (matrix, offset), tile_px, fill)
     return tile, _moved(photo, (matrix, offset), tile_px, angle=angle, mirrored=mirrored)
 
 
 def _warp(
-    picture_rgb: NDArray[np.uint8],
+    image_rgb: NDArray[np.uint8],
     transform: tuple[NDArray[np.float64], NDArray[np.float64]],
     tile_px: int,
     fill: tuple[int, ...],
 ) -> Image.Image:
     matrix, offset = transform
-    picture = Image.fromarray(picture_rgb)
+    image = Image.fromarray(image_rgb)
     factor = max(1, math.floor(1 / math.sqrt(abs(np.linalg.det(matrix)))))
     if factor > 1:
         # Bilinear sampling looks at four pixels; whole squares are averaged first.
-        picture, matrix = picture.reduce(factor), matrix * factor
+        image, matrix = image.reduce(factor), matrix * factor
     back = np.linalg.inv(matrix)
     start = -back @ offset
     data = (back[0, 0], back[0, 1], start[0], back[1, 0], back[1, 1], start[1])
-    return picture.transform(
+    return image.transform(
         (tile_px, tile_px),
         Image.Transform.AFFINE,
         data,
@@ -353,9 +353,9 @@ def _photographed(
         noise = rng.uniform(0.01, 0.07)
     if noise:
         values = values + np.float32(noise) * rng.standard_normal(values.shape, np.float32)
-    picture = (255 * values).round().clip(0, 255).astype(np.uint8)
+    image = (255 * values).round().clip(0, 255).astype(np.uint8)
     if rng.random() < options.jpeg:
         packed = io.BytesIO()
-        Image.fromarray(picture).save(packed, "JPEG", quality=int(rng.integers(12, 70)))
-        picture = np.asarray(Image.open(packed))
-    return picture
+        Image.fromarray(image).save(packed, "JPEG", quality=int(rng.integers(12, 70)))
+        image = np.asarray(Image.open(packed))
+    return image

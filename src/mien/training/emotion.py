@@ -18,16 +18,17 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from mien.data import VOTE_COLUMNS, Dataset, picture_sketch
+from mien.data import VOTE_COLUMNS, Dataset, image_sketch
 from mien.emotions import FER2013_7
 from mien.errors import DivergedError, InputError, RecipeError
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs
-from mien.models.restored import restore_weights
+from mien.models.onnx_weights import restore_weights
 from mien.training.augment import augment
 from mien.training.batches import Batch, batches
 from mien.training.devices import DeviceOptions, trainer_on
 from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
 from mien.training.emotion_recipe import EmotionRecipe
+from mien.training.lineage import Seen, all_seen, note_seen, noted_seen, seen_by
 from mien.training.losses import embedding_loss, soft_cross_entropy
 from mien.training.run import (
     CURVE,
@@ -41,7 +42,6 @@ from mien.training.run import (
     open_run,
 )
 from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
-from mien.training.seen import Seen, all_seen, note_seen, noted_seen, seen_by
 from mien.training.weights import (
     file_sha256,
     give_weights,
@@ -56,7 +56,7 @@ _SEEDS_APART = 1 << 40
 """How far the seeds of two devices lie apart: farther than any training has steps."""
 
 _SETTLING_FACES = 1024
-"""How many augmented pictures decide the norms' statistics of weights out of a model file."""
+"""How many augmented images decide the norms' statistics of weights out of a model file."""
 
 
 class EmotionModule(lightning.LightningModule):
@@ -66,7 +66,7 @@ class EmotionModule(lightning.LightningModule):
         recipe: What it is trained by.
         network: The network.
         facts: What else decides its weights, by name: hashes of teachers and the start, and the
-            sketch of the pictures that all of them saw.
+            sketch of the images that all of them saw.
     """
 
     def __init__(self, recipe: EmotionRecipe) -> None:
@@ -96,7 +96,7 @@ class EmotionModule(lightning.LightningModule):
             self._teachers.to(self.device)
 
     def forward(self, faces: Tensor) -> EmotionOutputs:
-        """Run the network on `(B, 1, 48, 48)` pictures of 0 to 255."""
+        """Run the network on `(B, 1, 48, 48)` images of 0 to 255."""
         outputs: EmotionOutputs = self.network(_normalised(faces))
         return outputs
 
@@ -140,7 +140,7 @@ class EmotionModule(lightning.LightningModule):
         return total
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Count the right answers of both heads, where the pictures have labels."""
+        """Count the right answers of both heads, where the images have labels."""
         faces, ferplus, fer2013 = batch
         outputs = self(faces)
         answers = {
@@ -172,7 +172,7 @@ class EmotionModule(lightning.LightningModule):
         recipe = self.recipe
         weights = {"ferplus": recipe.ferplus_weight, "fer2013": recipe.fer2013_weight}
         values = [self.right[name].compute() for name, weight in weights.items() if weight]  # type: ignore[operator]
-        # A head is no number where no picture has its labels.
+        # A head is no number where no image has its labels.
         self.log("val/score", torch.stack(values).nanmean())
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -233,13 +233,13 @@ def _begin_with(module: EmotionModule, start: Path, train: Dataset) -> None:
 
 
 def _rescaled(distributions: Tensor) -> Tensor:
-    """Rescale rows to sum to 1: mixing with an unlabelled picture leaves less than that."""
+    """Rescale rows to sum to 1: mixing with an unlabelled image leaves less than that."""
     total = distributions.sum(dim=1, keepdim=True)
     return distributions / torch.where(total > 0, total, 1.0)
 
 
 def with_faces(data: Dataset) -> Dataset:
-    """Leave out the pictures that more than half of their voters call no face."""
+    """Leave out the images that more than half of their voters call no face."""
     not_a_face = data.votes[:, VOTE_COLUMNS.index("NF")]
     return data.select(2 * not_a_face <= data.votes.sum(axis=1))
 
@@ -259,7 +259,7 @@ def train_emotion(
 
     Args:
         recipe: What to train and how.
-        data: Pictures with labels; `train` is trained on, `val` is watched.
+        data: Images with labels; `train` is trained on, `val` is watched.
         out: The run's folder: recipe, checkpoints, metrics as CSV and for TensorBoard.
         resume: Go on from the folder's last checkpoint, if it has one.
         start: What a new training begins with: the averaged weights of a checkpoint, or those of
@@ -275,8 +275,8 @@ def train_emotion(
     Raises:
         ArtefactError: `start` or a teacher is a model file, but not of such a network.
         DivergedError: A loss is no number any more; the epoch before is kept.
-        InputError: There is no picture to train on or to watch.
-        RecipeError: The recipe is for other pictures, the folder holds another run, `start` or a
+        InputError: There is no image to train on or to watch.
+        RecipeError: The recipe is for other images, the folder holds another run, `start` or a
             teacher cannot be read, or there are no such devices.
     """
     out, start = Path(out), None if start is None else Path(start)
@@ -284,7 +284,7 @@ def train_emotion(
     for part in ("train", "val"):
         if not len(usable.part(part)):
             raise InputError(
-                f"{data.source}: no picture in {part}; `mien data split --kind stratified` divides "
+                f"{data.source}: no image in {part}; `mien data split --kind stratified` divides "
                 "a dataset, and --split-file takes its division"
             )
     recipe = _for_these(recipe, data)
@@ -337,7 +337,7 @@ def train_emotion(
 def _seen(
     out: Path, opened: OpenRun, recipe: EmotionRecipe, train: Dataset, start: Path | None
 ) -> Seen:
-    """Return which pictures a run's weights see, and note it in its folder."""
+    """Return which images a run's weights see, and note it in its folder."""
     if opened.checkpoint is not None and (noted := noted_seen(out)) is not None:
         return noted
     before = [Path(path) for path in recipe.distillation.teachers] if recipe.distillation else []
@@ -345,14 +345,14 @@ def _seen(
     # A run that goes on need not be told its start anew.
     noted_start = opened.facts.get("start", "").rpartition(" ")[0]
     lost = (noted_start,) if start is None and noted_start else ()
-    own = Seen(picture_sketch(train.images), lost)
+    own = Seen(image_sketch(train.images), lost)
     seen = all_seen([own, *map(seen_by, before)])
     note_seen(out, seen)
     return seen
 
 
 def _for_these(recipe: EmotionRecipe, data: Dataset) -> EmotionRecipe:
-    """Return the recipe with the pictures' hash in it.
+    """Return the recipe with the images' hash in it.
 
     Raises:
         RecipeError: It has another one.
@@ -361,6 +361,6 @@ def _for_these(recipe: EmotionRecipe, data: Dataset) -> EmotionRecipe:
     if recipe.data_sha256 not in (None, found):
         raise RecipeError(
             f"data_sha256: the recipe is for {recipe.data_sha256}, {data.source} as it is divided "
-            f"here is {found}. Give those pictures and that division, or take the key out"
+            f"here is {found}. Give those images and that division, or take the key out"
         )
     return dataclasses.replace(recipe, data_sha256=found)

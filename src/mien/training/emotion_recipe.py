@@ -28,7 +28,7 @@ class EmotionRecipe:
         distillation: Trained networks to learn from beside the labels; None learns from labels
             alone.
         epochs: Passes over the training part.
-        batch_size: Pictures per step, all devices together.
+        batch_size: Images per step, all devices together.
         learning_rate: Peak of the schedule: linear warm-up, then half a cosine to zero.
         warmup_epochs: Length of the warm-up.
         optimiser: `sgd` with Nesterov momentum, or `adamw`.
@@ -40,7 +40,7 @@ class EmotionRecipe:
         ferplus_weight: Weight of the FER+ head's loss.
         fer2013_weight: Weight of the FER-2013 head's loss.
         embedding_weight: Weight of the embedding's loss.
-        data_sha256: Hash of the divided pictures that it is for, as a run's own copy of its recipe
+        data_sha256: Hash of the divided images that it is for, as a run's own copy of its recipe
             says it; None takes any.
         patience: Epochs without a better `val/score` after which the training stops, and the best
             epoch's weights count; 0 trains to the end, and the last epoch's count.
@@ -86,17 +86,17 @@ class EmotionRecipe:
         demand(heads != 0, "ferplus_weight", "above 0, or fer2013_weight above 0", heads)
 
 
-def unfilled_average(recipe: EmotionRecipe, *, pictures: int) -> list[str]:
+def unfilled_average(recipe: EmotionRecipe, *, images: int) -> list[str]:
     """Warn of a training that is too short for its averaged weights, which are those that count.
 
     Args:
         recipe: How it is trained.
-        pictures: How many it is trained on.
+        images: How many it is trained on.
 
     Returns:
         A sentence that names what to change, or nothing.
     """
-    steps = recipe.epochs * max(1, pictures // recipe.batch_size)
+    steps = recipe.epochs * max(1, images // recipe.batch_size)
     left: float = recipe.ema_decay**steps
     if left <= _MOST_LEFT:
         return []

@@ -1,4 +1,4 @@
-"""What a training sees: pictures after each step of the augmentation, at its real strength."""
+"""What a training sees: images after each step of the augmentation, at its real strength."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Steps = list[tuple[str, NDArray[np.uint8]]]
 
 
 def show_augmentation(recipe: EmotionRecipe) -> Callable[[NDArray[np.uint8]], Steps]:
-    """Return a function that shows what a recipe's augmentation does to pictures.
+    """Return a function that shows what a recipe's augmentation does to images.
 
     Args:
         recipe: The recipe; its seed decides what is drawn.
 
     Returns:
-        A function from `(N, 48, 48)` uint8 to the steps' names, each with the pictures as they are
-        after it and all before it; mixing with another picture, where the recipe has it, is last.
+        A function from `(N, 48, 48)` uint8 to the steps' names, each with the images as they are
+        after it and all before it; mixing with another image, where the recipe has it, is last.
     """
 
     def show(images: NDArray[np.uint8]) -> Steps:
@@ -33,17 +33,17 @@ def show_augmentation(recipe: EmotionRecipe) -> Callable[[NDArray[np.uint8]], St
         shown = []
         for name, step in augmentation_steps(recipe.augmentation, generator):
             faces = step(faces)
-            shown.append((name, _pictures(faces)))
+            shown.append((name, _images(faces)))
         if recipe.mixup:
             beta = np.random.default_rng(recipe.seed).beta(recipe.mixup, recipe.mixup)
             share = max(beta, 1 - beta)
             mixed = share * faces + (1 - share) * faces.flip(0)
-            shown.append(("mix with another", _pictures(mixed)))
+            shown.append(("mix with another", _images(mixed)))
         return shown
 
     return show
 
 
-def _pictures(faces: torch.Tensor) -> NDArray[np.uint8]:
-    pictures: NDArray[np.uint8] = faces[:, 0].round().clamp(0, 255).byte().numpy()
-    return pictures
+def _images(faces: torch.Tensor) -> NDArray[np.uint8]:
+    images: NDArray[np.uint8] = faces[:, 0].round().clamp(0, 255).byte().numpy()
+    return images

@@ -12,16 +12,10 @@ from torch import Tensor, nn
 from mien.errors import RecipeError
 from mien.inference import EmotionModel
 from mien.models.emotion import EmotionNet
-from mien.models.restored import restored_network
+from mien.models.onnx_weights import restored_network
 from mien.training.emotion_recipe import EmotionRecipe
 from mien.training.recipe import read_recipe
-from mien.training.run import (
-    RECIPE,
-    epochs_done,
-    has_ended,
-    kept_checkpoint,
-    newest_checkpoint,
-)
+from mien.training.run import RECIPE, epochs_done, has_ended, kept_checkpoint, newest_checkpoint
 
 __all__ = ["file_sha256", "give_weights", "read_checkpoint", "teacher", "weights_sha256"]
 

@@ -4,7 +4,7 @@ from mien.tuning.options import PRUNERS, STRATEGIES, TuneOptions
 from mien.tuning.run import BEST, REPORT, STORAGE, Search, Tuned, tune
 from mien.tuning.space import OBJECTIVES, Parameter, Space
 from mien.tuning.space_file import read_space, shipped_spaces
-from mien.tuning.standing import Standing
+from mien.tuning.status import Standing
 from mien.tuning.storage import open_storage
 
 __all__ = [

@@ -75,7 +75,7 @@ class _Run:
         epoch_score(metrics, self.objective)
 
     def terms(self) -> str:
-        """Return a hash of recipe and pictures: another training goes into another folder."""
+        """Return a hash of recipe and images: another training goes into another folder."""
         said = recipe_text(self.recipe) + self.data.sha256()
         return hashlib.sha256(said.encode()).hexdigest()
 
@@ -146,7 +146,7 @@ def measure_gain(
         difference=difference,
         low=low,
         high=high,
-        pictures=len(faces.part("train")),
+        images=len(faces.part("train")),
         judged=len(faces.part("val")),
         epochs=(start.epochs, best.epochs),
     )

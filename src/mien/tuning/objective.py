@@ -91,7 +91,7 @@ def epoch_score(metrics: Mapping[str, float], objective: str) -> float:
     score = metrics[f"val/{objective}"]
     if not math.isfinite(score):
         raise TrialFailure(
-            f"{objective} is {score}: no picture that trials are judged by has labels for it"
+            f"{objective} is {score}: no image that trials are judged by has labels for it"
         )
     return score
 

@@ -35,7 +35,7 @@ class TuneOptions:
         workers: Processes on this machine.
         threads: Threads of torch in each worker.
         epochs: Epochs of a trial; None for the recipe's.
-        pictures: How many pictures of the training part trials learn from, drawn at random; None
+        images: How many images of the training part trials learn from, drawn at random; None
             for all.
         share: Share of the training part that is the selection part.
         near: Whether near copies count as copies, of which none may stand on both sides.
@@ -51,7 +51,7 @@ class TuneOptions:
     workers: int = 1
     threads: int = 1
     epochs: int | None = None
-    pictures: int | None = None
+    images: int | None = None
     share: float = 0.1
     near: bool = True
     seeds: int = FEWEST_SEEDS
@@ -65,7 +65,7 @@ class TuneOptions:
             (self.workers > 0, "workers", "at least 1"),
             (self.threads > 0, "threads", "at least 1"),
             (self.epochs is None or self.epochs > 0, "epochs", "at least 1"),
-            (self.pictures is None or self.pictures > 1, "pictures", "at least 2"),
+            (self.images is None or self.images > 1, "images", "at least 2"),
             (0 < self.share < 1, "share", "above 0 and below 1"),
             (
                 self.seeds == 0 or self.seeds >= FEWEST_SEEDS,

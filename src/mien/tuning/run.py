@@ -24,7 +24,7 @@ from mien.tuning.options import TuneOptions
 from mien.tuning.record import best_trial, study_record
 from mien.tuning.selection import selection_part
 from mien.tuning.space import Space
-from mien.tuning.standing import Standing, Watch
+from mien.tuning.status import Standing, Watch
 from mien.tuning.study import SECONDS, release_dead
 from mien.tuning.worker import Job, work, work_together
 
@@ -76,7 +76,7 @@ def prepare(
     """
     if options.seeds and not (data.split == SPLITS.index("val")).any():
         raise InputError(
-            f"{data.source}: no picture in val, on which the gain is reported. Divide the dataset, "
+            f"{data.source}: no image in val, on which the gain is reported. Divide the dataset, "
             "or leave the gain out with --seeds 0"
         )
     trials = options.trials
@@ -87,14 +87,14 @@ def prepare(
     part = selection_part(
         data,
         share=options.share,
-        pictures=options.pictures,
+        images=options.images,
         seed=options.seed,
         near=options.near,
     )
     epochs = options.epochs or recipe.epochs
     terms = {
         "recipe": recipe_text(dataclasses.replace(recipe, epochs=epochs)),
-        "set of pictures": part.sha256(),
+        "set of images": part.sha256(),
     }
     deadline = None if options.hours is None else time.time() + 3600 * options.hours
     return Job(
@@ -277,6 +277,6 @@ def _setting(job: Job) -> dict[str, str]:
         "pruning": options.pruner,
         "seed": str(options.seed),
         "epochs of a trial": str(job.epochs),
-        "pictures to learn from": f"{learned:,}",
-        "pictures to be judged by": f"{judged:,}",
+        "images to learn from": f"{learned:,}",
+        "images to be judged by": f"{judged:,}",
     }

@@ -16,25 +16,25 @@ _TRAIN, _VAL = SPLITS.index("train"), SPLITS.index("val")
 
 
 def selection_part(
-    data: Dataset, *, share: float, pictures: int | None, seed: int, near: bool = True
+    data: Dataset, *, share: float, images: int | None, seed: int, near: bool = True
 ) -> Dataset:
     """Divide the training part into what trials learn from, `train`, and are judged by, `val`.
 
-    The reported `val` and `test` are left out, and so are training pictures with a copy in them.
-    Copies of one picture stay on one side.
+    The reported `val` and `test` are left out, and so are training images with a copy in them.
+    Copies of one image stay on one side.
 
     Args:
         data: The dataset with its reported split.
         share: Share of the training part that judges.
-        pictures: How many pictures to learn from, drawn at random; None for all.
+        images: How many images to learn from, drawn at random; None for all.
         seed: Seed of the division.
         near: Whether near copies count as copies too.
 
     Returns:
-        Only the pictures that take part.
+        Only the images that take part.
 
     Raises:
-        InputError: The training part is too small to be divided, or has fewer than `pictures`.
+        InputError: The training part is too small to be divided, or has fewer than `images`.
     """
     groups = exact_groups(data.images)
     if near:
@@ -49,16 +49,16 @@ def selection_part(
     learned, judged = rng.permutation(usable[~judges]), usable[judges]
     if not len(learned) or not len(judged):
         raise InputError(
-            f"{data.source}: the training part has {counted(len(usable), 'picture')} without "
+            f"{data.source}: the training part has {counted(len(usable), 'image')} without "
             f"copies in val and test, too few to set {share:.0%} of them aside"
         )
-    if pictures is not None:
-        if pictures > len(learned):
+    if images is not None:
+        if images > len(learned):
             raise InputError(
-                f"pictures: expected at most {len(learned)}, what is left of the training part, "
-                f"found {pictures}"
+                f"images: expected at most {len(learned)}, what is left of the training part, "
+                f"found {images}"
             )
-        learned = learned[:pictures]
+        learned = learned[:images]
     chosen = np.sort(np.concatenate((learned, judged)))
     split = np.where(np.isin(chosen, judged), _VAL, _TRAIN).astype(np.int8)
     return dataclasses.replace(data.select(chosen), split=split)

@@ -14,9 +14,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from mien.errors import RecipeError
 from mien.tuning.options import TuneOptions
+from mien.tuning.sampler import make_pruner, make_sampler
 from mien.tuning.space import Space
 from mien.tuning.storage import open_storage
-from mien.tuning.strategy import make_pruner, make_sampler
 
 __all__ = [
     "AGAIN",

@@ -1,0 +1,219 @@
+"""What a model says of every image: from running it, or from a table that somebody kept."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data import Dataset
+from mien.emotions import LABEL_SETS, SIX, LabelSet, canonical_label
+from mien.errors import DatasetError, InputError, MissingExtraError, OutputError
+from mien.inference import EmotionModel
+
+__all__ = ["Predictor", "mean_of", "open_predictor", "save_predictions"]
+
+_BATCH = 256
+_PREFIX = "p_"
+
+Probabilities = NDArray[np.floating]
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Predictor:
+    """Gives probabilities for images of a dataset.
+
+    Attributes:
+        name: How it is called in tables.
+        model: The model that is run, or None where the answers are known already.
+        known: By label set, rows of the dataset `(n,)` and their probabilities `(n, K)`.
+        members: Those whose mean it is; neither a model nor known answers then.
+    """
+
+    name: str
+    model: EmotionModel | None = None
+    known: Mapping[str, tuple[NDArray[np.int64], Probabilities]] = dataclasses.field(
+        default_factory=dict
+    )
+    members: tuple[Predictor, ...] = ()
+
+    def probabilities(
+        self, data: Dataset, *, on_progress: Progress | None = None
+    ) -> dict[str, Probabilities]:
+        """Return probabilities `(N, K)` by the label set's name.
+
+        Args:
+            data: The images.
+            on_progress: Told of the images done.
+
+        Raises:
+            InputError: A kept table has no line for one of the images.
+        """
+        if self.model is not None:
+            return _run(self.model, data.images, on_progress)
+        if self.members:
+            return self._mean(data, on_progress)
+        return {name: self._looked_up(name, data) for name in self.known}
+
+    def embedding(self, data: Dataset) -> NDArray[np.float32] | None:
+        """Return the model's embedding of each image, `(N, D)`; None where it has none."""
+        if self.model is None or "embedding" not in {o.name for o in self.model.spec.outputs}:
+            return None
+        starts = range(0, len(data), _BATCH)
+        parts = [self.model.run(data.images[start : start + _BATCH]) for start in starts]
+        return np.concatenate([part["embedding"] for part in parts])
+
+    def _mean(self, data: Dataset, on_progress: Progress | None) -> dict[str, Probabilities]:
+        answers = []
+        for member in self.members:
+            answers.append(member.probabilities(data))
+            if on_progress is not None:
+                on_progress(len(answers), len(self.members))
+        shared = [name for name in answers[0] if all(name in each for each in answers)]
+        return {name: np.mean([each[name] for each in answers], axis=0) for name in shared}
+
+    def _looked_up(self, name: str, data: Dataset) -> Probabilities:
+        rows, values = self.known[name]
+        order = np.argsort(rows)
+        place = np.searchsorted(rows[order], data.rows).clip(max=len(rows) - 1)
+        missing = rows[order][place] != data.rows
+        if missing.any():
+            raise InputError(
+                f"{self.name}: no prediction for {int(missing.sum())} of {len(data)} images, "
+                f"first for row {data.rows[missing.argmax()]}; predict all of {data.source}"
+            )
+        found: Probabilities = values[order][place]
+        return found
+
+
+def open_predictor(path: str | Path | None) -> Predictor:
+    """Open a model file, a table of predictions, or a folder of such tables.
+
+    A table (Parquet or CSV) has a column `row`, the row in the dataset, and a column `p_<label>`
+    for each label of one label set, in any order and spelling.
+
+    Args:
+        path: An ONNX file, a `.parquet`, a `.csv` or a folder of these; None takes the shipped
+            model.
+
+    Raises:
+        ArtefactError: The file is no model, has no spec, or is no such table.
+        MissingExtraError: Polars, which reads Parquet, is not installed.
+    """
+    if path is None:
+        return Predictor(name="mien", model=EmotionModel(None))
+    path = Path(path)
+    if path.is_dir():
+        tables = sorted(p for p in path.iterdir() if p.suffix in (".parquet", ".csv"))
+        if not tables:
+            raise DatasetError(f"{path}: no table of predictions (.parquet or .csv) in this folder")
+        return Predictor(name=path.name, known=dict(_read_table(table) for table in tables))
+    if path.suffix in (".parquet", ".csv"):
+        return Predictor(name=path.stem, known=dict([_read_table(path)]))
+    return Predictor(name=path.stem, model=EmotionModel(path))
+
+
+def mean_of(predictors: Sequence[Predictor]) -> Predictor:
+    """Return what answers with the mean of several predictors' probabilities: their ensemble.
+
+    It has the outputs that all of them have.
+
+    Raises:
+        InputError: There are fewer than two.
+    """
+    if len(predictors) < 2:
+        raise InputError(f"an ensemble: expected at least two models, found {len(predictors)}")
+    return Predictor(name=f"mean of {len(predictors)}", members=tuple(predictors))
+
+
+def save_predictions(
+    rows: NDArray[np.int64], predictions: Mapping[str, Probabilities], folder: str | Path
+) -> list[Path]:
+    """Write predictions as CSV, one file per label set, in the form that `open_predictor` reads.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    folder, written = Path(folder), []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, values in predictions.items():
+            path = folder / f"{name}.csv"
+            partial = path.with_name(path.name + ".partial")
+            with partial.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                labels = LABEL_SETS[name].labels
+                writer.writerow(["row", *(_PREFIX + label for label in labels)])
+                writer.writerows(
+                    [row, *(f"{value:.6g}" for value in line)]
+                    for row, line in zip(rows.tolist(), values, strict=True)
+                )
+            partial.replace(path)
+            written.append(path)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written: {error}") from error
+    return written
+
+
+def _run(
+    model: EmotionModel, images: NDArray[np.uint8], on_progress: Progress | None
+) -> dict[str, Probabilities]:
+    parts: dict[str, list[Probabilities]] = {}
+    for start in range(0, len(images), _BATCH):
+        outputs = model.run(images[start : start + _BATCH])
+        for name, probabilities in model.head_probabilities(outputs).items():
+            parts.setdefault(model.spec.head_labels[name], []).append(probabilities)
+        parts.setdefault(SIX.name, []).append(model.combine(outputs))
+        if on_progress is not None:
+            on_progress(min(start + _BATCH, len(images)), len(images))
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _read_table(path: Path) -> tuple[str, tuple[NDArray[np.int64], Probabilities]]:
+    columns = _columns(path)
+    by_label = {}
+    for column in columns:
+        if column.startswith(_PREFIX):
+            by_label[canonical_label(column.removeprefix(_PREFIX))] = column
+    label_set = _label_set(path, set(by_label))
+    if "row" not in columns:
+        raise DatasetError(f"{path}: no column 'row'; it has {', '.join(columns)}")
+    try:
+        rows = np.asarray(columns["row"], np.int64)
+        ordered = [columns[by_label[label]] for label in label_set.labels]
+        values = np.array(ordered, np.float64).T
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: expected numbers in every column ({error})") from error
+    if len(np.unique(rows)) != len(rows):
+        raise DatasetError(f"{path}: expected one line per row, found some rows twice")
+    return label_set.name, (rows, values)
+
+
+def _columns(path: Path) -> dict[str, list[object]]:
+    try:
+        import polars as pl
+    except ImportError as error:
+        raise MissingExtraError("reading predictions", "data") from error
+    try:
+        table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DatasetError(f"{path}: no table that can be read ({error})") from error
+    if not len(table):
+        raise DatasetError(f"{path}: a table without a row; expected one for each image")
+    return {name: table[name].to_list() for name in table.columns}
+
+
+def _label_set(path: Path, labels: set[str]) -> LabelSet:
+    for known in LABEL_SETS.values():
+        if set(known.labels) == labels:
+            return known
+    sets = "; ".join(f"{known.name}: {', '.join(known.labels)}" for known in LABEL_SETS.values())
+    raise DatasetError(
+        f"{path}: the columns {_PREFIX}... are of no label set, found {', '.join(sorted(labels))}; "
+        f"expected those of {sets}"
+    )

@@ -1,0 +1,69 @@
+"""Running the stages of a pipeline beside each other, with bounded queues between them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from typing import TypeVar
+
+__all__ = ["prefetch"]
+
+T = TypeVar("T")
+
+_END = object()
+_POLL_S = 0.1
+
+
+def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+    """Run an iterator in a thread of its own, at most `depth` items ahead of whoever asks.
+
+    Args:
+        items: What to iterate; it ends early when the returned generator is closed.
+        depth: The bound of the queue between.
+
+    Yields:
+        The same items in the same order; what the iterator raises is raised here, after the items
+        before it.
+    """
+    between: queue.Queue[object] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item: object) -> bool:
+        while not stop.is_set():
+            try:
+                between.put(item, timeout=_POLL_S)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put(item):
+                    break
+            else:
+                put(_END)
+        except BaseException as error:
+            put(_Raised(error))
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while (item := between.get()) is not _END:
+            if isinstance(item, _Raised):
+                raise item.error
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        thread.join()
+
+
+class _Raised:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error

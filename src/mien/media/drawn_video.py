@@ -1,0 +1,208 @@
+"""A video with the results drawn in: H.264, the original's times and sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from mien.errors import OutputError
+from mien.media.drawing import draw_result
+from mien.media.sequences import is_sequence
+from mien.media.video_writer import VideoWriter
+from mien.media.videos import FILE_OPTIONS, Video
+from mien.structures import FrameResult
+
+if TYPE_CHECKING:
+    import av
+
+__all__ = ["DrawnFilm"]
+
+_MP4_SOUND = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"})
+"""The codecs whose packets an MP4 can take as they are."""
+
+
+class DrawnFilm:
+    """Draws the results of a video into a copy of it, frame by frame as they come.
+
+    The video is decoded once more for that, so that nobody has to keep its frames.
+
+    Args:
+        source: The video that is being analysed.
+        path: Where the copy goes, an `.mp4`; it gets its name when it is whole.
+
+    Attributes:
+        path: Where the finished video will be.
+        notes: What a person should know, for example that the sound could not be kept.
+
+    Raises:
+        MediaError: The source cannot be read.
+        OutputError: The copy cannot be written.
+    """
+
+    def __init__(self, source: str | Path, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._video = Video(source)
+        self._frames = self._video.frames()
+        size = (self._video.height, self._video.width)
+        rate = self._video.frames_per_second or 25.0
+        try:
+            self._writer = VideoWriter(path, size_hw=size, frames_per_second=rate)
+        except OutputError:
+            self._video.close()
+            raise
+        try:
+            self._sound = _Sound(self._video, self._writer.container, self.notes)
+        except BaseException:
+            self._writer.discard()
+            self._video.close()
+            raise
+
+    def write(self, result: FrameResult) -> None:
+        """Draw one frame's result; results come in the order of their frames.
+
+        Raises:
+            OutputError: The disk is full or the folder went away.
+        """
+        if result.error is not None:
+            return
+        frame = next((each for each in self._frames if each.frame >= result.frame), None)
+        if frame is None:
+            return
+        self._writer.write(np.asarray(draw_result(frame.rgb(), result)), frame.timestamp_s)
+        self._sound.write_until(frame.timestamp_s)
+
+    def close(self) -> None:
+        """Finish the video and give it its name.
+
+        Raises:
+            OutputError: The disk is full or the folder went away.
+        """
+        try:
+            self._sound.write_until(float("inf"))
+            self._writer.close()
+        finally:
+            self._sound.close()
+            self._video.close()
+
+    def abandon(self) -> None:
+        """Stop writing; what is there can be played and keeps its partial name."""
+        self._writer.abandon()
+        self._sound.close()
+        self._video.close()
+
+    def discard(self) -> None:
+        """Stop writing and leave nothing behind."""
+        self._writer.discard()
+        self._sound.close()
+        self._video.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        elif issubclass(kind, KeyboardInterrupt):
+            self.abandon()
+        else:
+            self.discard()
+
+
+class _Sound:
+    """Brings the first sound track over: as it is if an MP4 can hold it, else as AAC.
+
+    Its times count from the video's first frame, as those of the copy's images do; what is heard
+    before that frame is left out.
+    """
+
+    def __init__(self, video: Video, out: Any, notes: list[str]) -> None:
+        import av
+
+        source = video.source
+        self._source, self._out, self._notes = source, out, notes
+        self._first_s = video.first_s
+        self._packets: Iterator[Any] = iter(())
+        self._held: Any = None
+        self._container: av.container.InputContainer | None = None
+        if is_sequence(source):
+            return
+        try:
+            self._container = av.open(source, options=FILE_OPTIONS)
+        except (av.FFmpegError, OSError) as error:
+            notes.append(f"{source}: the drawn copy is silent, its sound cannot be read: {error}")
+            return
+        if not self._container.streams.audio:
+            return
+        track = self._container.streams.audio[0]
+        name = track.codec_context.codec.canonical_name
+        if name in _MP4_SOUND:
+            self._copy = out.add_stream_from_template(track)
+            self._packets = self._from_first_frame(self._container.demux(track))
+            return
+        # Two channels are often of no named layout, which the encoder does not take.
+        layout = {1: "mono", 2: "stereo"}.get(track.channels, track.layout.name)
+        try:
+            # A track that cannot be encoded would spoil the whole video once it is in there.
+            trial: Any = av.CodecContext.create("aac", "w")
+            trial.rate, trial.layout, trial.format = track.rate, layout, "fltp"
+            trial.open()
+        except (av.FFmpegError, ValueError) as error:
+            notes.append(f"{source}: the drawn copy is silent, its {name} sound as AAC: {error}")
+            return
+        self._copy = out.add_stream("aac", rate=track.rate, layout=layout)
+        self._packets = self._from_first_frame(self._encoded(self._container, track))
+
+    def _encoded(self, container: av.container.InputContainer, track: Any) -> Iterator[Any]:
+        import av
+
+        sound = self._copy.codec_context
+        resampler = av.AudioResampler("fltp", sound.layout, sound.rate)
+        for frame in container.decode(track):
+            for part in resampler.resample(frame):
+                yield from self._copy.encode(part)
+        for part in resampler.resample(None):
+            yield from self._copy.encode(part)
+        yield from self._copy.encode(None)
+
+    def _from_first_frame(self, packets: Iterator[Any]) -> Iterator[Any]:
+        for packet in packets:
+            if packet.dts is None or packet.pts is None:
+                continue
+            before = round(self._first_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - before, packet.dts - before
+            if packet.pts >= 0:
+                yield packet
+
+    def write_until(self, time_s: float) -> None:
+        """Copy the packets up to a time."""
+        import av
+
+        while True:
+            packet, self._held = self._held, None
+            try:
+                packet = packet if packet is not None else next(self._packets, None)
+            except av.FFmpegError as error:
+                self._notes.append(f"{self._source}: the sound ends early in the copy: {error}")
+                self._packets = iter(())
+            if packet is None:
+                return
+            if float(packet.dts * packet.time_base) > time_s:
+                self._held = packet
+                return
+            packet.stream = self._copy
+            try:
+                self._out.mux(packet)
+            except OSError as error:
+                raise OutputError(f"the drawn video's sound cannot be written: {error}") from error
+            except av.FFmpegError as error:
+                # Times that go back, most likely: the images go on without it.
+                self._notes.append(f"{self._source}: the sound ends early in the copy: {error}")
+                self._packets = iter(())
+
+    def close(self) -> None:
+        if self._container is not None:
+            self._container.close()

@@ -1,0 +1,230 @@
+"""Reading images with Pillow, whatever their mode, turned upright, or saying why not."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import struct
+import warnings
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from mien.errors import MediaError
+from mien.media.containers import is_container
+from mien.structures import Frame
+
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE_PX",
+    "IMAGE_SUFFIXES",
+    "convert_image",
+    "decode_image",
+    "read_image",
+]
+
+MAX_PIXELS = 100_000_000
+"""Larger images are refused by default: decoded they would take 300 MB and more."""
+
+MIN_SIDE_PX = 8
+"""An image with a shorter side holds no face that a detector could find."""
+
+IMAGE_SUFFIXES = frozenset(
+    (
+        *(".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png"),
+        *(".ppm", ".tga", ".tif", ".tiff", ".webp"),
+        *(".heic", ".heif", ".jxl"),  # these are not read, which is better said than passed over
+    )
+)
+"""The endings by which a folder's images are found; a file that is named is read whatever its
+ending."""
+
+_GIVE = "Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
+
+_HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
+
+_WHITE = (255, 255, 255, 255)
+
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+)
+"""What Pillow's decoders raise when a file is damaged."""
+
+_UPRIGHT = 1
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes an image upright, by its EXIF orientation (Exif 2.32, 4.6.4)."""
+
+
+def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
+    """Read one image as an upright RGB frame.
+
+    Grey, 16-bit, palette and CMYK images become 8-bit RGB, transparent parts white. Of an
+    animation or an image with several pages only the first is read, which a note says.
+
+    Args:
+        path: The file.
+        max_pixels: Images that declare more pixels are refused before they are decoded.
+
+    Raises:
+        MediaError: The file is missing, unreadable, empty, cut off, no image, too large or too
+            small; the reason says what to do.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return _read(file, str(path), max_pixels)
+    except (OSError, ValueError) as error:
+        raise MediaError(str(path), _why_unreadable(error)) from error
+
+
+def decode_image(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Frame:
+    """Read one image out of the bytes of its file, like `read_image`.
+
+    Args:
+        data: The encoded image.
+        source: What to call it in messages.
+        max_pixels: Images that declare more pixels are refused before they are decoded.
+
+    Raises:
+        MediaError: The bytes are no image that can be read; the reason says what to do.
+    """
+    return _read(io.BytesIO(data), source, max_pixels)
+
+
+def convert_image(image: Image.Image, source: str) -> Frame:
+    """Bring an image that Pillow has opened into the form of `read_image`.
+
+    Args:
+        image: Of any mode; its EXIF orientation counts. It stays as it is.
+        source: What to call it in messages.
+
+    Raises:
+        MediaError: It cannot be decoded, or is too large or too small.
+    """
+    try:
+        return _decode(image, source, MAX_PIXELS)
+    except _DECODER_ERRORS as error:
+        raise MediaError(source, _why_unreadable(error)) from error
+
+
+def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large images by a limit of its own; ours is checked below.
+            warnings.simplefilter("ignore")
+            with Image.open(file) as image:
+                return _decode(image, source, max_pixels)
+    except Image.DecompressionBombError as error:
+        raise _too_large(source, max_pixels, "Pillow does not even open it") from error
+    except UnidentifiedImageError as error:
+        file.seek(0)
+        raise MediaError(source, _why_unidentified(file.read(512))) from error
+    except _DECODER_ERRORS as error:
+        raise MediaError(source, _why_unreadable(error)) from error
+
+
+def _decode(image: Image.Image, source: str, max_pixels: int) -> Frame:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise _too_large(source, max_pixels, f"it declares {width} x {height} pixels")
+    if min(width, height) < MIN_SIDE_PX:
+        reason = f"only {width} x {height} pixels; a face needs an image of {MIN_SIDE_PX} or more"
+        raise MediaError(source, f"{reason} on each side. Give a larger one")
+    count = getattr(image, "n_frames", 1)
+    notes = (f"has {count} frames, only the first was read",) if count > 1 else ()
+    image.load()
+    turn = _TURNS.get(_orientation(image))
+    upright = image if turn is None else image.transpose(turn)
+    return Frame(frame_rgb=np.asarray(_to_rgb(upright)), source=source, notes=notes)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation; an image whose EXIF is damaged is shown as it is stored."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation)
+    except _DECODER_ERRORS:
+        return _UPRIGHT
+    return found if isinstance(found, int) else _UPRIGHT
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return Image.fromarray(_to_8_bit(np.asarray(image))).convert("RGB")
+    transparent = "A" in image.getbands() or "a" in image.getbands()
+    if transparent or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Bring grey values of more than 8 bits to 0 to 255.
+
+    Whole numbers above 255 are taken as 16-bit, fractions within 0 to 1 as shares of white, larger
+    ones within 0 to 255 as they are and beyond that as shares of the largest.
+    """
+    numbers = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+    if np.issubdtype(values.dtype, np.floating):
+        top = 1.0 if numbers.max() <= 1.0 else max(255.0, float(numbers.max()))
+    else:
+        top = 65535.0 if values.dtype == np.uint16 or numbers.max() > 255 else 255.0
+    return (numbers * (255.0 / top)).round().clip(0, 255).astype(np.uint8)
+
+
+def _too_large(source: str, max_pixels: int, found: str) -> MediaError:
+    limit = f"more than the limit of {max_pixels / 1e6:.0f} million pixels"
+    return MediaError(source, f"{limit}: {found}. Scale it down first")
+
+
+def _why_unidentified(start: bytes) -> str:
+    if not start:
+        return "the file is empty. Copy or download it again"
+    if start.isascii() and b"\0" not in start:
+        return f"not an image, it holds text. {_GIVE}"
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
+        return "HEIC, which cannot be read. Convert it to JPEG first"
+    if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return "JPEG XL, which cannot be read. Convert it to JPEG or PNG first"
+    if is_container(start):
+        return (
+            "a video, not an image. Give it an ending of videos, such as .mp4, to have it analysed"
+        )
+    return f"not an image that can be read. {_GIVE}"
+
+
+def _why_unreadable(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file or folder. Check the path"
+    if isinstance(error, PermissionError):
+        return "no permission to read it. Change its permissions or copy it elsewhere"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not an image. Analyzer.stream and the command line take folders"
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return "no name that a file can have, it holds a zero byte. Check the path"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it. Scale it down first"
+    if isinstance(error, OSError) and error.errno is not None:
+        name = errno.errorcode.get(error.errno, str(error.errno))
+        return f"cannot be read: {os.strerror(error.errno)} ({name})"
+    return f"damaged or cut off: {error}. Copy or download it again"

@@ -1,0 +1,74 @@
+"""Measurements on plain arrays: protocols, metrics, curves, calibration, robustness."""
+
+from mien.metrics.calibration import CalibrationData, fit_six, fit_temperature, unsure_threshold
+from mien.metrics.corruptions import CORRUPTIONS, STRENGTHS, corrupted
+from mien.metrics.curves import (
+    Reliability,
+    average_precision,
+    precision_recall_curve,
+    reliability,
+    risk_coverage,
+    roc_auc,
+    roc_curve,
+)
+from mien.metrics.metrics import (
+    accuracy,
+    balanced_accuracy,
+    confusion_matrix,
+    expected_calibration_error,
+    jensen_shannon_divergence,
+    macro_f1,
+    negative_log_likelihood,
+    precision_recall_f1,
+)
+from mien.metrics.protocols import (
+    PROTOCOLS,
+    Protocol,
+    ferplus_majority,
+    ferplus_soft_labels,
+    protocol,
+    to_six,
+)
+from mien.metrics.scoring import ClassScore, Score, score_predictions
+from mien.metrics.triplets import TripletScore, score_triplets
+from mien.metrics.uncertainty import Interval, McNemar, bootstrap_intervals, mcnemar
+
+__all__ = [
+    "CORRUPTIONS",
+    "PROTOCOLS",
+    "STRENGTHS",
+    "CalibrationData",
+    "ClassScore",
+    "Interval",
+    "McNemar",
+    "Protocol",
+    "Reliability",
+    "Score",
+    "TripletScore",
+    "accuracy",
+    "average_precision",
+    "balanced_accuracy",
+    "bootstrap_intervals",
+    "confusion_matrix",
+    "corrupted",
+    "expected_calibration_error",
+    "ferplus_majority",
+    "ferplus_soft_labels",
+    "fit_six",
+    "fit_temperature",
+    "jensen_shannon_divergence",
+    "macro_f1",
+    "mcnemar",
+    "negative_log_likelihood",
+    "precision_recall_curve",
+    "precision_recall_f1",
+    "protocol",
+    "reliability",
+    "risk_coverage",
+    "roc_auc",
+    "roc_curve",
+    "score_predictions",
+    "score_triplets",
+    "to_six",
+    "unsure_threshold",
+]

@@ -1,0 +1,132 @@
+"""How sure a figure is: bootstrap intervals, and whether two models differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Interval", "McNemar", "bootstrap_intervals", "mcnemar"]
+
+_CHUNK = 250
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Interval:
+    """A percentile bootstrap interval.
+
+    Attributes:
+        low: Its lower end.
+        high: Its upper end.
+    """
+
+    low: float
+    high: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class McNemar:
+    """Two models on the same images (McNemar 1947).
+
+    Attributes:
+        only_first: Images that only the first gets right.
+        only_second: Images that only the second gets right.
+        p_value: Exact two-sided probability of such a difference between equally good models.
+    """
+
+    only_first: int
+    only_second: int
+    p_value: float
+
+
+def bootstrap_intervals(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 1,
+    bins: int = 15,
+) -> Mapping[str, Interval]:
+    """Return percentile bootstrap intervals (Efron 1979) of the main figures.
+
+    A resample is a weight per image, and every figure follows from weighted sums.
+
+    Args:
+        probabilities: `(N, K)`.
+        labels: `(N,)`.
+        resamples: How many.
+        level: Share of the resamples that the interval holds.
+        seed: The seed of the resampling.
+        bins: Of the calibration error.
+
+    Returns:
+        Intervals of `accuracy`, `balanced_accuracy`, `macro_f1`, `nll` and `ece`.
+    """
+    count, classes = probabilities.shape
+    predicted = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    true_of = np.eye(classes)[labels]
+    predicted_as = np.eye(classes)[predicted]
+    right = (predicted == labels).astype(np.float64)
+    nll = -np.log(np.maximum(probabilities[np.arange(count), labels], 1e-12)).astype(np.float64)
+    bin_of = np.eye(bins)[np.minimum((confidence * bins).astype(np.int64), bins - 1)]
+    columns = np.concatenate(
+        (
+            true_of,
+            predicted_as,
+            true_of * right[:, None],
+            bin_of * (right - confidence)[:, None],
+            nll[:, None],
+        ),
+        axis=1,
+    )
+    edges = np.cumsum([classes, classes, classes, bins])
+    rng = np.random.default_rng(seed)
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for start in range(0, resamples, _CHUNK):
+        size = min(_CHUNK, resamples - start)
+        weights = rng.multinomial(count, np.full(count, 1 / count), size=size)
+        sums = weights @ columns
+        actual, chosen, hits, gaps, lost = np.split(sums, edges, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            recall = np.where(actual > 0, hits / actual, np.nan)
+            f1 = np.where(actual + chosen > 0, 2 * hits / (actual + chosen), np.nan)
+        values = {
+            "accuracy": hits.sum(axis=1) / count,
+            "balanced_accuracy": np.nanmean(recall, axis=1),
+            "macro_f1": np.nanmean(f1, axis=1),
+            "nll": lost[:, 0] / count,
+            "ece": np.abs(gaps).sum(axis=1) / count,
+        }
+        for name, each in values.items():
+            found.setdefault(name, []).append(each)
+    tail = 100 * (1 - level) / 2
+    intervals = {}
+    for name, parts in found.items():
+        low, high = np.percentile(np.concatenate(parts), (tail, 100 - tail))
+        intervals[name] = Interval(float(low), float(high))
+    return intervals
+
+
+def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> McNemar:
+    """Compare two models by the images that only one of them gets right.
+
+    Args:
+        first_right: `(N,)`, whether the first model is right.
+        second_right: `(N,)`, likewise.
+    """
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((second_right & ~first_right).sum())
+    differing = only_first + only_second
+    tail = sum(math.comb(differing, k) for k in range(min(only_first, only_second) + 1))
+    # Whole numbers: a float would overflow from 1,024 differing images on.
+    p_value = min(1.0, 2 * tail / 2**differing) if differing < 1000 else _large(tail, differing)
+    return McNemar(only_first, only_second, p_value)
+
+
+def _large(tail: int, differing: int) -> float:
+    return min(1.0, math.exp(math.log(2) + math.log(tail) - differing * math.log(2)))

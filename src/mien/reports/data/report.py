@@ -1,0 +1,322 @@
+"""The report on a dataset: as it came, and as the network sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mien._wording import counted
+from mien.data import DataCheck, Dataset, conflicting, mostly_not_a_face
+from mien.emotions import FER2013_7, FERPLUS_8
+from mien.errors import OutputError
+from mien.reports.data.preprocessing_figures import ShowSteps, processed_figures
+from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
+from mien.reports.html.tiles import Tile, contact_sheet, groups_html, row_label, tiles_html
+
+__all__ = ["data_report"]
+
+_PER_CLASS = 14
+_GROUPS = 24
+_EXTREMES = 36
+_NOT_FACES = 80
+_SEED = 1
+
+
+def data_report(
+    data: Dataset,
+    check: DataCheck,
+    path: str | Path,
+    *,
+    augmented: ShowSteps | None = None,
+    figures: str | Path | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write the report on a dataset as one HTML file.
+
+    Args:
+        data: The dataset.
+        check: What `check_dataset` found in it.
+        path: Where the report goes.
+        augmented: Shows what an augmentation does to `(N, 48, 48)` uint8 images, step by step;
+            None leaves that figure out.
+        figures: A folder for every figure as PNG, charts as SVG too; None writes none.
+        overwrite: Whether an existing report may be replaced.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OutputError: The file exists already or cannot be written.
+        MissingExtraError: Altair, vl-convert or Polars is not installed.
+    """
+    require_charts()
+    from mien.reports.data import figures as charts
+
+    sheets: dict[str, Image.Image] = {}
+    copies = list(_copies(data, check, charts.leaks_figure, charts.near_copies_figure))
+    balance = [charts.balance_figure(check)] if len(check.counts) > 1 else []
+    votes = data.votes.any()
+    sections = [
+        Section(
+            title="The images",
+            lead="What is in the data before anything is done to it.",
+            figures=[
+                charts.counts_figure(check),
+                *balance,
+                _sample_faces(data, sheets),
+                _mean_faces(data, sheets),
+                charts.brightness_figure(data),
+                charts.pixels_figure(data),
+            ],
+        ),
+        Section(
+            title="Copies and leaks",
+            lead="Images that are there more than once, and what that does to a figure."
+            if copies
+            else _no_copies(check),
+            figures=copies,
+        ),
+    ]
+    if votes:
+        sections.append(
+            Section(
+                title="Labels and people",
+                lead="Ten people looked at each image. Where they differ from the label, or from "
+                "each other, a network cannot be right for everybody.",
+                figures=[
+                    *charts.votes_figures(data),
+                    charts.agreement_figure(data),
+                    *_extremes(data, sheets),
+                    *_not_faces(data, check, sheets),
+                ],
+            )
+        )
+    sections.append(
+        Section(
+            title="What the network sees",
+            lead="The same images after every step between the file and the first layer.",
+            figures=list(processed_figures(data, augmented, sheets)),
+        )
+    )
+    page = Page(
+        title=f"The data: {data.source}",
+        lead="Labelled images of faces, looked at before and after processing. The labels say "
+        "which expression a face shows to others, not what the person feels.",
+        cards=_cards(data, check),
+        notes_title="To look at before training",
+        notes=check.attention,
+        sections=sections,
+        provenance=f"Dataset {data.source}, SHA-256 {data.sha256()}.",
+    )
+    written = write_page(page, path, figures=figures, overwrite=overwrite)
+    if figures is not None:
+        written += _save_sheets(sheets, Path(figures))
+    return written
+
+
+def _save_sheets(sheets: dict[str, Image.Image], folder: Path) -> Iterator[Path]:
+    for name, sheet in sheets.items():
+        try:
+            sheet.save(folder / f"{name}.png")
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written: {error}") from error
+        yield folder / f"{name}.png"
+
+
+def _cards(data: Dataset, check: DataCheck) -> dict[str, str]:
+    cards = {
+        "images": f"{len(data):,}",
+        "different images": f"{len(data) - check.copies:,}",
+        "classes": str(len({int(label) for label in data.labels if label >= 0})),
+    }
+    test = [leak for leak in check.leaks if (leak.seen, leak.reported) == ("train", "test")]
+    if test:
+        cards["of test also in train"] = f"{test[0].exact / test[0].count:.1%}"
+    if check.votes is not None and check.votes.agreement is not None:
+        cards["labels that are the majority's"] = f"{check.votes.agreement:.1%}"
+    return cards
+
+
+def _voted(data: Dataset, row: int) -> str:
+    """Say the votes of an image in few words, most frequent first."""
+    votes = data.votes[row]
+    names = (*FERPLUS_8.labels, "unknown", "no face")
+    order = np.argsort(-votes.astype(int), kind="stable")[:3]
+    return ", ".join(f"{votes[i]} {names[i]}" for i in order if votes[i])
+
+
+def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
+    rng = np.random.default_rng(_SEED)
+    rows: list[int] = []
+    for number in range(len(FER2013_7)):
+        members = np.flatnonzero(data.labels == number)
+        rows += sorted(rng.permutation(members)[:_PER_CLASS].tolist())
+    tiles = [
+        Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r)) for r in rows
+    ]
+    below = ", with the most frequent votes below" if data.votes.any() else ""
+    if tiles:
+        sheets["faces"] = contact_sheet([tile.image for tile in tiles], columns=_PER_CLASS)
+    return Figure(
+        title="Faces at random",
+        sentence=f"Drawn blindly from each class{below}: the first thing to look at, and the best.",
+        body=tiles_html(tiles, name="random-faces", chips=True),
+    )
+
+
+def _mean_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
+    means, spreads = [], []
+    for number, label in enumerate(FER2013_7.labels):
+        images = data.images[data.labels == number].astype(np.float32)
+        if not len(images):
+            continue
+        spread = images.std(axis=0)
+        means.append(Tile(image=images.mean(axis=0).round().astype(np.uint8), label=label))
+        stretched = 255 * (spread - spread.min()) / max(float(np.ptp(spread)), 1e-6)
+        spreads.append(Tile(image=stretched.round().astype(np.uint8), label=label, text="spread"))
+    if means:
+        sheets["mean-faces"] = contact_sheet(
+            [tile.image for tile in (*means, *spreads)], columns=len(means)
+        )
+    body = tiles_html(means, name="means", large=True) + tiles_html(
+        spreads, name="spreads", large=True
+    )
+    return Figure(
+        title="The mean face of each class",
+        sentence="Above the mean of all pixels, below where images of a class differ most (light "
+        "is much). Mouth and brows differ between the means, the background within each class.",
+        body=body,
+    )
+
+
+def _no_copies(check: DataCheck) -> str:
+    """Say what there is to say where no copy crosses the parts and no labels conflict."""
+    nearly = "" if check.near is None else ", nor nearly"
+    if not check.copies:
+        return f"No image is there more than once{nearly}."
+    repeated = counted(check.copies, "image repeats", "images repeat")
+    return f"{repeated} another one pixel by pixel, with its label; none crosses the parts."
+
+
+def _copies(
+    data: Dataset,
+    check: DataCheck,
+    leaks_figure: Callable[[DataCheck], Figure | None],
+    near_figure: Callable[[DataCheck], Figure | None],
+) -> Iterator[Figure]:
+    leaks = leaks_figure(check)
+    if leaks is not None:
+        yield leaks
+    conflicts = conflicting(data, check.groups)
+    if conflicts:
+        groups = [
+            [
+                Tile(image=data.images[r], label=row_label(data, r), text=f"row {data.rows[r]}")
+                for r in rows[:3]
+            ]
+            for rows in conflicts[:_GROUPS]
+        ]
+        yield Figure(
+            title="One image, two labels",
+            sentence=f"{counted(len(conflicts), 'group')} of pixel-identical images with "
+            f"different labels, {len(groups)} shown: at least one label of each is wrong.",
+            body=groups_html(groups),
+        )
+    near = near_figure(check)
+    if near is not None:
+        yield near
+        yield _near_examples(data, check)
+
+
+def _near_examples(data: Dataset, check: DataCheck) -> Figure:
+    pairs = check.near
+    if pairs is None:
+        raise ValueError("near copies were not looked for")
+    other = np.flatnonzero(check.groups[pairs.first] != check.groups[pairs.second])
+    chosen = np.sort(np.random.default_rng(_SEED).permutation(other)[:_GROUPS])
+    groups = []
+    for number in chosen:
+        how = f"{pairs.correlation[number]:.3f}" + (" mirrored" if pairs.mirrored[number] else "")
+        groups.append(
+            [
+                Tile(image=data.images[r], label=row_label(data, int(r)), text=text)
+                for r, text in (
+                    (pairs.first[number], f"row {data.rows[pairs.first[number]]}"),
+                    (pairs.second[number], how),
+                )
+            ]
+        )
+    return Figure(
+        title="Near copies side by side",
+        sentence="Pairs drawn at random, with their correlation: the same moment in another crop, "
+        "size or mirror image.",
+        body=groups_html(groups),
+    )
+
+
+def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]:
+    expressions = data.votes[:, : len(FERPLUS_8)].astype(np.float64)
+    total = expressions.sum(axis=1)
+    mostly = np.flatnonzero(2 * total > data.votes.sum(axis=1))
+    if not len(mostly):
+        return
+    shares = expressions[mostly] / total[mostly, None]
+    logs = np.log(shares, where=shares > 0, out=np.zeros_like(shares))
+    entropy = -(shares * logs).sum(axis=1)
+    most = mostly[np.argsort(-entropy, kind="stable")[:_EXTREMES]]
+    tiles = [
+        Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r))
+        for r in most.tolist()
+    ]
+    sheets["most-disputed"] = contact_sheet([tile.image for tile in tiles], columns=12)
+    yield Figure(
+        title="The most disputed faces",
+        sentence="Those over which voters differ most: no model can be expected to settle them, "
+        "and one that is sure here is wrong to be.",
+        body=tiles_html(tiles, name="disputed"),
+    )
+    # Of the many on which all agree, the same number from each expression.
+    agreed: list[int] = []
+    rng = np.random.default_rng(_SEED)
+    for number in range(len(FERPLUS_8)):
+        best = mostly[shares[:, number].argsort(kind="stable")[::-1]]
+        unanimous = best[expressions[best, number] == data.votes[best].sum(axis=1)]
+        pool = rng.permutation(unanimous) if len(unanimous) >= 5 else best
+        agreed += pool[:5].tolist()
+    tiles = [
+        Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r)) for r in agreed
+    ]
+    sheets["most-agreed"] = contact_sheet([tile.image for tile in tiles], columns=10)
+    yield Figure(
+        title="The most agreed faces",
+        sentence="Five of each expression on which voters agree most. For fear, disgust and "
+        "contempt even these are not clear.",
+        body=tiles_html(tiles, name="agreed"),
+    )
+
+
+def _not_faces(data: Dataset, check: DataCheck, sheets: dict[str, Image.Image]) -> Iterator[Figure]:
+    rows = np.flatnonzero(mostly_not_a_face(data.votes))
+    if not len(rows):
+        return
+    blank = set(check.blank.tolist())
+    shown = sorted(rows.tolist(), key=lambda row: row not in blank)[:_NOT_FACES]
+    tiles = [
+        Tile(
+            image=data.images[r],
+            label="blank" if r in blank else "no face",
+            text=f"labelled {row_label(data, r)}",
+        )
+        for r in shown
+    ]
+    sheets["not-faces"] = contact_sheet([tile.image for tile in tiles], columns=20)
+    yield Figure(
+        title="Not a face",
+        sentence=f"{counted(len(rows), 'image')} that no expression describes better than “not "
+        f"a face”, {len(blank)} blank, {len(shown)} shown. They carry labels all the same: leave "
+        "them out of training.",
+        body=tiles_html(tiles, name="not-faces-tiles", chips=True),
+    )

@@ -1,0 +1,112 @@
+"""The charts of what a model's confidence is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import polars as pl
+
+from mien.evaluation.evaluate import Judged
+from mien.reports.html.charts import SERIES, SHARES, WIDTH_PX
+from mien.reports.html.page import Figure
+
+__all__ = ["model_colours", "reliability_figure", "risk_coverage_figure"]
+
+
+def model_colours(judged: Sequence[Judged]) -> alt.Color:
+    """Return the encoding that gives each model its colour; with one alone there is no legend."""
+    names = list(dict.fromkeys(each.model for each in judged))
+    colours = [SERIES[i % len(SERIES)] for i in range(len(names))]
+    legend = alt.Legend(title=None) if len(names) > 1 else None
+    return alt.Color("model:N", scale=alt.Scale(domain=names, range=colours), legend=legend)
+
+
+def reliability_figure(judged: Sequence[Judged]) -> Figure:
+    """Confidence against accuracy."""
+    rows = [{"model": each.model, **point} for each in judged for point in each.score.reliability]
+    said = ", ".join(f"{each.model} {each.score.ece:.3f}" for each in judged)
+    tooltip = [
+        alt.Tooltip("model:N"),
+        alt.Tooltip("confidence:Q", format=".1%"),
+        alt.Tooltip("accuracy:Q", format=".1%"),
+        alt.Tooltip("images:Q"),
+    ]
+    base = alt.Chart(pl.DataFrame(rows)).encode(
+        alt.X(
+            "confidence:Q",
+            title="confidence",
+            axis=SHARES,
+            scale=alt.Scale(domain=[0, 1]),
+        ),
+        alt.Y(
+            "accuracy:Q",
+            title="accuracy",
+            axis=SHARES,
+            scale=alt.Scale(domain=[0, 1]),
+        ),
+        model_colours(judged),
+        tooltip=tooltip,
+    )
+    ideal = (
+        alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
+        .mark_line(strokeDash=[4, 4], strokeWidth=1, color=SERIES[-1])
+        .encode(alt.X("x:Q", title="confidence"), alt.Y("y:Q", title="accuracy"))
+    )
+    size = alt.Size("images:Q", legend=None, scale=alt.Scale(range=[20, 500]))
+    layers = [ideal, base.mark_line(strokeWidth=1.5, opacity=0.5), base.mark_circle().encode(size)]
+    return Figure(
+        title="Reliability",
+        context=judged[0].protocol,
+        sentence="On the dashed line a confidence of 80 % is right 80 % of the time; below it the "
+        f"model is too sure. Expected calibration error over 15 bins: {said}.",
+        chart=alt.LayerChart(layer=layers).properties(width=420, height=360),
+    )
+
+
+def risk_coverage_figure(judged: Sequence[Judged]) -> Figure:
+    """What leaving out the least sure predictions buys."""
+    rows = [
+        {"model": each.model, "coverage": c, "risk": r}
+        for each in judged
+        for c, r in each.score.risk_coverage
+    ]
+    sure = [
+        {"model": each.model, "coverage": each.score.sure["coverage"]}
+        | {"risk": 1 - each.score.sure["accuracy"]}
+        for each in judged
+        if each.score.sure is not None and each.score.sure["coverage"] > 0
+    ]
+    axes = (
+        alt.X("coverage:Q", title="share answered", axis=SHARES),
+        alt.Y("risk:Q", title="share of the answers that is wrong", axis=SHARES),
+    )
+    tooltip = [
+        alt.Tooltip("model:N"),
+        alt.Tooltip("coverage:Q", format=".1%"),
+        alt.Tooltip("risk:Q", format=".1%"),
+    ]
+    lines = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_line(strokeWidth=2)
+        .encode(*axes, model_colours(judged), tooltip=tooltip)
+    )
+    layers: list[alt.Chart] = [lines]
+    sentence = "From right to left the least sure answers are withheld."
+    if sure:
+        layers.append(
+            alt.Chart(pl.DataFrame(sure))
+            .mark_point(size=140, filled=True, shape="diamond")
+            .encode(*axes, model_colours(judged), tooltip=tooltip)
+        )
+        point = sure[0]
+        sentence += (
+            f" At the diamond, the threshold of “unsure” of {point['model']}, "
+            f"{point['coverage']:.0%} are answered and {point['risk']:.1%} of those wrong."
+        )
+    return Figure(
+        title="Risk and coverage",
+        context=judged[0].protocol,
+        sentence=sentence,
+        chart=alt.LayerChart(layer=layers).properties(width=WIDTH_PX, height=260),
+    )

@@ -1,0 +1,115 @@
+"""Explanations as one image: what the network saw, what speaks for its answer, and how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageColor
+
+from mien.emotions import COLOURS
+from mien.inference import Explanation
+from mien.media.shapes import fill_rounded, text_width, write_text
+
+__all__ = ["draw_explanations"]
+
+FOR, AGAINST = (213, 94, 0), (0, 114, 178)
+"""Vermilion and blue of Okabe and Ito's palette, which colour-blind people tell apart."""
+
+_PAPER, _INK, _FAINT, _TRACK = (255, 255, 255), (28, 30, 34), (107, 112, 122), (232, 234, 238)
+
+_FACE_PX, _GAP_PX, _ROW_PX = 256, 32, 30
+_BARS_PX, _LABEL_PX, _VALUE_PX, _NOTE_PX = 130, 88, 76, 120
+_TITLE, _TEXT = 18, 15
+_COLUMN_PX = _LABEL_PX + _BARS_PX + _VALUE_PX
+
+_FULL_BITS = 1.0
+"""Evidence is drawn on a scale that ends here at least, so that a trace of it looks like one."""
+
+
+def draw_explanations(explanations: Sequence[Explanation]) -> Image.Image:
+    """Draw one row per face.
+
+    Each shows the crop, the crop with its evidence over it, the six probabilities, and the bits
+    that each part of the face carries, with what would be said without it where that is another.
+
+    Args:
+        explanations: At least one.
+
+    Returns:
+        An RGB image.
+    """
+    height = 2 * _GAP_PX + _FACE_PX + _ROW_PX
+    width = 5 * _GAP_PX + 2 * _FACE_PX + 2 * _COLUMN_PX + _NOTE_PX
+    sheet = Image.new("RGB", (width, height * len(explanations)), _PAPER)
+    for number, explanation in enumerate(explanations):
+        _draw_row(sheet, explanation, number * height + _GAP_PX)
+    return sheet
+
+
+def _draw_row(sheet: Image.Image, explanation: Explanation, top: int) -> None:
+    shown = explanation.prediction.emotion
+    left = _GAP_PX
+    side = (_FACE_PX, _FACE_PX)
+    crop = Image.fromarray(explanation.crop.clip(0, 255).astype(np.uint8))
+    crop = crop.resize(side, Image.Resampling.BICUBIC).convert("RGB")
+    images = {
+        f"what the network sees, {len(explanation.crop)} px": crop,
+        f"orange speaks for {shown}, blue against": _coloured(crop, explanation),
+    }
+    for caption, image in images.items():
+        sheet.paste(image, (left, top))
+        middle = top + _FACE_PX + _ROW_PX / 2
+        write_text(sheet, caption, (left, middle), _TEXT, _FAINT)
+        left += _FACE_PX + _GAP_PX
+    face = explanation.prediction
+    title = f"{shown} {100 * face.confidence:.0f} %{', unsure' if face.unsure else ''}"
+    colours = {label: ImageColor.getrgb(COLOURS[label]) for label in face.probabilities}
+    write_text(sheet, title, (left, top + _TITLE / 2), _TITLE, _INK)
+    for row, (label, share) in enumerate(face.probabilities.items(), start=1):
+        value = f"{100 * share:.1f} %"
+        _bar(sheet, (left, top + row * _ROW_PX), label, share, value, colours[label])
+    left += _COLUMN_PX + _GAP_PX
+    write_text(sheet, "what each part adds", (left, top + _TITLE / 2), _TITLE, _INK)
+    longest = max(_FULL_BITS, *map(abs, explanation.parts.values()))
+    for row, (part, bits) in enumerate(explanation.parts.items(), start=1):
+        place = (left, top + row * _ROW_PX)
+        colour = FOR if bits > 0 else AGAINST
+        _bar(sheet, place, part, abs(bits) / longest, f"{bits:+z.1f} bits", colour)
+        instead = max(explanation.covered[part].items(), key=lambda item: item[1])
+        if instead[0] != shown:
+            said = f"without it {instead[0]}"
+            end = left + _COLUMN_PX + _GAP_PX / 2
+            write_text(sheet, said, (end, place[1] + _ROW_PX / 2), _TEXT, _FAINT)
+    note = "a bit: covering it halves the odds"
+    write_text(sheet, note, (left, top + _FACE_PX + _ROW_PX / 2), _TEXT, _FAINT)
+
+
+def _bar(
+    sheet: Image.Image,
+    place: tuple[int, int],
+    label: str,
+    share: float,
+    value: str,
+    colour: tuple[int, ...],
+) -> None:
+    left, top = place
+    middle, half = top + _ROW_PX / 2, 5
+    write_text(sheet, label, (left, middle), _TEXT, _INK)
+    start = left + _LABEL_PX
+    track = (start, middle - half, start + _BARS_PX, middle + half)
+    fill_rounded(sheet, track, radius=half, colour=_TRACK)
+    end = start + max(share * _BARS_PX, 2 * half)
+    fill_rounded(sheet, (start, middle - half, end, middle + half), radius=half, colour=colour)
+    right = start + _BARS_PX + _VALUE_PX
+    write_text(sheet, value, (right - text_width(value, _TEXT), middle), _TEXT, _FAINT)
+
+
+def _coloured(crop: Image.Image, explanation: Explanation) -> Image.Image:
+    """Lay the evidence over the crop: the stronger, the less shines through."""
+    evidence = Image.fromarray(explanation.evidence).resize(crop.size, Image.Resampling.BICUBIC)
+    bits = np.asarray(evidence)[..., None]
+    strength = (np.abs(bits) / max(_FULL_BITS, float(np.abs(bits).max()))).clip(0, 1) ** 0.75
+    ink = np.where(bits > 0, np.array(FOR, np.float32), np.array(AGAINST, np.float32))
+    mixed = np.asarray(crop) * (1 - 0.8 * strength) + ink * 0.8 * strength
+    return Image.fromarray(mixed.clip(0, 255).astype(np.uint8))

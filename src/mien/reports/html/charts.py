@@ -1,0 +1,85 @@
+"""What the charts of all reports share: width, colours, axes, and the map of shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import altair as alt
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mien.emotions import LABEL_COLOURS
+
+__all__ = ["FREE", "SERIES", "SHARES", "WIDTH_PX", "heat_map", "label_colours", "whole_axis"]
+
+WIDTH_PX = 620
+
+SERIES = ("#0b6e99", "#E69F00", "#009E73", "#D55E00", "#9D5FB8", "#8C8C8C")
+"""Colours of what is no expression, in the order of their use; the last one is grey."""
+
+SHARES = alt.Axis(format="%")
+"""An axis of shares, with as many decimals as its ticks need."""
+
+FREE = alt.Scale(zero=False)
+"""A scale that need not begin at 0."""
+
+
+_FEW_TICKS = 10
+
+
+def whole_axis(numbers: Iterable[float], *, grid: bool = False) -> alt.Axis:
+    """Return an axis of whole numbers; Vega left to itself puts halves between a few of them.
+
+    Args:
+        numbers: What the axis has to hold; at least one.
+        grid: Whether lines go across the chart.
+    """
+    found = [round(number) for number in numbers]
+    low, high = min(found), max(found)
+    every = list(range(low, high + 1)) if high - low <= _FEW_TICKS else alt.Undefined
+    return alt.Axis(format=",d", tickMinStep=1, grid=grid, values=every)
+
+
+def label_colours(labels: Sequence[str]) -> alt.Scale:
+    """Return the scale that gives each label its colour."""
+    return alt.Scale(domain=list(labels), range=[LABEL_COLOURS[label] for label in labels])
+
+
+def heat_map(
+    values: NDArray[np.floating],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    titles: tuple[str, str],
+    counts: NDArray[np.integer] | None = None,
+) -> alt.LayerChart:
+    """Draw shares `(R, C)` of 0 to 1 as a map with the numbers in it; titles are rows, columns."""
+    cells = pl.DataFrame(
+        [
+            {titles[0]: row, titles[1]: column, "share": float(values[i, j])}
+            | ({} if counts is None else {"images": int(counts[i, j])})
+            for i, row in enumerate(rows)
+            for j, column in enumerate(columns)
+        ]
+    )
+    tooltip = [titles[0], titles[1], alt.Tooltip("share:Q", format=".1%")]
+    if counts is not None:
+        tooltip.append(alt.Tooltip("images:Q", format=","))
+    base = alt.Chart(cells).encode(
+        alt.X(f"{titles[1]}:N", sort=list(columns), axis=alt.Axis(orient="top", labelAngle=0)),
+        alt.Y(f"{titles[0]}:N", sort=list(rows)),
+    )
+    colour = alt.Color(
+        "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#eef3f6", SERIES[0]])
+    )
+    squares = base.mark_rect().encode(colour, tooltip=tooltip)
+    numbers = base.mark_text().encode(
+        alt.Text("share:Q", format=".0%"),
+        color=alt.condition("datum.share > 0.6", alt.value("white"), alt.value("#1c1e22")),
+        opacity=alt.condition("datum.share < 0.005", alt.value(0.25), alt.value(1)),
+    )
+    side = min(72, WIDTH_PX / len(columns))
+    return alt.LayerChart(layer=[squares, numbers]).properties(
+        width=side * len(columns), height=36 * len(rows)
+    )

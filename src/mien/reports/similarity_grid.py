@@ -1,0 +1,56 @@
+"""Faces side by side in one image, each with its caption."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageColor
+
+from mien.emotions import COLOURS
+from mien.inference import Likeness, Similar
+from mien.media import clock
+from mien.media.shapes import fill_rounded, outline_rounded, write_text
+
+__all__ = ["draw_likeness"]
+
+_PAPER, _INK, _FAINT = (255, 255, 255), (28, 30, 34), (107, 112, 122)
+_FACE_PX, _GAP_PX, _LINE_PX, _TEXT, _COLUMNS = 160, 20, 22, 14, 6
+_RADIUS, _FRAME, _DOT = 10.0, 4.0, 10
+
+
+def draw_likeness(likeness: Likeness) -> Image.Image:
+    """Draw the query and the faces that are most like it, most similar first, as an RGB image."""
+    captions = ["compared with", *(_caption(each) for each in likeness.found)]
+    faces = [likeness.query, *likeness.found]
+    columns = min(_COLUMNS, len(faces))
+    rows = -(-len(faces) // columns)
+    tile = (_FACE_PX + _GAP_PX, _FACE_PX + 2 * _LINE_PX + _GAP_PX)
+    sheet = Image.new("RGB", (columns * tile[0] + _GAP_PX, rows * tile[1] + _GAP_PX), _PAPER)
+    for number, (face, caption) in enumerate(zip(faces, captions, strict=True)):
+        row, column = divmod(number, columns)
+        place = (_GAP_PX + column * tile[0], _GAP_PX + row * tile[1])
+        _draw_face(sheet, face, caption, place, framed=number == 0)
+    return sheet
+
+
+def _caption(similar: Similar) -> str:
+    time_s = similar.prediction.timestamp_s
+    said = f"{similar.similarity:+.3f}"
+    return said if time_s is None else f"{said} at {clock(time_s)}"
+
+
+def _draw_face(
+    sheet: Image.Image, similar: Similar, caption: str, place: tuple[int, int], *, framed: bool
+) -> None:
+    left, top = place
+    face = similar.prediction
+    sheet.paste(similar.image.resize((_FACE_PX, _FACE_PX)), place)
+    if framed:
+        area = (left - _FRAME, top - _FRAME, left + _FACE_PX + _FRAME, top + _FACE_PX + _FRAME)
+        outline_rounded(sheet, area, radius=_RADIUS, line=_FRAME, colour=_INK)
+    middle = top + _FACE_PX + 0.75 * _LINE_PX
+    write_text(sheet, caption, (left, middle), _TEXT, _INK if framed else _FAINT)
+    said = f"{face.emotion} {100 * face.confidence:.0f} %{', unsure' if face.unsure else ''}"
+    middle += _LINE_PX
+    dot = (left, middle - _DOT / 2, left + _DOT, middle + _DOT / 2)
+    colour = ImageColor.getrgb(COLOURS[face.emotion])
+    fill_rounded(sheet, dot, radius=_DOT / 2, colour=colour)
+    write_text(sheet, said, (left + 1.6 * _DOT, middle), _TEXT, _INK)

@@ -1,0 +1,213 @@
+"""The report on a training: its curves and its recipe."""
+
+from __future__ import annotations
+
+import csv
+import html
+import itertools
+import math
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.errors import InputError
+from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
+
+if TYPE_CHECKING:
+    import altair as alt
+
+__all__ = ["training_report"]
+
+_LOSSES = "train/"
+
+_CURVES = (
+    (
+        "Accuracy",
+        "val/",
+        "_accuracy",
+        "Right answers on the part val with the averaged weights; six is FER-2013 with disgust "
+        "in angry.",
+        ".1%",
+    ),
+    (
+        "Loss",
+        _LOSSES,
+        "",
+        "Means over each epoch on augmented, mixed images.",
+        ".3f",
+    ),
+    ("Learning rate", "learning_rate", "", "At the end of each epoch.", ".4f"),
+)
+"""Title, beginning and ending of the columns, sentence, format."""
+
+_NAMES = {
+    "ferplus": "FER+",
+    "fer2013": "FER-2013",
+    "fer2013_six": "FER-2013, six",
+    "embedding": "embedding",
+    "ferplus_taught": "FER+, taught",
+    "fer2013_taught": "FER-2013, taught",
+}
+_PLACES = {
+    "FER+": 0,
+    "FER-2013": 1,
+    "FER-2013, six": 2,
+    "embedding": 5,
+    "FER+, taught": 4,
+    "FER-2013, taught": 3,
+    "learning rate": 0,
+}
+"""The curves' places in `SERIES`."""
+
+_OTHER_COLOURS = ("#CC79A7", "#56B4E9", "#B8A200", "#5B4A3F")
+"""For columns of other names, in turn."""
+
+
+def training_report(
+    curve: str | Path,
+    recipe: str | Path,
+    path: str | Path,
+    *,
+    figures: str | Path | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write the report on a training as one HTML file.
+
+    Its cards show the epoch whose weights count: the first with the highest `val/score` if the
+    recipe has `patience`, else the last. What is no number is left out.
+
+    Args:
+        curve: The run's metrics, one row per epoch.
+        recipe: The run's recipe, a TOML file.
+        path: Where the report goes.
+        figures: A folder for every chart as PNG and SVG; None writes none.
+        overwrite: Whether an existing report may be replaced.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: There is no curve or recipe, or no epoch has ended.
+        OutputError: The report exists already or cannot be written.
+        MissingExtraError: Altair, vl-convert or Polars is not installed.
+    """
+    curve, recipe, path = Path(curve), Path(recipe), Path(path)
+    rows = _read_curve(curve)
+    try:
+        text = recipe.read_text(encoding="utf-8")
+        stops_early = bool(tomllib.loads(text).get("patience"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{recipe}: no recipe of a training: {error}") from error
+    charts = [
+        Figure(title=title, sentence=_said(sentence, columns), chart=_chart(rows, columns, form))
+        for title, begins, ends, sentence, form in _CURVES
+        if (columns := _columns(rows, begins, ends))
+    ]
+    cards = {"epochs": f"{rows[-1]['epoch']:.0f}"}
+    kept = rows[-1]
+    if stops_early:
+        kept = max(rows, key=_score)
+        cards["best epoch"] = f"{kept['epoch']:.0f}"
+    cards |= {
+        f"{_NAMES[short]} on val": f"{kept[name]:.1%}"
+        for short in _NAMES
+        if math.isfinite(kept.get(name := f"val/{short}_accuracy", math.nan))
+    }
+    body = f"<pre>{html.escape(text)}</pre>"
+    page = Page(
+        title=f"Training: {path.parent.name}",
+        lead="How the network learned, epoch by epoch, and the recipe that repeats it.",
+        cards=cards,
+        notes_title="Notes",
+        notes=[],
+        sections=[
+            Section(title="Curves", lead="Hover shows the figures.", figures=charts),
+            Section(
+                title="Recipe",
+                lead="Every key, those that were left to their defaults, too.",
+                figures=[Figure(title=recipe.name, sentence="", body=body)],
+            ),
+        ],
+        provenance=f"Written from {curve.name} and {recipe.name}.",
+    )
+    return write_page(page, path, figures=figures, overwrite=overwrite)
+
+
+def _read_curve(path: Path) -> list[dict[str, float]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [
+                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+            ]
+    except (OSError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: no curve of a training: {error}") from error
+    if not rows:
+        raise InputError(f"{path}: no epoch has ended yet")
+    if "epoch" not in rows[0]:
+        raise InputError(f"{path}: no curve of a training: expected a column 'epoch', found none")
+    return rows
+
+
+def _score(row: dict[str, float]) -> float:
+    """Return what the best epoch is chosen by; no number is worse than any."""
+    score = row.get("val/score", math.nan)
+    return score if math.isfinite(score) else -math.inf
+
+
+def _said(sentence: str, columns: dict[str, str]) -> str:
+    if any(curve.endswith(", taught") for curve in columns.values()):
+        return f"{sentence} Taught is the distance from the teachers."
+    return sentence
+
+
+def _columns(rows: list[dict[str, float]], begins: str, ends: str) -> dict[str, str]:
+    """Return the columns that have a number in any row, with the names of their curves.
+
+    A loss that is 0 throughout is none: no image had what it is measured by.
+    """
+    learned = begins == _LOSSES
+    return {
+        name: _named(name.removeprefix(begins).removesuffix(ends))
+        for name in rows[0]
+        if name.startswith(begins)
+        and name.endswith(ends)
+        and any(math.isfinite(row[name]) and (row[name] or not learned) for row in rows)
+    }
+
+
+def _named(short: str) -> str:
+    return _NAMES.get(short, short) or "learning rate"
+
+
+def _chart(rows: list[dict[str, float]], columns: dict[str, str], form: str) -> alt.Chart:
+    require_charts()
+    import altair as alt
+    import polars as pl
+
+    from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, whole_axis
+
+    curves = list(columns.values())
+    colours = {name: SERIES[place] for name, place in _PLACES.items() if name in curves}
+    others = [name for name in curves if name not in colours]
+    colours |= dict(zip(others, itertools.cycle(_OTHER_COLOURS), strict=False))
+    points = [
+        {"epoch": row["epoch"], "curve": curve, "value": row[name]}
+        for row in rows
+        for name, curve in columns.items()
+        if math.isfinite(row[name])
+    ]
+    legend = alt.Legend(title=None, orient="top") if len(curves) > 1 else None
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    axis = SHARES if form.endswith("%") else alt.Axis()
+    chart: alt.Chart = (
+        alt.Chart(pl.DataFrame(points))
+        .mark_line(point=len(rows) < 30)
+        .encode(
+            x=alt.X("epoch:Q", axis=whole_axis(row["epoch"] for row in rows)),
+            y=alt.Y("value:Q", title=None, axis=axis, scale=FREE),
+            color=alt.Color("curve:N", scale=scale, legend=legend),
+            tooltip=["curve:N", "epoch:Q", alt.Tooltip("value:Q", format=form)],
+        )
+        .properties(width=WIDTH_PX, height=260)
+    )
+    return chart

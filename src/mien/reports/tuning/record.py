@@ -1,0 +1,98 @@
+"""What the report on a search is made of: plain values, whatever detect_and_crop."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["Gain", "StudyRecord", "TrialRecord"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial.
+
+    Attributes:
+        number: From 0, in the order in which they were begun.
+        state: `complete`, `pruned`, `failed` (its point came to nothing) or `lost` (its worker
+            did).
+        value: The objective, 0 to 1; None unless it is complete.
+        values: What varied, by key; a list as its JSON.
+        curve: The objective after each epoch.
+        seconds: How long it took; None if that is not known.
+        fault: Why it failed, or nothing.
+        start: Whether it is the recipe that the search began with.
+    """
+
+    number: int
+    state: str
+    value: float | None
+    values: Mapping[str, Any]
+    curve: Mapping[int, float]
+    seconds: float | None
+    fault: str = ""
+    start: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """A study whose trials have ended.
+
+    Attributes:
+        name: The study's name.
+        objective: What was maximised.
+        trials: In their order.
+        importance: Share of the values' variance that a parameter explains, largest first; empty
+            if there are too few trials to tell.
+        scales: `log` for the keys that were detect_and_crop in the logarithm.
+        choices: The choices of the keys that are no range, as text.
+    """
+
+    name: str
+    objective: str
+    trials: tuple[TrialRecord, ...]
+    importance: Mapping[str, float]
+    scales: Mapping[str, str]
+    choices: Mapping[str, tuple[str, ...]]
+
+    @property
+    def complete(self) -> list[TrialRecord]:
+        """The trials with a value."""
+        return [trial for trial in self.trials if trial.value is not None]
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best trial; None before the first one is complete."""
+        return max(self.complete, key=lambda trial: trial.value or 0.0, default=None)
+
+    @property
+    def keys(self) -> list[str]:
+        """What varied, the most important first."""
+        found = {key for trial in self.trials for key in trial.values}
+        return sorted(found, key=lambda key: (-self.importance.get(key, 0.0), key))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """The best recipe against the start, both trained anew with several seeds.
+
+    Attributes:
+        start: The start's figures, one per seed, 0 to 1.
+        best: The best recipe's.
+        difference: Mean of `best` less mean of `start`.
+        low: Lower end of the difference's 95 % interval (Welch's t).
+        high: Upper end.
+        images: How many images they were trained on.
+        judged: How many images of the reported `val` they were judged by.
+        epochs: Epochs of start and best.
+    """
+
+    start: tuple[float, ...]
+    best: tuple[float, ...]
+    difference: float
+    low: float
+    high: float
+    images: int
+    judged: int
+    epochs: tuple[int, int]

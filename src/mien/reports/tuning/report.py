@@ -1,0 +1,137 @@
+"""The report on a search: history, parameters, curves, the gain, and every trial."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+
+from mien.errors import InputError
+from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
+from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
+
+__all__ = ["tuning_report"]
+
+
+def tuning_report(
+    study: StudyRecord,
+    path: str | Path,
+    *,
+    recipe: str,
+    gain: Gain | None = None,
+    setting: Mapping[str, str],
+    figures: str | Path | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write the report on a search as one HTML file that opens offline.
+
+    Args:
+        study: What was tried.
+        path: Where the report goes.
+        recipe: The best recipe's file.
+        gain: The gain over the start; None if it was not measured.
+        setting: How it was detect_and_crop, by name.
+        figures: A folder for every chart as PNG and SVG; None writes none.
+        overwrite: Whether an existing report may be replaced.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: No trial is complete.
+        OutputError: The report exists already or cannot be written.
+        MissingExtraError: Altair, vl-convert or Polars is not installed.
+    """
+    best = study.best
+    if best is None:
+        raise InputError(f"study '{study.name}': no trial is complete, so there is no report yet")
+    states = [trial.state for trial in study.trials]
+    cards = {"best on the selection part": f"{best.value:.2%}", "trials": str(len(states))}
+    cards |= {state: str(states.count(state)) for state in ("pruned", "failed") if state in states}
+    if gain is not None:
+        cards["gain on val"] = f"{100 * gain.difference:+.1f} points"
+    page = Page(
+        title=f"Search: {study.name}",
+        lead="Which recipes were tried, what came of them, and how much better the best one is.",
+        cards=cards,
+        notes_title="What these figures are",
+        notes=_notes(gain),
+        sections=_sections(study, gain, recipe),
+        provenance="; ".join(f"{name}: {value}" for name, value in setting.items()) + ".",
+    )
+    return write_page(page, path, figures=figures, overwrite=overwrite)
+
+
+def _notes(gain: Gain | None) -> list[str]:
+    notes = [
+        "Trials are judged by a selection part that is carved out of the training part; neither "
+        "the reported val nor test was looked at. The best of many is flattered by chance: its "
+        "value is no forecast."
+    ]
+    if gain is None:
+        notes.append("The gain over the start was not measured with seeds of its own.")
+    elif gain.low <= 0:
+        notes.append(
+            "The interval of the gain holds zero: these seeds do not show that the best recipe is "
+            "better than the start."
+        )
+    return notes
+
+
+def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Section]:
+    require_charts()
+    from mien.reports import tuning_parameters as settings
+    from mien.reports.tuning import figures as charts
+
+    overview = [charts.history_figure(study), charts.curves_figure(study)]
+    if gain is not None:
+        overview.insert(0, charts.gain_figure(gain, study.objective))
+    parameters = [settings.parallel_figure(study)]
+    if study.importance:
+        parameters.append(settings.importance_figure(study))
+    table = Figure(title="Every trial", sentence="", body=_table(study))
+    text = Figure(
+        title="Best recipe",
+        sentence="What mien train takes as it is.",
+        body=f"<pre>{html.escape(recipe)}</pre>",
+    )
+    return [
+        Section(title="Search", lead="What came of the trials.", figures=overview),
+        Section(
+            title="Parameters",
+            lead="What the objective depends on. Parameters of one point move together, so that a "
+            "pattern in one of them may be another's.",
+            figures=parameters,
+        ),
+        Section(
+            title="Slices",
+            lead="The objective by parameter.",
+            figures=settings.slice_figures(study),
+        ),
+        Section(
+            title="Contours",
+            lead="The objective over pairs of parameters.",
+            figures=settings.contour_figures(study),
+        ),
+        Section(title="Trials", lead="", figures=[table, text]),
+    ]
+
+
+def _table(study: StudyRecord) -> str:
+    keys = study.keys
+    head = ["trial", "state", study.objective, "epochs", "seconds", *keys, "fault"]
+    ranked = sorted(study.trials, key=lambda t: (-(t.value or 0.0), t.number))
+    return table_html(head, [_row(trial, keys) for trial in ranked])
+
+
+def _row(trial: TrialRecord, keys: list[str]) -> list[str]:
+    values = [trial.values.get(key) for key in keys]
+    return [
+        f"{trial.number}{' (start)' if trial.start else ''}",
+        trial.state,
+        "" if trial.value is None else f"{trial.value:.2%}",
+        str(len(trial.curve)),
+        "" if trial.seconds is None else f"{trial.seconds:.0f}",
+        *(f"{v:.4g}" if isinstance(v, float) else "" if v is None else str(v) for v in values),
+        trial.fault,
+    ]

@@ -1,0 +1,182 @@
+"""`POST /v1/analyze` and `GET /v1/model`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+
+from mien.server.limits import Gate, limited
+from mien.server.problems import Problem, documented
+from mien.server.service import Service
+
+__all__ = ["MinFace", "images_router"]
+
+MinFace = Annotated[
+    int | None, Query(ge=1, le=4096, description="Leave out faces with a shorter side, in pixels.")
+]
+
+_FACE_EXAMPLE = {
+    "source": "portrait.jpg",
+    "frame": 0,
+    "timestamp_s": None,
+    "face": 0,
+    "track": None,
+    "box_xyxy": [177.2, 63.1, 274.0, 172.8],
+    "detection_score": 0.92,
+    "emotion": "happy",
+    "confidence": 0.99,
+    "unsure": False,
+    "probabilities": {
+        "happy": 0.99,
+        "neutral": 0.0,
+        "sad": 0.0,
+        "angry": 0.0,
+        "fear": 0.0,
+        "surprise": 0.01,
+    },
+    "quality": {
+        "size_px": 96.8,
+        "sharpness": 0.6,
+        "brightness": 0.61,
+        "turn": 0.03,
+        "tilt_deg": 1.2,
+        "cut": 0.0,
+    },
+}
+
+_RESULTS: dict[str, Any] = {
+    "description": "One entry per image, in their order. One that cannot be read has an `error`.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["results"],
+                "properties": {
+                    "results": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["source", "width", "height", "faces", "notes"],
+                            "properties": {
+                                "source": {"type": "string"},
+                                "width": {"type": "integer"},
+                                "height": {"type": "integer"},
+                                "faces": {"type": "array", "items": {"type": "object"}},
+                                "notes": {"type": "array", "items": {"type": "string"}},
+                                "error": {"type": "string"},
+                                "drawn_jpeg": {"type": "string", "format": "byte"},
+                            },
+                        },
+                    }
+                },
+            },
+            "example": {
+                "results": [
+                    {
+                        "source": "portrait.jpg",
+                        "width": 512,
+                        "height": 512,
+                        "faces": [_FACE_EXAMPLE],
+                        "notes": [],
+                    }
+                ]
+            },
+        }
+    },
+}
+
+_IMAGE = {"type": "string", "format": "binary", "minLength": 1}
+
+
+def _body(most_images: int) -> dict[str, Any]:
+    files = {"type": "array", "minItems": 1, "maxItems": most_images, "items": _IMAGE}
+    form = {"type": "object", "required": ["files"], "properties": {"files": files}}
+    return {
+        "requestBody": {
+            "required": True,
+            "description": "One image as it is, or several as `files` of a form.",
+            "content": {
+                "image/*": {"schema": _IMAGE},
+                "application/octet-stream": {"schema": _IMAGE},
+                "multipart/form-data": {"schema": form},
+            },
+        }
+    }
+
+
+def images_router(service: Service, gate: Gate) -> APIRouter:
+    """Make the endpoints for images and for what the models say about themselves."""
+    router = APIRouter()
+
+    @router.post(
+        "/v1/analyze",
+        summary="Find the faces in images and say which expression each one shows",
+        responses={200: _RESULTS, **documented(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)},
+        openapi_extra=_body(service.options.most_images),
+        response_class=Response,
+    )
+    async def analyze(request: Request, min_face: MinFace = None, draw: bool = False) -> Response:
+        gate.caller(request)
+        with service.memory.share() as take:
+            # Only what has come is work: whoever sends slowly takes no place from the others.
+            given = await _given(request, service, take)
+            with service.images.enter(), service.metrics.waiting.track_inprogress():
+                results = [
+                    await service.analyze(data, name, min_face_px=min_face, draw=draw)
+                    for name, data in given
+                ]
+        if all("error" in result for result in results):
+            faults = "; ".join(f"{each['source']}: {each['error']}" for each in results)
+            raise Problem(422, faults)
+        return Response(json.dumps({"results": results}), media_type="application/json")
+
+    @router.get(
+        "/v1/model",
+        summary="What the two model files say about themselves",
+        responses=documented(400, 401, 403, 429, 500),
+    )
+    async def model(request: Request) -> dict[str, Any]:
+        gate.caller(request)
+        return service.described()
+
+    return router
+
+
+async def _given(
+    request: Request, service: Service, take: Callable[[int], None]
+) -> list[tuple[str, bytes]]:
+    """Read the images of a request with their names."""
+    options = service.options
+    request = limited(
+        request,
+        most_bytes=options.most_image_bytes,
+        timeout_s=options.upload_timeout_s,
+        take=take,
+    )
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _from_form(request, options.most_images)
+    if not kind.startswith("image/") and kind not in ("", "application/octet-stream"):
+        raise Problem(
+            415, f"expected image/*, application/octet-stream or multipart/form-data, found {kind}"
+        )
+    data = await request.body()
+    if not data:
+        raise Problem(400, "the body is empty; send an image")
+    return [("image", data)]
+
+
+async def _from_form(request: Request, most: int) -> list[tuple[str, bytes]]:
+    try:
+        async with request.form(max_files=most, max_fields=8) as form:
+            files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
+            if not files:
+                raise Problem(400, "the form has no file under the name 'files'")
+            return [(file.filename or "image", await file.read()) for file in files]
+    except MultiPartException as error:
+        raise Problem(400, f"the form cannot be read: {error.message}") from error

@@ -1,0 +1,142 @@
+"""Expressions over time: probabilities that do not flicker, and a label that does not jump.
+
+The whole rule, which the web page mirrors (vectors in `tests/parity/smoother.json`). With the log
+probabilities `l_k = log(max(p_k, 1e-4))` of a frame, `dt` seconds after the last one of the same
+person, and the state `s`::
+
+    s_k <- l_k                                         for the first frame
+    s_k <- s_k + (1 - exp(-dt / tau)) (l_k - s_k)      for every other
+    P_k  = exp(s_k) / sum_j exp(s_j)
+
+The label changes to the most probable one when that is ahead of the shown one by the margin. Time
+enters in seconds alone, so videos of 10 and of 60 frames a second come out alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import InputError
+from mien.track import track_timeout_s
+
+__all__ = ["Smoother", "SmoothingOptions"]
+
+LEAST = 1e-4
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothingOptions:
+    """How much is smoothed.
+
+    Attributes:
+        time_constant_s: After this time a sudden change has come through to 63 %; 0 smooths
+            nothing.
+        margin: By how much another label has to be more probable before it is shown.
+        forget_s: A person who was away for longer starts anew.
+
+    Raises:
+        InputError: A number is negative or none.
+    """
+
+    time_constant_s: float = 0.4
+    margin: float = 0.08
+    forget_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("time_constant_s", "margin", "forget_s"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise InputError(f"{name}: expected 0 or more, found {value}")
+
+
+@dataclasses.dataclass(slots=True)
+class _State:
+    logs: NDArray[np.float64]
+    label: int
+    timestamp_s: float
+
+
+class Smoother:
+    """Smooths the probabilities of each person of one clip.
+
+    Args:
+        options: How much.
+
+    Attributes:
+        sampling_interval_s: Seconds from one frame to the next, if that is known: where frames are far apart,
+            people are remembered for some of them.
+    """
+
+    def __init__(self, options: SmoothingOptions | None = None) -> None:
+        self.options = options or SmoothingOptions()
+        self.sampling_interval_s = 0.0
+        self._states: dict[int, _State] = {}
+
+    def update(
+        self, track: int, probabilities: NDArray[np.floating], timestamp_s: float
+    ) -> tuple[NDArray[np.float64], int]:
+        """Take one frame's probabilities of a person and return the smoothed ones.
+
+        Args:
+            track: The person's number.
+            probabilities: `(K,)`, summing to 1.
+            timestamp_s: When the frame was taken.
+
+        Returns:
+            `(K,)` probabilities summing to 1, and the number of the label to show.
+        """
+        logs = np.log(np.maximum(np.asarray(probabilities, np.float64), LEAST))
+        state = self._states.get(track)
+        if state is None or timestamp_s - state.timestamp_s > self._remembered_s:
+            state = _State(logs, int(logs.argmax()), timestamp_s)
+            self._states[track] = state
+        else:
+            passed = max(0.0, timestamp_s - state.timestamp_s)
+            tau = self.options.time_constant_s
+            share = 1 - math.exp(-passed / tau) if tau > 0 else 1.0
+            state.logs = state.logs + share * (logs - state.logs)
+            state.timestamp_s = timestamp_s
+        smoothed = np.exp(state.logs - state.logs.max())
+        smoothed /= smoothed.sum()
+        best = int(smoothed.argmax())
+        if smoothed[best] - smoothed[state.label] >= self.options.margin:
+            state.label = best
+        return smoothed, state.label
+
+    def forget_before(self, timestamp_s: float) -> None:
+        """Drop whoever would start anew at this time anyway: an hour of video has many people."""
+        self._states = {
+            track: state
+            for track, state in self._states.items()
+            if timestamp_s - state.timestamp_s <= self._remembered_s
+        }
+
+    @property
+    def _remembered_s(self) -> float:
+        return track_timeout_s(self.options.forget_s, self.sampling_interval_s)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the state of every person, as plain values that JSON can hold."""
+        return {
+            str(track): {
+                "logs": state.logs.tolist(),
+                "label": state.label,
+                "timestamp_s": state.timestamp_s,
+            }
+            for track, state in self._states.items()
+        }
+
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """Take over what `to_document` returned, to the last bit."""
+        self._states = {
+            int(track): _State(
+                np.array(state["logs"], np.float64), state["label"], state["timestamp_s"]
+            )
+            for track, state in document.items()
+        }

@@ -1,0 +1,176 @@
+import itertools
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from mien import Analyzer
+from mien.inference import VideoOptions, analyze_video
+from mien.inference.prefetch import prefetch
+from mien.media import Video, read_image
+from tests.videos import gliding, write_video
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer()
+
+
+@pytest.fixture(scope="module")
+def photo():
+    from tests.conftest import SAMPLES
+
+    return read_image(SAMPLES / "eileen_collins.jpg").frame_rgb
+
+
+def video_of(photo, path, *, per_second, seconds=2.0):
+    """The astronaut, standing nearly still, without the rocket beside her."""
+    frames = gliding(photo[:, 20:360], seconds=seconds, per_second=per_second, size_hw=(320, 320))
+    return write_video(path, frames)
+
+
+def test_a_video_gives_a_row_per_frame_with_one_person(analyzer, photo, tmp_path):
+    path = video_of(photo, tmp_path / "a.mp4", per_second=25)
+    with Video(path) as video:
+        results = list(analyze_video(analyzer, video))
+    assert [result.frame for result in results] == list(range(50))
+    assert all(len(result.faces) == 1 for result in results)
+    assert {face.track for result in results for face in result.faces} == {0}
+    assert {face.emotion for result in results for face in result.faces} == {"happy"}
+    alone = analyzer.analyze(photo[:320, 20:340])
+    first, still = results[0].faces[0], alone.faces[0]
+    np.testing.assert_allclose(first.box_xyxy, still.box_xyxy, atol=12)
+    for result in results:
+        assert sum(result.faces[0].probabilities.values()) == pytest.approx(1)
+
+
+def test_faces_between_detections_lie_between_them(analyzer, photo, tmp_path):
+    path = video_of(photo, tmp_path / "a.mp4", per_second=25, seconds=1)
+    with Video(path) as video:
+        each = list(analyze_video(analyzer, video, VideoOptions(every=1)))
+    with Video(path) as video:
+        fourth = list(analyze_video(analyzer, video, VideoOptions(every=4)))
+    apart = [
+        np.abs(np.subtract(a.faces[0].box_xyxy, b.faces[0].box_xyxy)).mean()
+        for a, b in zip(each, fourth, strict=True)
+    ]
+    assert np.mean(apart) < 5  # of a face of a hundred pixels
+
+
+def test_the_same_video_at_10_25_and_60_frames_changes_at_the_same_times(analyzer, photo, tmp_path):
+    def labels(per_second):
+        """A face that darkens to black and comes back: labels over time."""
+
+        def frames():
+            for at, pixels in gliding(
+                photo[:, 40:480], seconds=2, per_second=per_second, size_hw=(400, 400)
+            ):
+                light = 1.0 if at < 0.7 or at > 1.3 else 0.3
+                yield at, (pixels * light).astype(np.uint8)
+
+        path = write_video(tmp_path / f"{per_second}.mp4", frames())
+        with Video(path) as video:
+            found = [
+                (result.timestamp_s, result.faces[0].emotion)
+                for result in analyze_video(analyzer, video, VideoOptions(per_second=None))
+                if result.faces
+            ]
+        changes = [found[0]]
+        changes += [b for a, b in itertools.pairwise(found) if a[1] != b[1]]
+        return changes
+
+    slow, usual, fast = (labels(rate) for rate in (10, 25, 60))
+    assert [name for _, name in slow] == [name for _, name in usual] == [name for _, name in fast]
+    for changes in zip(slow, usual, fast, strict=True):
+        times = [at for at, _ in changes]
+        assert max(times) - min(times) <= 0.2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        VideoOptions(per_second=1),
+        VideoOptions(per_second=0.5),
+        VideoOptions(per_second=240),
+        VideoOptions(every=40),
+    ],
+    ids=["1 a second", "1 in 2 seconds", "more than there are", "every 40th"],
+)
+def test_a_person_keeps_the_number_however_seldom_the_video_is_looked_at(
+    analyzer, photo, tmp_path, options
+):
+    still = photo[:400, 40:440]
+    # 29.97 a second, so that whole seconds fall between two frames.
+    frames = ((number * 1001 / 30_000, still) for number in range(240))
+    path = write_video(tmp_path / "video.mp4", frames)
+    with Video(path) as video:
+        results = list(analyze_video(analyzer, video, options))
+    assert len(results) >= 4
+    assert {face.track for result in results for face in result.faces} == {0}
+
+
+def test_a_damaged_video_keeps_what_was_decoded_and_says_so(analyzer, photo, tmp_path):
+    path = video_of(photo, tmp_path / "a.mp4", per_second=25)
+
+    class Cut(Video):
+        def frames(self, *, per_second=None):
+            from mien.errors import MediaError
+
+            for frame in super().frames(per_second=per_second):
+                if frame.frame == 20:
+                    raise MediaError(self.source, "damaged or cut off after 20 frames: here")
+                yield frame
+
+    with Cut(path) as video:
+        results = list(analyze_video(analyzer, video))
+    assert len(results) == 21
+    assert all(result.faces for result in results[:20])
+    assert "cut off after 20 frames" in results[-1].error
+
+
+def test_stream_mixes_images_and_videos_and_goes_on_after_errors(
+    analyzer, photo, tmp_path, samples
+):
+    path = video_of(photo, tmp_path / "a.mp4", per_second=10, seconds=0.5)
+    (tmp_path / "b.mp4").write_bytes(b"no video")
+    results = list(analyzer.stream([path, tmp_path / "b.mp4", samples / "eileen_collins.jpg"]))
+    assert len(results) == 5 + 1 + 1
+    assert results[5].error is not None
+    assert results[6].timestamp_s is None
+    assert results[6].faces[0].track is None
+    assert json.dumps(results[0].to_rows())
+
+
+def test_whoever_asks_no_more_stops_the_pipeline(analyzer, photo, tmp_path):
+    path = video_of(photo, tmp_path / "a.mp4", per_second=25)
+    before = threading.active_count()
+    with Video(path) as video:
+        results = analyze_video(analyzer, video)
+        next(results)
+        results.close()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert threading.active_count() <= before
+
+
+def test_running_ahead_keeps_order_bounds_and_errors():
+    made = []
+
+    def numbers():
+        for number in range(100):
+            made.append(number)
+            yield number
+        raise ValueError("at the end")
+
+    items = prefetch(numbers(), 3)
+    assert next(items) == 0
+    time.sleep(0.2)
+    assert len(made) <= 6
+    rest = []
+    with pytest.raises(ValueError, match="at the end"):
+        for item in items:
+            rest.append(item)
+    assert rest == list(range(1, 100))

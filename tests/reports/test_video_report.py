@@ -1,0 +1,97 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mien import Analyzer
+from mien.emotions import SIX
+from mien.errors import InputError, OutputError
+from mien.inference import VideoOptions
+from mien.media import read_image
+from mien.reports import VideoSummary, video_report
+from mien.structures import FrameResult
+from tests.conftest import SAMPLES
+from tests.videos import gliding, write_video
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    photo = read_image(SAMPLES / "eileen_collins.jpg").frame_rgb[:, 40:480]
+    frames = gliding(photo, seconds=4, per_second=10, size_hw=(400, 420))
+    return str(write_video(tmp_path_factory.mktemp("video") / "holiday.mp4", frames))
+
+
+def result(prediction, video, frame, emotion, *, track=0, unsure=False):
+    probabilities = dict.fromkeys(SIX.labels, 0.04) | {emotion: 0.8}
+    face = dataclasses.replace(
+        prediction, source=video, frame=frame, timestamp_s=frame / 10, track=track,
+        emotion=emotion, confidence=0.8, unsure=unsure, probabilities=probabilities,
+    )  # fmt: skip
+    return FrameResult(
+        source=video, frame=frame, timestamp_s=frame / 10, width=420, height=400, faces=(face,)
+    )
+
+
+@pytest.fixture
+def summary(prediction, video):
+    """Sad for one second, happy for three; another person for a moment."""
+    found = VideoSummary()
+    for frame in range(40):
+        emotion = "sad" if frame < 10 else "happy"
+        found.add(result(prediction, video, frame, emotion, unsure=frame < 4))
+    found.add(result(prediction, video, 39, "fear", track=1))
+    return found
+
+
+def test_the_report_says_who_showed_what_when(summary, tmp_path):
+    path = tmp_path / "a.html"
+    video_report(summary, path, analyzer=Analyzer(), options=VideoOptions())
+    text = path.read_text()
+    assert "Person 0" in text
+    assert "Person 1" not in text  # seen for a moment only
+    assert "Most of the time, 74%, the face shows happy" in text or "75%" in text
+    assert "<td>0:00.0</td><td>sad</td><td>0.9 s</td><td>80%</td>" in text
+    assert "<td>0:01.0</td><td>happy</td><td>2.9 s</td><td>80%</td>" in text
+    assert "10% of the answers are unsure (ambiguous 100%)" in text
+    assert "is prohibited" in text
+    assert text.count("data:image/jpeg") > 20
+    assert text.count("data:image/png") >= 4
+    with pytest.raises(OutputError, match="--overwrite"):
+        video_report(summary, path, analyzer=Analyzer(), options=VideoOptions())
+
+
+def test_without_images_there_is_no_face_in_the_report(summary, tmp_path):
+    path = tmp_path / "a.html"
+    video_report(summary, path, analyzer=Analyzer(), options=VideoOptions(), images=False)
+    assert "data:image" not in path.read_text()
+
+
+def test_a_video_that_ended_early_or_shows_nobody_has_a_report_too(video, tmp_path):
+    found = VideoSummary()
+    with pytest.raises(InputError, match="no frame"):
+        video_report(found, tmp_path / "a.html", analyzer=Analyzer(), options=VideoOptions())
+    for frame in range(10):
+        found.add(FrameResult(source=video, frame=frame, timestamp_s=frame / 10))
+    found.add(FrameResult(source=video, frame=10, error="damaged or cut off after 10 frames"))
+    video_report(found, tmp_path / "a.html", analyzer=Analyzer(), options=VideoOptions())
+    text = (tmp_path / "a.html").read_text()
+    assert "the video ended early: damaged or cut off" in text
+    assert np.char.find(text, "Person") == -1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"size_px": 20.0}, "small"),
+        ({"cut": 0.5}, "cut off"),
+        ({"turn": -0.8}, "turned away"),
+        ({"tilt_deg": 50.0}, "tilted"),
+        ({"brightness": 0.05}, "dark"),
+        ({}, "ambiguous"),
+    ],
+)
+def test_an_unsure_answer_names_its_reason(prediction, change, reason):
+    quality = dataclasses.replace(prediction.quality, **change)
+    unsure = dataclasses.replace(prediction, quality=quality, unsure=True)
+    assert unsure.unsure_reason == reason
+    assert dataclasses.replace(unsure, unsure=False).unsure_reason is None

@@ -1,0 +1,50 @@
+"""Videos made of the sample photos, for tests."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+__all__ = ["gliding", "write_video"]
+
+
+def gliding(photo, *, seconds, per_second, size_hw=(240, 320)):
+    """Yield (time, frame): a window that glides over a photo."""
+    height, width = size_hw
+    room = (photo.shape[0] - height, photo.shape[1] - width)
+    count = round(seconds * per_second)
+    for number in range(count):
+        share = number / max(count - 1, 1)
+        top, left = round(share * room[0] / 2), round(share * room[1])
+        yield number / per_second, photo[top : top + height, left : left + width]
+
+
+def write_video(path: Path, frames, *, codec="libx264", sound=False, format=None):
+    """Write (time, frame) pairs with exactly these times."""
+    ticks = 30_000  # MPEG-4 takes no finer clock than 65,535
+    with av.open(str(path), "w", format=format) as out:
+        stream = None
+        for time_s, pixels in frames:
+            if stream is None:
+                stream = out.add_stream(codec, rate=30)
+                stream.height, stream.width = pixels.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.codec_context.time_base = Fraction(1, ticks)
+                codec_of_sound = "aac" if sound is True else sound
+                audio = out.add_stream(codec_of_sound, rate=44100) if sound else None
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
+            frame.pts, frame.time_base = round(time_s * ticks), Fraction(1, ticks)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+        if audio is not None:
+            tone = (8000 * np.sin(np.arange(44100) / 20)).astype(np.int16)[None]
+            samples = av.AudioFrame.from_ndarray(tone, "s16", "mono")
+            samples.rate, samples.pts = 44100, 0
+            resampler = av.AudioResampler(audio.codec_context.format.name, "mono", 44100, 1024)
+            for piece in (*resampler.resample(samples), *resampler.resample(None)):
+                out.mux(audio.encode(piece))
+            out.mux(audio.encode(None))
+    return path
