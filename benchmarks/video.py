@@ -2,10 +2,10 @@
 
     python benchmarks/video.py --video a.mp4 --json benchmarks/results/video.json --write README.md
 
-Without `--video` it makes its own videos out of the sample photos. The live window is fed such a video
-at its own pace, as a camera would, and draws into memory. `--hours 1` analyses a video of an hour,
-too, and says how memory grew (about four minutes). FER-PP's way is OpenCV's frontal cascade on
-every frame and FER-PP's network on every face; its rows need OpenCV, torch and onnx.
+Without `--video` it makes its own videos out of the sample photos. The live window is fed such a
+video at its own pace, as a camera would, and draws into memory. `--hours 1` analyses a video of an
+hour, too, and says how memory grew (about four minutes). FER-PP's way is OpenCV's frontal cascade
+on every frame and FER-PP's network on every face; its rows need OpenCV, torch and onnx.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from mien.errors import OutputError
 from mien.export.onnx_file import write_spec
 from mien.inference import EmotionModel
 from mien.media import Video, read_image
-from mien.media import folder as folder_module
+from mien.runs import folder as folder_module
 from tests.broken import png_that_declares
 from tests.test_structures import CONTRACT_FIELDS
 from tests.videos import write_video

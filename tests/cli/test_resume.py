@@ -8,8 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mien.cli import app
-from mien.media import journal
-from mien.runs import ResultFolder
+from mien.runs import ResultFolder, journal
 from tests.videos import gliding, write_video
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mien.errors import ArtefactError, InputError
-from mien.reports import web_page
 from mien.server import KeyFile
+from mien.webpage import export as web_page
 from tests.server.conftest import PORTRAIT
 
 JPEG = {"content-type": "image/jpeg"}

@@ -296,7 +296,7 @@ def test_a_caller_finds_the_own_jobs_again_newest_first(client_of, video, tmp_pa
 
 
 def test_a_job_goes_on_after_the_server_was_started_again(video, expected, tmp_path, monkeypatch):
-    from mien.media import journal
+    from mien.runs import journal
     from mien.server import runner
 
     renamed = runner._renamed

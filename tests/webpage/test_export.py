@@ -3,7 +3,7 @@ import pytest
 from mien.detect import OnnxDetector
 from mien.errors import OutputError
 from mien.inference import EmotionModel
-from mien.reports import web_page
+from mien.webpage import export as web_page
 
 
 @pytest.fixture

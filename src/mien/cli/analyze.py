@@ -74,8 +74,8 @@ def analyze(
 ) -> None:
     """Find the faces in images and videos and say which expression each one shows.
 
-    Of a video a line is printed whenever a person's expression changes; the saved results and --json
-    have every face of every frame.
+    For a video, a line is printed whenever a person's expression changes; the saved results and
+    --json have every face of every frame.
 
     \b
     Examples:
@@ -97,9 +97,9 @@ def analyze(
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
 
     from mien.detect import OnnxDetector
-    from mien.inference import Analyzer, VideoOptions
+    from mien.inference import Analyzer, Checkpoint, VideoOptions
     from mien.media import FORMATS, find_media, is_live, is_video
-    from mien.runs import Checkpoint, ResultFolder
+    from mien.runs import ResultFolder
     from mien.track import SmoothingOptions
 
     if unknown := [name for name in wanted if name not in FORMATS]:

@@ -53,8 +53,8 @@ def similar(
     """Find the faces whose expression is most like that of one face.
 
     Expressions are compared, not people: nobody is recognised. The number before each face is the
-    cosine of two embeddings, 1 for the same expression. In a video a person's most similar moment of any
-    five seconds counts.
+    cosine of two embeddings, 1 for the same expression. In a video, the most similar frame of a
+    person within any five seconds counts.
 
     \b
     Examples:

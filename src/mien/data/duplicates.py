@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError
 
-__all__ = ["NearPairs", "copy_groups", "exact_groups", "near_pairs", "is_duplicate"]
+__all__ = ["NearPairs", "copy_groups", "exact_groups", "is_duplicate", "near_pairs"]
 
 NEAR_CORRELATION = 0.95
 """Images whose pixels correlate at least this much, one of them mirrored or not, are near

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.errors import SpecError
 
-__all__ = ["estimated_overlap", "merged_sketches", "image_sketch"]
+__all__ = ["estimated_overlap", "image_sketch", "merged_sketches"]
 
 _KEPT = 512
 _DIGITS = 8

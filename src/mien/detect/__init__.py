@@ -12,14 +12,12 @@ from mien.detect.detector import (
 )
 from mien.detect.quality import face_quality, sharpness
 from mien.detect.session import open_session
-from mien.track.tracker import Tracker, track_timeout_s
 
 __all__ = [
     "YUNET_NMS_IOU",
     "YUNET_OUTPUTS",
     "Detector",
     "OnnxDetector",
-    "Tracker",
     "box_coverage",
     "box_iou",
     "decode_cells",
@@ -27,7 +25,6 @@ __all__ = [
     "non_maximum_suppression",
     "open_session",
     "padded_input",
-    "track_timeout_s",
     "sharpness",
     "yunet_spec",
 ]

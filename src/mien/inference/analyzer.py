@@ -13,6 +13,7 @@ from PIL import Image
 from mien.detect import Detector, OnnxDetector, face_quality
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
+from mien.inference.checkpoint import Checkpoint
 from mien.inference.explain import Explanation, explain_face
 from mien.inference.images import detect_and_crop, face_at, frame_result, predict_images
 from mien.inference.live import LiveAnalysis
@@ -29,7 +30,6 @@ from mien.media import (
     is_video,
     read_image,
 )
-from mien.runs.checkpoint import Checkpoint
 from mien.structures import Face, FacePrediction, Frame, FrameResult, FrameRGB, check_frame_rgb
 
 __all__ = ["Analyzer"]

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ImageOutputs",
     "Searched",
+    "detect_and_crop",
+    "face_at",
     "frame_result",
     "predict_images",
-    "face_at",
-    "detect_and_crop",
 ]
 
 _TOGETHER = 8

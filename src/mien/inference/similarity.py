@@ -28,8 +28,8 @@ _EMBEDDING = "embedding"
 _SIDE_PX = 160
 
 _APART_S = 5.0
-"""Of one person in a video only the most similar moment within so many seconds counts: the frames around
-it are as like."""
+"""Of one person in a video only the most similar frame within so many seconds counts: the frames
+around it are as similar."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DETECTIONS_PER_S",
-    "VideoState",
     "VideoOptions",
-    "analyze_video",
+    "VideoState",
     "analyze_frames",
+    "analyze_video",
     "detect_downscaled",
 ]
 

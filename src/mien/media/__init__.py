@@ -17,21 +17,17 @@ from mien.media.timestamps import clock
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
 from mien.media.writers import FORMATS, ResultWriter, open_writer
-from mien.runs.folder import ResultFolder
-from mien.runs.journal import Journal
 
 __all__ = [
-    "VIDEO_SUFFIXES",
     "FORMATS",
-    "MAX_PIXELS",
     "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "VIDEO_SUFFIXES",
+    "LiveSource",
+    "ResultWriter",
     "Video",
     "VideoFrame",
     "VideoWriter",
-    "Journal",
-    "LiveSource",
-    "ResultFolder",
-    "ResultWriter",
     "cameras",
     "check_image_name",
     "clock",
@@ -40,11 +36,11 @@ __all__ = [
     "draw_on",
     "draw_result",
     "face_thumbnail",
-    "find_media",
     "find_images",
+    "find_media",
     "is_container",
-    "is_video",
     "is_live",
+    "is_video",
     "open_writer",
     "read_image",
     "write_image",

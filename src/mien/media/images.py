@@ -19,9 +19,9 @@ from mien.media.containers import is_container
 from mien.structures import Frame
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "MIN_SIDE_PX",
-    "IMAGE_SUFFIXES",
     "convert_image",
     "decode_image",
     "read_image",

@@ -13,7 +13,7 @@ from mien.media.live_source import is_live
 from mien.media.sequences import is_sequence
 from mien.media.videos import VIDEO_SUFFIXES
 
-__all__ = ["find_media", "find_images", "is_video"]
+__all__ = ["find_images", "find_media", "is_video"]
 
 
 def is_video(path: str | Path) -> bool:

@@ -1,16 +1,5 @@
-"""HTML reports and the figures in them, and the judging of models that they show."""
+"""HTML reports, and the figures in them."""
 
-from mien.evaluation.evaluate import (
-    Comparison,
-    Evaluation,
-    Judged,
-    Mistake,
-    RobustnessPoint,
-    evaluate,
-)
-from mien.evaluation.image_quality import QualityPoint
-from mien.evaluation.predictors import Predictor, mean_of, open_predictor, save_predictions
-from mien.evaluation.warnings import calibration_caveats
 from mien.reports.data.preprocessing_figures import ShowSteps
 from mien.reports.data.report import data_report
 from mien.reports.evaluation.report import HEAD, evaluation_report, evaluation_rows
@@ -24,30 +13,18 @@ from mien.reports.video.report import VideoSummary, video_report
 
 __all__ = [
     "HEAD",
-    "Comparison",
-    "Evaluation",
-    "VideoSummary",
     "Gain",
-    "Judged",
-    "Mistake",
-    "Predictor",
-    "QualityPoint",
-    "RobustnessPoint",
     "ShowSteps",
     "StudyRecord",
     "TrialRecord",
-    "calibration_caveats",
+    "VideoSummary",
     "data_report",
     "draw_explanations",
     "draw_likeness",
-    "evaluate",
     "evaluation_report",
     "evaluation_rows",
-    "video_report",
-    "mean_of",
-    "open_predictor",
     "require_charts",
-    "save_predictions",
     "training_report",
     "tuning_report",
+    "video_report",
 ]

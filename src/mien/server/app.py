@@ -23,7 +23,7 @@ from mien.server.page import HeadersMiddleware, mount_page
 from mien.server.problems import documented, install_handlers
 from mien.server.service import Service
 from mien.server.stream import stream_router
-from mien.webpage.export import BUILT_PAGE, page_contract, page_files
+from mien.webpage import BUILT_PAGE, page_contract, page_files
 
 __all__ = ["create_app"]
 

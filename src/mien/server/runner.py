@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import MienError
-from mien.inference import VideoOptions
-from mien.runs import Checkpoint, Journal, ResultFolder
+from mien.inference import Checkpoint, VideoOptions
+from mien.runs import Journal, ResultFolder
 from mien.server.service import Service
 from mien.server.store import Job, JobStore
 from mien.structures import FrameResult

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import InputError
-from mien.track import track_timeout_s
+from mien.track.tracker import track_timeout_s
 
 __all__ = ["Smoother", "SmoothingOptions"]
 
@@ -69,8 +69,8 @@ class Smoother:
         options: How much.
 
     Attributes:
-        sampling_interval_s: Seconds from one frame to the next, if that is known: where frames are far apart,
-            people are remembered for some of them.
+        sampling_interval_s: Seconds from one frame to the next, 0 if unknown. Where frames are far
+            apart, people are remembered for some of them.
     """
 
     def __init__(self, options: SmoothingOptions | None = None) -> None:

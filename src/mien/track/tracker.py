@@ -56,8 +56,8 @@ class Tracker:
         max_gap_s: A person who was not seen for longer gets a new number.
 
     Attributes:
-        sampling_interval_s: Seconds from one look to the next, if that is known: where looks are far apart,
-            people are remembered for some of them.
+        sampling_interval_s: Seconds from one detection to the next, 0 if unknown. Where detections
+            are far apart, people are remembered for some of them.
     """
 
     def __init__(self, *, max_gap_s: float = 1.0) -> None:

@@ -1,92 +1,27 @@
-"""The web page as static files: what was built, the two networks, and the rules that they need.
-
-The built page knows no label, size or threshold of its own. It reads `models/contract.json`, which
-is written here out of the very objects that Python works with.
-"""
+"""The web page as static files: what was built, the two networks, and the contract."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import importlib.metadata
 import json
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from mien import structures
-from mien.detect import OnnxDetector, detector, tracks
-from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
+from mien.detect import OnnxDetector
 from mien.errors import ArtefactError, OutputError
-from mien.inference import EmotionModel, VideoOptions, smoothing, video
-from mien.spec import ModelSpec
-from mien.track import SmoothingOptions
+from mien.inference import EmotionModel
+from mien.webpage.contract import SAMPLES, page_contract
 
-__all__ = ["BUILT_PAGE", "page_contract", "page_files", "write_web_page"]
+__all__ = ["BUILT_PAGE", "page_files", "write_web_page"]
 
-_ASSETS = Path(__file__).parent.parent / "assets"
-
-BUILT_PAGE = _ASSETS / "page"
+BUILT_PAGE = Path(__file__).parent.parent / "assets" / "page"
 """Where `make web` puts the built page; a source checkout has it only afterwards."""
-
-_SAMPLES = _ASSETS / "samples"
-
-
-def page_contract(
-    model: EmotionModel, faces: OnnxDetector, *, min_face_px: int = 24
-) -> dict[str, Any]:
-    """Return what the page has to know of models and rules, as plain values that JSON can hold.
-
-    Args:
-        model: The emotion network that the page will run.
-        faces: The face detector that it will run.
-        min_face_px: Faces whose shorter side is below this many pixels are left out.
-    """
-    options = VideoOptions()
-    return {
-        "version": importlib.metadata.version("mien"),
-        "labels": list(SIX.labels),
-        "colours": dict(COLOURS),
-        "label_sets": {name: _label_set(name) for name in LABEL_SETS},
-        "emotion": _model("emotion.onnx", model.path, model.spec),
-        "face": _model("face.onnx", faces.path, faces.spec),
-        "samples": [
-            {"file": path.name, "title": path.stem.replace("_", " ").title()}
-            for path in sorted(_SAMPLES.glob("*.jpg"))
-        ],
-        "smoothing": dataclasses.asdict(SmoothingOptions()) | {"least": smoothing.LEAST},
-        "tracking": {
-            "max_gap_s": options.max_gap_s,
-            "farthest": tracks.FARTHEST,
-            "largest_growth": tracks.LARGEST_GROWTH,
-            "velocity_share": tracks.VELOCITY_SHARE,
-        },
-        "detection": {
-            "min_face_px": min_face_px,
-            "network_face_px": detector.NETWORK_FACE_PX,
-            "longest_side_px": detector.LONGEST_SIDE_PX,
-            "tile_overlap_px": detector.TILE_OVERLAP_PX,
-            "cheap_side_px": detector.CHEAP_SIDE_PX,
-            "close_side_px": detector.CLOSE_SIDE_PX,
-            "largest_face_px": detector.LARGEST_FACE_PX,
-            "live_face_px": video.SMALLEST_FACE_PX,
-            "live_side_px": video.SHORTEST_SIDE_PX,
-        },
-        "unsure": {
-            "small_px": structures.SMALL_PX,
-            "cut": structures.MUCH_CUT,
-            "turned": structures.MUCH_TURNED,
-            "tilted_deg": structures.MUCH_TILTED_DEG,
-            "dark": structures.DARK,
-        },
-    }
 
 
 def page_files(model: EmotionModel, faces: OnnxDetector) -> Mapping[str, Path]:
     """Return the files that the page reads beside those that were built, by their address."""
-    samples = {f"samples/{path.name}": path for path in sorted(_SAMPLES.glob("*.jpg"))}
+    samples = {f"samples/{path.name}": path for path in sorted(SAMPLES.glob("*.jpg"))}
     return {"models/emotion.onnx": model.path, "models/face.onnx": faces.path, **samples}
 
 
@@ -139,19 +74,3 @@ def _replace_page(folder: Path, whole: Path) -> None:
         if part.is_dir() and old.exists():
             shutil.rmtree(old)
         part.replace(old)
-
-
-def _label_set(name: str) -> dict[str, Any]:
-    known = LABEL_SETS[name]
-    places = mapping_matrix(known, SIX)
-    six = [int(row.argmax()) if row.any() else None for row in places]
-    return {"labels": list(known.labels), "six": six}
-
-
-def _model(file: str, path: Path, spec: ModelSpec) -> dict[str, Any]:
-    data = path.read_bytes()
-    document = dataclasses.asdict(spec)
-    # A sketch of the training images serves `mien evaluate`; it is half of the document.
-    document["provenance"].pop("training_sketch", None)
-    digest = hashlib.sha256(data).hexdigest()
-    return {"file": file, "sha256": digest, "bytes": len(data), "spec": document}

@@ -75,7 +75,7 @@ def evaluation_report(
         MissingExtraError: Altair, vl-convert or Polars is not installed.
     """
     require_charts()
-    from mien.reports import confidence_figures as confidence
+    from mien.reports.evaluation import confidence_figures as confidence
     from mien.reports.evaluation import figures as charts
 
     sections = [

@@ -80,8 +80,8 @@ def _notes(gain: Gain | None) -> list[str]:
 
 def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Section]:
     require_charts()
-    from mien.reports import tuning_parameters as settings
     from mien.reports.tuning import figures as charts
+    from mien.reports.tuning import parameters as settings
 
     overview = [charts.history_figure(study), charts.curves_figure(study)]
     if gain is not None:

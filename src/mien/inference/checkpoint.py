@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
 
-from mien.inference.video import VideoState, VideoOptions
+from mien.inference.video import VideoOptions, VideoState
 
 __all__ = ["Checkpoint"]
 

@@ -1,0 +1,75 @@
+"""Writing files: nothing is replaced unasked, and a file has its name only when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from mien.errors import OutputError
+
+__all__ = ["cannot_write", "check_output", "partial_path", "whole_file"]
+
+
+def check_output(path: Path, *, overwrite: bool = False) -> None:
+    """Say before the work whether a file can be written after it.
+
+    Args:
+        path: Where the file will be; missing folders are no fault.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: The file exists already, is a folder, or would lie below a file.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder, expected the name of a file")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
+    parent = next(parent for parent in path.absolute().parents if parent.exists())
+    if not parent.is_dir():
+        raise OutputError(f"{path}: {parent} is a file, expected a folder")
+
+
+def partial_path(path: Path) -> Path:
+    """Return the name that a file has until it is whole."""
+    return path.with_name(path.name + ".partial")
+
+
+def cannot_write(path: Path, error: Exception) -> OutputError:
+    """Return the error for a file that the system does not let us write."""
+    return OutputError(f"{path}: cannot write: {getattr(error, 'strerror', None) or error}")
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Write a file under a partial name, and give it its own name at the end.
+
+    Missing folders are made. If the block fails, nothing is left and what was there stays.
+
+    Args:
+        path: Where the finished file goes.
+        overwrite: Whether an existing file may be replaced.
+
+    Yields:
+        The partial path, to be written by the block.
+
+    Raises:
+        OutputError: The file exists already, or the system does not let us write it.
+    """
+    check_output(path, overwrite=overwrite)
+    partial = partial_path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        _remove(partial)
+        raise cannot_write(path, error) from error
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+def _remove(partial: Path) -> None:
+    with contextlib.suppress(OSError):
+        partial.unlink()

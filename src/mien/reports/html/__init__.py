@@ -1,0 +1,1 @@
+"""One HTML file per report: sections, figures, charts."""

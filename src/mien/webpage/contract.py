@@ -1,0 +1,91 @@
+"""What the page has to know of models and rules: one document, written out of Python's own objects.
+
+The built page knows no label, size or threshold of its own. It reads `models/contract.json`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+from mien import structures
+from mien.detect import OnnxDetector
+from mien.detect import detector as detection
+from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
+from mien.inference import EmotionModel, VideoOptions, video
+from mien.spec import ModelSpec
+from mien.track import SmoothingOptions, smoothing, tracker
+
+__all__ = ["SAMPLES", "page_contract"]
+
+SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
+"""The two public-domain sample photos."""
+
+
+def page_contract(
+    model: EmotionModel, faces: OnnxDetector, *, min_face_px: int = 24
+) -> dict[str, Any]:
+    """Return what the page has to know of models and rules, as plain values that JSON can hold.
+
+    Args:
+        model: The emotion network that the page will run.
+        faces: The face detector that it will run.
+        min_face_px: Faces whose shorter side is below this many pixels are left out.
+    """
+    options = VideoOptions()
+    return {
+        "version": importlib.metadata.version("mien"),
+        "labels": list(SIX.labels),
+        "colours": dict(COLOURS),
+        "label_sets": {name: _label_set(name) for name in LABEL_SETS},
+        "emotion": _model("emotion.onnx", model.path, model.spec),
+        "face": _model("face.onnx", faces.path, faces.spec),
+        "samples": [
+            {"file": path.name, "title": path.stem.replace("_", " ").title()}
+            for path in sorted(SAMPLES.glob("*.jpg"))
+        ],
+        "smoothing": dataclasses.asdict(SmoothingOptions()) | {"least": smoothing.LEAST},
+        "tracking": {
+            "max_gap_s": options.max_gap_s,
+            "farthest": tracker.FARTHEST,
+            "largest_growth": tracker.LARGEST_GROWTH,
+            "velocity_share": tracker.VELOCITY_SHARE,
+        },
+        "detection": {
+            "min_face_px": min_face_px,
+            "network_face_px": detection.NETWORK_FACE_PX,
+            "longest_side_px": detection.LONGEST_SIDE_PX,
+            "tile_overlap_px": detection.TILE_OVERLAP_PX,
+            "cheap_side_px": detection.CHEAP_SIDE_PX,
+            "close_side_px": detection.CLOSE_SIDE_PX,
+            "largest_face_px": detection.LARGEST_FACE_PX,
+            "live_face_px": video.SMALLEST_FACE_PX,
+            "live_side_px": video.SHORTEST_SIDE_PX,
+        },
+        "unsure": {
+            "small_px": structures.SMALL_PX,
+            "cut": structures.MUCH_CUT,
+            "turned": structures.MUCH_TURNED,
+            "tilted_deg": structures.MUCH_TILTED_DEG,
+            "dark": structures.DARK,
+        },
+    }
+
+
+def _label_set(name: str) -> dict[str, Any]:
+    known = LABEL_SETS[name]
+    places = mapping_matrix(known, SIX)
+    six = [int(row.argmax()) if row.any() else None for row in places]
+    return {"labels": list(known.labels), "six": six}
+
+
+def _model(file: str, path: Path, spec: ModelSpec) -> dict[str, Any]:
+    data = path.read_bytes()
+    document = dataclasses.asdict(spec)
+    # A sketch of the training images serves `mien evaluate`; it is half of the document.
+    document["provenance"].pop("training_sketch", None)
+    digest = hashlib.sha256(data).hexdigest()
+    return {"file": file, "sha256": digest, "bytes": len(data), "spec": document}
