@@ -1,24 +1,34 @@
-"""Networks at work: sessions, the Analyzer that joins detection and emotion, and time."""
+"""Networks at work: the pipeline of one face, its runners for each kind of input, the Analyzer."""
 
-from mien.inference.analyzer import Analyzer
-from mien.inference.checkpoint import Checkpoint
-from mien.inference.explain import Explanation, explain_face, face_regions
+from mien.inference.analyzer import Analyzer, analyze
+from mien.inference.explain import Explanation, explain_face, explain_image, face_regions
+from mien.inference.images import ImageOutputs, predict_images
 from mien.inference.live import LiveAnalysis
-from mien.inference.model import EmotionModel
-from mien.inference.similarity import Likeness, Similar, find_similar
-from mien.inference.video import VideoOptions, analyze_video
+from mien.inference.model import Classification, EmotionModel
+from mien.inference.pipeline import DetectedFrame, Pipeline
+from mien.inference.runner import Step, analyze_media
+from mien.inference.similarity import SimilarFace, SimilarFaces, find_similar
+from mien.inference.video import VideoState, analyze_video
 
 __all__ = [
     "Analyzer",
-    "Checkpoint",
+    "Classification",
+    "DetectedFrame",
     "EmotionModel",
     "Explanation",
-    "Likeness",
+    "ImageOutputs",
     "LiveAnalysis",
-    "Similar",
-    "VideoOptions",
+    "Pipeline",
+    "SimilarFace",
+    "SimilarFaces",
+    "Step",
+    "VideoState",
+    "analyze",
+    "analyze_media",
     "analyze_video",
     "explain_face",
+    "explain_image",
     "face_regions",
     "find_similar",
+    "predict_images",
 ]

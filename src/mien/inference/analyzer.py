@@ -2,55 +2,59 @@
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect import Detector, OnnxDetector, face_quality
-from mien.emotions import SIX
-from mien.errors import InputError, MediaError
-from mien.inference.checkpoint import Checkpoint
-from mien.inference.explain import Explanation, explain_face
-from mien.inference.images import detect_and_crop, face_at, frame_result, predict_images
+from mien.detect import Detector, OnnxDetector
+from mien.errors import InputError
+from mien.inference.explain import Explanation, explain_image
+from mien.inference.images import predict_frames
 from mien.inference.live import LiveAnalysis
 from mien.inference.model import EmotionModel
-from mien.inference.video import VideoOptions, VideoState, analyze_video
-from mien.media import (
-    LiveSource,
-    Video,
-    VideoFrame,
-    convert_image,
-    decode_image,
-    find_media,
-    is_live,
-    is_video,
-    read_image,
-)
-from mien.structures import Face, FacePrediction, Frame, FrameResult, FrameRGB, check_frame_rgb
+from mien.inference.pipeline import Pipeline
+from mien.inference.runner import analyze_media
+from mien.inference.similarity import SimilarFaces, find_similar
+from mien.options import FaceOptions, VideoOptions
+from mien.media import VideoFrame, as_frame, find_media
+from mien.structures import Frame, FrameResult
 
-__all__ = ["Analyzer"]
+__all__ = ["Analyzer", "ImageInput", "analyze"]
 
-ImageInput = str | Path | bytes | Image.Image | Frame | FrameRGB
+ImageInput = str | Path | bytes | BinaryIO | Image.Image | Frame | NDArray[Any]
+"""What `Analyzer.analyze` takes for one image; a torch tensor `(3, H, W)`, too."""
+
+Source = str | Path
+"""A path, folder or glob, a camera (`camera:0`) or a stream (`rtsp://`, `http://`)."""
 
 
 class Analyzer:
     """Finds faces and says which of six expressions each one shows.
 
+    Loading takes a moment and the networks are kept, so make one and use it often. Threads may
+    share it.
+
     Args:
         model: An emotion network's ONNX file, or a loaded one; None takes the shipped network.
         detector: A detector's ONNX file, or any `Detector`; None takes the shipped one.
-        min_face_px: Faces whose shorter side is below this many pixels are left out.
+        face_options: Which faces count, and which answers are sure; each call may take others.
         threads: Threads of one network run.
-        workers: Threads that read images and look for faces when there are many; None takes one
-            per core.
+        workers: Threads that read images and find faces when there are many; None takes one per
+            core.
+
+    Attributes:
+        pipeline: The two networks and the face options; the functions of `mien.inference` take it.
+        workers: As given.
 
     Raises:
         InputError: A number is out of its range, or `detector` is none.
-        ArtefactError: A model file is missing, damaged, or says nothing about itself.
+        ArtefactError: A model file is missing, damaged, or has no spec.
     """
 
     def __init__(
@@ -58,53 +62,108 @@ class Analyzer:
         model: str | Path | EmotionModel | None = None,
         *,
         detector: str | Path | Detector | None = None,
-        min_face_px: int = 24,
+        face_options: FaceOptions | None = None,
         threads: int = 1,
         workers: int | None = None,
     ) -> None:
-        for name, value in (
-            ("min_face_px", min_face_px),
-            ("threads", threads),
-            ("workers", 1 if workers is None else workers),
-        ):
+        for name, value in (("threads", threads), ("workers", 1 if workers is None else workers)):
             if not value >= 1:
                 raise InputError(f"{name}: expected 1 or more, found {value}")
         self.workers = workers
         if not isinstance(model, EmotionModel):
             model = EmotionModel(model, threads=threads)
-        self.model: EmotionModel = model
         if detector is None or isinstance(detector, str | Path):
             detector = OnnxDetector(detector, threads=threads)
         if not callable(getattr(detector, "detect", None)):
             found = type(detector).__name__
             raise InputError(f"detector: expected a file or a Detector, found {found}")
-        self.detector: Detector = detector
-        self.min_face_px = min_face_px
+        self.pipeline = Pipeline(detector, model, options=face_options)
 
-    def analyze(self, image: ImageInput) -> FrameResult:
-        """Analyse one image.
+    @property
+    def model(self) -> EmotionModel:
+        """The emotion network."""
+        return self.pipeline.model
+
+    @property
+    def detector(self) -> Detector:
+        """The face detector."""
+        return self.pipeline.detector
+
+    def __repr__(self) -> str:
+        options = self.pipeline.options
+        return (
+            f"Analyzer(model={self.model!r}, detector={self.detector!r}, face_options={options!r})"
+        )
+
+    @overload
+    def analyze(
+        self,
+        image: list[ImageInput] | tuple[ImageInput, ...],
+        *,
+        channels: str | None = None,
+        face_options: FaceOptions | None = None,
+    ) -> list[FrameResult]: ...
+
+    @overload
+    def analyze(
+        self,
+        image: ImageInput,
+        *,
+        channels: str | None = None,
+        face_options: FaceOptions | None = None,
+    ) -> FrameResult: ...
+
+    def analyze(
+        self,
+        image: ImageInput | list[ImageInput] | tuple[ImageInput, ...],
+        *,
+        channels: str | None = None,
+        face_options: FaceOptions | None = None,
+    ) -> FrameResult | list[FrameResult]:
+        """Analyse one image, or a list of images together.
 
         Args:
-            image: A path, the bytes of a file, a Pillow image, a `Frame`, or an array
-                `(H, W, 3)` uint8 RGB.
+            image: A path, the bytes of a file, a file object, a Pillow image, a `Frame`, an array
+                `(H, W, 3)`, `(H, W, 4)` or `(H, W)` of uint8, a torch tensor `(3, H, W)` of uint8,
+                or a list of any of them.
+            channels: The order of an array's channels: `rgb`, `bgr` (OpenCV), `grey`, `rgba` or
+                `bgra`; None takes `rgb`, `rgba` or `grey` by their number.
+            face_options: Other options than the Analyzer's own, for this call.
 
         Returns:
-            What was found; `faces` is empty when there is no face.
+            What was found; `faces` is empty when there is no face. For a list, one result per
+            image, in order.
 
         Raises:
-            MediaError: The file cannot be read as an image.
-            FrameError: The array is no frame.
+            MediaError: A file cannot be read as an image.
+            FrameError: An array is no frame; the message says what to do.
         """
-        frame = _as_frame(image)
-        faces, crops = detect_and_crop(self, frame)
-        return frame_result(self, frame, faces, crops, self.model.probabilities(crops))
+        pipeline = self.pipeline.with_options(face_options)
+        if isinstance(image, list | tuple):
+            frames = [as_frame(each, channels=channels) for each in image]
+            predicted = predict_frames(pipeline, frames, workers=self.workers)
+            return [
+                dataclasses.replace(each.result, frame_rgb=frame.frame_rgb)
+                for each, frame in zip(predicted, frames, strict=True)
+            ]
+        frame = as_frame(image, channels=channels)
+        return dataclasses.replace(pipeline.analyze(frame), frame_rgb=frame.frame_rgb)
 
-    def explain(self, image: ImageInput, *, face: int | None = None) -> tuple[Explanation, ...]:
+    def explain(
+        self,
+        image: ImageInput,
+        *,
+        face: int | None = None,
+        channels: str | None = None,
+        face_options: FaceOptions | None = None,
+    ) -> tuple[Explanation, ...]:
         """Say what the answer to each face of an image rests on.
 
         Args:
             image: As in `analyze`.
             face: The number of the one face to explain, from 0, largest first; None explains all.
+            channels: As in `analyze`.
+            face_options: As in `analyze`.
 
         Returns:
             One explanation per face, largest first; empty when there is no face.
@@ -114,158 +173,152 @@ class Analyzer:
             FrameError: The array is no frame.
             InputError: There is no face of that number.
         """
-        frame = _as_frame(image)
-        faces, crops = detect_and_crop(self, frame)
-        found = frame_result(self, frame, faces, crops, self.model.probabilities(crops)).faces
-        if face is not None:
-            face_at(found, face)
-        return tuple(
-            explain_face(self.model, prediction, crop)
-            for prediction, crop in zip(found, crops, strict=True)
-            if face in (None, prediction.face)
+        pipeline = self.pipeline.with_options(face_options)
+        return explain_image(pipeline, as_frame(image, channels=channels), face=face)
+
+    def find_similar(
+        self,
+        query: str | Path,
+        sources: Source | Iterable[Source],
+        *,
+        face: int = 0,
+        max_faces: int = 20,
+    ) -> SimilarFaces:
+        """Find the faces in images and videos whose expressions are most similar to one face's.
+
+        Args:
+            query: An image file with the face.
+            sources: Images, videos, folders and globs to search.
+            face: The number of the face within `query`, from 0, largest first.
+            max_faces: How many faces to find.
+
+        Raises:
+            MediaError: `query` cannot be read as an image.
+            InputError: It has no face of that number, or something among the sources is no path.
+            SpecError: The network has no embedding.
+        """
+        media = find_media(_paths(sources))
+        return find_similar(
+            self.pipeline, query, media, face=face, max_faces=max_faces, workers=self.workers
         )
 
     def stream(
         self,
-        sources: str | Path | Iterable[str | Path],
+        sources: Source | Iterable[Source] | Iterable[Frame] | Iterable[tuple[float, ImageInput]],
         *,
-        options: VideoOptions | None = None,
+        channels: str | None = None,
+        video_options: VideoOptions | None = None,
+        face_options: FaceOptions | None = None,
     ) -> Iterator[FrameResult]:
-        """Analyse images, videos, cameras and streams, one after the other.
+        """Analyse images, videos, cameras and streams, or frames that the caller makes.
 
         Args:
             sources: A path, folder or glob, a camera (`camera:0`) or a stream (`rtsp://`,
-                `http://`), or several of them. A camera always gives its newest frame.
-            options: How videos, cameras and streams are analysed.
+                `http://`), or several of them. A camera always gives its newest frame. Or the
+                frames of one clip in the order of their times: `Frame` objects with a
+                `timestamp_s`, or pairs of seconds and an image.
+            channels: The order of the channels of arrays among the frames, as in `analyze`.
+            video_options: How videos, cameras and streams are analysed. Among frames that the
+                caller makes, faces are detected in each one, or in every `every`-th.
+            face_options: As in `analyze`.
 
         Returns:
-            One result per image and per frame of a video, in order, made as they are asked for;
-            faces of a video carry the person's number and smoothed probabilities. What cannot be
-            read gives a result with `error`, and the others go on.
+            One result per image and per frame, in order, made as they are asked for. In videos
+            faces carry a track number and smoothed probabilities. What cannot be read gives a
+            result with `error`, and the others go on.
 
         Raises:
-            InputError: Something among them is no path.
+            InputError: Something among the sources is none of these, or times go back.
         """
-        inputs = [sources] if isinstance(sources, str | Path) else _paths(sources)
-        return self.analyze_each(find_media(inputs), options=options)
-
-    def analyze_each(
-        self,
-        found: Iterable[str | MediaError],
-        *,
-        options: VideoOptions | None = None,
-        position: Checkpoint | None = None,
-    ) -> Iterator[FrameResult]:
-        """Analyse what `find_media` found; an error among it becomes a result with `error`.
-
-        Args:
-            found: Images, videos, cameras and streams.
-            options: How videos, cameras and streams are analysed.
-            position: Where to go on, kept up to date; what it stands for gives no results again.
-        """
-        options = options or VideoOptions()
-        position = position or Checkpoint()
-        left = itertools.islice(found, position.inputs, None)
-        for images, group in itertools.groupby(left, key=_is_image):
-            if images:
-                for judged in predict_images(self, map(str, group), workers=self.workers):
-                    position.finish_input()
-                    yield judged.result
-            else:
-                for path in group:
-                    yield from self._analyze_clip(path, options, position)
-
-    def _analyze_clip(
-        self, path: str | MediaError, options: VideoOptions, position: Checkpoint
-    ) -> Iterator[FrameResult]:
-        """Analyse a video, camera or stream; what cannot be opened is a result with `error`."""
-        try:
-            if isinstance(path, MediaError):
-                raise path
-            if is_live(path):
-                yield from self._analyze_live(LiveSource(path), options)
-            else:
-                with Video(path) as video:
-                    position.video = position.video or VideoState(options)
-                    yield from analyze_video(self, video, options, position.video)
-        except MediaError as error:
-            position.finish_input()
-            yield FrameResult(source=error.source, error=error.reason)
-        else:
-            position.finish_input()
-
-    def _analyze_live(self, source: LiveSource, options: VideoOptions) -> Iterator[FrameResult]:
-        """Analyse a camera or stream; a gap is a result with `error` before the frame after it."""
-        live = LiveAnalysis(self, options)
-        for frame in source.frames(per_second=options.per_second):
-            if (gap := source.gap_before(frame)) is not None:
-                yield gap
-            yield live.analyze(frame)
-
-    def predict(
-        self,
-        frame: Frame | VideoFrame,
-        number: int,
-        face: Face,
-        *,
-        crop: NDArray[np.float32],
-        probabilities: NDArray[np.floating],
-        label: int | None = None,
-        track: int | None = None,
-    ) -> FacePrediction:
-        """Put together what is known of one face.
-
-        Args:
-            frame: The frame that it is in.
-            number: The face's number within the frame.
-            face: Where it is.
-            crop: `(S, S)`, what the network saw.
-            probabilities: `(6,)` in the order of `SIX`.
-            label: The label to show; None takes the most probable one.
-            track: The person's number, in a video.
-        """
-        shown = int(probabilities.argmax()) if label is None else label
-        confidence = float(probabilities[shown])
-        left, top, right, bottom = (float(value) for value in face.box_xyxy)
-        return FacePrediction(
-            source=frame.source,
-            frame=frame.frame,
-            timestamp_s=frame.timestamp_s,
-            face=number,
-            track=track,
-            box_xyxy=(left, top, right, bottom),
-            landmarks_xy=tuple((float(x), float(y)) for x, y in face.landmarks_xy),
-            detection_score=face.detection_score,
-            emotion=SIX.labels[shown],
-            confidence=confidence,
-            unsure=confidence < self.model.unsure_below,
-            probabilities=dict(zip(SIX.labels, map(float, probabilities), strict=True)),
-            quality=face_quality(face, crop, (frame.height, frame.width)),
+        pipeline = self.pipeline.with_options(face_options)
+        if not isinstance(sources, str | Path) and _is_iterable(sources):
+            remaining = iter(sources)
+            first = next(remaining, None)
+            if isinstance(first, Frame | tuple):
+                frames = _frames(_chained(first, remaining), channels)
+                return _analyze_clip(pipeline, frames, video_options or VideoOptions())
+            sources = () if first is None else _chained(first, remaining)
+        steps = analyze_media(
+            pipeline, find_media(_paths(sources)), video_options, workers=self.workers
         )
+        return (step.result for step in steps)
 
 
-def _paths(sources: Iterable[str | Path]) -> Iterator[str | Path]:
-    if isinstance(sources, np.ndarray | bytes) or not isinstance(sources, Iterable):
+_LOCK = threading.Lock()
+_DEFAULT: list[Analyzer] = []
+
+
+def analyze(
+    image: ImageInput, *, channels: str | None = None, face_options: FaceOptions | None = None
+) -> FrameResult:
+    """Analyse one image with the shipped networks, which are loaded at the first call.
+
+    See `Analyzer.analyze` for arguments, result and errors.
+    """
+    with _LOCK:
+        if not _DEFAULT:
+            _DEFAULT.append(Analyzer())
+    return _DEFAULT[0].analyze(image, channels=channels, face_options=face_options)
+
+
+def _is_iterable(sources: object) -> bool:
+    return isinstance(sources, Iterable) and not isinstance(sources, np.ndarray | bytes)
+
+
+def _chained(first: Any, remaining: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from remaining
+
+
+def _paths(sources: Any) -> Iterator[str | Path]:
+    if isinstance(sources, str | Path):
+        yield sources
+        return
+    if not _is_iterable(sources):
         found = type(sources).__name__
         raise InputError(f"sources: expected paths, found {found}; `analyze` takes images")
     for each in sources:
         if not isinstance(each, str | Path):
             found = type(each).__name__
-            raise InputError(f"sources: expected paths, found {found} among them")
+            raise InputError(
+                f"sources: expected paths, or frames with their times, found {found} among them"
+            )
         yield each
 
 
-def _is_image(path: str | MediaError) -> bool:
-    return isinstance(path, str) and not is_live(path) and not is_video(path)
+def _frames(given: Iterable[Any], channels: str | None) -> Iterator[Frame]:
+    """Bring frames of a clip into one form, and check that their times go forward."""
+    last_s = float("-inf")
+    for number, each in enumerate(given):
+        if isinstance(each, Frame):
+            frame = each
+        elif isinstance(each, tuple) and len(each) == 2:
+            timestamp_s, image = each
+            frame = dataclasses.replace(
+                as_frame(image, channels=channels), frame=number, timestamp_s=float(timestamp_s)
+            )
+        else:
+            found = type(each).__name__
+            raise InputError(f"frame {number}: expected a Frame or (seconds, image), found {found}")
+        if frame.timestamp_s is None or not frame.timestamp_s >= last_s:
+            raise InputError(
+                f"frame {number}: expected a time from {last_s:g} s on, found {frame.timestamp_s}"
+            )
+        last_s = frame.timestamp_s
+        yield frame
 
 
-def _as_frame(image: ImageInput) -> Frame:
-    if isinstance(image, Frame):
-        return image
-    if isinstance(image, str | Path):
-        return read_image(image)
-    if isinstance(image, bytes):
-        return decode_image(image, "bytes")
-    if isinstance(image, Image.Image):
-        return convert_image(image, getattr(image, "filename", "") or "image")
-    return Frame(frame_rgb=check_frame_rgb(image), source="array")
+def _analyze_clip(
+    pipeline: Pipeline, frames: Iterable[Frame], options: VideoOptions
+) -> Iterator[FrameResult]:
+    live = LiveAnalysis(pipeline, dataclasses.replace(options, detect_every=options.detect_every or 1))
+    next_s = float("-inf")
+    for frame in frames:
+        timestamp_s = frame.timestamp_s or 0.0
+        if timestamp_s < next_s:
+            continue
+        if options.max_fps is not None:
+            next_s = timestamp_s + 1 / options.max_fps
+        yield live.analyze(
+            VideoFrame.from_rgb(frame.frame_rgb, frame.source, frame.frame, timestamp_s)
+        )

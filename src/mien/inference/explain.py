@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien._frozen import FrozenDict
 from mien.emotions import SIX, label_set
+from mien.inference.images import face_at
+from mien.inference.model import EmotionModel
+from mien.inference.pipeline import Pipeline
 from mien.spec import CropSpec
-from mien.structures import FacePrediction
+from mien.structures import FacePrediction, Frame
 
-if TYPE_CHECKING:
-    from mien.inference.model import EmotionModel
-
-__all__ = ["Explanation", "explain_face", "face_regions"]
+__all__ = ["Explanation", "explain_face", "explain_image", "face_regions"]
 
 PATCH, STEP = 1 / 4, 1 / 24
 """Side of the covering square, and how far it moves, in units of the crop's side."""
 
-_SUREST = 1e-6
+_MIN_PROBABILITY = 1e-6
 """Probabilities are kept this far from 0 and 1, so that evidence stays finite: log odds are 20 bits
 at most, and their difference 40."""
 
@@ -107,10 +107,37 @@ def face_regions(crop: CropSpec) -> dict[str, tuple[Area, ...]]:
     }
 
 
+def explain_image(
+    pipeline: Pipeline, frame: Frame, *, face: int | None = None
+) -> tuple[Explanation, ...]:
+    """Say what the answer to each face of an image rests on.
+
+    Args:
+        pipeline: Networks and settings.
+        frame: The image.
+        face: The number of the one face to explain, from 0, largest first; None explains all.
+
+    Returns:
+        One explanation per face, largest first; empty when there is no face.
+
+    Raises:
+        InputError: There is no face of that number.
+    """
+    detected = pipeline.detect_and_crop(frame)
+    found = pipeline.record(detected, pipeline.model.classify(detected.crops)).faces
+    if face is not None:
+        face_at(found, face)
+    return tuple(
+        explain_face(pipeline.model, prediction, crop)
+        for prediction, crop in zip(found, detected.crops, strict=True)
+        if face in (None, prediction.face)
+    )
+
+
 def explain_face(
     model: EmotionModel, prediction: FacePrediction, crop: NDArray[np.float32]
 ) -> Explanation:
-    """Cover one part of a face after the other, and see what becomes of the answer.
+    """Cover one part of a face after the other, and compare the answers.
 
     A square that slides over the crop gives the evidence (occlusion, Zeiler and Fergus 2014;
     counted as weight of evidence, Robnik-Sikonja and Kononenko 2008), rectangles at the crop's
@@ -131,8 +158,8 @@ def explain_face(
     regions = face_regions(model.crop)
     parts = np.stack([_mask(areas, side) for areas in regions.values()])
     masks = np.concatenate([np.zeros((1, side, side), bool), squares, parts])
-    outputs = model.run(np.where(masks, grey, crop).astype(np.float32))
-    probabilities = model.combine(outputs)
+    answers = model.classify(np.where(masks, grey, crop).astype(np.float32))
+    probabilities = answers.probabilities
     shown = SIX.index(prediction.emotion)
     log_odds = _log_odds(probabilities[:, shown])
     lost = log_odds[0] - log_odds[1 : 1 + len(squares)]
@@ -147,7 +174,7 @@ def explain_face(
         heads=FrozenDict(
             {
                 name: _named(label_set(model.spec.head_labels[name]).labels, values[0])
-                for name, values in model.head_probabilities(outputs).items()
+                for name, values in answers.heads.items()
             }
         ),
     )
@@ -169,7 +196,7 @@ def _per_pixel(squares: NDArray[np.bool_], lost: NDArray[np.floating]) -> NDArra
 
 
 def _log_odds(probabilities: float | NDArray[np.floating]) -> NDArray[np.float64]:
-    kept = np.clip(np.asarray(probabilities, np.float64), _SUREST, 1 - _SUREST)
+    kept = np.clip(np.asarray(probabilities, np.float64), _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
     odds: NDArray[np.float64] = np.log2(kept / (1 - kept))
     return odds
 

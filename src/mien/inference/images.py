@@ -1,4 +1,4 @@
-"""Many images: read and detect_and_crop by several threads, their faces judged together."""
+"""Many images: read and searched for faces by several threads, their faces classified together."""
 
 from __future__ import annotations
 
@@ -6,32 +6,22 @@ import dataclasses
 import itertools
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import InputError, MediaError
+from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.media import VideoFrame, read_image
-from mien.preprocess import crop_faces
-from mien.structures import FacePrediction, Faces, Frame, FrameResult
+from mien.structures import FacePrediction, Frame, FrameResult
 
-if TYPE_CHECKING:
-    from mien.inference.analyzer import Analyzer
+__all__ = ["ImageOutputs", "face_at", "predict_frames", "predict_images"]
 
-__all__ = [
-    "ImageOutputs",
-    "Searched",
-    "detect_and_crop",
-    "face_at",
-    "frame_result",
-    "predict_images",
-]
-
-_TOGETHER = 8
-_MOST_WORKERS = 8
+_BATCH_IMAGES = 8
+_MAX_WORKERS = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,91 +40,96 @@ class ImageOutputs:
 
     @classmethod
     def failed(cls, error: MediaError) -> Self:
-        """Return what stands for something that cannot be read."""
+        """Return what stands for an input that cannot be read."""
         return cls(result=FrameResult(source=error.source, error=error.reason))
 
 
-Searched = tuple[Frame, Faces, NDArray[np.float32]]
-"""An image, its faces, and these cut out, `(B, S, S)`."""
-
-
 def predict_images(
-    analyzer: Analyzer, paths: Iterable[str], *, workers: int | None = None
+    pipeline: Pipeline, paths: Iterable[str], *, workers: int | None = None
 ) -> Generator[ImageOutputs, None, None]:
-    """Analyse images; they come in their order.
+    """Analyse image files; results come in the order of the paths.
 
     Args:
-        analyzer: Networks and settings.
-        paths: The images.
-        workers: Threads that read images and look for faces; None takes one per core.
+        pipeline: Networks and settings.
+        paths: The image files.
+        workers: Threads that read images and find faces; None takes one per core.
 
     Yields:
         One per image; one that cannot be read has a result with `error` and no row of outputs.
     """
-    count = workers or min(os.cpu_count() or 1, _MOST_WORKERS)
-    waiting: deque[tuple[str, Future[Searched]]] = deque()
-    coming = iter(paths)
+
+    def load(path: str) -> Callable[[], Frame]:
+        return lambda: read_image(path)
+
+    yield from _predict(pipeline, ((path, load(path)) for path in paths), workers)
+
+
+def predict_frames(
+    pipeline: Pipeline, frames: Sequence[Frame], *, workers: int | None = None
+) -> Generator[ImageOutputs, None, None]:
+    """Analyse images that are in memory; see `predict_images`."""
+
+    def held(frame: Frame) -> Callable[[], Frame]:
+        return lambda: frame
+
+    yield from _predict(pipeline, ((frame.source, held(frame)) for frame in frames), workers)
+
+
+def _predict(
+    pipeline: Pipeline, loaders: Iterable[tuple[str, Callable[[], Frame]]], workers: int | None
+) -> Generator[ImageOutputs, None, None]:
+    """Load frames and find their faces in threads, a few frames before they are classified."""
+    count = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
+    waiting: deque[tuple[str, Future[DetectedFrame]]] = deque()
+    remaining = iter(loaders)
     with ThreadPoolExecutor(count) as pool:
         try:
             while True:
-                for path in itertools.islice(coming, 2 * _TOGETHER - len(waiting)):
-                    waiting.append((path, pool.submit(_search, analyzer, path)))
+                for source, load in itertools.islice(
+                    remaining, 2 * _BATCH_IMAGES - len(waiting)
+                ):
+                    waiting.append((source, pool.submit(_load_and_detect, pipeline, load)))
                 if not waiting:
                     return
-                batch = [waiting.popleft() for _ in range(min(_TOGETHER, len(waiting)))]
-                yield from _judged(analyzer, batch)
+                batch = [waiting.popleft() for _ in range(min(_BATCH_IMAGES, len(waiting)))]
+                yield from _classified(pipeline, batch)
         finally:
             for _, future in waiting:
                 future.cancel()
 
 
-def _search(analyzer: Analyzer, path: str) -> Searched:
-    """Read an image, look for faces and cut them out.
-
-    Raises:
-        MediaError: It cannot be read.
-    """
-    frame = read_image(path)
-    return (frame, *detect_and_crop(analyzer, frame))
+def _load_and_detect(pipeline: Pipeline, load: Callable[[], Frame]) -> DetectedFrame:
+    return pipeline.detect_and_crop(load())
 
 
-def detect_and_crop(analyzer: Analyzer, frame: Frame) -> tuple[Faces, NDArray[np.float32]]:
-    """Look for faces in a frame and cut them out."""
-    faces = analyzer.detector.detect(frame.frame_rgb, min_face_px=analyzer.min_face_px)
-    return faces, crop_faces(frame.frame_rgb, faces.landmarks_xy, analyzer.model.crop)
-
-
-def _judged(
-    analyzer: Analyzer, batch: Sequence[tuple[str, Future[Searched]]]
+def _classified(
+    pipeline: Pipeline, batch: Sequence[tuple[str, Future[DetectedFrame]]]
 ) -> Generator[ImageOutputs, None, None]:
-    found: list[Searched | MediaError] = []
-    for path, future in batch:
+    detected: list[DetectedFrame | MediaError] = []
+    for source, future in batch:
         try:
-            found.append(future.result())
+            detected.append(future.result())
         except MediaError as error:
-            found.append(MediaError(path, error.reason))
-    crops = [each[2] for each in found if not isinstance(each, MediaError)]
-    size = analyzer.model.crop.size
-    together = np.concatenate([np.zeros((0, size, size), np.float32), *crops])
-    outputs = analyzer.model.run(together)
-    probabilities = analyzer.model.combine(outputs)
-    place = 0
-    for each in found:
+            detected.append(MediaError(source, error.reason))
+    crops = [each.crops for each in detected if isinstance(each, DetectedFrame)]
+    size = pipeline.model.crop.size
+    answers = pipeline.model.classify(
+        np.concatenate([np.zeros((0, size, size), np.float32), *crops])
+    )
+    start = 0
+    for each in detected:
         if isinstance(each, MediaError):
             yield ImageOutputs.failed(each)
             continue
-        frame, _, cut = each
-        rows = slice(place, place + len(cut))
-        place += len(cut)
+        own = answers[start : start + len(each.faces)]
+        start += len(each.faces)
         yield ImageOutputs(
-            result=frame_result(analyzer, *each, probabilities[rows]),
-            frame=frame,
-            outputs={name: values[rows] for name, values in outputs.items()},
+            result=pipeline.record(each, own), frame=each.frame, outputs=own.outputs
         )
 
 
 def face_at(faces: Sequence[FacePrediction], number: int) -> FacePrediction:
-    """Return the face of a number.
+    """Return the face of a number, from 0, largest first.
 
     Raises:
         InputError: There is none.
@@ -143,33 +138,3 @@ def face_at(faces: Sequence[FacePrediction], number: int) -> FacePrediction:
         known = f"0 to {len(faces) - 1}" if faces else "none, for no face was found"
         raise InputError(f"face {number}: the image's faces are {known}")
     return faces[number]
-
-
-def frame_result(
-    analyzer: Analyzer,
-    frame: Frame | VideoFrame,
-    faces: Faces,
-    crops: NDArray[np.float32],
-    probabilities: NDArray[np.float32],
-    tracks: Sequence[int] | None = None,
-) -> FrameResult:
-    """Put together what was found in one image, or in one frame whose people have numbers."""
-    return FrameResult(
-        source=frame.source,
-        frame=frame.frame,
-        timestamp_s=frame.timestamp_s,
-        width=frame.width,
-        height=frame.height,
-        faces=tuple(
-            analyzer.predict(
-                frame,
-                number,
-                face,
-                crop=crops[number],
-                probabilities=probabilities[number],
-                track=None if tracks is None else tracks[number],
-            )
-            for number, face in enumerate(faces)
-        ),
-        notes=frame.notes if isinstance(frame, Frame) else (),
-    )

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
-from mien.inference.frames import TrackedFaces, judge
-from mien.inference.video import VideoOptions, detect_downscaled
+from mien.inference.pipeline import Pipeline
+from mien.inference.tracked import TrackedFrame, classify_frames
+from mien.options import SmoothingOptions, VideoOptions
 from mien.media import VideoFrame
 from mien.structures import Faces, FrameResult
-from mien.track import Tracker
-from mien.track.redetect import redetect_in_roi
-from mien.track.scheduler import DetectionScheduler
-from mien.track.smoothing import Smoother, SmoothingOptions
-
-if TYPE_CHECKING:
-    from mien.inference.analyzer import Analyzer
+from mien.track import (
+    DetectionScheduler,
+    Smoother,
+    Tracker,
+    redetect_in_roi,
+)
 
 __all__ = ["LiveAnalysis"]
 
@@ -23,29 +22,30 @@ __all__ = ["LiveAnalysis"]
 class LiveAnalysis:
     """Analyses frames as they come.
 
-    Faces are looked for in each frame if there is time for that, else in every n-th and followed
-    between; n comes from what the frames before took, or from the options.
+    Faces are detected in each frame if there is time for that, else in every n-th frame, and
+    found again near their last place in the frames between; n comes from what the frames before
+    took, or from the options.
 
     Args:
-        analyzer: Networks and settings.
-        options: Detections, smoothing, and how long people are remembered.
+        pipeline: Networks and settings.
+        options: Detections, smoothing, and how long tracks are kept.
     """
 
-    def __init__(self, analyzer: Analyzer, options: VideoOptions | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, options: VideoOptions | None = None) -> None:
         options = options or VideoOptions()
-        self._analyzer = analyzer
+        self._pipeline = pipeline
         self._smoother = Smoother(options.smoothing)
         self._tracker = Tracker(max_gap_s=options.max_gap_s)
-        self._pace = DetectionScheduler(options.every)
+        self._scheduler = DetectionScheduler(options.detect_every)
         self._faces = Faces.none()
 
     @property
     def every(self) -> int:
-        """Frames from one detection to the next, as things stand."""
-        return self._pace.every
+        """Frames from one detection to the next at the present load."""
+        return self._scheduler.every
 
     def smooth(self, options: SmoothingOptions) -> None:
-        """Smooth otherwise from now on; what was known of people is forgotten."""
+        """Change the smoothing from the next frame on; it starts anew for every track."""
         self._smoother = Smoother(options)
 
     def analyze(self, frame: VideoFrame) -> FrameResult:
@@ -55,19 +55,16 @@ class LiveAnalysis:
             frame: The next frame; not older than the one before.
         """
         start = time.perf_counter()
-        looks = self._pace.looks(frame.frame, frame.timestamp_s)
-        self._tracker.sampling_interval_s = self._smoother.sampling_interval_s = (
-            self._pace.interval_s
-        )
-        detector = self._analyzer.detector
-        if looks:
-            self._faces = detect_downscaled(detector, frame, self._analyzer.min_face_px)
+        detects = self._scheduler.looks(frame.frame, frame.timestamp_s)
+        interval_s = self._scheduler.interval_s
+        self._tracker.sampling_interval_s = self._smoother.sampling_interval_s = interval_s
+        if detects:
+            self._faces = self._pipeline.detect(frame)
         else:
-            self._faces = redetect_in_roi(detector, frame, self._faces)
+            self._faces = redetect_in_roi(self._pipeline.detector, frame, self._faces)
         tracks = self._tracker.update(self._faces, frame.timestamp_s)
-        result = next(
-            judge(self._analyzer, self._smoother, [TrackedFaces(frame, self._faces, tracks)])
-        )
+        tracked = TrackedFrame(frame, self._faces, tracks)
+        result = next(classify_frames(self._pipeline, self._smoother, [tracked]))
         self._smoother.forget_before(frame.timestamp_s)
-        self._pace.took(time.perf_counter() - start, looked=looks)
+        self._scheduler.took(time.perf_counter() - start, looked=detects)
         return result

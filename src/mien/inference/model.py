@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.detect import open_session
-from mien.emotions import SIX
 from mien.errors import SpecError
 from mien.preprocess import network_input
 from mien.spec import CropSpec, ModelSpec, SixSpec
 
-__all__ = ["EmotionModel"]
+__all__ = ["Classification", "EmotionModel"]
 
 SHIPPED = Path(__file__).parent.parent / "assets" / "emotion.onnx"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Classification:
+    """What the network answers to B crops: every output by name.
+
+    Attributes:
+        probabilities: `(B, 6)` float32 in the order of `SIX`; each row sums to 1.
+        heads: The calibrated probabilities of each head with labels, `(B, K)` by output name.
+        outputs: Every output of the network as it is, `(B, ...)` by name.
+    """
+
+    probabilities: NDArray[np.float32]
+    heads: Mapping[str, NDArray[np.float64]]
+    outputs: Mapping[str, NDArray[np.float32]]
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    def __getitem__(self, rows: slice) -> Classification:
+        return Classification(
+            probabilities=self.probabilities[rows],
+            heads={name: values[rows] for name, values in self.heads.items()},
+            outputs={name: values[rows] for name, values in self.outputs.items()},
+        )
 
 
 class EmotionModel:
@@ -47,6 +72,9 @@ class EmotionModel:
         self.crop: CropSpec = spec.crop
         self._six: SixSpec = spec.six
 
+    def __repr__(self) -> str:
+        return f"EmotionModel({self.spec.name!r}, {str(self.path)!r})"
+
     def run(self, crops: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
         """Run the network.
 
@@ -61,10 +89,21 @@ class EmotionModel:
         values = self._session.run(names, {self.spec.input.name: batch})
         return dict(zip(names, values, strict=True))
 
+    def classify(self, crops: NDArray[Any]) -> Classification:
+        """Run the network and say what all of its outputs stand for.
+
+        Args:
+            crops: `(B, S, S)`, luma of 0 to 255, framed as `crop` says; B may be 0.
+        """
+        outputs = self.run(crops)
+        return Classification(
+            probabilities=self.combine(outputs),
+            heads=self.head_probabilities(outputs),
+            outputs=outputs,
+        )
+
     def probabilities(self, crops: NDArray[Any]) -> NDArray[np.float32]:
         """Return the six probabilities of each crop, `(B, 6)` in the order of `SIX`."""
-        if len(crops) == 0:
-            return np.zeros((0, len(SIX)), np.float32)
         return self.combine(self.run(crops))
 
     def combine(self, outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -74,14 +113,14 @@ class EmotionModel:
     def head_probabilities(
         self, outputs: Mapping[str, NDArray[np.float32]]
     ) -> dict[str, NDArray[np.float64]]:
-        """Return what each head by itself says, calibrated: `(B, K)` by the output's name."""
-        found = {}
+        """Return the calibrated probabilities of each head, `(B, K)` by the output's name."""
+        heads = {}
         for head in self.spec.outputs:
             if head.labels is not None and outputs[head.name].ndim == 2:
                 logits = outputs[head.name].astype(np.float64) / head.temperature
                 powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-                found[head.name] = powers / powers.sum(axis=1, keepdims=True)
-        return found
+                heads[head.name] = powers / powers.sum(axis=1, keepdims=True)
+        return heads
 
     @property
     def unsure_below(self) -> float:

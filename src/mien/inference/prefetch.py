@@ -1,4 +1,4 @@
-"""Running the stages of a pipeline beside each other, with bounded queues between them."""
+"""Prefetching: the stages of a pipeline run beside each other, with bounded queues between."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _POLL_S = 0.1
 
 
 def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
-    """Run an iterator in a thread of its own, at most `depth` items ahead of whoever asks.
+    """Run an iterator in a thread of its own, at most `depth` items ahead of the consumer.
 
     Args:
         items: What to iterate; it ends early when the returned generator is closed.

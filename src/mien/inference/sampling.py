@@ -1,51 +1,49 @@
-"""A video looked at now and then, each frame by itself."""
+"""A video sampled a few times a second, each frame by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
-from mien.inference.frames import cut_faces
-from mien.inference.images import ImageOutputs, frame_result
+from mien.inference.images import ImageOutputs
+from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.inference.prefetch import prefetch
-from mien.inference.video import DETECTIONS_PER_S, detect_downscaled
+from mien.inference.video import DETECTIONS_PER_S
 from mien.media import Video
 from mien.track import Tracker
 
-if TYPE_CHECKING:
-    from mien.inference.analyzer import Analyzer
-
 __all__ = ["sample_video"]
 
-_DECODED_AHEAD = 4
+_PREFETCHED_FRAMES = 4
 
 
-def sample_video(analyzer: Analyzer, video: Video) -> Generator[ImageOutputs, None, None]:
-    """Analyse a video eight times a second; people have numbers, nothing is smoothed.
+def sample_video(pipeline: Pipeline, video: Video) -> Generator[ImageOutputs, None, None]:
+    """Analyse eight frames a second; people have track numbers, nothing is smoothed.
 
     Args:
-        analyzer: Networks and settings.
+        pipeline: Networks and settings.
         video: The video.
 
     Yields:
-        One per frame that was looked at, in order.
+        One per sampled frame, in order.
 
     Raises:
         MediaError: At the end, if the video is damaged.
     """
     tracker = Tracker()
-    tracker.sampling_interval_s = 1 / min(
-        DETECTIONS_PER_S, video.frames_per_second or DETECTIONS_PER_S
-    )
-    frames = prefetch(video.frames(per_second=DETECTIONS_PER_S), _DECODED_AHEAD)
+    rate = min(DETECTIONS_PER_S, video.frames_per_second or DETECTIONS_PER_S)
+    tracker.sampling_interval_s = 1 / rate
+    frames = prefetch(video.frames(per_second=DETECTIONS_PER_S), _PREFETCHED_FRAMES)
     try:
         for frame in frames:
-            faces = detect_downscaled(analyzer.detector, frame, analyzer.min_face_px)
-            tracks = tracker.update(faces, frame.timestamp_s)
-            crops = cut_faces(analyzer, frame, faces)
-            outputs = analyzer.model.run(crops)
-            probabilities = analyzer.model.combine(outputs)
-            result = frame_result(analyzer, frame, faces, crops, probabilities, tracks)
-            yield ImageOutputs(result=result, frame=frame, outputs=outputs)
+            faces = pipeline.detect(frame)
+            detected = DetectedFrame(
+                frame=frame,
+                faces=faces,
+                crops=pipeline.crop(frame, faces),
+                tracks=tracker.update(faces, frame.timestamp_s),
+            )
+            answers = pipeline.model.classify(detected.crops)
+            result = pipeline.record(detected, answers)
+            yield ImageOutputs(result=result, frame=frame, outputs=answers.outputs)
     finally:
         frames.close()

@@ -1,4 +1,4 @@
-"""Faces that show a like expression, by the network's embedding."""
+"""Faces with a similar expression, by the network's embedding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import heapq
 import itertools
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,26 +14,24 @@ from PIL import Image
 
 from mien.errors import MediaError, SpecError
 from mien.inference.images import ImageOutputs, face_at, predict_images
+from mien.inference.pipeline import EMBEDDING, Pipeline
+from mien.inference.runner import is_image
 from mien.inference.sampling import sample_video
-from mien.media import Video, VideoFrame, face_thumbnail, is_live, is_video
+from mien.media import Video, VideoFrame, face_thumbnail, is_live
 from mien.structures import FacePrediction, Frame, FrameResult
 
-if TYPE_CHECKING:
-    from mien.inference.analyzer import Analyzer
+__all__ = ["SimilarFaces", "SimilarFace", "find_similar"]
 
-__all__ = ["Likeness", "Similar", "find_similar"]
-
-_EMBEDDING = "embedding"
 _SIDE_PX = 160
 
-_APART_S = 5.0
-"""Of one person in a video only the most similar frame within so many seconds counts: the frames
-around it are as similar."""
+_MOMENT_S = 5.0
+"""Of one person in a video only the most similar frame within so many seconds counts, since the
+frames around it are nearly the same."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Similar:
-    """A face and how alike its expression is.
+class SimilarFace:
+    """A face and how similar its expression is.
 
     Attributes:
         similarity: Cosine of the two embeddings, -1 to 1.
@@ -48,7 +45,7 @@ class Similar:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Likeness:
+class SimilarFaces:
     """What `find_similar` found.
 
     Attributes:
@@ -57,78 +54,82 @@ class Likeness:
         compared: How many faces were compared; in a video one face counts in each frame.
     """
 
-    query: Similar
-    found: tuple[Similar, ...]
+    query: SimilarFace
+    found: tuple[SimilarFace, ...]
     compared: int
 
 
 def find_similar(
-    analyzer: Analyzer,
+    pipeline: Pipeline,
     query: str | Path,
     media: Iterable[str | MediaError],
     *,
     face: int = 0,
-    most: int = 20,
+    max_faces: int = 20,
+    workers: int | None = None,
     on_result: Callable[[FrameResult], None] = lambda result: None,
-) -> Likeness:
-    """Find the faces whose expressions are most like that of one face.
+) -> SimilarFaces:
+    """Find the faces whose expressions are most similar to that of one face.
 
-    What is compared is the expression alone, as people's votes see it (Vemulapalli and Agarwala
-    2019), not who it is. However many images there are, only the best are kept. Videos are looked
-    at eight times a second, and a person's most similar moment of any five seconds counts.
+    Expressions are compared, as people's votes group them (Vemulapalli and Agarwala 2019), not
+    identities. However many images there are, only the best faces are kept. Videos are sampled
+    eight times a second; of each person the most similar frame within any five seconds counts.
 
     Args:
-        analyzer: Networks and settings.
-        query: An image; it is left out where it comes again among the others.
+        pipeline: Networks and settings.
+        query: An image file; it is left out where it occurs again among the others.
         media: Images and videos, as `find_media` found them.
         face: The number of the face within `query`, from 0, largest first.
-        most: How many faces to find.
-        on_result: Called with the result of each image and of each frame that was looked at, also
-            where it could not be read.
+        max_faces: How many faces to find.
+        workers: Threads that read images and find faces; None takes one per core.
+        on_result: Called with the result of each image and of each sampled frame, also where it
+            could not be read.
 
     Raises:
         MediaError: `query` cannot be read as an image.
         InputError: It has no face of that number.
         SpecError: The network has no embedding.
     """
-    if _EMBEDDING not in (output.name for output in analyzer.model.spec.outputs):
-        raise SpecError(f"{analyzer.model.path}: field 'outputs': there is no '{_EMBEDDING}'")
-    (asked,) = predict_images(analyzer, [str(query)], workers=1)
+    if EMBEDDING not in (output.name for output in pipeline.model.spec.outputs):
+        raise SpecError(f"{pipeline.model.path}: field 'outputs': there is no '{EMBEDDING}'")
+    (asked,) = predict_images(pipeline, [str(query)], workers=1)
     if asked.frame is None:
         raise MediaError(asked.result.source, asked.result.error or "")
     reference = face_at(asked.result.faces, face)
-    wanted = asked.outputs[_EMBEDDING][face]
-    best = _Best(most)
+    wanted = asked.outputs[EMBEDDING][face]
+    best = _Best(max_faces)
     others = (each for each in media if not _same_file(each, query))
-    for judged in _judge_media(analyzer, others, on_end=best.end_video):
-        on_result(judged.result)
-        if judged.frame is not None:
-            cosines = _cosines(judged.outputs[_EMBEDDING], wanted)
-            for prediction, cosine in zip(judged.result.faces, cosines, strict=True):
-                best.offer(float(cosine), prediction, judged.frame)
-    return Likeness(
+    for predicted in _predict_media(pipeline, others, workers, on_end=best.end_video):
+        on_result(predicted.result)
+        if predicted.frame is not None:
+            cosines = _cosines(predicted.outputs[EMBEDDING], wanted)
+            for prediction, cosine in zip(predicted.result.faces, cosines, strict=True):
+                best.offer(float(cosine), prediction, predicted.frame)
+    return SimilarFaces(
         query=_similar(1.0, reference, asked.frame), found=best.sorted(), compared=best.compared
     )
 
 
-def _judge_media(
-    analyzer: Analyzer, media: Iterable[str | MediaError], *, on_end: Callable[[], None]
+def _predict_media(
+    pipeline: Pipeline,
+    media: Iterable[str | MediaError],
+    workers: int | None,
+    *,
+    on_end: Callable[[], None],
 ) -> Generator[ImageOutputs, None, None]:
-    """Judge images together and videos frame by frame; `on_end` is called after each video."""
-    for together, group in itertools.groupby(media, key=_is_image):
-        if together:
-            yield from predict_images(analyzer, map(str, group), workers=analyzer.workers)
+    """Classify images together and videos frame by frame; `on_end` is called after each video."""
+    for images, group in itertools.groupby(media, key=is_image):
+        if images:
+            yield from predict_images(pipeline, map(str, group), workers=workers)
             continue
         for each in group:
             try:
                 if isinstance(each, MediaError):
                     raise each
                 if is_live(each):
-                    raise MediaError(
-                        each, "a camera or stream cannot be detect_and_crop. Record it first"
-                    )
+                    raise MediaError(each, "a camera or stream cannot be searched. Record it first")
                 with Video(each) as video:
-                    yield from sample_video(analyzer, video)
+                    yield from sample_video(pipeline, video)
             except MediaError as error:
                 yield ImageOutputs.failed(error)
             on_end()
@@ -146,8 +147,8 @@ class _Best:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: list[tuple[float, int, Similar]] = []
-        self._moments: dict[int, Similar] = {}
+        self._kept: list[tuple[float, int, SimilarFace]] = []
+        self._moments: dict[int, SimilarFace] = {}
         self._order = itertools.count()
         self.compared = 0
 
@@ -161,7 +162,7 @@ class _Best:
             return
         before = self._moments.get(face.track)
         if before is not None:
-            if _time_s(face) - _time_s(before.prediction) > _APART_S:
+            if _time_s(face) - _time_s(before.prediction) > _MOMENT_S:
                 self._keep(before)
             elif similarity <= before.similarity:
                 return
@@ -173,28 +174,24 @@ class _Best:
             self._keep(moment)
         self._moments.clear()
 
-    def sorted(self) -> tuple[Similar, ...]:
+    def sorted(self) -> tuple[SimilarFace, ...]:
         """Return the most similar faces, the most similar one first."""
         return tuple(similar for _, _, similar in sorted(self._kept, reverse=True))
 
-    def _keep(self, similar: Similar) -> None:
+    def _keep(self, similar: SimilarFace) -> None:
         heapq.heappush(self._kept, (similar.similarity, -next(self._order), similar))
         if len(self._kept) > self._most:
             heapq.heappop(self._kept)
 
 
-def _similar(similarity: float, face: FacePrediction, frame: Frame | VideoFrame) -> Similar:
+def _similar(similarity: float, face: FacePrediction, frame: Frame | VideoFrame) -> SimilarFace:
     pixels = frame.rgb() if isinstance(frame, VideoFrame) else frame.frame_rgb
     image = face_thumbnail(pixels, face.box_xyxy, side_px=_SIDE_PX)
-    return Similar(similarity=similarity, prediction=face, image=image)
+    return SimilarFace(similarity=similarity, prediction=face, image=image)
 
 
 def _time_s(face: FacePrediction) -> float:
     return face.timestamp_s or 0.0
-
-
-def _is_image(each: str | MediaError) -> bool:
-    return isinstance(each, str) and not is_live(each) and not is_video(each)
 
 
 def _cosines(embeddings: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:

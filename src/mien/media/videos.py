@@ -99,6 +99,13 @@ class VideoFrame:
         width, height = sides[::-1] if turns % 2 else sides
         return cls(source, frame, timestamp_s, width, height, decoded, turns)
 
+    @classmethod
+    def from_rgb(cls, frame_rgb: FrameRGB, source: str, frame: int, timestamp_s: float) -> Self:
+        """Wrap a frame that is decoded already, `(H, W, 3)` uint8 RGB; see `of`."""
+        import av
+
+        return cls.of(source, frame, timestamp_s, av.VideoFrame.from_ndarray(frame_rgb, "rgb24"))
+
     def rgb(self, size_hw: tuple[int, int] | None = None) -> FrameRGB:
         """Return the frame as RGB, `(H, W, 3)` uint8.
 

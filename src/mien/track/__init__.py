@@ -2,13 +2,12 @@
 
 from mien.track.redetect import redetect_in_roi
 from mien.track.scheduler import DetectionScheduler, detections_apart
-from mien.track.smoothing import Smoother, SmoothingOptions
+from mien.track.smoothing import Smoother
 from mien.track.tracker import Tracker, track_timeout_s
 
 __all__ = [
     "DetectionScheduler",
     "Smoother",
-    "SmoothingOptions",
     "Tracker",
     "detections_apart",
     "redetect_in_roi",

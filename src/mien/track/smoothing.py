@@ -22,37 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InputError
+from mien.options import SmoothingOptions
 from mien.track.tracker import track_timeout_s
 
-__all__ = ["Smoother", "SmoothingOptions"]
+__all__ = ["Smoother"]
 
 LEAST = 1e-4
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SmoothingOptions:
-    """How much is smoothed.
-
-    Attributes:
-        time_constant_s: After this time a sudden change has come through to 63 %; 0 smooths
-            nothing.
-        margin: By how much another label has to be more probable before it is shown.
-        forget_s: A person who was away for longer starts anew.
-
-    Raises:
-        InputError: A number is negative or none.
-    """
-
-    time_constant_s: float = 0.4
-    margin: float = 0.08
-    forget_s: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("time_constant_s", "margin", "forget_s"):
-            value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise InputError(f"{name}: expected 0 or more, found {value}")
 
 
 @dataclasses.dataclass(slots=True)

@@ -1,0 +1,192 @@
+"""The path of every face, whatever it comes from: detect, align and crop, classify, record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.detect import Detector, face_quality
+from mien.emotions import SIX, label_set
+from mien.inference.model import Classification, EmotionModel
+from mien.media import VideoFrame
+from mien.options import FaceOptions
+from mien.preprocess import crop_faces
+from mien.structures import Face, FacePrediction, Faces, Frame, FrameResult
+
+__all__ = ["DetectedFrame", "Pipeline"]
+
+MIN_NETWORK_FACE_PX = 16
+"""A frame of a video is shrunk so that the smallest wanted face still has this many pixels."""
+
+MIN_SIDE_PX = 180
+"""Frames of a video are not shrunk below this side."""
+
+EMBEDDING = "embedding"
+"""The output that holds the expression embedding."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DetectedFrame:
+    """A frame with its faces, ready for the network.
+
+    Attributes:
+        frame: The frame.
+        faces: Its F faces, largest first.
+        crops: `(F, S, S)` float32, the aligned faces, luma of 0 to 255.
+        tracks: The track number of each face; None for an image.
+    """
+
+    frame: Frame | VideoFrame
+    faces: Faces
+    crops: NDArray[np.float32]
+    tracks: Sequence[int] | None = None
+
+
+class Pipeline:
+    """Detector, emotion model and settings; the runners of images, videos and streams share it.
+
+    A pipeline keeps no state between calls, so threads may share one.
+
+    Args:
+        detector: Finds the faces.
+        model: Says what they show.
+        options: Which faces count, and which answers are sure.
+    """
+
+    def __init__(
+        self, detector: Detector, model: EmotionModel, *, options: FaceOptions | None = None
+    ) -> None:
+        self.detector, self.model = detector, model
+        self.options = options or FaceOptions()
+
+    def with_options(self, options: FaceOptions | None) -> Pipeline:
+        """Return a pipeline with the same networks and other options; None changes nothing."""
+        return self if options is None else Pipeline(self.detector, self.model, options=options)
+
+    def analyze(self, frame: Frame) -> FrameResult:
+        """Find the faces of one image and say what each one shows."""
+        detected = self.detect_and_crop(frame)
+        return self.record(detected, self.model.classify(detected.crops))
+
+    def detect_and_crop(self, frame: Frame) -> DetectedFrame:
+        """Find the faces of one image and cut them out."""
+        faces = self.detect(frame)
+        return DetectedFrame(frame=frame, faces=faces, crops=self.crop(frame, faces))
+
+    def detect(self, frame: Frame | VideoFrame) -> Faces:
+        """Find the faces of a frame, in its pixels, largest first.
+
+        A frame of a video is first shrunk by the decoder's own scaler, as far as the smallest
+        wanted face allows.
+        """
+        if isinstance(frame, VideoFrame):
+            faces = _detect_downscaled(self.detector, frame, self.options.min_face_px)
+        else:
+            faces = self.detector.detect(frame.frame_rgb, min_face_px=self.options.min_face_px)
+        if self.options.min_score is not None:
+            faces = faces.select(faces.detection_scores >= self.options.min_score)
+        return faces
+
+    def crop(self, frame: Frame | VideoFrame, faces: Faces) -> NDArray[np.float32]:
+        """Cut the faces out of a frame, aligned, `(F, S, S)`, luma of 0 to 255.
+
+        A frame of a video gives its decoded luma plane, without a detour through RGB.
+        """
+        if isinstance(frame, Frame):
+            return crop_faces(frame.frame_rgb, faces.landmarks_xy, self.model.crop)
+        pixels, black, white = frame.luma()
+        crops = crop_faces(pixels, faces.landmarks_xy, self.model.crop)
+        if (black, white) == (0.0, 255.0):
+            return crops
+        return ((crops - black) * (255 / (white - black))).clip(0, 255).astype(np.float32)
+
+    def record(
+        self,
+        detected: DetectedFrame,
+        answers: Classification,
+        *,
+        smoothed: Sequence[tuple[NDArray[np.floating], int]] | None = None,
+    ) -> FrameResult:
+        """Put together what was found in one frame.
+
+        Args:
+            detected: The frame and its F faces.
+            answers: The network's answers, one row per face.
+            smoothed: For each face its probabilities `(6,)` and the label to show, as they come out
+                of smoothing over time; None shows the answers themselves.
+        """
+        frame = detected.frame
+        predictions = []
+        for number, face in enumerate(detected.faces):
+            probabilities: NDArray[np.floating] = answers.probabilities[number]
+            label = int(probabilities.argmax())
+            if smoothed is not None:
+                probabilities, label = smoothed[number]
+            predictions.append(
+                self._record_face(detected, number, face, answers, probabilities, label)
+            )
+        return FrameResult(
+            source=frame.source,
+            frame=frame.frame,
+            timestamp_s=frame.timestamp_s,
+            width=frame.width,
+            height=frame.height,
+            faces=tuple(predictions),
+            notes=frame.notes if isinstance(frame, Frame) else (),
+        )
+
+    def _record_face(
+        self,
+        detected: DetectedFrame,
+        number: int,
+        face: Face,
+        answers: Classification,
+        probabilities: NDArray[np.floating],
+        label: int,
+    ) -> FacePrediction:
+        frame, tracks = detected.frame, detected.tracks
+        confidence = float(probabilities[label])
+        left, top, right, bottom = (float(value) for value in face.box_xyxy)
+        embedding = answers.outputs.get(EMBEDDING)
+        return FacePrediction(
+            source=frame.source,
+            frame=frame.frame,
+            timestamp_s=frame.timestamp_s,
+            face=number,
+            track=None if tracks is None else tracks[number],
+            box_xyxy=(left, top, right, bottom),
+            landmarks_xy=tuple((float(x), float(y)) for x, y in face.landmarks_xy),
+            detection_score=face.detection_score,
+            emotion=SIX.labels[label],
+            confidence=confidence,
+            unsure=confidence < self.unsure_below,
+            probabilities=dict(zip(SIX.labels, map(float, probabilities), strict=True)),
+            quality=face_quality(face, detected.crops[number], (frame.height, frame.width)),
+            outputs={
+                name: dict(zip(self._labels(name), values[number].tolist(), strict=True))
+                for name, values in answers.heads.items()
+            },
+            embedding=() if embedding is None else tuple(embedding[number].tolist()),
+        )
+
+    def _labels(self, head: str) -> tuple[str, ...]:
+        return label_set(self.model.spec.head_labels[head]).labels
+
+    @property
+    def unsure_below(self) -> float:
+        """The confidence under which an answer is marked unsure, 0 to 1."""
+        chosen = self.options.unsure_below
+        return self.model.unsure_below if chosen is None else chosen
+
+
+def _detect_downscaled(detector: Detector, frame: VideoFrame, min_face_px: int) -> Faces:
+    """Find the faces of a frame that the decoder's own scaler has made small enough."""
+    shorter = min(frame.height, frame.width)
+    scale = max(MIN_NETWORK_FACE_PX / min_face_px, min(1.0, MIN_SIDE_PX / shorter))
+    scale = min(scale, 1.0)
+    size_hw = (max(1, round(frame.height * scale)), max(1, round(frame.width * scale)))
+    faces = detector.detect(frame.rgb(size_hw), min_face_px=max(1, round(min_face_px * scale)))
+    return faces.scaled((frame.width / size_hw[1], frame.height / size_hw[0]))

@@ -1,0 +1,109 @@
+"""Inputs one after the other: images together, videos frame by frame, streams as they come."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Generator, Iterable, Iterator
+
+from mien.errors import MediaError
+from mien.inference.images import predict_images
+from mien.inference.live import LiveAnalysis
+from mien.inference.pipeline import Pipeline
+from mien.inference.video import VideoState, analyze_video
+from mien.options import VideoOptions
+from mien.media import LiveSource, Video, is_live, is_video
+from mien.structures import FrameResult
+
+__all__ = ["Step", "analyze_media", "is_image"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Step:
+    """One result, and how far the analysis has come with it.
+
+    Attributes:
+        result: The result.
+        inputs: How many inputs are known to be finished.
+        video: The state of the video, camera or stream that the result is of, while it goes on.
+    """
+
+    result: FrameResult
+    inputs: int
+    video: VideoState | None = None
+
+
+def analyze_media(
+    pipeline: Pipeline,
+    media: Iterable[str | MediaError],
+    options: VideoOptions | None = None,
+    *,
+    workers: int | None = None,
+    inputs: int = 0,
+    video: VideoState | None = None,
+) -> Generator[Step, None, None]:
+    """Analyse images, videos, cameras and streams, one after the other.
+
+    Args:
+        pipeline: Networks and settings.
+        media: What `find_media` found; an error among it becomes a result with `error`.
+        options: How videos, cameras and streams are analysed.
+        workers: Threads that read images and find faces; None takes one per core.
+        inputs: Inputs to pass over, since an earlier run finished them.
+        video: Where to go on in the first input after these.
+
+    Yields:
+        One step per image and per frame of a video, in order.
+    """
+    options = options or VideoOptions()
+    remaining = itertools.islice(media, inputs, None)
+    for images, group in itertools.groupby(remaining, key=is_image):
+        if images:
+            for predicted in predict_images(pipeline, map(str, group), workers=workers):
+                inputs += 1
+                yield Step(result=predicted.result, inputs=inputs)
+            continue
+        for each in group:
+            state, video = video or VideoState(options), None
+            for result, is_last in _analyze_one(pipeline, each, options, state):
+                yield Step(
+                    result=result, inputs=inputs + is_last, video=None if is_last else state
+                )
+            inputs += 1
+
+
+def is_image(each: str | MediaError) -> bool:
+    """Say whether something that `find_media` found is an image file."""
+    return isinstance(each, str) and not is_live(each) and not is_video(each)
+
+
+def _analyze_one(
+    pipeline: Pipeline, each: str | MediaError, options: VideoOptions, state: VideoState
+) -> Iterator[tuple[FrameResult, bool]]:
+    """Analyse a video, camera or stream; yields results, and whether one is certainly the last.
+
+    What cannot be opened is one result with `error`, the last.
+    """
+    try:
+        if isinstance(each, MediaError):
+            raise each
+        if is_live(each):
+            results = _analyze_live(pipeline, LiveSource(each), options)
+            yield from ((result, False) for result in results)
+        else:
+            with Video(each) as video:
+                results = analyze_video(pipeline, video, options, state=state)
+                yield from ((result, False) for result in results)
+    except MediaError as error:
+        yield FrameResult(source=error.source, error=error.reason), True
+
+
+def _analyze_live(
+    pipeline: Pipeline, source: LiveSource, options: VideoOptions
+) -> Iterator[FrameResult]:
+    """Analyse a camera or stream; a gap is a result with `error` before the frame after it."""
+    live = LiveAnalysis(pipeline, options)
+    for frame in source.frames(per_second=options.max_fps):
+        if (gap := source.gap_before(frame)) is not None:
+            yield gap
+        yield live.analyze(frame)

@@ -1,0 +1,69 @@
+"""Frames of a video or camera: faces with track numbers, classified together and smoothed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from mien.inference.pipeline import DetectedFrame, Pipeline
+from mien.media import VideoFrame
+from mien.structures import Faces, FrameResult
+from mien.track import Smoother
+
+__all__ = ["TrackedFrame", "classify_frames"]
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class TrackedFrame:
+    """A frame with its faces and their track numbers.
+
+    Attributes:
+        frame: The frame.
+        faces: Its faces.
+        tracks: The track number of each face.
+    """
+
+    frame: VideoFrame
+    faces: Faces
+    tracks: list[int]
+
+
+def classify_frames(
+    pipeline: Pipeline, smoother: Smoother, frames: list[TrackedFrame]
+) -> Iterator[FrameResult]:
+    """Say what the faces of some frames show; the network runs over all of them at once.
+
+    Args:
+        pipeline: Networks and settings.
+        smoother: Holds the state of the tracks up to the frame before; kept up to date.
+        frames: The frames, in the order of their times.
+
+    Yields:
+        One result per frame, its faces largest first.
+    """
+    detected = [_cropped(pipeline, each) for each in frames]
+    answers = pipeline.model.classify(np.concatenate([each.crops for each in detected]))
+    start = 0
+    for tracked, each in zip(frames, detected, strict=True):
+        own = answers[start : start + len(each.faces)]
+        start += len(each.faces)
+        smoothed = [
+            smoother.update(track, probabilities, tracked.frame.timestamp_s)
+            for track, probabilities in zip(each.tracks or (), own.probabilities, strict=True)
+        ]
+        yield pipeline.record(each, own, smoothed=smoothed)
+
+
+def _cropped(pipeline: Pipeline, tracked: TrackedFrame) -> DetectedFrame:
+    """Cut out the faces of a frame, largest first."""
+    boxes = tracked.faces.boxes_xyxy
+    order = np.argsort(-(boxes[:, 2:] - boxes[:, :2]).min(axis=1), kind="stable")
+    faces = tracked.faces.select(order)
+    return DetectedFrame(
+        frame=tracked.frame,
+        faces=faces,
+        crops=pipeline.crop(tracked.frame, faces),
+        tracks=[tracked.tracks[number] for number in order],
+    )
