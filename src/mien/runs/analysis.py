@@ -1,0 +1,231 @@
+"""Analyse and save: many inputs into one folder, resumable after any interruption."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mien.errors import InputError, MediaError
+from mien.inference import Analyzer, analyze_media
+from mien.media import find_media, is_live, is_video
+from mien.options import FaceOptions, VideoOptions
+from mien.runs.checkpoint import Checkpoint
+from mien.runs.folder import ResultFolder
+from mien.runs.journal import Journal
+from mien.structures import FrameResult
+
+__all__ = ["Run", "RunOptions", "analyze_to"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What a run analyses, and what it writes.
+
+    Attributes:
+        formats: The formats of the results, some of `jsonl`, `csv`, `parquet`.
+        draw: Whether images and videos are saved with the results drawn in.
+        overwrite: Whether saved results may be replaced.
+        resume: Whether to go on with an interrupted run in the same folder. Inputs, networks and
+            options must be the same; a run that was not interrupted starts from the beginning.
+        video: How videos, cameras and streams are analysed.
+        faces: Which faces count, and which answers are sure; None takes the Analyzer's own.
+        names: What sources are called in the results, by path; others keep their path.
+
+    Raises:
+        InputError: Options contradict each other.
+    """
+
+    formats: Sequence[str] = ("jsonl",)
+    draw: bool = False
+    overwrite: bool = False
+    resume: bool = False
+    video: VideoOptions = dataclasses.field(default_factory=VideoOptions)
+    faces: FaceOptions | None = None
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.resume and self.overwrite:
+            raise InputError("resume goes on and overwrite starts anew; leave out one")
+        if self.resume and "jsonl" not in self.formats:
+            raise InputError("resume: only jsonl can be continued; add it to the formats")
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Run:
+    """A run that is going on, or has ended.
+
+    Attributes:
+        sources: The inputs that were found, in the order of their results.
+        resumed_after: The checkpoint of the interrupted run that this one goes on from, or None.
+        checkpoint: How far the run has come.
+        was_done: Whether an earlier run had finished everything, so that nothing was done.
+        written: The files and folders that were written, empty until the end.
+        notes: What a person should know of what was written, for example that a video's sound
+            could not be kept.
+        journal: Where the run notes its checkpoints; None if it cannot be resumed.
+    """
+
+    sources: tuple[str, ...]
+    resumed_after: Checkpoint | None = None
+    checkpoint: Checkpoint = dataclasses.field(default_factory=Checkpoint)
+    was_done: bool = False
+    written: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    journal: Journal | None = None
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether another run with `resume` would go on from here."""
+        return _is_interrupted(self.journal)
+
+
+def analyze_to(
+    folder: str | Path | None,
+    inputs: Iterable[str | Path],
+    *,
+    options: RunOptions | None = None,
+    analyzer: Analyzer | None = None,
+    on_start: Callable[[Run], None] = lambda run: None,
+    on_result: Callable[[FrameResult], None] = lambda result: None,
+) -> Run:
+    """Analyse images, videos, cameras and streams, and save every result in a folder.
+
+    Results are written as they come, under names that end in `.partial` until all is done. A run
+    that is interrupted, by an exception of `on_result`, Ctrl-C or a power cut, can be resumed with
+    `RunOptions(resume=True)` and ends with the same files as an uninterrupted one.
+
+    Args:
+        folder: Where the results go; it is made if it is missing. None saves nothing.
+        inputs: Paths, folders, globs, cameras and streams.
+        options: What is analysed and written.
+        analyzer: Networks and settings; None takes the shipped networks.
+        on_start: Called once before the first result.
+        on_result: Called with each result after it was saved.
+
+    Returns:
+        The run, with what was written.
+
+    Raises:
+        InputError: An option is out of range or fits none of the inputs.
+        OutputError: Results exist already, or cannot be written.
+        MissingExtraError: A format needs an extra that is not installed.
+    """
+    options = options or RunOptions()
+    analyzer = analyzer or Analyzer()
+    path = None if folder is None else Path(folder)
+    drawn = None if path is None else path / "drawn"
+    media = list(find_media(inputs, besides=drawn))
+    run = Run(tuple(each if isinstance(each, str) else each.source for each in media))
+    _check(path, media, options)
+    if path is None:
+        on_start(run)
+        _analyze(run, analyzer, media, options, None, on_result)
+        return run
+    run.journal = journal = _journal(path, media, analyzer, options)
+    if options.resume and (path / "results.jsonl").exists() and not _is_interrupted(journal):
+        run.was_done = True
+        return run
+    with ResultFolder(
+        path,
+        formats=options.formats,
+        draw=options.draw,
+        overwrite=options.overwrite,
+        journal=journal,
+        resume=options.resume,
+    ) as results:
+        if results.position is not None:
+            run.checkpoint = Checkpoint.from_document(results.position, options.video)
+            run.resumed_after = run.checkpoint
+            results.drawn_before(run.sources[: run.checkpoint.inputs])
+        on_start(run)
+        _analyze(run, analyzer, media, options, results, on_result)
+    run.written, run.notes = tuple(results.written), tuple(results.notes)
+    return run
+
+
+def _analyze(
+    run: Run,
+    analyzer: Analyzer,
+    media: Sequence[str | MediaError],
+    options: RunOptions,
+    results: ResultFolder | None,
+    on_result: Callable[[FrameResult], None],
+) -> None:
+    steps = analyze_media(
+        analyzer.pipeline.with_options(options.faces),
+        media,
+        options.video,
+        workers=analyzer.workers,
+        inputs=run.checkpoint.inputs,
+        video=run.checkpoint.video,
+    )
+    with contextlib.closing(steps):
+        for step in steps:
+            result = _renamed(step.result, options.names)
+            checkpoint = Checkpoint.after(step)
+            if results is not None:
+                results.write(result)
+                if checkpoint.is_complete:
+                    results.keep(checkpoint.to_document)
+            on_result(result)
+            run.checkpoint = checkpoint
+
+
+def _check(path: Path | None, media: Sequence[str | MediaError], options: RunOptions) -> None:
+    """Refuse what no run could do, before anything is written."""
+    if path is None and (options.draw or options.resume):
+        raise InputError("draw and resume need a folder for the results")
+    if options.draw and any(is_live(str(each)) for each in media):
+        raise InputError("a camera or stream cannot be drawn; `mien live` records it")
+    if options.draw and options.resume and any(is_video(str(each)) for each in media):
+        raise InputError("resume: a drawn video cannot be continued; leave out draw")
+
+
+def _is_interrupted(journal: Journal | None) -> bool:
+    return journal is not None and journal.path.exists()
+
+
+def _journal(
+    path: Path, media: Sequence[str | MediaError], analyzer: Analyzer, options: RunOptions
+) -> Journal | None:
+    """Say what a run that is resumed must have in common with this one; a camera's cannot be."""
+    if "jsonl" not in options.formats or any(isinstance(each, str) and is_live(each) for each in media):
+        return None
+    listed = "\n".join(each if isinstance(each, str) else each.source for each in media)
+    faces = options.faces or analyzer.pipeline.options
+    return Journal(
+        path,
+        {
+            "inputs": hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest(),
+            "networks": _networks(analyzer),
+            **dataclasses.asdict(options.video),
+            **dataclasses.asdict(faces),
+        },
+    )
+
+
+def _networks(analyzer: Analyzer) -> list[str]:
+    """Return the hashes of the two model files; a detector without one is named by its type."""
+    detector = getattr(analyzer.detector, "path", None)
+    found = [hashlib.sha256(analyzer.model.path.read_bytes()).hexdigest()]
+    if isinstance(detector, Path):
+        found.append(hashlib.sha256(detector.read_bytes()).hexdigest())
+    else:
+        found.append(type(analyzer.detector).__qualname__)
+    return found
+
+
+def _renamed(result: FrameResult, names: Mapping[str, str]) -> FrameResult:
+    """Return the result with its source called by another name, if it has one."""
+    name = names.get(result.source)
+    if name is None:
+        return result
+    faces = tuple(dataclasses.replace(face, source=name) for face in result.faces)
+    changes: dict[str, Any] = {"source": name, "faces": faces}
+    if result.error is not None:
+        changes["error"] = result.error.replace(result.source, name)
+    return dataclasses.replace(result, **changes)
