@@ -8,30 +8,57 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mien.detect import Detector
+    from mien.drawing import draw
     from mien.emotions import SIX
-    from mien.errors import MienError
-    from mien.inference import Analyzer
+    from mien.errors import InputError, MediaError, MienError
+    from mien.inference import Analyzer, analyze
+    from mien.options import FaceOptions, SmoothingOptions, VideoOptions
+    from mien.runs import RunOptions, analyze_to
     from mien.spec import ModelSpec
     from mien.structures import FacePrediction, Frame, FrameResult
+
+    __version__: str
 
 __all__ = [
     "SIX",
     "Analyzer",
+    "Detector",
+    "FaceOptions",
     "FacePrediction",
     "Frame",
     "FrameResult",
+    "InputError",
+    "MediaError",
     "MienError",
     "ModelSpec",
+    "RunOptions",
+    "SmoothingOptions",
+    "VideoOptions",
+    "__version__",
+    "analyze",
+    "analyze_to",
+    "draw",
 ]
 
 _HOMES = {
     "SIX": "mien.emotions",
     "Analyzer": "mien.inference",
+    "Detector": "mien.detect",
+    "FaceOptions": "mien.options",
     "FacePrediction": "mien.structures",
     "Frame": "mien.structures",
     "FrameResult": "mien.structures",
+    "InputError": "mien.errors",
+    "MediaError": "mien.errors",
     "MienError": "mien.errors",
     "ModelSpec": "mien.spec",
+    "RunOptions": "mien.runs",
+    "SmoothingOptions": "mien.options",
+    "VideoOptions": "mien.options",
+    "analyze": "mien.inference",
+    "analyze_to": "mien.runs",
+    "draw": "mien.drawing",
 }
 
 
@@ -39,10 +66,12 @@ if not TYPE_CHECKING:  # a type checker would take any name for one that is load
 
     def __getattr__(name: str) -> Any:
         """Load a public name's module when the name is first asked for (PEP 562)."""
-        if name not in _HOMES:
-            raise AttributeError(f"module 'mien' has no attribute {name!r}")
         import importlib
 
+        if name == "__version__":
+            return importlib.import_module("importlib.metadata").version("mien")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'mien' has no attribute {name!r}")
         return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -1,9 +1,7 @@
-"""`mien analyze`: images in, one line per face out."""
+"""`mien analyze`: images and videos in, one line per face out."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -11,19 +9,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien._output import check_output
 from mien.cli.formatting import expression
-from mien.cli.options import DetectorFile, EmotionFile, FacesAsJson, MinFace, named_inputs
+from mien.cli.options import (
+    FACE_DEFAULTS,
+    VIDEO_DEFAULTS,
+    DetectEvery,
+    DetectorFile,
+    EmotionFile,
+    FacesAsJson,
+    MaxFps,
+    MinFacePx,
+    MinScore,
+    SmoothingS,
+    Threads,
+    named_inputs,
+)
 from mien.cli.progress import SourceProgress, progress_bars
-from mien.errors import OutputError
+from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
-    from mien.errors import MediaError
-    from mien.runs import Journal
+    from mien.inference import Analyzer
+    from mien.runs import Checkpoint, Run, RunOptions
     from mien.structures import FacePrediction, FrameResult
 
 __all__ = ["analyze"]
 
-_NOBODY = "no face found; --min-face looks for smaller ones"
+_NO_FACE = "no face found; --min-face-px finds smaller ones"
 
 
 def analyze(
@@ -36,41 +48,34 @@ def analyze(
     ],
     *,
     as_json: FacesAsJson = False,
-    save: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="Write the results into this folder.")
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Save the results in this folder.")
     ] = None,
     formats: Annotated[
         str, typer.Option("--format", help="Of the saved results: jsonl, csv, parquet.")
     ] = "jsonl",
     draw: Annotated[
-        bool, typer.Option("--draw", help="Save drawn images and videos, too.")
+        bool, typer.Option("--draw", help="Save images and videos with the results drawn in.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace saved results.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the saved results of an interrupted run.")
-    ] = False,
-    min_face: MinFace = 24,
-    model: EmotionFile = None,
-    detector: DetectorFile = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of one network run.")] = 1,
-    every: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Look for faces in every Nth frame of a video."),
-    ] = None,
-    fps: Annotated[
-        float | None,
-        typer.Option(min=0.01, help="Analyse at most so many frames a second of a video."),
-    ] = None,
-    smooth: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth videos over time; 0: not.")
-    ] = 0.4,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.html", help="Write a report on one video (needs mien[data])."),
+        typer.Option(metavar="FILE.html", help="Write a report on one video (needs mien[data])."),
     ] = None,
     images: Annotated[
         bool, typer.Option("--images/--no-images", help="Show small faces in the report.")
     ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace saved results.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run in the same folder.")
+    ] = False,
+    min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
+    min_score: MinScore = FACE_DEFAULTS.min_score,
+    detect_every: DetectEvery = VIDEO_DEFAULTS.detect_every,
+    max_fps: MaxFps = VIDEO_DEFAULTS.max_fps,
+    smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
+    model: EmotionFile = None,
+    detector: DetectorFile = None,
+    threads: Threads = 1,
 ) -> None:
     """Find the faces in images and videos and say which expression each one shows.
 
@@ -80,165 +85,160 @@ def analyze(
     \b
     Examples:
       mien analyze photo.jpg
-      mien analyze video.mp4 --save results --draw
-      mien analyze holiday/ --save results --format jsonl,csv --draw
+      mien analyze video.mp4 --out results --draw
+      mien analyze holiday/ --out results --format jsonl,csv --draw
       find . -name '*.png' | mien analyze - --json
     """
-    if draw and save is None:
-        raise typer.BadParameter("--draw needs a folder for the images: --save OUT")
-    if resume and save is None:
-        raise typer.BadParameter("--resume needs the folder of the interrupted run: --save OUT")
+    _check_usage(out=out, draw=draw, resume=resume, overwrite=overwrite, report=report)
+    from mien.inference import Analyzer
+    from mien.media import FORMATS
+    from mien.runs import RunOptions, analyze_to
+
+    wanted = tuple(dict.fromkeys(name.strip() for name in formats.split(",")))
+    if unknown := [name for name in wanted if name not in FORMATS]:
+        known = ", ".join(FORMATS)
+        raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {known}")
+    if resume and "jsonl" not in wanted:
+        raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
+    faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
+    video = VideoOptions(
+        detect_every=detect_every,
+        max_fps=max_fps,
+        smoothing=SmoothingOptions(time_constant_s=smoothing_s),
+    )
+    options = RunOptions(
+        formats=wanted, draw=draw, overwrite=overwrite, resume=resume, video=video, faces=faces
+    )
+    reporter = None if report is None else _Reporter(report, overwrite=overwrite, images=images)
+    analyzer = Analyzer(model, detector=detector, face_options=faces, threads=threads)
+    printer = _Printer(as_json=as_json)
+    run: Run | None = None
+    with progress_bars() as begin:
+        progress: SourceProgress | None = None
+
+        def on_start(started: Run) -> None:
+            nonlocal run, progress
+            run, progress = started, SourceProgress(begin("Analysing"), started.sources)
+            if reporter is not None:
+                reporter.check(started.sources)
+            if started.resumed_after is not None:
+                done = _describe(started.resumed_after, started.sources)
+                print(f"{out}: going on after {done}", file=sys.stderr)
+
+        def on_result(result: FrameResult) -> None:
+            if progress is not None:
+                progress(result)
+            printer.print(result)
+            if reporter is not None:
+                reporter.add(result)
+
+        try:
+            run = analyze_to(
+                out,
+                named_inputs(inputs),
+                options=options,
+                analyzer=analyzer,
+                on_start=on_start,
+                on_result=on_result,
+            )
+            printer.finish()
+        except KeyboardInterrupt:
+            _print_interruption(run, out)
+            raise typer.Exit(130) from None
+    _print_end(run, out, printer)
+    if reporter is not None:
+        reporter.write(analyzer, options)
+    if printer.failures:
+        raise typer.Exit(1)
+
+
+def _check_usage(
+    *, out: Path | None, draw: bool, resume: bool, overwrite: bool, report: Path | None
+) -> None:
+    if draw and out is None:
+        raise typer.BadParameter("--draw needs a folder for the drawn copies: --out FOLDER")
+    if resume and out is None:
+        raise typer.BadParameter("--resume needs the folder of the interrupted run: --out FOLDER")
     if resume and report is not None:
         raise typer.BadParameter("--resume: a report needs the whole video; leave out one of them")
     if resume and overwrite:
         raise typer.BadParameter("--resume goes on and --overwrite starts anew; leave out one")
-    wanted = [name.strip() for name in formats.split(",")]
-    if resume and "jsonl" not in wanted:
-        raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
 
-    from mien.detect import OnnxDetector
-    from mien.inference import Analyzer, Checkpoint, VideoOptions
-    from mien.media import FORMATS, find_media, is_live, is_video
-    from mien.runs import ResultFolder
-    from mien.track import SmoothingOptions
 
-    if unknown := [name for name in wanted if name not in FORMATS]:
-        known = ", ".join(FORMATS)
-        raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {known}")
-    if report is not None:
-        from mien.reports import VideoSummary, require_charts, video_report
+def _describe(checkpoint: Checkpoint, sources: tuple[str, ...]) -> str:
+    """Say how far a run has come."""
+    done = f"{checkpoint.inputs} of {len(sources)}"
+    if checkpoint.frame is None:
+        return done
+    return f"{done} and frame {checkpoint.frame} of {sources[checkpoint.inputs]}"
+
+
+def _print_interruption(run: Run | None, out: Path | None) -> None:
+    if run is None:
+        print("stopped before the first result", file=sys.stderr)
+        return
+    advice = ""
+    if out is not None:
+        advice = "; go on with --resume" if run.can_resume else f"; what was done stays in {out}"
+    print(f"stopped after {_describe(run.checkpoint, run.sources)}{advice}", file=sys.stderr)
+
+
+def _print_end(run: Run, out: Path | None, printer: _Printer) -> None:
+    if run.was_done:
+        print(f"{out}: is done already", file=sys.stderr)
+        return
+    for note in run.notes:
+        print(note, file=sys.stderr)
+    for path in run.written:
+        print(f"wrote {path}", file=sys.stderr)
+    if len(run.sources) > 1:
+        print(printer.summary(), file=sys.stderr)
+
+
+class _Reporter:
+    """Collects the results of one video for its report."""
+
+    def __init__(self, path: Path, *, overwrite: bool, images: bool) -> None:
+        from mien.reports import VideoSummary, require_charts
 
         require_charts()
-        _check_report(report, overwrite=overwrite)
-    faces = OnnxDetector(detector, threads=threads)
-    analyzer = Analyzer(model, detector=faces, min_face_px=min_face, threads=threads)
-    drawn = save / "drawn" if save is not None else None
-    found = list(find_media(named_inputs(inputs), besides=drawn))
-    options = VideoOptions(
-        every=every, per_second=fps, smoothing=SmoothingOptions(time_constant_s=smooth)
-    )
-    if report is not None and not (len(found) == 1 and is_video(str(found[0]))):
-        raise typer.BadParameter("--report: expected one video")
-    if (draw or report is not None) and any(is_live(str(path)) for path in found):
-        raise typer.BadParameter("a camera or stream cannot be drawn; `mien live` records it")
-    settings = {"--min-face": min_face, "--every": every, "--fps": fps, "--smooth": smooth}
-    summary = VideoSummary() if report is not None else None
-    if resume and draw and any(is_video(str(path)) for path in found):
-        raise typer.BadParameter("--resume: a drawn video cannot be continued; leave out --draw")
-    journal = None
-    if save is not None:
-        journal = _journal(save, found, (analyzer.model.path, faces.path), settings)
-        if resume and (save / "results.jsonl").exists() and not (journal and journal.path.exists()):
-            print(f"{save}: is done already", file=sys.stderr)
+        check_output(path, overwrite=overwrite)
+        self._path, self._overwrite, self._images = path, overwrite, images
+        self._summary = VideoSummary()
+
+    def check(self, sources: tuple[str, ...]) -> None:
+        """Refuse inputs that a report cannot be about."""
+        from mien.media import is_live, is_video
+
+        if len(sources) != 1 or is_live(sources[0]) or not is_video(sources[0]):
+            raise typer.BadParameter("--report: expected one video")
+
+    def add(self, result: FrameResult) -> None:
+        """Take one frame into account."""
+        self._summary.add(result)
+
+    def write(self, analyzer: Analyzer, options: RunOptions) -> None:
+        """Write the report, if a frame was read."""
+        from mien.reports import video_report
+
+        if not self._summary.frames:
             return
-    shown = _Shown(as_json=as_json)
-    position = Checkpoint()
-    done = position.done
-    folder = None
-    try:
-        with contextlib.ExitStack() as stack:
-            if save is not None:
-                folder = stack.enter_context(
-                    ResultFolder(
-                        save,
-                        formats=wanted,
-                        draw=draw,
-                        overwrite=overwrite,
-                        journal=journal,
-                        resume=resume,
-                    )
-                )
-                if folder.position is not None:
-                    position = Checkpoint.from_document(folder.position, options)
-                    folder.drawn_before(map(str, found[: position.inputs]))
-                    done = position.done
-                    print(f"{save}: going on after {_so_far(*done, found)}", file=sys.stderr)
-            long = len(found) > 1 or any(is_video(str(path)) for path in found)
-            begin = stack.enter_context(progress_bars(shown=long))
-            progress = SourceProgress(begin("Analysing"), found)
-            for result in analyzer.analyze_each(found, options=options, position=position):
-                progress(result)
-                shown.print(result)
-                if summary is not None:
-                    summary.add(result)
-                if folder is not None:
-                    folder.write(result)
-                    if position.complete:
-                        folder.keep(position.to_document)
-                done = position.done
-            shown.finish()
-    except KeyboardInterrupt:
-        advice = ""
-        if save is not None:
-            kept = journal is not None and "jsonl" in wanted and journal.path.exists()
-            advice = "; go on with --resume" if kept else f"; what was done stays in {save}"
-        print(f"stopped after {_so_far(*done, found)}{advice}", file=sys.stderr)
-        raise typer.Exit(130) from None
-    if folder is not None:
-        for note in folder.notes:
-            print(note, file=sys.stderr)
-        for path in folder.written:
-            print(f"wrote {path}", file=sys.stderr)
-    if report is not None and summary is not None and summary.frames:
         video_report(
-            summary,
-            report,
-            analyzer=analyzer,
-            options=options,
-            images=images,
-            overwrite=overwrite,
+            self._summary,
+            self._path,
+            pipeline=analyzer.pipeline.with_options(options.faces),
+            options=options.video,
+            images=self._images,
+            overwrite=self._overwrite,
         )
-        print(f"wrote {report}", file=sys.stderr)
-    if len(found) > 1:
-        print(shown.summary(), file=sys.stderr)
-    if shown.unread:
-        raise typer.Exit(1)
+        print(f"wrote {self._path}", file=sys.stderr)
 
 
-def _check_report(path: Path, *, overwrite: bool) -> None:
-    """Look before the work whether a report can be written after it."""
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder, expected the name of a file")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
-    there = next(parent for parent in path.absolute().parents if parent.exists())
-    if not there.is_dir():
-        raise OutputError(f"{path}: {there} is a file, so nothing can be in it")
-
-
-def _journal(
-    save: Path,
-    found: list[str | MediaError],
-    networks: tuple[Path, Path],
-    settings: dict[str, float | None],
-) -> Journal | None:
-    """Say what a run that goes on must have in common with this one; a camera's cannot."""
-    from mien.media import is_live
-    from mien.runs import Journal
-
-    if any(isinstance(path, str) and is_live(path) for path in found):
-        return None
-    listed = "\n".join(path if isinstance(path, str) else path.source for path in found)
-    return Journal(
-        save,
-        {
-            "inputs": hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest(),
-            "networks": [hashlib.sha256(path.read_bytes()).hexdigest() for path in networks],
-            **settings,
-        },
-    )
-
-
-def _so_far(inputs: int, frame: int | None, found: list[str | MediaError]) -> str:
-    done = f"{inputs} of {len(found)}"
-    return done if frame is None else f"{done} and frame {frame} of {found[inputs]}"
-
-
-class _Shown:
+class _Printer:
     """Prints results: every face of an image, every change of expression in a video.
 
     Attributes:
-        unread: How many results had an error.
+        failures: How many results had an error.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -248,7 +248,7 @@ class _Shown:
         self._sources: set[str] = set()
         self._with_faces: set[str] = set()
         self._failed: set[str] = set()
-        self.unread = 0
+        self.failures = 0
 
     def print(self, result: FrameResult) -> None:
         """Print what is new in a result."""
@@ -266,7 +266,7 @@ class _Shown:
             self._video = result.source
             self._print_changes(result)
         elif result.error is None and not result.faces:
-            typer.echo(f"{result.source}  {_NOBODY}")
+            typer.echo(f"{result.source}  {_NO_FACE}")
         else:
             for face in result.faces:
                 typer.echo(_line(face))
@@ -274,7 +274,7 @@ class _Shown:
     def finish(self) -> None:
         """Say of the last video if nobody was in it."""
         if self._video and self._video not in self._with_faces | self._failed:
-            typer.echo(f"{self._video}  {_NOBODY}")
+            typer.echo(f"{self._video}  {_NO_FACE}")
         self._video = ""
 
     def summary(self) -> str:
@@ -290,7 +290,7 @@ class _Shown:
             self._with_faces.add(result.source)
         if result.error is not None:
             self._failed.add(result.source)
-            self.unread += 1
+            self.failures += 1
 
     def _print_changes(self, result: FrameResult) -> None:
         from mien.media import clock

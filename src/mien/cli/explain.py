@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import DetectorFile, EmotionFile, FacesAsJson, MinFace, ReplaceImage
+from mien.cli.options import FACE_DEFAULTS, DetectorFile, EmotionFile, FacesAsJson, MinFacePx, ReplaceImage
+from mien.options import FaceOptions
 
 if TYPE_CHECKING:
     from mien.inference import Explanation
@@ -23,12 +24,12 @@ def explain(
     face: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="One face, 0 is the largest; else all.")
     ] = None,
-    save: Annotated[
+    out: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Draw what speaks for the answers.")
     ] = None,
     as_json: FacesAsJson = False,
     overwrite: ReplaceImage = False,
-    min_face: MinFace = 24,
+    min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
     model: EmotionFile = None,
     detector: DetectorFile = None,
 ) -> None:
@@ -40,27 +41,29 @@ def explain(
     \b
     Examples:
       mien explain photo.jpg
-      mien explain photo.jpg --save why.png
+      mien explain photo.jpg --out why.png
     """
     from mien.inference import Analyzer
     from mien.media import check_image_name, write_image
 
-    if save is not None:
-        check_image_name(save, overwrite=overwrite)
-    analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
+    if out is not None:
+        check_image_name(out, overwrite=overwrite)
+    analyzer = Analyzer(
+        model, detector=detector, face_options=FaceOptions(min_face_px=min_face_px)
+    )
     explanations = analyzer.explain(image, face=face)
     if not explanations:
-        print(f"{image}  no face found; --min-face looks for smaller ones", file=sys.stderr)
+        print(f"{image}  no face found; --min-face-px finds smaller ones", file=sys.stderr)
     for explanation in explanations:
         if as_json:
             print(json.dumps(explanation.to_row()))
         else:
             _print(explanation)
-    if save is not None and explanations:
+    if out is not None and explanations:
         from mien.reports import draw_explanations
 
-        write_image(draw_explanations(explanations), save)
-        print(f"wrote {save}", file=sys.stderr)
+        write_image(draw_explanations(explanations), out)
+        print(f"wrote {out}", file=sys.stderr)
 
 
 def _print(explanation: Explanation) -> None:

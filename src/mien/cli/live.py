@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import DetectorFile, EmotionFile, MinFace
+from mien.cli.options import (
+    FACE_DEFAULTS,
+    VIDEO_DEFAULTS,
+    DetectEvery,
+    DetectorFile,
+    EmotionFile,
+    MaxFps,
+    MinFacePx,
+    MinScore,
+    SmoothingS,
+)
+from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
     from mien.live import Feed, Shown
@@ -32,19 +43,11 @@ def live(
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where snapshots and recordings go.")
     ] = Path(),
-    every: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="Look for faces in every Nth frame; else as time allows."
-        ),
-    ] = None,
-    fps: Annotated[
-        float | None, typer.Option(min=0.01, help="Analyse at most so many frames a second.")
-    ] = None,
-    smooth: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth over time; 0: not.")
-    ] = 0.4,
-    min_face: MinFace = 24,
+    min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
+    min_score: MinScore = FACE_DEFAULTS.min_score,
+    detect_every: DetectEvery = VIDEO_DEFAULTS.detect_every,
+    max_fps: MaxFps = VIDEO_DEFAULTS.max_fps,
+    smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
     model: EmotionFile = None,
     detector: DetectorFile = None,
 ) -> None:
@@ -64,13 +67,14 @@ def live(
             print(f"camera:{number}  {name}")
         return
 
-    from mien.inference import Analyzer, VideoOptions
+    from mien.inference import Analyzer
     from mien.live import Feed, run_window
-    from mien.track import SmoothingOptions
 
-    smoothing = SmoothingOptions(time_constant_s=smooth)
-    analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
-    feed = Feed(source, analyzer, VideoOptions(every=every, per_second=fps, smoothing=smoothing))
+    smoothing = SmoothingOptions(time_constant_s=smoothing_s)
+    faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
+    video = VideoOptions(detect_every=detect_every, max_fps=max_fps, smoothing=smoothing)
+    analyzer = Analyzer(model, detector=detector, face_options=faces)
+    feed = Feed(source, analyzer.pipeline, video)
     feed.start()
     try:
         if headless:

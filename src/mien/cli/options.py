@@ -10,21 +10,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.options import FaceOptions, VideoOptions
+
 if TYPE_CHECKING:
     from mien.data import Dataset
 
 __all__ = [
+    "FACE_DEFAULTS",
+    "VIDEO_DEFAULTS",
     "Data",
     "DetectorFile",
     "EmotionFile",
     "FacesAsJson",
     "Fold",
-    "MinFace",
+    "DetectEvery",
+    "MaxFps",
+    "MinFacePx",
+    "MinScore",
+    "SmoothingS",
+    "Threads",
     "ReplaceImage",
     "SplitFile",
     "named_inputs",
     "read_divided",
 ]
+
+FACE_DEFAULTS, VIDEO_DEFAULTS = FaceOptions(), VideoOptions()
 
 EmotionFile = Annotated[
     Path | None, typer.Option("--model", metavar="PATH", help="Another emotion network (ONNX).")
@@ -38,9 +49,29 @@ FacesAsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines, a f
 
 ReplaceImage = Annotated[bool, typer.Option("--overwrite", help="Replace the image.")]
 
-MinFace = Annotated[
-    int, typer.Option(min=1, metavar="PX", help="Leave out faces with a shorter side.")
+MinFacePx = Annotated[
+    int, typer.Option(min=1, metavar="PX", help="Leave out faces whose shorter side is below.")
 ]
+
+MinScore = Annotated[
+    float | None,
+    typer.Option(min=0.0, max=1.0, metavar="SCORE", help="Leave out less certain faces."),
+]
+
+DetectEvery = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Detect faces in every Nth frame of a video."),
+]
+
+MaxFps = Annotated[
+    float | None, typer.Option(min=0.01, help="Analyse at most so many frames a second.")
+]
+
+SmoothingS = Annotated[
+    float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth over time; 0 turns it off.")
+]
+
+Threads = Annotated[int, typer.Option(min=1, help="Threads of one network run.")]
 
 Data = Annotated[
     Path, typer.Option(metavar="DATASET", help="A dataset that `mien data import` made.")

@@ -50,14 +50,14 @@ class SourceProgress:
 
     Args:
         step: Takes how many sources are done, and of how many.
-        found: The sources, in the order of their results.
+        sources: The sources, in the order of their results.
     """
 
     def __init__(
-        self, step: Callable[[float, int], None], found: Sequence[str | MediaError]
+        self, step: Callable[[float, int], None], sources: Sequence[str]
     ) -> None:
         self._step = step
-        self._sources = [each if isinstance(each, str) else each.source for each in found]
+        self._sources = list(sources)
         self._place = -1
         self._length_s: float | None = None
 

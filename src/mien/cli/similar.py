@@ -1,4 +1,4 @@
-"""`mien similar`: the faces whose expression is most like that of one face."""
+"""`mien similar`: the faces whose expression is most similar to that of one face."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import typer
 
 from mien.cli.formatting import expression
 from mien.cli.options import (
+    FACE_DEFAULTS,
     DetectorFile,
     EmotionFile,
     FacesAsJson,
-    MinFace,
+    MinFacePx,
+    MinScore,
     ReplaceImage,
     named_inputs,
 )
 from mien.cli.progress import SourceProgress, progress_bars
+from mien.options import FaceOptions
 
 if TYPE_CHECKING:
-    from mien.inference import Similar
+    from mien.inference import SimilarFace
     from mien.structures import FrameResult
 
 __all__ = ["similar"]
@@ -40,17 +43,20 @@ def similar(
     face: Annotated[
         int, typer.Option(min=0, metavar="N", help="Which face of IMAGE, 0 is the largest.")
     ] = 0,
-    most: Annotated[int, typer.Option(min=1, metavar="N", help="How many faces to find.")] = 20,
-    save: Annotated[
-        Path | None, typer.Option(metavar="OUT.png", help="Draw the faces side by side.")
+    max_faces: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many faces to find.")
+    ] = 20,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the faces side by side.")
     ] = None,
     as_json: FacesAsJson = False,
     overwrite: ReplaceImage = False,
-    min_face: MinFace = 24,
+    min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
+    min_score: MinScore = FACE_DEFAULTS.min_score,
     model: EmotionFile = None,
     detector: DetectorFile = None,
 ) -> None:
-    """Find the faces whose expression is most like that of one face.
+    """Find the faces whose expression is most similar to that of one face.
 
     Expressions are compared, not people: nobody is recognised. The number before each face is the
     cosine of two embeddings, 1 for the same expression. In a video, the most similar frame of a
@@ -59,48 +65,56 @@ def similar(
     \b
     Examples:
       mien similar smile.jpg holiday/
-      mien similar smile.jpg holiday/ --most 30 --save like-this.png
+      mien similar smile.jpg holiday/ --max-faces 30 --out like-this.png
       mien similar smile.jpg interview.mp4
     """
     from mien.inference import Analyzer, find_similar
     from mien.media import check_image_name, find_media, write_image
-    from mien.reports import draw_likeness
+    from mien.reports import draw_similarity_grid
 
-    if save is not None:
-        check_image_name(save, overwrite=overwrite)
-    analyzer = Analyzer(model, detector=detector, min_face_px=min_face)
-    found = list(find_media(named_inputs(inputs)))
+    if out is not None:
+        check_image_name(out, overwrite=overwrite)
+    faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
+    analyzer = Analyzer(model, detector=detector, face_options=faces)
+    media = list(find_media(named_inputs(inputs)))
     failed: list[FrameResult] = []
     with progress_bars() as begin:
-        progress = SourceProgress(begin("Comparing"), found)
+        progress = SourceProgress(begin("Comparing"), [each if isinstance(each, str) else each.source for each in media])
 
         def on_result(result: FrameResult) -> None:
             progress(result)
             if result.error is not None:
                 failed.append(result)
 
-        likeness = find_similar(analyzer, query, found, face=face, most=most, on_result=on_result)
+        similar_faces = find_similar(
+            analyzer.pipeline,
+            query,
+            media,
+            face=face,
+            max_faces=max_faces,
+            on_result=on_result,
+        )
     for result in failed:
         print(f"{result.source}: {result.error}", file=sys.stderr)
-    for each in likeness.found:
+    for each in similar_faces.found:
         if as_json:
             print(json.dumps({"similarity": each.similarity} | each.prediction.to_row()))
         else:
             typer.echo(_line(each))
-    if not likeness.found:
-        print("no other face found; --min-face looks for smaller ones", file=sys.stderr)
-    if save is not None and likeness.found:
-        write_image(draw_likeness(likeness), save)
-        print(f"wrote {save}", file=sys.stderr)
+    if not similar_faces.found:
+        print("no other face found; --min-face-px finds smaller ones", file=sys.stderr)
+    if out is not None and similar_faces.found:
+        write_image(draw_similarity_grid(similar_faces), out)
+        print(f"wrote {out}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
 
 
-def _line(similar: Similar) -> str:
-    from mien.media import clock
+def _line(similar: SimilarFace) -> str:
+    from mien.media import format_timestamp
 
     face = similar.prediction
     where = f"face {face.face}"
     if face.timestamp_s is not None:
-        where = f"{clock(face.timestamp_s)}  person {face.track}"
+        where = f"{format_timestamp(face.timestamp_s)}  person {face.track}"
     return f"{similar.similarity:+.3f}  {expression(face)}  {face.source}  {where}"

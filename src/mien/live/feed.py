@@ -8,10 +8,10 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from mien.inference import Analyzer, LiveAnalysis, VideoOptions
+from mien.inference import LiveAnalysis, Pipeline
 from mien.media import LiveSource, Video, VideoFrame, is_live
+from mien.options import SmoothingOptions, VideoOptions
 from mien.structures import FrameResult
-from mien.track import SmoothingOptions
 
 __all__ = ["Feed", "Shown"]
 
@@ -47,7 +47,7 @@ class Feed:
 
     Args:
         source: `camera:0`, an address, or a video, which then plays at its own pace.
-        analyzer: Networks and settings.
+        pipeline: Networks and settings.
         options: Smoothing, and how long people are remembered.
 
     Attributes:
@@ -59,15 +59,15 @@ class Feed:
     """
 
     def __init__(
-        self, source: str, analyzer: Analyzer, options: VideoOptions | None = None
+        self, source: str, pipeline: Pipeline, options: VideoOptions | None = None
     ) -> None:
         self.source = source
         self.message = ""
         self.failure: Exception | None = None
         self.ended = False
         self.gaps: deque[FrameResult] = deque(maxlen=_KEPT_GAPS)
-        self._per_second = None if options is None else options.per_second
-        self._analysis = LiveAnalysis(analyzer, options)
+        self._per_second = None if options is None else options.max_fps
+        self._analysis = LiveAnalysis(pipeline, options)
         self._newest: Shown | None = None
         self._changed = threading.Condition()
         self._stop = threading.Event()

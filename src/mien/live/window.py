@@ -12,7 +12,7 @@ from mien.errors import MienError, MissingExtraError
 from mien.live.canvas import View, painted
 from mien.live.feed import Feed, Shown
 from mien.live.recording import Recording, save_snapshot
-from mien.track import SmoothingOptions
+from mien.options import SmoothingOptions
 
 __all__ = ["KEYS", "run_window"]
 

@@ -16,8 +16,9 @@ from mien.detect import OnnxDetector
 from mien.detect import detector as detection
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.inference import EmotionModel, VideoOptions, video
+from mien.options import SmoothingOptions, VideoOptions
 from mien.spec import ModelSpec
-from mien.track import SmoothingOptions, smoothing, tracker
+from mien.track import smoothing, tracker
 
 __all__ = ["SAMPLES", "page_contract"]
 
@@ -62,8 +63,8 @@ def page_contract(
             "cheap_side_px": detection.CHEAP_SIDE_PX,
             "close_side_px": detection.CLOSE_SIDE_PX,
             "largest_face_px": detection.LARGEST_FACE_PX,
-            "live_face_px": video.SMALLEST_FACE_PX,
-            "live_side_px": video.SHORTEST_SIDE_PX,
+            "live_face_px": pipeline.MIN_NETWORK_FACE_PX,
+            "live_side_px": pipeline.MIN_SIDE_PX,
         },
         "unsure": {
             "small_px": structures.SMALL_PX,

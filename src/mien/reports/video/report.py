@@ -17,10 +17,11 @@ from PIL import Image
 from mien.detect import OnnxDetector
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
-from mien.inference import Analyzer, VideoOptions
+from mien.inference import Pipeline
 from mien.media import Video, clock, face_thumbnail
 from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
 from mien.reports.html.tiles import Tile, tiles_html
+from mien.options import VideoOptions
 from mien.structures import FrameResult
 
 __all__ = ["VideoSummary", "video_report"]
@@ -91,7 +92,7 @@ def video_report(
     summary: VideoSummary,
     path: Path,
     *,
-    analyzer: Analyzer,
+    pipeline: Pipeline,
     options: VideoOptions,
     images: bool = True,
     overwrite: bool = False,
@@ -101,8 +102,8 @@ def video_report(
     Args:
         summary: What was found in the video.
         path: Where the report goes.
-        analyzer: What it was found with.
-        options: How.
+        pipeline: The networks and settings that found it.
+        options: How the video was analysed.
         images: Whether small images of the faces are shown.
         overwrite: Whether an existing report may be replaced.
 
@@ -137,7 +138,7 @@ def video_report(
                 figures=figures,
             )
         )  # fmt: skip
-    sections.append(_settings(analyzer, options))
+    sections.append(_settings(pipeline, options))
     notes = [f"the video ended early: {summary.error}"] if summary.error else []
     faces = sum(len(person.labels) for person in people.values())
     unsure = Counter(r for person in people.values() for r in person.reasons if r is not None)
@@ -275,21 +276,21 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _settings(analyzer: Analyzer, options: VideoOptions) -> Section:
-    model, detector = analyzer.model, analyzer.detector
+def _settings(pipeline: Pipeline, options: VideoOptions) -> Section:
+    model, detector = pipeline.model, pipeline.detector
     rows = [["emotion network", model.spec.name], ["its SHA-256", _sha256(model.path)]]
     if isinstance(detector, OnnxDetector):
         name, hashed = detector.spec.name, _sha256(detector.path)
         rows += [["face detector", name], ["its SHA-256", hashed]]
     rows += [
-        ["unsure below", f"{analyzer.model.unsure_below:.2f}"],
-        ["faces from", f"{analyzer.min_face_px} px"],
+        ["unsure below", f"{pipeline.unsure_below:.2f}"],
+        ["faces from", f"{pipeline.options.min_face_px} px"],
         ["smoothed over", f"{options.smoothing.time_constant_s:g} s"],
         [
-            "faces looked for",
-            f"every {options.every} frames" if options.every else "8 times a second",
+            "faces detected",
+            f"every {options.detect_every} frames" if options.detect_every else "8 times a second",
         ],
-        ["frames a second", f"at most {options.per_second:g}" if options.per_second else "all"],
+        ["frames a second", f"at most {options.max_fps:g}" if options.max_fps else "all"],
     ]
     figure = Figure(
         title="Settings",
