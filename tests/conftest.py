@@ -65,7 +65,12 @@ def prediction() -> FacePrediction:
             "surprise": 0.03125,
         },
         quality=Quality(
-            size_px=100.0, sharpness=0.5, brightness=0.5, turn=0.0, tilt_deg=0.0, cut=0.0
+            size_px=100.0,
+            sharpness=0.5,
+            brightness=0.5,
+            yaw_proxy=0.0,
+            roll_deg=0.0,
+            truncation=0.0,
         ),
     )
 

@@ -1,11 +1,13 @@
+import copy
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
 
 from mien.errors import FrameError
-from mien.structures import Faces, Frame, FrameResult, check_frame_rgb
+from mien.structures import Face, Faces, Frame, FrameResult, check_frame_rgb
 
 CONTRACT_FIELDS = [
     "source",
@@ -64,6 +66,64 @@ def test_faces_select_and_iterate_in_order():
     assert len(Faces.none()) == 0
 
 
+def some_faces(count, seed=0):
+    rng = np.random.default_rng(seed)
+    return Faces(
+        boxes_xyxy=rng.uniform(0, 999, (count, 4)).astype(np.float32),
+        landmarks_xy=rng.uniform(0, 999, (count, 5, 2)).astype(np.float32),
+        detection_scores=rng.uniform(0, 1, count).astype(np.float32),
+    )
+
+
+def assert_same(found, expected):
+    for field in dataclasses.fields(Faces):
+        a, b = getattr(found, field.name), getattr(expected, field.name)
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def test_scaling_faces_takes_x_and_y_by_themselves():
+    faces = some_faces(7)
+    scale = np.array([1279 / 320, 719 / 181], np.float32)
+    scaled = faces.scaled((1279 / 320, 719 / 181))
+    np.testing.assert_array_equal(scaled.boxes_xyxy, faces.boxes_xyxy * np.tile(scale, 2))
+    np.testing.assert_array_equal(scaled.landmarks_xy, faces.landmarks_xy * scale)
+    np.testing.assert_array_equal(scaled.detection_scores, faces.detection_scores)
+    one = Faces.from_list(
+        [
+            Face(
+                box_xyxy=np.array([1, 2, 3, 4], np.float32),
+                landmarks_xy=np.array([[1, 2]] * 5, np.float32),
+                detection_score=0.5,
+            )
+        ]
+    ).scaled((10, 100))
+    assert one.boxes_xyxy.tolist() == [[10, 200, 30, 400]]
+    assert one.landmarks_xy[0, 0].tolist() == [10, 200]
+
+
+def test_shifting_faces_moves_boxes_and_landmarks():
+    faces = some_faces(7)
+    offset = np.array([1088, -3], np.float32)
+    shifted = faces.shifted((1088, -3))
+    np.testing.assert_array_equal(shifted.boxes_xyxy, faces.boxes_xyxy + np.tile(offset, 2))
+    np.testing.assert_array_equal(shifted.landmarks_xy, faces.landmarks_xy + offset)
+    assert_same(faces.shifted((0, 0)), faces)
+
+
+def test_faces_are_the_same_after_a_way_through_a_list():
+    faces = some_faces(5)
+    assert_same(Faces.from_list(list(faces)), faces)
+    assert_same(Faces.from_list([]), Faces.none())
+
+
+def test_faces_of_several_detections_come_one_after_the_other():
+    first, second = some_faces(2), some_faces(3, seed=1)
+    together = Faces.concatenate(each for each in (first, Faces.none(), second))
+    assert_same(together, Faces.from_list([*first, *second]))
+    assert_same(Faces.concatenate([]), Faces.none())
+
+
 def test_a_row_has_the_contract_fields_in_order_and_is_json(result):
     (row,) = json.loads(json.dumps(result.to_rows()))
     assert list(row) == CONTRACT_FIELDS
@@ -89,3 +149,66 @@ def test_predictions_cannot_be_changed(prediction):
 def test_probabilities_of_other_labels_are_refused(prediction):
     with pytest.raises(FrameError, match="expected the labels"):
         dataclasses.replace(prediction, probabilities={"happy": 1.0})
+
+
+def sent(value):
+    """Return what arrives in another process."""
+    return pickle.loads(pickle.dumps(value))  # noqa: S301
+
+
+OUTPUTS = {"logits": {"neutral": 0.25, "happy": 0.75}}
+
+
+def test_a_prediction_with_every_head_can_be_hashed_and_sent_and_is_the_same(prediction):
+    full = dataclasses.replace(prediction, outputs=OUTPUTS, embedding=(0.6, 0.8))
+    assert full == sent(full) == copy.deepcopy(full)
+    assert hash(full) == hash(sent(full))
+    assert full != prediction
+    with pytest.raises(TypeError):
+        full.outputs["logits"]["happy"] = 1.0
+    with pytest.raises(TypeError):
+        full.outputs["six"] = {}
+
+
+def test_heads_and_embedding_are_no_part_of_rows(prediction):
+    full = dataclasses.replace(prediction, outputs=OUTPUTS, embedding=(0.6, 0.8))
+    assert full.to_row() == prediction.to_row()
+    assert prediction.outputs == {}
+    assert prediction.embedding == ()
+
+
+def test_a_result_is_a_sequence_of_its_faces(result, prediction):
+    more = dataclasses.replace(result, faces=(prediction, dataclasses.replace(prediction, face=1)))
+    assert len(more) == 2
+    assert [face.face for face in more] == [0, 1]
+    assert more[-1].face == 1
+    assert more[:1] == (prediction,)
+    with pytest.raises(IndexError):
+        result[1]
+    assert len(FrameResult(source="a.jpg")) == 0
+
+
+def test_a_result_is_shown_in_a_line(result, prediction):
+    assert repr(result) == "FrameResult('a.jpg', 1 face: happy 50 % unsure)"
+    sure = dataclasses.replace(prediction, confidence=0.987, unsure=False)
+    two = dataclasses.replace(result, faces=(sure, prediction))
+    assert repr(two) == "FrameResult('a.jpg', 2 faces: happy 99 %, happy 50 % unsure)"
+    assert repr(dataclasses.replace(result, faces=())) == "FrameResult('a.jpg', no face)"
+    many = dataclasses.replace(result, faces=(sure,) * 9)
+    assert repr(many).endswith("9 faces: " + "happy 99 %, " * 6 + "3 more)")
+    later = dataclasses.replace(result, faces=(), frame=7, timestamp_s=0.28)
+    assert repr(later) == "FrameResult('a.jpg', frame 7 at 0.28 s, no face)"
+    assert repr(FrameResult(source="a.jpg", error="empty")) == "FrameResult('a.jpg', error: empty)"
+
+
+def test_the_frame_stays_with_a_result_but_does_not_travel(result):
+    frame_rgb = np.zeros((160, 200, 3), np.uint8)
+    kept = dataclasses.replace(result, frame_rgb=frame_rgb)
+    assert kept.frame_rgb is frame_rgb
+    assert kept == result
+    assert hash(kept) == hash(result)
+    received = sent(kept)
+    assert received == kept
+    assert received.frame_rgb is None
+    assert len(pickle.dumps(kept)) < 10_000
+    assert "frame_rgb" not in repr(kept)

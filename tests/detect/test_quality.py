@@ -14,7 +14,7 @@ def quality(box=(0, 0, 100, 100), landmarks=FRONTAL, crop=NOISE, frame_hw=(200, 
 
 
 @pytest.mark.parametrize(
-    ("box", "size_px", "cut"),
+    ("box", "size_px", "truncation"),
     [
         ((0, 0, 100, 120), 100, 0.0),
         ((-50, 0, 50, 100), 100, 0.5),
@@ -22,26 +22,26 @@ def quality(box=(0, 0, 100, 100), landmarks=FRONTAL, crop=NOISE, frame_hw=(200, 
         ((300, 300, 400, 400), 100, 1.0),
     ],
 )
-def test_size_and_the_share_outside_the_frame(box, size_px, cut):
+def test_size_and_the_share_outside_the_frame(box, size_px, truncation):
     found = quality(box=box)
     assert found.size_px == size_px
-    assert found.cut == pytest.approx(cut)
+    assert found.truncation == pytest.approx(truncation)
 
 
 @pytest.mark.parametrize(
-    ("nose_x", "turn"), [(50, 0.0), (70, 1.0), (30, -1.0), (60, 0.5), (90, 1.0)]
+    ("nose_x", "yaw_proxy"), [(50, 0.0), (70, 1.0), (30, -1.0), (60, 0.5), (90, 1.0)]
 )
-def test_turn_follows_the_nose_between_the_eyes(nose_x, turn):
+def test_yaw_follows_the_nose_between_the_eyes(nose_x, yaw_proxy):
     landmarks = FRONTAL.copy()
     landmarks[2, 0] = nose_x
-    assert quality(landmarks=landmarks).turn == pytest.approx(turn)
+    assert quality(landmarks=landmarks).yaw_proxy == pytest.approx(yaw_proxy)
 
 
-@pytest.mark.parametrize(("left_eye", "tilt"), [((70, 40), 0), ((70, 80), 45), ((30, 80), 90)])
-def test_tilt_follows_the_eyes(left_eye, tilt):
+@pytest.mark.parametrize(("left_eye", "roll_deg"), [((70, 40), 0), ((70, 80), 45), ((30, 80), 90)])
+def test_roll_follows_the_eyes(left_eye, roll_deg):
     landmarks = FRONTAL.copy()
     landmarks[1] = left_eye
-    assert quality(landmarks=landmarks).tilt_deg == pytest.approx(tilt)
+    assert quality(landmarks=landmarks).roll_deg == pytest.approx(roll_deg)
 
 
 def test_brightness_is_the_mean_luma():
@@ -57,4 +57,4 @@ def test_a_blurred_crop_is_less_sharp_at_any_contrast():
 
 def test_landmarks_on_one_point_break_nothing():
     found = quality(landmarks=np.zeros((5, 2), np.float32), crop=np.zeros((48, 48), np.float32))
-    assert np.isfinite([found.turn, found.tilt_deg, found.sharpness]).all()
+    assert np.isfinite([found.yaw_proxy, found.roll_deg, found.sharpness]).all()

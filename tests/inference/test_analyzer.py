@@ -46,8 +46,8 @@ def test_the_landmarks_of_a_frontal_face_stand_in_order(analyzer, samples):
         assert right_eye[0] < nose[0] < left_eye[0]
         assert right_mouth[0] < left_mouth[0]
         assert max(right_eye[1], left_eye[1]) < nose[1] < min(right_mouth[1], left_mouth[1])
-        assert abs(face.quality.turn) < 0.5
-        assert face.quality.cut == 0
+        assert abs(face.quality.yaw_proxy) < 0.5
+        assert face.quality.truncation == 0
 
 
 def test_probabilities_are_shares_of_one_and_the_label_is_the_top(analyzer, samples):

@@ -83,9 +83,9 @@ def test_a_video_that_ended_early_or_shows_nobody_has_a_report_too(video, tmp_pa
     ("change", "reason"),
     [
         ({"size_px": 20.0}, "small"),
-        ({"cut": 0.5}, "cut off"),
-        ({"turn": -0.8}, "turned away"),
-        ({"tilt_deg": 50.0}, "tilted"),
+        ({"truncation": 0.5}, "cut off"),
+        ({"yaw_proxy": -0.8}, "turned away"),
+        ({"roll_deg": 50.0}, "tilted"),
         ({"brightness": 0.05}, "dark"),
         ({}, "ambiguous"),
     ],

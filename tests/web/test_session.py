@@ -20,7 +20,7 @@ window.add = (frames) => {
   const face = {
     face: 0, track: 0, box_xyxy: [0, 0, 9, 9], detection_score: 1, label: 0, confidence: 1,
     unsure: false, probabilities: session.contract.labels.map((_, place) => place === 0 ? 1 : 0),
-    quality: { size_px: 9, sharpness: 0, brightness: 0, turn: 0, tilt_deg: 0, cut: 0 },
+    quality: { size_px: 9, sharpness: 0, brightness: 0, yaw_proxy: 0, roll_deg: 0, truncation: 0 },
   };
   for (let frame = 0; frame < frames; frame++) {
     session.add({ timestamp_s: session.frames / 30, faces: [face] });

@@ -34,9 +34,9 @@ def face_quality(face: Face, crop: NDArray[np.float32], frame_hw: tuple[int, ...
         size_px=min(right - left, bottom - top),
         sharpness=sharpness(crop),
         brightness=float(crop.mean()) / 255,
-        turn=min(max(2 * along, -1.0), 1.0),
-        tilt_deg=math.degrees(math.atan2(across[1], across[0])),
-        cut=min(max(1 - inside_x * inside_y / area, 0.0), 1.0),
+        yaw_proxy=min(max(2 * along, -1.0), 1.0),
+        roll_deg=math.degrees(math.atan2(across[1], across[0])),
+        truncation=min(max(1 - inside_x * inside_y / area, 0.0), 1.0),
     )
 
 

@@ -23,7 +23,7 @@ from mien.structures import FrameResult
 __all__ = ["FORMATS", "CsvWriter", "JsonlWriter", "ParquetWriter", "ResultWriter", "open_writer"]
 
 _BOX_SIDES = ("left", "top", "right", "bottom")
-_QUALITY = ("size_px", "sharpness", "brightness", "turn", "tilt_deg", "cut")
+_QUALITY = ("size_px", "sharpness", "brightness", "yaw_proxy", "roll_deg", "truncation")
 _CSV_COLUMNS = (
     "source",
     "frame",

@@ -43,9 +43,9 @@ _FACE_EXAMPLE = {
         "size_px": 96.8,
         "sharpness": 0.6,
         "brightness": 0.61,
-        "turn": 0.03,
-        "tilt_deg": 1.2,
-        "cut": 0.0,
+        "yaw_proxy": 0.03,
+        "roll_deg": 1.2,
+        "truncation": 0.0,
     },
 }
 

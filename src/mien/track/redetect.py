@@ -47,11 +47,7 @@ def redetect_in_roi(detector: Detector, frame: VideoFrame, faces: Faces) -> Face
         others = np.array([other.box_xyxy for other in found], np.float32).reshape(-1, 4)
         taken = (box_iou(again.box_xyxy[None], others) > _TAKEN_IOU).any()
         found.append(face if taken else again)
-    return Faces(
-        boxes_xyxy=np.stack([face.box_xyxy for face in found]),
-        landmarks_xy=np.stack([face.landmarks_xy for face in found]),
-        detection_scores=np.array([face.detection_score for face in found], np.float32),
-    )
+    return Faces.from_list(found)
 
 
 def _found_again(
@@ -70,18 +66,11 @@ def _found_again(
         full = (grey.astype(np.float32) - black) * (255 / (white - black))
         grey = full.clip(0, 255).astype(np.uint8)
     near = detector.detect(grey[..., None].repeat(3, axis=2), min_face_px=_SMALLEST_PX)
-    back = np.array([(right - left) / size[0], (bottom - top) / size[1]], np.float32)
-    corner = np.array([left, top], np.float32)
-    boxes = near.boxes_xyxy * np.tile(back, 2) + np.tile(corner, 2)
-    overlaps = box_iou(boxes, face.box_xyxy[None])[:, 0]
+    near = near.scaled(((right - left) / size[0], (bottom - top) / size[1])).shifted((left, top))
+    overlaps = box_iou(near.boxes_xyxy, face.box_xyxy[None])[:, 0]
     if not len(overlaps) or overlaps.max() < _SAME_IOU:
         return face
-    best = int(overlaps.argmax())
-    return Face(
-        box_xyxy=boxes[best],
-        landmarks_xy=near.landmarks_xy[best] * back + corner,
-        detection_score=float(near.detection_scores[best]),
-    )
+    return near[int(overlaps.argmax())]
 
 
 def _around(face: Face, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:

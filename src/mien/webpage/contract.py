@@ -67,11 +67,11 @@ def page_contract(
             "live_side_px": pipeline.MIN_SIDE_PX,
         },
         "unsure": {
-            "small_px": structures.SMALL_PX,
-            "cut": structures.MUCH_CUT,
-            "turned": structures.MUCH_TURNED,
-            "tilted_deg": structures.MUCH_TILTED_DEG,
-            "dark": structures.DARK,
+            "min_size_px": structures.MIN_SIZE_PX,
+            "max_truncation": structures.MAX_TRUNCATION,
+            "max_yaw_proxy": structures.MAX_YAW_PROXY,
+            "max_roll_deg": structures.MAX_ROLL_DEG,
+            "min_brightness": structures.MIN_BRIGHTNESS,
         },
     }
 

@@ -77,9 +77,9 @@ export class Session {
         quality.size_px,
         quality.sharpness,
         quality.brightness,
-        quality.turn,
-        quality.tilt_deg,
-        quality.cut,
+        quality.yaw_proxy,
+        quality.roll_deg,
+        quality.truncation,
       ]);
     }
     this.frames++;
@@ -157,9 +157,9 @@ export class Session {
         size_px: n[18],
         sharpness: n[19],
         brightness: n[20],
-        turn: n[21],
-        tilt_deg: n[22],
-        cut: n[23],
+        yaw_proxy: n[21],
+        roll_deg: n[22],
+        truncation: n[23],
       },
     };
   }

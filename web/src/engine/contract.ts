@@ -62,11 +62,11 @@ export interface Contract {
     live_side_px: number;
   };
   unsure: {
-    small_px: number;
-    cut: number;
-    turned: number;
-    tilted_deg: number;
-    dark: number;
+    min_size_px: number;
+    max_truncation: number;
+    max_yaw_proxy: number;
+    max_roll_deg: number;
+    min_brightness: number;
   };
 }
 

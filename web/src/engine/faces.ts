@@ -16,9 +16,9 @@ export interface Quality {
   size_px: number;
   sharpness: number;
   brightness: number;
-  turn: number;
-  tilt_deg: number;
-  cut: number;
+  yaw_proxy: number;
+  roll_deg: number;
+  truncation: number;
 }
 
 export type Reason = "small" | "cut off" | "turned away" | "tilted" | "dark" | "ambiguous";

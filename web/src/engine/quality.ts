@@ -25,19 +25,19 @@ export function faceQuality(
     size_px: Math.min(right - left, bottom - top),
     sharpness: sharpness(crop, size),
     brightness: mean(crop) / 255,
-    turn: Math.min(Math.max(2 * along, -1), 1),
-    tilt_deg: (Math.atan2(across[1], across[0]) * 180) / Math.PI,
-    cut: Math.min(Math.max(1 - (insideX * insideY) / area, 0), 1),
+    yaw_proxy: Math.min(Math.max(2 * along, -1), 1),
+    roll_deg: (Math.atan2(across[1], across[0]) * 180) / Math.PI,
+    truncation: Math.min(Math.max(1 - (insideX * insideY) / area, 0), 1),
   };
 }
 
 /** Why an unsure answer is unsure. */
 export function unsureReason(quality: Quality, limits: Contract["unsure"]): Reason {
-  if (quality.size_px < limits.small_px) return "small";
-  if (quality.cut > limits.cut) return "cut off";
-  if (Math.abs(quality.turn) > limits.turned) return "turned away";
-  if (Math.abs(quality.tilt_deg) > limits.tilted_deg) return "tilted";
-  if (quality.brightness < limits.dark) return "dark";
+  if (quality.size_px < limits.min_size_px) return "small";
+  if (quality.truncation > limits.max_truncation) return "cut off";
+  if (Math.abs(quality.yaw_proxy) > limits.max_yaw_proxy) return "turned away";
+  if (Math.abs(quality.roll_deg) > limits.max_roll_deg) return "tilted";
+  if (quality.brightness < limits.min_brightness) return "dark";
   return "ambiguous";
 }
 
