@@ -59,7 +59,7 @@ def ours(video: Path, out: Path) -> tuple[int, int]:
     analyzer = mien.Analyzer()
     frames = faces = 0
     with Video(video) as opened, open_writer(out / "rows.jsonl", overwrite=True) as writer:
-        for result in analyze_video(analyzer, opened):
+        for result in analyze_video(analyzer.pipeline, opened):
             writer.write(result)
             frames += 1
             faces += len(result.faces)
@@ -187,7 +187,7 @@ def memory_over(video: Path, out: Path) -> tuple[float, float, float]:
     pages = os.sysconf("SC_PAGE_SIZE") / 2**20
     after_a_minute = most = minutes = 0.0
     with Video(video) as opened, open_writer(out / "hour.jsonl", overwrite=True) as writer:
-        for result in analyze_video(mien.Analyzer(), opened):
+        for result in analyze_video(mien.Analyzer().pipeline, opened):
             writer.write(result)
             minutes = (result.timestamp_s or 0.0) / 60
             if result.frame % RATE == 0 and minutes >= 1:

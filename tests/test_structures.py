@@ -130,11 +130,11 @@ def test_a_row_has_the_contract_fields_in_order_and_is_json(result):
     assert sum(row["probabilities"].values()) == 1
 
 
-def test_a_image_without_a_face_has_no_rows():
+def test_an_image_without_a_face_has_no_rows():
     assert FrameResult(source="a.jpg", width=4, height=4).to_rows() == []
 
 
-def test_a_image_that_cannot_be_read_is_a_row_with_its_error():
+def test_an_image_that_cannot_be_read_is_a_row_with_its_error():
     rows = FrameResult(source="a.jpg", error="empty").to_rows()
     assert rows == [{"source": "a.jpg", "frame": 0, "timestamp_s": None, "error": "empty"}]
 

@@ -53,7 +53,7 @@ def test_json_prints_one_object_per_face_with_the_contracts_fields(samples):
 
 def test_saving_writes_all_that_was_asked_for_and_names_it(samples, tmp_path):
     out = tmp_path / "out"
-    result = run(samples, "--save", out, "--format", "jsonl,csv,parquet", "--draw")
+    result = run(samples, "--out", out, "--format", "jsonl,csv,parquet", "--draw")
     assert result.exit_code == 0
     names = sorted(str(path.relative_to(out)) for path in out.rglob("*.*"))
     assert names == [
@@ -65,7 +65,7 @@ def test_saving_writes_all_that_was_asked_for_and_names_it(samples, tmp_path):
     ]
     for name in ("results.jsonl", "results.csv", "results.parquet", "drawn"):
         assert f"wrote {out / name}" in result.stderr
-    again = run(samples, "--save", out)
+    again = run(samples, "--out", out)
     assert again.exit_code == 1
     assert "exists already" in str(again.exception)
 
@@ -86,7 +86,7 @@ def test_names_of_any_kind_have_their_line_and_the_others_go_on(samples):
     assert result.exit_code == 1
 
 
-@pytest.mark.parametrize("option", [["--draw"], ["--save", "out", "--draw"]])
+@pytest.mark.parametrize("option", [["--draw"], ["--out", "out", "--draw"]])
 def test_a_camera_is_not_drawn(tmp_path, monkeypatch, option):
     monkeypatch.chdir(tmp_path)
     result = run("camera:0", *option)
@@ -95,12 +95,12 @@ def test_a_camera_is_not_drawn(tmp_path, monkeypatch, option):
 
 
 def test_only_jsonl_is_continued(samples, tmp_path):
-    result = run(samples, "--save", tmp_path / "out", "--format", "csv", "--resume")
+    result = run(samples, "--out", tmp_path / "out", "--format", "csv", "--resume")
     assert result.exit_code == 2
     assert "jsonl" in result.output
 
 
-def test_a_image_without_a_face_has_its_line_and_is_no_failure(tmp_path):
+def test_an_image_without_a_face_has_its_line_and_is_no_failure(tmp_path):
     path = tmp_path / "plain.png"
     Image.fromarray(np.full((100, 100, 3), 120, np.uint8)).save(path)
     result = run(path)
@@ -139,7 +139,7 @@ def test_bad_input_has_its_line_and_the_others_are_still_analysed(
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content(samples))
-    result = run(path, samples / "eileen_collins.jpg", "--save", tmp_path / "out")
+    result = run(path, samples / "eileen_collins.jpg", "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert f"{path}: " in result.stderr
     assert reason in result.stderr
@@ -166,7 +166,7 @@ def test_an_unreadable_folder_has_its_line(tmp_path, samples, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["a.jpg", "--format", "xls"], ["a.jpg", "--draw"], ["a.jpg", "--min-face", "0"]],
+    [[], ["a.jpg", "--format", "xls"], ["a.jpg", "--draw"], ["a.jpg", "--min-face-px", "0"]],
 )
 def test_wrong_usage_exits_with_two(arguments):
     assert run(*arguments).exit_code == 2
@@ -174,7 +174,7 @@ def test_wrong_usage_exits_with_two(arguments):
 
 def test_parquet_without_its_extra_names_the_command(samples, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    result = run(samples, "--save", tmp_path, "--format", "jsonl,parquet")
+    result = run(samples, "--out", tmp_path, "--format", "jsonl,parquet")
     assert result.exit_code == 1
     assert "pip install 'mien[data]'" in str(result.exception)
     assert list(tmp_path.iterdir()) == []
@@ -191,7 +191,7 @@ def test_what_cannot_be_drawn_is_said_and_the_others_are(samples, tmp_path):
     long = "\N{HIRAGANA LETTER A}" * 83
     for name in (long + ".jpg", "d.jpg"):
         (folder / name).write_bytes((samples / "eileen_collins.jpg").read_bytes())
-    result = run(folder, "--save", out, "--draw")
+    result = run(folder, "--out", out, "--draw")
     assert result.exit_code == 0, result.output
     drawn = sorted(path.name for path in (out / "drawn").iterdir())
     assert drawn[:4] == ["a.mp4", "b.mp4", "c.mp4", "d.jpg"]
@@ -208,7 +208,7 @@ def test_one_copy_that_cannot_be_written_does_not_end_the_run(samples, tmp_path,
 
     write = folder_module.write_image
     monkeypatch.setattr(folder_module, "write_image", refused)
-    result = run(samples, "--save", tmp_path / "out", "--draw")
+    result = run(samples, "--out", tmp_path / "out", "--draw")
     assert result.exit_code == 0
     assert "eileen_collins.jpg: is not drawn:" in result.stderr
     assert [path.name for path in (tmp_path / "out" / "drawn").iterdir()] == ["grace_hopper.jpg"]
@@ -245,4 +245,4 @@ def test_a_report_that_could_not_be_written_is_refused_before_the_work(samples, 
 def test_a_file_is_no_folder_for_results(samples, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="is a file, expected a folder"):
-        run(samples, "--save", tmp_path / "file", catch_exceptions=False)
+        run(samples, "--out", tmp_path / "file", catch_exceptions=False)

@@ -11,7 +11,7 @@ from tests.cli.test_data import run
 
 def test_an_answer_is_explained_in_words_as_json_and_drawn(samples, tmp_path):
     photo, drawn = samples / "eileen_collins.jpg", tmp_path / "why.png"
-    result = run("explain", photo, "--save", drawn)
+    result = run("explain", photo, "--out", drawn)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert "face 0: happy" in lines[0]
@@ -24,15 +24,15 @@ def test_an_answer_is_explained_in_words_as_json_and_drawn(samples, tmp_path):
     assert row["emotion"] == "happy"
     assert len(row["evidence_bits"]) == 48
     with pytest.raises(OutputError, match="--overwrite"):
-        run("explain", photo, "--save", drawn)
-    assert run("explain", photo, "--save", drawn, "--overwrite").exit_code == 0
+        run("explain", photo, "--out", drawn)
+    assert run("explain", photo, "--out", drawn, "--overwrite").exit_code == 0
     with pytest.raises(OutputError, match=r"why\.txt: expected a name that ends in \.png"):
-        run("explain", photo, "--save", tmp_path / "why.txt")
+        run("explain", photo, "--out", tmp_path / "why.txt")
 
 
-def test_a_image_without_a_face_has_nothing_to_explain(tmp_path):
+def test_an_image_without_a_face_has_nothing_to_explain(tmp_path):
     Image.new("RGB", (90, 90)).save(tmp_path / "nobody.png")
-    result = run("explain", tmp_path / "nobody.png", "--save", tmp_path / "why.png")
+    result = run("explain", tmp_path / "nobody.png", "--out", tmp_path / "why.png")
     assert result.exit_code == 0
     assert "no face found" in result.stderr
     assert not (tmp_path / "why.png").exists()
@@ -46,7 +46,7 @@ def test_similar_faces_are_listed_and_drawn(samples, tmp_path):
         image.rotate(7).save(tmp_path / "turned.png")
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     drawn = tmp_path / "out" / "like.jpg"
-    result = run("similar", photo, tmp_path, samples, "--save", drawn)
+    result = run("similar", photo, tmp_path, samples, "--out", drawn)
     assert result.exit_code == 1, "one image is broken"
     assert "broken.jpg: not an image" in result.stderr
     first, second = result.stdout.splitlines()

@@ -21,7 +21,7 @@ def moved(found, results):
     return steps
 
 
-def test_a_image_is_one_step_and_what_cannot_be_read_too():
+def test_an_image_is_one_step_and_what_cannot_be_read_too():
     found = ["a.jpg", MediaError("gone/", "no such folder"), "c.jpg"]
     results = [FrameResult(source=source) for source in ("a.jpg", "gone/", "c.jpg")]
     assert moved(found, results) == [(1, 3), (2, 3), (3, 3)]

@@ -56,14 +56,14 @@ def album(samples, tmp_path):
 def test_a_folder_goes_on_where_it_was_stopped(album, tmp_path, stopped_after, count):
     formats = ("--format", "jsonl,csv,parquet", "--draw")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert run(album, "--save", whole, *formats).exit_code == 1  # one image is broken
+    assert run(album, "--out", whole, *formats).exit_code == 1  # one image is broken
     restore = stopped_after(count)
-    run(album, "--save", parts, *formats)
+    run(album, "--out", parts, *formats)
     restore()
     assert not (parts / "results.jsonl").exists()
     with (parts / "results.jsonl.partial").open("a") as file:
         file.write('{"source": "half a ro')
-    again = run(album, "--save", parts, *formats, "--resume")
+    again = run(album, "--out", parts, *formats, "--resume")
     assert f"going on after {count} of 9" in again.stderr
     first, second = results(whole), results(parts)
     assert set(second) == {"results.jsonl", "results.csv", "results.parquet"}
@@ -76,23 +76,23 @@ def test_a_folder_goes_on_where_it_was_stopped(album, tmp_path, stopped_after, c
 def test_results_among_their_images_are_no_images_themselves(album, tmp_path, stopped_after):
     out = album / "results"
     restore = stopped_after(4)
-    stopped = run(album, "--save", out, "--draw")
+    stopped = run(album, "--out", out, "--draw")
     assert stopped.exit_code == 130
     assert "stopped after 4 of 9; go on with --resume" in stopped.stderr
     restore()
-    again = run(album, "--save", out, "--draw", "--resume")
+    again = run(album, "--out", out, "--draw", "--resume")
     assert "going on after 4 of 9" in again.stderr
     rows = (out / "results.jsonl").read_text().splitlines()
     assert len(rows) == 8, "seven faces and an image that cannot be read"
     assert "9 read" not in again.stderr
-    done = run(album, "--save", out, "--draw", "--resume")
+    done = run(album, "--out", out, "--draw", "--resume")
     assert (done.exit_code, done.stdout) == (0, "")
     assert "is done already" in done.stderr
 
 
 def test_what_was_stopped_is_not_called_whole(album, tmp_path, stopped_after):
     stopped_after(4)
-    stopped = run(album, "--save", tmp_path / "out", "--format", "csv")
+    stopped = run(album, "--out", tmp_path / "out", "--format", "csv")
     assert stopped.exit_code == 130
     assert f"what was done stays in {tmp_path / 'out'}" in stopped.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.csv.partial"]
@@ -100,12 +100,12 @@ def test_what_was_stopped_is_not_called_whole(album, tmp_path, stopped_after):
 
 def test_a_run_that_replaces_results_goes_on_too(album, tmp_path, stopped_after):
     out, formats = tmp_path / "out", ("--format", "jsonl,csv,parquet")
-    run(album, "--save", out, *formats)
+    run(album, "--out", out, *formats)
     before = results(out)
     restore = stopped_after(4)
-    run(album, "--save", out, *formats, "--overwrite")
+    run(album, "--out", out, *formats, "--overwrite")
     restore()
-    again = run(album, "--save", out, *formats, "--resume")
+    again = run(album, "--out", out, *formats, "--resume")
     assert "going on after 4 of 9" in again.stderr
     assert results(out)["results.jsonl"] == before["results.jsonl"]
     assert results(out)["results.csv"] == before["results.csv"]
@@ -118,12 +118,12 @@ def test_a_video_goes_on_to_the_same_rows(samples, tmp_path, stopped_after, coun
     video = tmp_path / "a.mp4"
     write_video(video, gliding(photo, seconds=2.0, per_second=25))
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert run(video, "--save", whole).exit_code == 0
+    assert run(video, "--out", whole).exit_code == 0
     restore = stopped_after(count)
-    run(video, "--save", parts)
+    run(video, "--out", parts)
     restore()
     before = len((parts / "results.jsonl.partial").read_text().splitlines())
-    again = run(video, "--save", parts, "--resume")
+    again = run(video, "--out", parts, "--resume")
     assert again.exit_code == 0
     assert "going on after 0 of 1 and frame" in again.stderr
     assert 0 < before < len(results(whole)["results.jsonl"].splitlines())
@@ -133,40 +133,40 @@ def test_a_video_goes_on_to_the_same_rows(samples, tmp_path, stopped_after, coun
 def test_what_differs_from_the_interrupted_run_is_named(album, tmp_path, stopped_after):
     out = tmp_path / "out"
     restore = stopped_after(3)
-    run(album, "--save", out)
+    run(album, "--out", out)
     restore()
-    assert "interrupted analysis" in str(run(album, "--save", out).exception)
-    other = run(album / "0", "--save", out, "--resume", "--min-face", "30")
+    assert "interrupted analysis" in str(run(album, "--out", out).exception)
+    other = run(album / "0", "--out", out, "--resume", "--min-face-px", "30")
     assert "differs in --min-face, inputs" in str(other.exception)
-    assert run(album, "--save", out, "--overwrite").exit_code == 1
+    assert run(album, "--out", out, "--overwrite").exit_code == 1
     assert set(results(out)) == {"results.jsonl"}
 
 
 def test_a_damaged_note_and_lost_results_are_said(album, tmp_path, stopped_after):
     out = tmp_path / "out"
     restore = stopped_after(3)
-    run(album, "--save", out)
+    run(album, "--out", out)
     restore()
     (out / "results.jsonl.partial").write_text("")
-    assert "expected at least" in str(run(album, "--save", out, "--resume").exception)
+    assert "expected at least" in str(run(album, "--out", out, "--resume").exception)
     note = out / "results.unfinished.json"
     note.write_text(json.dumps({"settings": {}}))
-    assert "cannot be read" in str(run(album, "--save", out, "--resume").exception)
+    assert "cannot be read" in str(run(album, "--out", out, "--resume").exception)
 
 
 def test_resuming_what_never_began_begins(album, tmp_path):
-    assert run(album, "--save", tmp_path / "out", "--resume").exit_code == 1
+    assert run(album, "--out", tmp_path / "out", "--resume").exit_code == 1
     assert set(results(tmp_path / "out")) == {"results.jsonl"}
 
 
 def test_resuming_and_beginning_anew_exclude_each_other(album, tmp_path):
-    result = run(album, "--save", tmp_path / "out", "--resume", "--overwrite")
+    result = run(album, "--out", tmp_path / "out", "--resume", "--overwrite")
     assert result.exit_code == 2
     assert "leave out one" in result.output
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--resume",), ("--resume", "--save", "out", "--report", "a.html")]
+    "arguments", [("--resume",), ("--resume", "--out", "out", "--report", "a.html")]
 )
 def test_resuming_without_a_place_is_wrong_usage(album, arguments):
     assert run(album, *arguments).exit_code == 2

@@ -11,10 +11,9 @@ from PIL import Image
 
 from mien import Analyzer
 from mien.errors import ArtefactError, FrameError, InputError, MediaError
-from mien.inference import VideoOptions
 from mien.media import read_image
+from mien.options import SmoothingOptions, VideoOptions
 from mien.structures import Faces
-from mien.track import SmoothingOptions
 
 
 class Blind:
@@ -73,7 +72,7 @@ def test_a_mirrored_image_has_a_mirrored_box(analyzer, samples):
     assert width - mirrored.box_xyxy[2] == pytest.approx(face.box_xyxy[0], abs=10)
 
 
-def test_a_image_without_a_face_is_an_empty_result(analyzer):
+def test_an_image_without_a_face_is_an_empty_result(analyzer):
     result = analyzer.analyze(np.full((120, 160, 3), 200, np.uint8))
     assert result.faces == ()
     assert (result.width, result.height, result.error) == (160, 120, None)

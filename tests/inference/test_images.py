@@ -25,7 +25,7 @@ def test_many_images_come_in_order_and_as_one_by_one(analyzer, samples, tmp_path
             with Image.open(photos[number % len(photos)]) as image:
                 image.reduce(1 + number % 2).save(path)
         paths.append(str(path))
-    results = [each.result for each in predict_images(analyzer, paths, workers=workers)]
+    results = [each.result for each in predict_images(analyzer.pipeline, paths, workers=workers)]
     assert [result.source for result in results] == paths
     for number, result in enumerate(results):
         assert (result.error is not None) == (number % 7 == 3)
@@ -48,7 +48,7 @@ def test_only_few_images_are_read_ahead(analyzer, samples):
             asked.append(number)
             yield str(samples / "eileen_collins.jpg")
 
-    results = predict_images(analyzer, paths(), workers=2)
+    results = predict_images(analyzer.pipeline, paths(), workers=2)
     next(results)
     results.close()
     assert len(asked) <= 32

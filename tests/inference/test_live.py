@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from mien import Analyzer
-from mien.inference import LiveAnalysis, VideoOptions
+from mien.inference import LiveAnalysis
 from mien.media import Video, read_image
+from mien.options import VideoOptions
 from mien.structures import Faces
 from mien.track.redetect import redetect_in_roi
 from tests.conftest import SAMPLES
@@ -29,7 +30,7 @@ def video(tmp_path_factory, photo):
 
 
 def analysed(analyzer, video, every):
-    live = LiveAnalysis(analyzer, VideoOptions(every=every))
+    live = LiveAnalysis(analyzer.pipeline, VideoOptions(detect_every=every))
     with Video(video) as opened:
         return [live.analyze(frame) for frame in opened.frames()]
 
@@ -88,7 +89,7 @@ def test_a_gap_of_a_stream_is_a_row(analyzer, photo, monkeypatch):
     answers = [motion_jpeg(images, per_second=20) for _ in range(2)]
     with http_server(answers) as address:
         results = []
-        for result in analyzer.stream(address, options=VideoOptions(per_second=10)):
+        for result in analyzer.stream(address, options=VideoOptions(max_fps=10)):
             results.append(result)
             if len(results) > 5 and results[-2].error is not None:
                 break

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from mien import Analyzer
-from mien.inference import VideoOptions, analyze_video
+from mien.inference import analyze_video
 from mien.inference.prefetch import prefetch
 from mien.media import Video, read_image
+from mien.options import VideoOptions
 from tests.videos import gliding, write_video
 
 
@@ -34,7 +35,7 @@ def video_of(photo, path, *, per_second, seconds=2.0):
 def test_a_video_gives_a_row_per_frame_with_one_person(analyzer, photo, tmp_path):
     path = video_of(photo, tmp_path / "a.mp4", per_second=25)
     with Video(path) as video:
-        results = list(analyze_video(analyzer, video))
+        results = list(analyze_video(analyzer.pipeline, video))
     assert [result.frame for result in results] == list(range(50))
     assert all(len(result.faces) == 1 for result in results)
     assert {face.track for result in results for face in result.faces} == {0}
@@ -49,9 +50,9 @@ def test_a_video_gives_a_row_per_frame_with_one_person(analyzer, photo, tmp_path
 def test_faces_between_detections_lie_between_them(analyzer, photo, tmp_path):
     path = video_of(photo, tmp_path / "a.mp4", per_second=25, seconds=1)
     with Video(path) as video:
-        each = list(analyze_video(analyzer, video, VideoOptions(every=1)))
+        each = list(analyze_video(analyzer.pipeline, video, VideoOptions(detect_every=1)))
     with Video(path) as video:
-        fourth = list(analyze_video(analyzer, video, VideoOptions(every=4)))
+        fourth = list(analyze_video(analyzer.pipeline, video, VideoOptions(detect_every=4)))
     apart = [
         np.abs(np.subtract(a.faces[0].box_xyxy, b.faces[0].box_xyxy)).mean()
         for a, b in zip(each, fourth, strict=True)
@@ -74,7 +75,7 @@ def test_the_same_video_at_10_25_and_60_frames_changes_at_the_same_times(analyze
         with Video(path) as video:
             found = [
                 (result.timestamp_s, result.faces[0].emotion)
-                for result in analyze_video(analyzer, video, VideoOptions(per_second=None))
+                for result in analyze_video(analyzer.pipeline, video, VideoOptions(max_fps=None))
                 if result.faces
             ]
         changes = [found[0]]
@@ -91,10 +92,10 @@ def test_the_same_video_at_10_25_and_60_frames_changes_at_the_same_times(analyze
 @pytest.mark.parametrize(
     "options",
     [
-        VideoOptions(per_second=1),
-        VideoOptions(per_second=0.5),
-        VideoOptions(per_second=240),
-        VideoOptions(every=40),
+        VideoOptions(max_fps=1),
+        VideoOptions(max_fps=0.5),
+        VideoOptions(max_fps=240),
+        VideoOptions(detect_every=40),
     ],
     ids=["1 a second", "1 in 2 seconds", "more than there are", "every 40th"],
 )
@@ -106,7 +107,7 @@ def test_a_person_keeps_the_number_however_seldom_the_video_is_looked_at(
     frames = ((number * 1001 / 30_000, still) for number in range(240))
     path = write_video(tmp_path / "video.mp4", frames)
     with Video(path) as video:
-        results = list(analyze_video(analyzer, video, options))
+        results = list(analyze_video(analyzer.pipeline, video, options))
     assert len(results) >= 4
     assert {face.track for result in results for face in result.faces} == {0}
 
@@ -124,7 +125,7 @@ def test_a_damaged_video_keeps_what_was_decoded_and_says_so(analyzer, photo, tmp
                 yield frame
 
     with Cut(path) as video:
-        results = list(analyze_video(analyzer, video))
+        results = list(analyze_video(analyzer.pipeline, video))
     assert len(results) == 21
     assert all(result.faces for result in results[:20])
     assert "cut off after 20 frames" in results[-1].error
@@ -147,7 +148,7 @@ def test_whoever_asks_no_more_stops_the_pipeline(analyzer, photo, tmp_path):
     path = video_of(photo, tmp_path / "a.mp4", per_second=25)
     before = threading.active_count()
     with Video(path) as video:
-        results = analyze_video(analyzer, video)
+        results = analyze_video(analyzer.pipeline, video)
         next(results)
         results.close()
     deadline = time.monotonic() + 5

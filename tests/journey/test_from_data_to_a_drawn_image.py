@@ -60,7 +60,7 @@ def test_make_data_train_two_epochs_export_and_analyse(tmp_path, toy_dataset, sa
     model = tmp_path / "run" / "emotion.onnx"
     assert f"{model}: differs from torch by at most" in trained.stdout
     analysed = mien(
-        "analyze", samples, "--model", model, "--save", tmp_path / "out", "--draw", "--json"
+        "analyze", samples, "--model", model, "--out", tmp_path / "out", "--draw", "--json"
     )
     assert analysed.returncode == 0, analysed.stderr
     rows = [json.loads(line) for line in analysed.stdout.splitlines()]

@@ -115,7 +115,7 @@ def test_a_single_trial_is_enough(tmp_path):
     assert 'id="importance"' not in text
 
 
-def test_every_chart_is_also_a_image(tmp_path):
+def test_every_chart_is_also_an_image(tmp_path):
     _, files = report(tmp_path, figures=tmp_path / "figures")
     assert {"history.svg", "history.png", "parallel-coordinates.svg"} <= {f.name for f in files}
     assert all(file.stat().st_size > 500 for file in files)

@@ -6,8 +6,8 @@ import pytest
 from mien import Analyzer
 from mien.emotions import SIX
 from mien.errors import InputError, OutputError
-from mien.inference import VideoOptions
 from mien.media import read_image
+from mien.options import VideoOptions
 from mien.reports import VideoSummary, video_report
 from mien.structures import FrameResult
 from tests.conftest import SAMPLES

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.track import Smoother, SmoothingOptions
+from mien.options import SmoothingOptions
+from mien.track import Smoother
 
 VECTORS = Path(__file__).parents[1] / "parity" / "smoother.json"
 

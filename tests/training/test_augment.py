@@ -53,7 +53,7 @@ def test_every_image_draws_its_own_values():
     assert len({float(image.sum()) for image in found}) == 8
 
 
-def test_a_image_of_low_resolution_stays_where_it_is():
+def test_an_image_of_low_resolution_stays_where_it_is():
     dots = torch.zeros(1, 1, 48, 48)
     places = [(6, 6), (24, 24), (40, 40), (6, 40)]
     options = dataclasses.replace(STRONG, low_resolution=1.0)

@@ -122,7 +122,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_video_without_a_image_that_can_be_shown_is_told(opened, sound):
+def test_a_video_without_an_image_that_can_be_shown_is_told(opened, sound):
     page = opened()
     choose(page, sound)
     page.get_by_role("alert").get_by_text("HEVC").wait_for()
@@ -281,7 +281,7 @@ def test_how_it_works_names_a_broken_file_and_forgets_it_after_a_good_one(opened
     page.wait_for_function("document.querySelector('[role=alert]') === null", timeout=READY_MS)
 
 
-def test_a_image_of_oneself_can_be_cancelled(opened):
+def test_an_image_of_oneself_can_be_cancelled(opened):
     page = opened("#/how", permissions=["camera"])
     page.locator(".numbers").wait_for(timeout=READY_MS)
     page.get_by_role("button", name="Take an image of me").click()

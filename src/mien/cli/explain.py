@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import FACE_DEFAULTS, DetectorFile, EmotionFile, FacesAsJson, MinFacePx, ReplaceImage
+from mien.cli.options import (
+    FACE_DEFAULTS,
+    DetectorFile,
+    EmotionFile,
+    FacesAsJson,
+    MinFacePx,
+    ReplaceImage,
+)
 from mien.options import FaceOptions
 
 if TYPE_CHECKING:
@@ -48,9 +55,7 @@ def explain(
 
     if out is not None:
         check_image_name(out, overwrite=overwrite)
-    analyzer = Analyzer(
-        model, detector=detector, face_options=FaceOptions(min_face_px=min_face_px)
-    )
+    analyzer = Analyzer(model, detector=detector, face_options=FaceOptions(min_face_px=min_face_px))
     explanations = analyzer.explain(image, face=face)
     if not explanations:
         print(f"{image}  no face found; --min-face-px finds smaller ones", file=sys.stderr)

@@ -53,9 +53,7 @@ class SourceProgress:
         sources: The sources, in the order of their results.
     """
 
-    def __init__(
-        self, step: Callable[[float, int], None], sources: Sequence[str]
-    ) -> None:
+    def __init__(self, step: Callable[[float, int], None], sources: Sequence[str]) -> None:
         self._step = step
         self._sources = list(sources)
         self._place = -1

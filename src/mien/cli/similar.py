@@ -79,7 +79,9 @@ def similar(
     media = list(find_media(named_inputs(inputs)))
     failed: list[FrameResult] = []
     with progress_bars() as begin:
-        progress = SourceProgress(begin("Comparing"), [each if isinstance(each, str) else each.source for each in media])
+        progress = SourceProgress(
+            begin("Comparing"), [each if isinstance(each, str) else each.source for each in media]
+        )
 
         def on_result(result: FrameResult) -> None:
             progress(result)
@@ -111,10 +113,10 @@ def similar(
 
 
 def _line(similar: SimilarFace) -> str:
-    from mien.media import format_timestamp
+    from mien.media import clock
 
     face = similar.prediction
     where = f"face {face.face}"
     if face.timestamp_s is not None:
-        where = f"{format_timestamp(face.timestamp_s)}  person {face.track}"
+        where = f"{clock(face.timestamp_s)}  person {face.track}"
     return f"{similar.similarity:+.3f}  {expression(face)}  {face.source}  {where}"

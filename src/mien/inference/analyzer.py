@@ -21,8 +21,8 @@ from mien.inference.model import EmotionModel
 from mien.inference.pipeline import Pipeline
 from mien.inference.runner import analyze_media
 from mien.inference.similarity import SimilarFaces, find_similar
-from mien.options import FaceOptions, VideoOptions
 from mien.media import VideoFrame, as_frame, find_media
+from mien.options import FaceOptions, VideoOptions
 from mien.structures import Frame, FrameResult
 
 __all__ = ["Analyzer", "ImageInput", "analyze"]
@@ -311,7 +311,9 @@ def _frames(given: Iterable[Any], channels: str | None) -> Iterator[Frame]:
 def _analyze_clip(
     pipeline: Pipeline, frames: Iterable[Frame], options: VideoOptions
 ) -> Iterator[FrameResult]:
-    live = LiveAnalysis(pipeline, dataclasses.replace(options, detect_every=options.detect_every or 1))
+    live = LiveAnalysis(
+        pipeline, dataclasses.replace(options, detect_every=options.detect_every or 1)
+    )
     next_s = float("-inf")
     for frame in frames:
         timestamp_s = frame.timestamp_s or 0.0

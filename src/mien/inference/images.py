@@ -85,9 +85,7 @@ def _predict(
     with ThreadPoolExecutor(count) as pool:
         try:
             while True:
-                for source, load in itertools.islice(
-                    remaining, 2 * _BATCH_IMAGES - len(waiting)
-                ):
+                for source, load in itertools.islice(remaining, 2 * _BATCH_IMAGES - len(waiting)):
                     waiting.append((source, pool.submit(_load_and_detect, pipeline, load)))
                 if not waiting:
                     return
@@ -123,9 +121,7 @@ def _classified(
             continue
         own = answers[start : start + len(each.faces)]
         start += len(each.faces)
-        yield ImageOutputs(
-            result=pipeline.record(each, own), frame=each.frame, outputs=own.outputs
-        )
+        yield ImageOutputs(result=pipeline.record(each, own), frame=each.frame, outputs=own.outputs)
 
 
 def face_at(faces: Sequence[FacePrediction], number: int) -> FacePrediction:

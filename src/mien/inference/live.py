@@ -6,8 +6,8 @@ import time
 
 from mien.inference.pipeline import Pipeline
 from mien.inference.tracked import TrackedFrame, classify_frames
-from mien.options import SmoothingOptions, VideoOptions
 from mien.media import VideoFrame
+from mien.options import SmoothingOptions, VideoOptions
 from mien.structures import Faces, FrameResult
 from mien.track import (
     DetectionScheduler,

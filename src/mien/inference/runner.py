@@ -11,8 +11,8 @@ from mien.inference.images import predict_images
 from mien.inference.live import LiveAnalysis
 from mien.inference.pipeline import Pipeline
 from mien.inference.video import VideoState, analyze_video
-from mien.options import VideoOptions
 from mien.media import LiveSource, Video, is_live, is_video
+from mien.options import VideoOptions
 from mien.structures import FrameResult
 
 __all__ = ["Step", "analyze_media", "is_image"]
@@ -66,9 +66,7 @@ def analyze_media(
         for each in group:
             state, video = video or VideoState(options), None
             for result, is_last in _analyze_one(pipeline, each, options, state):
-                yield Step(
-                    result=result, inputs=inputs + is_last, video=None if is_last else state
-                )
+                yield Step(result=result, inputs=inputs + is_last, video=None if is_last else state)
             inputs += 1
 
 

@@ -20,7 +20,7 @@ from mien.inference.sampling import sample_video
 from mien.media import Video, VideoFrame, face_thumbnail, is_live
 from mien.structures import FacePrediction, Frame, FrameResult
 
-__all__ = ["SimilarFaces", "SimilarFace", "find_similar"]
+__all__ = ["SimilarFace", "SimilarFaces", "find_similar"]
 
 _SIDE_PX = 160
 

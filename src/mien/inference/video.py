@@ -87,7 +87,9 @@ class VideoState:
                 landmarks_xy=np.array(detection["landmarks_xy"], np.float32).reshape(count, 5, 2),
                 detection_scores=np.array(detection["detection_scores"], np.float32),
             )
-            self.detection = _Detection(detection["frame"], detection["timestamp_s"], faces, detection["tracks"])
+            self.detection = _Detection(
+                detection["frame"], detection["timestamp_s"], faces, detection["tracks"]
+            )
 
 
 def analyze_video(

@@ -5,7 +5,7 @@ from mien.reports.data.report import data_report
 from mien.reports.evaluation.report import HEAD, evaluation_report, evaluation_rows
 from mien.reports.explanation_image import draw_explanations
 from mien.reports.html.page import require_charts
-from mien.reports.similarity_grid import draw_likeness
+from mien.reports.similarity_grid import draw_similarity_grid
 from mien.reports.training.report import training_report
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
 from mien.reports.tuning.report import tuning_report
@@ -20,7 +20,7 @@ __all__ = [
     "VideoSummary",
     "data_report",
     "draw_explanations",
-    "draw_likeness",
+    "draw_similarity_grid",
     "evaluation_report",
     "evaluation_rows",
     "require_charts",

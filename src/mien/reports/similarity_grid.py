@@ -5,21 +5,21 @@ from __future__ import annotations
 from PIL import Image, ImageColor
 
 from mien.emotions import COLOURS
-from mien.inference import Likeness, Similar
+from mien.inference import SimilarFaces
 from mien.media import clock
 from mien.media.shapes import fill_rounded, outline_rounded, write_text
 
-__all__ = ["draw_likeness"]
+__all__ = ["draw_similarity_grid"]
 
 _PAPER, _INK, _FAINT = (255, 255, 255), (28, 30, 34), (107, 112, 122)
 _FACE_PX, _GAP_PX, _LINE_PX, _TEXT, _COLUMNS = 160, 20, 22, 14, 6
 _RADIUS, _FRAME, _DOT = 10.0, 4.0, 10
 
 
-def draw_likeness(likeness: Likeness) -> Image.Image:
+def draw_similarity_grid(similar_faces: SimilarFaces) -> Image.Image:
     """Draw the query and the faces that are most like it, most similar first, as an RGB image."""
-    captions = ["compared with", *(_caption(each) for each in likeness.found)]
-    faces = [likeness.query, *likeness.found]
+    captions = ["compared with", *(_caption(each) for each in similar_faces.found)]
+    faces = [similar_faces.query, *similar_faces.found]
     columns = min(_COLUMNS, len(faces))
     rows = -(-len(faces) // columns)
     tile = (_FACE_PX + _GAP_PX, _FACE_PX + 2 * _LINE_PX + _GAP_PX)
@@ -31,14 +31,14 @@ def draw_likeness(likeness: Likeness) -> Image.Image:
     return sheet
 
 
-def _caption(similar: Similar) -> str:
+def _caption(similar: SimilarFace) -> str:
     time_s = similar.prediction.timestamp_s
     said = f"{similar.similarity:+.3f}"
     return said if time_s is None else f"{said} at {clock(time_s)}"
 
 
 def _draw_face(
-    sheet: Image.Image, similar: Similar, caption: str, place: tuple[int, int], *, framed: bool
+    sheet: Image.Image, similar: SimilarFace, caption: str, place: tuple[int, int], *, framed: bool
 ) -> None:
     left, top = place
     face = similar.prediction

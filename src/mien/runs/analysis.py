@@ -193,7 +193,9 @@ def _journal(
     path: Path, media: Sequence[str | MediaError], analyzer: Analyzer, options: RunOptions
 ) -> Journal | None:
     """Say what a run that is resumed must have in common with this one; a camera's cannot be."""
-    if "jsonl" not in options.formats or any(isinstance(each, str) and is_live(each) for each in media):
+    if "jsonl" not in options.formats or any(
+        isinstance(each, str) and is_live(each) for each in media
+    ):
         return None
     listed = "\n".join(each if isinstance(each, str) else each.source for each in media)
     faces = options.faces or analyzer.pipeline.options

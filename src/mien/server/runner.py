@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import MienError
-from mien.inference import Checkpoint, VideoOptions
+from mien.inference import Checkpoint
+from mien.options import SmoothingOptions, VideoOptions
 from mien.runs import Journal, ResultFolder
 from mien.server.service import Service
 from mien.server.store import Job, JobStore
 from mien.structures import FrameResult
-from mien.track import SmoothingOptions
 
 __all__ = ["UPLOAD", "JobRunner", "new_job_id"]
 

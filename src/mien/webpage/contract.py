@@ -15,7 +15,7 @@ from mien import structures
 from mien.detect import OnnxDetector
 from mien.detect import detector as detection
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
-from mien.inference import EmotionModel, VideoOptions, video
+from mien.inference import EmotionModel, pipeline
 from mien.options import SmoothingOptions, VideoOptions
 from mien.spec import ModelSpec
 from mien.track import smoothing, tracker

@@ -19,9 +19,9 @@ from mien.emotions import SIX
 from mien.errors import InputError, MediaError
 from mien.inference import Pipeline
 from mien.media import Video, clock, face_thumbnail
+from mien.options import VideoOptions
 from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
 from mien.reports.html.tiles import Tile, tiles_html
-from mien.options import VideoOptions
 from mien.structures import FrameResult
 
 __all__ = ["VideoSummary", "video_report"]
