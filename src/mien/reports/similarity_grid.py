@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image, ImageColor
 
 from mien.emotions import COLOURS
-from mien.inference import SimilarFaces
+from mien.inference import SimilarFace, SimilarFaces
 from mien.media import clock
 from mien.media.shapes import fill_rounded, outline_rounded, write_text
 
