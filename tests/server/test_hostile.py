@@ -146,10 +146,10 @@ def test_a_second_server_may_not_use_the_same_jobs(client_of, video, tmp_path):
 
 
 def test_rows_that_nobody_vouches_for_are_written_anew(client_of, video, tmp_path):
+    from mien.server.jobs_folder import JobsFolder
     from mien.server.store import Job, JobStore
 
-    folder = tmp_path / "jobs" / "abc"
-    folder.mkdir(parents=True)
+    folder = JobsFolder(tmp_path / "jobs").make("abc")
     (folder / UPLOAD).write_bytes(video.read_bytes())
     (folder / "results.jsonl").write_text('{"half": ')
     store = JobStore(tmp_path / "jobs" / "jobs.sqlite")

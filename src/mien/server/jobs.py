@@ -6,7 +6,6 @@ import asyncio
 import collections
 import contextlib
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -16,12 +15,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from mien.errors import MissingExtraError, OutputError
+from mien.errors import MissingExtraError
 from mien.media import open_writer
 from mien.server.images import MinFace
+from mien.server.jobs_folder import JobsFolder, new_job_id
 from mien.server.limits import Gate
 from mien.server.problems import Problem, documented
-from mien.server.runner import JobRunner, new_job_id
+from mien.server.runner import JobRunner
 from mien.server.service import Service
 from mien.server.store import Job
 from mien.server.videos import FORM_FIELD, MOST_NAME, receive_video
@@ -107,7 +107,7 @@ class Jobs:
         service: The networks and limits.
 
     Raises:
-        OutputError: The place for jobs is no folder, or another server has it.
+        OutputError: The place for jobs is no folder of jobs, or another server has it.
     """
 
     def __init__(self, service: Service) -> None:
@@ -115,12 +115,8 @@ class Jobs:
         self._lock = threading.Lock()
         self._coming: collections.Counter[str] = collections.Counter()
         self._runner: JobRunner | None = None
-        if service.options.jobs.exists() and not service.options.jobs.is_dir():
-            raise OutputError(
-                f"{service.options.jobs}: is a file, expected a folder. Choose another folder with "
-                "--jobs"
-            )
-        if (service.options.jobs / "jobs.sqlite").exists():
+        place = service.options.jobs
+        if JobsFolder.check(place) and (place / "jobs.sqlite").exists():
             self._runner = JobRunner(service)
 
     @property
@@ -188,8 +184,8 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         options = {"fps": fps, "every": every, "smooth": smooth, "min_face": min_face}
         job_id = new_job_id()
         with jobs.place(owner) as runner:
-            folder = runner.folder(job_id)
             try:
+                folder = await asyncio.to_thread(runner.make_folder, job_id)
                 called, duration_s = await receive_video(request, folder, service.options, name)
                 job = Job(
                     id=job_id,
@@ -202,7 +198,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
                 )
                 runner.submit(job)
             except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
+                runner.discard(job_id)
                 raise
         return _shown(job, [])
 

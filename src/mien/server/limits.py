@@ -15,6 +15,7 @@ from mien.errors import ArtefactError
 from mien.server.keys import KeyFile
 from mien.server.options import ServerOptions
 from mien.server.problems import Problem
+from mien.server.proxies import TrustedProxies
 
 __all__ = ["Admission", "Gate", "Memory", "limited"]
 
@@ -30,11 +31,16 @@ class Gate:
     """Lets callers in by key and by how often they came.
 
     Args:
-        options: Keys, origins and the rate.
+        options: Keys, origins, proxies and the rate.
+
+    Raises:
+        ArtefactError: The file of keys is damaged.
+        InputError: A trusted proxy is no address.
     """
 
     def __init__(self, options: ServerOptions) -> None:
         self._keys = KeyFile(options.keys) if options.keys is not None else None
+        self._proxies = TrustedProxies(options.trusted_proxies)
         self._rate_per_s = options.requests_per_minute / 60
         self._most = float(max(1, options.requests_per_minute // 6))
         self._cors, self._names = options.cors, options.names
@@ -48,12 +54,12 @@ class Gate:
             given: A key that came another way than in the header.
 
         Raises:
-            Problem: 400 by a foreign name, 403 from a page of a foreign origin, 401 without a valid
-                key, 429 after too many requests.
+            Problem: 400 by a foreign name or for a trusted proxy's broken header, 403 from a page
+                of a foreign origin, 401 without a valid key, 429 after too many requests.
         """
         self._check_place(request)
         if self._keys is None:
-            name = request.client.host if request.client else "local"
+            name = self._proxies.caller(request)
         else:
             try:
                 found = self._keys.name_of(given or _bearer(request.headers))

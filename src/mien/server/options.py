@@ -14,12 +14,15 @@ class ServerOptions:
 
     Attributes:
         keys: A file of hashed API keys; None asks for none, which is for loopback only.
-        jobs: The folder of uploads, results and the list of jobs; made with the first job.
+        jobs: The folder of uploads, results and the list of jobs; made and marked as ours with the
+            first job. One that holds anything else is refused.
         keep: Whether uploaded videos stay as long as their results.
         retention_s: Finished jobs are removed after so long.
         cors: Origins whose pages may call the API; none by default.
         names: Names by which the server may be called, against pages that have their own name point
             here; None asks for none, which is for servers that ask for keys.
+        trusted_proxies: Addresses and networks of proxies that may say in `X-Forwarded-For` for
+            whom they ask; from anybody else that header is not read. None by default.
         min_face_px: Faces whose shorter side is below are left out, unless a request says.
         most_image_bytes: Of one request with images.
         most_images: Of one request.
@@ -48,6 +51,7 @@ class ServerOptions:
     retention_s: float = 24 * 3600.0
     cors: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
+    trusted_proxies: tuple[str, ...] = ()
     min_face_px: int = 24
     most_image_bytes: int = 32_000_000
     most_images: int = 32

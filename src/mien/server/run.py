@@ -30,6 +30,9 @@ def settings_of(
         app,
         host=host,
         port=port,
+        proxy_headers=False,  # whom to believe is for `TrustedProxies`, not for the environment
+        forwarded_allow_ips="",
+        root_path="",
         http=_timed(options.head_timeout_s),
         ws="websockets-sansio",
         ws_max_size=options.most_image_bytes,

@@ -7,9 +7,6 @@ import hashlib
 import itertools
 import json
 import logging
-import re
-import secrets
-import shutil
 import sqlite3
 import threading
 import time
@@ -19,20 +16,18 @@ from typing import Any
 from mien.errors import MienError
 from mien.inference import VideoOptions
 from mien.runs import Checkpoint, Journal, ResultFolder
+from mien.server.jobs_folder import JobsFolder
 from mien.server.service import Service
 from mien.server.store import Job, JobStore
 from mien.structures import FrameResult
 from mien.track import SmoothingOptions
 
-__all__ = ["UPLOAD", "JobRunner", "new_job_id"]
+__all__ = ["UPLOAD", "JobRunner"]
 
 _LOG = logging.getLogger("mien.server")
 
 UPLOAD = "upload.mkv"
 """What every upload is called; FFmpeg tells by its content what it is."""
-
-_JOB_ID = re.compile(r"[\w-]{22}", re.ASCII)
-"""What a job's folder is called."""
 
 _IDLE_S = 0.5
 _AGAIN_S = 5.0
@@ -51,15 +46,21 @@ class JobRunner:
 
     Attributes:
         store: The list of jobs.
+
+    Raises:
+        OutputError: The folder is not one of jobs, or another server has it.
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._folder = service.options.jobs
-        self.store = JobStore(self._folder / "jobs.sqlite")
-        self._remove_strays()
+        self._jobs = JobsFolder(service.options.jobs)
+        self.store = JobStore(self._jobs.path / "jobs.sqlite")
+        for job_id in self.store.strays():  # of a server that was killed while it received a video
+            self.discard(job_id)
         self._ending = threading.Event()
         self._news = threading.Event()
+        self._lock = threading.Lock()
+        self._running: set[str] = set()
         self._removed: set[str] = set()
         self._threads = [
             threading.Thread(target=self._work, name=f"mien-job-{number}", daemon=True)
@@ -70,7 +71,21 @@ class JobRunner:
 
     def folder(self, job_id: str) -> Path:
         """Return where a job's upload and results are."""
-        return self._folder / job_id
+        return self._jobs.job(job_id)
+
+    def make_folder(self, job_id: str) -> Path:
+        """Make a new job's folder; it is noted first, so that it is found again whatever happens.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self.store.note_folder(job_id)
+        return self._jobs.make(job_id)
+
+    def discard(self, job_id: str) -> None:
+        """Delete the folder of what is no job, or no longer one."""
+        if self._jobs.delete(job_id):
+            self.store.forget_folder(job_id)
 
     def submit(self, job: Job) -> None:
         """Queue a job whose video lies in its folder as `UPLOAD`."""
@@ -78,10 +93,13 @@ class JobRunner:
         self._news.set()
 
     def remove(self, job_id: str) -> None:
-        """Stop a job and remove everything of it."""
-        self._removed.add(job_id)
-        self.store.remove(job_id)
-        shutil.rmtree(self.folder(job_id), ignore_errors=True)
+        """Stop a job and remove everything of it; of one that runs when it has stopped."""
+        with self._lock:
+            self.store.remove(job_id)
+            if job_id in self._running:
+                self._removed.add(job_id)
+                return
+        self.discard(job_id)
 
     def rows(self, job_id: str, *, after: int, most: int) -> list[dict[str, Any]]:
         """Return rows that are there so far, in their order."""
@@ -108,7 +126,7 @@ class JobRunner:
                 worked = self._work_once()
             except (sqlite3.Error, OSError):
                 # A full disk, most likely; it may have room again later.
-                _LOG.exception("the jobs in %s cannot be worked on", self._folder)
+                _LOG.exception("the jobs in %s cannot be worked on", self._jobs.path)
                 worked = False
             if not worked:
                 self._news.wait(_IDLE_S)
@@ -117,27 +135,37 @@ class JobRunner:
     def _work_once(self) -> bool:
         """Take the next job, if there is one, and say whether there was."""
         self._remove_old()
-        job = self.store.claim()
-        if job is None:
-            return False
+        with self._lock:
+            job = self.store.claim()
+            if job is None:
+                return False
+            self._running.add(job.id)
         try:
             self._run(job)
         except _Interrupted:
-            if job.id in self._removed:
-                shutil.rmtree(self.folder(job.id), ignore_errors=True)
-            else:
-                self.store.end(job.id, "queued")
+            self.store.end(job.id, "queued")  # which changes nothing if it was removed
         except MienError as error:
             self._end(job, _about(error, self._video(job), job.name))
         except Exception:
             _LOG.exception("job %s failed", job.id)
             self._end(job, "something went wrong here; the server's log has the details")
+        finally:
+            with self._lock:
+                self._running.remove(job.id)
+                removed = job.id in self._removed
+                self._removed.discard(job.id)
+            if removed:
+                self.discard(job.id)
         return True
 
     def _video(self, job: Job) -> Path:
         return self.folder(job.id) / UPLOAD
 
     def _run(self, job: Job) -> None:
+        if not self._jobs.owns(job.id):
+            raise MienError(
+                "its folder was removed or replaced on the server; send the video again"
+            )
         video, wanted = self._video(job), job.options
         smoothing = SmoothingOptions(time_constant_s=wanted["smooth"])
         options = VideoOptions(every=wanted["every"], per_second=wanted["fps"], smoothing=smoothing)
@@ -189,7 +217,7 @@ class JobRunner:
                 if self._ending.wait(_AGAIN_S):
                     return
         if not self._service.options.keep:
-            self._video(job).unlink(missing_ok=True)
+            self._jobs.delete_file(job.id, UPLOAD)
 
     def _too_long(self, time_s: float, worked_s: float) -> None:
         options = self._service.options
@@ -198,23 +226,11 @@ class JobRunner:
         if worked_s > options.most_job_s:
             raise MienError(f"the video took longer than {options.most_job_s:g} s of work")
 
-    def _remove_strays(self) -> None:
-        """Remove what a server left that was killed while it received a video."""
-        for folder in self._folder.iterdir():
-            ours = folder.is_dir() and _JOB_ID.fullmatch(folder.name)
-            if ours and self.store.get(folder.name) is None:
-                shutil.rmtree(folder, ignore_errors=True)
-
     def _remove_old(self) -> None:
         if self._ending.is_set():
             return
         for job_id in self.store.ended_before(time.time() - self._service.options.retention_s):
             self.remove(job_id)
-
-
-def new_job_id() -> str:
-    """Return a random name that nobody can guess; `_JOB_ID` matches it."""
-    return secrets.token_urlsafe(16)
 
 
 def _renamed(result: FrameResult, name: str) -> FrameResult:

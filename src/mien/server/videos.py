@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import Request
 
 from mien.errors import MediaError
-from mien.media import Video, is_container
+from mien.media import START_BYTES, Video, format_name, is_container
 from mien.server.forms import FormFile
 from mien.server.limits import limited
 from mien.server.options import ServerOptions
@@ -34,7 +34,7 @@ async def receive_video(
 
     Args:
         request: Its body is the video, or a form with the video.
-        folder: Made here.
+        folder: Where to.
         options: Limits.
         name: What to call the video; None takes the form's name for it.
 
@@ -54,7 +54,6 @@ async def receive_video(
     request = limited(
         request, most_bytes=options.most_video_bytes, timeout_s=options.upload_timeout_s
     )
-    folder.mkdir(parents=True)
     path = folder / UPLOAD
     with path.open("wb") as file:
         async for piece in _pieces(request, form):
@@ -77,12 +76,11 @@ async def _pieces(request: Request, form: FormFile | None) -> AsyncIterator[byte
 
 def _length(path: Path, name: str) -> float | None:
     with path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(START_BYTES)
     if not is_container(start):
-        # Play lists and the like would make FFmpeg open other files and addresses.
-        raise Problem(
-            422, f"{name}: no video that is taken here: MP4, MOV, MKV, WebM, AVI, OGG, TS"
-        )
+        found = format_name(start) or "of no known format"
+        taken = "MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV"
+        raise Problem(422, f"{name}: {found}, not a video that is taken here. Send {taken}")
     try:
         with Video(path) as video:
             return video.duration_s
