@@ -21,7 +21,7 @@ JPEG = {"content-type": "image/jpeg"}
 
 
 def test_bodies_that_drip_take_no_place_from_the_others(tmp_path):
-    options = ServerOptions(jobs=tmp_path, most_waiting=2, upload_timeout_s=5.0)
+    options = ServerOptions(jobs=tmp_path, max_waiting=2, upload_timeout_s=5.0)
 
     async def drip():
         for _ in range(10):
@@ -44,7 +44,7 @@ def test_bodies_that_drip_take_no_place_from_the_others(tmp_path):
 
 
 def test_uploads_in_memory_are_bounded_together(client_of):
-    client = client_of(most_bytes_waiting=10_000)
+    client = client_of(max_bytes_waiting=10_000)
     answer = client.post("/v1/analyze", content=bytes(20_000), headers=JPEG)
     assert answer.status_code == 503
     assert client.post("/v1/analyze", content=bytes(5_000), headers=JPEG).status_code == 422
@@ -110,7 +110,7 @@ def test_a_server_without_keys_answers_only_to_its_own_names(client_of, host, st
 
 
 def test_a_silent_stream_is_closed_and_its_place_is_free(client_of):
-    client = client_of(most_streams=1, stream_timeout_s=0.3)
+    client = client_of(max_streams=1, stream_timeout_s=0.3)
     for _ in range(2):
         with client.websocket_connect("/v1/stream") as silent:
             with pytest.raises(WebSocketDisconnect) as closed:
@@ -146,14 +146,20 @@ def test_a_second_server_may_not_use_the_same_jobs(client_of, video, tmp_path):
 
 
 def test_rows_that_nobody_vouches_for_are_written_anew(client_of, video, tmp_path):
+    from mien.server.jobs_folder import JobsFolder
     from mien.server.store import Job, JobStore
 
-    folder = tmp_path / "jobs" / "abc"
-    folder.mkdir(parents=True)
+    folder = JobsFolder(tmp_path / "jobs").make("abc")
     (folder / UPLOAD).write_bytes(video.read_bytes())
     (folder / "results.jsonl").write_text('{"half": ')
     store = JobStore(tmp_path / "jobs" / "jobs.sqlite")
-    options = {"fps": None, "every": None, "smooth": 0.4, "min_face": None}
+    options = {
+        "max_fps": None,
+        "detect_every": None,
+        "smoothing_s": 0.4,
+        "min_face_px": None,
+        "min_score": None,
+    }
     store.add(
         Job(id="abc", owner="testclient", name="a", options=options, state="running", created=0.0)
     )

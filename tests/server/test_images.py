@@ -103,7 +103,7 @@ def test_no_more_images_are_held_decoded_for_drawing_than_are_worked_on(client_o
 
 
 def test_a_smallest_face_can_be_asked_for(client):
-    answer = client.post("/v1/analyze?min_face=400", content=PORTRAIT.read_bytes(), headers=JPEG)
+    answer = client.post("/v1/analyze?min_face_px=400", content=PORTRAIT.read_bytes(), headers=JPEG)
     assert answer.json()["results"][0]["faces"] == []
 
 
@@ -132,7 +132,7 @@ def test_a_bomb_costs_neither_time_nor_memory(client):
 
 
 def test_limits_on_bytes_files_and_pixels(client_of):
-    client = client_of(most_image_bytes=5000, most_images=2, most_pixels=2000)
+    client = client_of(max_image_bytes=5000, max_images=2, max_pixels=2000)
     large = bytes(6000)
     assert code(client.post("/v1/analyze", content=large, headers=JPEG)) == (413, "too_large")
 
@@ -161,7 +161,7 @@ def test_an_unexpected_error_shows_no_traceback(client, monkeypatch):
 
 
 def test_too_much_at_once_is_refused_quickly_and_then_taken_again(tmp_path):
-    options = ServerOptions(jobs=tmp_path, most_waiting=4, workers=1)
+    options = ServerOptions(jobs=tmp_path, max_waiting=4, workers=1)
     body = PORTRAIT.read_bytes()
 
     async def storm(host):
@@ -255,7 +255,7 @@ def test_who_gave_up_while_waiting_or_being_judged_does_not_stop_the_others():
 
 def test_slow_and_endless_bodies_do_not_stop_the_others(tmp_path):
     options = ServerOptions(
-        jobs=tmp_path, upload_timeout_s=1.0, most_image_bytes=2_000_000, workers=1
+        jobs=tmp_path, upload_timeout_s=1.0, max_image_bytes=2_000_000, workers=1
     )
 
     async def slow():

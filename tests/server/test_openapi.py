@@ -34,8 +34,8 @@ def host(tmp_path_factory):
     options = ServerOptions(
         jobs=tmp_path_factory.mktemp("jobs"),
         requests_per_minute=10**6,
-        most_jobs=1000,
-        most_jobs_each=1000,
+        max_jobs=1000,
+        max_jobs_each=1000,
     )
     with listening(options) as host:
         yield host

@@ -74,7 +74,7 @@ def test_other_origins_wrong_keys_and_too_many_are_not_let_in(client_of, tmp_pat
         pass
     path = tmp_path / "keys.json"
     key = KeyFile(path).add("phone")
-    client = client_of(keys=path, most_streams=1)
+    client = client_of(keys=path, max_streams=1)
     with pytest.raises(WebSocketDisconnect), client.websocket_connect("/v1/stream"):
         pass
     with client.websocket_connect("/v1/stream", subprotocols=[f"mien.key.{key}"]) as socket:

@@ -13,7 +13,7 @@ import pytest
 from mien.emotions import SIX
 from tests.web.conftest import WEB, needed
 
-MOST_ROWS = 262_144
+MAX_ROWS = 262_144
 FILL = """
 window.begin = (labels) => { window.session = new sessions.Session({ labels }, "camera"); };
 window.add = (frames) => {
@@ -55,13 +55,13 @@ def add(page):
 
 
 def test_the_oldest_rows_go_and_are_counted(page, add):
-    add(MOST_ROWS)
+    add(MAX_ROWS)
     assert page.evaluate("session.dropped") == 0
     add(1)
     dropped = page.evaluate("session.dropped")
     frames = page.evaluate("[...session.rows()].map((row) => row.frame)")
     assert dropped > 0
-    assert frames == list(range(dropped, MOST_ROWS + 1))
+    assert frames == list(range(dropped, MAX_ROWS + 1))
 
 
 def test_rows_that_come_while_others_are_written_leave_no_gap(page, add):

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.options import DetectorFile, EmotionFile, MinFace
+from mien.cli.options import FACE_DEFAULTS, DetectorFile, EmotionFile, MinFacePx, MinScore
 from mien.errors import InputError, MissingExtraError
+from mien.options import FaceOptions
 
 __all__ = ["serve"]
 
@@ -31,7 +32,11 @@ def serve(
         str | None, typer.Option(metavar="NAME", help="Add a key to --keys, print it and end.")
     ] = None,
     jobs: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Uploads, results and the list of jobs.")
+        Path,
+        typer.Option(
+            metavar="FOLDER",
+            help="Uploads, results and the list of jobs; new, empty, or of an earlier run.",
+        ),
     ] = Path("mien-jobs"),
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep uploaded videos as long as their results.")
@@ -43,12 +48,20 @@ def serve(
         list[str] | None,
         typer.Option(metavar="HOST", help="Another name of this server, behind a proxy."),
     ] = None,
+    trust_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address or network of a proxy whose X-Forwarded-For is believed; repeatable.",
+        ),
+    ] = None,
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Of images.")] = 32,
     max_video: Annotated[int, typer.Option(min=1, metavar="MB", help="Of a video.")] = 2000,
     rate: Annotated[
         int, typer.Option(min=1, metavar="N", help="Requests a minute, per key or address.")
     ] = 6000,
-    min_face: MinFace = 24,
+    min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
+    min_score: MinScore = FACE_DEFAULTS.min_score,
     model: EmotionFile = None,
     detector: DetectorFile = None,
 ) -> None:
@@ -59,6 +72,7 @@ def serve(
       mien serve --open
       mien serve --keys keys.json --new-key phone
       mien serve --host 0.0.0.0 --keys keys.json
+      mien serve --name example.org --trust-proxy 127.0.0.1
     """
     try:
         import uvicorn
@@ -88,15 +102,22 @@ def serve(
         keep=keep,
         cors=tuple(cors or ()),
         names=(*_LOOPBACK, _in_address(host), *(name or ())) if keys is None else None,
-        most_image_bytes=max_upload * _MB,
-        most_video_bytes=max_video * _MB,
+        trusted_proxies=tuple(trust_proxy or ()),
+        max_image_bytes=max_upload * _MB,
+        max_video_bytes=max_video * _MB,
         requests_per_minute=rate,
-        min_face_px=min_face,
+        faces=FaceOptions(min_face_px=min_face_px, min_score=min_score),
     )
-    app = create_app(options, model=EmotionModel(model), faces=OnnxDetector(detector))
+    app = create_app(options, model=EmotionModel(model), detector=OnnxDetector(detector))
     settings = settings_of(app, options, host=host, port=port)
     listening = _listening(host, port)
     shown = f"http://{_in_address(host)}:{listening.getsockname()[1]}/"
+    if name and keys is None and not trust_proxy:
+        print(
+            "no --keys and no --trust-proxy: all who come through a proxy count as one caller, and "
+            "see each other's jobs",
+            file=sys.stderr,
+        )
     print(f"mien serves at {shown}  (Ctrl-C ends)", file=sys.stderr)
     if open_:
         import webbrowser

@@ -14,7 +14,7 @@ from PIL import Image
 from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
 from mien.emotions import FER2013_7
 from mien.errors import DatasetError, InputError, MediaError, MissingExtraError
-from mien.media import decode_image
+from mien.media import decode_image, open_image
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -161,11 +161,11 @@ def grey_png(stored: bytes, where: str) -> bytes:
     """
     if stored.startswith(b"\x89PNG"):
         try:
-            with Image.open(io.BytesIO(stored)) as image:
+            with open_image(io.BytesIO(stored), where) as image:
                 if image.mode == "L" and "transparency" not in image.info:
                     image.load()
                     return stored
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        except (MediaError, OSError, SyntaxError, ValueError):
             pass  # `decode_image` says what is wrong with it
     frame = decode_image(stored, where).frame_rgb
     return encode_grey(np.asarray(Image.fromarray(frame).convert("L")))

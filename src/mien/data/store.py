@@ -22,7 +22,8 @@ from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
 from mien.data.parquet_source import open_parquet
 from mien.data.records import Rows
 from mien.emotions import FER2013_7
-from mien.errors import DatasetError, MissingExtraError, OutputError
+from mien.errors import DatasetError, MediaError, MissingExtraError, OutputError
+from mien.media import open_image
 
 __all__ = [
     "Manifest",
@@ -38,6 +39,13 @@ _FORMAT = 1
 _SIDE_PX = 48
 _AVERAGING = Image.Resampling.BILINEAR
 _ROWS_PER_GROUP = 4096
+
+_DAMAGES = (
+    *(OSError, ValueError, KeyError, TypeError, SyntaxError, OverflowError),
+    MediaError,
+)
+"""What is raised over a damaged table: Arrow's errors are among these, and what is said of damaged
+images."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,8 +152,7 @@ def read_dataset(path: str | Path) -> Dataset:
     manifest = read_manifest(path)
     try:
         data = _read_table(path)
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError, OverflowError) as error:
-        # Arrow's errors are among these, and what Pillow says of a damaged image.
+    except _DAMAGES as error:
         raise DatasetError(f"{path}: {_TABLE} is damaged ({error}). Import it again") from error
     if data.sha256() != manifest.sha256:
         raise DatasetError(f"{path}: {_TABLE} is not what {_MANIFEST} says. Import it again")
@@ -201,7 +208,7 @@ def _decoded(encoded: list[bytes]) -> NDArray[np.uint8]:
     """Decode images to 48x48 luma; larger or smaller ones are resized."""
     images = np.empty((len(encoded), _SIDE_PX, _SIDE_PX), np.uint8)
     for number, png in enumerate(encoded):
-        with Image.open(io.BytesIO(png)) as decoded:
+        with open_image(io.BytesIO(png), f"image {number}") as decoded:
             size = (_SIDE_PX, _SIDE_PX)
             fitting = decoded.size == size
             images[number] = np.asarray(

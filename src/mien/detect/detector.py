@@ -21,6 +21,7 @@ __all__ = [
     "YUNET_NMS_IOU",
     "YUNET_OUTPUTS",
     "Detector",
+    "FileDetector",
     "OnnxDetector",
     "padded_input",
     "yunet_spec",
@@ -77,6 +78,18 @@ class Detector(Protocol):
             FrameError: The array has another shape or dtype; the message gives both.
         """
         ...
+
+
+class FileDetector(Detector, Protocol):
+    """A detector that comes out of a model file with a spec, as the server and the page need it.
+
+    Attributes:
+        path: The file.
+        spec: What it says about itself.
+    """
+
+    path: Path
+    spec: ModelSpec
 
 
 def yunet_spec(

@@ -1,16 +1,11 @@
 """Where frames come from and where results go."""
 
-from mien.media.containers import is_container
 from mien.media.drawing import draw_on, draw_result
+from mien.media.image_file import MAX_PIXELS, open_image
 from mien.media.image_writer import check_image_name, write_image
-from mien.media.images import (
-    IMAGE_SUFFIXES,
-    MAX_PIXELS,
-    convert_image,
-    decode_image,
-    read_image,
-)
+from mien.media.images import IMAGE_SUFFIXES, convert_image, decode_image, read_image
 from mien.media.live_source import LiveSource, cameras, is_live
+from mien.media.signatures import START_BYTES, format_name, is_container
 from mien.media.sources import find_images, find_media, is_video
 from mien.media.thumbnails import face_thumbnail
 from mien.media.timestamps import clock
@@ -22,6 +17,7 @@ __all__ = [
     "FORMATS",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "START_BYTES",
     "VIDEO_SUFFIXES",
     "LiveSource",
     "ResultWriter",
@@ -38,9 +34,11 @@ __all__ = [
     "face_thumbnail",
     "find_images",
     "find_media",
+    "format_name",
     "is_container",
     "is_live",
     "is_video",
+    "open_image",
     "open_writer",
     "read_image",
     "write_image",

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from mien.errors import OutputError
+from mien.errors import MediaError, OutputError
+from mien.media.demuxing import open_video
 from mien.media.drawing import draw_result
 from mien.media.sequences import is_sequence
 from mien.media.video_writer import VideoWriter
-from mien.media.videos import FILE_OPTIONS, Video
+from mien.media.videos import Video
 from mien.structures import FrameResult
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ class _Sound:
         if is_sequence(source):
             return
         try:
-            self._container = av.open(source, options=FILE_OPTIONS)
-        except (av.FFmpegError, OSError) as error:
-            notes.append(f"{source}: the drawn copy is silent, its sound cannot be read: {error}")
+            self._container = open_video(source)
+        except MediaError as error:
+            notes.append(f"{error.source}: the drawn copy is silent: {error.reason}")
             return
         if not self._container.streams.audio:
             return

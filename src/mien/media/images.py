@@ -6,16 +6,15 @@ import errno
 import io
 import os
 import struct
-import warnings
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from mien.errors import MediaError
-from mien.media.containers import is_container
+from mien.media.image_file import MAX_PIXELS, check_promised, open_image, too_large
 from mien.structures import Frame
 
 __all__ = [
@@ -27,25 +26,19 @@ __all__ = [
     "read_image",
 ]
 
-MAX_PIXELS = 100_000_000
-"""Larger images are refused by default: decoded they would take 300 MB and more."""
-
 MIN_SIDE_PX = 8
 """An image with a shorter side holds no face that a detector could find."""
 
 IMAGE_SUFFIXES = frozenset(
     (
-        *(".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png"),
-        *(".ppm", ".tga", ".tif", ".tiff", ".webp"),
-        *(".heic", ".heif", ".jxl"),  # these are not read, which is better said than passed over
+        *(".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png"),
+        *(".tif", ".tiff", ".webp"),
+        # These are photos, too, but not read, which is better said than passed over.
+        *(".heic", ".heif", ".jp2", ".jxl", ".pgm", ".ppm", ".tga"),
     )
 )
 """The endings by which a folder's images are found; a file that is named is read whatever its
 ending."""
-
-_GIVE = "Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
-
-_HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 
 _WHITE = (255, 255, 255, 255)
 
@@ -120,34 +113,29 @@ def convert_image(image: Image.Image, source: str) -> Frame:
         source: What to call it in messages.
 
     Raises:
-        MediaError: It cannot be decoded, or is too large or too small.
+        MediaError: It is of a format that is not read, cannot be decoded, or is too large or too
+            small.
     """
+    check_promised(image, source)
+    if image.width * image.height > MAX_PIXELS:
+        found = f"it has {image.width} x {image.height} pixels"
+        raise too_large(source, MAX_PIXELS, found)
     try:
-        return _decode(image, source, MAX_PIXELS)
+        return _decode(image, source)
     except _DECODER_ERRORS as error:
         raise MediaError(source, _why_unreadable(error)) from error
 
 
 def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large images by a limit of its own; ours is checked below.
-            warnings.simplefilter("ignore")
-            with Image.open(file) as image:
-                return _decode(image, source, max_pixels)
-    except Image.DecompressionBombError as error:
-        raise _too_large(source, max_pixels, "Pillow does not even open it") from error
-    except UnidentifiedImageError as error:
-        file.seek(0)
-        raise MediaError(source, _why_unidentified(file.read(512))) from error
+        with open_image(file, source, max_pixels=max_pixels) as image:
+            return _decode(image, source)
     except _DECODER_ERRORS as error:
         raise MediaError(source, _why_unreadable(error)) from error
 
 
-def _decode(image: Image.Image, source: str, max_pixels: int) -> Frame:
+def _decode(image: Image.Image, source: str) -> Frame:
     width, height = image.size
-    if width * height > max_pixels:
-        raise _too_large(source, max_pixels, f"it declares {width} x {height} pixels")
     if min(width, height) < MIN_SIDE_PX:
         reason = f"only {width} x {height} pixels; a face needs an image of {MIN_SIDE_PX} or more"
         raise MediaError(source, f"{reason} on each side. Give a larger one")
@@ -190,27 +178,6 @@ def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     else:
         top = 65535.0 if values.dtype == np.uint16 or numbers.max() > 255 else 255.0
     return (numbers * (255.0 / top)).round().clip(0, 255).astype(np.uint8)
-
-
-def _too_large(source: str, max_pixels: int, found: str) -> MediaError:
-    limit = f"more than the limit of {max_pixels / 1e6:.0f} million pixels"
-    return MediaError(source, f"{limit}: {found}. Scale it down first")
-
-
-def _why_unidentified(start: bytes) -> str:
-    if not start:
-        return "the file is empty. Copy or download it again"
-    if start.isascii() and b"\0" not in start:
-        return f"not an image, it holds text. {_GIVE}"
-    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
-        return "HEIC, which cannot be read. Convert it to JPEG first"
-    if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
-        return "JPEG XL, which cannot be read. Convert it to JPEG or PNG first"
-    if is_container(start):
-        return (
-            "a video, not an image. Give it an ending of videos, such as .mp4, to have it analysed"
-        )
-    return f"not an image that can be read. {_GIVE}"
 
 
 def _why_unreadable(error: Exception) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from mien.errors import MediaError
+from mien.media.demuxing import open_camera, open_stream
 from mien.media.videos import VideoFrame
 from mien.structures import FrameResult
 
@@ -157,12 +158,12 @@ class LiveSource:
                     for decoded in self._decoded(container):
                         self._show(decoded)
                         wait_s, seen_s = _FIRST_WAIT_S, time.monotonic()
-                error: Exception = OSError("it ended")
+                error: Exception = OSError("it ended" if self._arrived else "it sent no frame")
             except (av.FFmpegError, OSError, ValueError, IndexError) as raised:
                 error = raised
             if self._stop.is_set():
                 return
-            if self._over:
+            if self._arrived and self._over:
                 self._end()
                 return
             away_s = time.monotonic() - seen_s
@@ -236,23 +237,22 @@ class LiveSource:
             self._changed.notify()
 
     def _open(self) -> Any:
-        import av
-
         if not self.source.startswith(_CAMERA):
-            options = {"rtsp_transport": "tcp"} if self.source.startswith("rtsp") else {}
-            return av.open(self.source, options=options, timeout=_TIMEOUT_S)
+            return open_stream(self.source, timeout_s=_TIMEOUT_S)
         name = self.source.removeprefix(_CAMERA)
         if not name.isdecimal():
             raise ValueError(f"expected camera: and a number, found {self.source!r}")
-        platform = _platform()
+        platform, options = _platform(), dict[str, str]()
         if platform == "v4l2":
-            return av.open(f"/dev/video{name}", format=platform)
-        if platform == "dshow":
+            name = f"/dev/video{name}"
+        elif platform == "dshow":
             known = cameras()
             if int(name) >= len(known):
                 raise OSError(f"there are {len(known)} cameras")
-            return av.open(f"video={known[int(name)]}", format=platform)
-        return av.open(name, format=platform, options={"framerate": "30"})
+            name = f"video={known[int(name)]}"
+        else:
+            options["framerate"] = "30"
+        return open_camera(name, platform=platform, options=options)
 
 
 def _length_s(container: Any) -> float | None:

@@ -12,6 +12,9 @@ __all__ = ["is_sequence", "sequence_options"]
 _FRAMES_PER_SECOND = 25
 """Of a sequence of images, which says nothing about time itself."""
 
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""Of the promised images those that FFmpeg reads by number."""
+
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
 
 
@@ -24,8 +27,12 @@ def sequence_options(path: str | Path) -> tuple[str, dict[str, str]]:
     """Return what FFmpeg has to open for a sequence, and with which options.
 
     Raises:
-        MediaError: There is no such image, or one is missing between others.
+        MediaError: There is no such image, one is missing between others, or they are of another
+            format.
     """
+    if (suffix := Path(path).suffix.lower()) not in _SUFFIXES:
+        expected = ", ".join(_SUFFIXES)
+        raise MediaError(str(path), f"face_at images end in {expected}, found {suffix or 'none'}")
     first = {"start_number": str(_first_of(path)), "framerate": str(_FRAMES_PER_SECOND)}
     return _as_ffmpeg_reads(path), first
 

@@ -12,17 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MediaError
-from mien.media.sequences import is_sequence, sequence_options
+from mien.media.demuxing import open_sequence, open_video
+from mien.media.sequences import is_sequence
 from mien.structures import FrameRGB
 
 if TYPE_CHECKING:
     import av
 
-__all__ = ["FILE_OPTIONS", "VIDEO_SUFFIXES", "Video", "VideoFrame"]
-
-FILE_OPTIONS = {"protocol_whitelist": "file"}
-"""What FFmpeg opens a file with: a play list that somebody calls a video must not make it open
-addresses."""
+__all__ = ["VIDEO_SUFFIXES", "Video", "VideoFrame"]
 
 VIDEO_SUFFIXES = frozenset(
     (
@@ -157,8 +154,8 @@ class Video:
     """A video file that is open for reading.
 
     Args:
-        path: Anything that FFmpeg reads, or face_at images as `shot_%04d.png`, which are taken
-            for 25 frames a second.
+        path: A video in one of the containers of `open_video`, or face_at images as
+            `shot_%04d.png`, which are taken for 25 frames a second.
 
     Attributes:
         source: The path as it was given.
@@ -173,19 +170,8 @@ class Video:
     """
 
     def __init__(self, path: str | Path) -> None:
-        import av
-
         self.source = str(path)
-        opened, options = self.source, dict(FILE_OPTIONS)
-        if is_sequence(path):
-            opened, numbering = sequence_options(path)
-            options |= numbering
-        elif not Path(path).exists():
-            raise MediaError(self.source, "no such file or folder. Check the path")
-        try:
-            self._container = av.open(opened, options=options)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(self.source, _why(error)) from error
+        self._container = open_sequence(path) if is_sequence(path) else open_video(path)
         if not self._container.streams.video:
             self._container.close()
             raise MediaError(self.source, "has no video track. Give a video")
@@ -310,7 +296,3 @@ def _quarter_turns(frame: av.VideoFrame | None) -> int:
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
-
-
-def _why(error: Exception) -> str:
-    return f"no video that can be read ({_reason(error)}). Copy or convert it again"

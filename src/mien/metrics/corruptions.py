@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from mien.media import open_image
+
 __all__ = ["CORRUPTIONS", "STRENGTHS", "corrupted"]
 
 STRENGTHS = MappingProxyType(
@@ -89,7 +91,8 @@ def _jpeg(images: NDArray[np.uint8], quality: float, rng: np.random.Generator) -
     def packed(image: Image.Image) -> Image.Image:
         data = io.BytesIO()
         image.save(data, "JPEG", quality=int(quality))
-        return Image.open(data)
+        data.seek(0)
+        return open_image(data, "a JPEG of our own")
 
     return _stacked(packed(image) for image in _each(images))
 

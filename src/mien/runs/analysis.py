@@ -15,10 +15,10 @@ from mien.media import find_media, is_live, is_video
 from mien.options import FaceOptions, VideoOptions
 from mien.runs.checkpoint import Checkpoint
 from mien.runs.folder import ResultFolder
-from mien.runs.journal import Journal
+from mien.runs.journal import JOURNAL, Journal
 from mien.structures import FrameResult
 
-__all__ = ["Run", "RunOptions", "analyze_to"]
+__all__ = ["Run", "RunOptions", "analyze_to", "is_interrupted"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Run:
     @property
     def can_resume(self) -> bool:
         """Whether another run with `resume` would go on from here."""
-        return _is_interrupted(self.journal)
+        return self.journal is not None and self.journal.path.exists()
 
 
 def analyze_to(
@@ -126,7 +126,7 @@ def analyze_to(
         _analyze(run, analyzer, media, options, None, on_result)
         return run
     run.journal = journal = _journal(path, media, analyzer, options)
-    if options.resume and (path / "results.jsonl").exists() and not _is_interrupted(journal):
+    if options.resume and (path / "results.jsonl").exists() and not is_interrupted(path):
         run.was_done = True
         return run
     with ResultFolder(
@@ -185,8 +185,9 @@ def _check(path: Path | None, media: Sequence[str | MediaError], options: RunOpt
         raise InputError("resume: a drawn video cannot be continued; leave out draw")
 
 
-def _is_interrupted(journal: Journal | None) -> bool:
-    return journal is not None and journal.path.exists()
+def is_interrupted(folder: str | Path) -> bool:
+    """Say whether a folder holds results of an interrupted run that `resume` can go on with."""
+    return (Path(folder) / JOURNAL).exists()
 
 
 def _journal(

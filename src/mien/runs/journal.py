@@ -10,7 +10,10 @@ from typing import Any
 
 from mien.errors import OutputError
 
-__all__ = ["Journal"]
+__all__ = ["JOURNAL", "Journal"]
+
+JOURNAL = "results.unfinished.json"
+"""The file beside unfinished results."""
 
 _SECONDS_BETWEEN = 1.0
 
@@ -25,7 +28,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        self.path = folder / "results.unfinished.json"
+        self.path = folder / JOURNAL
         self._settings = json.loads(json.dumps(settings))
         self._written_at = float("-inf")
 

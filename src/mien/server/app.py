@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 
-from mien.detect import OnnxDetector
+from mien.detect import FileDetector, OnnxDetector
 from mien.inference import Analyzer, EmotionModel
 from mien.server.bodies import BodiesMiddleware
 from mien.server.images import images_router
@@ -36,22 +36,22 @@ def create_app(
     options: ServerOptions | None = None,
     *,
     model: EmotionModel | None = None,
-    faces: OnnxDetector | None = None,
+    detector: FileDetector | None = None,
 ) -> FastAPI:
     """Make the application with API and page.
 
     Args:
         options: Keys, folders and limits.
         model: The emotion network; None takes the shipped one.
-        faces: The face detector; None takes the shipped one.
+        detector: The face detector; None takes the shipped one.
 
     Raises:
         ArtefactError: A model file or the file of keys is damaged.
     """
     options = options or ServerOptions()
-    faces = faces or OnnxDetector()
-    analyzer = Analyzer(model, detector=faces, min_face_px=options.min_face_px)
-    service = Service(analyzer, faces, options)
+    detector = detector or OnnxDetector()
+    analyzer = Analyzer(model, detector=detector, face_options=options.faces)
+    service = Service(analyzer, detector, options)
     gate = Gate(options)
     jobs = Jobs(service)
 
@@ -77,8 +77,8 @@ def create_app(
     mount_page(
         app,
         built=BUILT_PAGE,
-        files=page_files(analyzer.model, faces),
-        contract=page_contract(analyzer.model, faces, min_face_px=options.min_face_px),
+        files=page_files(analyzer.model, detector),
+        contract=page_contract(analyzer.model, detector, options.faces),
     )
     app.add_middleware(MetricsMiddleware, metrics=service.metrics)
     app.add_middleware(BodiesMiddleware)

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.inference import Classification
+
 __all__ = ["Batcher"]
 
-_Waiting = tuple[NDArray[np.float32], "Future[NDArray[np.float32]]"]
+_Waiting = tuple[NDArray[np.float32], "Future[Classification]"]
 
 
 class Batcher:
@@ -22,14 +24,14 @@ class Batcher:
     It waits for nothing: whoever came while the last run was under way goes into the next one.
 
     Args:
-        run: Takes crops `(B, S, S)` and returns probabilities `(B, 6)`.
+        run: Takes crops `(B, S, S)` and classifies them.
         most: Crops per run, unless one caller brings more.
         ran: Hears of the size of each run.
     """
 
     def __init__(
         self,
-        run: Callable[[NDArray[Any]], NDArray[np.float32]],
+        run: Callable[[NDArray[Any]], Classification],
         *,
         most: int = 64,
         ran: Callable[[int], None] = lambda _: None,
@@ -39,9 +41,9 @@ class Batcher:
         self._thread = threading.Thread(target=self._work, name="mien-batcher", daemon=True)
         self._thread.start()
 
-    def submit(self, crops: NDArray[np.float32]) -> Future[NDArray[np.float32]]:
-        """Ask for the probabilities of some crops, `(B, S, S)`; B may be 0."""
-        future: Future[NDArray[np.float32]] = Future()
+    def submit(self, crops: NDArray[np.float32]) -> Future[Classification]:
+        """Ask for the classification of some crops, `(B, S, S)`; B may be 0."""
+        future: Future[Classification] = Future()
         self._waiting.put((crops, future))
         return future
 

@@ -9,7 +9,7 @@ from mien.server.problems import Problem
 
 __all__ = ["FormFile"]
 
-_MOST_HEADER_BYTES = 8192
+_MAX_HEADER_BYTES = 8192
 
 
 class FormFile:
@@ -88,8 +88,8 @@ class FormFile:
 
     def _bounded(self, piece: bytes) -> bytes:
         self._held += len(piece)
-        if self._held > _MOST_HEADER_BYTES:
-            raise Problem(400, f"a part of the form has over {_MOST_HEADER_BYTES} bytes of headers")
+        if self._held > _MAX_HEADER_BYTES:
+            raise Problem(400, f"a part of the form has over {_MAX_HEADER_BYTES} bytes of headers")
         return piece
 
     def _end_header(self) -> None:

@@ -14,10 +14,15 @@ from mien.server.limits import Gate, limited
 from mien.server.problems import Problem, documented
 from mien.server.service import Service
 
-__all__ = ["MinFace", "images_router"]
+__all__ = ["MinFacePx", "MinScore", "images_router"]
 
-MinFace = Annotated[
-    int | None, Query(ge=1, le=4096, description="Leave out faces with a shorter side, in pixels.")
+MinFacePx = Annotated[
+    int | None,
+    Query(ge=1, le=4096, description="Leave out faces whose shorter side has fewer pixels."),
+]
+
+MinScore = Annotated[
+    float | None, Query(ge=0, le=1, description="Leave out faces with a lower detection score.")
 ]
 
 _FACE_EXAMPLE = {
@@ -93,8 +98,8 @@ _RESULTS: dict[str, Any] = {
 _IMAGE = {"type": "string", "format": "binary", "minLength": 1}
 
 
-def _body(most_images: int) -> dict[str, Any]:
-    files = {"type": "array", "minItems": 1, "maxItems": most_images, "items": _IMAGE}
+def _body(max_images: int) -> dict[str, Any]:
+    files = {"type": "array", "minItems": 1, "maxItems": max_images, "items": _IMAGE}
     form = {"type": "object", "required": ["files"], "properties": {"files": files}}
     return {
         "requestBody": {
@@ -117,17 +122,23 @@ def images_router(service: Service, gate: Gate) -> APIRouter:
         "/v1/analyze",
         summary="Find the faces in images and say which expression each one shows",
         responses={200: _RESULTS, **documented(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)},
-        openapi_extra=_body(service.options.most_images),
+        openapi_extra=_body(service.options.max_images),
         response_class=Response,
     )
-    async def analyze(request: Request, min_face: MinFace = None, draw: bool = False) -> Response:
+    async def analyze(
+        request: Request,
+        min_face_px: MinFacePx = None,
+        min_score: MinScore = None,
+        draw: bool = False,
+    ) -> Response:
         gate.caller(request)
+        faces = service.options.face_options(min_face_px=min_face_px, min_score=min_score)
         with service.memory.share() as take:
             # Only what has come is work: whoever sends slowly takes no place from the others.
             given = await _given(request, service, take)
             with service.images.enter(), service.metrics.waiting.track_inprogress():
                 results = [
-                    await service.analyze(data, name, min_face_px=min_face, draw=draw)
+                    await service.analyze(data, name, face_options=faces, draw=draw)
                     for name, data in given
                 ]
         if all("error" in result for result in results):
@@ -154,13 +165,13 @@ async def _given(
     options = service.options
     request = limited(
         request,
-        most_bytes=options.most_image_bytes,
+        max_bytes=options.max_image_bytes,
         timeout_s=options.upload_timeout_s,
         take=take,
     )
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return await _from_form(request, options.most_images)
+        return await _from_form(request, options.max_images)
     if not kind.startswith("image/") and kind not in ("", "application/octet-stream"):
         raise Problem(
             415, f"expected image/*, application/octet-stream or multipart/form-data, found {kind}"

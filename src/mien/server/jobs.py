@@ -6,7 +6,6 @@ import asyncio
 import collections
 import contextlib
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -16,20 +15,23 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from mien.errors import MissingExtraError, OutputError
+from mien.errors import MissingExtraError
 from mien.media import open_writer
-from mien.server.images import MinFace
+from mien.options import VideoOptions
+from mien.server.images import MinFacePx, MinScore
+from mien.server.jobs_folder import JobsFolder, new_job_id
 from mien.server.limits import Gate
 from mien.server.problems import Problem, documented
-from mien.server.runner import JobRunner, new_job_id
+from mien.server.runner import JobRunner
 from mien.server.service import Service
 from mien.server.store import Job
-from mien.server.videos import FORM_FIELD, MOST_NAME, receive_video
+from mien.server.videos import FORM_FIELD, MAX_NAME, receive_video
 
 __all__ = ["Jobs", "jobs_router"]
 
-_MOST_ROWS = 1000
-_MOST_JOBS = 1000
+_MAX_ROWS = 1000
+_MAX_JOBS = 1000
+_VIDEO = VideoOptions()
 _WRITING = threading.Lock()
 """Held while rows are written in another format: two callers would write into one file."""
 
@@ -107,7 +109,7 @@ class Jobs:
         service: The networks and limits.
 
     Raises:
-        OutputError: The place for jobs is no folder, or another server has it.
+        OutputError: The place for jobs is no folder of jobs, or another server has it.
     """
 
     def __init__(self, service: Service) -> None:
@@ -115,12 +117,8 @@ class Jobs:
         self._lock = threading.Lock()
         self._coming: collections.Counter[str] = collections.Counter()
         self._runner: JobRunner | None = None
-        if service.options.jobs.exists() and not service.options.jobs.is_dir():
-            raise OutputError(
-                f"{service.options.jobs}: is a file, expected a folder. Choose another folder with "
-                "--jobs"
-            )
-        if (service.options.jobs / "jobs.sqlite").exists():
+        place = service.options.jobs
+        if JobsFolder.check(place) and (place / "jobs.sqlite").exists():
             self._runner = JobRunner(service)
 
     @property
@@ -145,10 +143,10 @@ class Jobs:
         options, runner = self._service.options, self.runner()
         counts = runner.store.counts()
         waiting = counts.get("queued", 0) + counts.get("running", 0)
-        if waiting + self._coming.total() >= options.most_jobs:
+        if waiting + self._coming.total() >= options.max_jobs:
             raise Problem(503, "too many jobs wait", headers={"Retry-After": "60"})
-        if runner.store.open_of(owner) + self._coming[owner] >= options.most_jobs_each:
-            said = f"{options.most_jobs_each} jobs of yours wait or run; wait for one"
+        if runner.store.open_of(owner) + self._coming[owner] >= options.max_jobs_each:
+            said = f"{options.max_jobs_each} jobs of yours wait or run; wait for one"
             raise Problem(429, said, headers={"Retry-After": "60"})
         self._coming[owner] += 1
         try:
@@ -177,19 +175,28 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
     async def hand_in(
         request: Request,
         name: Annotated[
-            str | None, Query(max_length=MOST_NAME, description="What to call it.")
+            str | None, Query(max_length=MAX_NAME, description="What to call it.")
         ] = None,
-        fps: Annotated[float | None, Query(gt=0, le=240)] = None,
-        every: Annotated[int | None, Query(ge=1, le=1000)] = None,
-        smooth: Annotated[float, Query(ge=0, le=60, description="Seconds; 0: not.")] = 0.4,
-        min_face: MinFace = None,
+        max_fps: Annotated[float | None, Query(gt=0, le=240)] = _VIDEO.max_fps,
+        detect_every: Annotated[int | None, Query(ge=1, le=1000)] = _VIDEO.detect_every,
+        smoothing_s: Annotated[
+            float, Query(ge=0, le=60, description="0 turns smoothing off.")
+        ] = _VIDEO.smoothing.time_constant_s,
+        min_face_px: MinFacePx = None,
+        min_score: MinScore = None,
     ) -> dict[str, Any]:
         owner = gate.caller(request)
-        options = {"fps": fps, "every": every, "smooth": smooth, "min_face": min_face}
+        options = {
+            "max_fps": max_fps,
+            "detect_every": detect_every,
+            "smoothing_s": smoothing_s,
+            "min_face_px": min_face_px,
+            "min_score": min_score,
+        }
         job_id = new_job_id()
         with jobs.place(owner) as runner:
-            folder = runner.folder(job_id)
             try:
+                folder = await asyncio.to_thread(runner.make_folder, job_id)
                 called, duration_s = await receive_video(request, folder, service.options, name)
                 job = Job(
                     id=job_id,
@@ -202,7 +209,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
                 )
                 runner.submit(job)
             except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
+                runner.discard(job_id)
                 raise
         return _shown(job, [])
 
@@ -212,7 +219,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         responses={200: _JOBS, **documented(400, 401, 403, 422, 429, 500)},
     )
     async def own(
-        request: Request, most: Annotated[int, Query(ge=1, le=_MOST_JOBS)] = 100
+        request: Request, most: Annotated[int, Query(ge=1, le=_MAX_JOBS)] = 100
     ) -> dict[str, Any]:
         owner, runner = gate.caller(request), jobs.started
         found = [] if runner is None else runner.store.newest_of(owner, most)
@@ -227,7 +234,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         request: Request,
         job_id: str,
         after: Annotated[int, Query(ge=0, le=2**31, description="Rows to pass over.")] = 0,
-        rows: Annotated[int, Query(ge=0, le=_MOST_ROWS)] = 0,
+        rows: Annotated[int, Query(ge=0, le=_MAX_ROWS)] = 0,
     ) -> dict[str, Any]:
         runner, job = _owned(gate.caller(request), jobs, job_id)
         found = await asyncio.to_thread(runner.rows, job_id, after=after, most=rows)

@@ -15,6 +15,7 @@ from mien.errors import ArtefactError
 from mien.server.keys import KeyFile
 from mien.server.options import ServerOptions
 from mien.server.problems import Problem
+from mien.server.proxies import TrustedProxies
 
 __all__ = ["Admission", "Gate", "Memory", "limited"]
 
@@ -30,11 +31,16 @@ class Gate:
     """Lets callers in by key and by how often they came.
 
     Args:
-        options: Keys, origins and the rate.
+        options: Keys, origins, proxies and the rate.
+
+    Raises:
+        ArtefactError: The file of keys is damaged.
+        InputError: A trusted proxy is no address.
     """
 
     def __init__(self, options: ServerOptions) -> None:
         self._keys = KeyFile(options.keys) if options.keys is not None else None
+        self._proxies = TrustedProxies(options.trusted_proxies)
         self._rate_per_s = options.requests_per_minute / 60
         self._most = float(max(1, options.requests_per_minute // 6))
         self._cors, self._names = options.cors, options.names
@@ -48,12 +54,12 @@ class Gate:
             given: A key that came another way than in the header.
 
         Raises:
-            Problem: 400 by a foreign name, 403 from a page of a foreign origin, 401 without a valid
-                key, 429 after too many requests.
+            Problem: 400 by a foreign name or for a trusted proxy's broken header, 403 from a page
+                of a foreign origin, 401 without a valid key, 429 after too many requests.
         """
         self._check_place(request)
         if self._keys is None:
-            name = request.client.host if request.client else "local"
+            name = self._proxies.caller(request)
         else:
             try:
                 found = self._keys.name_of(given or _bearer(request.headers))
@@ -165,7 +171,7 @@ class Admission:
 def limited(
     request: Request,
     *,
-    most_bytes: int,
+    max_bytes: int,
     timeout_s: float,
     take: Callable[[int], None] = lambda _: None,
 ) -> Request:
@@ -173,7 +179,7 @@ def limited(
 
     Args:
         request: As it came.
-        most_bytes: Of the body.
+        max_bytes: Of the body.
         timeout_s: For the body, per 10 MB begun.
         take: Hears of the bytes as they come.
 
@@ -181,13 +187,13 @@ def limited(
         Problem: 413 if the request itself says that it is too long.
     """
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > most_bytes:
-        raise _too_large(most_bytes)
-    return Request(request.scope, _limited(request.receive, most_bytes, timeout_s, take))
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise _too_large(max_bytes)
+    return Request(request.scope, _limited(request.receive, max_bytes, timeout_s, take))
 
 
 def _limited(
-    receive: Receive, most_bytes: int, timeout_s: float, take: Callable[[int], None]
+    receive: Receive, max_bytes: int, timeout_s: float, take: Callable[[int], None]
 ) -> Receive:
     came = 0
     started = time.monotonic()
@@ -204,15 +210,15 @@ def _limited(
         size = len(message.get("body", b""))
         came += size
         take(size)
-        if came > most_bytes:
-            raise _too_large(most_bytes)
+        if came > max_bytes:
+            raise _too_large(max_bytes)
         return message
 
     return next_message
 
 
-def _too_large(most_bytes: int) -> Problem:
-    limit = f"{most_bytes / 1e6:g} MB"
+def _too_large(max_bytes: int) -> Problem:
+    limit = f"{max_bytes / 1e6:g} MB"
     return Problem(413, f"the body is larger than {limit}; send less at once", headers=_CLOSING)
 
 

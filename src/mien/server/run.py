@@ -30,12 +30,15 @@ def settings_of(
         app,
         host=host,
         port=port,
+        proxy_headers=False,  # whom to believe is for `TrustedProxies`, not for the environment
+        forwarded_allow_ips="",
+        root_path="",
         http=_timed(options.head_timeout_s),
         ws="websockets-sansio",
-        ws_max_size=options.most_image_bytes,
+        ws_max_size=options.max_image_bytes,
         ws_max_queue=_WAITING_MESSAGES,
         ws_per_message_deflate=False,  # frames are packed already, and bombs would be, too
-        limit_concurrency=options.most_connections,
+        limit_concurrency=options.max_connections,
         timeout_graceful_shutdown=20,
         server_header=False,
         access_log=False,

@@ -10,11 +10,11 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from mien.detect import OnnxDetector
+from mien.detect import FileDetector
 from mien.errors import MediaError
-from mien.inference import Analyzer
-from mien.inference.images import Searched, detect_and_crop, frame_result
+from mien.inference import Analyzer, DetectedFrame, Pipeline
 from mien.media import decode_image, draw_result
+from mien.options import FaceOptions
 from mien.server.batching import Batcher
 from mien.server.limits import Admission, Memory
 from mien.server.metrics import Metrics
@@ -32,18 +32,19 @@ class Service:
 
     Args:
         analyzer: The networks.
-        faces: The detector among them, with its file.
+        detector: The detector among them, with its file.
         options: Limits.
     """
 
-    def __init__(self, analyzer: Analyzer, faces: OnnxDetector, options: ServerOptions) -> None:
-        self.analyzer, self.faces, self.options = analyzer, faces, options
+    def __init__(self, analyzer: Analyzer, detector: FileDetector, options: ServerOptions) -> None:
+        self.analyzer, self.detector, self.options = analyzer, detector, options
+        self.pipeline = analyzer.pipeline
         self.metrics = Metrics()
-        self.images = Admission(options.most_waiting, "requests")
-        self.memory = Memory(options.most_bytes_waiting)
-        self.streams = Admission(options.most_streams, "streams")
+        self.images = Admission(options.max_waiting, "requests")
+        self.memory = Memory(options.max_bytes_waiting)
+        self.streams = Admission(options.max_streams, "streams")
         self.pool = ThreadPoolExecutor(options.workers or os.cpu_count() or 1, "mien-images")
-        self.batcher = Batcher(analyzer.model.probabilities, ran=self.metrics.batch.observe)
+        self.batcher = Batcher(analyzer.model.classify, ran=self.metrics.batch.observe)
         self.closing = False
 
     def close(self) -> None:
@@ -52,14 +53,13 @@ class Service:
         self.pool.shutdown(cancel_futures=True)
         self.batcher.close()
 
-    def sized(self, min_face_px: int | None) -> Analyzer:
-        """Return the analyzer for another smallest face."""
-        if min_face_px is None or min_face_px == self.analyzer.min_face_px:
-            return self.analyzer
-        return Analyzer(self.analyzer.model, detector=self.faces, min_face_px=min_face_px)
-
     async def analyze(
-        self, data: bytes, source: str, *, min_face_px: int | None = None, draw: bool = False
+        self,
+        data: bytes,
+        source: str,
+        *,
+        face_options: FaceOptions | None = None,
+        draw: bool = False,
     ) -> dict[str, Any]:
         """Analyse one encoded image; what cannot be read has an `error`.
 
@@ -67,7 +67,7 @@ class Service:
             Problem: 503 if it took too long.
         """
         try:
-            work = self._analyze(data, source, self.sized(min_face_px), draw)
+            work = self._analyze(data, source, self.pipeline.with_options(face_options), draw)
             return await asyncio.wait_for(work, self.options.request_timeout_s)
         except MediaError as error:
             return _document(FrameResult(source=source, error=error.reason))
@@ -78,33 +78,33 @@ class Service:
             ) from None
 
     async def _analyze(
-        self, data: bytes, source: str, analyzer: Analyzer, draw: bool
+        self, data: bytes, source: str, pipeline: Pipeline, draw: bool
     ) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
 
-        def find() -> Searched:
-            frame = decode_image(data, source, max_pixels=self.options.most_pixels)
-            return (frame, *detect_and_crop(analyzer, frame))
+        def detect() -> tuple[Frame, DetectedFrame]:
+            frame = decode_image(data, source, max_pixels=self.options.max_pixels)
+            return frame, pipeline.detect_and_crop(frame)
 
-        def find_and_draw() -> dict[str, Any]:
+        def detect_and_draw() -> dict[str, Any]:
             # In one go: an image that waited for its turn to be drawn would be held decoded, and
             # small uploads may be large images.
-            found = find()
-            result = frame_result(analyzer, *found, self.batcher.submit(found[2]).result())
-            return _document(result) | {"drawn_jpeg": _drawn(found[0], result)}
+            frame, detected = detect()
+            result = pipeline.record(detected, self.batcher.submit(detected.crops).result())
+            return _document(result) | {"drawn_jpeg": _drawn(frame, result)}
 
         if draw:
-            document = await loop.run_in_executor(self.pool, find_and_draw)
+            document = await loop.run_in_executor(self.pool, detect_and_draw)
         else:
-            found = await loop.run_in_executor(self.pool, find)
-            probabilities = await asyncio.wrap_future(self.batcher.submit(found[2]))
-            document = _document(frame_result(analyzer, *found, probabilities))
+            _, detected = await loop.run_in_executor(self.pool, detect)
+            answers = await asyncio.wrap_future(self.batcher.submit(detected.crops))
+            document = _document(pipeline.record(detected, answers))
         self.metrics.faces.inc(len(document["faces"]))
         return document
 
     def described(self) -> dict[str, Any]:
         """Return what the two model files say about themselves."""
-        models = {"emotion": self.analyzer.model.spec, "face": self.faces.spec}
+        models = {"emotion": self.pipeline.model.spec, "face": self.detector.spec}
         found = {name: dataclasses.asdict(spec) for name, spec in models.items()}
         for document in found.values():
             document["provenance"].pop("training_sketch", None)

@@ -30,7 +30,10 @@ CREATE TABLE IF NOT EXISTS jobs (
     time_s REAL NOT NULL DEFAULT 0,
     worked_s REAL NOT NULL DEFAULT 0,
     error TEXT
-)
+);
+CREATE TABLE IF NOT EXISTS folders (
+    id TEXT PRIMARY KEY
+);
 """
 
 
@@ -42,7 +45,7 @@ class Job:
         id: A random name.
         owner: The caller whose job it is.
         name: What the caller called the video.
-        options: `fps`, `every`, `smooth` and `min_face` as asked for.
+        options: `max_fps`, `detect_every`, `smoothing_s`, `min_face_px` and `min_score` as asked for.
         state: `queued`, `running`, `done` or `failed`.
         created: When it was handed in, seconds since 1970.
         ended: When it ended, or None.
@@ -71,7 +74,7 @@ class JobStore:
     """Keeps jobs across restarts; may be used from several threads.
 
     Args:
-        path: The file; made if it is missing.
+        path: The file; made if it is missing, in a folder that is there.
 
     Raises:
         OutputError: Another server uses it, or it cannot be written.
@@ -80,11 +83,10 @@ class JobStore:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(
                 path, check_same_thread=False, isolation_level=None, timeout=1.0
             )
-        except (OSError, sqlite3.Error) as error:
+        except sqlite3.Error as error:
             raise OutputError(
                 f"{path}: cannot be opened ({error}). Choose another folder with --jobs"
             ) from error
@@ -93,7 +95,7 @@ class JobStore:
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         try:
             self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute(_SCHEMA)
+            self._database.executescript(_SCHEMA)
             self._database.execute("BEGIN EXCLUSIVE")
             self._database.execute("COMMIT")
         except sqlite3.DatabaseError as error:
@@ -154,6 +156,24 @@ class JobStore:
         """Forget a job."""
         with self._locked() as database:
             database.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+
+    def note_folder(self, job_id: str) -> None:
+        """Note that a folder for a job is about to be made; it stays noted until it is gone."""
+        with self._locked() as database:
+            database.execute("INSERT INTO folders (id) VALUES (?)", (job_id,))
+
+    def forget_folder(self, job_id: str) -> None:
+        """Note that a job's folder is gone."""
+        with self._locked() as database:
+            database.execute("DELETE FROM folders WHERE id = ?", (job_id,))
+
+    def strays(self) -> list[str]:
+        """Return the ids whose folders were noted and that are no jobs."""
+        with self._locked() as database:
+            rows = database.execute(
+                "SELECT id FROM folders WHERE id NOT IN (SELECT id FROM jobs)"
+            ).fetchall()
+        return [row["id"] for row in rows]
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs there are in each state."""

@@ -6,7 +6,6 @@ import asyncio
 import time
 from typing import Any
 
-import av
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.websockets import WebSocketState
 
@@ -82,7 +81,7 @@ class _Newest:
 async def _serve(socket: WebSocket, service: Service) -> None:
     newest = _Newest()
     reading = asyncio.create_task(_read(socket, newest, service.options))
-    live = LiveAnalysis(service.analyzer)
+    live = LiveAnalysis(service.pipeline)
     loop = asyncio.get_running_loop()
     try:
         while (given := await newest.take()) is not None:
@@ -90,7 +89,7 @@ async def _serve(socket: WebSocket, service: Service) -> None:
             answer: dict[str, Any] = {"frame": number, "dropped": newest.dropped}
             try:
                 answer |= await loop.run_in_executor(
-                    service.pool, _look, live, given, service.options.most_pixels
+                    service.pool, _look, live, given, service.options.max_pixels
                 )
             except MediaError as error:
                 answer |= {"timestamp_s": timestamp_s, "faces": [], "error": error.reason}
@@ -114,7 +113,7 @@ async def _read(socket: WebSocket, newest: _Newest, options: ServerOptions) -> N
             if message["type"] != "websocket.receive":
                 break
             data = message.get("bytes")
-            if data is None or len(data) > options.most_image_bytes:
+            if data is None or len(data) > options.max_image_bytes:
                 await socket.close(1003, "expected JPEG or PNG frames as binary messages")
                 break
             newest.put(number, time.monotonic() - began, data)
@@ -125,11 +124,10 @@ async def _read(socket: WebSocket, newest: _Newest, options: ServerOptions) -> N
         newest.end()
 
 
-def _look(live: LiveAnalysis, given: tuple[int, float, bytes], most_pixels: int) -> dict[str, Any]:
+def _look(live: LiveAnalysis, given: tuple[int, float, bytes], max_pixels: int) -> dict[str, Any]:
     number, timestamp_s, data = given
-    image = decode_image(data, "stream", max_pixels=most_pixels)
-    decoded = av.VideoFrame.from_ndarray(image.frame_rgb, "rgb24")
-    result = live.analyze(VideoFrame.of("stream", number, timestamp_s, decoded))
+    image = decode_image(data, "stream", max_pixels=max_pixels)
+    result = live.analyze(VideoFrame.from_rgb(image.frame_rgb, "stream", number, timestamp_s))
     return {
         "timestamp_s": timestamp_s,
         "width": result.width,

@@ -9,19 +9,19 @@ from pathlib import Path
 from fastapi import Request
 
 from mien.errors import MediaError
-from mien.media import Video, is_container
+from mien.media import START_BYTES, Video, format_name, is_container
 from mien.server.forms import FormFile
 from mien.server.limits import limited
 from mien.server.options import ServerOptions
 from mien.server.problems import Problem
 from mien.server.runner import UPLOAD
 
-__all__ = ["FORM_FIELD", "MOST_NAME", "receive_video"]
+__all__ = ["FORM_FIELD", "MAX_NAME", "receive_video"]
 
 FORM_FIELD = "file"
 """Under which name a form holds the video."""
 
-MOST_NAME = 200
+MAX_NAME = 200
 """Letters of a video's name."""
 
 _NOTHING_SAID = ("", "application/octet-stream")
@@ -34,7 +34,7 @@ async def receive_video(
 
     Args:
         request: Its body is the video, or a form with the video.
-        folder: Made here.
+        folder: Where to.
         options: Limits.
         name: What to call the video; None takes the form's name for it.
 
@@ -52,18 +52,17 @@ async def receive_video(
             415, f"expected video/*, application/octet-stream or multipart/form-data, found {kind}"
         )
     request = limited(
-        request, most_bytes=options.most_video_bytes, timeout_s=options.upload_timeout_s
+        request, max_bytes=options.max_video_bytes, timeout_s=options.upload_timeout_s
     )
-    folder.mkdir(parents=True)
     path = folder / UPLOAD
     with path.open("wb") as file:
         async for piece in _pieces(request, form):
             await asyncio.to_thread(file.write, piece)
     found = name or (form and form.filename) or "video"
-    duration_s = await asyncio.to_thread(_length, path, found[:MOST_NAME])
-    if duration_s is not None and duration_s > options.most_video_s:
-        raise Problem(413, f"the video is longer than {options.most_video_s:g} s")
-    return found[:MOST_NAME], duration_s
+    duration_s = await asyncio.to_thread(_length, path, found[:MAX_NAME])
+    if duration_s is not None and duration_s > options.max_video_s:
+        raise Problem(413, f"the video is longer than {options.max_video_s:g} s")
+    return found[:MAX_NAME], duration_s
 
 
 async def _pieces(request: Request, form: FormFile | None) -> AsyncIterator[bytes]:
@@ -77,12 +76,11 @@ async def _pieces(request: Request, form: FormFile | None) -> AsyncIterator[byte
 
 def _length(path: Path, name: str) -> float | None:
     with path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(START_BYTES)
     if not is_container(start):
-        # Play lists and the like would make FFmpeg open other files and addresses.
-        raise Problem(
-            422, f"{name}: no video that is taken here: MP4, MOV, MKV, WebM, AVI, OGG, TS"
-        )
+        found = format_name(start) or "of no known format"
+        taken = "MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV"
+        raise Problem(422, f"{name}: {found}, not a video that is taken here. Send {taken}")
     try:
         with Video(path) as video:
             return video.duration_s

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
+from mien.media import open_image
 from mien.training.pseudo_labels import FLIPPED_LANDMARKS, LabelledPhoto
 
 __all__ = ["DetectorAugmentation", "TrainingSquare", "draw_square"]
@@ -357,5 +358,6 @@ def _photographed(
     if rng.random() < options.jpeg:
         packed = io.BytesIO()
         Image.fromarray(image).save(packed, "JPEG", quality=int(rng.integers(12, 70)))
-        image = np.asarray(Image.open(packed))
+        packed.seek(0)
+        image = np.asarray(open_image(packed, "a JPEG of our own"))
     return image

@@ -7,9 +7,9 @@ background.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from PIL import Image
 
 from mien.detect import Detector, OnnxDetector, box_iou, non_maximum_suppression
 from mien.errors import DatasetError, MediaError, MissingExtraError
-from mien.media import find_images, read_image
+from mien.media import decode_image, find_images, read_image
 from mien.structures import Faces, FrameRGB
 
 __all__ = [
@@ -74,8 +74,7 @@ def read_photos(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
     """Read photos from a folder, or from a Parquet with the columns `id`, `kind` and `jpeg`.
 
     Yields:
-        Name, kind and image `(H, W, 3)` uint8. An image of a folder that cannot be read is left
-        out.
+        Name, kind and image `(H, W, 3)` uint8, upright. What cannot be read is left out.
 
     Raises:
         DatasetError: The Parquet has not these columns.
@@ -98,8 +97,8 @@ def read_photos(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
         raise DatasetError(f"{source}: no column {', '.join(sorted(missing))}")
     kinds = table["kind"].cast(pl.String)
     for name, kind, jpeg in zip(table["id"], kinds, table["jpeg"], strict=True):
-        with Image.open(io.BytesIO(jpeg)) as image:
-            yield str(name), kind, np.asarray(image.convert("RGB"))
+        with contextlib.suppress(MediaError):
+            yield str(name), kind, decode_image(jpeg, str(name)).frame_rgb
 
 
 def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto]:

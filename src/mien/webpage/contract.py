@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mien import structures
-from mien.detect import OnnxDetector
+from mien.detect import FileDetector
 from mien.detect import detector as detection
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.inference import EmotionModel, pipeline
-from mien.options import SmoothingOptions, VideoOptions
+from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 from mien.spec import ModelSpec
 from mien.track import smoothing, tracker
 
@@ -27,36 +27,36 @@ SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
 
 
 def page_contract(
-    model: EmotionModel, faces: OnnxDetector, *, min_face_px: int = 24
+    model: EmotionModel, detector: FileDetector, options: FaceOptions | None = None
 ) -> dict[str, Any]:
     """Return what the page has to know of models and rules, as plain values that JSON can hold.
 
     Args:
         model: The emotion network that the page will run.
-        faces: The face detector that it will run.
-        min_face_px: Faces whose shorter side is below this many pixels are left out.
+        detector: The face detector that it will run.
+        options: Which faces count; None takes the defaults.
     """
-    options = VideoOptions()
+    video = VideoOptions()
     return {
         "version": importlib.metadata.version("mien"),
         "labels": list(SIX.labels),
         "colours": dict(COLOURS),
         "label_sets": {name: _label_set(name) for name in LABEL_SETS},
         "emotion": _model("emotion.onnx", model.path, model.spec),
-        "face": _model("face.onnx", faces.path, faces.spec),
+        "face": _model("face.onnx", detector.path, detector.spec),
         "samples": [
             {"file": path.name, "title": path.stem.replace("_", " ").title()}
             for path in sorted(SAMPLES.glob("*.jpg"))
         ],
         "smoothing": dataclasses.asdict(SmoothingOptions()) | {"least": smoothing.LEAST},
         "tracking": {
-            "max_gap_s": options.max_gap_s,
+            "max_gap_s": video.max_gap_s,
             "farthest": tracker.FARTHEST,
             "largest_growth": tracker.LARGEST_GROWTH,
             "velocity_share": tracker.VELOCITY_SHARE,
         },
         "detection": {
-            "min_face_px": min_face_px,
+            "min_face_px": (options or FaceOptions()).min_face_px,
             "network_face_px": detection.NETWORK_FACE_PX,
             "longest_side_px": detection.LONGEST_SIDE_PX,
             "tile_overlap_px": detection.TILE_OVERLAP_PX,

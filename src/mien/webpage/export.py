@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mien.detect import OnnxDetector
+from mien.detect import FileDetector
 from mien.errors import ArtefactError, OutputError
 from mien.inference import EmotionModel
 from mien.webpage.contract import SAMPLES, page_contract
@@ -19,21 +19,21 @@ BUILT_PAGE = Path(__file__).parent.parent / "assets" / "page"
 """Where `make web` puts the built page; a source checkout has it only afterwards."""
 
 
-def page_files(model: EmotionModel, faces: OnnxDetector) -> Mapping[str, Path]:
+def page_files(model: EmotionModel, detector: FileDetector) -> Mapping[str, Path]:
     """Return the files that the page reads beside those that were built, by their address."""
     samples = {f"samples/{path.name}": path for path in sorted(SAMPLES.glob("*.jpg"))}
-    return {"models/emotion.onnx": model.path, "models/face.onnx": faces.path, **samples}
+    return {"models/emotion.onnx": model.path, "models/face.onnx": detector.path, **samples}
 
 
 def write_web_page(
-    folder: Path, model: EmotionModel, faces: OnnxDetector, *, overwrite: bool = False
+    folder: Path, model: EmotionModel, detector: FileDetector, *, overwrite: bool = False
 ) -> None:
     """Write the page as static files that any web server can host, under any path.
 
     Args:
         folder: Where to; it appears when it is whole.
         model: The emotion network that the page will run.
-        faces: The face detector that it will run.
+        detector: The face detector that it will run.
         overwrite: Whether a page that an earlier call wrote may be replaced; what else lies
             beside it stays.
 
@@ -53,10 +53,10 @@ def write_web_page(
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".page-") as temporary:
             whole = Path(temporary) / "page"
             shutil.copytree(BUILT_PAGE, whole)
-            for name, path in page_files(model, faces).items():
+            for name, path in page_files(model, detector).items():
                 (whole / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(path, whole / name)
-            contract = json.dumps(page_contract(model, faces), indent=1)
+            contract = json.dumps(page_contract(model, detector), indent=1)
             (whole / "models" / "contract.json").write_text(contract, encoding="utf-8")
             if folder.exists():
                 _replace_page(folder, whole)

@@ -1,0 +1,96 @@
+"""The one place where an encoded image is opened: the promised formats, and none that is huge.
+
+Pillow by itself tries all of its more than forty formats, and hands PostScript to Ghostscript where
+there is one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import IO
+
+from PIL import Image, UnidentifiedImageError
+
+from mien.errors import MediaError
+from mien.media.signatures import START_BYTES, format_name, is_container
+
+__all__ = ["MAX_PIXELS", "PROMISED", "check_promised", "open_image", "too_large"]
+
+MAX_PIXELS = 100_000_000
+"""Larger images are refused by default: decoded they would take 300 MB and more."""
+
+PROMISED = "JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF"
+"""What is read, as a person says it."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+"""The same by Pillow's names."""
+
+_GIVE = f"Give a {PROMISED} file"
+
+
+def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Open an encoded image of a promised format; its pixels are not decoded yet.
+
+    Args:
+        file: Open for reading, at its beginning.
+        source: What to call it in messages.
+        max_pixels: Images that declare more pixels are refused.
+
+    Returns:
+        Pillow's image, which holds on to `file` until it is loaded or closed.
+
+    Raises:
+        MediaError: The file is of another format, which the reason names, or has too many pixels.
+        OSError: The file cannot be read. What else Pillow raises for damaged files passes, too.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large images by a limit of its own; ours is checked below.
+            warnings.simplefilter("ignore")
+            image = Image.open(file, formats=_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise too_large(source, max_pixels, "Pillow does not even open it") from error
+    except UnidentifiedImageError as error:
+        file.seek(0)
+        raise MediaError(source, _why_unidentified(file.read(START_BYTES))) from error
+    width, height = image.size
+    if width * height > max_pixels:
+        image.close()
+        raise too_large(source, max_pixels, f"it declares {width} x {height} pixels")
+    return image
+
+
+def check_promised(image: Image.Image, source: str) -> None:
+    """Refuse an image that somebody else opened with Pillow and that is of no promised format.
+
+    It may not be decoded yet, which for some formats starts other programs.
+
+    Raises:
+        MediaError: The reason names the format.
+    """
+    # A phone's JPEG with a second image in it is Pillow's MPO; what was made in memory has none.
+    if image.format is not None and image.format not in (*_FORMATS, "MPO"):
+        raise MediaError(
+            source, f"{image.format}, which is not read. {_GIVE}, or pass image.convert('RGB')"
+        )
+
+
+def too_large(source: str, max_pixels: int, found: str) -> MediaError:
+    """Return the error for an image of too many pixels."""
+    limit = f"more than the limit of {max_pixels / 1e6:.0f} million pixels"
+    return MediaError(source, f"{limit}: {found}. Scale it down first")
+
+
+def _why_unidentified(start: bytes) -> str:
+    if not start:
+        return "the file is empty. Copy or download it again"
+    if is_container(start):
+        return "a video, not an image. Give it an ending of videos, such as .mp4, to have it read"
+    name = format_name(start)
+    if name is not None and name.upper() in _FORMATS:
+        return f"damaged or cut off: {name} by its first bytes. Copy or download it again"
+    if name is not None:
+        return f"{name}, which is not read. {_GIVE}"
+    if start.isascii() and b"\0" not in start:
+        return f"not an image, it holds text. {_GIVE}"
+    return f"not an image that can be read. {_GIVE}"

@@ -1,0 +1,130 @@
+"""Exactly the promised image formats are opened, wherever an image comes from."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import EpsImagePlugin, Image
+from typer.testing import CliRunner
+
+import mien
+from mien.cli import app
+from mien.errors import MediaError
+from mien.media import decode_image, read_image
+
+PROMISED = {"JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"}
+IMAGE = Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))).convert("RGB")
+Image.init()
+
+
+def encoded(kind, mode="RGB", **options):
+    data = io.BytesIO()
+    IMAGE.convert(mode).save(data, kind, **options)
+    return data.getvalue()
+
+
+EPS = encoded("EPS")
+
+
+@pytest.fixture
+def ghostscript(monkeypatch):
+    """Stand in for Ghostscript; gives the list of times that it was started."""
+    started = []
+
+    def start(*given, **_):
+        started.append(given)
+        raise OSError("started")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", start)
+    return started
+
+
+@pytest.mark.parametrize("kind", sorted(PROMISED))
+def test_each_promised_format_is_read(kind):
+    frame = decode_image(encoded(kind), "a")
+    assert np.abs(frame.frame_rgb.astype(int) - np.asarray(IMAGE)).mean() < 12
+
+
+def test_a_phones_jpeg_with_a_second_image_in_it_is_read():
+    data = encoded("MPO", save_all=True, append_images=[IMAGE])
+    frame = decode_image(data, "a.jpg")
+    assert frame.frame_rgb.shape == (64, 64, 3)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert opened.format == "MPO"
+        assert mien.Analyzer().analyze(opened).width == 64
+
+
+@pytest.mark.filterwarnings("ignore:IM image format")
+def test_whatever_else_pillow_writes_and_opens_is_not():
+    refused = 0
+    for kind in sorted(Image.OPEN.keys() & Image.SAVE.keys() - PROMISED):
+        for mode in ("RGB", "L", "1"):
+            try:
+                data = encoded(kind, mode)
+                Image.open(io.BytesIO(data)).close()
+            except (OSError, ValueError, KeyError):
+                continue
+            with pytest.raises(MediaError, match="Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF"):
+                decode_image(data, kind)
+            refused += 1
+            break
+    assert refused >= 10
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (EPS, "PostScript (EPS)"),
+        (b"\xc5\xd0\xd3\xc6" + bytes(40), "PostScript (EPS)"),
+        (b"%PDF-1.7\n" + bytes(40), "PDF"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        (b"<svg viewBox='0 0 1 1'></svg>", "SVG"),
+        (b"<!doctype html><svg></svg>", "HTML"),
+        (b"\0\0\0\x18ftypmif1" + bytes(40), "HEIC"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40), "JPEG XL"),
+        (encoded("JPEG2000"), "JPEG 2000"),
+        (b"8BPS\0\x01" + bytes(40), "Photoshop (PSD)"),
+        (encoded("ICO"), "Windows icon (ICO)"),
+        (encoded("PPM"), "PPM or PGM"),
+        (encoded("PCX"), "PCX"),
+        (encoded("SGI"), "SGI"),
+        (b"PK\x03\x04" + bytes(40), "ZIP archive"),
+    ],
+)
+def test_the_error_names_what_came_and_what_is_promised(tmp_path, data, name):
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(data)
+    with pytest.raises(MediaError) as caught:
+        read_image(path)
+    given = "Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
+    assert caught.value.reason == f"{name}, which is not read. {given}"
+
+
+def test_postscript_starts_no_other_program_wherever_it_comes_from(tmp_path, ghostscript):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    path = folder / "a.jpg"
+    path.write_bytes(EPS)
+    analyzer = mien.Analyzer()
+    with Image.open(io.BytesIO(EPS)) as opened:
+        for given in (path, EPS, opened):
+            with pytest.raises(MediaError, match="EPS"):
+                analyzer.analyze(given)
+    (result,) = analyzer.stream(folder)
+    assert "PostScript (EPS)" in result.error
+    for verb in ("analyze", "explain", "similar"):
+        more = [str(path)] if verb == "similar" else []
+        ran = CliRunner().invoke(app, [verb, str(path), *more])
+        assert ran.exit_code == 1, ran.output
+        assert "PostScript (EPS), which is not read" in f"{ran.stderr}{ran.exception}"
+    assert ghostscript == []
+    with Image.open(io.BytesIO(EPS)) as opened, pytest.raises(OSError, match="started"):
+        opened.load()  # as Pillow by itself would have
+    assert len(ghostscript) == 1
+
+
+def test_an_image_of_another_format_that_somebody_decoded_is_taken():
+    with Image.open(io.BytesIO(encoded("PPM"))) as opened:
+        with pytest.raises(MediaError, match=r"PPM, which is not read.*image\.convert\('RGB'\)"):
+            mien.Analyzer().analyze(opened)
+        assert mien.Analyzer().analyze(opened.convert("RGB")).width == 64
