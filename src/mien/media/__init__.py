@@ -10,6 +10,7 @@ from mien.media.images import (
     decode_image,
     read_image,
 )
+from mien.media.inputs import Channels, ImageInput, as_frame
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.sources import find_images, find_media, is_video
 from mien.media.thumbnails import face_thumbnail
@@ -23,11 +24,14 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "VIDEO_SUFFIXES",
+    "Channels",
+    "ImageInput",
     "LiveSource",
     "ResultWriter",
     "Video",
     "VideoFrame",
     "VideoWriter",
+    "as_frame",
     "cameras",
     "check_image_name",
     "clock",
