@@ -164,19 +164,6 @@ def test_images_may_be_bytes_and_pillows_too(analyzer, samples):
 
 
 @pytest.mark.parametrize(
-    ("pixels", "advice"),
-    [
-        (np.zeros((40, 40), np.uint8), r"np.dstack\(\[grey\] \* 3\)"),
-        (np.zeros((40, 40, 4), np.uint8), "the transparency"),
-        (np.zeros((40, 40, 3), np.float32), "whole numbers of 0 to 255"),
-    ],
-)
-def test_arrays_of_other_forms_are_told_how_to_become_frames(analyzer, pixels, advice):
-    with pytest.raises(FrameError, match=advice):
-        analyzer.analyze(pixels)
-
-
-@pytest.mark.parametrize(
     "options",
     [{"min_face_px": 0}, {"min_face_px": -3}, {"threads": 0}, {"workers": -1}, {"detector": 3}],
 )

@@ -6,11 +6,9 @@ import dataclasses
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from mien.detect import Detector, OnnxDetector
 from mien.errors import InputError
@@ -21,14 +19,11 @@ from mien.inference.model import EmotionModel
 from mien.inference.pipeline import Pipeline
 from mien.inference.runner import analyze_media
 from mien.inference.similarity import SimilarFaces, find_similar
-from mien.media import VideoFrame, as_frame, find_media
+from mien.media import Channels, ImageInput, VideoFrame, as_frame, find_media
 from mien.options import FaceOptions, VideoOptions
 from mien.structures import Frame, FrameResult
 
-__all__ = ["Analyzer", "ImageInput", "analyze"]
-
-ImageInput = str | Path | bytes | BinaryIO | Image.Image | Frame | NDArray[Any]
-"""What `Analyzer.analyze` takes for one image; a torch tensor `(3, H, W)`, too."""
+__all__ = ["Analyzer", "analyze"]
 
 Source = str | Path
 """A path, folder or glob, a camera (`camera:0`) or a stream (`rtsp://`, `http://`)."""
@@ -100,7 +95,7 @@ class Analyzer:
         self,
         image: list[ImageInput] | tuple[ImageInput, ...],
         *,
-        channels: str | None = None,
+        channels: Channels | None = None,
         face_options: FaceOptions | None = None,
     ) -> list[FrameResult]: ...
 
@@ -109,7 +104,7 @@ class Analyzer:
         self,
         image: ImageInput,
         *,
-        channels: str | None = None,
+        channels: Channels | None = None,
         face_options: FaceOptions | None = None,
     ) -> FrameResult: ...
 
@@ -117,7 +112,7 @@ class Analyzer:
         self,
         image: ImageInput | list[ImageInput] | tuple[ImageInput, ...],
         *,
-        channels: str | None = None,
+        channels: Channels | None = None,
         face_options: FaceOptions | None = None,
     ) -> FrameResult | list[FrameResult]:
         """Analyse one image, or a list of images together.
@@ -154,7 +149,7 @@ class Analyzer:
         image: ImageInput,
         *,
         face: int | None = None,
-        channels: str | None = None,
+        channels: Channels | None = None,
         face_options: FaceOptions | None = None,
     ) -> tuple[Explanation, ...]:
         """Say what the answer to each face of an image rests on.
@@ -206,7 +201,7 @@ class Analyzer:
         self,
         sources: Source | Iterable[Source] | Iterable[Frame] | Iterable[tuple[float, ImageInput]],
         *,
-        channels: str | None = None,
+        channels: Channels | None = None,
         video_options: VideoOptions | None = None,
         face_options: FaceOptions | None = None,
     ) -> Iterator[FrameResult]:
@@ -249,7 +244,7 @@ _DEFAULT: list[Analyzer] = []
 
 
 def analyze(
-    image: ImageInput, *, channels: str | None = None, face_options: FaceOptions | None = None
+    image: ImageInput, *, channels: Channels | None = None, face_options: FaceOptions | None = None
 ) -> FrameResult:
     """Analyse one image with the shipped networks, which are loaded at the first call.
 
@@ -286,7 +281,7 @@ def _paths(sources: Any) -> Iterator[str | Path]:
         yield each
 
 
-def _frames(given: Iterable[Any], channels: str | None) -> Iterator[Frame]:
+def _frames(given: Iterable[Any], channels: Channels | None) -> Iterator[Frame]:
     """Bring frames of a clip into one form, and check that their times go forward."""
     last_s = float("-inf")
     for number, each in enumerate(given):

@@ -4,6 +4,7 @@ from mien.media.drawing import draw_on, draw_result
 from mien.media.image_file import MAX_PIXELS, open_image
 from mien.media.image_writer import check_image_name, write_image
 from mien.media.images import IMAGE_SUFFIXES, convert_image, decode_image, read_image
+from mien.media.inputs import Channels, ImageInput, as_frame
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.signatures import START_BYTES, format_name, is_container
 from mien.media.sources import find_images, find_media, is_video
@@ -19,11 +20,14 @@ __all__ = [
     "MAX_PIXELS",
     "START_BYTES",
     "VIDEO_SUFFIXES",
+    "Channels",
+    "ImageInput",
     "LiveSource",
     "ResultWriter",
     "Video",
     "VideoFrame",
     "VideoWriter",
+    "as_frame",
     "cameras",
     "check_image_name",
     "clock",

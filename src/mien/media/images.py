@@ -24,6 +24,7 @@ __all__ = [
     "convert_image",
     "decode_image",
     "read_image",
+    "to_rgb",
 ]
 
 MIN_SIDE_PX = 8
@@ -144,7 +145,7 @@ def _decode(image: Image.Image, source: str) -> Frame:
     image.load()
     turn = _TURNS.get(_orientation(image))
     upright = image if turn is None else image.transpose(turn)
-    return Frame(frame_rgb=np.asarray(_to_rgb(upright)), source=source, notes=notes)
+    return Frame(frame_rgb=np.asarray(to_rgb(upright)), source=source, notes=notes)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -156,7 +157,8 @@ def _orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) else _UPRIGHT
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return an image of any mode as 8-bit RGB, its transparent parts white."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(_to_8_bit(np.asarray(image))).convert("RGB")
     transparent = "A" in image.getbands() or "a" in image.getbands()

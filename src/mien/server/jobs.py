@@ -31,7 +31,7 @@ __all__ = ["Jobs", "jobs_router"]
 
 _MAX_ROWS = 1000
 _MAX_JOBS = 1000
-_VIDEO = VideoOptions()
+_VIDEO_DEFAULTS = VideoOptions()
 _WRITING = threading.Lock()
 """Held while rows are written in another format: two callers would write into one file."""
 
@@ -177,11 +177,11 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         name: Annotated[
             str | None, Query(max_length=MAX_NAME, description="What to call it.")
         ] = None,
-        max_fps: Annotated[float | None, Query(gt=0, le=240)] = _VIDEO.max_fps,
-        detect_every: Annotated[int | None, Query(ge=1, le=1000)] = _VIDEO.detect_every,
+        max_fps: Annotated[float | None, Query(gt=0, le=240)] = _VIDEO_DEFAULTS.max_fps,
+        detect_every: Annotated[int | None, Query(ge=1, le=1000)] = _VIDEO_DEFAULTS.detect_every,
         smoothing_s: Annotated[
             float, Query(ge=0, le=60, description="0 turns smoothing off.")
-        ] = _VIDEO.smoothing.time_constant_s,
+        ] = _VIDEO_DEFAULTS.smoothing.time_constant_s,
         min_face_px: MinFacePx = None,
         min_score: MinScore = None,
     ) -> dict[str, Any]:

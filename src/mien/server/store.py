@@ -45,7 +45,8 @@ class Job:
         id: A random name.
         owner: The caller whose job it is.
         name: What the caller called the video.
-        options: `max_fps`, `detect_every`, `smoothing_s`, `min_face_px` and `min_score` as asked for.
+        options: The request's `max_fps`, `detect_every`, `smoothing_s`, `min_face_px` and
+            `min_score`.
         state: `queued`, `running`, `done` or `failed`.
         created: When it was handed in, seconds since 1970.
         ended: When it ended, or None.

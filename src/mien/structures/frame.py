@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import FrameError
 
-__all__ = ["Frame", "FrameRGB", "check_frame_rgb"]
+__all__ = ["Frame", "FrameRGB", "check_frame_rgb", "uint8_advice"]
 
 FrameRGB = NDArray[np.uint8]
 """One decoded frame, `(H, W, 3)` uint8, RGB, top row first."""
 
+_TOLERANCE = 1e-3
+"""Scaled images may exceed the range 0 to 1 by this much, which rounding takes away."""
+
 
 def check_frame_rgb(frame_rgb: object) -> FrameRGB:
-    """Return `frame_rgb` if it is one.
+    """Return `frame_rgb` if it is a frame.
 
     Raises:
-        FrameError: It is no `(H, W, 3)` uint8 array with pixels; the message says what it is.
+        FrameError: It is no `(H, W, 3)` uint8 array with pixels; the message says what it is and
+            how to convert it.
     """
     if not isinstance(frame_rgb, np.ndarray):
         raise FrameError(
@@ -28,23 +33,42 @@ def check_frame_rgb(frame_rgb: object) -> FrameRGB:
         )
     if frame_rgb.ndim != 3 or frame_rgb.shape[2] != 3 or frame_rgb.dtype != np.uint8:
         raise FrameError(
-            f"frame_rgb: expected (H, W, 3) of uint8, found {frame_rgb.shape} of {frame_rgb.dtype}"
-            f"{_how_to_convert(frame_rgb)}"
+            f"frame_rgb: expected (H, W, 3) of uint8, found {frame_rgb.shape} of {frame_rgb.dtype}."
+            " mien.media.as_frame takes arrays of more forms, or says how to convert them"
         )
     if frame_rgb.size == 0:
         raise FrameError(f"frame_rgb: it has no pixels, its shape is {frame_rgb.shape}")
     return frame_rgb
 
 
-def _how_to_convert(pixels: NDArray[np.generic]) -> str:
-    """Return what makes a frame of the usual other forms."""
-    if pixels.dtype != np.uint8:
-        return ". Bring it to whole numbers of 0 to 255: .astype(np.uint8)"
-    if pixels.ndim == 2 or pixels.shape[2:] == (1,):
-        return ". Repeat a grey image: np.dstack([grey] * 3)"
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        return ". Leave out the transparency: [..., :3]"
-    return ""
+def uint8_advice(low: float, high: float, *, whole: bool, code: str, cast: str) -> str:
+    """Return how to bring numbers of another type to 8 bits, as a sentence with code.
+
+    Args:
+        low: The smallest of the numbers.
+        high: The largest.
+        whole: Whether their type is one of whole numbers.
+        code: The expression that stands for the numbers, for example `image`.
+        cast: What makes 8-bit numbers of it, for example `.astype(np.uint8)`.
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "Some of its values are not finite numbers. Replace them first"
+    if whole:
+        if low >= 0 and high <= 255:
+            return f"Convert it: {code}{cast}"
+        if low >= 0 and high <= 65535:
+            convert = f"({code} / 257).round(){cast}"
+            return (
+                f"Its values go from {low:g} to {high:g}. If 65535 is white, convert it: {convert}"
+            )
+    elif low >= -_TOLERANCE and high <= 1 + _TOLERANCE:
+        return f"Convert it: ({code} * 255).round(){cast}"
+    elif low >= -_TOLERANCE and high <= 255 + _TOLERANCE:
+        return f"Convert it: {code}.round(){cast}"
+    return (
+        f"Its values go from {low:g} to {high:g}. Bring them to 0 (black) to 255 (white) first, "
+        f"then convert it: {code}.round(){cast}"
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
