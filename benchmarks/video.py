@@ -203,7 +203,7 @@ def window_latency(video: Path) -> tuple[float, float]:
 
     from mien.live import Feed, run_window
 
-    feed = Feed(str(video), mien.Analyzer())
+    feed = Feed(str(video), mien.Analyzer().pipeline)
     feed.start()
 
     def close_at_the_end() -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "MediaError",
     "MienError",
     "MissingExtraError",
+    "OptionsError",
     "OutputError",
     "RecipeError",
     "SpecError",
@@ -28,6 +29,10 @@ class MienError(Exception):
 
 class InputError(MienError):
     """Something that the caller gave cannot be used; the fix lies with the input."""
+
+
+class OptionsError(InputError):
+    """Options contradict each other, or do not fit the inputs."""
 
 
 class FrameError(InputError):

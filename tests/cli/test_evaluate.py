@@ -16,7 +16,7 @@ from tests.conftest import fer_csv, votes_csv  # noqa: F401
 
 def test_the_shipped_model_is_judged_printed_and_reported(dataset, tmp_path):  # noqa: F811
     report = tmp_path / "a.html"
-    result = run("evaluate", "--data", dataset, "--report", report, "--out", tmp_path / "kept")
+    result = run("evaluate", "--data", dataset, "--report", report, "--save", tmp_path / "kept")
     assert result.exit_code == 0, result.output
     for name in ("ferplus-8", "fer2013-7", "fer2013-6", "six-ferplus", "six-fer2013"):
         assert name in result.output
@@ -48,7 +48,7 @@ def test_models_of_one_name_are_told_apart_and_kept_predictions_are_not_replaced
         path.parent.mkdir()
         shutil.copy(EmotionModel().path, path)
     kept = tmp_path / "kept"
-    options = ("--data", dataset, "--protocol", "six-fer2013", "--out", kept)
+    options = ("--data", dataset, "--protocol", "six-fer2013", "--save", kept)
     result = run("evaluate", *paths, *options, "--json")
     models = [each["model"] for each in json.loads(result.stdout)["results"]]
     assert models == ["first-emotion", "second-emotion"]

@@ -137,7 +137,7 @@ def test_what_differs_from_the_interrupted_run_is_named(album, tmp_path, stopped
     restore()
     assert "interrupted analysis" in str(run(album, "--out", out).exception)
     other = run(album / "0", "--out", out, "--resume", "--min-face-px", "30")
-    assert "differs in --min-face, inputs" in str(other.exception)
+    assert "differs in inputs, min_face_px" in str(other.exception)
     assert run(album, "--out", out, "--overwrite").exit_code == 1
     assert set(results(out)) == {"results.jsonl"}
 

@@ -12,7 +12,7 @@ from PIL import Image
 from mien import Analyzer
 from mien.errors import ArtefactError, FrameError, InputError, MediaError
 from mien.media import read_image
-from mien.options import SmoothingOptions, VideoOptions
+from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 from mien.structures import Faces
 
 
@@ -88,8 +88,8 @@ def test_one_image_that_cannot_be_read_raises(analyzer, tmp_path):
 
 
 def test_what_is_no_frame_raises(analyzer):
-    with pytest.raises(FrameError, match=r"found \(4, 4\)"):
-        analyzer.analyze(np.zeros((4, 4), np.uint8))
+    with pytest.raises(FrameError, match=r"found \(4, 4, 2\)"):
+        analyzer.analyze(np.zeros((4, 4, 2), np.uint8))
 
 
 def test_in_a_stream_bad_images_become_results_and_the_others_go_on(analyzer, samples, tmp_path):
@@ -165,7 +165,7 @@ def test_images_may_be_bytes_and_pillows_too(analyzer, samples):
 
 @pytest.mark.parametrize(
     "options",
-    [{"min_face_px": 0}, {"min_face_px": -3}, {"threads": 0}, {"workers": -1}, {"detector": 3}],
+    [{"threads": 0}, {"workers": -1}, {"detector": 3}],
 )
 def test_options_out_of_range_are_refused_at_once(options):
     with pytest.raises(InputError, match=f"{next(iter(options))}: expected"):
@@ -175,10 +175,14 @@ def test_options_out_of_range_are_refused_at_once(options):
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        (VideoOptions, {"per_second": 0}),
-        (VideoOptions, {"per_second": float("nan")}),
-        (VideoOptions, {"per_second": -1}),
-        (VideoOptions, {"every": 0}),
+        (VideoOptions, {"max_fps": 0}),
+        (VideoOptions, {"max_fps": float("nan")}),
+        (VideoOptions, {"max_fps": -1}),
+        (VideoOptions, {"detect_every": 0}),
+        (FaceOptions, {"min_face_px": 0}),
+        (FaceOptions, {"min_face_px": -3}),
+        (FaceOptions, {"min_score": 1.1}),
+        (FaceOptions, {"unsure_below": float("nan")}),
         (VideoOptions, {"max_gap_s": -1}),
         (SmoothingOptions, {"time_constant_s": float("nan")}),
         (SmoothingOptions, {"margin": -0.1}),

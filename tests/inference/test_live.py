@@ -89,7 +89,7 @@ def test_a_gap_of_a_stream_is_a_row(analyzer, photo, monkeypatch):
     answers = [motion_jpeg(images, per_second=20) for _ in range(2)]
     with http_server(answers) as address:
         results = []
-        for result in analyzer.stream(address, options=VideoOptions(max_fps=10)):
+        for result in analyzer.stream(address, video_options=VideoOptions(max_fps=10)):
             results.append(result)
             if len(results) > 5 and results[-2].error is not None:
                 break

@@ -109,5 +109,5 @@ def test_a_damaged_video_keeps_what_it_gave_and_streams_are_refused(analyzer, sa
     errors = {result.source: result.error for result in results if result.error is not None}
     assert list(errors) == [str(cut), "camera:0"]
     assert "cut off" in errors[str(cut)]
-    assert "cannot be detect_and_crop" in errors["camera:0"]
+    assert "cannot be searched" in errors["camera:0"]
     assert [each.prediction.source for each in found.found] == [str(cut)]

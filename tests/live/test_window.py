@@ -55,7 +55,7 @@ def played(monkeypatch, video, analyzer, tmp_path):
                 pygame.event.post(event)
 
         monkeypatch.setattr(window_module._Window, "draw", draw_and_press)
-        feed = Feed(video, analyzer)
+        feed = Feed(video, analyzer.pipeline)
         feed.start()
         try:
             run_window(feed, out=tmp_path / "kept")
@@ -99,7 +99,7 @@ def test_snapshot_and_recording_are_kept_whole(played, tmp_path):
 
 
 def test_a_source_that_cannot_be_opened_says_so(analyzer):
-    feed = Feed("gone.mp4", analyzer)
+    feed = Feed("gone.mp4", analyzer.pipeline)
     feed.start()
     with pytest.raises(MediaError, match="no such file"):
         run_window(feed)
@@ -107,7 +107,7 @@ def test_a_source_that_cannot_be_opened_says_so(analyzer):
 
 
 def test_a_video_plays_at_its_own_pace_and_ends(video, analyzer):
-    feed = Feed(video, analyzer)
+    feed = Feed(video, analyzer.pipeline)
     start = time.monotonic()
     feed.start()
     seen, last = [], None
@@ -133,7 +133,7 @@ class Broken:
 
 
 def test_an_error_of_any_kind_ends_the_feed_and_is_kept_for_whoever_shows_it(video):
-    feed = Feed(video, Analyzer(detector=Broken()))
+    feed = Feed(video, Analyzer(detector=Broken()).pipeline)
     feed.start()
     assert feed.newest(wait_s=5) is None
     feed.stop()
@@ -150,7 +150,7 @@ def test_a_video_that_is_decoded_too_slowly_is_still_seen(video, analyzer, monke
             yield frame
 
     monkeypatch.setattr(Video, "frames", slow)
-    feed = Feed(video, analyzer)
+    feed = Feed(video, analyzer.pipeline)
     seen = []
     analyze = feed._analysis.analyze
     monkeypatch.setattr(
@@ -163,7 +163,7 @@ def test_a_video_that_is_decoded_too_slowly_is_still_seen(video, analyzer, monke
 
 
 def test_a_recording_that_is_ended_at_once_holds_its_first_image(video, analyzer, tmp_path):
-    feed = Feed(video, analyzer)
+    feed = Feed(video, analyzer.pipeline)
     feed.start()
     shown = feed.newest(wait_s=10)
     feed.stop()

@@ -173,10 +173,10 @@ def test_rows_that_nobody_vouches_for_are_written_anew(client_of, video, tmp_pat
 def test_the_video_of_a_failed_job_is_deleted_too(client_of, video, tmp_path, monkeypatch):
     from mien.server import runner
 
-    def broken(*_):
+    def broken(*_, **__):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(runner.Checkpoint, "finish_input", broken)
+    monkeypatch.setattr(runner, "analyze_to", broken)
     client = client_of()
     job_id = hand_in(client, video)
     job = ended(client, job_id)

@@ -281,10 +281,9 @@ def test_a_caller_finds_the_own_jobs_again_newest_first(client_of, video, tmp_pa
 
 
 def test_a_job_goes_on_after_the_server_was_started_again(video, expected, tmp_path, monkeypatch):
-    from mien.runs import journal
-    from mien.server import runner
+    from mien.runs import analysis, journal
 
-    renamed = runner._renamed
+    renamed = analysis._renamed
 
     def slowly(*given):
         time.sleep(0.02)
@@ -293,7 +292,7 @@ def test_a_job_goes_on_after_the_server_was_started_again(video, expected, tmp_p
     monkeypatch.setattr(journal, "_SECONDS_BETWEEN", 0.0)
     options = ServerOptions(jobs=tmp_path / "jobs")
     with monkeypatch.context() as patch, TestClient(create_app(options)) as client:
-        patch.setattr(runner, "_renamed", slowly)
+        patch.setattr(analysis, "_renamed", slowly)
         job_id = hand_in(client, video)
         while not client.get(f"/v1/jobs/{job_id}?rows=9").json()["rows"]:
             time.sleep(0.005)

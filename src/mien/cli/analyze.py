@@ -26,6 +26,7 @@ from mien.cli.options import (
     named_inputs,
 )
 from mien.cli.progress import SourceProgress, progress_bars
+from mien.errors import OptionsError
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ def analyze(
                 on_result=on_result,
             )
             printer.finish()
+        except OptionsError as error:
+            raise typer.BadParameter(str(error)) from error
         except KeyboardInterrupt:
             _print_interruption(run, out)
             raise typer.Exit(130) from None

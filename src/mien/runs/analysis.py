@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.errors import InputError, MediaError
+from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, analyze_media
 from mien.media import find_media, is_live, is_video
 from mien.options import FaceOptions, VideoOptions
@@ -36,7 +36,7 @@ class RunOptions:
         names: What sources are called in the results, by path; others keep their path.
 
     Raises:
-        InputError: Options contradict each other.
+        OptionsError: Options contradict each other.
     """
 
     formats: Sequence[str] = ("jsonl",)
@@ -49,9 +49,9 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         if self.resume and self.overwrite:
-            raise InputError("resume goes on and overwrite starts anew; leave out one")
+            raise OptionsError("resume goes on and overwrite starts anew; leave out one")
         if self.resume and "jsonl" not in self.formats:
-            raise InputError("resume: only jsonl can be continued; add it to the formats")
+            raise OptionsError("resume: only jsonl can be continued; add it to the formats")
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -110,7 +110,7 @@ def analyze_to(
         The run, with what was written.
 
     Raises:
-        InputError: An option is out of range or fits none of the inputs.
+        OptionsError: An option does not fit the inputs.
         OutputError: Results exist already, or cannot be written.
         MissingExtraError: A format needs an extra that is not installed.
     """
@@ -178,11 +178,11 @@ def _analyze(
 def _check(path: Path | None, media: Sequence[str | MediaError], options: RunOptions) -> None:
     """Refuse what no run could do, before anything is written."""
     if path is None and (options.draw or options.resume):
-        raise InputError("draw and resume need a folder for the results")
+        raise OptionsError("draw and resume need a folder for the results")
     if options.draw and any(is_live(str(each)) for each in media):
-        raise InputError("a camera or stream cannot be drawn; `mien live` records it")
+        raise OptionsError("a camera or stream cannot be drawn; `mien live` records it")
     if options.draw and options.resume and any(is_video(str(each)) for each in media):
-        raise InputError("resume: a drawn video cannot be continued; leave out draw")
+        raise OptionsError("resume: a drawn video cannot be continued; leave out draw")
 
 
 def is_interrupted(folder: str | Path) -> bool:
