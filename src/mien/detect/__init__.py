@@ -11,7 +11,6 @@ from mien.detect.detector import (
     yunet_spec,
 )
 from mien.detect.quality import face_quality, sharpness
-from mien.detect.session import open_session
 from mien.track.tracker import Tracker, track_timeout_s
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "decode_cells",
     "face_quality",
     "non_maximum_suppression",
-    "open_session",
     "padded_input",
     "track_timeout_s",
     "sharpness",
