@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from machine import machine
 from marked import markdown_table, write_marked
@@ -33,6 +32,7 @@ from mien.errors import ArtefactError
 from mien.export import export_variant, multiply_adds, parameter_count
 from mien.inference import EmotionModel
 from mien.models import BaselineNet, BaselineOptions
+from mien.runtime import onnxruntime
 
 SAMPLES = Path(mien.__file__).parent / "assets" / "samples"
 

@@ -69,7 +69,8 @@ def ours(video: Path, out: Path) -> tuple[int, int]:
 def as_fer_pp(video: Path, out: Path) -> tuple[int, int]:
     """Analyse a video as FER-PP does: the cascade on each frame, its network on each face."""
     import cv2
-    import onnxruntime
+
+    from mien.runtime import onnxruntime
 
     cascade = cv2.CascadeClassifier(
         str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml")

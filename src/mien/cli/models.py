@@ -39,8 +39,9 @@ def models(
       mien models
       mien models runs/emotion/emotion.onnx --figures
     """
-    from mien.detect import OnnxDetector, open_session
+    from mien.detect import OnnxDetector
     from mien.inference import EmotionModel
+    from mien.runtime import open_session
     from mien.spec import ModelSpec
 
     for number, path in enumerate(files or [EmotionModel().path, OnnxDetector().path]):

@@ -191,9 +191,10 @@ def _start(start: str | None, shipped: str) -> Path | None:
 
 def _require_torch(threads: int) -> None:
     try:
-        import lightning  # noqa: F401
         import onnx  # noqa: F401
         import torch
+
+        import mien.training  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("training", "train") from error
     if threads:

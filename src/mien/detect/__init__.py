@@ -12,7 +12,6 @@ from mien.detect.detector import (
     yunet_spec,
 )
 from mien.detect.quality import face_quality, sharpness
-from mien.detect.session import open_session
 
 __all__ = [
     "YUNET_NMS_IOU",
@@ -25,7 +24,6 @@ __all__ = [
     "decode_cells",
     "face_quality",
     "non_maximum_suppression",
-    "open_session",
     "padded_input",
     "sharpness",
     "yunet_spec",

@@ -12,8 +12,8 @@ from PIL import Image
 
 from mien.detect.boxes import box_coverage
 from mien.detect.decoder import decode_cells, non_maximum_suppression
-from mien.detect.session import open_session
 from mien.errors import SpecError
+from mien.runtime import open_session
 from mien.spec import DetectionSpec, InputSpec, ModelSpec, OutputSpec
 from mien.structures import Faces, FrameRGB, check_frame_rgb
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from mien.errors import ArtefactError
+from mien.runtime import onnxruntime
 from mien.spec import ModelSpec
 
 __all__ = [
@@ -59,6 +59,8 @@ def export_network(
     Raises:
         ArtefactError: An output differs by more than `LARGEST_DIFFERENCE`, or is missing.
     """
+    import mien.models.compiler  # noqa: F401  # before torch's exporter, which is slow to import
+
     network = network.eval().float()
     dimensions = dict.fromkeys(dynamic, torch.export.Dim.DYNAMIC)
     names = [output.name for output in spec.outputs]

@@ -19,6 +19,7 @@ from mien.export.onnx_file import half_weights, write_spec
 from mien.inference import EmotionModel
 from mien.models.onnx_weights import restored_network
 from mien.preprocess import network_input
+from mien.runtime import quantization
 
 __all__ = ["Precision", "export_variant"]
 
@@ -89,15 +90,14 @@ def export_variant(
 
 
 def _quantise(path: Path, made: Path, model: EmotionModel, images: NDArray[np.uint8]) -> None:
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-
-    quantize_static(
+    quantizer = quantization()
+    quantizer.quantize_static(
         path,
         made,
         _Ranges(model, images),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
+        quant_format=quantizer.QuantFormat.QDQ,
+        activation_type=quantizer.QuantType.QUInt8,
+        weight_type=quantizer.QuantType.QInt8,
         per_channel=True,
         op_types_to_quantize=["Conv"],
     )

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.detect import open_session
 from mien.errors import SpecError
 from mien.preprocess import network_input
+from mien.runtime import open_session
 from mien.spec import CropSpec, ModelSpec, SixSpec
 
 __all__ = ["Classification", "EmotionModel"]

@@ -68,6 +68,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        # Else the environment's variables can have it report requests to an OpenTelemetry server.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     install_handlers(app)
     app.include_router(images_router(service, gate))

@@ -1,5 +1,6 @@
 """Training from recipe files: the emotion network and the face detector."""
 
+import mien.models.compiler  # noqa: F401  # before Lightning, which all of these import
 from mien.training.detector import DetectorRecipe, choose_score_threshold, train_detector
 from mien.training.devices import DeviceOptions
 from mien.training.emotion import train_emotion, with_faces

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self
 
-import onnxruntime
 from numpy.typing import NDArray
 
 from mien.errors import ArtefactError
+from mien.runtime.library import onnxruntime
 from mien.spec import METADATA_KEY, ModelSpec
 
 __all__ = ["Session", "open_session"]
