@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "ArtefactError",
     "DatasetError",
+    "DeviceError",
     "DivergedError",
     "FrameError",
     "InputError",
@@ -54,6 +55,10 @@ class MediaError(InputError):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}"
+
+
+class DeviceError(InputError):
+    """A device for the networks is unknown or not available."""
 
 
 class RecipeError(InputError):

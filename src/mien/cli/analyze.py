@@ -16,6 +16,7 @@ from mien.cli.options import (
     VIDEO_DEFAULTS,
     DetectEvery,
     DetectorFile,
+    Device,
     EmotionFile,
     FacesAsJson,
     MaxFps,
@@ -76,6 +77,7 @@ def analyze(
     smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
     model: EmotionFile = None,
     detector: DetectorFile = None,
+    device: Device = "cpu",
     threads: Threads = 1,
 ) -> None:
     """Find the faces in images and videos and say which expression each one shows.
@@ -111,7 +113,9 @@ def analyze(
         formats=wanted, draw=draw, overwrite=overwrite, resume=resume, video=video, faces=faces
     )
     reporter = None if report is None else _Reporter(report, overwrite=overwrite, images=images)
-    analyzer = Analyzer(model, detector=detector, face_options=faces, threads=threads)
+    analyzer = Analyzer(
+        model, detector=detector, face_options=faces, threads=threads, device=device
+    )
     printer = _Printer(as_json=as_json)
     run: Run | None = None
     with progress_bars() as begin:

@@ -12,6 +12,7 @@ import typer
 from mien.cli.options import (
     FACE_DEFAULTS,
     DetectorFile,
+    Device,
     EmotionFile,
     FacesAsJson,
     MinFacePx,
@@ -39,6 +40,7 @@ def explain(
     min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
     model: EmotionFile = None,
     detector: DetectorFile = None,
+    device: Device = "cpu",
 ) -> None:
     """Say what the answer to each face rests on: the parts that are missed when they are covered.
 
@@ -55,7 +57,12 @@ def explain(
 
     if out is not None:
         check_image_name(out, overwrite=overwrite)
-    analyzer = Analyzer(model, detector=detector, face_options=FaceOptions(min_face_px=min_face_px))
+    analyzer = Analyzer(
+        model,
+        detector=detector,
+        face_options=FaceOptions(min_face_px=min_face_px),
+        device=device,
+    )
     explanations = analyzer.explain(image, face=face)
     if not explanations:
         print(f"{image}  no face found; --min-face-px finds smaller ones", file=sys.stderr)

@@ -13,6 +13,7 @@ from mien.cli.options import (
     VIDEO_DEFAULTS,
     DetectEvery,
     DetectorFile,
+    Device,
     EmotionFile,
     MaxFps,
     MinFacePx,
@@ -50,6 +51,7 @@ def live(
     smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
     model: EmotionFile = None,
     detector: DetectorFile = None,
+    device: Device = "cpu",
 ) -> None:
     """Show a camera with the expressions of those in front of it; h lists the keys.
 
@@ -73,7 +75,7 @@ def live(
     smoothing = SmoothingOptions(time_constant_s=smoothing_s)
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
     video = VideoOptions(detect_every=detect_every, max_fps=max_fps, smoothing=smoothing)
-    analyzer = Analyzer(model, detector=detector, face_options=faces)
+    analyzer = Analyzer(model, detector=detector, face_options=faces, device=device)
     feed = Feed(source, analyzer.pipeline, video)
     feed.start()
     try:

@@ -21,6 +21,7 @@ __all__ = [
     "Data",
     "DetectEvery",
     "DetectorFile",
+    "Device",
     "EmotionFile",
     "FacesAsJson",
     "Fold",
@@ -69,6 +70,10 @@ MaxFps = Annotated[
 
 SmoothingS = Annotated[
     float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth over time; 0 turns it off.")
+]
+
+Device = Annotated[
+    str, typer.Option(metavar="DEVICE", help="Where networks run: cpu, cuda, directml, coreml.")
 ]
 
 Threads = Annotated[int, typer.Option(min=1, help="Threads of one network run.")]

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.options import FACE_DEFAULTS, DetectorFile, EmotionFile, MinFacePx, MinScore
+from mien.cli.options import FACE_DEFAULTS, DetectorFile, Device, EmotionFile, MinFacePx, MinScore
 from mien.errors import InputError, MissingExtraError
 from mien.options import FaceOptions
 
@@ -64,6 +64,7 @@ def serve(
     min_score: MinScore = FACE_DEFAULTS.min_score,
     model: EmotionFile = None,
     detector: DetectorFile = None,
+    device: Device = "cpu",
 ) -> None:
     """Serve the web page, in which everything runs in the visitor's browser, and a REST API.
 
@@ -108,7 +109,11 @@ def serve(
         requests_per_minute=rate,
         faces=FaceOptions(min_face_px=min_face_px, min_score=min_score),
     )
-    app = create_app(options, model=EmotionModel(model), detector=OnnxDetector(detector))
+    app = create_app(
+        options,
+        model=EmotionModel(model, device=device),
+        detector=OnnxDetector(detector, device=device),
+    )
     settings = settings_of(app, options, host=host, port=port)
     listening = _listening(host, port)
     shown = f"http://{_in_address(host)}:{listening.getsockname()[1]}/"

@@ -13,6 +13,7 @@ from mien.cli.formatting import expression
 from mien.cli.options import (
     FACE_DEFAULTS,
     DetectorFile,
+    Device,
     EmotionFile,
     FacesAsJson,
     MinFacePx,
@@ -55,6 +56,7 @@ def similar(
     min_score: MinScore = FACE_DEFAULTS.min_score,
     model: EmotionFile = None,
     detector: DetectorFile = None,
+    device: Device = "cpu",
 ) -> None:
     """Find the faces whose expression is most similar to that of one face.
 
@@ -75,7 +77,7 @@ def similar(
     if out is not None:
         check_image_name(out, overwrite=overwrite)
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
-    analyzer = Analyzer(model, detector=detector, face_options=faces)
+    analyzer = Analyzer(model, detector=detector, face_options=faces, device=device)
     media = list(find_media(named_inputs(inputs)))
     failed: list[FrameResult] = []
     with progress_bars() as begin:

@@ -123,6 +123,8 @@ class OnnxDetector:
         path: An ONNX file; None takes the shipped one. A file without a spec is taken for YuNet's
             own if it has its outputs.
         threads: Threads of one run.
+        device: Where it runs: `cpu`, `cuda`, `directml`, `coreml`, or the name of one of
+            onnxruntime's execution providers.
         score_threshold: Detections below it are left out, 0 to 1; None takes the spec's.
 
     Attributes:
@@ -139,10 +141,11 @@ class OnnxDetector:
         path: str | Path | None = None,
         *,
         threads: int = 1,
+        device: str = "cpu",
         score_threshold: float | None = None,
     ) -> None:
         self.path = Path(path) if path is not None else SHIPPED
-        self._session, spec = open_session(self.path, threads=threads)
+        self._session, spec = open_session(self.path, threads=threads, device=device)
         if spec is None:
             spec = yunet_spec("yunet")
             spec.check_outputs(
@@ -154,6 +157,9 @@ class OnnxDetector:
         self._detection: DetectionSpec = spec.detection
         chosen = score_threshold
         self.score_threshold = self._detection.score_threshold if chosen is None else chosen
+
+    def __repr__(self) -> str:
+        return f"OnnxDetector({self.spec.name!r}, {str(self.path)!r})"
 
     def detect(self, frame_rgb: FrameRGB, *, min_face_px: int = 24) -> Faces:
         """Find the faces in one frame; see `Detector.detect`."""

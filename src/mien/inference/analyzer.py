@@ -40,6 +40,8 @@ class Analyzer:
         detector: A detector's ONNX file, or any `Detector`; None takes the shipped one.
         face_options: Which faces count, and which answers are sure; each call may take others.
         threads: Threads of one network run.
+        device: Where networks that are opened here run: `cpu`, `cuda`, `directml`, `coreml`, or the
+            name of one of onnxruntime's execution providers.
         workers: Threads that read images and find faces when there are many; None takes one per
             core.
 
@@ -50,6 +52,7 @@ class Analyzer:
     Raises:
         InputError: A number is out of its range, or `detector` is none.
         ArtefactError: A model file is missing, damaged, or has no spec.
+        DeviceError: The device is not available.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Analyzer:
         detector: str | Path | Detector | None = None,
         face_options: FaceOptions | None = None,
         threads: int = 1,
+        device: str = "cpu",
         workers: int | None = None,
     ) -> None:
         for name, value in (("threads", threads), ("workers", 1 if workers is None else workers)):
@@ -66,9 +70,9 @@ class Analyzer:
                 raise InputError(f"{name}: expected 1 or more, found {value}")
         self.workers = workers
         if not isinstance(model, EmotionModel):
-            model = EmotionModel(model, threads=threads)
+            model = EmotionModel(model, threads=threads, device=device)
         if detector is None or isinstance(detector, str | Path):
-            detector = OnnxDetector(detector, threads=threads)
+            detector = OnnxDetector(detector, threads=threads, device=device)
         if not callable(getattr(detector, "detect", None)):
             found = type(detector).__name__
             raise InputError(f"detector: expected a file or a Detector, found {found}")

@@ -51,6 +51,8 @@ class EmotionModel:
     Args:
         path: An ONNX file with its spec inside; None takes the shipped one.
         threads: Threads of one run.
+        device: Where it runs: `cpu`, `cuda`, `directml`, `coreml`, or the name of one of
+            onnxruntime's execution providers.
 
     Attributes:
         path: The file.
@@ -58,12 +60,15 @@ class EmotionModel:
 
     Raises:
         ArtefactError: The file is missing or no ONNX file.
+        DeviceError: The device is not available.
         SpecError: It has no usable spec, or is no emotion network; the message names the field.
     """
 
-    def __init__(self, path: str | Path | None = None, *, threads: int = 1) -> None:
+    def __init__(
+        self, path: str | Path | None = None, *, threads: int = 1, device: str = "cpu"
+    ) -> None:
         self.path = Path(path) if path is not None else SHIPPED
-        self._session, spec = open_session(self.path, threads=threads)
+        self._session, spec = open_session(self.path, threads=threads, device=device)
         if spec is None:
             spec = ModelSpec.from_metadata({}, str(self.path))
         if spec.crop is None or spec.six is None:
