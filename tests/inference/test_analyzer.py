@@ -1,19 +1,21 @@
+import asyncio
 import copy
 import dataclasses
 import json
 import multiprocessing
 import pickle
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import mien
 from mien import Analyzer
 from mien.errors import ArtefactError, FrameError, InputError, MediaError
 from mien.media import read_image
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
-from mien.structures import Faces
+from mien.structures import Faces, Frame
 
 
 class Blind:
@@ -197,3 +199,126 @@ def test_options_of_videos_out_of_range_are_refused(kind, options):
 def test_what_is_no_path_cannot_be_streamed(analyzer, sources):
     with pytest.raises(InputError, match="sources: expected paths"):
         next(analyzer.stream(sources))
+
+
+def test_the_default_analyzer_is_made_once(samples, monkeypatch):
+    from mien.inference import analyzer as module
+
+    made = []
+    monkeypatch.setattr(module, "_DEFAULT", [])
+    monkeypatch.setattr(module, "Analyzer", lambda: made.append(1) or Analyzer())
+    first, second = (mien.analyze(samples / "grace_hopper.jpg") for _ in range(2))
+    assert made == [1]
+    assert first == second
+    assert len(first) == 1
+
+
+def test_a_list_is_one_batch_with_a_result_each_in_order(analyzer, samples):
+    paths = [samples / f"{name}.jpg" for name in ("grace_hopper", "eileen_collins")]
+    nobody = np.full((64, 64, 3), 90, np.uint8)
+    given = [paths[0], nobody, paths[1].read_bytes(), Image.open(paths[0])]
+    results = analyzer.analyze(given)
+    alone = [analyzer.analyze(each) for each in given]
+    assert [len(result) for result in results] == [1, 0, 1, 1]
+    for together, single in zip(results, alone, strict=True):
+        for a, b in zip(together, single, strict=True):
+            assert a.box_xyxy == b.box_xyxy
+            assert dict(a.probabilities) == pytest.approx(dict(b.probabilities), abs=1e-5)
+    assert analyzer.analyze([]) == []
+
+
+def test_channels_say_what_an_array_holds(analyzer, samples):
+    rgb = read_image(samples / "grace_hopper.jpg").frame_rgb
+    expected = analyzer.analyze(rgb)
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    assert analyzer.analyze(bgr, channels="bgr").faces == expected.faces
+    assert analyzer.analyze(bgr).faces != expected.faces
+
+
+def test_a_call_may_have_its_own_face_options(analyzer, samples):
+    path = samples / "grace_hopper.jpg"
+    (face,) = analyzer.analyze(path)
+    assert not analyzer.analyze(path, face_options=FaceOptions(min_face_px=400))
+    assert not analyzer.analyze(path, face_options=FaceOptions(min_score=1.0))
+    (kept,) = analyzer.analyze(path, face_options=FaceOptions(min_score=face.detection_score))
+    assert kept == face
+    (doubted,) = analyzer.analyze(path, face_options=FaceOptions(unsure_below=1.0))
+    assert doubted.unsure
+    assert not analyzer.explain(path, face_options=FaceOptions(min_face_px=400))
+
+
+def test_every_head_of_the_network_is_in_the_prediction_by_name(analyzer, samples):
+    (face,) = analyzer.analyze(samples / "eileen_collins.jpg")
+    assert set(face.outputs) == {"logits", "fer2013_logits"}
+    assert list(face.outputs["logits"])[-1] == "contempt"
+    for values in face.outputs.values():
+        assert sum(values.values()) == pytest.approx(1)
+    assert len(face.embedding) == 16
+    assert np.hypot.reduce(face.embedding) == pytest.approx(1, abs=1e-3)
+
+
+def test_frames_with_times_are_a_clip(analyzer, samples):
+    rgb = read_image(samples / "eileen_collins.jpg").frame_rgb
+    pairs = [(number / 10, rgb) for number in range(8)]
+    results = list(analyzer.stream(pairs))
+    assert [result.timestamp_s for result in results] == [time_s for time_s, _ in pairs]
+    assert [face.track for result in results for face in result] == [0] * 8
+    frames = [Frame(frame_rgb=rgb, source="clip", frame=n, timestamp_s=n / 10) for n in range(8)]
+    assert [r.faces[0].box_xyxy for r in analyzer.stream(iter(frames))] == [
+        result.faces[0].box_xyxy for result in results
+    ]
+    sampled = list(analyzer.stream(pairs, video_options=VideoOptions(max_fps=5)))
+    assert [result.frame for result in sampled] == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("clip", "said"),
+    [
+        ([(1.0, "rgb"), (0.5, "rgb")], "frame 1: expected a time from 1 s on, found 0.5"),
+        ([(0.0, "rgb"), "rgb"], "frame 1: expected a Frame or"),
+        ([(float("nan"), "rgb")], "expected a time"),
+    ],
+)
+def test_a_clip_without_sound_times_is_refused(analyzer, clip, said):
+    grey = np.full((64, 64, 3), 90, np.uint8)
+
+    def given(each):
+        return grey if each == "rgb" else (each[0], grey)
+
+    with pytest.raises(InputError, match=said):
+        list(analyzer.stream([given(each) for each in clip]))
+
+
+def test_a_stream_of_nothing_is_empty_and_of_something_else_refused(analyzer):
+    assert list(analyzer.stream([])) == []
+    with pytest.raises(InputError, match="found int among them"):
+        list(analyzer.stream([3]))
+
+
+def test_an_analyzer_says_which_models_it_has(analyzer):
+    assert "'mien-emotion'" in repr(analyzer)
+    assert "'mien-face'" in repr(analyzer)
+    assert "min_face_px=24" in repr(analyzer)
+
+
+def test_threads_and_tasks_share_an_analyzer(analyzer, samples):
+    paths = [samples / f"{name}.jpg" for name in ("grace_hopper", "eileen_collins")] * 4
+    expected = [analyzer.analyze(path) for path in paths]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(analyzer.analyze, paths)) == expected
+
+    async def several():
+        return await asyncio.gather(*(asyncio.to_thread(analyzer.analyze, path) for path in paths))
+
+    assert asyncio.run(several()) == expected
+
+
+def test_a_result_is_drawn_without_reading_its_file_again(analyzer, samples, tmp_path):
+    copy_of = tmp_path / "photo.jpg"
+    copy_of.write_bytes((samples / "eileen_collins.jpg").read_bytes())
+    result = analyzer.analyze(copy_of)
+    copy_of.unlink()
+    drawn = result.plot()
+    assert drawn.size == (result.width, result.height)
+    with pytest.raises(InputError, match="frame_rgb"):
+        dataclasses.replace(result, frame_rgb=None).plot()

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import httpx2 as httpx
 import numpy as np
@@ -282,17 +283,25 @@ def test_a_caller_finds_the_own_jobs_again_newest_first(client_of, video, tmp_pa
 
 def test_a_job_goes_on_after_the_server_was_started_again(video, expected, tmp_path, monkeypatch):
     from mien.runs import analysis, journal
+    from mien.server.runner import JobRunner
 
-    renamed = analysis._renamed
+    renamed, close, ending, started = analysis._renamed, JobRunner.close, Event(), []
 
-    def slowly(*given):
-        time.sleep(0.02)
+    def waiting(*given):
+        started.append(1)
+        if len(started) == 4:
+            assert ending.wait(60)
         return renamed(*given)
+
+    def closing(self):
+        ending.set()
+        close(self)
 
     monkeypatch.setattr(journal, "_SECONDS_BETWEEN", 0.0)
     options = ServerOptions(jobs=tmp_path / "jobs")
     with monkeypatch.context() as patch, TestClient(create_app(options)) as client:
-        patch.setattr(analysis, "_renamed", slowly)
+        patch.setattr(analysis, "_renamed", waiting)
+        patch.setattr(JobRunner, "close", closing)
         job_id = hand_in(client, video)
         while not client.get(f"/v1/jobs/{job_id}?rows=9").json()["rows"]:
             time.sleep(0.005)

@@ -243,6 +243,9 @@ class Analyzer:
         return (step.result for step in steps)
 
 
+_TIME_TOLERANCE_S = 1e-6
+"""Times are often sums of fractions; a frame this much too early is on time."""
+
 _LOCK = threading.Lock()
 _DEFAULT: list[Analyzer] = []
 
@@ -313,13 +316,13 @@ def _analyze_clip(
     live = LiveAnalysis(
         pipeline, dataclasses.replace(options, detect_every=options.detect_every or 1)
     )
-    next_s = float("-inf")
+    next_s = 0.0
     for frame in frames:
         timestamp_s = frame.timestamp_s or 0.0
-        if timestamp_s < next_s:
+        if timestamp_s < next_s - _TIME_TOLERANCE_S:
             continue
         if options.max_fps is not None:
-            next_s = timestamp_s + 1 / options.max_fps
+            next_s = max(next_s + 1 / options.max_fps, timestamp_s)
         yield live.analyze(
             VideoFrame.from_rgb(frame.frame_rgb, frame.source, frame.frame, timestamp_s)
         )

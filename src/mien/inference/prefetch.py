@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Generator, Iterable
@@ -61,6 +62,9 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
             yield item  # type: ignore[misc]
     finally:
         stop.set()
+        with contextlib.suppress(queue.Empty):
+            while True:  # makes room, so that the thread need not wait to see the end
+                between.get_nowait()
         thread.join()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from mien.errors import MediaError
 from mien.inference.images import predict_images
@@ -65,8 +66,11 @@ def analyze_media(
             continue
         for each in group:
             state, video = video or VideoState(options), None
-            for result, is_last in _analyze_one(pipeline, each, options, state):
-                yield Step(result=result, inputs=inputs + is_last, video=None if is_last else state)
+            with contextlib.closing(_analyze_one(pipeline, each, options, state)) as results:
+                for result, is_last in results:
+                    yield Step(
+                        result=result, inputs=inputs + is_last, video=None if is_last else state
+                    )
             inputs += 1
 
 
@@ -77,7 +81,7 @@ def is_image(each: str | MediaError) -> bool:
 
 def _analyze_one(
     pipeline: Pipeline, each: str | MediaError, options: VideoOptions, state: VideoState
-) -> Iterator[tuple[FrameResult, bool]]:
+) -> Generator[tuple[FrameResult, bool], None, None]:
     """Analyse a video, camera or stream; yields results, and whether one is certainly the last.
 
     What cannot be opened is one result with `error`, the last.
@@ -86,22 +90,28 @@ def _analyze_one(
         if isinstance(each, MediaError):
             raise each
         if is_live(each):
-            results = _analyze_live(pipeline, LiveSource(each), options)
-            yield from ((result, False) for result in results)
+            with contextlib.closing(_analyze_live(pipeline, LiveSource(each), options)) as results:
+                for result in results:
+                    yield result, False
         else:
-            with Video(each) as video:
-                results = analyze_video(pipeline, video, options, state=state)
-                yield from ((result, False) for result in results)
+            # Threads read the video until the generator is closed; only then it may be.
+            with (
+                Video(each) as video,
+                contextlib.closing(analyze_video(pipeline, video, options, state=state)) as results,
+            ):
+                for result in results:
+                    yield result, False
     except MediaError as error:
         yield FrameResult(source=error.source, error=error.reason), True
 
 
 def _analyze_live(
     pipeline: Pipeline, source: LiveSource, options: VideoOptions
-) -> Iterator[FrameResult]:
+) -> Generator[FrameResult, None, None]:
     """Analyse a camera or stream; a gap is a result with `error` before the frame after it."""
     live = LiveAnalysis(pipeline, options)
-    for frame in source.frames(per_second=options.max_fps):
-        if (gap := source.gap_before(frame)) is not None:
-            yield gap
-        yield live.analyze(frame)
+    with contextlib.closing(source.frames(per_second=options.max_fps)) as frames:
+        for frame in frames:
+            if (gap := source.gap_before(frame)) is not None:
+                yield gap
+            yield live.analyze(frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
@@ -117,14 +118,19 @@ def analyze_video(
     every = options.detect_every or max(1, round(rate / DETECTIONS_PER_S))
     state = state or VideoState(options)
     state.tracker.sampling_interval_s = state.smoother.sampling_interval_s = every / rate
-    remaining = _after(state.frame, video.frames(per_second=options.max_fps))
-    last = max(state.frame, 0)
+    covered = state.frame
+    last = max(covered, 0)
     try:
-        for result in analyze_frames(
-            pipeline, prefetch(remaining, _PREFETCHED_FRAMES), every=every, state=state
-        ):
-            last = result.frame
-            yield result
+        with ExitStack() as stack:
+            # Closed in the opposite order, so that no thread reads from what is closed already.
+            frames = stack.enter_context(closing(video.frames(per_second=options.max_fps)))
+            remaining = (frame for frame in frames if frame.frame > covered)
+            decoded = stack.enter_context(closing(prefetch(remaining, _PREFETCHED_FRAMES)))
+            for result in stack.enter_context(
+                closing(analyze_frames(pipeline, decoded, every=every, state=state))
+            ):
+                last = result.frame
+                yield result
     except MediaError as error:
         state.is_complete = False
         yield FrameResult(source=error.source, frame=last, error=error.reason)
@@ -181,10 +187,6 @@ def _detected(
         yield window, pipeline.detect(window[-1])
     if damage is not None:
         raise damage
-
-
-def _after(number: int, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
-    return (frame for frame in frames if frame.frame > number)
 
 
 def _interpolated(

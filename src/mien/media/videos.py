@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -195,7 +195,7 @@ class Video:
         length = self._container.duration
         self.duration_s = length / _MICROSECONDS if length else None
 
-    def frames(self, *, per_second: float | None = None) -> Iterator[VideoFrame]:
+    def frames(self, *, per_second: float | None = None) -> Generator[VideoFrame, None, None]:
         """Decode the video from its beginning.
 
         Parts that cannot be decoded are left out, and the video goes on after them.
