@@ -5,8 +5,9 @@ import pickle
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from mien.errors import FrameError
+from mien.errors import FrameError, InputError, OutputError
 from mien.structures import Face, Faces, Frame, FrameResult, check_frame_rgb
 
 CONTRACT_FIELDS = [
@@ -212,3 +213,40 @@ def test_the_frame_stays_with_a_result_but_does_not_travel(result):
     assert received.frame_rgb is None
     assert len(pickle.dumps(kept)) < 10_000
     assert "frame_rgb" not in repr(kept)
+
+
+def grey(height=160, width=200):
+    return np.full((height, width, 3), 128, np.uint8)
+
+
+def test_a_result_that_holds_its_frame_draws_and_saves_it(result, tmp_path):
+    kept = dataclasses.replace(result, frame_rgb=grey())
+    drawn = kept.plot()
+    assert drawn.size == (200, 160)
+    assert (np.asarray(drawn) != grey()).any()
+    assert (kept.frame_rgb == grey()).all()
+    kept.save(tmp_path / "new" / "a.png")
+    with Image.open(tmp_path / "new" / "a.png") as saved:
+        np.testing.assert_array_equal(np.asarray(saved), np.asarray(drawn))
+    with pytest.raises(OutputError, match="exists already"):
+        kept.save(str(tmp_path / "new" / "a.png"))
+    kept.save(tmp_path / "new" / "a.png", overwrite=True)
+    with pytest.raises(OutputError, match=r"expected a name that ends in \.png"):
+        kept.save(tmp_path / "a.txt")
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["a.png"]
+
+
+def test_a_result_without_its_frame_says_what_to_pass(result, tmp_path):
+    with pytest.raises(InputError, match=r"a\.jpg: .* result\.plot\(frame_rgb=\.\.\.\)"):
+        result.plot()
+    with pytest.raises(InputError, match="does not hold its frame"):
+        result.save(tmp_path / "a.png")
+    given = result.plot(frame_rgb=grey())
+    assert np.asarray(given).shape == (160, 200, 3)
+    result.save(tmp_path / "a.png", frame_rgb=grey())
+    with pytest.raises(FrameError, match=r"expected .* 200 x 160 pixels, found 100 x 80"):
+        result.plot(frame_rgb=grey(80, 100))
+    with pytest.raises(FrameError, match="of float64"):
+        result.plot(frame_rgb=grey() / 255)
+    with pytest.raises(InputError, match="could not be read, so nothing can be drawn"):
+        FrameResult(source="a.jpg", error="empty").plot(frame_rgb=grey())

@@ -42,8 +42,8 @@ def explain(
       mien explain photo.jpg
       mien explain photo.jpg --save why.png
     """
+    from mien.drawing import check_image_name, write_image
     from mien.inference import Analyzer
-    from mien.media import check_image_name, write_image
 
     if save is not None:
         check_image_name(save, overwrite=overwrite)

@@ -1,8 +1,6 @@
 """Where frames come from and where results go."""
 
 from mien.media.containers import is_container
-from mien.media.drawing import draw_on, draw_result
-from mien.media.image_writer import check_image_name, write_image
 from mien.media.images import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
@@ -13,7 +11,6 @@ from mien.media.images import (
 from mien.media.inputs import Channels, ImageInput, as_frame
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.sources import find_images, find_media, is_video
-from mien.media.thumbnails import face_thumbnail
 from mien.media.timestamps import clock
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
@@ -33,13 +30,9 @@ __all__ = [
     "VideoWriter",
     "as_frame",
     "cameras",
-    "check_image_name",
     "clock",
     "convert_image",
     "decode_image",
-    "draw_on",
-    "draw_result",
-    "face_thumbnail",
     "find_images",
     "find_media",
     "is_container",
@@ -47,5 +40,4 @@ __all__ = [
     "is_video",
     "open_writer",
     "read_image",
-    "write_image",
 ]

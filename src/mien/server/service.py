@@ -14,7 +14,7 @@ from mien.detect import OnnxDetector
 from mien.errors import MediaError
 from mien.inference import Analyzer
 from mien.inference.images import Searched, detect_and_crop, frame_result
-from mien.media import decode_image, draw_result
+from mien.media import decode_image
 from mien.server.batching import Batcher
 from mien.server.limits import Admission, Memory
 from mien.server.metrics import Metrics
@@ -113,7 +113,7 @@ class Service:
 
 def _drawn(frame: Frame, result: FrameResult) -> str:
     packed = io.BytesIO()
-    draw_result(frame.frame_rgb, result).save(packed, "JPEG", quality=_JPEG_QUALITY)
+    result.plot(frame_rgb=frame.frame_rgb).save(packed, "JPEG", quality=_JPEG_QUALITY)
     return base64.b64encode(packed.getvalue()).decode()
 
 

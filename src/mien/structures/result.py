@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, overload
 
+from PIL import Image
+
 from mien._wording import counted
-from mien.structures.frame import FrameRGB
+from mien.drawing import check_image_name, draw_faces, write_image
+from mien.errors import FrameError, InputError
+from mien.structures.frame import FrameRGB, check_frame_rgb
 from mien.structures.prediction import FacePrediction
 
 __all__ = ["FrameResult"]
@@ -66,6 +71,56 @@ class FrameResult:
             parts.append(f"frame {self.frame} at {self.timestamp_s:.2f} s")
         parts.append(self._summary())
         return f"FrameResult({', '.join(parts)})"
+
+    def plot(self, *, frame_rgb: FrameRGB | None = None) -> Image.Image:
+        """Draw boxes, labels and the six probabilities into a copy of the frame.
+
+        Args:
+            frame_rgb: The frame that was analysed, `(height, width, 3)` uint8, RGB; None takes the
+                one that the result holds.
+
+        Returns:
+            An RGB image of the frame's size.
+
+        Raises:
+            InputError: The result holds no frame and none is given, or the source could not be
+                read.
+            FrameError: What is given is no frame, or of another size.
+        """
+        if self.error is not None:
+            raise InputError(f"{self.source}: could not be read, so nothing can be drawn")
+        frame_rgb = self.frame_rgb if frame_rgb is None else frame_rgb
+        if frame_rgb is None:
+            raise InputError(
+                f"{self.source}: the result does not hold its frame. Pass the image that was "
+                "analysed, (H, W, 3) of uint8 in RGB: result.plot(frame_rgb=...)"
+            )
+        height, width = check_frame_rgb(frame_rgb).shape[:2]
+        if self.width and (height, width) != (self.height, self.width):
+            raise FrameError(
+                f"frame_rgb: expected the frame that was analysed, of {self.width} x {self.height} "
+                f"pixels, found {width} x {height}"
+            )
+        image = Image.fromarray(frame_rgb)
+        draw_faces(image, self.faces)
+        return image
+
+    def save(
+        self, path: str | Path, *, overwrite: bool = False, frame_rgb: FrameRGB | None = None
+    ) -> None:
+        """Write what `plot` draws as an image file.
+
+        Args:
+            path: Ends in `.png`, `.jpg`, `.jpeg` or `.webp`; missing folders are made.
+            overwrite: Whether an existing file may be replaced.
+            frame_rgb: As in `plot`.
+
+        Raises:
+            OutputError: The file exists, its ending is unknown, or it cannot be written.
+            InputError: As in `plot`.
+        """
+        check_image_name(Path(path), overwrite=overwrite)
+        write_image(self.plot(frame_rgb=frame_rgb), Path(path), overwrite=overwrite)
 
     def _summary(self) -> str:
         """Return the faces in a few words."""
