@@ -11,10 +11,13 @@ from typing import Any, overload
 from PIL import Image
 
 from mien._wording import counted
+from mien.columns import error_row, flat_row
 from mien.drawing import check_image_name, draw_faces, write_image
 from mien.errors import FrameError, InputError
 from mien.structures.frame import FrameRGB, check_frame_rgb
+from mien.structures.notebook import as_html, as_png
 from mien.structures.prediction import FacePrediction
+from mien.structures.tables import Library, data_frame
 
 __all__ = ["FrameResult"]
 
@@ -143,8 +146,41 @@ class FrameResult:
         return functools.partial(type(self), **values), ()
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return one row per face, or a single row with `error`; none when there is no face."""
-        if self.error is not None:
-            row = {"source": self.source, "frame": self.frame, "timestamp_s": self.timestamp_s}
-            return [{**row, "error": self.error}]
-        return [face.to_row() for face in self.faces]
+        """Return one nested row per face, or a single row with `error`; none without a face."""
+        return [face.to_row() for face in self.faces] if self.error is None else [error_row(self)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values that JSON can hold; `faces` are those of `to_rows`."""
+        return {
+            "source": self.source,
+            "frame": self.frame,
+            "timestamp_s": self.timestamp_s,
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.to_row() for face in self.faces],
+            "notes": list(self.notes),
+            "error": self.error,
+        }
+
+    def to_dataframe(self, *, library: Library | None = None) -> Any:
+        """Return the rows as a data frame, with the columns of CSV and Parquet.
+
+        Args:
+            library: `pandas` or `polars`; None takes pandas if it is installed, else polars.
+
+        Returns:
+            One row per face, or one with `error`; no row without a face.
+
+        Raises:
+            MissingExtraError: The library is not installed.
+        """
+        return data_frame([flat_row(row) for row in self.to_rows()], library)
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the drawn image for notebooks, if the result holds its frame."""
+        return None if self.frame_rgb is None or self.error is not None else as_png(self.plot())
+
+    def _repr_html_(self) -> str:
+        """Return a table of the faces for notebooks, below the drawn image if there is one."""
+        drawn = None if self.frame_rgb is None or self.error is not None else self.plot()
+        return as_html(f"{self.source}: {self._summary()}", self.faces, drawn)

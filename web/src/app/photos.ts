@@ -1,8 +1,9 @@
 import { signal } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
+import type { Row } from "../engine/row";
 import { fill, words, type Said } from "../words";
-import { photoRows, type Row } from "./session";
+import { photoRows } from "./session";
 import { contract, engine, loaded } from "./state";
 
 export interface Photo {
