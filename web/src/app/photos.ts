@@ -88,7 +88,7 @@ async function beginsLikeAPicture(blob: Blob): Promise<boolean> {
 
 /** The rows of all photos; one that could not be read has a row with its error. */
 export function allRows(): Row[] {
-  return photos.value.flatMap((photo) => {
+  return photos.value.flatMap((photo): Row[] => {
     if (photo.error !== null) {
       return [{ source: photo.name, frame: 0, timestamp_s: null, error: photo.error() }];
     }
