@@ -15,7 +15,8 @@ from pathlib import Path
 from marked import write_marked
 
 import mien
-from mien.media import draw_result, read_image, write_image
+from mien.drawing import write_image
+from mien.media import read_image
 from mien.reports import draw_explanations
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +47,7 @@ def main() -> None:
         write_marked(path, "example", text)
     if arguments.image:
         result = mien.Analyzer().analyze(PHOTO)
-        drawn = draw_result(read_image(PHOTO).frame_rgb, result)
+        drawn = result.plot(frame_rgb=read_image(PHOTO).frame_rgb)
         drawn.save(arguments.image, quality=90)
     if arguments.why:
         write_image(draw_explanations(mien.Analyzer().explain(PHOTO)), arguments.why)

@@ -31,14 +31,19 @@ def motion_jpeg(frames, *, per_second):
 
 
 @contextlib.contextmanager
-def http_server(answers, kind="multipart/x-mixed-replace; boundary=frame"):
-    """Serve each of the answers (iterables of bytes) to one request, and nothing to others."""
+def http_server(answers, kind="multipart/x-mixed-replace; boundary=frame", exhausted=None):
+    """Serve each of the answers (iterables of bytes) to one request, and nothing to others.
+
+    `exhausted` is called for each request that gets nothing.
+    """
     waiting = iter(answers)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             answer = next(waiting, None)
             if answer is None:
+                if exhausted is not None:
+                    exhausted()
                 self.send_error(404)
                 return
             self.send_response(200)

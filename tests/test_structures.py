@@ -1,12 +1,18 @@
 import copy
 import dataclasses
+import io
 import json
 import pickle
+import sys
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+from PIL import Image
 
-from mien.errors import FrameError
+from mien.columns import COLUMNS, flat_row
+from mien.errors import FrameError, InputError, MissingExtraError, OutputError
 from mien.structures import Face, Faces, Frame, FrameResult, check_frame_rgb
 
 CONTRACT_FIELDS = [
@@ -212,3 +218,131 @@ def test_the_frame_stays_with_a_result_but_does_not_travel(result):
     assert received.frame_rgb is None
     assert len(pickle.dumps(kept)) < 10_000
     assert "frame_rgb" not in repr(kept)
+
+
+def grey(height=160, width=200):
+    return np.full((height, width, 3), 128, np.uint8)
+
+
+def test_a_result_that_holds_its_frame_draws_and_saves_it(result, tmp_path):
+    kept = dataclasses.replace(result, frame_rgb=grey())
+    drawn = kept.plot()
+    assert drawn.size == (200, 160)
+    assert (np.asarray(drawn) != grey()).any()
+    assert (kept.frame_rgb == grey()).all()
+    kept.save(tmp_path / "new" / "a.png")
+    with Image.open(tmp_path / "new" / "a.png") as saved:
+        np.testing.assert_array_equal(np.asarray(saved), np.asarray(drawn))
+    with pytest.raises(OutputError, match="exists already"):
+        kept.save(str(tmp_path / "new" / "a.png"))
+    kept.save(tmp_path / "new" / "a.png", overwrite=True)
+    with pytest.raises(OutputError, match=r"expected a name that ends in \.png"):
+        kept.save(tmp_path / "a.txt")
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["a.png"]
+
+
+def test_a_result_without_its_frame_says_what_to_pass(result, tmp_path):
+    with pytest.raises(InputError, match=r"a\.jpg: .* result\.plot\(frame_rgb=\.\.\.\)"):
+        result.plot()
+    with pytest.raises(InputError, match="does not hold its frame"):
+        result.save(tmp_path / "a.png")
+    given = result.plot(frame_rgb=grey())
+    assert np.asarray(given).shape == (160, 200, 3)
+    result.save(tmp_path / "a.png", frame_rgb=grey())
+    with pytest.raises(FrameError, match=r"expected .* 200 x 160 pixels, found 100 x 80"):
+        result.plot(frame_rgb=grey(80, 100))
+    with pytest.raises(FrameError, match="of float64"):
+        result.plot(frame_rgb=grey() / 255)
+    with pytest.raises(InputError, match="could not be read, so nothing can be drawn"):
+        FrameResult(source="a.jpg", error="empty").plot(frame_rgb=grey())
+
+
+def test_a_result_as_a_dictionary_is_json_and_holds_the_rows(result):
+    found = json.loads(json.dumps(result.to_dict()))
+    assert found["faces"] == result.to_rows()
+    assert (found["source"], found["width"], found["height"]) == ("a.jpg", 200, 160)
+    assert (found["notes"], found["error"]) == ([], None)
+    failed = FrameResult(source="a.jpg", error="empty").to_dict()
+    assert (failed["faces"], failed["error"]) == ([], "empty")
+
+
+FAILED = FrameResult(source="a.jpg", error="empty")
+NAMES = [column.name for column in COLUMNS]
+
+
+def test_a_result_becomes_a_data_frame_of_polars(result):
+    frame = result.to_dataframe(library="polars")
+    assert isinstance(frame, pl.DataFrame)
+    assert frame.to_dicts() == [flat_row(row) for row in result.to_rows()]
+    empty = FrameResult(source="a.jpg").to_dataframe(library="polars")
+    assert empty.shape == (0, len(NAMES))
+    assert empty.schema == frame.schema
+    both = pl.concat([frame, FAILED.to_dataframe(library="polars"), empty])
+    assert both["error"].to_list() == [None, "empty"]
+
+
+def test_a_result_becomes_a_data_frame_of_pandas(result):
+    frame = result.to_dataframe(library="pandas")
+    assert isinstance(frame, pd.DataFrame)
+    (expected,) = (flat_row(row) for row in result.to_rows())
+    found = {
+        name: None if pd.isna(value) else value for name, value in frame.iloc[0].to_dict().items()
+    }
+    assert found == expected
+    empty = FrameResult(source="a.jpg").to_dataframe(library="pandas")
+    assert list(empty.columns) == NAMES
+    assert (empty.dtypes == frame.dtypes).all()
+    both = pd.concat([frame, FAILED.to_dataframe(library="pandas")])
+    assert (both.dtypes == frame.dtypes).all()
+    assert both["confidence"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("missing", "library", "expected"),
+    [([], None, pd), (["pandas"], None, pl), (["pandas"], "polars", pl), (["polars"], None, pd)],
+)
+def test_the_library_that_is_installed_is_taken(result, monkeypatch, missing, library, expected):
+    for name in missing:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert isinstance(result.to_dataframe(library=library), expected.DataFrame)
+
+
+def test_without_a_library_the_extra_is_named(result, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match="a data frame of pandas"):
+        result.to_dataframe(library="pandas")
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[data\]'"):
+        result.to_dataframe()
+    with pytest.raises(InputError, match="expected pandas or polars, found 'excel'"):
+        result.to_dataframe(library="excel")
+
+
+def test_a_notebook_shows_the_drawn_image_and_a_table(result):
+    plain = result._repr_html_()
+    assert result._repr_png_() is None
+    assert "<img" not in plain
+    assert "<td>happy</td><td>50 %</td><td>ambiguous</td>" in plain
+    large = np.full((1600, 2000, 3), 128, np.uint8)
+    kept = dataclasses.replace(result, width=2000, height=1600, frame_rgb=large)
+    with Image.open(io.BytesIO(kept._repr_png_())) as shown:
+        assert shown.size == (960, 768)
+        assert shown.getextrema() != ((128, 128),) * 3
+    assert '<img src="data:image/jpeg;base64,' in kept._repr_html_()
+
+
+def test_a_notebook_escapes_what_comes_from_outside(result):
+    evil = FrameResult(source="<script>alert(1)</script>", error='"><b>')
+    assert "<script" not in evil._repr_html_()
+    assert "<b>" not in evil._repr_html_()
+    assert "&lt;script&gt;" in evil._repr_html_()
+    named = dataclasses.replace(result, source='"<i>', frame_rgb=grey())
+    assert "<i>" not in named._repr_html_()
+    assert evil._repr_png_() is None
+
+
+def test_a_result_without_a_face_or_image_still_shows_itself():
+    assert "no face" in FrameResult(source="a.jpg")._repr_html_()
+    failed = dataclasses.replace(FAILED, frame_rgb=grey())
+    assert failed._repr_png_() is None
+    assert "error: empty" in failed._repr_html_()

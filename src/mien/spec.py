@@ -177,18 +177,20 @@ class SixSpec:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DetectionSpec:
-    """How a detector's cells become faces (the YuNet layout, Wu et al. 2023).
+    """How a detector's outputs become faces.
 
     Attributes:
-        strides: Pixels per cell of each level; level s has the outputs `cls_s`, `obj_s`, `bbox_s`
-            and `kps_s`.
+        strides: Pixels per grid cell of each level; in the layout `yunet` (Wu et al. 2023) level s
+            has the outputs `cls_s`, `obj_s`, `bbox_s` and `kps_s`.
         score_threshold: Detections below this score are dropped unless another is asked for.
         nms_iou: Of two boxes that overlap by more than this, the better one stays.
+        layout: How the outputs are laid out, by the name that `mien.detect` has a decoder for.
     """
 
     strides: tuple[int, ...]
     score_threshold: float
     nms_iou: float
+    layout: str = "yunet"
 
     def __post_init__(self) -> None:
         demand(len(self.strides) > 0, "strides", "at least one stride", self.strides)

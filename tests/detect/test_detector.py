@@ -1,10 +1,20 @@
+import dataclasses
+import json
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-from mien.detect import YUNET_OUTPUTS, OnnxDetector, box_coverage, box_iou
+from mien.detect import (
+    YUNET_OUTPUTS,
+    OnnxDetector,
+    box_coverage,
+    box_iou,
+    decoder,
+    yunet_spec,
+)
 from mien.errors import ArtefactError, FrameError, SpecError
 from mien.media import read_image
 from mien.structures import Faces
@@ -74,7 +84,7 @@ def stub(monkeypatch, tmp_path):
             detection_scores=np.array([0.9], np.float32),
         )
 
-    monkeypatch.setattr(detector, "_detect_scaled", detect_scaled)
+    monkeypatch.setattr(detector, "_detect_at_own_size", detect_scaled)
     detector.seen = seen
     return detector
 
@@ -114,7 +124,7 @@ class SeesMarks:
 
     def __init__(self, monkeypatch, detector):
         self.runs = []
-        monkeypatch.setattr(detector, "_detect_scaled", self)
+        monkeypatch.setattr(detector, "_detect_at_own_size", self)
 
     def __call__(self, image_rgb):
         self.runs.append(image_rgb.shape[:2])
@@ -193,3 +203,39 @@ def test_the_baseline_works_by_its_path(shared):
         assert len(faces) == count
         sizes = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).min(axis=1)
         assert (np.diff(sizes) <= 0).all()
+
+
+def test_an_unknown_layout_names_the_known(tmp_path):
+    spec = yunet_spec("new")
+    other = dataclasses.replace(spec.detection, layout="retina")
+    metadata = dataclasses.replace(spec, detection=other).to_metadata()
+    path = onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS, metadata)
+    with pytest.raises(SpecError, match=r"'detection\.layout': expected one of yunet, found 'ret"):
+        OnnxDetector(path)
+
+
+def test_a_spec_without_a_layout_is_yunets(tmp_path):
+    document = json.loads(yunet_spec("old").to_metadata()["mien.spec"])
+    del document["detection"]["layout"]
+    metadata = {"mien.spec": json.dumps(document)}
+    detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS, metadata))
+    assert detector.spec.detection.layout == "yunet"
+    assert OnnxDetector().spec.detection.layout == "yunet"
+
+
+def test_outputs_are_decoded_by_the_layout_that_the_spec_names(tmp_path, monkeypatch):
+    spec = yunet_spec("new")
+    other = dataclasses.replace(spec.detection, layout="retina", score_threshold=0.5)
+    metadata = dataclasses.replace(spec, detection=other).to_metadata()
+    asked = []
+
+    def decode(outputs, **options):
+        asked.append((set(outputs), options))
+        return Faces.none()
+
+    monkeypatch.setattr(decoder, "LAYOUTS", {"retina": decode})
+    path = onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS, metadata)
+    assert len(OnnxDetector(path).detect(np.zeros((100, 200, 3), np.uint8))) == 0
+    expected = {"strides": (8, 16, 32), "score_threshold": 0.5, "nms_iou": 0.3}
+    # Rounded up to the network's multiple of 32.
+    assert asked == [(set(YUNET_OUTPUTS), {"input_hw": (128, 224), **expected})]

@@ -94,7 +94,7 @@ def test_a_gap_of_a_stream_is_a_row(analyzer, photo, monkeypatch):
             if len(results) > 5 and results[-2].error is not None:
                 break
     gap = results[-2]
-    assert gap.error.startswith("away for ")
+    assert gap.error.startswith("no frames for ")
     assert gap.to_rows()[0]["timestamp_s"] == results[-1].timestamp_s
     assert all(result.faces[0].emotion == "happy" for result in results if not result.error)
     assert len(results) < 20

@@ -45,7 +45,7 @@ def test_a_mirror_swaps_the_sides_of_image_and_boxes(shown):
     "what",
     [
         {"notice": "saved " + "a very long name " * 9},
-        {"trouble": "camera:0 went away (No such device); trying to get it back"},
+        {"trouble": "camera:0: connection lost (No such device). Reconnecting"},
         {"keys": tuple(KEYS.items())},
         {"status": ("30 fps", "12 ms", "paused"), "recording": True},
     ],

@@ -7,7 +7,7 @@ from PIL import Image
 
 from mien.errors import MediaError
 from mien.media import Video, is_video, read_image
-from mien.media.drawn_video import DrawnFilm
+from mien.media.drawn_video import DrawnVideo
 from mien.runs import ResultFolder
 from mien.structures import FrameResult
 from tests.videos import gliding, write_video
@@ -184,7 +184,7 @@ def test_a_longer_sound_track_does_not_make_a_video_cut_off(tmp_path, photo):
 
 def test_the_drawn_copy_has_the_same_frames_times_and_sound(tmp_path, photo, prediction):
     path = write_video(tmp_path / "a.mp4", gliding(photo, seconds=1.2, per_second=10), sound=True)
-    with DrawnFilm(path, tmp_path / "drawn.mp4") as drawn:
+    with DrawnVideo(path, tmp_path / "drawn.mp4") as drawn:
         for number in range(12):
             faces = (prediction,) if number >= 6 else ()
             drawn.write(FrameResult(source=str(path), frame=number, faces=faces, timestamp_s=0.0))
@@ -254,7 +254,7 @@ def test_numbered_images_can_be_drawn(tmp_path, photo):
 
 def test_the_sound_of_a_drawn_copy_that_is_interrupted_ends_with_it(tmp_path, photo):
     path = write_video(tmp_path / "a.mp4", gliding(photo, seconds=1, per_second=10), sound=True)
-    with pytest.raises(KeyboardInterrupt), DrawnFilm(path, tmp_path / "drawn.mp4") as drawn:
+    with pytest.raises(KeyboardInterrupt), DrawnVideo(path, tmp_path / "drawn.mp4") as drawn:
         for number in range(4):
             drawn.write(FrameResult(source=str(path), frame=number, timestamp_s=number / 10))
         raise KeyboardInterrupt
@@ -265,7 +265,7 @@ def test_the_sound_of_a_drawn_copy_that_is_interrupted_ends_with_it(tmp_path, ph
 
 def test_a_drawn_copy_that_fails_leaves_nothing(tmp_path, photo):
     path = write_video(tmp_path / "a.mp4", gliding(photo, seconds=0.5, per_second=10))
-    with pytest.raises(RuntimeError), DrawnFilm(path, tmp_path / "drawn.mp4") as drawn:
+    with pytest.raises(RuntimeError), DrawnVideo(path, tmp_path / "drawn.mp4") as drawn:
         drawn.write(FrameResult(source=str(path), frame=0, timestamp_s=0.0))
         raise RuntimeError
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4"]

@@ -4,6 +4,7 @@ import json
 import polars as pl
 import pytest
 
+from mien.columns import COLUMNS, flat_row
 from mien.errors import MissingExtraError, OutputError
 from mien.media import open_writer
 from mien.structures import FrameResult
@@ -19,25 +20,31 @@ def test_jsonl_holds_the_rows(tmp_path, result):
     assert [json.loads(line) for line in lines] == result.to_rows() + FAILED.to_rows()
 
 
-def test_csv_holds_the_rows_with_dotted_names(tmp_path, result):
+def test_csv_has_one_column_per_value(tmp_path, result):
     with open_writer(tmp_path / "results.csv") as writer:
         writer.write(result)
         writer.write(FAILED)
     with (tmp_path / "results.csv").open(newline="") as file:
         face, failed = csv.DictReader(file)
-    assert face["box_xyxy.left"] == "10.0"
-    assert face["probabilities.neutral"] == "0.25"
-    assert face["quality.size_px"] == "100.0"
+    assert list(face) == [column.name for column in COLUMNS]
+    assert face["box_left"] == "10.0"
+    assert face["p_neutral"] == "0.25"
+    assert face["size_px"] == "100.0"
+    assert face["unsure"] == "True"
+    assert face["track"] == face["error"] == ""
     assert (failed["source"], failed["error"], failed["emotion"]) == ("b.jpg", FAILED.error, "")
 
 
-def test_parquet_holds_the_rows_nested(tmp_path, result):
+def test_parquet_has_one_column_per_value(tmp_path, result):
     with open_writer(tmp_path / "results.parquet") as writer:
         writer.write(result)
         writer.write(FAILED)
-    face, failed = pl.read_parquet(tmp_path / "results.parquet").to_dicts()
-    (expected,) = result.to_rows()
-    assert face == expected | {"error": None}
+    table = pl.read_parquet(tmp_path / "results.parquet")
+    assert table.columns == [column.name for column in COLUMNS]
+    assert not any(kind.is_nested() for kind in table.dtypes)
+    face, failed = table.to_dicts()
+    assert face == flat_row(result.to_rows()[0])
+    assert face["box_bottom"] == 140.0
     assert (failed["source"], failed["error"], failed["emotion"]) == ("b.jpg", FAILED.error, None)
 
 
@@ -124,7 +131,7 @@ def test_an_unknown_format_names_the_known(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="file is a file, expected a folder"):
         open_writer(tmp_path / "file" / "results.csv")
 
 

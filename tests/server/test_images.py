@@ -14,6 +14,7 @@ from PIL import Image
 
 import mien
 from mien.server import ServerOptions, service
+from mien.structures import FrameResult
 from tests.server.conftest import PORTRAIT, SAMPLES, listening
 
 JPEG = {"content-type": "image/jpeg"}
@@ -73,7 +74,7 @@ def test_a_drawn_copy_comes_along_when_asked_for(client):
 
 def test_no_more_images_are_held_decoded_for_drawing_than_are_worked_on(client_of, monkeypatch):
     held, most, lock = 0, 0, threading.Lock()
-    decode, draw = service.decode_image, service.draw_result
+    decode, draw = service.decode_image, FrameResult.plot
 
     def decoding(*arguments, **options):
         nonlocal held, most
@@ -82,15 +83,15 @@ def test_no_more_images_are_held_decoded_for_drawing_than_are_worked_on(client_o
             most = max(most, held)
         return decode(*arguments, **options)
 
-    def drawing(*arguments):
+    def drawing(*arguments, **options):
         nonlocal held
-        drawn = draw(*arguments)
+        drawn = draw(*arguments, **options)
         with lock:
             held -= 1
         return drawn
 
     monkeypatch.setattr(service, "decode_image", decoding)
-    monkeypatch.setattr(service, "draw_result", drawing)
+    monkeypatch.setattr(FrameResult, "plot", drawing)
     client = client_of(workers=1)
 
     def ask(_):

@@ -127,7 +127,7 @@ def test_the_order_of_taught_cells_is_that_of_the_network():
     names = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
     class Teacher:
-        def cells(self, image_rgb):
+        def raw_outputs(self, image_rgb):
             with torch.no_grad():
                 values = network(pixels)
             return {n: v[0].numpy() for n, v in zip(names, values, strict=True)}, (96, 96)

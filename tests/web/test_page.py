@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import mien
+from mien.columns import COLUMNS
 from mien.metrics import PROTOCOLS
 from mien.webpage.export import BUILT_PAGE
 from tests.web.conftest import SAMPLES, WEB, hosted
@@ -87,7 +88,9 @@ def test_photos_give_the_rows_that_python_gives(opened, images):
     assert compared >= 8
     table = list(csv.DictReader(io.StringIO(saved(page, "CSV"))))
     assert len(table) == len(rows)
-    assert float(table[0]["probabilities.happy"]) == rows[0]["probabilities"]["happy"]
+    assert list(table[0]) == [column.name for column in COLUMNS]
+    assert float(table[0]["p_happy"]) == rows[0]["probabilities"]["happy"]
+    assert float(table[0]["box_left"]) == rows[0]["box_xyxy"][0]
 
 
 def give(page, path: Path, way: str = "drop") -> None:

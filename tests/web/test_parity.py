@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.detect import OnnxDetector, decode_cells, face_quality
+from mien.detect import OnnxDetector, decode_yunet, face_quality
 from mien.inference import EmotionModel
 from mien.preprocess import FER_CROP, crop_faces
 from mien.structures import Face, Faces
@@ -82,7 +82,7 @@ def test_cells_are_decoded_alike(parity):
         outputs[f"bbox_{stride}"] = random.normal(0, 0.8, (cells, 4)).astype(np.float32)
         outputs[f"kps_{stride}"] = random.normal(0, 1, (cells, 10)).astype(np.float32)
     settings = {"strides": [8, 16, 32], "score_threshold": 0.6, "nms_iou": 0.3}
-    expected = decode_cells(outputs, input_hw=(128, 160), **settings)
+    expected = decode_yunet(outputs, input_hw=(128, 160), **settings)
     lists = {name: values.ravel().tolist() for name, values in outputs.items()}
     options = {"strides": [8, 16, 32], "threshold": 0.6, "iou": 0.3}
     found = parity("decode", lists, 160, 128, options)

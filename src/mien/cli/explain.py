@@ -52,8 +52,8 @@ def explain(
       mien explain photo.jpg
       mien explain photo.jpg --out why.png
     """
+    from mien.drawing import check_image_name, write_image
     from mien.inference import Analyzer
-    from mien.media import check_image_name, write_image
 
     if out is not None:
         check_image_name(out, overwrite=overwrite)

@@ -70,8 +70,9 @@ def similar(
       mien similar smile.jpg holiday/ --max-faces 30 --out like-this.png
       mien similar smile.jpg interview.mp4
     """
+    from mien.drawing import check_image_name, write_image
     from mien.inference import Analyzer, find_similar
-    from mien.media import check_image_name, find_media, write_image
+    from mien.media import find_media
     from mien.reports import draw_similarity_grid
 
     if out is not None:

@@ -1,17 +1,9 @@
 """Face detection: where the faces are, where their landmarks are, and how well they show."""
 
-from mien.detect.boxes import box_coverage, box_iou
-from mien.detect.decoder import decode_cells, non_maximum_suppression
-from mien.detect.detector import (
-    YUNET_NMS_IOU,
-    YUNET_OUTPUTS,
-    Detector,
-    FileDetector,
-    OnnxDetector,
-    padded_input,
-    yunet_spec,
-)
+from mien.detect.boxes import box_coverage, box_iou, non_maximum_suppression
+from mien.detect.detector import Detector, FileDetector, OnnxDetector, padded_input
 from mien.detect.quality import face_quality, sharpness
+from mien.detect.yunet import YUNET_NMS_IOU, YUNET_OUTPUTS, decode_yunet, yunet_spec
 
 __all__ = [
     "YUNET_NMS_IOU",
@@ -21,7 +13,7 @@ __all__ = [
     "OnnxDetector",
     "box_coverage",
     "box_iou",
-    "decode_cells",
+    "decode_yunet",
     "face_quality",
     "non_maximum_suppression",
     "padded_input",

@@ -1,11 +1,11 @@
-"""How far boxes overlap."""
+"""Overlap of boxes, and which of overlapping ones stay."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["box_coverage", "box_iou"]
+__all__ = ["box_coverage", "box_iou", "non_maximum_suppression"]
 
 _LEAST_AREA = 1e-6
 
@@ -27,7 +27,7 @@ def box_iou(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray
 
 
 def box_coverage(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return which share of each box of the second kind lies in each of the first.
+    """Return which share of each second box lies in each first one.
 
     Args:
         a_xyxy: `(N, 4)`.
@@ -38,6 +38,34 @@ def box_coverage(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> ND
     """
     covered: NDArray[np.float32] = _shared(a_xyxy, b_xyxy) / _areas(b_xyxy).clip(min=_LEAST_AREA)
     return covered
+
+
+def non_maximum_suppression(
+    boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], *, iou: float
+) -> NDArray[np.intp]:
+    """Keep the best of each group of overlapping boxes, greedily.
+
+    Args:
+        boxes_xyxy: `(N, 4)`.
+        scores: `(N,)`.
+        iou: Boxes that overlap a better one by more than this intersection over union go.
+
+    Returns:
+        The numbers of the boxes that stay, best first.
+    """
+    left, top, right, bottom = boxes_xyxy.T
+    areas = (right - left) * (bottom - top)
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        width = np.minimum(right[best], right[rest]) - np.maximum(left[best], left[rest])
+        height = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest])
+        shared = width.clip(min=0) * height.clip(min=0)
+        union = areas[best] + areas[rest] - shared
+        order = rest[shared <= iou * union]
+    return np.array(kept, np.intp)
 
 
 def _areas(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.drawing import face_thumbnail
 from mien.errors import MediaError, SpecError
 from mien.inference.images import ImageOutputs, face_at, predict_images
 from mien.inference.pipeline import EMBEDDING, Pipeline
 from mien.inference.runner import is_image
 from mien.inference.sampling import sample_video
-from mien.media import Video, VideoFrame, face_thumbnail, is_live
+from mien.media import Video, VideoFrame, is_live
 from mien.structures import FacePrediction, Frame, FrameResult
 
 __all__ = ["SimilarFace", "SimilarFaces", "find_similar"]

@@ -6,9 +6,8 @@ import dataclasses
 
 from PIL import Image
 
+from mien.drawing import draw, fill_rounded, outline_rounded, text_width, write_text
 from mien.live.feed import Shown
-from mien.media import draw_on
-from mien.media.shapes import fill_rounded, outline_rounded, text_width, write_text
 from mien.structures import FacePrediction, FrameResult
 
 __all__ = ["View", "painted"]
@@ -87,7 +86,7 @@ def _paste_frame(canvas: Image.Image, shown: Shown, *, mirror: bool) -> None:
     image = Image.fromarray(frame.rgb(size_hw))
     if mirror:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    draw_on(image, _placed(shown.result, scale, size_hw[1] if mirror else None))
+    draw(image, _placed(shown.result, scale, size_hw[1] if mirror else None))
     place = ((canvas.width - image.width) // 2, (canvas.height - image.height) // 2)
     canvas.paste(image, place)
 
@@ -178,8 +177,10 @@ def _shortened(text: str, width: float, px: int) -> str:
     return text + "…"
 
 
-def _placed(result: FrameResult, scale: float, mirrored_width: int | None) -> FrameResult:
-    """Bring a result into the window's pixels."""
+def _placed(
+    result: FrameResult, scale: float, mirrored_width: int | None
+) -> tuple[FacePrediction, ...]:
+    """Bring a result's faces into the window's pixels."""
 
     def x(value: float) -> float:
         return scale * value if mirrored_width is None else mirrored_width - scale * value
@@ -193,4 +194,4 @@ def _placed(result: FrameResult, scale: float, mirrored_width: int | None) -> Fr
             landmarks_xy=tuple((x(a), scale * b) for a, b in each.landmarks_xy),
         )
 
-    return dataclasses.replace(result, faces=tuple(face(each) for each in result.faces))
+    return tuple(face(each) for each in result.faces)

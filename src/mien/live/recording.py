@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.errors import OutputError
 from mien.live.feed import Shown
-from mien.media import ResultWriter, VideoWriter, draw_result, open_writer
+from mien.media import ResultWriter, VideoWriter, open_writer
 from mien.structures import FrameResult
 
 __all__ = ["Recording", "save_snapshot"]
@@ -22,14 +21,7 @@ def save_snapshot(shown: Shown, folder: Path) -> Path:
         OutputError: The folder cannot be written.
     """
     path = _free(folder, "png")
-    partial = path.with_name(path.name + ".partial")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draw_result(shown.frame.rgb(), shown.result).save(partial, "PNG")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
+    shown.result.save(path, frame_rgb=shown.frame.rgb())
     return path
 
 
@@ -63,7 +55,7 @@ class Recording:
         self._rows.write(shown.result)
         if (shown.frame.height, shown.frame.width) == self._size:
             # A camera may come back with another size: then the rows alone go on.
-            drawn = np.asarray(draw_result(shown.frame.rgb(), shown.result))
+            drawn = np.asarray(shown.result.plot(frame_rgb=shown.frame.rgb()))
             self._video.write(drawn, (shown.result.timestamp_s or 0.0) - self._begin_s)
 
     def write_gap(self, gap: FrameResult) -> None:

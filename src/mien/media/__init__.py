@@ -1,14 +1,11 @@
 """Where frames come from and where results go."""
 
-from mien.media.drawing import draw_on, draw_result
 from mien.media.image_file import MAX_PIXELS, open_image
-from mien.media.image_writer import check_image_name, write_image
 from mien.media.images import IMAGE_SUFFIXES, convert_image, decode_image, read_image
 from mien.media.inputs import Channels, ImageInput, as_frame
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.signatures import START_BYTES, format_name, is_container
 from mien.media.sources import find_images, find_media, is_video
-from mien.media.thumbnails import face_thumbnail
 from mien.media.timestamps import clock
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
@@ -29,13 +26,9 @@ __all__ = [
     "VideoWriter",
     "as_frame",
     "cameras",
-    "check_image_name",
     "clock",
     "convert_image",
     "decode_image",
-    "draw_on",
-    "draw_result",
-    "face_thumbnail",
     "find_images",
     "find_media",
     "format_name",
@@ -45,5 +38,4 @@ __all__ = [
     "open_image",
     "open_writer",
     "read_image",
-    "write_image",
 ]

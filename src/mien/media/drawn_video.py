@@ -10,7 +10,6 @@ import numpy as np
 
 from mien.errors import MediaError, OutputError
 from mien.media.demuxing import open_video
-from mien.media.drawing import draw_result
 from mien.media.sequences import is_sequence
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import Video
@@ -19,13 +18,13 @@ from mien.structures import FrameResult
 if TYPE_CHECKING:
     import av
 
-__all__ = ["DrawnFilm"]
+__all__ = ["DrawnVideo"]
 
 _MP4_SOUND = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"})
 """The codecs whose packets an MP4 can take as they are."""
 
 
-class DrawnFilm:
+class DrawnVideo:
     """Draws the results of a video into a copy of it, frame by frame as they come.
 
     The video is decoded once more for that, so that nobody has to keep its frames.
@@ -73,7 +72,7 @@ class DrawnFilm:
         frame = next((each for each in self._frames if each.frame >= result.frame), None)
         if frame is None:
             return
-        self._writer.write(np.asarray(draw_result(frame.rgb(), result)), frame.timestamp_s)
+        self._writer.write(np.asarray(result.plot(frame_rgb=frame.rgb())), frame.timestamp_s)
         self._sound.write_until(frame.timestamp_s)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Results as files: JSON Lines, CSV and Parquet, all with the result contract's names.
+"""Results as files: JSON Lines, CSV and Parquet, with the columns of `mien.columns`.
 
 Rows are written under a name that ends in `.partial`; the file gets its own name when it is closed,
 so that whoever finds it has a whole one.
@@ -16,29 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from mien.emotions import SIX
+from mien._output import cannot_write, check_output, partial_path
+from mien.columns import COLUMNS, flat_row
 from mien.errors import MissingExtraError, OutputError
 from mien.structures import FrameResult
 
 __all__ = ["FORMATS", "CsvWriter", "JsonlWriter", "ParquetWriter", "ResultWriter", "open_writer"]
 
-_BOX_SIDES = ("left", "top", "right", "bottom")
-_QUALITY = ("size_px", "sharpness", "brightness", "yaw_proxy", "roll_deg", "truncation")
-_CSV_COLUMNS = (
-    "source",
-    "frame",
-    "timestamp_s",
-    "face",
-    "track",
-    *(f"box_xyxy.{side}" for side in _BOX_SIDES),
-    "detection_score",
-    "emotion",
-    "confidence",
-    "unsure",
-    *(f"probabilities.{label}" for label in SIX.labels),
-    *(f"quality.{name}" for name in _QUALITY),
-    "error",
-)
 _ROWS_PER_GROUP = 10_000
 
 
@@ -51,7 +35,7 @@ class ResultWriter(abc.ABC):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._partial = path.with_name(path.name + ".partial")
+        self._partial = partial_path(path)
 
     def write(self, result: FrameResult) -> None:
         """Add the rows of one frame.
@@ -63,7 +47,7 @@ class ResultWriter(abc.ABC):
 
     @abc.abstractmethod
     def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows of the result contract."""
+        """Add nested rows, as `FrameResult.to_rows` returns them."""
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -148,7 +132,7 @@ class JsonlWriter(_TextWriter):
         Raises:
             OutputError: What it left is gone, shorter than that, or cannot be written.
         """
-        partial = path.with_name(path.name + ".partial")
+        partial = partial_path(path)
         try:
             found = partial.stat().st_size
             if found < length:
@@ -171,19 +155,19 @@ class JsonlWriter(_TextWriter):
 
 
 class CsvWriter(_TextWriter):
-    """Comma-separated values; nested names are joined by a dot (`probabilities.happy`)."""
+    """Comma-separated values, one column per value."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._rows = csv.DictWriter(self._file, _CSV_COLUMNS)
+        self._rows = csv.DictWriter(self._file, [column.name for column in COLUMNS])
         self._rows.writeheader()
 
     def _write_row(self, row: dict[str, Any]) -> None:
-        self._rows.writerow(dict(_flattened(row)))
+        self._rows.writerow(flat_row(row))
 
 
 class ParquetWriter(ResultWriter):
-    """Parquet with nested columns; rows are kept back until a row group is full.
+    """Parquet, one column per value; rows are held back until a row group is full.
 
     Raises:
         MissingExtraError: The extra `data` is not installed.
@@ -209,7 +193,7 @@ class ParquetWriter(ResultWriter):
         self._rows.extend(
             {
                 name: _as_text(value) if isinstance(value, str) else value
-                for name, value in row.items()
+                for name, value in flat_row(row).items()
             }
             for row in rows
         )
@@ -257,49 +241,23 @@ def open_writer(path: Path, *, overwrite: bool = False) -> ResultWriter:
     kind = FORMATS.get(path.suffix.removeprefix("."))
     if kind is None:
         raise OutputError(f"{path}: unknown format, expected one of {', '.join(FORMATS)}")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already. Choose another place or pass --overwrite")
+    check_output(path, overwrite=overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(path.parent, error) from error
+        raise cannot_write(path, error) from error
     return kind(path)
 
 
-def _flattened(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in row.items():
-        if isinstance(value, dict):
-            yield from ((f"{name}.{key}", item) for key, item in value.items())
-        elif isinstance(value, list):
-            pairs = zip(_BOX_SIDES, value, strict=True)
-            yield from ((f"{name}.{side}", item) for side, item in pairs)
-        else:
-            yield name, value
-
-
 def _parquet_schema(pa: Any) -> Any:
-    def numbers(names: tuple[str, ...]) -> Any:
-        return pa.struct([(name, pa.float64()) for name in names])
-
-    return pa.schema(
-        [
-            ("source", pa.string()),
-            ("frame", pa.int64()),
-            ("timestamp_s", pa.float64()),
-            ("face", pa.int32()),
-            ("track", pa.int32()),
-            ("box_xyxy", pa.list_(pa.float32())),
-            ("detection_score", pa.float64()),
-            ("emotion", pa.string()),
-            ("confidence", pa.float64()),
-            ("unsure", pa.bool_()),
-            ("probabilities", numbers(SIX.labels)),
-            ("quality", numbers(_QUALITY)),
-            ("error", pa.string()),
-        ]
-    )
+    kinds = {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+    }
+    return pa.schema([(column.name, kinds[column.kind]) for column in COLUMNS])
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
-    reason = error.strerror or str(error)
-    return OutputError(f"{path}: cannot write: {reason}. What was written so far stays there")
+    return OutputError(f"{cannot_write(path, error)}. What was written so far stays there")

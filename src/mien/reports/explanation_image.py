@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageColor
 
+from mien.drawing import fill_rounded, text_width, write_text
 from mien.emotions import COLOURS
 from mien.inference import Explanation
-from mien.media.shapes import fill_rounded, text_width, write_text
 
 __all__ = ["draw_explanations"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PIL import Image, ImageColor
 
+from mien.drawing import fill_rounded, outline_rounded, write_text
 from mien.emotions import COLOURS
 from mien.inference import SimilarFace, SimilarFaces
 from mien.media import clock
-from mien.media.shapes import fill_rounded, outline_rounded, write_text
 
 __all__ = ["draw_similarity_grid"]
 

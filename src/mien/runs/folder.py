@@ -10,10 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mien.drawing import write_image
 from mien.errors import InputError, MediaError, OutputError
-from mien.media.drawing import draw_result
-from mien.media.drawn_video import DrawnFilm
-from mien.media.image_writer import write_image
+from mien.media.drawn_video import DrawnVideo
 from mien.media.images import read_image
 from mien.media.sources import is_video
 from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
@@ -72,7 +71,7 @@ class ResultFolder:
         self._draw, self._overwrite = draw, overwrite
         self._drawn: set[Path] = set()
         self.notes: list[str] = []
-        self._video: DrawnFilm | None = None
+        self._video: DrawnVideo | None = None
         self._video_source = ""
         self._undrawn = ""
         self._journal = journal if "jsonl" in formats else None
@@ -169,13 +168,13 @@ class ResultFolder:
 
     def _draw_result(self, result: FrameResult) -> None:
         if not is_video(result.source):
-            image = draw_result(read_image(result.source).frame_rgb, result)
+            image = result.plot(frame_rgb=read_image(result.source).frame_rgb)
             write_image(image, self._free_name(Path(result.source).stem, "jpg"))
             return
         if self._video is None or self._video_source != result.source:
             self._finish_video()
             path = self._free_name(Path(result.source).stem, "mp4")
-            self._video, self._video_source = DrawnFilm(result.source, path), result.source
+            self._video, self._video_source = DrawnVideo(result.source, path), result.source
         self._video.write(result)
 
     def _finish_video(self) -> None:

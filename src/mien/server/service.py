@@ -13,7 +13,7 @@ from typing import Any
 from mien.detect import FileDetector
 from mien.errors import MediaError
 from mien.inference import Analyzer, DetectedFrame, Pipeline
-from mien.media import decode_image, draw_result
+from mien.media import decode_image
 from mien.options import FaceOptions
 from mien.server.batching import Batcher
 from mien.server.limits import Admission, Memory
@@ -113,7 +113,7 @@ class Service:
 
 def _drawn(frame: Frame, result: FrameResult) -> str:
     packed = io.BytesIO()
-    draw_result(frame.frame_rgb, result).save(packed, "JPEG", quality=_JPEG_QUALITY)
+    result.plot(frame_rgb=frame.frame_rgb).save(packed, "JPEG", quality=_JPEG_QUALITY)
     return base64.b64encode(packed.getvalue()).decode()
 
 

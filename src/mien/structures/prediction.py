@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mien._frozen import FrozenDict
+from mien.columns import face_row
 from mien.emotions import SIX
 from mien.errors import FrameError
 
@@ -115,18 +116,5 @@ class FacePrediction:
         return next((reason for applies, reason in reasons if applies), "ambiguous")
 
     def to_row(self) -> dict[str, Any]:
-        """Return the result contract's row: plain values that JSON can hold, in contract order."""
-        return {
-            "source": self.source,
-            "frame": self.frame,
-            "timestamp_s": self.timestamp_s,
-            "face": self.face,
-            "track": self.track,
-            "box_xyxy": list(self.box_xyxy),
-            "detection_score": self.detection_score,
-            "emotion": self.emotion,
-            "confidence": self.confidence,
-            "unsure": self.unsure,
-            "probabilities": dict(self.probabilities),
-            "quality": dataclasses.asdict(self.quality),
-        }
+        """Return the face as a nested row of `mien.columns`, which JSON can hold."""
+        return face_row(self)

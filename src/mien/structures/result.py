@@ -5,11 +5,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, overload
 
+from PIL import Image
+
 from mien._wording import counted
-from mien.structures.frame import FrameRGB
+from mien.columns import error_row, flat_row
+from mien.drawing import check_image_name, draw, write_image
+from mien.errors import FrameError, InputError
+from mien.structures.frame import FrameRGB, check_frame_rgb
+from mien.structures.notebook import as_html, as_png
 from mien.structures.prediction import FacePrediction
+from mien.structures.tables import Library, data_frame
 
 __all__ = ["FrameResult"]
 
@@ -67,6 +75,56 @@ class FrameResult:
         parts.append(self._summary())
         return f"FrameResult({', '.join(parts)})"
 
+    def plot(self, *, frame_rgb: FrameRGB | None = None) -> Image.Image:
+        """Draw boxes, labels and the six probabilities into a copy of the frame.
+
+        Args:
+            frame_rgb: The frame that was analysed, `(height, width, 3)` uint8, RGB; None takes the
+                one that the result holds.
+
+        Returns:
+            An RGB image of the frame's size.
+
+        Raises:
+            InputError: The result holds no frame and none is given, or the source could not be
+                read.
+            FrameError: What is given is no frame, or of another size.
+        """
+        if self.error is not None:
+            raise InputError(f"{self.source}: could not be read, so nothing can be drawn")
+        frame_rgb = self.frame_rgb if frame_rgb is None else frame_rgb
+        if frame_rgb is None:
+            raise InputError(
+                f"{self.source}: the result does not hold its frame. Pass the image that was "
+                "analysed, (H, W, 3) of uint8 in RGB: result.plot(frame_rgb=...)"
+            )
+        height, width = check_frame_rgb(frame_rgb).shape[:2]
+        if self.width and (height, width) != (self.height, self.width):
+            raise FrameError(
+                f"frame_rgb: expected the frame that was analysed, of {self.width} x {self.height} "
+                f"pixels, found {width} x {height}"
+            )
+        image = Image.fromarray(frame_rgb)
+        draw(image, self.faces)
+        return image
+
+    def save(
+        self, path: str | Path, *, overwrite: bool = False, frame_rgb: FrameRGB | None = None
+    ) -> None:
+        """Write what `plot` draws as an image file.
+
+        Args:
+            path: Ends in `.png`, `.jpg`, `.jpeg` or `.webp`; missing folders are made.
+            overwrite: Whether an existing file may be replaced.
+            frame_rgb: As in `plot`.
+
+        Raises:
+            OutputError: The file exists, its ending is unknown, or it cannot be written.
+            InputError: As in `plot`.
+        """
+        check_image_name(Path(path), overwrite=overwrite)
+        write_image(self.plot(frame_rgb=frame_rgb), Path(path), overwrite=overwrite)
+
     def _summary(self) -> str:
         """Return the faces in a few words."""
         if self.error is not None:
@@ -88,8 +146,41 @@ class FrameResult:
         return functools.partial(type(self), **values), ()
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return one row per face, or a single row with `error`; none when there is no face."""
-        if self.error is not None:
-            row = {"source": self.source, "frame": self.frame, "timestamp_s": self.timestamp_s}
-            return [{**row, "error": self.error}]
-        return [face.to_row() for face in self.faces]
+        """Return one nested row per face, or a single row with `error`; none without a face."""
+        return [face.to_row() for face in self.faces] if self.error is None else [error_row(self)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values that JSON can hold; `faces` are those of `to_rows`."""
+        return {
+            "source": self.source,
+            "frame": self.frame,
+            "timestamp_s": self.timestamp_s,
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.to_row() for face in self.faces],
+            "notes": list(self.notes),
+            "error": self.error,
+        }
+
+    def to_dataframe(self, *, library: Library | None = None) -> Any:
+        """Return the rows as a data frame, with the columns of CSV and Parquet.
+
+        Args:
+            library: `pandas` or `polars`; None takes pandas if it is installed, else polars.
+
+        Returns:
+            One row per face, or one with `error`; no row without a face.
+
+        Raises:
+            MissingExtraError: The library is not installed.
+        """
+        return data_frame([flat_row(row) for row in self.to_rows()], library)
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the drawn image for notebooks, if the result holds its frame."""
+        return None if self.frame_rgb is None or self.error is not None else as_png(self.plot())
+
+    def _repr_html_(self) -> str:
+        """Return a table of the faces for notebooks, below the drawn image if there is one."""
+        drawn = None if self.frame_rgb is None or self.error is not None else self.plot()
+        return as_html(f"{self.source}: {self._summary()}", self.faces, drawn)

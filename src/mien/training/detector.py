@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mien._decode import demand
-from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_cells, padded_input, yunet_spec
+from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_yunet, padded_input, yunet_spec
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
 from mien.models.onnx_weights import restore_weights
 from mien.structures import Faces, FrameRGB
@@ -130,7 +130,7 @@ def taught_cells(teacher: OnnxDetector, square_rgb: FrameRGB) -> NDArray[np.floa
     Returns:
         `(N, 16)` float32: cls and obj as probabilities, bbox (4), kps (10).
     """
-    outputs, _ = teacher.cells(square_rgb)
+    outputs, _ = teacher.raw_outputs(square_rgb)
     levels = [
         np.concatenate([outputs[f"{kind}_{stride}"] for kind in _KINDS], axis=1)
         for stride in STRIDES
@@ -218,7 +218,7 @@ class DetectorModule(lightning.LightningModule):
             output.name: part[0].float().cpu().numpy()
             for output, part in zip(spec.outputs, values, strict=True)
         }
-        return decode_cells(
+        return decode_yunet(
             cells,
             input_hw=(image.shape[2], image.shape[3]),
             strides=STRIDES,

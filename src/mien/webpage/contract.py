@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mien import structures
-from mien.detect import FileDetector
-from mien.detect import detector as detection
+from mien.detect import FileDetector, tiling
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.inference import EmotionModel, pipeline
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
@@ -57,12 +56,12 @@ def page_contract(
         },
         "detection": {
             "min_face_px": (options or FaceOptions()).min_face_px,
-            "network_face_px": detection.NETWORK_FACE_PX,
-            "longest_side_px": detection.LONGEST_SIDE_PX,
-            "tile_overlap_px": detection.TILE_OVERLAP_PX,
-            "cheap_side_px": detection.CHEAP_SIDE_PX,
-            "close_side_px": detection.CLOSE_SIDE_PX,
-            "largest_face_px": detection.LARGEST_FACE_PX,
+            "network_face_px": tiling.NETWORK_FACE_PX,
+            "max_input_px": tiling.MAX_INPUT_PX,
+            "tile_overlap_px": tiling.TILE_OVERLAP_PX,
+            "small_input_px": tiling.SMALL_INPUT_PX,
+            "single_scale_px": tiling.SINGLE_SCALE_PX,
+            "max_face_px": tiling.MAX_FACE_PX,
             "live_face_px": pipeline.MIN_NETWORK_FACE_PX,
             "live_side_px": pipeline.MIN_SIDE_PX,
         },

@@ -1,8 +1,9 @@
 import { signal } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
+import type { Row } from "../engine/row";
 import { fill, words, type Said } from "../words";
-import { photoRows, type Row } from "./session";
+import { photoRows } from "./session";
 import { contract, engine, loaded } from "./state";
 
 export interface Photo {
@@ -87,7 +88,7 @@ async function beginsLikeAPicture(blob: Blob): Promise<boolean> {
 
 /** The rows of all photos; one that could not be read has a row with its error. */
 export function allRows(): Row[] {
-  return photos.value.flatMap((photo) => {
+  return photos.value.flatMap((photo): Row[] => {
     if (photo.error !== null) {
       return [{ source: photo.name, frame: 0, timestamp_s: null, error: photo.error() }];
     }

@@ -1,4 +1,4 @@
-import type { Row } from "./session";
+import { COLUMNS, type Row } from "../engine/row";
 
 /** Offer a file to the visitor. */
 export function download(content: BlobPart[], type: string, name: string): void {
@@ -21,19 +21,9 @@ export async function saveJson(rows: Iterable<Row>, name: string): Promise<void>
 
 /** Save rows as CSV with the columns that Python writes. */
 export async function saveCsv(rows: Iterable<Row>, name: string): Promise<void> {
-  const columns = new Set<string>();
-  const flat: Record<string, unknown>[] = [];
-  await written(rows, (row) => {
-    const each = flattened(row);
-    Object.keys(each).forEach((column) => columns.add(column));
-    flat.push(each);
-    return "";
-  });
-  // A row with an error has fewer columns; the error comes last wherever it is.
-  columns.delete("error");
-  const order = [...columns, "error"];
-  const lines = await written(flat, (row) => csvLine(order.map((column) => row[column])) + "\r\n");
-  download([csvLine(order) + "\r\n", ...lines], "text/csv", `${name}.csv`);
+  const lines = await written(rows, (row) => csvLine(values(row)) + "\r\n");
+  const heads = csvLine(COLUMNS.map(([column]) => column)) + "\r\n";
+  download([heads, ...lines], "text/csv", `${name}.csv`);
 }
 
 /** Write rows one by one, in turns with everything else that the page has to do. */
@@ -66,19 +56,12 @@ export function fileName(): string {
   return `mien ${day} ${two(now.getHours())}.${two(now.getMinutes())}`;
 }
 
-function flattened(row: Row): Record<string, unknown> {
-  const flat: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(row)) {
-    if (name === "box_xyxy") {
-      const sides = ["left", "top", "right", "bottom"];
-      sides.forEach((side, place) => (flat[`box_xyxy.${side}`] = (value as number[])[place]));
-    } else if (value !== null && typeof value === "object") {
-      for (const [inner, each] of Object.entries(value)) flat[`${name}.${inner}`] = each;
-    } else {
-      flat[name] = value;
-    }
-  }
-  return flat;
+/** One value per column; undefined where the row has none. */
+function values(row: Row): unknown[] {
+  type Inner = Record<string | number, unknown> | undefined;
+  return COLUMNS.map(([, path]) =>
+    path.reduce<unknown>((value, part) => (value as Inner)?.[part], row),
+  );
 }
 
 function csvLine(values: unknown[]): string {

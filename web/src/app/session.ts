@@ -1,5 +1,6 @@
 import type { Contract } from "../engine/contract";
 import type { FrameResult } from "../engine/faces";
+import type { FaceRow } from "../engine/row";
 
 /** Seconds per point of a timeline. */
 export const BIN_S = 0.5;
@@ -22,9 +23,6 @@ export interface Person {
   /** Per half second: its number, sums of probabilities, and how many. */
   bins: { bin: number; sums: number[]; count: number }[];
 }
-
-/** A plain row of the result contract, the same names as in Python. */
-export type Row = Record<string, unknown>;
 
 /** Everything that was found in one clip; grows by 0.4 MB a minute and person at 30 a second. */
 export class Session {
@@ -96,7 +94,7 @@ export class Session {
   }
 
   /** The rows of this moment in their order, whatever is added meanwhile. */
-  *rows(): Generator<Row> {
+  *rows(): Generator<FaceRow> {
     const chunks = [...this.chunks];
     const used = this.used;
     for (const [number, chunk] of chunks.entries()) {
@@ -139,34 +137,34 @@ export class Session {
     this.used++;
   }
 
-  private row(n: Float64Array): Row {
+  private row(n: Float64Array): FaceRow {
     const { labels } = this.contract;
     return {
       source: this.name,
-      frame: n[0],
-      timestamp_s: n[1],
-      face: n[2],
-      track: n[3],
-      box_xyxy: [...n.subarray(4, 8)],
-      detection_score: n[8],
-      emotion: labels[n[9]!],
-      confidence: n[10],
+      frame: n[0]!,
+      timestamp_s: n[1]!,
+      face: n[2]!,
+      track: n[3]!,
+      box_xyxy: [n[4]!, n[5]!, n[6]!, n[7]!],
+      detection_score: n[8]!,
+      emotion: labels[n[9]!]!,
+      confidence: n[10]!,
       unsure: n[11] === 1,
-      probabilities: Object.fromEntries(labels.map((label, place) => [label, n[12 + place]])),
+      probabilities: byLabel(labels, [...n.subarray(12, 18)]),
       quality: {
-        size_px: n[18],
-        sharpness: n[19],
-        brightness: n[20],
-        yaw_proxy: n[21],
-        roll_deg: n[22],
-        truncation: n[23],
+        size_px: n[18]!,
+        sharpness: n[19]!,
+        brightness: n[20]!,
+        yaw_proxy: n[21]!,
+        roll_deg: n[22]!,
+        truncation: n[23]!,
       },
     };
   }
 }
 
 /** The rows of one photo. */
-export function photoRows(contract: Contract, name: string, result: FrameResult): Row[] {
+export function photoRows(contract: Contract, name: string, result: FrameResult): FaceRow[] {
   return result.faces.map((face) => ({
     source: name,
     frame: 0,
@@ -175,12 +173,15 @@ export function photoRows(contract: Contract, name: string, result: FrameResult)
     track: null,
     box_xyxy: face.box_xyxy,
     detection_score: face.detection_score,
-    emotion: contract.labels[face.label],
+    emotion: contract.labels[face.label]!,
     confidence: face.confidence,
     unsure: face.unsure,
-    probabilities: Object.fromEntries(
-      contract.labels.map((label, place) => [label, face.probabilities[place]]),
-    ),
+    probabilities: byLabel(contract.labels, face.probabilities),
     quality: face.quality,
   }));
+}
+
+function byLabel(labels: string[], values: number[]): FaceRow["probabilities"] {
+  const pairs = labels.map((label, place) => [label, values[place]]);
+  return Object.fromEntries(pairs) as FaceRow["probabilities"];
 }

@@ -22,7 +22,7 @@ export interface ModelSpec {
     temperature: number;
     unsure_below: number;
   } | null;
-  detection: { strides: number[]; score_threshold: number; nms_iou: number } | null;
+  detection: { layout: string; strides: number[]; score_threshold: number; nms_iou: number } | null;
   figures: Record<string, number>;
   provenance: Record<string, string>;
 }
@@ -53,11 +53,11 @@ export interface Contract {
   detection: {
     min_face_px: number;
     network_face_px: number;
-    longest_side_px: number;
+    max_input_px: number;
     tile_overlap_px: number;
-    cheap_side_px: number;
-    close_side_px: number;
-    largest_face_px: number;
+    small_input_px: number;
+    single_scale_px: number;
+    max_face_px: number;
     live_face_px: number;
     live_side_px: number;
   };

@@ -36,10 +36,10 @@ export class FaceDetector {
     const { detection } = this.contract;
     const target = scaledSize(picture, minFacePx, detection);
     const longest = Math.max(target.width, target.height);
-    const whole = Math.min(longest, detection.longest_side_px);
+    const whole = Math.min(longest, detection.max_input_px);
     let faces = await this.lookAt(picture, target, whole);
-    if (longest > detection.close_side_px) {
-      const small = await this.lookAt(picture, target, detection.cheap_side_px);
+    if (longest > detection.single_scale_px) {
+      const small = await this.lookAt(picture, target, detection.small_input_px);
       const close = this.tooLarge(small, picture, whole);
       faces = [...close, ...withoutParts(faces, close)];
       if (longest > whole) {
@@ -66,7 +66,7 @@ export class FaceDetector {
   /** Give the faces that would be too large in an input whose longer side has some length. */
   private tooLarge(faces: DetectedFace[], picture: Size, longest: number): DetectedFace[] {
     const scale = longest / Math.max(picture.width, picture.height);
-    const largest = this.contract.detection.largest_face_px;
+    const largest = this.contract.detection.max_face_px;
     return faces.filter((face) => shorterSide(face) * scale > largest);
   }
 
@@ -87,7 +87,7 @@ export class FaceDetector {
 
   /** Find faces in the tiles of a picture, in its pixels. */
   private async tiles(large: Pixels): Promise<DetectedFace[]> {
-    const longest = this.contract.detection.longest_side_px;
+    const longest = this.contract.detection.max_input_px;
     const found: DetectedFace[] = [];
     for (const top of this.tileStarts(large.height)) {
       for (const left of this.tileStarts(large.width)) {
@@ -106,7 +106,7 @@ export class FaceDetector {
   }
 
   private tileStarts(length: number): number[] {
-    const { longest_side_px: longest, tile_overlap_px: shared } = this.contract.detection;
+    const { max_input_px: longest, tile_overlap_px: shared } = this.contract.detection;
     if (length <= longest) return [0];
     const count = Math.ceil((length - shared) / (longest - shared));
     return Array.from({ length: count }, (_, place) =>
@@ -136,8 +136,8 @@ function scaledSize(
 ): Size {
   const longest = Math.max(picture.width, picture.height);
   let scale = Math.min(options.network_face_px / minFacePx, 2);
-  if (scale > 1) scale = Math.max(1, Math.min(scale, options.longest_side_px / longest));
-  scale = Math.max(scale, Math.min(1, options.cheap_side_px / longest));
+  if (scale > 1) scale = Math.max(1, Math.min(scale, options.max_input_px / longest));
+  scale = Math.max(scale, Math.min(1, options.small_input_px / longest));
   return { width: side(picture.width * scale), height: side(picture.height * scale) };
 }
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.detect import OnnxDetector
+from mien.drawing import face_thumbnail
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
 from mien.inference import Pipeline
-from mien.media import Video, clock, face_thumbnail
+from mien.media import Video, clock
 from mien.options import VideoOptions
 from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
 from mien.reports.html.tiles import Tile, tiles_html

@@ -5,7 +5,6 @@ import pytest
 from PIL import ImageColor
 
 from mien.emotions import COLOURS
-from mien.media import draw_result
 from mien.structures import FrameResult
 
 GREY = np.full((300, 400, 3), 128, np.uint8)
@@ -13,11 +12,11 @@ GREY = np.full((300, 400, 3), 128, np.uint8)
 
 def drawn(prediction, **changes):
     face = dataclasses.replace(prediction, **changes)
-    return np.asarray(draw_result(GREY, FrameResult(source="a", faces=(face,))))
+    return np.asarray(FrameResult(source="a", faces=(face,)).plot(frame_rgb=GREY))
 
 
 def test_without_a_face_the_image_stays_as_it_is():
-    assert (np.asarray(draw_result(GREY, FrameResult(source="a"))) == GREY).all()
+    assert (np.asarray(FrameResult(source="a").plot(frame_rgb=GREY)) == GREY).all()
 
 
 def test_the_box_is_drawn_in_the_colour_of_the_emotion(prediction):
@@ -64,6 +63,6 @@ def test_the_bars_go_below_a_face_that_has_no_room_beside_it(prediction):
     face = dataclasses.replace(prediction, box_xyxy=(90.0, 20.0, 260.0, 220.0))
     frame = np.full((600, 340, 3), 128, np.uint8)
     result = FrameResult(source="a.jpg", width=340, height=600, faces=(face,))
-    changed = (np.asarray(draw_result(frame, result)) != frame).any(axis=2)
+    changed = (np.asarray(result.plot(frame_rgb=frame)) != frame).any(axis=2)
     assert not changed[60:210, 100:250].any()
     assert changed[230:420].any()

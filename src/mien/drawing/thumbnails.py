@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-
-from mien.structures import FrameRGB
 
 __all__ = ["face_thumbnail"]
 
@@ -14,7 +14,9 @@ _ROOM = 1.3
 """Side of the square in longer sides of the box, so that hair and chin are in it."""
 
 
-def face_thumbnail(frame_rgb: FrameRGB, box_xyxy: Sequence[float], *, side_px: int) -> Image.Image:
+def face_thumbnail(
+    frame_rgb: NDArray[np.uint8], box_xyxy: Sequence[float], *, side_px: int
+) -> Image.Image:
     """Cut a face with some room out of a frame.
 
     Args:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mien.detect import decode_cells, non_maximum_suppression
+from mien.detect import decode_yunet, non_maximum_suppression
 
 HEIGHT, WIDTH, STRIDES = 96, 128, (8, 16, 32)
 
@@ -26,7 +26,7 @@ def put(outputs, stride, column, row, *, score, centre, size, landmarks):
 
 
 def decoded(outputs, score_threshold=0.6, nms_iou=0.3):
-    return decode_cells(
+    return decode_yunet(
         outputs,
         input_hw=(HEIGHT, WIDTH),
         strides=STRIDES,

@@ -1,16 +1,17 @@
-"""Drawing results into images with Pillow."""
+"""Drawing faces into the image that they were found in: boxes, labels and probabilities."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from PIL import Image, ImageColor
 
+from mien.drawing.shapes import Area, fill_rounded, outline_rounded, text_width, write_text
 from mien.emotions import COLOURS
-from mien.media.shapes import Area, fill_rounded, outline_rounded, text_width, write_text
-from mien.structures import FacePrediction, FrameResult, FrameRGB, check_frame_rgb
 
-__all__ = ["draw_on", "draw_result"]
+__all__ = ["DrawableFace", "draw"]
 
 _CARD_FROM_PX = 90
 """Faces with a shorter side get a label alone; the six bars would hide more than they show."""
@@ -23,29 +24,43 @@ _SMALLEST_TEXT_PX, _LARGEST_TEXT_SHARE = 11, 1 / 26
 """Text is at least so large, and at most this share of the image's height."""
 
 
-def draw_result(frame_rgb: FrameRGB, result: FrameResult) -> Image.Image:
-    """Draw boxes, labels and the six probabilities into a copy of a frame.
+class DrawableFace(Protocol):
+    """What has to be known of a face to draw it; `FacePrediction` has it."""
 
-    Args:
-        frame_rgb: `(H, W, 3)` uint8, RGB, the frame that was analysed.
-        result: What was found in it.
+    @property
+    def box_xyxy(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom in pixels of the image."""
+        ...
 
-    Returns:
-        An RGB image of the frame's size.
-    """
-    image = Image.fromarray(check_frame_rgb(frame_rgb))
-    draw_on(image, result)
-    return image
+    @property
+    def emotion(self) -> str:
+        """The label to show, one of the six."""
+        ...
+
+    @property
+    def confidence(self) -> float:
+        """Its probability, 0 to 1."""
+        ...
+
+    @property
+    def unsure(self) -> bool:
+        """Whether a question mark goes behind the label."""
+        ...
+
+    @property
+    def probabilities(self) -> Mapping[str, float]:
+        """The six labels with their probabilities."""
+        ...
 
 
-def draw_on(image: Image.Image, result: FrameResult) -> None:
+def draw(image: Image.Image, faces: Sequence[DrawableFace]) -> None:
     """Draw boxes, labels and the six probabilities into an image itself.
 
     Args:
         image: RGB.
-        result: What was found in it.
+        faces: Largest first; the largest is drawn last, on top.
     """
-    for face in reversed(result.faces):  # the largest last, on top
+    for face in reversed(faces):
         _Pen(image, face).draw()
 
 
@@ -54,7 +69,7 @@ class _Pen:
     """Draws one face; every measure follows from the text size, and that from the face."""
 
     image: Image.Image
-    face: FacePrediction
+    face: DrawableFace
 
     @property
     def text_px(self) -> int:

@@ -1,0 +1,211 @@
+"""The columns of a result row: names, types, units, ranges and meanings, each written once.
+
+Rows of JSON (JSON Lines, REST, `to_row`) are nested: `box_xyxy` is a list, `probabilities` and
+`quality` are objects. CSV, Parquet and data frames are flat: one column per value. Both forms, the
+Parquet schema, the JSON schema of the API, the page's row type and the README's table come from
+`COLUMNS`. After a change, `python docs/columns.py` writes the last two anew.
+
+A new output per face, expression units for example, is added in three places: a head in the model's
+spec, a field of `FacePrediction` (`units`, a mapping from name to value), and its columns here
+(`Column(name="unit_smile", path=("units", "smile"), ...)`). Every format follows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from mien.emotions import SIX
+
+__all__ = ["COLUMNS", "Column", "error_row", "face_row", "flat_row", "row_schema"]
+
+Kind = Literal["text", "integer", "number", "boolean"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a result row.
+
+    Attributes:
+        name: Its name in CSV, Parquet and data frames.
+        path: Where its value stands in a nested row, and in the record that the row is made of: a
+            field, and below it a key, an attribute or a place in a list.
+        kind: The type of its values.
+        meaning: What it says, in a line.
+        unit: `px`, `s` or `deg`; empty where there is none.
+        minimum: The least value there can be; None where there is no bound.
+        maximum: The greatest value there can be; None where there is no bound.
+        values: The texts that there can be; empty where there is no list of them.
+        nullable: Whether a face's row may have no value.
+        rows: Which rows have it: those of faces, those of what cannot be read, or both.
+    """
+
+    name: str
+    path: tuple[str | int, ...]
+    kind: Kind
+    meaning: str
+    unit: Literal["", "px", "s", "deg"] = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    values: tuple[str, ...] = ()
+    nullable: bool = False
+    rows: Literal["face", "error", "both"] = "face"
+
+
+def _plain(name: str, kind: Kind, meaning: str, **more: Any) -> Column:
+    return Column(name=name, path=(name,), kind=kind, meaning=meaning, **more)
+
+
+def _box(place: int, name: str, meaning: str) -> Column:
+    return Column(
+        name=f"box_{name}",
+        path=("box_xyxy", place),
+        kind="number",
+        meaning=f"{meaning} edge of the face's box, from the frame's upper left corner",
+        unit="px",
+    )
+
+
+def _quality(name: str, meaning: str, **more: Any) -> Column:
+    return Column(name=name, path=("quality", name), kind="number", meaning=meaning, **more)
+
+
+COLUMNS: tuple[Column, ...] = (
+    _plain("source", "text", "the path or address as it was given", rows="both"),
+    _plain("frame", "integer", "the frame's number in the source, from 0", minimum=0, rows="both"),
+    _plain(
+        "timestamp_s",
+        "number",
+        "time from the start of the source; none for an image",
+        unit="s",
+        nullable=True,
+        rows="both",
+    ),
+    _plain("face", "integer", "the face's number in the frame, largest first, from 0", minimum=0),
+    _plain(
+        "track",
+        "integer",
+        "the person's number in a video, from 0; none for an image",
+        minimum=0,
+        nullable=True,
+    ),
+    _box(0, "left", "left"),
+    _box(1, "top", "top"),
+    _box(2, "right", "right"),
+    _box(3, "bottom", "bottom"),
+    _plain(
+        "detection_score", "number", "how sure the detector is of the face", minimum=0, maximum=1
+    ),
+    _plain("emotion", "text", "the expression that the face shows", values=SIX.labels),
+    _plain("confidence", "number", "its calibrated probability", minimum=0, maximum=1),
+    _plain("unsure", "boolean", "whether the confidence is too low to rely on"),
+    *(
+        Column(
+            name=f"p_{label}",
+            path=("probabilities", label),
+            kind="number",
+            meaning=f"probability of {label}; the six sum to 1",
+            minimum=0,
+            maximum=1,
+        )
+        for label in SIX.labels
+    ),
+    _quality("size_px", "shorter side of the box", unit="px"),
+    _quality("sharpness", "how sharp the face is; blurred ones lie low", minimum=0),
+    _quality("brightness", "mean brightness, from black to white", minimum=0, maximum=1),
+    _quality(
+        "yaw_proxy",
+        "how far the head is turned: 0 frontal, -1 or 1 in profile",
+        minimum=-1,
+        maximum=1,
+    ),
+    _quality("roll_deg", "rotation in the image, clockwise", unit="deg", minimum=-180, maximum=180),
+    _quality("truncation", "share of the box outside the frame", minimum=0, maximum=1),
+    _plain("error", "text", "why the source could not be read", rows="error"),
+)
+"""All columns, in the order of every format."""
+
+
+def face_row(prediction: object) -> dict[str, Any]:
+    """Return the nested row of one face: plain values that JSON can hold, in the table's order."""
+    return _nested(prediction, [column for column in COLUMNS if column.rows != "error"])
+
+
+def error_row(result: object) -> dict[str, Any]:
+    """Return the nested row of a source that could not be read."""
+    return _nested(result, [column for column in COLUMNS if column.rows != "face"])
+
+
+def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a nested row as one value per column; None where the row has none."""
+    return {
+        column.name: _value(row, column.path) if column.path[0] in row else None
+        for column in COLUMNS
+    }
+
+
+def row_schema() -> dict[str, Any]:
+    """Return the JSON schema (2020-12) of nested rows: that of a face, or that of an error."""
+    return {"anyOf": [_object_schema("face"), _object_schema("error")]}
+
+
+def _value(record: Any, path: Sequence[str | int]) -> Any:
+    for part in path:
+        keyed = isinstance(part, int) or isinstance(record, Mapping)
+        record = record[part] if keyed else getattr(record, str(part))
+    return record
+
+
+def _nested(record: object, columns: Sequence[Column]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for column in columns:
+        value, field = _value(record, column.path), str(column.path[0])
+        match column.path[1:]:
+            case ():
+                row[field] = value
+            case (int(),):
+                row.setdefault(field, []).append(value)
+            case (key,):
+                row.setdefault(field, {})[key] = value
+    return row
+
+
+def _object_schema(rows: Literal["face", "error"]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    for column in COLUMNS:
+        if column.rows not in (rows, "both"):
+            continue
+        schema, field = _column_schema(column), str(column.path[0])
+        match column.path[1:]:
+            case ():
+                properties[field] = schema
+            case (int(),):
+                array = properties.setdefault(field, {"type": "array", "prefixItems": []})
+                array["prefixItems"].append(schema)
+                array["minItems"] = array["maxItems"] = len(array["prefixItems"])
+            case (key,):
+                group = properties.setdefault(field, _closed({}))
+                group["properties"][key] = schema
+                group["required"] = list(group["properties"])
+    return _closed(properties)
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _column_schema(column: Column) -> dict[str, Any]:
+    kind = "string" if column.kind == "text" else column.kind
+    meaning = f"{column.meaning}, in {column.unit}" if column.unit else column.meaning
+    schema: dict[str, Any] = {"type": [kind, "null"] if column.nullable else kind}
+    bounds = {"minimum": column.minimum, "maximum": column.maximum}
+    schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+    if column.values:
+        schema["enum"] = list(column.values)
+    return schema | {"description": meaning[0].upper() + meaning[1:]}

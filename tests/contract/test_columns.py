@@ -1,0 +1,25 @@
+"""Documents and page know the same columns as the table."""
+
+import importlib.util
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def writer():
+    spec = importlib.util.spec_from_file_location("docs_columns", ROOT / "docs" / "columns.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_shows_the_table():
+    script = writer()
+    found = script.README.read_text(encoding="utf-8")
+    assert found == script.readme(), "run python docs/columns.py"
+    assert found.count("| `p_surprise` |") == 1
+
+
+def test_the_page_has_the_same_rows_and_columns():
+    script = writer()
+    assert script.TYPES.read_text(encoding="utf-8") == script.types(), "run python docs/columns.py"

@@ -1,0 +1,92 @@
+import dataclasses
+import json
+
+from jsonschema import Draft202012Validator
+
+from mien.columns import COLUMNS, error_row, face_row, flat_row, row_schema
+from mien.structures import FrameResult, Quality
+
+FLAT = """
+source frame timestamp_s face track box_left box_top box_right box_bottom detection_score emotion
+confidence unsure p_happy p_neutral p_sad p_angry p_fear p_surprise size_px sharpness brightness
+yaw_proxy roll_deg truncation error
+"""
+KINDS = {"text": str, "integer": int, "number": float, "boolean": bool}
+
+
+def test_the_flat_names_are_these_in_this_order():
+    assert [column.name for column in COLUMNS] == FLAT.split()
+
+
+def test_each_value_of_a_face_stands_in_its_column(prediction):
+    flat = flat_row(face_row(prediction))
+    assert list(flat) == FLAT.split()
+    assert [flat[f"box_{side}"] for side in ("left", "top", "right", "bottom")] == [
+        10.0,
+        20.0,
+        110.0,
+        140.0,
+    ]
+    assert {name: flat[f"p_{name}"] for name in prediction.probabilities} == (
+        prediction.probabilities
+    )
+    quality = dataclasses.asdict(prediction.quality)
+    assert {name: flat[name] for name in quality} == quality
+    assert (flat["emotion"], flat["unsure"], flat["error"]) == ("happy", True, None)
+
+
+def test_every_quality_has_its_column():
+    columns = [column.path[1] for column in COLUMNS if column.path[0] == "quality"]
+    assert columns == [field.name for field in dataclasses.fields(Quality)]
+
+
+def test_values_are_of_their_columns_type_and_within_its_bounds(prediction):
+    flat = flat_row(face_row(prediction))
+    for column in COLUMNS:
+        value = flat[column.name]
+        if value is None:
+            assert column.nullable or column.rows == "error", column.name
+            continue
+        assert type(value) is KINDS[column.kind], column.name
+        assert column.minimum is None or value >= column.minimum
+        assert column.maximum is None or value <= column.maximum
+        assert not column.values or value in column.values
+
+
+def test_an_error_has_its_place_and_its_message():
+    row = error_row(FrameResult(source="a.jpg", error="the file is empty"))
+    assert row == {
+        "source": "a.jpg",
+        "frame": 0,
+        "timestamp_s": None,
+        "error": "the file is empty",
+    }
+    flat = flat_row(row)
+    assert {name for name, value in flat.items() if value is not None} == {
+        "source",
+        "frame",
+        "error",
+    }
+
+
+def test_the_schema_takes_rows_and_nothing_else(result):
+    schema = row_schema()
+    Draft202012Validator.check_schema(schema)
+    face, error = map(Draft202012Validator, schema["anyOf"])
+    (row,) = json.loads(json.dumps(result.to_rows()))
+    failed = FrameResult(source="a.jpg", error="empty").to_rows()[0]
+    assert face.is_valid(row)
+    assert error.is_valid(failed)
+    assert not error.is_valid(row)
+    assert not face.is_valid(failed)
+    for wrong in (
+        {"emotion": "proud"},
+        {"confidence": 1.5},
+        {"frame": -1},
+        {"track": "0"},
+        {"box_xyxy": [1.0, 2.0, 3.0]},
+        {"quality": {}},
+        {"more": 1},
+    ):
+        assert not face.is_valid(row | wrong), wrong
+    assert all("description" in each for each in error.schema["properties"].values())

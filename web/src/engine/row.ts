@@ -1,0 +1,98 @@
+/** Result rows and their columns, written by `python docs/columns.py`. */
+
+/** One face of one frame, as in Python's JSON. */
+export interface FaceRow {
+  /** The path or address as it was given. */
+  source: string;
+  /** The frame's number in the source, from 0. */
+  frame: number;
+  /** Time from the start of the source; none for an image, in s. */
+  timestamp_s: number | null;
+  /** The face's number in the frame, largest first, from 0. */
+  face: number;
+  /** The person's number in a video, from 0; none for an image. */
+  track: number | null;
+  /** In px. */
+  box_xyxy: [box_left: number, box_top: number, box_right: number, box_bottom: number];
+  /** How sure the detector is of the face. */
+  detection_score: number;
+  /** The expression that the face shows. */
+  emotion: string;
+  /** Its calibrated probability. */
+  confidence: number;
+  /** Whether the confidence is too low to rely on. */
+  unsure: boolean;
+  probabilities: {
+    /** Probability of happy; the six sum to 1. */
+    happy: number;
+    /** Probability of neutral; the six sum to 1. */
+    neutral: number;
+    /** Probability of sad; the six sum to 1. */
+    sad: number;
+    /** Probability of angry; the six sum to 1. */
+    angry: number;
+    /** Probability of fear; the six sum to 1. */
+    fear: number;
+    /** Probability of surprise; the six sum to 1. */
+    surprise: number;
+  };
+  quality: {
+    /** Shorter side of the box, in px. */
+    size_px: number;
+    /** How sharp the face is; blurred ones lie low. */
+    sharpness: number;
+    /** Mean brightness, from black to white. */
+    brightness: number;
+    /** How far the head is turned: 0 frontal, -1 or 1 in profile. */
+    yaw_proxy: number;
+    /** Rotation in the image, clockwise, in deg. */
+    roll_deg: number;
+    /** Share of the box outside the frame. */
+    truncation: number;
+  };
+}
+
+/** What could not be read. */
+export interface ErrorRow {
+  /** The path or address as it was given. */
+  source: string;
+  /** The frame's number in the source, from 0. */
+  frame: number;
+  /** Time from the start of the source; none for an image, in s. */
+  timestamp_s: number | null;
+  /** Why the source could not be read. */
+  error: string;
+}
+
+export type Row = FaceRow | ErrorRow;
+
+/** The columns of CSV, each with where its value stands in a row. */
+type Path = readonly (string | number)[];
+export const COLUMNS: readonly (readonly [string, Path])[] = [
+  ["source", ["source"]],
+  ["frame", ["frame"]],
+  ["timestamp_s", ["timestamp_s"]],
+  ["face", ["face"]],
+  ["track", ["track"]],
+  ["box_left", ["box_xyxy", 0]],
+  ["box_top", ["box_xyxy", 1]],
+  ["box_right", ["box_xyxy", 2]],
+  ["box_bottom", ["box_xyxy", 3]],
+  ["detection_score", ["detection_score"]],
+  ["emotion", ["emotion"]],
+  ["confidence", ["confidence"]],
+  ["unsure", ["unsure"]],
+  ["p_happy", ["probabilities", "happy"]],
+  ["p_neutral", ["probabilities", "neutral"]],
+  ["p_sad", ["probabilities", "sad"]],
+  ["p_angry", ["probabilities", "angry"]],
+  ["p_fear", ["probabilities", "fear"]],
+  ["p_surprise", ["probabilities", "surprise"]],
+  ["size_px", ["quality", "size_px"]],
+  ["sharpness", ["quality", "sharpness"]],
+  ["brightness", ["quality", "brightness"]],
+  ["yaw_proxy", ["quality", "yaw_proxy"]],
+  ["roll_deg", ["quality", "roll_deg"]],
+  ["truncation", ["quality", "truncation"]],
+  ["error", ["error"]],
+];
