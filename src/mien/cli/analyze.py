@@ -17,7 +17,10 @@ from mien.cli.progress import SourceProgress, progress_bars
 from mien.errors import OutputError
 
 if TYPE_CHECKING:
+    from mien.detect import OnnxDetector
     from mien.errors import MediaError
+    from mien.inference import Analyzer, VideoOptions
+    from mien.reports import AnalysisDescription
     from mien.runs import Journal
     from mien.structures import FacePrediction, FrameResult
 
@@ -183,8 +186,7 @@ def analyze(
         video_report(
             summary,
             report,
-            analyzer=analyzer,
-            options=options,
+            analysis=_description(analyzer, faces, options),
             images=images,
             overwrite=overwrite,
         )
@@ -193,6 +195,23 @@ def analyze(
         print(shown.summary(), file=sys.stderr)
     if shown.unread:
         raise typer.Exit(1)
+
+
+def _description(
+    analyzer: Analyzer, detector: OnnxDetector, options: VideoOptions
+) -> AnalysisDescription:
+    from mien.reports import AnalysisDescription, NetworkDescription
+
+    model = analyzer.model
+    return AnalysisDescription(
+        model=NetworkDescription.of_file(model.spec.name, model.path),
+        detector=NetworkDescription.of_file(detector.spec.name, detector.path),
+        unsure_below=model.unsure_below,
+        min_face_px=analyzer.min_face_px,
+        smoothing_s=options.smoothing.time_constant_s,
+        every=options.every,
+        per_second=options.per_second,
+    )
 
 
 def _check_report(path: Path, *, overwrite: bool) -> None:

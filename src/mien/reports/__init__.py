@@ -9,11 +9,14 @@ from mien.reports.similarity_grid import draw_likeness
 from mien.reports.training.report import training_report
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
 from mien.reports.tuning.report import tuning_report
-from mien.reports.video.report import VideoSummary, video_report
+from mien.reports.video.report import video_report
+from mien.reports.video.summary import AnalysisDescription, NetworkDescription, VideoSummary
 
 __all__ = [
     "HEAD",
+    "AnalysisDescription",
     "Gain",
+    "NetworkDescription",
     "ShowSteps",
     "StudyRecord",
     "TrialRecord",

@@ -13,11 +13,11 @@ from typing import Any, Self
 from mien.errors import InputError, MediaError, OutputError
 from mien.media.drawing import draw_result
 from mien.media.drawn_video import DrawnFilm
-from mien.runs.journal import Journal
 from mien.media.image_writer import write_image
 from mien.media.images import read_image
 from mien.media.sources import is_video
 from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
+from mien.runs.journal import Journal
 from mien.structures import FrameResult
 
 __all__ = ["ResultFolder"]

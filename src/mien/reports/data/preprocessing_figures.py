@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -13,8 +12,10 @@ from mien.data import Dataset
 from mien.detect import Detector, OnnxDetector
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.preprocess import FER_CROP, crop_faces, view_for_detection
+from mien.reports.data.contact_sheet import contact_sheet
+from mien.reports.data.dataset_tiles import row_label
+from mien.reports.html.blocks import ImageTable, Tile, Tiles
 from mien.reports.html.page import Figure
-from mien.reports.html.tiles import Tile, contact_sheet, image_html, row_label, tiles_html
 
 __all__ = ["ShowSteps", "processed_figures"]
 
@@ -39,6 +40,7 @@ def processed_figures(
     if not len(rows):
         return
     images = data.images[rows]
+    labels = [row_label(data, int(row)) for row in rows]
     crops, found = _aligned(images, OnnxDetector())
     steps = [("image", images), ("aligned crop", crops)]
     yield Figure(
@@ -46,7 +48,7 @@ def processed_figures(
         sentence=f"A face is found, its eyes are moved to {_percent(FER_CROP.landmarks_xy[:2])} of "
         "the frame, and the rest follows: what a camera sees is cut as these images are "
         f"({int(found.sum())} of {len(rows)} faces were found; the others stay as they are).",
-        body=_steps_table(steps, [row_label(data, int(row)) for row in rows]),
+        body=[ImageTable(labels, steps)],
     )
     yield _normalised(data, images)
     if augmented is None:
@@ -59,7 +61,7 @@ def processed_figures(
         title="Augmentation, step by step",
         sentence="Each column adds one step at the strength that training uses, drawn anew for "
         "each image and epoch: if a person can still read the face, so should the network.",
-        body=_steps_table(steps, [row_label(data, int(row)) for row in rows]),
+        body=[ImageTable(labels, steps)],
     )
 
 
@@ -110,17 +112,5 @@ def _normalised(data: Dataset, images: NDArray[np.uint8]) -> Figure:
         sentence=f"The network reads (grey - {mean:.1f}) / {spread:.1f}, the mean and spread of "
         "all training pixels: the same images in numbers around 0, whose range and mean stand "
         "below.",
-        body=tiles_html(tiles, name="normalised"),
+        body=[Tiles(tiles=tiles, name="normalised")],
     )
-
-
-def _steps_table(steps: list[tuple[str, NDArray[np.uint8]]], labels: list[str]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name, _ in steps)
-    lines = []
-    for number, label in enumerate(labels):
-        cells = "".join(
-            f"<td>{image_html(images[number], f'{label}, {name}')}</td>" for name, images in steps
-        )
-        lines.append(f"<tr><td>{html.escape(label)}</td>{cells}</tr>")
-    table = f'<table class="steps"><tr><th></th>{head}</tr>{"".join(lines)}</table>'
-    return f'<div class="scroll">{table}</div>'

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mien._output import whole_file
 from mien._wording import counted
 from mien.data import DataCheck, Dataset, conflicting, mostly_not_a_face
 from mien.emotions import FER2013_7, FERPLUS_8
-from mien.errors import OutputError
+from mien.reports.data.contact_sheet import contact_sheet
+from mien.reports.data.dataset_tiles import dataset_tile, row_label, votes_text
 from mien.reports.data.preprocessing_figures import ShowSteps, processed_figures
+from mien.reports.html.blocks import Tile, TileGroups, Tiles
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
-from mien.reports.html.tiles import Tile, contact_sheet, groups_html, row_label, tiles_html
 
 __all__ = ["data_report"]
 
@@ -50,7 +52,7 @@ def data_report(
 
     Raises:
         OutputError: The file exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     require_charts()
     from mien.reports.data import figures as charts
@@ -119,11 +121,10 @@ def data_report(
 
 def _save_sheets(sheets: dict[str, Image.Image], folder: Path) -> Iterator[Path]:
     for name, sheet in sheets.items():
-        try:
-            sheet.save(folder / f"{name}.png")
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot be written: {error}") from error
-        yield folder / f"{name}.png"
+        path = folder / f"{name}.png"
+        with whole_file(path) as partial:
+            sheet.save(partial, "PNG")
+        yield path
 
 
 def _cards(data: Dataset, check: DataCheck) -> dict[str, str]:
@@ -140,30 +141,20 @@ def _cards(data: Dataset, check: DataCheck) -> dict[str, str]:
     return cards
 
 
-def _voted(data: Dataset, row: int) -> str:
-    """Say the votes of an image in few words, most frequent first."""
-    votes = data.votes[row]
-    names = (*FERPLUS_8.labels, "unknown", "no face")
-    order = np.argsort(-votes.astype(int), kind="stable")[:3]
-    return ", ".join(f"{votes[i]} {names[i]}" for i in order if votes[i])
-
-
 def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
     rng = np.random.default_rng(_SEED)
     rows: list[int] = []
     for number in range(len(FER2013_7)):
         members = np.flatnonzero(data.labels == number)
         rows += sorted(rng.permutation(members)[:_PER_CLASS].tolist())
-    tiles = [
-        Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r)) for r in rows
-    ]
+    tiles = [dataset_tile(data, row, votes_text(data, row)) for row in rows]
     below = ", with the most frequent votes below" if data.votes.any() else ""
     if tiles:
         sheets["faces"] = contact_sheet([tile.image for tile in tiles], columns=_PER_CLASS)
     return Figure(
         title="Faces at random",
         sentence=f"Drawn blindly from each class{below}: the first thing to look at, and the best.",
-        body=tiles_html(tiles, name="random-faces", chips=True),
+        body=[Tiles(tiles=tiles, name="random-faces", filterable=True)],
     )
 
 
@@ -181,9 +172,10 @@ def _mean_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
         sheets["mean-faces"] = contact_sheet(
             [tile.image for tile in (*means, *spreads)], columns=len(means)
         )
-    body = tiles_html(means, name="means", large=True) + tiles_html(
-        spreads, name="spreads", large=True
-    )
+    body = [
+        Tiles(tiles=means, name="means", large=True),
+        Tiles(tiles=spreads, name="spreads", large=True),
+    ]
     return Figure(
         title="The mean face of each class",
         sentence="Above the mean of all pixels, below where images of a class differ most (light "
@@ -213,17 +205,14 @@ def _copies(
     conflicts = conflicting(data, check.groups)
     if conflicts:
         groups = [
-            [
-                Tile(image=data.images[r], label=row_label(data, r), text=f"row {data.rows[r]}")
-                for r in rows[:3]
-            ]
+            [dataset_tile(data, int(row), f"row {data.rows[row]}") for row in rows[:3]]
             for rows in conflicts[:_GROUPS]
         ]
         yield Figure(
             title="One image, two labels",
             sentence=f"{counted(len(conflicts), 'group')} of pixel-identical images with "
             f"different labels, {len(groups)} shown: at least one label of each is wrong.",
-            body=groups_html(groups),
+            body=[TileGroups(groups)],
         )
     near = near_figure(check)
     if near is not None:
@@ -242,8 +231,8 @@ def _near_examples(data: Dataset, check: DataCheck) -> Figure:
         how = f"{pairs.correlation[number]:.3f}" + (" mirrored" if pairs.mirrored[number] else "")
         groups.append(
             [
-                Tile(image=data.images[r], label=row_label(data, int(r)), text=text)
-                for r, text in (
+                dataset_tile(data, int(row), text)
+                for row, text in (
                     (pairs.first[number], f"row {data.rows[pairs.first[number]]}"),
                     (pairs.second[number], how),
                 )
@@ -253,7 +242,7 @@ def _near_examples(data: Dataset, check: DataCheck) -> Figure:
         title="Near copies side by side",
         sentence="Pairs drawn at random, with their correlation: the same moment in another crop, "
         "size or mirror image.",
-        body=groups_html(groups),
+        body=[TileGroups(groups)],
     )
 
 
@@ -267,16 +256,13 @@ def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]
     logs = np.log(shares, where=shares > 0, out=np.zeros_like(shares))
     entropy = -(shares * logs).sum(axis=1)
     most = mostly[np.argsort(-entropy, kind="stable")[:_EXTREMES]]
-    tiles = [
-        Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r))
-        for r in most.tolist()
-    ]
+    tiles = [dataset_tile(data, row, votes_text(data, row)) for row in most.tolist()]
     sheets["most-disputed"] = contact_sheet([tile.image for tile in tiles], columns=12)
     yield Figure(
         title="The most disputed faces",
         sentence="Those over which voters differ most: no model can be expected to settle them, "
         "and one that is sure here is wrong to be.",
-        body=tiles_html(tiles, name="disputed"),
+        body=[Tiles(tiles=tiles, name="disputed")],
     )
     # Of the many on which all agree, the same number from each expression.
     agreed: list[int] = []
@@ -286,15 +272,13 @@ def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]
         unanimous = best[expressions[best, number] == data.votes[best].sum(axis=1)]
         pool = rng.permutation(unanimous) if len(unanimous) >= 5 else best
         agreed += pool[:5].tolist()
-    tiles = [
-        Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r)) for r in agreed
-    ]
+    tiles = [dataset_tile(data, row, votes_text(data, row)) for row in agreed]
     sheets["most-agreed"] = contact_sheet([tile.image for tile in tiles], columns=10)
     yield Figure(
         title="The most agreed faces",
         sentence="Five of each expression on which voters agree most. For fear, disgust and "
         "contempt even these are not clear.",
-        body=tiles_html(tiles, name="agreed"),
+        body=[Tiles(tiles=tiles, name="agreed")],
     )
 
 
@@ -318,5 +302,5 @@ def _not_faces(data: Dataset, check: DataCheck, sheets: dict[str, Image.Image]) 
         sentence=f"{counted(len(rows), 'image')} that no expression describes better than “not "
         f"a face”, {len(blank)} blank, {len(shown)} shown. They carry labels all the same: leave "
         "them out of training.",
-        body=tiles_html(tiles, name="not-faces-tiles", chips=True),
+        body=[Tiles(tiles=tiles, name="not-faces-tiles", filterable=True)],
     )

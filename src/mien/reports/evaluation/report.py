@@ -11,8 +11,8 @@ from mien._wording import counted
 from mien.data import Dataset
 from mien.evaluation.evaluate import Evaluation, Judged
 from mien.metrics import PROTOCOLS
-from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
-from mien.reports.html.tiles import Tile, tiles_html
+from mien.reports.html.blocks import Block, Table, Tile, Tiles
+from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 
 __all__ = ["HEAD", "evaluation_report", "evaluation_rows"]
 
@@ -72,7 +72,7 @@ def evaluation_report(
 
     Raises:
         OutputError: The file exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     require_charts()
     from mien.reports.evaluation import confidence_figures as confidence
@@ -143,7 +143,7 @@ def _tables(judged: Sequence[Judged]) -> list[Figure]:
                 sentence="ECE is the expected calibration error over 15 bins, NLL the mean "
                 "negative log-likelihood, the divergence that of Jensen and Shannon from the "
                 "votes, 0 to 1.",
-                body=table_html(HEAD, rows),
+                body=[Table(HEAD, rows)],
             )
         )
     return tables
@@ -153,7 +153,7 @@ def _mistakes(judged: Judged, faces: Dataset | None) -> Figure:
     rows = [
         [str(m.row), m.label, m.predicted, f"{100 * m.confidence:.1f} %"] for m in judged.mistakes
     ]
-    body = table_html(("row", "shows", "model", "confidence"), rows)
+    body: Block = Table(("row", "shows", "model", "confidence"), rows)
     if faces is not None:
         place = {int(row): number for number, row in enumerate(faces.rows)}
         tiles = [
@@ -164,12 +164,12 @@ def _mistakes(judged: Judged, faces: Dataset | None) -> Figure:
             )
             for m in judged.mistakes
         ]
-        body = tiles_html(tiles, name=f"mistakes-{judged.protocol}-{judged.model}")
+        body = Tiles(tiles=tiles, name=f"mistakes-{judged.protocol}-{judged.model}")
     sure = np.mean([m.confidence for m in judged.mistakes])
     return Figure(
         title=f"Surest mistakes of {judged.model}",
         context=judged.protocol,
         sentence=f"Wrong at a mean confidence of {sure:.0%}. Many of them are images whose label "
         "a person would dispute, too.",
-        body=body,
+        body=[body],
     )

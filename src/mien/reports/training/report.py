@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import itertools
 import math
 import tomllib
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import InputError
+from mien.reports.html.blocks import Preformatted
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def training_report(
     Raises:
         InputError: There is no curve or recipe, or no epoch has ended.
         OutputError: The report exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     curve, recipe, path = Path(curve), Path(recipe), Path(path)
     rows = _read_curve(curve)
@@ -113,7 +113,6 @@ def training_report(
         for short in _NAMES
         if math.isfinite(kept.get(name := f"val/{short}_accuracy", math.nan))
     }
-    body = f"<pre>{html.escape(text)}</pre>"
     page = Page(
         title=f"Training: {path.parent.name}",
         lead="How the network learned, epoch by epoch, and the recipe that repeats it.",
@@ -125,7 +124,7 @@ def training_report(
             Section(
                 title="Recipe",
                 lead="Every key, those that were left to their defaults, too.",
-                figures=[Figure(title=recipe.name, sentence="", body=body)],
+                figures=[Figure(title=recipe.name, sentence="", body=[Preformatted(text)])],
             ),
         ],
         provenance=f"Written from {curve.name} and {recipe.name}.",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from pathlib import Path
 
 from mien.errors import InputError
-from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
+from mien.reports.html.blocks import Preformatted, Table
+from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
 
 __all__ = ["tuning_report"]
@@ -40,7 +40,7 @@ def tuning_report(
     Raises:
         InputError: No trial is complete.
         OutputError: The report exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     best = study.best
     if best is None:
@@ -89,11 +89,11 @@ def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Sectio
     parameters = [settings.parallel_figure(study)]
     if study.importance:
         parameters.append(settings.importance_figure(study))
-    table = Figure(title="Every trial", sentence="", body=_table(study))
+    table = Figure(title="Every trial", sentence="", body=[_table(study)])
     text = Figure(
         title="Best recipe",
         sentence="What mien train takes as it is.",
-        body=f"<pre>{html.escape(recipe)}</pre>",
+        body=[Preformatted(recipe)],
     )
     return [
         Section(title="Search", lead="What came of the trials.", figures=overview),
@@ -117,11 +117,11 @@ def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Sectio
     ]
 
 
-def _table(study: StudyRecord) -> str:
+def _table(study: StudyRecord) -> Table:
     keys = study.keys
     head = ["trial", "state", study.objective, "epochs", "seconds", *keys, "fault"]
     ranked = sorted(study.trials, key=lambda t: (-(t.value or 0.0), t.number))
-    return table_html(head, [_row(trial, keys) for trial in ranked])
+    return Table(head, [_row(trial, keys) for trial in ranked])
 
 
 def _row(trial: TrialRecord, keys: list[str]) -> list[str]:

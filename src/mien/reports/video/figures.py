@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.emotions import SIX
+from mien.reports.html.blocks import image_address
 from mien.reports.html.charts import SHARES, WIDTH_PX, label_colours
 from mien.reports.html.page import Figure
-from mien.reports.video.report import jpeg_address
 from mien.track import track_timeout_s
 
 __all__ = ["share_figure", "timeline_figure"]
@@ -50,7 +50,7 @@ def timeline_figure(
         for t, row in zip(times_s, probabilities, strict=True)
         for rank, (label, p) in enumerate(zip(SIX.labels, row, strict=True))
     ]
-    addresses = [jpeg_address(image) for image in thumbnails.values()]
+    addresses = [image_address(image, "JPEG", quality=72) for image in thumbnails.values()]
     strip = []
     for place, (t, label) in enumerate(zip(times_s, labels, strict=True)):
         row = {"time": float(t), "to": float(t + lengths[place]), "label": SIX.labels[label]}

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import dataclasses
-import hashlib
-import io
 from collections import Counter
 from pathlib import Path
 
@@ -14,85 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect import OnnxDetector
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
-from mien.inference import Analyzer, VideoOptions
 from mien.media import Video, clock, face_thumbnail
-from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
-from mien.reports.html.tiles import Tile, tiles_html
-from mien.structures import FrameResult
+from mien.reports.html.blocks import Table, Tile, Tiles
+from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
+from mien.reports.video.summary import AnalysisDescription, Person, VideoSummary
 
-__all__ = ["VideoSummary", "video_report"]
+__all__ = ["video_report"]
 
 _POINTS = 600
 _IMAGES = 120
 _THUMBNAIL_PX = 112
 _PER_EXPRESSION, _APART_S = 3, 0.5
-_SHORTEST_S = 0.5
-"""People seen for less are left out: most are no people."""
-
-
-@dataclasses.dataclass(slots=True)
-class _Person:
-    times_s: list[float] = dataclasses.field(default_factory=list)
-    probabilities: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
-    labels: list[int] = dataclasses.field(default_factory=list)
-    reasons: list[str | None] = dataclasses.field(default_factory=list)
-    boxes: list[tuple[float, float, float, float]] = dataclasses.field(default_factory=list)
-    frames: list[int] = dataclasses.field(default_factory=list)
-
-
-class VideoSummary:
-    """Takes the results of a video one by one and keeps what its report needs.
-
-    Attributes:
-        source: The video.
-        frames: Frames seen.
-        duration_s: Time of the last one.
-        error: Why the video ended early, or None.
-    """
-
-    def __init__(self) -> None:
-        self.source = ""
-        self.frames = 0
-        self.duration_s = 0.0
-        self.error: str | None = None
-        self._people: dict[int, _Person] = {}
-
-    def add(self, result: FrameResult) -> None:
-        """Take one frame's result."""
-        self.source = result.source
-        if result.error is not None:
-            self.error = result.error
-            return
-        self.frames += 1
-        self.duration_s = max(self.duration_s, result.timestamp_s or 0.0)
-        for face in result.faces:
-            person = self._people.setdefault(face.track or 0, _Person())
-            person.times_s.append(result.timestamp_s or 0.0)
-            person.probabilities.append(tuple(face.probabilities.values()))
-            person.labels.append(SIX.labels.index(face.emotion))
-            person.reasons.append(face.unsure_reason)
-            person.boxes.append(face.box_xyxy)
-            person.frames.append(result.frame)
-
-    @property
-    def people(self) -> dict[int, _Person]:
-        """Those who were seen long enough, by number."""
-        return {
-            number: person
-            for number, person in self._people.items()
-            if person.times_s[-1] - person.times_s[0] >= min(_SHORTEST_S, self.duration_s / 2)
-        }
 
 
 def video_report(
     summary: VideoSummary,
     path: Path,
     *,
-    analyzer: Analyzer,
-    options: VideoOptions,
+    analysis: AnalysisDescription,
     images: bool = True,
     overwrite: bool = False,
 ) -> None:
@@ -101,15 +38,14 @@ def video_report(
     Args:
         summary: What was found in the video.
         path: Where the report goes.
-        analyzer: What it was found with.
-        options: How.
+        analysis: How it was found.
         images: Whether small images of the faces are shown.
         overwrite: Whether an existing report may be replaced.
 
     Raises:
         InputError: There was no frame to report on.
         OutputError: The file exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     require_charts()
     from mien.reports.video import figures as charts
@@ -137,7 +73,7 @@ def video_report(
                 figures=figures,
             )
         )  # fmt: skip
-    sections.append(_settings(analyzer, options))
+    sections.append(_settings(analysis))
     notes = [f"the video ended early: {summary.error}"] if summary.error else []
     faces = sum(len(person.labels) for person in people.values())
     unsure = Counter(r for person in people.values() for r in person.reasons if r is not None)
@@ -169,7 +105,7 @@ def video_report(
 
 
 def _binned(
-    person: _Person, duration_s: float
+    person: Person, duration_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Average a person's probabilities over at most some hundred spans of time.
 
@@ -189,7 +125,7 @@ def _binned(
     return middles, means.astype(np.float64), top.astype(np.int64)
 
 
-def _changes(number: int, person: _Person) -> Figure:
+def _changes(number: int, person: Person) -> Figure:
     rows = []
     begin = 0
     for place in range(1, len(person.labels) + 1):
@@ -209,11 +145,11 @@ def _changes(number: int, person: _Person) -> Figure:
         title="Moments of change",
         context=f"person {number}",
         sentence="When the shown expression changes, how long it stays and how sure the answer is.",
-        body=table_html(("time", "expression", "for", "mean confidence"), rows[:200]),
+        body=[Table(("time", "expression", "for", "mean confidence"), rows[:200])],
     )
 
 
-def _expressive(number: int, person: _Person, thumbnails: dict[int, Image.Image]) -> Figure:
+def _expressive(number: int, person: Person, thumbnails: dict[int, Image.Image]) -> Figure:
     """Show the frames in which each expression is strongest, some time apart."""
     places = {frame: place for place, frame in enumerate(person.frames)}
     best: list[int] = []
@@ -239,12 +175,12 @@ def _expressive(number: int, person: _Person, thumbnails: dict[int, Image.Image]
         context=f"person {number}",
         sentence="Up to three of each expression that is shown, those in which it is most "
         "probable.",
-        body=tiles_html(tiles, name=f"expressive-{number}", large=True),
+        body=[Tiles(tiles=tiles, name=f"expressive-{number}", large=True)],
     )
 
 
 def _thumbnails(
-    summary: VideoSummary, people: dict[int, _Person]
+    summary: VideoSummary, people: dict[int, Person]
 ) -> dict[int, dict[int, Image.Image]]:
     """Decode the video once more and cut small images of the faces, evenly over time."""
     wanted: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
@@ -264,36 +200,25 @@ def _thumbnails(
     return found
 
 
-def jpeg_address(image: Image.Image) -> str:
-    """Return an image as an address that carries it."""
-    packed = io.BytesIO()
-    image.save(packed, "JPEG", quality=72)
-    return "data:image/jpeg;base64," + base64.b64encode(packed.getvalue()).decode()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _settings(analyzer: Analyzer, options: VideoOptions) -> Section:
-    model, detector = analyzer.model, analyzer.detector
-    rows = [["emotion network", model.spec.name], ["its SHA-256", _sha256(model.path)]]
-    if isinstance(detector, OnnxDetector):
-        name, hashed = detector.spec.name, _sha256(detector.path)
-        rows += [["face detector", name], ["its SHA-256", hashed]]
+def _settings(analysis: AnalysisDescription) -> Section:
+    networks = {"emotion network": analysis.model, "face detector": analysis.detector}
+    rows = [
+        row
+        for name, network in networks.items()
+        if network is not None
+        for row in ((name, network.name), ("its SHA-256", network.sha256))
+    ]
+    every, per_second = analysis.every, analysis.per_second
     rows += [
-        ["unsure below", f"{analyzer.model.unsure_below:.2f}"],
-        ["faces from", f"{analyzer.min_face_px} px"],
-        ["smoothed over", f"{options.smoothing.time_constant_s:g} s"],
-        [
-            "faces looked for",
-            f"every {options.every} frames" if options.every else "8 times a second",
-        ],
-        ["frames a second", f"at most {options.per_second:g}" if options.per_second else "all"],
+        ("unsure below", f"{analysis.unsure_below:.2f}"),
+        ("faces from", f"{analysis.min_face_px} px"),
+        ("smoothed over", f"{analysis.smoothing_s:g} s"),
+        ("faces looked for", f"every {every} frames" if every else "8 times a second"),
+        ("frames a second", f"at most {per_second:g}" if per_second else "all"),
     ]
     figure = Figure(
         title="Settings",
         sentence="What it takes to get the same figures again.",
-        body=table_html(("what", "value"), rows),
+        body=[Table(("what", "value"), rows)],
     )
     return Section(title="How this was made", lead="", figures=[figure])
