@@ -24,8 +24,11 @@ __all__ = [
     "SIX",
     "LabelSet",
     "canonical_label",
+    "ferplus_majority",
+    "ferplus_soft_labels",
     "label_set",
     "mapping_matrix",
+    "to_six",
 ]
 
 
@@ -162,3 +165,59 @@ def mapping_matrix(source: LabelSet, target: LabelSet) -> NDArray[np.float32]:
     if unreachable:
         raise InputError(f"{source.name} has nothing for {', '.join(unreachable)} of {target.name}")
     return matrix
+
+
+def to_six(labels: NDArray[np.integer], source: LabelSet) -> NDArray[np.int64]:
+    """Translate labels into the six: disgust becomes angry, and a label without counterpart -1.
+
+    Args:
+        labels: `(N,)` in the order of `source`; negative ones mean no label.
+        source: The label set they are in.
+
+    Returns:
+        `(N,)` in the order of `SIX`, -1 where there is none.
+    """
+    matrix = mapping_matrix(source, SIX)
+    table = np.where(matrix.any(axis=1), matrix.argmax(axis=1), -1)
+    table = np.append(table, -1)  # for index -1
+    return table[np.where(labels < 0, -1, labels)]
+
+
+def _without_lone_votes(votes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Set a vote of 1 to 0: the published code counts it as a slip (Barsoum et al. 2016)."""
+    return np.where(votes == 1, 0, votes).astype(np.int64)
+
+
+def ferplus_majority(votes: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return each image's label by the majority mode of FER+ (Barsoum et al. 2016).
+
+    Args:
+        votes: `(N, 10)` annotator counts.
+
+    Returns:
+        Labels `(N,)` in the order of `FERPLUS_8`, and a mask `(N,)` of the images that have a
+        majority: the winner holds more than half of the votes left and is neither "unknown" nor
+        "not a face". The label of an image without a majority is meaningless.
+    """
+    counts = _without_lone_votes(votes)
+    winner = counts.argmax(axis=1)
+    decided = 2 * counts.max(axis=1) > counts.sum(axis=1)
+    return winner, decided & (winner < len(FERPLUS_8))
+
+
+def ferplus_soft_labels(votes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Turn the votes into a distribution over the eight expressions, to train on.
+
+    Args:
+        votes: `(N, 10)` annotator counts.
+
+    Returns:
+        Distributions `(N, 8)` float32 and a mask `(N,)` of the images that have one: the eight
+        expressions hold more than half of the votes, lone votes left out. The rows of the others
+        are zero.
+    """
+    counts = _without_lone_votes(votes)
+    expressions = counts[:, : len(FERPLUS_8)]
+    included = 2 * expressions.sum(axis=1) > counts.sum(axis=1)
+    total = np.maximum(expressions.sum(axis=1, keepdims=True), 1)
+    return np.where(included[:, None], expressions / total, 0).astype(np.float32), included

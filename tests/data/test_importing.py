@@ -34,12 +34,12 @@ def same_images(found, expected):
 
 
 def write_tree(root, data, *, names=SPELLINGS, suffix="png"):
-    parts = ("train", "validation", "test")
-    for row, (image, label, part) in enumerate(
+    subsets = ("train", "validation", "test")
+    for row, (image, label, subset) in enumerate(
         zip(data.images, data.labels, data.split, strict=True)
     ):
         name = FER2013_7.labels[label]
-        folder = root / parts[part] / names.get(name, name)
+        folder = root / subsets[subset] / names.get(name, name)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"fer{row:07}.{suffix}")
 
@@ -65,8 +65,8 @@ def test_paths_may_be_text(tmp_path, fer_csv):
 
 def test_the_competitions_csv_has_spaces_in_its_header(tmp_path, toy_dataset):
     lines = [
-        f"{label},{USAGE[part]},{' '.join(map(str, image.ravel()))}"
-        for image, label, part in zip(
+        f"{label},{USAGE[subset]},{' '.join(map(str, image.ravel()))}"
+        for image, label, subset in zip(
             toy_dataset.images, toy_dataset.labels, toy_dataset.split, strict=True
         )
     ]
@@ -184,8 +184,8 @@ def test_hugging_faces_layout_brings_its_own_class_names(tmp_path, toy_dataset):
     metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     folder = tmp_path / "hf"
     folder.mkdir()
-    for part, file in enumerate(("train-00000-of-00001", "valid-00000-of-00001", "test-0")):
-        chosen = toy_dataset.select(toy_dataset.split == part)
+    for subset, file in enumerate(("train-00000-of-00001", "valid-00000-of-00001", "test-0")):
+        chosen = toy_dataset.select(toy_dataset.split == subset)
         images = [
             {"bytes": encoded(image), "path": f"{i}.png"} for i, image in enumerate(chosen.images)
         ]
@@ -195,9 +195,9 @@ def test_hugging_faces_layout_brings_its_own_class_names(tmp_path, toy_dataset):
     found = read_dataset(tmp_path / "fer")
     order = np.argsort(toy_dataset.split[::1], kind="stable")
     assert sorted(found.split.tolist()) == sorted(toy_dataset.split.tolist())
-    for part in range(3):
+    for subset in range(3):
         np.testing.assert_array_equal(
-            found.labels[found.split == part], toy_dataset.labels[toy_dataset.split == part]
+            found.labels[found.split == subset], toy_dataset.labels[toy_dataset.split == subset]
         )
     assert len(order) == len(found)
 
@@ -318,7 +318,7 @@ def test_votes_of_other_images_are_refused(tmp_path, fer_csv, votes_csv, toy_dat
         import_dataset([fer_csv, votes_csv], tmp_path / "fer")
     lines[10] = lines[10].replace("Training", "PublicTest")
     votes_csv.write_text("\n".join([VOTE_HEADER, *lines]))
-    with pytest.raises(DatasetError, match=r"fer2013new.csv, line 12: expected part train"):
+    with pytest.raises(DatasetError, match=r"fer2013new.csv, line 12: expected subset train"):
         import_dataset([fer_csv, votes_csv], tmp_path / "fer")
     lines[10] = "Training,fer.png,1,2,3"
     votes_csv.write_text("\n".join([VOTE_HEADER, *lines]))

@@ -8,7 +8,7 @@ from mien.data.check import (
     conflicting,
     mostly_not_a_face,
 )
-from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
+from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, is_duplicate, near_pairs
 from mien.data.importing import Imported, import_dataset, read_sources
 from mien.data.overlap import estimated_overlap, image_sketch, merged_sketches
@@ -25,7 +25,7 @@ from mien.data.splits import (
 from mien.data.store import Manifest, dataset_from_rows, read_dataset, read_manifest
 
 __all__ = [
-    "SPLITS",
+    "SUBSETS",
     "VOTE_COLUMNS",
     "DataCheck",
     "Dataset",

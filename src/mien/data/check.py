@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._wording import counted
-from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
+from mien._wording import pluralize
+from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import NearPairs, copy_groups, exact_groups, is_duplicate, near_pairs
 from mien.data.records import Fault
 from mien.detect import Detector
-from mien.emotions import FER2013_7, FERPLUS_8
-from mien.metrics import ferplus_majority
+from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
 from mien.preprocess import view_for_detection
 
 __all__ = ["DataCheck", "Leak", "VoteCheck", "check_dataset", "conflicting"]
@@ -30,11 +29,11 @@ _UNBALANCED = 5.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leak:
-    """Copies of one part's images in another.
+    """Copies of one subset's images in another.
 
     Attributes:
-        reported: The part whose figure the copies flatter.
-        seen: The part that has the copies.
+        reported: The subset whose figure the copies flatter.
+        seen: The subset that has the copies.
         exact: Images of `reported` with a pixel-identical copy in `seen`.
         near: Images of `reported` with a copy in `seen`, near ones included; None if not looked.
         count: Images of `reported`.
@@ -80,12 +79,12 @@ class DataCheck:
     Attributes:
         source: The dataset's name.
         sha256: Its hash.
-        counts: Images per part and label.
+        counts: Images per subset and label.
         copies: Images that repeat an earlier one pixel by pixel.
         copy_groups: Groups of pixel-identical images.
         conflicts: Groups of pixel-identical images with different labels.
         near: Near copies; None if they were not looked for.
-        leaks: For each pair of parts, copies that cross it.
+        leaks: For each pair of subsets, copies that cross it.
         blank: `(n,)` rows of images that show nothing.
         faceless: `(n,)` rows in which the detector sees no face; None if it was not asked.
         votes: Labels against votes; None if there are no votes.
@@ -113,52 +112,52 @@ class DataCheck:
         found = [*self._about_images(), *self._about_labels()]
         if self.faults:
             found.insert(
-                0, f"{counted(len(self.faults), 'row or file', 'rows or files')} cannot be read"
+                0, f"{pluralize(len(self.faults), 'row or file', 'rows or files')} cannot be read"
             )
         return found
 
     def _about_images(self) -> list[str]:
         found = []
         if self.copies:
-            repeated = counted(self.copies, "image repeats", "images repeat")
+            repeated = pluralize(self.copies, "image repeats", "images repeat")
             found.append(f"{repeated} another one pixel by pixel")
         for leak in self.leaks:
             if leak.exact or leak.near:
                 near = f", {leak.near:,} with near copies" if leak.near is not None else ""
                 has = "has" if leak.exact == 1 else "have"
                 found.append(
-                    f"{leak.exact:,} of {counted(leak.count, 'image')} of {leak.reported} {has} "
+                    f"{leak.exact:,} of {pluralize(leak.count, 'image')} of {leak.reported} {has} "
                     f"an exact copy in {leak.seen}{near}: figures on them are flattered"
                 )
         if len(self.blank):
-            found.append(f"{counted(len(self.blank), 'image is', 'images are')} blank")
+            found.append(f"{pluralize(len(self.blank), 'image is', 'images are')} blank")
         if self.faceless is not None and len(self.faceless):
-            found.append(f"in {counted(len(self.faceless), 'image')} no face is found")
+            found.append(f"in {pluralize(len(self.faceless), 'image')} no face is found")
         return found
 
     def _about_labels(self) -> list[str]:
         found = [
-            f"there is no {part}, without which nothing is trained: "
+            f"there is no {subset}, without which nothing is trained: "
             "`mien data split --kind stratified` divides a dataset"
-            for part in ("train", "val")
-            if part not in self.counts
+            for subset in ("train", "val")
+            if subset not in self.counts
         ]
         if self.conflicts:
             found.append(
-                f"{counted(self.conflicts, 'group')} of identical images with different labels"
+                f"{pluralize(self.conflicts, 'group')} of identical images with different labels"
             )
         if self.votes is not None and self.votes.unsupported:
             found.append(
-                f"{counted(self.votes.unsupported, 'image')} with a label that got no vote"
+                f"{pluralize(self.votes.unsupported, 'image')} with a label that got no vote"
             )
         if self.votes is not None and self.votes.mostly_not_a_face:
             found.append(
-                f"{counted(self.votes.mostly_not_a_face, 'image')} of no face, by most votes"
+                f"{pluralize(self.votes.mostly_not_a_face, 'image')} of no face, by most votes"
             )
-        for part, counts in self.counts.items():
+        for subset, counts in self.counts.items():
             missing = [label for label in FER2013_7.labels if not counts.get(label)]
             if missing:
-                found.append(f"{part} has no image of {', '.join(missing)}")
+                found.append(f"{subset} has no image of {', '.join(missing)}")
         counts = self.counts.get("train", {})
         train = [count for label, count in counts.items() if label and count]
         if train and max(train) > _UNBALANCED * min(train):
@@ -241,8 +240,8 @@ def conflicting(data: Dataset, groups: NDArray[np.int64]) -> list[NDArray[np.int
 
 def _counts(data: Dataset) -> dict[str, dict[str, int]]:
     counts = {}
-    for name in SPLITS:
-        labels = data.part(name).labels
+    for name in SUBSETS:
+        labels = data.subset(name).labels
         if not len(labels):
             continue
         counts[name] = {label: int((labels == i).sum()) for i, label in enumerate(FER2013_7.labels)}
@@ -255,7 +254,7 @@ def _leaks(
     data: Dataset, groups: NDArray[np.int64], joined: NDArray[np.int64] | None
 ) -> list[Leak]:
     leaks = []
-    for seen, reported in itertools.combinations(range(len(SPLITS)), 2):
+    for seen, reported in itertools.combinations(range(len(SUBSETS)), 2):
         in_seen, in_reported = data.split == seen, data.split == reported
         if not (in_seen.any() and in_reported.any()):
             continue
@@ -265,8 +264,8 @@ def _leaks(
         ]
         leaks.append(
             Leak(
-                reported=SPLITS[reported],
-                seen=SPLITS[seen],
+                reported=SUBSETS[reported],
+                seen=SUBSETS[seen],
                 exact=crossing[0] or 0,
                 near=crossing[1],
                 count=int(in_reported.sum()),

@@ -28,7 +28,7 @@ class Votes:
 
     Attributes:
         file: The CSV's name.
-        usages: Each line's part: `train`, `val` or `test`.
+        usages: Each line's subset: `train`, `val` or `test`.
         image_names: Each line's image name; empty where no voter saw a face.
         counts: `(N, 10)` uint8 in the order of `VOTE_COLUMNS`.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
 from mien.errors import InputError, MediaError
 from mien.media import IMAGE_SUFFIXES, read_image
@@ -37,9 +37,9 @@ def class_folders(root: Path) -> list[Path]:
 def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | None = None) -> Rows:
     """Read a tree of images, the last folder of each path being the class.
 
-    The part is that of a folder on the way (`train`, `validation`, `test`, ...), else what the
+    The subset is that of a folder on the way (`train`, `validation`, `test`, ...), else what the
     image's name begins with (`PrivateTest_88305.jpg`, as one publication of FER-2013 has it; that
-    wins over a folder `test`, which mixes two parts there), else `train`.
+    wins over a folder `test`, which mixes two subsets there), else `train`.
 
     Args:
         root: The folder.
@@ -81,13 +81,13 @@ def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | No
             rows.faults.append(Fault(where, error.reason))
             continue
         png = encode_grey(np.asarray(Image.fromarray(frame).convert("L")))
-        rows.records.append(Record(png, label, _part(path, root), where, path.name))
+        rows.records.append(Record(png, label, _subset(path, root), where, path.name))
         if on_progress is not None and number % _IMAGES_PER_REPORT == 0:
             on_progress(number, len(images))
-    if rows.records and len({record.part for record in rows.records}) == 1:
-        part = rows.records[0].part
+    if rows.records and len({record.subset for record in rows.records}) == 1:
+        subset = rows.records[0].subset
         rows.notes.append(
-            f"{root.name}: all images are in {part}; "
+            f"{root.name}: all images are in {subset}; "
             "`mien data split --kind stratified` divides them"
         )
     return rows
@@ -105,7 +105,7 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def _holds_classes(folder: Path, root: Path) -> bool:
-    """Say whether a folder is the root or one of a part, where classes are looked for."""
+    """Say whether a folder is the root or one of a subset, where classes are looked for."""
     return folder == root or folder.name.lower() in USAGES
 
 
@@ -120,7 +120,7 @@ def _mixed_folders(root: Path, rows: Rows) -> list[Path]:
         rows.faults.append(
             Fault(
                 folder.relative_to(root.parent).as_posix(),
-                f"expected images or folders, found {counted(len(found), 'image')} beside the "
+                f"expected images or folders, found {pluralize(len(found), 'image')} beside the "
                 f"folder {inner[0].name}. Move one or the other",
             )
         )
@@ -153,10 +153,10 @@ def _beside(root: Path) -> str:
         for folder in _folders(root)
         if _holds_classes(folder, root) and _folders_in(folder)
     )
-    return f"{counted(count, 'image')} beside the class folders" if count else ""
+    return f"{pluralize(count, 'image')} beside the class folders" if count else ""
 
 
-def _part(path: Path, root: Path) -> str:
+def _subset(path: Path, root: Path) -> str:
     start = path.name.split("_")[0].lower()
     if start in ("training", "publictest", "privatetest"):
         return USAGES[start]

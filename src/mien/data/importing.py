@@ -175,14 +175,14 @@ def _read(found: Iterable[tuple[Path, str]], labels: Labels, on_source: Step | N
             votes.append(read_votes(path))
             continue
         if kind == "csv":
-            part = read_fer_csv(path, on_progress=progress)
+            read = read_fer_csv(path, on_progress=progress)
         elif kind == "parquet":
-            part = read_parquet(path, labels, on_progress=progress)
+            read = read_parquet(path, labels, on_progress=progress)
         else:
-            part = read_class_folders(path, labels, on_progress=progress)
-        rows.records += part.records
-        rows.faults += part.faults
-        rows.notes += part.notes
+            read = read_class_folders(path, labels, on_progress=progress)
+        rows.records += read.records
+        rows.faults += read.faults
+        rows.notes += read.notes
     if len(votes) > 1:
         names = ", ".join(each.file for each in votes)
         raise DatasetError(f"{names}: one file of votes is enough, found {len(votes)}")
@@ -195,7 +195,7 @@ def _read(found: Iterable[tuple[Path, str]], labels: Labels, on_source: Step | N
 
 def _join(rows: Rows, votes: Votes) -> None:
     """Join the votes by line where both have the same lines, else by image name."""
-    if [record.part for record in rows.records] == votes.usages:
+    if [record.subset for record in rows.records] == votes.usages:
         rows.votes, rows.image_names = votes.counts, votes.image_names
         return
     lines = {name: line for line, name in enumerate(votes.image_names) if name}
@@ -217,6 +217,6 @@ def _unjoinable(records: Sequence[Record], votes: Votes) -> Fault:
         lines = f"{len(records)} lines, as the images have, found {len(votes)}"
         return Fault(votes.file, f"expected {lines}; and no image has one of its image names")
     pairs = zip(records, votes.usages, strict=True)
-    line = next(number for number, (record, usage) in enumerate(pairs) if record.part != usage)
-    what = f"expected part {records[line].part}, as {records[line].origin}, found"
+    line = next(number for number, (record, usage) in enumerate(pairs) if record.subset != usage)
+    what = f"expected subset {records[line].subset}, as {records[line].origin}, found"
     return Fault(f"{votes.file}, line {line + 2}", f"{what} {votes.usages[line]}: other images")

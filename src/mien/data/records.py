@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.emotions import FER2013_7, canonical_label
 from mien.errors import DatasetError, InputError
 
@@ -27,7 +27,7 @@ USAGES = {
     "test": "test",
     "testing": "test",
 }
-"""The names under which people keep the three parts, in lower case."""
+"""The names under which people keep the three subsets, in lower case."""
 
 LEFT_OUT = "-"
 """What a class is mapped to whose images are not wanted (`--map contempt=-`)."""
@@ -45,14 +45,14 @@ class Record:
     Attributes:
         png: The image as 8-bit grey PNG.
         label: A label of `FER2013_7`, or None.
-        part: `train`, `val` or `test`.
+        subset: `train`, `val` or `test`.
         origin: Where it stands: a line of a CSV, a row of a Parquet, a file of a folder.
         name: The image's own file name, or an empty string.
     """
 
     png: bytes
     label: str | None
-    part: str
+    subset: str
     origin: str
     name: str = ""
 
@@ -102,7 +102,7 @@ class Rows:
         shown = [f"  {fault}" for fault in self.faults[:_SHOWN_FAULTS]]
         if len(self.faults) > _SHOWN_FAULTS:
             shown.append(f"  ... and {len(self.faults) - _SHOWN_FAULTS} more")
-        count = counted(len(self.faults), "fault")
+        count = pluralize(len(self.faults), "fault")
         raise DatasetError("\n".join([f"{count}, nothing was imported:", *shown]))
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._wording import counted
-from mien.data.dataset import SPLITS, Dataset
+from mien._output import whole_file
+from mien._wording import pluralize
+from mien.data.dataset import SUBSETS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, near_pairs
-from mien.emotions import FER2013_7, SIX
-from mien.errors import DatasetError, InputError, MissingExtraError, OutputError
-from mien.metrics import to_six
+from mien.emotions import FER2013_7, SIX, to_six
+from mien.errors import DatasetError, InputError, MissingExtraError
 
 __all__ = [
     "Split",
@@ -29,7 +29,7 @@ __all__ = [
     "stratified_split",
 ]
 
-_FORMAT = 1
+_FORMAT = 2
 _LEFT_OUT = "-"
 _SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -41,27 +41,36 @@ _FER_PP_SEED = 42
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Which part each image of one dataset belongs to.
+    """Which subset each image of one dataset belongs to.
 
     Attributes:
         kind: How it was made, for example `leak-free`.
         dataset_sha256: `Dataset.sha256` of the dataset that it divides.
-        parts: The parts' names.
-        assignment: `(N,)` int8, an index into `parts`; -1 for images that are left out.
+        subsets: The subsets' names.
+        assignment: `(N,)` int8, an index into `subsets`; -1 for images that are left out.
     """
 
     kind: str
     dataset_sha256: str
-    parts: tuple[str, ...]
+    subsets: tuple[str, ...]
     assignment: NDArray[np.int8]
 
     def sha256(self) -> str:
         """Return the hash by which trainings and figures name this split, 64 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self._fields()).encode()).hexdigest()
+        # The keys of the first format: model files name splits by the hash that it gave them.
+        hashed = {
+            "kind": self.kind,
+            "dataset_sha256": self.dataset_sha256,
+            "parts": list(self.subsets),
+            "assignment": self._assigned(),
+        }
+        return hashlib.sha256(json.dumps(hashed).encode()).hexdigest()
 
     def counts(self) -> dict[str, int]:
-        """Count the images of each part, and those left out if there are any."""
-        counts = {part: int((self.assignment == i).sum()) for i, part in enumerate(self.parts)}
+        """Count the images of each subset, and those left out if there are any."""
+        counts = {
+            subset: int((self.assignment == i).sum()) for i, subset in enumerate(self.subsets)
+        }
         left_out = int((self.assignment < 0).sum())
         return counts | ({"left out": left_out} if left_out else {})
 
@@ -81,19 +90,19 @@ class Split:
                 f"{self.kind} split: made for the dataset {self.dataset_sha256[:12]}, but "
                 f"{data.source} is {data.sha256()[:12]}. Make it anew with: mien data split"
             )
-        return dataclasses.replace(data, split=self._parts_of(fold))
+        return dataclasses.replace(data, split=self._subset_indices(fold))
 
-    def _parts_of(self, fold: int | None) -> NDArray[np.int8]:
-        folded = self.parts[0].startswith("fold")
+    def _subset_indices(self, fold: int | None) -> NDArray[np.int8]:
+        folded = self.subsets[0].startswith("fold")
         if folded != (fold is not None):
-            wanted = f"a fold of 0 to {len(self.parts) - 1}" if folded else "no fold"
+            wanted = f"a fold of 0 to {len(self.subsets) - 1}" if folded else "no fold"
             raise InputError(f"{self.kind} split: expected {wanted}, found {fold}")
         if fold is not None:
-            if not 0 <= fold < len(self.parts):
-                raise InputError(f"fold: expected 0 to {len(self.parts) - 1}, found {fold}")
-            chosen = np.where(self.assignment == fold, SPLITS.index("val"), SPLITS.index("train"))
+            if not 0 <= fold < len(self.subsets):
+                raise InputError(f"fold: expected 0 to {len(self.subsets) - 1}, found {fold}")
+            chosen = np.where(self.assignment == fold, SUBSETS.index("val"), SUBSETS.index("train"))
             return np.where(self.assignment < 0, -1, chosen).astype(np.int8)
-        table = np.array([SPLITS.index(part) for part in self.parts] + [-1], np.int8)
+        table = np.array([SUBSETS.index(subset) for subset in self.subsets] + [-1], np.int8)
         chosen = table[self.assignment]  # -1 finds the last one, which is -1
         return chosen
 
@@ -103,27 +112,21 @@ class Split:
         Raises:
             OutputError: The file exists already or cannot be written.
         """
-        path = Path(path)
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
-        partial = path.with_name(path.name + ".partial")
-        fields = {"format": _FORMAT, "sha256": self.sha256(), "counts": self.counts()}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(fields | self._fields(), indent=1)
-            partial.write_text(text + "\n", encoding="utf-8")
-            partial.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error}") from error
-
-    def _fields(self) -> dict[str, object]:
-        symbols = [_SYMBOLS[part] if part >= 0 else _LEFT_OUT for part in self.assignment]
-        return {
+        fields = {
+            "format": _FORMAT,
+            "sha256": self.sha256(),
+            "counts": self.counts(),
             "kind": self.kind,
             "dataset_sha256": self.dataset_sha256,
-            "parts": list(self.parts),
-            "assignment": "".join(symbols),
+            "subsets": self.subsets,
+            "assignment": self._assigned(),
         }
+        with whole_file(Path(path), overwrite=overwrite) as partial:
+            partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+    def _assigned(self) -> str:
+        """Return one character per image: its subset's number, or that of those left out."""
+        return "".join(_SYMBOLS[i] if i >= 0 else _LEFT_OUT for i in self.assignment)
 
 
 def read_split(path: str | Path) -> Split:
@@ -135,9 +138,9 @@ def read_split(path: str | Path) -> Split:
     try:
         fields = json.loads(Path(path).read_text(encoding="utf-8"))
         numbers = [-1 if s == _LEFT_OUT else _SYMBOLS.index(s) for s in fields["assignment"]]
-        parts = tuple(str(part) for part in fields["parts"])
+        subsets = tuple(map(str, fields["subsets"]))
         split = Split(
-            str(fields["kind"]), str(fields["dataset_sha256"]), parts, np.array(numbers, np.int8)
+            str(fields["kind"]), str(fields["dataset_sha256"]), subsets, np.array(numbers, np.int8)
         )
         damaged = split.sha256() != fields["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -149,7 +152,7 @@ def read_split(path: str | Path) -> Split:
 
 def published_split(data: Dataset) -> Split:
     """Return the split that the dataset was imported with."""
-    return Split("published", data.sha256(), SPLITS, data.split)
+    return Split("published", data.sha256(), SUBSETS, data.split)
 
 
 def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
@@ -166,12 +169,12 @@ def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
         MissingExtraError: SciPy, which near copies need, is not installed.
     """
     groups = _groups(data, near=near)
-    train, val, test = (data.split == part for part in range(3))
+    train, val, test = (data.split == subset for subset in range(3))
     in_test = np.isin(groups, groups[test])
     in_val = np.isin(groups, groups[val])
     leaking = (val & in_test) | (train & (in_test | in_val))
     kind = "leak-free, near copies too" if near else "leak-free"
-    return Split(kind, data.sha256(), SPLITS, np.where(leaking, -1, data.split).astype(np.int8))
+    return Split(kind, data.sha256(), SUBSETS, np.where(leaking, -1, data.split).astype(np.int8))
 
 
 def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Split:
@@ -188,7 +191,7 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     Args:
         data: The dataset.
         selection: Share of FER-PP's `train` that is chosen on, 0 to below 1.
-        seed: The seed of that part.
+        seed: The seed of that subset.
 
     Raises:
         InputError: The dataset is not FER-2013: an image has no label of the six classes, or
@@ -223,8 +226,8 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     )
     assignment = np.zeros(len(data), np.int8)
     if not selection:
-        assignment[val] = SPLITS.index("val")
-        return Split("FER-PP random", data.sha256(), SPLITS[:2], assignment)
+        assignment[val] = SUBSETS.index("val")
+        return Split("FER-PP random", data.sha256(), SUBSETS[:2], assignment)
     groups = exact_groups(data.images)[train]
     different = len(np.unique(groups))
     if math.ceil(selection * different) >= different:
@@ -233,10 +236,10 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
         )
     divider = GroupShuffleSplit(n_splits=1, test_size=selection, random_state=seed)
     _, chosen = next(divider.split(train, groups=groups))
-    assignment[val] = SPLITS.index("test")
-    assignment[train[chosen]] = SPLITS.index("val")
+    assignment[val] = SUBSETS.index("test")
+    assignment[train[chosen]] = SUBSETS.index("val")
     kind = f"FER-PP random, its validation as test, {selection:g} of the rest as val, seed {seed}"
-    return Split(kind, data.sha256(), SPLITS, assignment)
+    return Split(kind, data.sha256(), SUBSETS, assignment)
 
 
 def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = False) -> Split:
@@ -261,7 +264,7 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
     except ImportError as error:
         raise MissingExtraError("splitting into folds", "data") from error
     groups = _groups(data, near=near)
-    test = SPLITS.index("test")
+    test = SUBSETS.index("test")
     tested = np.isin(groups, groups[data.split == test])
     usable = np.flatnonzero((data.split >= 0) & (data.split != test) & ~tested)
     if len(np.unique(groups[usable])) < folds:
@@ -269,7 +272,7 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
     largest = np.unique(data.labels[usable], return_counts=True)[1].max()
     if largest < folds:
         raise InputError(
-            f"folds: {folds} are more than the {counted(largest, 'image')} of the largest class "
+            f"folds: {folds} are more than the {pluralize(largest, 'image')} of the largest class "
             f"of {data.source}. Take fewer"
         )
     divider = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
@@ -289,10 +292,10 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
 def stratified_split(
     data: Dataset, *, val: float = 0.15, test: float = 0.15, seed: int = 1, near: bool = False
 ) -> Split:
-    """Divide a dataset anew into parts of like class balance that no copies cross.
+    """Make a new split: subsets of similar class balance, each with all copies of its images.
 
-    The parts that it was imported with do not matter, but what they leave out stays out. Of a class
-    of few images the first goes to `train`, then one each to `val` and `test`.
+    Images that the dataset's own split leaves out stay left out; the rest of that split does not
+    matter. Of a class of few images the first goes to `train`, then one each to `val` and `test`.
 
     Args:
         data: The dataset.
@@ -319,18 +322,20 @@ def stratified_split(
     for label in np.unique(labels):
         own = [members[number] for number in rng.permutation(np.flatnonzero(labels == label))]
         total = sum(map(len, own))
-        shares = {SPLITS.index("val"): val, SPLITS.index("test"): test}
-        wanted = {part: max(1, round(share * total)) for part, share in shares.items() if share}
+        shares = {SUBSETS.index("val"): val, SUBSETS.index("test"): test}
+        missing = {
+            subset: max(1, round(share * total)) for subset, share in shares.items() if share
+        }
         for place, rows in enumerate(own):
-            part = next((each for each, count in wanted.items() if place and count > 0), 0)
-            assignment[rows] = part
-            if part:
-                wanted[part] -= len(rows)
-    if not (assignment == SPLITS.index("val")).any():
+            subset = next((each for each, count in missing.items() if place and count > 0), 0)
+            assignment[rows] = subset
+            if subset:
+                missing[subset] -= len(rows)
+    if not (assignment == SUBSETS.index("val")).any():
         raise InputError(f"{data.source}: no class has two different images to divide")
     kind = f"stratified, {val:g} val, {test:g} test, seed {seed}"
     kind += ", near copies too" if near else ""
-    return Split(kind, data.sha256(), SPLITS, assignment)
+    return Split(kind, data.sha256(), SUBSETS, assignment)
 
 
 def _groups(data: Dataset, *, near: bool) -> NDArray[np.int64]:

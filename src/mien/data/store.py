@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
+from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.parquet_source import open_parquet
 from mien.data.records import Rows
 from mien.emotions import FER2013_7
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _TABLE, _MANIFEST = "dataset.parquet", "manifest.json"
-_FORMAT = 1
+_FORMAT = 2
 _SIDE_PX = 48
 _AVERAGING = Image.Resampling.BILINEAR
 _ROWS_PER_GROUP = 4096
@@ -64,7 +64,7 @@ class Manifest:
     Attributes:
         rows: Number of images.
         sha256: `Dataset.sha256` of the whole.
-        parts: Images per part and label.
+        subsets: Images per subset and label.
         voted: Images with annotator votes.
         sources: What it was imported from.
         label_map: The class names that were given a meaning at import.
@@ -74,7 +74,7 @@ class Manifest:
 
     rows: int
     sha256: str
-    parts: dict[str, dict[str, int]]
+    subsets: dict[str, dict[str, int]]
     voted: int
     sources: tuple[Origin, ...]
     label_map: dict[str, str]
@@ -91,7 +91,7 @@ def dataset_from_rows(rows: Rows, source: str) -> Dataset:
         images=_decoded([record.png for record in rows.records]),
         labels=np.array(labels, np.int8),
         votes=votes,
-        split=np.array([SPLITS.index(record.part) for record in rows.records], np.int8),
+        split=np.array([SUBSETS.index(record.subset) for record in rows.records], np.int8),
         rows=np.arange(count, dtype=np.int64),
         source=source,
         names=np.array(rows.image_names or [record.name for record in rows.records], np.str_),
@@ -117,7 +117,7 @@ def write_dataset(
     manifest = Manifest(
         rows=len(data),
         sha256=data.sha256(),
-        parts={name: _counts(data.part(name)) for name in SPLITS if len(data.part(name))},
+        subsets={name: _counts(data.subset(name)) for name in SUBSETS if len(data.subset(name))},
         voted=int(data.votes.any(axis=1).sum()),
         sources=sources,
         label_map=dict(label_map),
@@ -182,7 +182,7 @@ def _counts(data: Dataset) -> dict[str, int]:
 def _read_table(path: Path) -> Dataset:
     with open_parquet(path / _TABLE) as file:
         table = file.read(
-            ["image", "label", "split", "row", "image_name", *VOTE_COLUMNS]
+            ["image", "label", "subset", "row", "image_name", *VOTE_COLUMNS]
         ).to_pydict()
     labels = [FER2013_7.labels.index(label) if label else -1 for label in table["label"]]
     votes = np.array([table[name] for name in VOTE_COLUMNS], np.uint8).T
@@ -190,7 +190,7 @@ def _read_table(path: Path) -> Dataset:
         images=_decoded(table["image"]),
         labels=np.array(labels, np.int8),
         votes=np.ascontiguousarray(votes),
-        split=np.array([SPLITS.index(name) for name in table["split"]], np.int8),
+        split=np.array([SUBSETS.index(name) for name in table["subset"]], np.int8),
         rows=np.array(table["row"], np.int64),
         source=path.name,
         names=np.array(table["image_name"], np.str_),
@@ -223,7 +223,7 @@ def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
             "image": pa.array([record.png for record in records], pa.binary()),
             "label": pa.array([record.label for record in records]).dictionary_encode(),
             **{name: pa.array(data.votes[:, i]) for i, name in enumerate(VOTE_COLUMNS)},
-            "split": pa.array([record.part for record in records]).dictionary_encode(),
+            "subset": pa.array([record.subset for record in records]).dictionary_encode(),
             "image_name": pa.array(data.names),
             "source": pa.array([record.origin for record in records]),
             "sha256": pa.array([hashlib.sha256(pixels).hexdigest() for pixels in data.images]),

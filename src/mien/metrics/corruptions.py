@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-__all__ = ["CORRUPTIONS", "STRENGTHS", "corrupted"]
+__all__ = ["CORRUPTIONS", "STRENGTHS", "corrupt"]
 
 STRENGTHS = MappingProxyType(
     {
@@ -36,7 +36,7 @@ _MASK_GREY, _GLASSES_GREY = 205, 30
 """Where eyes and the lower face lie in FER-2013's frame, in units of the side."""
 
 
-def corrupted(
+def corrupt(
     images: NDArray[np.uint8], name: str, strength: float, *, seed: int = 1
 ) -> NDArray[np.uint8]:
     """Make images worse.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.emotions import LabelSet
 from mien.errors import InputError
 from mien.metrics.curves import (
@@ -161,7 +161,7 @@ def _check(
     if bad.any():
         raise InputError(
             "probabilities: expected numbers, found NaN or infinity in "
-            f"{counted(int(bad.sum()), 'row')}, first in row {int(bad.argmax())}"
+            f"{pluralize(int(bad.sum()), 'row')}, first in row {int(bad.argmax())}"
         )
     off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1) > 1e-3
     off |= (probabilities < 0).any(axis=1)

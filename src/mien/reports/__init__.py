@@ -2,7 +2,7 @@
 
 from mien.reports.data.preprocessing_figures import ShowSteps
 from mien.reports.data.report import data_report
-from mien.reports.evaluation.report import HEAD, evaluation_report, evaluation_rows
+from mien.reports.evaluation.report import EVALUATION_COLUMNS, evaluation_report, evaluation_rows
 from mien.reports.explanation_image import draw_explanations
 from mien.reports.html.page import require_charts
 from mien.reports.similarity_grid import draw_likeness
@@ -13,7 +13,7 @@ from mien.reports.video.report import video_report
 from mien.reports.video.summary import AnalysisDescription, NetworkDescription, VideoSummary
 
 __all__ = [
-    "HEAD",
+    "EVALUATION_COLUMNS",
     "AnalysisDescription",
     "Gain",
     "NetworkDescription",

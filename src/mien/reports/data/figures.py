@@ -9,10 +9,9 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from mien._wording import counted
-from mien.data import SPLITS, DataCheck, Dataset
-from mien.emotions import FER2013_7, FERPLUS_8
-from mien.metrics import ferplus_majority
+from mien._wording import pluralize
+from mien.data import SUBSETS, DataCheck, Dataset
+from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
 from mien.reports.html.charts import SERIES, SHARES, WIDTH_PX, heat_map, label_colours, whole_axis
 from mien.reports.html.page import Figure
 
@@ -32,22 +31,22 @@ _BINS = 64
 _UNEVEN = 1.5
 """Up to so many times the smallest class, the largest one counts as like it."""
 
-_PART_SHADES = dict(zip(SPLITS, (SERIES[0], "#6fb1cf", "#c9dfe9"), strict=True))
-_PART_COLOURS = dict(zip(SPLITS, SERIES, strict=False))
+_SUBSET_SHADES = dict(zip(SUBSETS, (SERIES[0], "#6fb1cf", "#c9dfe9"), strict=True))
+_SUBSET_COLOURS = dict(zip(SUBSETS, SERIES, strict=False))
 
 
-def _of_parts(parts: Collection[str], colours: Mapping[str, str]) -> alt.Color:
-    """Return each part's colour, whatever other parts there are."""
-    shown = [part for part in SPLITS if part in parts]
-    scale = alt.Scale(domain=shown, range=[colours[part] for part in shown])
-    return alt.Color("part:N", title=None, sort=shown, scale=scale)
+def _of_subsets(subsets: Collection[str], colours: Mapping[str, str]) -> alt.Color:
+    """Return each subset's colour, whatever other subsets there are."""
+    shown = [subset for subset in SUBSETS if subset in subsets]
+    scale = alt.Scale(domain=shown, range=[colours[subset] for subset in shown])
+    return alt.Color("subset:N", title=None, sort=shown, scale=scale)
 
 
 def counts_figure(check: DataCheck) -> Figure:
-    """Images per class and part."""
+    """Images per class and subset."""
     rows = [
-        {"part": part, "label": label or "no label", "images": count}
-        for part, counts in check.counts.items()
+        {"subset": subset, "label": label or "no label", "images": count}
+        for subset, counts in check.counts.items()
         for label, count in counts.items()
     ]
     labels = [label for label in FER2013_7.labels if any(label in c for c in check.counts.values())]
@@ -63,11 +62,11 @@ def counts_figure(check: DataCheck) -> Figure:
                 axis=whole_axis([0, *totals.values()], grid=True),
             ),
             alt.Y("label:N", title=None, sort="-x"),
-            _of_parts(check.counts, _PART_SHADES),
-            order=alt.Order("part_rank:Q"),
-            tooltip=["label", "part", alt.Tooltip("images:Q", format=",")],
+            _of_subsets(check.counts, _SUBSET_SHADES),
+            order=alt.Order("subset_rank:Q"),
+            tooltip=["label", "subset", alt.Tooltip("images:Q", format=",")],
         )
-        .transform_calculate(part_rank=f"indexof({list(SPLITS)}, datum.part)")
+        .transform_calculate(subset_rank=f"indexof({list(SUBSETS)}, datum.subset)")
         .properties(width=WIDTH_PX, height=alt.Step(30))
     )
     return Figure(
@@ -83,23 +82,23 @@ def _balance(totals: Mapping[str, int]) -> str:
         return "No image has a label."
     most, least = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
     if len(totals) == 1:
-        return f"The only class is {most}, with {counted(totals[most], 'image')}."
+        return f"The only class is {most}, with {pluralize(totals[most], 'image')}."
     if totals[most] <= _UNEVEN * totals[least]:
-        images = counted(totals[most], "image")
+        images = pluralize(totals[most], "image")
         range_ = f"{totals[least]:,} to {images}" if totals[most] > totals[least] else images
         return f"The classes are about even, {range_} each: plain accuracy speaks for all of them."
     return (
-        f"{most} has {counted(totals[most], 'image')}, {least} {totals[least]:,}: a network that "
+        f"{most} has {pluralize(totals[most], 'image')}, {least} {totals[least]:,}: a network that "
         "is judged by plain accuracy may ignore the small classes, so balanced accuracy and "
         "macro-F1 belong beside it."
     )
 
 
 def balance_figure(check: DataCheck) -> Figure:
-    """Share of each class within each part."""
+    """Share of each class within each subset."""
     rows = [
-        {"part": part, "label": label, "share": count / sum(counts.values())}
-        for part, counts in check.counts.items()
+        {"subset": subset, "label": label, "share": count / sum(counts.values())}
+        for subset, counts in check.counts.items()
         for label, count in counts.items()
         if label
     ]
@@ -107,17 +106,17 @@ def balance_figure(check: DataCheck) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_circle(size=110, opacity=0.9)
         .encode(
-            alt.X("share:Q", title="share of the part", axis=SHARES),
+            alt.X("share:Q", title="share of the subset", axis=SHARES),
             alt.Y("label:N", title=None, sort=list(FER2013_7.labels)),
-            _of_parts(check.counts, _PART_COLOURS),
-            tooltip=["label", "part", alt.Tooltip("share:Q", format=".1%")],
+            _of_subsets(check.counts, _SUBSET_COLOURS),
+            tooltip=["label", "subset", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(width=WIDTH_PX, height=alt.Step(30))
     )
     return Figure(
-        title="Class balance of the parts",
-        sentence="Where the points of a class lie on each other, the parts are alike and a figure "
-        "measured on one speaks for the others.",
+        title="Class balance of the subsets",
+        sentence="Where the points of a class are close together, the subsets have the same "
+        "balance, and a figure that is measured on one of them holds for the others.",
         chart=chart,
     )
 
@@ -167,29 +166,29 @@ def brightness_figure(data: Dataset) -> Figure:
 
 
 def pixels_figure(data: Dataset) -> Figure:
-    """Distribution of all pixel values per part."""
+    """Distribution of all pixel values per subset."""
     rows: list[dict[str, Any]] = []
-    for name in SPLITS:
-        images = data.part(name).images
+    for name in SUBSETS:
+        images = data.subset(name).images
         if not len(images):
             continue
         counts = np.bincount(images.ravel(), minlength=256).reshape(_BINS, -1).sum(axis=1)
         rows += [
-            {"part": name, "value": (i + 0.5) * 256 / _BINS, "share": float(count / counts.sum())}
+            {"subset": name, "value": (i + 0.5) * 256 / _BINS, "share": float(count / counts.sum())}
             for i, count in enumerate(counts)
         ]
     mean, spread = float(data.images.mean()), float(data.images.std())
     said = f"All pixels together: mean {mean:.1f}, standard deviation {spread:.1f}."
-    if len({row["part"] for row in rows}) > 1:
-        said += " The parts come from the same source if their curves agree."
+    if len({row["subset"] for row in rows}) > 1:
+        said += " The subsets come from the same source if their curves agree."
     chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_line(interpolate="step", strokeWidth=2)
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)", scale=alt.Scale(domain=[0, 256])),
             alt.Y("share:Q", title="share of the pixels", axis=SHARES),
-            _of_parts({row["part"] for row in rows}, _PART_COLOURS),
-            tooltip=["part", "value", alt.Tooltip("share:Q", format=".2%")],
+            _of_subsets({row["subset"] for row in rows}, _SUBSET_COLOURS),
+            tooltip=["subset", "value", alt.Tooltip("share:Q", format=".2%")],
         )
         .properties(width=WIDTH_PX, height=220)
     )
@@ -201,7 +200,7 @@ def pixels_figure(data: Dataset) -> Figure:
 
 
 def leaks_figure(check: DataCheck) -> Figure | None:
-    """Copies that cross the parts; None if there are none."""
+    """Copies that cross the subsets; None if there are none."""
     leaks = [leak for leak in check.leaks if leak.exact or leak.near]
     if not leaks:
         return None
@@ -226,7 +225,7 @@ def leaks_figure(check: DataCheck) -> Figure | None:
         alt.Chart(pl.DataFrame(rows))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            alt.X("share:Q", title="share of the part", axis=SHARES),
+            alt.X("share:Q", title="share of the subset", axis=SHARES),
             alt.Y("pair:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
             alt.Color(
                 "copies:N",
@@ -238,7 +237,7 @@ def leaks_figure(check: DataCheck) -> Figure | None:
         .properties(width=WIDTH_PX - 120, height=alt.Step(34))
     )
     return Figure(
-        title="Leaks between the parts",
+        title="Leaks between the subsets",
         sentence=f"Of {worst.reported} {said} in {worst.seen}. A network has seen those images, "
         "so figures on them are flattered: report the leak-free figure too.",
         chart=chart,
@@ -289,7 +288,7 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
     )
     return Figure(
         title="Near copies",
-        sentence=f"{counted(int(chosen.sum()), 'pair is', 'pairs are')} not identical but "
+        sentence=f"{pluralize(int(chosen.sum()), 'pair is', 'pairs are')} not identical but "
         f"correlated by 0.95 or more, {int((chosen & near.mirrored).sum()):,} of them mirrored: "
         "other crops and encodings of the same photo.",
         chart=chart,
@@ -325,7 +324,7 @@ def votes_figures(data: Dataset) -> list[Figure]:
         ),
         Figure(
             title="Label against majority",
-            sentence=f"Of the {counted(int(decided.sum()), 'image')} with a majority {right:.1%} "
+            sentence=f"Of the {pluralize(int(decided.sum()), 'image')} with a majority {right:.1%} "
             f"have its label{few}. The two labelings are two tasks, which is "
             "why figures name theirs.",
             chart=heat_map(

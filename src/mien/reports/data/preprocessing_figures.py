@@ -96,7 +96,7 @@ def _aligned(
 
 
 def _normalised(data: Dataset, images: NDArray[np.uint8]) -> Figure:
-    seen = data.part("train").images if (data.split == 0).any() else data.images
+    seen = data.subset("train").images if (data.split == 0).any() else data.images
     mean, spread = float(seen.mean()), max(float(seen.std()), 1e-6)
     tiles = [
         Tile(

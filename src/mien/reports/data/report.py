@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mien._output import whole_file
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.data import DataCheck, Dataset, conflicting, mostly_not_a_face
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.reports.data.contact_sheet import contact_sheet
@@ -185,12 +185,12 @@ def _mean_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
 
 
 def _no_copies(check: DataCheck) -> str:
-    """Say what there is to say where no copy crosses the parts and no labels conflict."""
+    """Say what there is to say where no copy crosses the subsets and no labels conflict."""
     nearly = "" if check.near is None else ", nor nearly"
     if not check.copies:
         return f"No image is there more than once{nearly}."
-    repeated = counted(check.copies, "image repeats", "images repeat")
-    return f"{repeated} another one pixel by pixel, with its label; none crosses the parts."
+    repeated = pluralize(check.copies, "image repeats", "images repeat")
+    return f"{repeated} another one pixel by pixel, with its label; none crosses the subsets."
 
 
 def _copies(
@@ -210,7 +210,7 @@ def _copies(
         ]
         yield Figure(
             title="One image, two labels",
-            sentence=f"{counted(len(conflicts), 'group')} of pixel-identical images with "
+            sentence=f"{pluralize(len(conflicts), 'group')} of pixel-identical images with "
             f"different labels, {len(groups)} shown: at least one label of each is wrong.",
             body=[TileGroups(groups)],
         )
@@ -299,7 +299,7 @@ def _not_faces(data: Dataset, check: DataCheck, sheets: dict[str, Image.Image]) 
     sheets["not-faces"] = contact_sheet([tile.image for tile in tiles], columns=20)
     yield Figure(
         title="Not a face",
-        sentence=f"{counted(len(rows), 'image')} that no expression describes better than “not "
+        sentence=f"{pluralize(len(rows), 'image')} that no expression describes better than “not "
         f"a face”, {len(blank)} blank, {len(shown)} shown. They carry labels all the same: leave "
         "them out of training.",
         body=[Tiles(tiles=tiles, name="not-faces-tiles", filterable=True)],

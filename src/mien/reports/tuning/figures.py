@@ -7,7 +7,7 @@ import math
 import altair as alt
 import polars as pl
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, whole_axis
 from mien.reports.html.page import Figure
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
@@ -88,7 +88,7 @@ def curves_figure(study: StudyRecord) -> Figure:
     )
     return Figure(
         title="Curves",
-        sentence=f"{counted(len(pruned), 'trial was', 'trials were')} ended early, which spared "
+        sentence=f"{pluralize(len(pruned), 'trial was', 'trials were')} ended early, which spared "
         f"{spared:.0%} of the epochs.",
         chart=chart,
     )
@@ -121,8 +121,8 @@ def gain_figure(gain: Gain, objective: str) -> Figure:
     return Figure(
         title="Gain",
         sentence=f"{100 * gain.difference:+.1f} points ({100 * gain.low:+.1f} to "
-        f"{100 * gain.high:+.1f}, 95 %) on {gain.judged:,} images of val, "
-        f"{len(gain.start)} seeds each, trained on {gain.images:,} images for "
-        f"{counted(gain.epochs[1], 'epoch')}.",
+        f"{100 * gain.high:+.1f}, 95 %) on {gain.val_images:,} images of val, "
+        f"{len(gain.start)} seeds each, trained on {gain.training_images:,} images for "
+        f"{pluralize(gain.epochs[1], 'epoch')}.",
         chart=(points + means).properties(width=WIDTH_PX, height=alt.Step(60)),
     )

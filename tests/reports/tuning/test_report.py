@@ -45,8 +45,8 @@ GAIN = Gain(
     difference=0.1,
     low=0.077,
     high=0.123,
-    images=1000,
-    judged=200,
+    training_images=1000,
+    val_images=200,
     epochs=(12, 12),
 )
 
@@ -98,8 +98,8 @@ def test_the_report_says_what_came_of_the_trials(tmp_path):
 
 def test_a_gain_that_may_be_chance_is_said_to_be(tmp_path):
     doubtful = Gain(
-        start=(0.5, 0.6), best=(0.5, 0.61), difference=0.005, low=-0.1, high=0.11, images=1,
-        judged=1, epochs=(1, 1),
+        start=(0.5, 0.6), best=(0.5, 0.61), difference=0.005, low=-0.1, high=0.11,
+        training_images=1, val_images=1, epochs=(1, 1),
     )  # fmt: skip
     text, _ = report(tmp_path, gain=doubtful)
     assert "do not show that the best recipe is better" in text
