@@ -157,7 +157,7 @@ def test_own_class_names_are_mapped_or_left_out(tmp_path, toy_dataset):
     assert not (tmp_path / "fer").exists()
     mapping = {"wut": "angry", "unsure": "-"}
     done = import_dataset([tmp_path / "mine"], tmp_path / "fer", label_map=mapping)
-    assert done.manifest.parts == {"train": {"angry": 1, "happy": 1}}
+    assert done.manifest.subsets == {"train": {"angry": 1, "happy": 1}}
     assert any("mien data split" in note for note in done.notes)
     with pytest.raises(InputError, match="unknown emotion 'cross'"):
         import_dataset([tmp_path / "mine"], tmp_path / "b", label_map={"wut": "cross"})
