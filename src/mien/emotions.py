@@ -1,8 +1,9 @@
 """Label sets and the maps between them: the one place where emotions are named.
 
 Three label sets are in use. `SIX` is what users see. `FER2013_7` and `FERPLUS_8` are those of the
-two labelings of the FER-2013 images, in the order of their files. Every other order or spelling
-is translated here, at the border.
+two labelings of the FER-2013 images, in the order of their files. Other orders and spellings are
+translated here. Votes are `(N, 10)` annotator counts in the order of FER+'s `fer2013new.csv`: the
+eight expressions of `FERPLUS_8`, then "unknown" and "not a face".
 """
 
 from __future__ import annotations
@@ -87,10 +88,10 @@ COLOURS = MappingProxyType(
         "surprise": "#009E73",
     }
 )
-"""One colour per expression as `#RRGGBB`, for images, reports, window and page alike.
+"""One colour per expression as `#RRGGBB`, the same in images, reports, window and page.
 
-Five are from Okabe and Ito's palette for colour-blind readers (2008), with a mid grey for neutral
-and a violet of another lightness in place of their pink, which small text needs.
+Five are from Okabe and Ito's palette for colour-blind readers (2008). Neutral is a mid grey, and a
+violet of another lightness replaces their pink, so that small text can be read.
 """
 
 LABEL_COLOURS = MappingProxyType({**COLOURS, "disgust": "#7F7A1B", "contempt": "#56B4E9"})
@@ -125,10 +126,10 @@ def label_set(name: str) -> LabelSet:
 
 
 def canonical_label(spelling: str) -> str:
-    """Translate a class name as people write it (`"Anger"`, `"fearful"`) into mien's.
+    """Translate the spelling of a class name (`"Anger"`, `"fearful"`) into mien's label.
 
     Raises:
-        InputError: No label set has it under any known spelling.
+        InputError: It is no known spelling of a label.
     """
     folded = spelling.strip().lower()
     label = _SPELLINGS.get(folded, folded)
@@ -136,23 +137,23 @@ def canonical_label(spelling: str) -> str:
         names = sorted({name for known in LABEL_SETS.values() for name in known.labels})
         raise InputError(
             f"unknown emotion {spelling!r}; known are {', '.join(names)}. "
-            "Say what it stands for, for example wut=angry"
+            "Map it to one of them, for example wut=angry"
         )
     return label
 
 
 def mapping_matrix(source: LabelSet, target: LabelSet) -> NDArray[np.float32]:
-    """Say where each label of `source` goes in `target`.
+    """Return the matrix that maps the labels of `source` to those of `target`.
 
-    Disgust goes into angry where the target has no disgust, as FER-PP merges it; contempt is left
-    out where the target has none. Probabilities over `source` times this matrix, rescaled to sum
-    to 1, are probabilities over `target`.
+    Disgust becomes angry if the target has no disgust, as in FER-PP. Contempt is left out if the
+    target has none. Probabilities over `source` times this matrix, rescaled to sum to 1, are
+    probabilities over `target`.
 
     Returns:
         `(K_source, K_target)` float32 of zeros and ones, at most a single one per row.
 
     Raises:
-        InputError: A target label can come from no source label.
+        InputError: No source label maps to one of the target's labels.
     """
     matrix = np.zeros((len(source), len(target)), np.float32)
     for row, label in enumerate(source.labels):
@@ -163,7 +164,9 @@ def mapping_matrix(source: LabelSet, target: LabelSet) -> NDArray[np.float32]:
         label for label, total in zip(target.labels, matrix.sum(0), strict=True) if total == 0
     ]
     if unreachable:
-        raise InputError(f"{source.name} has nothing for {', '.join(unreachable)} of {target.name}")
+        raise InputError(
+            f"{source.name} has no label that maps to {', '.join(unreachable)} of {target.name}"
+        )
     return matrix
 
 
@@ -184,7 +187,7 @@ def to_six(labels: NDArray[np.integer], source: LabelSet) -> NDArray[np.int64]:
 
 
 def _without_lone_votes(votes: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Set a vote of 1 to 0: the published code counts it as a slip (Barsoum et al. 2016)."""
+    """Set single votes to 0, as the published code does with mistakes (Barsoum et al. 2016)."""
     return np.where(votes == 1, 0, votes).astype(np.int64)
 
 

@@ -35,11 +35,11 @@ def test_importing_again_says_that_nothing_changed(dataset, fer_csv, votes_csv):
 def test_check_exits_with_1_when_something_should_be_looked_at(dataset):
     result = run("data", "check", dataset, "--no-near", "--json")
     found = json.loads(result.output)
-    assert result.exit_code == (1 if found["attention"] else 0)
+    assert result.exit_code == (1 if found["warnings"] else 0)
     assert sum(found["counts"]["train"].values()) == 64
     told = run("data", "check", dataset, "--no-near")
     assert told.exit_code == result.exit_code
-    for sentence in found["attention"]:
+    for sentence in found["warnings"]:
         assert sentence.split()[0] in told.output
 
 
@@ -80,7 +80,7 @@ def test_a_dataset_of_one_subset_leads_to_a_split_that_can_be_checked(tmp_path, 
     imported = run("data", "import", tmp_path / "faces", "--out", tmp_path / "mine")
     assert "`mien data split --kind stratified` divides them" in imported.stderr
     checked = run("data", "check", tmp_path / "mine", "--no-near", "--json")
-    assert any("no val" in each for each in json.loads(checked.stdout)["attention"])
+    assert any("val is empty" in each for each in json.loads(checked.stdout)["warnings"])
     path = tmp_path / "split.json"
     empty = run("data", "split", tmp_path / "mine", "--out", path)
     assert "WARNING: val is empty" in empty.stderr
@@ -93,7 +93,7 @@ def test_a_dataset_of_one_subset_leads_to_a_split_that_can_be_checked(tmp_path, 
     assert set(json.loads(checked.stdout)["counts"]) == {"train", "val", "test"}
     report = run("data", "report", tmp_path / "mine", "--out", tmp_path / "a.html", *divided)
     assert report.exit_code == 0, report.output
-    assert "there is no val" not in (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "val is empty" not in (tmp_path / "a.html").read_text(encoding="utf-8")
     sources = run("data", "check", tmp_path / "faces", *divided)
     assert sources.exit_code == 2
 

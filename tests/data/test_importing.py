@@ -220,7 +220,7 @@ def test_the_same_sources_a_second_time_change_nothing(tmp_path, fer_csv, toy_da
 def test_a_folder_of_something_else_is_not_written_over(tmp_path, fer_csv):
     (tmp_path / "fer").mkdir()
     (tmp_path / "fer" / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputError, match="something that is no dataset"):
+    with pytest.raises(OutputError, match="exists and is not a dataset"):
         import_dataset([fer_csv], tmp_path / "fer")
     assert (tmp_path / "fer" / "thesis.txt").read_text() == "years of work"
 
@@ -228,7 +228,7 @@ def test_a_folder_of_something_else_is_not_written_over(tmp_path, fer_csv):
 def test_overwriting_spares_a_folder_that_is_no_dataset(tmp_path, fer_csv):
     (tmp_path / "fer").mkdir()
     (tmp_path / "fer" / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputError, match="something that is no dataset"):
+    with pytest.raises(OutputError, match="exists and is not a dataset"):
         import_dataset([fer_csv], tmp_path / "fer", overwrite=True)
     assert (tmp_path / "fer" / "thesis.txt").exists()
 
@@ -295,7 +295,7 @@ def test_a_file_without_images_is_refused(tmp_path, content, reason):
 
 def test_damaged_parquet_empty_classes_and_broken_images_are_named(tmp_path, toy_dataset):
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
-    with pytest.raises(DatasetError, match=r"cut.parquet: no whole Parquet file"):
+    with pytest.raises(DatasetError, match=r"cut.parquet: not a complete Parquet file"):
         import_dataset([tmp_path / "cut.parquet"], tmp_path / "fer")
     write_tree(tmp_path / "tree", toy_dataset)
     (tmp_path / "tree" / "train" / "neutral").mkdir(exist_ok=True)
@@ -330,10 +330,10 @@ def test_a_dataset_that_was_tampered_with_is_not_read(tmp_path, fer_csv, votes_c
     import_dataset([fer_csv], tmp_path / "a")
     import_dataset([fer_csv, votes_csv], tmp_path / "b")
     shutil.copy(tmp_path / "a" / "dataset.parquet", tmp_path / "b")
-    with pytest.raises(DatasetError, match=r"is not what manifest.json says"):
+    with pytest.raises(DatasetError, match=r"has another hash than manifest.json says"):
         read_dataset(tmp_path / "b")
     with pytest.raises(
-        DatasetError, match=r"no imported dataset\. Make one with: mien data import"
+        DatasetError, match=r"not an imported dataset\. Import one with: mien data import"
     ):
         read_dataset(tmp_path)
 

@@ -133,10 +133,13 @@ def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leakin
     fields = json.loads(path.read_text())
     fields["assignment"] = fields["assignment"][::-1]
     path.write_text(json.dumps(fields))
-    with pytest.raises(DatasetError, match="the hash in it is not its own"):
+    with pytest.raises(DatasetError, match="damaged, its hash is another one"):
+        read_split(path)
+    path.write_text(json.dumps(fields | {"format": 1}))
+    with pytest.raises(DatasetError, match="format: expected 2, found 1"):
         read_split(path)
     path.write_text("{}")
-    with pytest.raises(DatasetError, match="no split file"):
+    with pytest.raises(DatasetError, match="not a split"):
         read_split(path)
 
 

@@ -127,7 +127,7 @@ def check(
         print(json.dumps(found.to_json(), indent=1))
     else:
         _print_check(found)
-    if found.attention:
+    if found.warnings:
         raise typer.Exit(1)
 
 
@@ -313,12 +313,12 @@ def _print_check(found: DataCheck) -> None:
             f"{label} {share:.0%}" for label, share in found.votes.agreement_by_label.items()
         )
         console.print(
-            f"{found.votes.agreement:.1%} of {found.votes.decided:,} images with a majority have "
-            f"its label ({by_label})"
+            f"{found.votes.agreement:.1%} of {found.votes.with_majority:,} images with a majority "
+            f"have its label ({by_label})"
         )
     for fault in found.faults:
         console.print(f"unreadable: {fault}", style="red")
-    for sentence in found.attention:
+    for sentence in found.warnings:
         console.print(f"! {sentence}", style="yellow")
-    if not found.attention:
+    if not found.warnings:
         console.print("nothing needs attention", style="green")

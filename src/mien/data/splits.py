@@ -1,4 +1,4 @@
-"""Splits: who is trained on, who chooses, who is reported. A split is a small file with a hash."""
+"""Splits: which images are for training, for choosing and for reporting; files with a hash."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _FER_PP_ORDER = ("angry", "fear", "happy", "sad", "surprise", "neutral")
 _FER_PP_VALIDATION = 0.1
 _FER_PP_SEED = 42
-"""How FER-PP's notebook divides FER-2013 (github.com/charrybot/FER-PP)."""
+"""The settings by which FER-PP's notebook divides FER-2013 (github.com/charrybot/FER-PP)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Which subset each image of one dataset belongs to.
+    """The subset of each image of one dataset.
 
     Attributes:
         kind: How it was made, for example `leak-free`.
@@ -56,7 +56,7 @@ class Split:
     assignment: NDArray[np.int8]
 
     def sha256(self) -> str:
-        """Return the hash by which trainings and figures name this split, 64 hexadecimal digits."""
+        """Return the hash that identifies this split, 64 hexadecimal digits."""
         # The keys of the first format: model files name splits by the hash that it gave them.
         hashed = {
             "kind": self.kind,
@@ -67,7 +67,7 @@ class Split:
         return hashlib.sha256(json.dumps(hashed).encode()).hexdigest()
 
     def counts(self) -> dict[str, int]:
-        """Count the images of each subset, and those left out if there are any."""
+        """Return the number of images of each subset, and of those left out if there are any."""
         counts = {
             subset: int((self.assignment == i).sum()) for i, subset in enumerate(self.subsets)
         }
@@ -75,11 +75,11 @@ class Split:
         return counts | ({"left out": left_out} if left_out else {})
 
     def apply(self, data: Dataset, *, fold: int | None = None) -> Dataset:
-        """Return the dataset, divided by this split.
+        """Return the dataset with this split.
 
         Args:
             data: The dataset that the split was made for.
-            fold: Of a split in folds, the one that is `val`; the others are `train`.
+            fold: For a split into folds, the one that is `val`; the others are `train`.
 
         Raises:
             DatasetError: The split was made for another dataset.
@@ -88,7 +88,7 @@ class Split:
         if data.sha256() != self.dataset_sha256:
             raise DatasetError(
                 f"{self.kind} split: made for the dataset {self.dataset_sha256[:12]}, but "
-                f"{data.source} is {data.sha256()[:12]}. Make it anew with: mien data split"
+                f"{data.source} is {data.sha256()[:12]}. Make a new one with: mien data split"
             )
         return dataclasses.replace(data, split=self._subset_indices(fold))
 
@@ -130,13 +130,18 @@ class Split:
 
 
 def read_split(path: str | Path) -> Split:
-    """Read a split's file and hold it to its own hash.
+    """Read a split's file and check its hash.
 
     Raises:
-        DatasetError: The file is missing, damaged or no split.
+        DatasetError: The file is missing or damaged, or not a split of this format.
     """
     try:
         fields = json.loads(Path(path).read_text(encoding="utf-8"))
+        if fields["format"] != _FORMAT:
+            raise DatasetError(
+                f"{path}: format: expected {_FORMAT}, found {fields['format']}. "
+                "Make a new one with: mien data split"
+            )
         numbers = [-1 if s == _LEFT_OUT else _SYMBOLS.index(s) for s in fields["assignment"]]
         subsets = tuple(map(str, fields["subsets"]))
         split = Split(
@@ -144,9 +149,13 @@ def read_split(path: str | Path) -> Split:
         )
         damaged = split.sha256() != fields["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path}: no split file ({error}). Make one: mien data split") from error
+        raise DatasetError(
+            f"{path}: not a split ({error}). Make one with: mien data split"
+        ) from error
     if damaged:
-        raise DatasetError(f"{path}: the hash in it is not its own. Make it anew: mien data split")
+        raise DatasetError(
+            f"{path}: damaged, its hash is another one. Make a new one with: mien data split"
+        )
     return split
 
 
@@ -156,14 +165,14 @@ def published_split(data: Dataset) -> Split:
 
 
 def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
-    """Return the dataset's split without the copies that cross it.
+    """Return the dataset's split without copies between its subsets.
 
-    `test` stays as it is. Images of `val` with a copy in `test`, and images of `train` with a
-    copy in `val` or `test`, are left out.
+    `test` is unchanged. Images of `val` with a copy in `test`, and images of `train` with a copy
+    in `val` or `test`, are left out.
 
     Args:
         data: The dataset.
-        near: Whether near copies count as copies too; see `near_pairs`.
+        near: Whether near copies count as copies; see `near_pairs`.
 
     Raises:
         MissingExtraError: SciPy, which near copies need, is not installed.
@@ -181,17 +190,17 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     """Return FER-PP's random split: a tenth of all rows is `val`, the rest `train`.
 
     Stratified over six classes, disgust counting as angry, by scikit-learn's `train_test_split`
-    with seed 42. 8.5 % of its `val` have a pixel-identical copy in its `train`: it is here to
+    with seed 42. 8.5 % of its `val` have a pixel-identical copy in its `train`: use it only to
     compare with that program.
 
-    With `selection` its `val` is called `test`, and that share of its `train` becomes `val`: a
-    training can choose there what FER-PP's own figure must not decide. Copies of one image go
-    there together.
+    With `selection` its `val` becomes `test`, and that share of its `train` becomes `val`, so that
+    a training can choose by `val` and be reported on FER-PP's own images. Copies of one image stay
+    together.
 
     Args:
         data: The dataset.
-        selection: Share of FER-PP's `train` that is chosen on, 0 to below 1.
-        seed: The seed of that subset.
+        selection: Share of FER-PP's `train` that becomes `val`, 0 to below 1.
+        seed: The random seed of that choice.
 
     Raises:
         InputError: The dataset is not FER-2013: an image has no label of the six classes, or
@@ -243,15 +252,15 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
 
 
 def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = False) -> Split:
-    """Divide `train` and `val` into folds of like class balance that no copies cross.
+    """Divide `train` and `val` into folds of similar class balance, each with all copies.
 
-    `test` is left out, and so is what has a copy in it.
+    `test` is left out, and so are images with a copy in it.
 
     Args:
         data: The dataset.
         folds: How many, 2 to 36.
-        seed: The seed of the shuffling.
-        near: Whether near copies count as copies too.
+        seed: The random seed.
+        near: Whether near copies count as copies.
 
     Raises:
         InputError: The number of folds is out of range, or there are too few images for it.
@@ -301,8 +310,8 @@ def stratified_split(
         data: The dataset.
         val: Share of `val`, above 0.
         test: Share of `test`; 0 makes none.
-        seed: The seed of the shuffling.
-        near: Whether near copies count as copies too.
+        seed: The random seed.
+        near: Whether near copies count as copies.
 
     Raises:
         InputError: The shares are out of range, or no class has two different images.
@@ -339,6 +348,6 @@ def stratified_split(
 
 
 def _groups(data: Dataset, *, near: bool) -> NDArray[np.int64]:
-    """Number the images so that copies share a number, near ones if asked."""
+    """Return the number of each image's group of copies, with near copies if asked."""
     groups = exact_groups(data.images)
     return copy_groups(groups, near_pairs(data.images)) if near else groups

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data import Dataset
+from mien.data import Dataset, OnStep
 from mien.emotions import SIX, ferplus_soft_labels
 from mien.errors import InputError
 from mien.evaluation.image_quality import QualityThird, quality_points, quality_thirds
@@ -47,8 +47,6 @@ __all__ = ["evaluate"]
 
 _MISTAKES = 24
 
-Step = Callable[[str], Callable[[int, int], None] | None]
-
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class _Images:
@@ -75,7 +73,7 @@ def evaluate(
     split: tuple[str, str] = ("published", ""),
     protocols: Sequence[Protocol] = tuple(PROTOCOLS.values()),
     robustness: bool = False,
-    on_step: Step | None = None,
+    on_step: OnStep | None = None,
 ) -> Evaluation:
     """Evaluate models on one subset of a dataset.
 
@@ -213,7 +211,7 @@ def _with_robustness(
     predictor: Predictor,
     images: _Images,
     protocols: Sequence[Protocol],
-    on_step: Step | None,
+    on_step: OnStep | None,
 ) -> list[ModelEvaluation]:
     """Add the figures on corrupted images to a model's results."""
     points: dict[str, list[RobustnessPoint]] = {protocol.name: [] for protocol in protocols}

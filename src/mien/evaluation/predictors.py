@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien._output import whole_file
-from mien.data import Dataset
+from mien.data import Dataset, Progress
 from mien.emotions import LABEL_SETS, SIX, LabelSet, canonical_label
 from mien.errors import DatasetError, InputError, MissingExtraError
 from mien.inference import EmotionModel
@@ -22,7 +22,6 @@ _BATCH = 256
 _PREFIX = "p_"
 
 Probabilities = NDArray[np.floating]
-Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +49,7 @@ class Predictor:
 
         Args:
             data: The images.
-            on_progress: Told of the images done.
+            on_progress: Called with the number of images done and their total.
 
         Raises:
             InputError: The table has no row for one of the images.

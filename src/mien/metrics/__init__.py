@@ -1,4 +1,4 @@
-"""Measurements on plain arrays: protocols, metrics, curves, calibration, robustness."""
+"""Numbers from plain arrays: protocols, metrics, curves, calibration, corruptions."""
 
 from mien.metrics.calibration import (
     SURE_ACCURACY,

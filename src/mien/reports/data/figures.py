@@ -206,17 +206,17 @@ def leaks_figure(check: DataCheck) -> Figure | None:
         return None
     rows = []
     for leak in leaks:
-        pair = f"{leak.reported}, also in {leak.seen}"
-        rows.append({"pair": pair, "copies": "exact", "share": leak.exact / leak.count}
+        pair = f"{leak.subset}, also in {leak.other}"
+        rows.append({"pair": pair, "copies": "exact", "share": leak.exact / leak.images}
                     | {"images": leak.exact})  # fmt: skip
         if leak.near is not None:
             extra = leak.near - leak.exact
-            rows.append({"pair": pair, "copies": "near", "share": extra / leak.count}
+            rows.append({"pair": pair, "copies": "near", "share": extra / leak.images}
                         | {"images": extra})  # fmt: skip
-    worst = max(leaks, key=lambda leak: (leak.near or leak.exact) / leak.count)
+    worst = max(leaks, key=lambda leak: (leak.near or leak.exact) / leak.images)
     nearly = (worst.near or worst.exact) - worst.exact
     said = ", ".join(
-        f"{count / worst.count:.1%} have a {kind} copy"
+        f"{count / worst.images:.1%} have a {kind} copy"
         for kind, count in (("pixel-identical", worst.exact), ("near", nearly))
         if count
     )
@@ -238,7 +238,7 @@ def leaks_figure(check: DataCheck) -> Figure | None:
     )
     return Figure(
         title="Leaks between the subsets",
-        sentence=f"Of {worst.reported} {said} in {worst.seen}. A network has seen those images, "
+        sentence=f"Of {worst.subset} {said} in {worst.other}. A network has seen those images, "
         "so figures on them are flattered: report the leak-free figure too.",
         chart=chart,
     )

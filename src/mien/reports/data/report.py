@@ -10,7 +10,7 @@ from PIL import Image
 
 from mien._output import whole_file
 from mien._wording import pluralize
-from mien.data import DataCheck, Dataset, conflicting, mostly_not_a_face
+from mien.data import DataCheck, Dataset, conflicting_groups, mostly_not_a_face
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.reports.data.contact_sheet import contact_sheet
 from mien.reports.data.dataset_tiles import dataset_tile, row_label, votes_text
@@ -109,7 +109,7 @@ def data_report(
         "which expression a face shows to others, not what the person feels.",
         cards=_cards(data, check),
         notes_title="To look at before training",
-        notes=check.attention,
+        notes=check.warnings,
         sections=sections,
         provenance=f"Dataset {data.source}, SHA-256 {data.sha256()}.",
     )
@@ -133,9 +133,9 @@ def _cards(data: Dataset, check: DataCheck) -> dict[str, str]:
         "different images": f"{len(data) - check.copies:,}",
         "classes": str(len({int(label) for label in data.labels if label >= 0})),
     }
-    test = [leak for leak in check.leaks if (leak.seen, leak.reported) == ("train", "test")]
+    test = [leak for leak in check.leaks if (leak.other, leak.subset) == ("train", "test")]
     if test:
-        cards["of test also in train"] = f"{test[0].exact / test[0].count:.1%}"
+        cards["of test also in train"] = f"{test[0].exact / test[0].images:.1%}"
     if check.votes is not None and check.votes.agreement is not None:
         cards["labels that are the majority's"] = f"{check.votes.agreement:.1%}"
     return cards
@@ -202,7 +202,7 @@ def _copies(
     leaks = leaks_figure(check)
     if leaks is not None:
         yield leaks
-    conflicts = conflicting(data, check.groups)
+    conflicts = conflicting_groups(data, check.groups)
     if conflicts:
         groups = [
             [dataset_tile(data, int(row), f"row {data.rows[row]}") for row in rows[:3]]
