@@ -187,7 +187,7 @@ def analyze(
             summary,
             report,
             analysis=_description(analyzer, faces, options),
-            images=images,
+            with_faces=images,
             overwrite=overwrite,
         )
         print(f"wrote {report}", file=sys.stderr)

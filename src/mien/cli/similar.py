@@ -64,7 +64,7 @@ def similar(
     """
     from mien.inference import Analyzer, find_similar
     from mien.media import check_image_name, find_media, write_image
-    from mien.reports import draw_likeness
+    from mien.reports import draw_similar_faces
 
     if save is not None:
         check_image_name(save, overwrite=overwrite)
@@ -90,7 +90,7 @@ def similar(
     if not likeness.found:
         print("no other face found; --min-face looks for smaller ones", file=sys.stderr)
     if save is not None and likeness.found:
-        write_image(draw_likeness(likeness), save)
+        write_image(draw_similar_faces(likeness), save)
         print(f"wrote {save}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)

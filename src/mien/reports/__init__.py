@@ -1,11 +1,11 @@
-"""HTML reports, and the figures in them."""
+"""HTML reports and drawn images of results."""
 
 from mien.reports.data.preprocessing_figures import ShowSteps
 from mien.reports.data.report import data_report
 from mien.reports.evaluation.report import EVALUATION_COLUMNS, evaluation_report, evaluation_rows
 from mien.reports.explanation_image import draw_explanations
 from mien.reports.html.page import require_charts
-from mien.reports.similarity_grid import draw_likeness
+from mien.reports.similarity_grid import draw_similar_faces
 from mien.reports.training.report import training_report
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
 from mien.reports.tuning.report import tuning_report
@@ -23,7 +23,7 @@ __all__ = [
     "VideoSummary",
     "data_report",
     "draw_explanations",
-    "draw_likeness",
+    "draw_similar_faces",
     "evaluation_report",
     "evaluation_rows",
     "require_charts",

@@ -79,7 +79,7 @@ def test_the_report_has_every_figure_and_needs_no_network(tmp_path):
         "slice-mixup",
         "slice-network-widths-0-",
         "contour-network-widths-0-and-mixup",
-        "every-trial",
+        "all-trials",
         "best-recipe",
     ):
         assert f'id="{name.strip("-")}"' in text
@@ -90,7 +90,7 @@ def test_the_report_says_what_came_of_the_trials(tmp_path):
     text, _ = report(tmp_path, gain=GAIN)
     assert "Trial 1 is the best, 60.00%" in text
     assert "+10.0 points (+7.7 to +12.3, 95 %) on 200 images of val, 3 seeds each" in text
-    assert "1 trial was ended early, which spared 12% of the epochs" in text
+    assert "1 trial was pruned, which saved 12% of the epochs" in text
     assert "diverged: train/loss is nan in epoch 1" in text
     assert "0 (start)" in text
     assert "strategy: tpe; seed: 1." in text

@@ -62,13 +62,13 @@ def test_the_report_says_who_showed_what_when(summary, tmp_path):
     text = path.read_text()
     assert "Person 0" in text
     assert "Person 1" not in text  # seen for a moment only
-    assert "Most of the time, 74%, the face shows happy" in text or "75%" in text
+    assert "The most frequent expression is happy, 74% of the time" in text or "75%" in text
     assert "<td>0:00.0</td><td>sad</td><td>0.9 s</td><td>80%</td>" in text
     assert "<td>0:01.0</td><td>happy</td><td>2.9 s</td><td>80%</td>" in text
-    assert "10% of the answers are unsure (ambiguous 100%)" in text
-    assert "is prohibited" in text
+    assert "10% of the predictions are unsure (ambiguous 100%)" in text
+    assert "prohibits inferring emotions" in text
     assert "<tr><td>face detector</td><td>face</td></tr>" in text
-    assert "<tr><td>faces looked for</td><td>8 times a second</td></tr>" in text
+    assert "<tr><td>detection</td><td>8 times a second</td></tr>" in text
     assert text.count("data:image/jpeg") > 20
     assert text.count("data:image/png") >= 4
     with pytest.raises(OutputError, match="--overwrite"):
@@ -77,7 +77,7 @@ def test_the_report_says_who_showed_what_when(summary, tmp_path):
 
 def test_without_images_there_is_no_face_in_the_report(summary, tmp_path):
     path = tmp_path / "a.html"
-    video_report(summary, path, analysis=ANALYSIS, images=False)
+    video_report(summary, path, analysis=ANALYSIS, with_faces=False)
     assert "data:image" not in path.read_text()
 
 

@@ -1,4 +1,4 @@
-"""Many small images of one size as a single image, for those who want a file of them."""
+"""Contact sheets: many small images of one size as a single image."""
 
 from __future__ import annotations
 

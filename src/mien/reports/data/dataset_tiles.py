@@ -18,7 +18,7 @@ def row_label(data: Dataset, row: int) -> str:
 
 
 def votes_text(data: Dataset, row: int) -> str:
-    """Say the votes of an image in few words, most frequent first."""
+    """Return the three most frequent votes of an image, for example `7 happy, 3 neutral`."""
     votes = data.votes[row]
     names = (*FERPLUS_8.labels, "unknown", "no face")
     order = np.argsort(-votes.astype(int), kind="stable")[:3]

@@ -1,4 +1,4 @@
-"""The charts of the data report, each from a dataset or from what its check found."""
+"""The charts of the data report, each from a dataset or from the result of its check."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ __all__ = [
 
 _BINS = 64
 
-_UNEVEN = 1.5
-"""Up to so many times the smallest class, the largest one counts as like it."""
+_BALANCED = 1.5
+"""Classes are balanced if the largest has at most so many times the images of the smallest."""
 
 _SUBSET_SHADES = dict(zip(SUBSETS, (SERIES[0], "#6fb1cf", "#c9dfe9"), strict=True))
 _SUBSET_COLOURS = dict(zip(SUBSETS, SERIES, strict=False))
 
 
-def _of_subsets(subsets: Collection[str], colours: Mapping[str, str]) -> alt.Color:
-    """Return each subset's colour, whatever other subsets there are."""
+def _subset_colours(subsets: Collection[str], colours: Mapping[str, str]) -> alt.Color:
+    """Return each subset's colour, which does not depend on the other subsets."""
     shown = [subset for subset in SUBSETS if subset in subsets]
     scale = alt.Scale(domain=shown, range=[colours[subset] for subset in shown])
     return alt.Color("subset:N", title=None, sort=shown, scale=scale)
@@ -62,7 +62,7 @@ def counts_figure(check: DataCheck) -> Figure:
                 axis=whole_axis([0, *totals.values()], grid=True),
             ),
             alt.Y("label:N", title=None, sort="-x"),
-            _of_subsets(check.counts, _SUBSET_SHADES),
+            _subset_colours(check.counts, _SUBSET_SHADES),
             order=alt.Order("subset_rank:Q"),
             tooltip=["label", "subset", alt.Tooltip("images:Q", format=",")],
         )
@@ -77,20 +77,19 @@ def counts_figure(check: DataCheck) -> Figure:
 
 
 def _balance(totals: Mapping[str, int]) -> str:
-    """Say how even classes are that all have images."""
+    """Return the sentence on class balance; every class in `totals` has images."""
     if not totals:
         return "No image has a label."
     most, least = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
     if len(totals) == 1:
         return f"The only class is {most}, with {pluralize(totals[most], 'image')}."
-    if totals[most] <= _UNEVEN * totals[least]:
+    if totals[most] <= _BALANCED * totals[least]:
         images = pluralize(totals[most], "image")
         range_ = f"{totals[least]:,} to {images}" if totals[most] > totals[least] else images
-        return f"The classes are about even, {range_} each: plain accuracy speaks for all of them."
+        return f"The classes are balanced, with {range_} each, so accuracy describes all of them."
     return (
-        f"{most} has {pluralize(totals[most], 'image')}, {least} {totals[least]:,}: a network that "
-        "is judged by plain accuracy may ignore the small classes, so balanced accuracy and "
-        "macro-F1 belong beside it."
+        f"{most} has {pluralize(totals[most], 'image')}, {least} {totals[least]:,}. Accuracy alone "
+        "hides the small classes: report balanced accuracy and macro-F1, too."
     )
 
 
@@ -108,7 +107,7 @@ def balance_figure(check: DataCheck) -> Figure:
         .encode(
             alt.X("share:Q", title="share of the subset", axis=SHARES),
             alt.Y("label:N", title=None, sort=list(FER2013_7.labels)),
-            _of_subsets(check.counts, _SUBSET_COLOURS),
+            _subset_colours(check.counts, _SUBSET_COLOURS),
             tooltip=["label", "subset", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(width=WIDTH_PX, height=alt.Step(30))
@@ -159,8 +158,8 @@ def brightness_figure(data: Dataset) -> Figure:
     )
     return Figure(
         title="Brightness and contrast",
-        sentence="Where the curves lie close together, light says little about the class, and a "
-        "network that used it would be wrong. A click in the legend shows one class.",
+        sentence="Where the curves are close together, brightness does not tell the classes apart. "
+        "A click in the legend shows one class.",
         chart=chart,
     )
 
@@ -178,29 +177,29 @@ def pixels_figure(data: Dataset) -> Figure:
             for i, count in enumerate(counts)
         ]
     mean, spread = float(data.images.mean()), float(data.images.std())
-    said = f"All pixels together: mean {mean:.1f}, standard deviation {spread:.1f}."
+    sentence = f"All pixels have mean {mean:.1f} and standard deviation {spread:.1f}."
     if len({row["subset"] for row in rows}) > 1:
-        said += " The subsets come from the same source if their curves agree."
+        sentence += " Equal curves suggest that the subsets come from the same source."
     chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_line(interpolate="step", strokeWidth=2)
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)", scale=alt.Scale(domain=[0, 256])),
             alt.Y("share:Q", title="share of the pixels", axis=SHARES),
-            _of_subsets({row["subset"] for row in rows}, _SUBSET_COLOURS),
+            _subset_colours({row["subset"] for row in rows}, _SUBSET_COLOURS),
             tooltip=["subset", "value", alt.Tooltip("share:Q", format=".2%")],
         )
         .properties(width=WIDTH_PX, height=220)
     )
     return Figure(
         title="Pixel values",
-        sentence=said,
+        sentence=sentence,
         chart=chart,
     )
 
 
 def leaks_figure(check: DataCheck) -> Figure | None:
-    """Copies that cross the subsets; None if there are none."""
+    """Copies between subsets; None if there are none."""
     leaks = [leak for leak in check.leaks if leak.exact or leak.near]
     if not leaks:
         return None
@@ -215,7 +214,7 @@ def leaks_figure(check: DataCheck) -> Figure | None:
                         | {"images": extra})  # fmt: skip
     worst = max(leaks, key=lambda leak: (leak.near or leak.exact) / leak.images)
     nearly = (worst.near or worst.exact) - worst.exact
-    said = ", ".join(
+    shares = ", ".join(
         f"{count / worst.images:.1%} have a {kind} copy"
         for kind, count in (("pixel-identical", worst.exact), ("near", nearly))
         if count
@@ -238,14 +237,14 @@ def leaks_figure(check: DataCheck) -> Figure | None:
     )
     return Figure(
         title="Leaks between the subsets",
-        sentence=f"Of {worst.subset} {said} in {worst.other}. A network has seen those images, "
-        "so figures on them are flattered: report the leak-free figure too.",
+        sentence=f"Of {worst.subset} {shares} in {worst.other}. Models know those images, so their "
+        "figures are too good: report the leak-free figures, too.",
         chart=chart,
     )
 
 
 def near_copies_figure(check: DataCheck) -> Figure | None:
-    """How alike near copies are; None if there are none but identical ones."""
+    """The correlation of near copies; None if there are none but identical ones."""
     near = check.near
     if near is None:
         return None
@@ -289,8 +288,8 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
     return Figure(
         title="Near copies",
         sentence=f"{pluralize(int(chosen.sum()), 'pair is', 'pairs are')} not identical but "
-        f"correlated by 0.95 or more, {int((chosen & near.mirrored).sum()):,} of them mirrored: "
-        "other crops and encodings of the same photo.",
+        f"have a correlation of 0.95 or more, {int((chosen & near.mirrored).sum()):,} of them "
+        "mirrored: other crops and encodings of the same photo.",
         chart=chart,
     )
 
@@ -302,31 +301,31 @@ def votes_figures(data: Dataset) -> list[Figure]:
     shares = votes / votes.sum(axis=1, keepdims=True)
     means = np.stack([shares[labels == i].mean(axis=0) if (labels == i).any() else np.zeros(10)
                       for i in range(len(FER2013_7))])  # fmt: skip
-    majority, decided = ferplus_majority(data.votes[labelled])
+    majority, has_majority = ferplus_majority(data.votes[labelled])
     matrix = np.zeros((len(FER2013_7), len(FERPLUS_8)), np.int64)
-    np.add.at(matrix, (labels[decided], majority[decided]), 1)
-    columns = (*FER2013_7.labels, "contempt")  # so that those who agree lie on the diagonal
+    np.add.at(matrix, (labels[has_majority], majority[has_majority]), 1)
+    columns = (*FER2013_7.labels, "contempt")  # so that agreement is on the diagonal
     order = [FERPLUS_8.labels.index(label) for label in columns]
     means, matrix = means[:, [*order, 8, 9]], matrix[:, order]
-    right = np.trace(matrix) / max(matrix.sum(), 1)
+    agreement = np.trace(matrix) / max(matrix.sum(), 1)
     rows = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     own = np.where(matrix.any(axis=1), np.diagonal(rows), np.inf)
     worst = FER2013_7.labels[int(own.argmin())]
-    few = f"; of {worst} only {own.min():.0%}" if own.min() < right else ""
+    few = f"; of {worst} only {own.min():.0%}" if own.min() < agreement else ""
     return [
         Figure(
-            title="What ten people say of each class",
-            sentence="Each row is one FER-2013 class, each column the mean share of votes for an "
-            "expression: what was collected as fear or disgust, people often call something else.",
+            title="Votes for each class",
+            sentence="Each row is a FER-2013 class, each column the mean share of votes for an "
+            "expression. Voters often see another expression in images of fear and disgust.",
             chart=heat_map(
                 means, FER2013_7.labels, (*columns, "unknown", "no face"), titles=("label", "votes")
             ),
         ),
         Figure(
             title="Label against majority",
-            sentence=f"Of the {pluralize(int(decided.sum()), 'image')} with a majority {right:.1%} "
-            f"have its label{few}. The two labelings are two tasks, which is "
-            "why figures name theirs.",
+            sentence=f"Of the {pluralize(int(has_majority.sum()), 'image')} with a majority "
+            f"{agreement:.1%} have its label{few}. Labels and votes are two different ground "
+            "truths, so every figure names its own.",
             chart=heat_map(
                 rows,
                 FER2013_7.labels,
@@ -339,7 +338,7 @@ def votes_figures(data: Dataset) -> list[Figure]:
 
 
 def agreement_figure(data: Dataset) -> Figure:
-    """How many of the ten voters share the most frequent opinion, per class."""
+    """The number of the ten voters who agree on the most frequent vote, by class."""
     labelled = (data.labels >= 0) & data.votes.any(axis=1)
     votes, labels = data.votes[labelled], data.labels[labelled]
     top = np.round(10 * votes.max(axis=1) / votes.sum(axis=1)).astype(int)
@@ -371,8 +370,8 @@ def agreement_figure(data: Dataset) -> Figure:
         .properties(width=WIDTH_PX - 60, height=alt.Step(30))
     )
     return Figure(
-        title="How much people agree",
-        sentence=f"All ten voters agree on {unanimous:.0%} of the images; the paler a bar, the "
-        "more a single right answer is a fiction, and the more the vote distribution tells.",
+        title="Agreement of the voters",
+        sentence=f"All ten voters agree on {unanimous:.0%} of the images. The paler a bar, the "
+        "less a single label describes its images.",
         chart=chart,
     )

@@ -1,4 +1,4 @@
-"""What the network sees: images after every step between the file and the first layer."""
+"""Images after each step between the file and the network's first layer."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from mien.reports.data.dataset_tiles import row_label
 from mien.reports.html.blocks import ImageTable, Tile, Tiles
 from mien.reports.html.page import Figure
 
-__all__ = ["ShowSteps", "processed_figures"]
+__all__ = ["ShowSteps", "preprocessing_figures"]
 
 ShowSteps = Callable[[NDArray[np.uint8]], list[tuple[str, NDArray[np.uint8]]]]
-"""From images `(N, 48, 48)` to the names of steps, each with the images after it."""
+"""Returns the names of steps, each with the images after it, for images `(N, 48, 48)` uint8."""
 
 
-def processed_figures(
+def preprocessing_figures(
     data: Dataset, augmented: ShowSteps | None, sheets: dict[str, Image.Image]
 ) -> Iterator[Figure]:
-    """Show images of each class after crop, normalisation and augmentation.
+    """Show an image of each class after crop, normalisation and augmentation.
 
     Args:
         data: The dataset.
-        augmented: Shows what an augmentation does, step by step; None leaves that out.
-        sheets: Takes the images of the augmentation under its name.
+        augmented: Returns the images after each step of an augmentation; None leaves that out.
+        sheets: Receives the images of the augmentation under its name.
 
     Yields:
         The figures; none if no image has a label.
@@ -45,9 +45,9 @@ def processed_figures(
     steps = [("image", images), ("aligned crop", crops)]
     yield Figure(
         title="From the image to the crop",
-        sentence=f"A face is found, its eyes are moved to {_percent(FER_CROP.landmarks_xy[:2])} of "
-        "the frame, and the rest follows: what a camera sees is cut as these images are "
-        f"({int(found.sum())} of {len(rows)} faces were found; the others stay as they are).",
+        sentence=f"The detector finds a face, and the crop moves its eyes to "
+        f"{_percent(FER_CROP.landmarks_xy[:2])} of the frame. Faces of a camera are cropped in the "
+        f"same way. {int(found.sum())} of {len(rows)} faces were found; the others are unchanged.",
         body=[ImageTable(labels, steps)],
     )
     yield _normalised(data, images)
@@ -59,8 +59,8 @@ def processed_figures(
     )
     yield Figure(
         title="Augmentation, step by step",
-        sentence="Each column adds one step at the strength that training uses, drawn anew for "
-        "each image and epoch: if a person can still read the face, so should the network.",
+        sentence="Each column adds one step at the strength of the training, which draws new "
+        "values for each image and epoch. People should still recognise the expression.",
         body=[ImageTable(labels, steps)],
     )
 
@@ -71,7 +71,7 @@ def _percent(eyes: Sequence[Sequence[float]]) -> str:
 
 
 def _clear_rows(data: Dataset) -> NDArray[np.int64]:
-    """Choose an image of each class, one that most voters agree with."""
+    """Choose an image of each class, the one with the most votes for its label."""
     rows: list[int] = []
     for number, label in enumerate(FER2013_7.labels):
         members = np.flatnonzero(data.labels == number)
@@ -83,7 +83,12 @@ def _clear_rows(data: Dataset) -> NDArray[np.int64]:
 def _aligned(
     images: NDArray[np.uint8], detector: Detector
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Find the face in each image and crop it as one from a camera, `(N, 48, 48)`."""
+    """Find and crop the face in each image as in one of a camera.
+
+    Returns:
+        Crops `(N, 48, 48)`, the image itself where no face is found, and a mask `(N,)` of the
+        found faces.
+    """
     crops, found = images.copy(), np.zeros(len(images), np.bool_)
     for number, image in enumerate(images):
         frame = view_for_detection(image)
@@ -96,8 +101,8 @@ def _aligned(
 
 
 def _normalised(data: Dataset, images: NDArray[np.uint8]) -> Figure:
-    seen = data.subset("train").images if (data.split == 0).any() else data.images
-    mean, spread = float(seen.mean()), max(float(seen.std()), 1e-6)
+    train = data.subset("train").images if (data.split == 0).any() else data.images
+    mean, spread = float(train.mean()), max(float(train.std()), 1e-6)
     tiles = [
         Tile(
             image=image,
@@ -109,8 +114,8 @@ def _normalised(data: Dataset, images: NDArray[np.uint8]) -> Figure:
     ]
     return Figure(
         title="Normalised values",
-        sentence=f"The network reads (grey - {mean:.1f}) / {spread:.1f}, the mean and spread of "
-        "all training pixels: the same images in numbers around 0, whose range and mean stand "
-        "below.",
+        sentence=f"The network's input is (grey - {mean:.1f}) / {spread:.1f}, with mean and "
+        "standard deviation of all training pixels. Each caption has the range and the mean of an "
+        "input.",
         body=[Tiles(tiles=tiles, name="normalised")],
     )

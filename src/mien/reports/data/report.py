@@ -1,4 +1,4 @@
-"""The report on a dataset: as it came, and as the network sees it."""
+"""The report on a dataset, before and after preprocessing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mien.data import DataCheck, Dataset, conflicting_groups, mostly_not_a_face
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.reports.data.contact_sheet import contact_sheet
 from mien.reports.data.dataset_tiles import dataset_tile, row_label, votes_text
-from mien.reports.data.preprocessing_figures import ShowSteps, processed_figures
+from mien.reports.data.preprocessing_figures import ShowSteps, preprocessing_figures
 from mien.reports.html.blocks import Tile, TileGroups, Tiles
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 
@@ -40,10 +40,10 @@ def data_report(
 
     Args:
         data: The dataset.
-        check: What `check_dataset` found in it.
+        check: The result of `check_dataset` for it.
         path: Where the report goes.
-        augmented: Shows what an augmentation does to `(N, 48, 48)` uint8 images, step by step;
-            None leaves that figure out.
+        augmented: Returns `(N, 48, 48)` uint8 images after each step of an augmentation; None
+            leaves that figure out.
         figures: A folder for every figure as PNG, charts as SVG too; None writes none.
         overwrite: Whether an existing report may be replaced.
 
@@ -64,7 +64,7 @@ def data_report(
     sections = [
         Section(
             title="The images",
-            lead="What is in the data before anything is done to it.",
+            lead="The images of the dataset before preprocessing.",
             figures=[
                 charts.counts_figure(check),
                 *balance,
@@ -76,18 +76,18 @@ def data_report(
         ),
         Section(
             title="Copies and leaks",
-            lead="Images that are there more than once, and what that does to a figure."
+            lead="Images that occur more than once, and their effect on figures."
             if copies
-            else _no_copies(check),
+            else _without_copies(check),
             figures=copies,
         ),
     ]
     if votes:
         sections.append(
             Section(
-                title="Labels and people",
-                lead="Ten people looked at each image. Where they differ from the label, or from "
-                "each other, a network cannot be right for everybody.",
+                title="Labels and votes",
+                lead="Ten people voted on each image. Where they disagree with the label or with "
+                "each other, no prediction is correct for all of them.",
                 figures=[
                     *charts.votes_figures(data),
                     charts.agreement_figure(data),
@@ -98,17 +98,17 @@ def data_report(
         )
     sections.append(
         Section(
-            title="What the network sees",
-            lead="The same images after every step between the file and the first layer.",
-            figures=list(processed_figures(data, augmented, sheets)),
+            title="Preprocessing",
+            lead="The images after each step between the file and the network's first layer.",
+            figures=list(preprocessing_figures(data, augmented, sheets)),
         )
     )
     page = Page(
-        title=f"The data: {data.source}",
-        lead="Labelled images of faces, looked at before and after processing. The labels say "
-        "which expression a face shows to others, not what the person feels.",
+        title=f"Dataset {data.source}",
+        lead="Labelled images of faces before and after preprocessing. A label says which "
+        "expression a face shows to others, not what the person feels.",
         cards=_cards(data, check),
-        notes_title="To look at before training",
+        notes_title="Check before training",
         notes=check.warnings,
         sections=sections,
         provenance=f"Dataset {data.source}, SHA-256 {data.sha256()}.",
@@ -137,7 +137,7 @@ def _cards(data: Dataset, check: DataCheck) -> dict[str, str]:
     if test:
         cards["of test also in train"] = f"{test[0].exact / test[0].images:.1%}"
     if check.votes is not None and check.votes.agreement is not None:
-        cards["labels that are the majority's"] = f"{check.votes.agreement:.1%}"
+        cards["labels that match the majority"] = f"{check.votes.agreement:.1%}"
     return cards
 
 
@@ -148,13 +148,13 @@ def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
         members = np.flatnonzero(data.labels == number)
         rows += sorted(rng.permutation(members)[:_PER_CLASS].tolist())
     tiles = [dataset_tile(data, row, votes_text(data, row)) for row in rows]
-    below = ", with the most frequent votes below" if data.votes.any() else ""
+    votes = " with the most frequent votes" if data.votes.any() else ""
     if tiles:
         sheets["faces"] = contact_sheet([tile.image for tile in tiles], columns=_PER_CLASS)
     return Figure(
-        title="Faces at random",
-        sentence=f"Drawn blindly from each class{below}: the first thing to look at, and the best.",
-        body=[Tiles(tiles=tiles, name="random-faces", filterable=True)],
+        title="Random faces",
+        sentence=f"A random sample of each class{votes}.",
+        body=[Tiles(tiles=tiles, name="random-faces-tiles", filterable=True)],
     )
 
 
@@ -177,20 +177,20 @@ def _mean_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
         Tiles(tiles=spreads, name="spreads", large=True),
     ]
     return Figure(
-        title="The mean face of each class",
-        sentence="Above the mean of all pixels, below where images of a class differ most (light "
-        "is much). Mouth and brows differ between the means, the background within each class.",
+        title="Mean face of each class",
+        sentence="Above, the mean of each pixel. Below, its standard deviation; bright pixels vary "
+        "most. Mouth and brows differ between classes, the background within each class.",
         body=body,
     )
 
 
-def _no_copies(check: DataCheck) -> str:
-    """Say what there is to say where no copy crosses the subsets and no labels conflict."""
-    nearly = "" if check.near is None else ", nor nearly"
+def _without_copies(check: DataCheck) -> str:
+    """Return the sentence for a dataset without copies between subsets and without conflicts."""
+    near = "" if check.near is None else ", and there are no near copies"
     if not check.copies:
-        return f"No image is there more than once{nearly}."
-    repeated = pluralize(check.copies, "image repeats", "images repeat")
-    return f"{repeated} another one pixel by pixel, with its label; none crosses the subsets."
+        return f"No image occurs more than once{near}."
+    copies = pluralize(check.copies, "image is a copy", "images are copies")
+    return f"{copies} of an earlier one in the same subset and with the same label."
 
 
 def _copies(
@@ -209,9 +209,9 @@ def _copies(
             for rows in conflicts[:_GROUPS]
         ]
         yield Figure(
-            title="One image, two labels",
+            title="One image with two labels",
             sentence=f"{pluralize(len(conflicts), 'group')} of pixel-identical images with "
-            f"different labels, {len(groups)} shown: at least one label of each is wrong.",
+            f"different labels, {len(groups)} shown. At least one label of each group is wrong.",
             body=[TileGroups(groups)],
         )
     near = near_figure(check)
@@ -223,7 +223,7 @@ def _copies(
 def _near_examples(data: Dataset, check: DataCheck) -> Figure:
     pairs = check.near
     if pairs is None:
-        raise ValueError("near copies were not looked for")
+        raise ValueError("near copies were not searched")
     other = np.flatnonzero(check.groups[pairs.first] != check.groups[pairs.second])
     chosen = np.sort(np.random.default_rng(_SEED).permutation(other)[:_GROUPS])
     groups = []
@@ -240,8 +240,8 @@ def _near_examples(data: Dataset, check: DataCheck) -> Figure:
         )
     return Figure(
         title="Near copies side by side",
-        sentence="Pairs drawn at random, with their correlation: the same moment in another crop, "
-        "size or mirror image.",
+        sentence="Random pairs with their correlation: the same photo in another crop or size, or "
+        "mirrored.",
         body=[TileGroups(groups)],
     )
 
@@ -259,12 +259,11 @@ def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]
     tiles = [dataset_tile(data, row, votes_text(data, row)) for row in most.tolist()]
     sheets["most-disputed"] = contact_sheet([tile.image for tile in tiles], columns=12)
     yield Figure(
-        title="The most disputed faces",
-        sentence="Those over which voters differ most: no model can be expected to settle them, "
-        "and one that is sure here is wrong to be.",
+        title="Faces with the least agreement",
+        sentence="The faces on which voters disagree most. A model should be unsure about them.",
         body=[Tiles(tiles=tiles, name="disputed")],
     )
-    # Of the many on which all agree, the same number from each expression.
+    # Voters agree fully on many faces: the same number of each expression is shown.
     agreed: list[int] = []
     rng = np.random.default_rng(_SEED)
     for number in range(len(FERPLUS_8)):
@@ -275,8 +274,8 @@ def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]
     tiles = [dataset_tile(data, row, votes_text(data, row)) for row in agreed]
     sheets["most-agreed"] = contact_sheet([tile.image for tile in tiles], columns=10)
     yield Figure(
-        title="The most agreed faces",
-        sentence="Five of each expression on which voters agree most. For fear, disgust and "
+        title="Faces with the most agreement",
+        sentence="Five faces of each expression on which voters agree most. For fear, disgust and "
         "contempt even these are not clear.",
         body=[Tiles(tiles=tiles, name="agreed")],
     )
@@ -299,8 +298,8 @@ def _not_faces(data: Dataset, check: DataCheck, sheets: dict[str, Image.Image]) 
     sheets["not-faces"] = contact_sheet([tile.image for tile in tiles], columns=20)
     yield Figure(
         title="Not a face",
-        sentence=f"{pluralize(len(rows), 'image')} that no expression describes better than “not "
-        f"a face”, {len(blank)} blank, {len(shown)} shown. They carry labels all the same: leave "
-        "them out of training.",
+        sentence=f"{pluralize(len(rows), 'image')} with as many votes for “not a face” as for any "
+        f"expression, {len(blank)} of them blank, {len(shown)} shown. They have labels all the "
+        "same. Leave them out of training.",
         body=[Tiles(tiles=tiles, name="not-faces-tiles", filterable=True)],
     )

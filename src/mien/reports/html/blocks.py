@@ -1,6 +1,6 @@
-"""What a figure consists of beside its chart: tables, tiles of faces, and plain text.
+"""The blocks of a figure beside its chart: tables, tiles of faces, and plain text.
 
-These are values. `page.html` says how each kind is shown.
+Blocks are plain values; `blocks.html` has a macro for each kind.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Tile:
 
     @property
     def description(self) -> str:
-        """What stands in place of the image where it cannot be seen."""
+        """The text for readers who cannot see the image."""
         return f"{self.label} {self.text}".strip()
 
 
@@ -72,7 +72,7 @@ class Tiles:
     Attributes:
         tiles: In their order.
         name: The element's id, unique on the page.
-        filterable: Whether buttons choose the faces of one label.
+        filterable: Whether there are buttons that show the faces of one label.
         large: Whether the tiles are larger than usual.
     """
 
@@ -139,7 +139,7 @@ class ImageTable:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Preformatted:
-    """Text that is shown as it is, for example a recipe.
+    """Text in a fixed-width font, for example a recipe.
 
     Attributes:
         text: The text.
@@ -151,4 +151,4 @@ class Preformatted:
 
 
 Block = ImageTable | Preformatted | Table | TileGroups | Tiles
-"""What `page.html` knows how to show."""
+"""A block of any kind."""

@@ -1,4 +1,4 @@
-"""Single-file HTML reports: charts that answer the mouse, images, a sentence with each."""
+"""Reports as single HTML files: interactive charts, tables and images, each with a sentence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Figure", "Page", "Section", "require_charts", "write_page"]
 _HERE = Path(__file__).parent
 _FONT = "Inter, Segoe UI, system-ui, -apple-system, Helvetica Neue, Arial, sans-serif"
 _INK = "currentColor"
-"""On the page, axes and labels take the colour of the text around them, light or dark."""
+"""On the page, axes and labels have the colour of the text, light or dark."""
 
 _PRINTED_INK = "#1c1e22"
 
@@ -34,10 +34,10 @@ class Figure:
 
     Attributes:
         title: A few words.
-        sentence: What to see in it.
+        sentence: What it shows.
         chart: An Altair chart, or None.
-        body: What stands below the chart, or in place of one.
-        context: What tells it apart from figures of the same title.
+        body: The blocks below the chart, or without one.
+        context: Distinguishes it from figures of the same title.
     """
 
     title: str
@@ -78,12 +78,12 @@ class Page:
 
     Attributes:
         title: A few words.
-        lead: What it is about.
-        cards: The figures that one looks for first, by name.
-        notes_title: What the notes are.
-        notes: What a person should look at; empty if nothing.
+        lead: What the report is about.
+        cards: The main figures, by name.
+        notes_title: The title of the notes.
+        notes: Warnings and limits, a sentence each.
         sections: In their order.
-        provenance: What was looked at, for the last lines.
+        provenance: What the report was made from, for the footer.
     """
 
     title: str
@@ -129,17 +129,17 @@ def write_page(
 
 
 def _with_different_names(page: Page) -> Page:
-    """Number figures whose names would be the same: names go into addresses and file names."""
-    seen: dict[str, int] = {}
+    """Number figures of the same name, because names are used in addresses and file names."""
+    used: dict[str, int] = {}
 
-    def apart(figure: Figure) -> Figure:
-        seen[figure.name] = number = seen.get(figure.name, 0) + 1
+    def renamed(figure: Figure) -> Figure:
+        used[figure.name] = number = used.get(figure.name, 0) + 1
         if number == 1:
             return figure
-        return apart(dataclasses.replace(figure, context=f"{figure.context} {number}"))
+        return renamed(dataclasses.replace(figure, context=f"{figure.context} {number}"))
 
     sections = [
-        dataclasses.replace(section, figures=[apart(figure) for figure in section.figures])
+        dataclasses.replace(section, figures=[renamed(figure) for figure in section.figures])
         for section in page.sections
     ]
     return dataclasses.replace(page, sections=sections)
@@ -159,7 +159,7 @@ def _save_chart(figure: Figure, folder: Path) -> list[Path]:
 
 
 def require_charts() -> None:
-    """Raise an error unless what draws the charts is installed; better before the work than after.
+    """Raise an error if a library for reports is missing, before the work begins.
 
     Raises:
         MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
@@ -182,7 +182,7 @@ def _converter() -> Any:
 
 
 def _version(spec: Mapping[str, Any]) -> str:
-    """Read the version of Vega-Lite that a chart was made for, as `6.4`."""
+    """Return the version of Vega-Lite that a chart needs, for example `6.4`."""
     found = re.search(r"v(\d+\.\d+)", spec["$schema"])
     if found is None:
         raise ValueError(f"no version in {spec['$schema']}")
@@ -237,13 +237,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    # Vega-Lite stacks and sorts by the order of its data: the keys stay as they are.
+    # Jinja sorts the keys by default, but the order of a chart's data matters to Vega-Lite.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment
 
 
 @functools.cache
 def _library(version: str) -> str:
-    """Return the JavaScript that draws the charts, about 900 kB, and takes a second."""
+    """Return the JavaScript library that draws the charts, about 900 kB; this takes a second."""
     code: str = _converter().javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
     return code.replace("</script", "<\\/script")

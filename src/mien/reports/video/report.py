@@ -1,4 +1,4 @@
-"""The report on a video: who showed what when, as one page."""
+"""The report on a video: the expressions of each person over time, as one page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["video_report"]
 _POINTS = 600
 _IMAGES = 120
 _THUMBNAIL_PX = 112
-_PER_EXPRESSION, _APART_S = 3, 0.5
+_PER_EXPRESSION, _MIN_DISTANCE_S = 3, 0.5
 
 
 def video_report(
@@ -30,20 +30,20 @@ def video_report(
     path: Path,
     *,
     analysis: AnalysisDescription,
-    images: bool = True,
+    with_faces: bool = True,
     overwrite: bool = False,
 ) -> None:
     """Write the report on a video as one HTML file.
 
     Args:
-        summary: What was found in the video.
+        summary: The results of the video.
         path: Where the report goes.
-        analysis: How it was found.
-        images: Whether small images of the faces are shown.
+        analysis: How they were made.
+        with_faces: Whether small images of the faces are shown.
         overwrite: Whether an existing report may be replaced.
 
     Raises:
-        InputError: There was no frame to report on.
+        InputError: The summary has no frames.
         OutputError: The file exists already or cannot be written.
         MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
@@ -53,7 +53,7 @@ def video_report(
     if not summary.frames:
         raise InputError(f"{summary.source}: no frame to report on")
     people = summary.people
-    thumbnails = _thumbnails(summary, people) if images and people else {}
+    thumbnails = _thumbnails(summary, people) if with_faces and people else {}
     sections = []
     for number, person in people.items():
         times = np.array(person.times_s)
@@ -80,23 +80,23 @@ def video_report(
     total = sum(unsure.values())
     if total:
         why = ", ".join(f"{reason} {count / total:.0%}" for reason, count in unsure.most_common())
-        notes.append(f"{total / faces:.0%} of the answers are unsure ({why})")
+        notes.append(f"{total / faces:.0%} of the predictions are unsure ({why})")
     name = Path(summary.source).name
     page = Page(
         title=name,
-        lead="What the faces in this video show, frame by frame. It says what a face shows to "
-        "others, not what the person feels, and is often wrong.",
+        lead="The expressions of the faces in this video, frame by frame. An expression is what a "
+        "face shows to others, not what the person feels, and predictions are often wrong.",
         cards={
             "length": clock(summary.duration_s),
             "frames": f"{summary.frames:,}",
             "people": str(len(people)),
             "unsure": f"{total / faces:.0%}" if faces else "0%",
         },
-        notes_title="To keep in mind",
+        notes_title="Limits",
         notes=[
             *notes,
-            "not for judging people at work, in education, in hiring or in policing; in the "
-            "European Union inferring emotions at work and in education is prohibited",
+            "do not use this to assess people at work, in education, in hiring or in policing; the "
+            "European Union prohibits inferring emotions at work and in education",
         ],
         sections=sections,
         provenance=f"Video {name}.",
@@ -107,7 +107,7 @@ def video_report(
 def _binned(
     person: Person, duration_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Average a person's probabilities over at most some hundred spans of time.
+    """Average a person's probabilities over several hundred spans of time at most.
 
     Returns:
         Middles of the spans in which the person was seen `(n,)`, probabilities `(n, 6)`, and the
@@ -142,26 +142,27 @@ def _changes(number: int, person: Person) -> Figure:
             )
             begin = place
     return Figure(
-        title="Moments of change",
+        title="Changes",
         context=f"person {number}",
-        sentence="When the shown expression changes, how long it stays and how sure the answer is.",
-        body=[Table(("time", "expression", "for", "mean confidence"), rows[:200])],
+        sentence="The times at which the shown expression changes, how long it stays, and the mean "
+        "confidence.",
+        body=[Table(("time", "expression", "duration", "mean confidence"), rows[:200])],
     )
 
 
 def _expressive(number: int, person: Person, thumbnails: dict[int, Image.Image]) -> Figure:
-    """Show the frames in which each expression is strongest, some time apart."""
+    """Show the frames in which each expression is most probable, at some distance in time."""
     places = {frame: place for place, frame in enumerate(person.frames)}
     best: list[int] = []
     for label in range(len(SIX)):
         shown = [frame for frame in thumbnails if person.labels[places[frame]] == label]
         shown.sort(key=lambda frame: -person.probabilities[places[frame]][label])
-        apart: list[int] = []
+        chosen: list[int] = []
         for frame in shown:
             at = person.times_s[places[frame]]
-            if all(abs(at - person.times_s[places[other]]) >= _APART_S for other in apart):
-                apart.append(frame)
-        best += apart[:_PER_EXPRESSION]
+            if all(abs(at - person.times_s[places[other]]) >= _MIN_DISTANCE_S for other in chosen):
+                chosen.append(frame)
+        best += chosen[:_PER_EXPRESSION]
     tiles = [
         Tile(
             image=np.asarray(thumbnails[frame]),
@@ -173,8 +174,7 @@ def _expressive(number: int, person: Person, thumbnails: dict[int, Image.Image])
     return Figure(
         title="Most expressive frames",
         context=f"person {number}",
-        sentence="Up to three of each expression that is shown, those in which it is most "
-        "probable.",
+        sentence="Up to three frames of each shown expression, those in which it is most probable.",
         body=[Tiles(tiles=tiles, name=f"expressive-{number}", large=True)],
     )
 
@@ -182,14 +182,14 @@ def _expressive(number: int, person: Person, thumbnails: dict[int, Image.Image])
 def _thumbnails(
     summary: VideoSummary, people: dict[int, Person]
 ) -> dict[int, dict[int, Image.Image]]:
-    """Decode the video once more and cut small images of the faces, evenly over time."""
+    """Decode the video again and cut small images of the faces, evenly over time."""
     wanted: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
     for number, person in people.items():
         chosen = np.unique(np.linspace(0, len(person.frames) - 1, _IMAGES).round().astype(int))
         for place in chosen:
             wanted.setdefault(person.frames[place], []).append((number, person.boxes[place]))
     found: dict[int, dict[int, Image.Image]] = {number: {} for number in people}
-    # A damaged video says so at its end, by when its images are there.
+    # A damaged video raises its error at the end, when all images are decoded.
     with Video(summary.source) as video, contextlib.suppress(MediaError):
         for frame in video.frames():
             for number, box in wanted.pop(frame.frame, ()):
@@ -211,14 +211,14 @@ def _settings(analysis: AnalysisDescription) -> Section:
     every, per_second = analysis.every, analysis.per_second
     rows += [
         ("unsure below", f"{analysis.unsure_below:.2f}"),
-        ("faces from", f"{analysis.min_face_px} px"),
-        ("smoothed over", f"{analysis.smoothing_s:g} s"),
-        ("faces looked for", f"every {every} frames" if every else "8 times a second"),
-        ("frames a second", f"at most {per_second:g}" if per_second else "all"),
+        ("smallest face", f"{analysis.min_face_px} px"),
+        ("smoothing", f"{analysis.smoothing_s:g} s"),
+        ("detection", f"every {every} frames" if every else "8 times a second"),
+        ("analysed frames a second", f"at most {per_second:g}" if per_second else "all"),
     ]
     figure = Figure(
         title="Settings",
-        sentence="What it takes to get the same figures again.",
+        sentence="The networks and options that reproduce these results.",
         body=[Table(("what", "value"), rows)],
     )
-    return Section(title="How this was made", lead="", figures=[figure])
+    return Section(title="Method", lead="", figures=[figure])

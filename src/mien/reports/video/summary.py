@@ -12,7 +12,7 @@ from mien.structures import FrameResult
 __all__ = ["AnalysisDescription", "NetworkDescription", "Person", "VideoSummary"]
 
 _SHORTEST_S = 0.5
-"""People seen for less are left out: most are no people."""
+"""People who are visible for less are left out: most of them are false detections."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ class Person:
 
 
 class VideoSummary:
-    """Takes the results of a video one by one and keeps what its report needs.
+    """Collects the results of a video, frame by frame, for its report.
 
     Attributes:
         source: The video.
-        frames: Frames seen.
-        duration_s: Time of the last one.
+        frames: Number of frames.
+        duration_s: Time of the last frame.
         error: Why the video ended early, or None.
     """
 
@@ -95,7 +95,7 @@ class VideoSummary:
         self._people: dict[int, Person] = {}
 
     def add(self, result: FrameResult) -> None:
-        """Take one frame's result."""
+        """Add the result of one frame."""
         self.source = result.source
         if result.error is not None:
             self.error = result.error
@@ -113,7 +113,7 @@ class VideoSummary:
 
     @property
     def people(self) -> dict[int, Person]:
-        """Those who were seen long enough, by number."""
+        """The people who are visible for long enough, by number."""
         return {
             number: person
             for number, person in self._people.items()
