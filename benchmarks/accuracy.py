@@ -1,6 +1,6 @@
 """Write what `mien evaluate --json` found into documents, a small JSON, and the model's own spec.
 
-    mien evaluate --data fer --split test --robustness --json > evaluation.json
+    mien evaluate --data fer --subset test --robustness --json > evaluation.json
     python benchmarks/accuracy.py evaluation.json --write README.md MODEL_CARD.md
 
 `make evaluate DATA=fer2013/` does both.
@@ -22,10 +22,10 @@ HEAD = ["protocol", "images", "accuracy", "balanced accuracy", "macro-F1", "ECE"
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "ece", "divergence")
 LEFT_OUT = ("curves", "risk_coverage", "reliability")
 SIX = {"six-ferplus": "FER+'s majority", "six-fer2013": "FER-2013's labels"}
-"""The protocols of the six-way output, and whose labels they are judged by."""
+"""The protocols of the six-way output, and their ground truth."""
 
 PROMISE = 0.95
-"""Share of right answers among those that are not unsure, for which the threshold was fitted."""
+"""The accuracy of the predictions that are not unsure, for which the threshold was fitted."""
 
 CONFUSIONS = 6
 
@@ -76,9 +76,9 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     results = []
     for result in found["results"]:
         scores = {
-            part: {key: value for key, value in result[part].items() if key not in LEFT_OUT}
-            for part in ("score", "leak_free", "leaked")
-            if result[part]
+            kind: {key: value for key, value in result[kind].items() if key not in LEFT_OUT}
+            for kind in ("score", "leak_free", "leaked")
+            if result[kind]
         }
         kept = ("model", "protocol", "title", "robustness", "quality")
         results.append({key: result[key] for key in kept} | scores)
@@ -92,8 +92,8 @@ def accuracy_table(found: dict[str, Any]) -> str:
 
 def _rows(found: dict[str, Any]) -> Iterator[list[str]]:
     for result in found["results"]:
-        for part, ending in (("score", ""), ("leak_free", ", leak-free")):
-            score = result[part]
+        for kind, ending in (("score", ""), ("leak_free", ", leak-free")):
+            score = result[kind]
             interval = score["intervals"]["accuracy"]
             half = 50 * (interval["high"] - interval["low"])
             yield [
@@ -127,8 +127,8 @@ def unsure_table(found: dict[str, Any]) -> str:
     for result in found["results"]:
         if result["protocol"] not in SIX:
             continue
-        for part, ending in (("score", ""), ("leak_free", ", leak-free")):
-            score = result[part]
+        for kind, ending in (("score", ""), ("leak_free", ", leak-free")):
+            score = result[kind]
             promise = Target(result["protocol"], "accuracy", "right of those", PROMISE)
             right = score["sure"]["accuracy"]
             rows.append(
@@ -227,15 +227,15 @@ def embedding_sentence(found: dict[str, Any]) -> str:
     (score,) = found["triplets"].values()
     agreed = f"{100 * score['accuracy']:.1f} %"
     return (
-        f"Of {score['triplets']:,} random triplets of {found['split']} on which the votes are "
+        f"Of {score['triplets']:,} random triplets of {found['subset']} on which the votes are "
         f"clear, the embedding agrees with them on {agreed} (chance: 33.3 %)."
     )
 
 
 def spec_figures(found: dict[str, Any]) -> dict[str, float]:
-    """Return the figures that the model file carries; the names say data, split and protocol."""
+    """Return the figures that the model file carries; the names say data, subset and protocol."""
     return {
-        f"{found['data']}, {found['split']}, {result['protocol']}{ending}: {figure}": score[figure]
+        f"{found['data']}, {found['subset']}, {result['protocol']}{ending}: {figure}": score[figure]
         for result in found["results"]
         for score, ending in ((result["score"], ""), (result["leak_free"], ", leak-free"))
         for figure in FIGURES

@@ -218,7 +218,7 @@ def on_worse_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[l
 def on_crops(detectors: Sequence[OnnxDetector], data: Dataset) -> Iterator[list[str]]:
     """Cut FER images as a camera's faces are cut, and see what alignment costs."""
     model = EmotionModel()
-    val = data.part("val")
+    val = data.subset("val")
     truth = PROTOCOLS["ferplus-8"].labels(val.labels, val.votes)
     chosen = np.flatnonzero(truth >= 0)[:CROPPED]
     images, truth = val.images[chosen], truth[chosen]

@@ -11,7 +11,7 @@ r"""What the expression embedding costs the two heads, and what its loss teaches
         --without runs/embedding-0-?/emotion.onnx --write MODEL_CARD.md \
         --json benchmarks/results/embedding.json
 
-Every model is judged on val (PublicTest) and on test (PrivateTest); nothing is chosen here.
+Every model is evaluated on val (PublicTest) and on test (PrivateTest); nothing is chosen here.
 The JSON is written first, so that a document without marks loses no figure.
 """
 
@@ -31,20 +31,20 @@ from mien.metrics import PROTOCOLS
 from mien.tuning.gain import welch_interval
 
 TRIPLETS = "triplets that the embedding orders as the votes do"
-PARTS = {"val": "PublicTest", "test": "PrivateTest"}
+SUBSETS = {"val": "PublicTest", "test": "PrivateTest"}
 
 
 def measured(paths: Sequence[Path], data: Dataset) -> dict[str, list[float]]:
-    """Return each model's figures in percent, by part and what was counted."""
+    """Return each model's figures in percent, by subset and protocol."""
     protocols = [PROTOCOLS[name] for name in ("ferplus-8", "fer2013-7")]
     found: dict[str, list[float]] = {}
     for path in paths:
-        for split, part in PARTS.items():
-            seen = evaluate([open_predictor(path)], data, split=split, protocols=protocols)
-            for each in seen.judged:
-                found.setdefault(f"{part}: {each.title}", []).append(100 * each.score.accuracy)
-            (triplets,) = seen.triplets.values()
-            found.setdefault(f"{part}: {TRIPLETS}", []).append(100 * triplets.accuracy)
+        for subset, name in SUBSETS.items():
+            evaluated = evaluate([open_predictor(path)], data, subset=subset, protocols=protocols)
+            for each in evaluated.results:
+                found.setdefault(f"{name}: {each.title}", []).append(100 * each.score.accuracy)
+            (triplets,) = evaluated.triplets.values()
+            found.setdefault(f"{name}: {TRIPLETS}", []).append(100 * triplets.accuracy)
     return found
 
 

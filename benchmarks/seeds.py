@@ -8,8 +8,8 @@ r"""How far chance moves the figures of one recipe, and what its seeds reach tog
         --teachers runs/emotion/emotion.onnx --json benchmarks/results/seeds.json
 
 `--teachers` names more models: what all reach as one is that of their mean probabilities. Every
-model is judged on val (PublicTest) and on test (PrivateTest); nothing is chosen here. The JSON is
-written first, so that a document without marks loses no figure.
+model is evaluated on val (PublicTest) and on test (PrivateTest); nothing is chosen here. The JSON
+is written first, so that a document without marks loses no figure.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import numpy as np
 from marked import markdown_table, write_json, write_marked
 
 from mien.data import Dataset, read_dataset
-from mien.evaluation import Judged, Predictor, evaluate, mean_of, open_predictor
+from mien.evaluation import ModelEvaluation, Predictor, ensemble, evaluate, open_predictor
 from mien.metrics import PROTOCOLS
 
-PARTS = {"val": "PublicTest", "test": "PrivateTest"}
+SUBSETS = {"val": "PublicTest", "test": "PrivateTest"}
 ACCURACIES = ("ferplus-8", "fer2013-7", "fer2013-6")
 """Protocols whose accuracy counts, with and without leaked images."""
 
@@ -42,14 +42,14 @@ PLAIN = ("macro-F1", "ECE")
 """Figures from 0 to 1; all others are in percent."""
 
 
-def figures(judged: Sequence[Judged]) -> dict[str, list[float]]:
+def figures(results: Sequence[ModelEvaluation]) -> dict[str, list[float]]:
     """Return each model's figures by name: macro-F1 and ECE from 0 to 1, accuracies in percent.
 
     An accuracy is called by its protocol's title alone, any other figure by title and figure.
     """
     found: dict[str, list[float]] = {}
     for name in ACCURACIES:
-        for each in judged:
+        for each in results:
             if each.protocol != name:
                 continue
             found.setdefault(each.title, []).append(100 * each.score.accuracy)
@@ -57,7 +57,7 @@ def figures(judged: Sequence[Judged]) -> dict[str, list[float]]:
                 twin = f"{each.title}, leak-free"
                 found.setdefault(twin, []).append(100 * each.leak_free.accuracy)
     for name, figure, said in OTHERS:
-        for each in judged:
+        for each in results:
             if each.protocol == name:
                 value = getattr(each.score, figure) * (1 if said in PLAIN else 100)
                 found.setdefault(f"{each.title}: {said}", []).append(value)
@@ -65,12 +65,12 @@ def figures(judged: Sequence[Judged]) -> dict[str, list[float]]:
 
 
 def measured(predictors: Sequence[Predictor], data: Dataset) -> dict[str, dict[str, list[float]]]:
-    """Return `figures` by part."""
+    """Return `figures` by subset."""
     names = dict.fromkeys((*ACCURACIES, *(name for name, _, _ in OTHERS)))
     protocols = [PROTOCOLS[name] for name in names]
     return {
-        split: figures(evaluate(predictors, data, split=split, protocols=protocols).judged)
-        for split in PARTS
+        subset: figures(evaluate(predictors, data, subset=subset, protocols=protocols).results)
+        for subset in SUBSETS
     }
 
 
@@ -84,7 +84,7 @@ def seeds_table(found: dict[str, Any]) -> str:
     alone, together = found["seeds"], found["ensemble"]
     titles = list(alone["test"])
     head = ["accuracy, where nothing else is said"]
-    for said in PARTS.values():
+    for said in SUBSETS.values():
         head.append(f"{said}: {len(alone['test'][titles[0]])} seeds, mean ± sd")
         head.append(f"{said}: {found['members']} as one")
     rows = []
@@ -92,9 +92,9 @@ def seeds_table(found: dict[str, Any]) -> str:
         plain = title.endswith(PLAIN)
         digits, unit = (3, "") if plain else (1, " %")
         cells = []
-        for part in PARTS:
-            cells.append(spread(alone[part][title], digits=digits) + unit)
-            cells.append(f"{together[part][title][0]:.{digits}f}{unit}")
+        for subset in SUBSETS:
+            cells.append(spread(alone[subset][title], digits=digits) + unit)
+            cells.append(f"{together[subset][title][0]:.{digits}f}{unit}")
         rows.append([title, *cells])
     return markdown_table(head, rows)
 
@@ -112,7 +112,7 @@ def main() -> None:
     paths = [*arguments.models, *arguments.teachers]
     every = [Predictor(name=str(path), model=open_predictor(path).model) for path in paths]
     seeds = every[: len(arguments.models)]
-    alone, together = measured(seeds, data), measured([mean_of(every)], data)
+    alone, together = measured(seeds, data), measured([ensemble(every)], data)
     facts = {"data": data.source, "data_sha256": data.sha256(), "members": len(every)}
     found = facts | {"seeds": alone, "ensemble": together}
     if arguments.json:

@@ -49,7 +49,7 @@ TEACHER = Path(mien.__file__).parent / "assets" / "emotion.onnx"
 
 
 def made_up(recipe: EmotionRecipe, *, steps: int, val_steps: int) -> Dataset:
-    """Return noise with labels and votes: enough for so many batches of each part."""
+    """Return noise with labels and votes: enough for so many batches of each subset."""
     rng = np.random.default_rng(0)
     train, val = steps * recipe.batch_size, val_steps * recipe.batch_size
     votes = np.zeros((train + val, 10), np.uint8)
@@ -79,7 +79,7 @@ def training_rates(recipe: EmotionRecipe, data: Dataset) -> tuple[float, float]:
             on_epoch=lambda *_: ends.append(time.perf_counter()),
             progress=False,
         )
-    val = batches(data.part("val"), batch_size=recipe.batch_size)
+    val = batches(data.subset("val"), batch_size=recipe.batch_size)
     half = recipe.precision == "bf16-mixed"
     module.eval()
     start = time.perf_counter()
@@ -128,7 +128,7 @@ def pipeline_rate(recipe: EmotionRecipe, data: Dataset) -> float:
     That is drawing and indexing, floats, augmentation, mixup and normalisation.
     """
     loader = batches(
-        data.part("train"),
+        data.subset("train"),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         label_smoothing=recipe.label_smoothing,

@@ -2,8 +2,8 @@
 
     python docs/architecture.py
 
-Writes `docs/architecture.svg`: the packages in the order of the import rules of `pyproject.toml`, and
-an arrow for each import between packages that no longer way already shows.
+Writes `docs/architecture.svg`: the packages in the order of the import rules of `pyproject.toml`,
+and an arrow for each import between packages that no longer way already shows.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def drawing() -> str:
             "<title>The packages of mien and their imports</title>",
             f"<style>{STYLE}</style>",
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-            'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#8a94a3"/></marker></defs>',
+            'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#8a94a3"/>'
+            "</marker></defs>",
             f'<rect class="ground" width="{width:g}" height="{height:g}" rx="10"/>',
             *arrows,
             *boxes,

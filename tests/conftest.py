@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from mien.data import Dataset, import_dataset, read_dataset
+from mien.evaluation import Evaluation, evaluate, open_predictor
 from mien.structures import FacePrediction, FrameResult, Quality
+from tests.predictors import oracle
 
 SAMPLES = Path(__file__).parents[1] / "src" / "mien" / "assets" / "samples"
 USAGE = ("Training", "PublicTest", "PrivateTest")
@@ -103,17 +105,24 @@ def toy_dataset() -> Dataset:
     )
 
 
+@pytest.fixture(scope="session")
+def robust(toy_dataset) -> Evaluation:
+    """The shipped model and a perfect one, evaluated on corrupted images, too."""
+    pair = [open_predictor(None), oracle(toy_dataset)]
+    return evaluate(pair, toy_dataset, robustness=True)
+
+
 def fer_lines(data, *, sep=","):
     return [
-        sep.join((str(label), " ".join(map(str, image.ravel())), USAGE[part]))
-        for image, label, part in zip(data.images, data.labels, data.split, strict=True)
+        sep.join((str(label), " ".join(map(str, image.ravel())), USAGE[subset]))
+        for image, label, subset in zip(data.images, data.labels, data.split, strict=True)
     ]
 
 
 def vote_lines(data):
     return [
-        f"{USAGE[part]},fer{row:07}.png,{','.join(map(str, votes))}"
-        for row, part, votes in zip(data.rows, data.split, data.votes, strict=True)
+        f"{USAGE[subset]},fer{row:07}.png,{','.join(map(str, votes))}"
+        for row, subset, votes in zip(data.rows, data.split, data.votes, strict=True)
     ]
 
 

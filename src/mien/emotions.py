@@ -1,8 +1,9 @@
 """Label sets and the maps between them: the one place where emotions are named.
 
 Three label sets are in use. `SIX` is what users see. `FER2013_7` and `FERPLUS_8` are those of the
-two labelings of the FER-2013 images, in the order of their files. Every other order or spelling
-is translated here, at the border.
+two labelings of the FER-2013 images, in the order of their files. Other orders and spellings are
+translated here. Votes are `(N, 10)` annotator counts in the order of FER+'s `fer2013new.csv`: the
+eight expressions of `FERPLUS_8`, then "unknown" and "not a face".
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ __all__ = [
     "SIX",
     "LabelSet",
     "canonical_label",
+    "ferplus_majority",
+    "ferplus_soft_labels",
     "label_set",
     "mapping_matrix",
+    "to_six",
 ]
 
 
@@ -84,10 +88,10 @@ COLOURS = MappingProxyType(
         "surprise": "#009E73",
     }
 )
-"""One colour per expression as `#RRGGBB`, for images, reports, window and page alike.
+"""One colour per expression as `#RRGGBB`, the same in images, reports, window and page.
 
-Five are from Okabe and Ito's palette for colour-blind readers (2008), with a mid grey for neutral
-and a violet of another lightness in place of their pink, which small text needs.
+Five are from Okabe and Ito's palette for colour-blind readers (2008). Neutral is a mid grey, and a
+violet of another lightness replaces their pink, so that small text can be read.
 """
 
 LABEL_COLOURS = MappingProxyType({**COLOURS, "disgust": "#7F7A1B", "contempt": "#56B4E9"})
@@ -122,10 +126,10 @@ def label_set(name: str) -> LabelSet:
 
 
 def canonical_label(spelling: str) -> str:
-    """Translate a class name as people write it (`"Anger"`, `"fearful"`) into mien's.
+    """Translate the spelling of a class name (`"Anger"`, `"fearful"`) into mien's label.
 
     Raises:
-        InputError: No label set has it under any known spelling.
+        InputError: It is no known spelling of a label.
     """
     folded = spelling.strip().lower()
     label = _SPELLINGS.get(folded, folded)
@@ -133,23 +137,23 @@ def canonical_label(spelling: str) -> str:
         names = sorted({name for known in LABEL_SETS.values() for name in known.labels})
         raise InputError(
             f"unknown emotion {spelling!r}; known are {', '.join(names)}. "
-            "Say what it stands for, for example wut=angry"
+            "Map it to one of them, for example wut=angry"
         )
     return label
 
 
 def mapping_matrix(source: LabelSet, target: LabelSet) -> NDArray[np.float32]:
-    """Say where each label of `source` goes in `target`.
+    """Return the matrix that maps the labels of `source` to those of `target`.
 
-    Disgust goes into angry where the target has no disgust, as FER-PP merges it; contempt is left
-    out where the target has none. Probabilities over `source` times this matrix, rescaled to sum
-    to 1, are probabilities over `target`.
+    Disgust becomes angry if the target has no disgust, as in FER-PP. Contempt is left out if the
+    target has none. Probabilities over `source` times this matrix, rescaled to sum to 1, are
+    probabilities over `target`.
 
     Returns:
         `(K_source, K_target)` float32 of zeros and ones, at most a single one per row.
 
     Raises:
-        InputError: A target label can come from no source label.
+        InputError: No source label maps to one of the target's labels.
     """
     matrix = np.zeros((len(source), len(target)), np.float32)
     for row, label in enumerate(source.labels):
@@ -160,5 +164,63 @@ def mapping_matrix(source: LabelSet, target: LabelSet) -> NDArray[np.float32]:
         label for label, total in zip(target.labels, matrix.sum(0), strict=True) if total == 0
     ]
     if unreachable:
-        raise InputError(f"{source.name} has nothing for {', '.join(unreachable)} of {target.name}")
+        raise InputError(
+            f"{source.name} has no label that maps to {', '.join(unreachable)} of {target.name}"
+        )
     return matrix
+
+
+def to_six(labels: NDArray[np.integer], source: LabelSet) -> NDArray[np.int64]:
+    """Translate labels into the six: disgust becomes angry, and a label without counterpart -1.
+
+    Args:
+        labels: `(N,)` in the order of `source`; negative ones mean no label.
+        source: The label set they are in.
+
+    Returns:
+        `(N,)` in the order of `SIX`, -1 where there is none.
+    """
+    matrix = mapping_matrix(source, SIX)
+    table = np.where(matrix.any(axis=1), matrix.argmax(axis=1), -1)
+    table = np.append(table, -1)  # for index -1
+    return table[np.where(labels < 0, -1, labels)]
+
+
+def _without_lone_votes(votes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Set single votes to 0, as the published code does with mistakes (Barsoum et al. 2016)."""
+    return np.where(votes == 1, 0, votes).astype(np.int64)
+
+
+def ferplus_majority(votes: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return each image's label by the majority mode of FER+ (Barsoum et al. 2016).
+
+    Args:
+        votes: `(N, 10)` annotator counts.
+
+    Returns:
+        Labels `(N,)` in the order of `FERPLUS_8`, and a mask `(N,)` of the images that have a
+        majority: the winner holds more than half of the votes left and is neither "unknown" nor
+        "not a face". The label of an image without a majority is meaningless.
+    """
+    counts = _without_lone_votes(votes)
+    winner = counts.argmax(axis=1)
+    decided = 2 * counts.max(axis=1) > counts.sum(axis=1)
+    return winner, decided & (winner < len(FERPLUS_8))
+
+
+def ferplus_soft_labels(votes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Turn the votes into a distribution over the eight expressions, to train on.
+
+    Args:
+        votes: `(N, 10)` annotator counts.
+
+    Returns:
+        Distributions `(N, 8)` float32 and a mask `(N,)` of the images that have one: the eight
+        expressions hold more than half of the votes, lone votes left out. The rows of the others
+        are zero.
+    """
+    counts = _without_lone_votes(votes)
+    expressions = counts[:, : len(FERPLUS_8)]
+    included = 2 * expressions.sum(axis=1) > counts.sum(axis=1)
+    total = np.maximum(expressions.sum(axis=1, keepdims=True), 1)
+    return np.where(included[:, None], expressions / total, 0).astype(np.float32), included

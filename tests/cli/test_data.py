@@ -35,11 +35,11 @@ def test_importing_again_says_that_nothing_changed(dataset, fer_csv, votes_csv):
 def test_check_exits_with_1_when_something_should_be_looked_at(dataset):
     result = run("data", "check", dataset, "--no-near", "--json")
     found = json.loads(result.output)
-    assert result.exit_code == (1 if found["attention"] else 0)
+    assert result.exit_code == (1 if found["warnings"] else 0)
     assert sum(found["counts"]["train"].values()) == 64
     told = run("data", "check", dataset, "--no-near")
     assert told.exit_code == result.exit_code
-    for sentence in found["attention"]:
+    for sentence in found["warnings"]:
         assert sentence.split()[0] in told.output
 
 
@@ -69,10 +69,10 @@ def test_every_kind_of_split_becomes_a_file(dataset, tmp_path, kind):
     split = read_split(path)
     assert split.sha256() in result.output
     assert len(split.assignment) == len(read_dataset(dataset))
-    assert np.isin(split.assignment, np.arange(-1, len(split.parts))).all()
+    assert np.isin(split.assignment, np.arange(-1, len(split.subsets))).all()
 
 
-def test_a_dataset_of_one_part_leads_to_a_division_that_can_be_checked(tmp_path, toy_dataset):
+def test_a_dataset_of_one_subset_leads_to_a_split_that_can_be_checked(tmp_path, toy_dataset):
     for row, (image, label) in enumerate(zip(toy_dataset.images, toy_dataset.labels, strict=True)):
         folder = tmp_path / "faces" / FER2013_7.labels[label]
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def test_a_dataset_of_one_part_leads_to_a_division_that_can_be_checked(tmp_path,
     imported = run("data", "import", tmp_path / "faces", "--out", tmp_path / "mine")
     assert "`mien data split --kind stratified` divides them" in imported.stderr
     checked = run("data", "check", tmp_path / "mine", "--no-near", "--json")
-    assert any("no val" in each for each in json.loads(checked.stdout)["attention"])
+    assert any("val is empty" in each for each in json.loads(checked.stdout)["warnings"])
     path = tmp_path / "split.json"
     empty = run("data", "split", tmp_path / "mine", "--out", path)
     assert "WARNING: val is empty" in empty.stderr
@@ -88,12 +88,12 @@ def test_a_dataset_of_one_part_leads_to_a_division_that_can_be_checked(tmp_path,
         "data", "split", tmp_path / "mine", "--kind", "stratified", "--out", path, "--overwrite"
     )
     assert "WARNING" not in made.stderr
-    divided = ("--split-file", path)
+    divided = ("--split", path)
     checked = run("data", "check", tmp_path / "mine", "--no-near", "--json", *divided)
     assert set(json.loads(checked.stdout)["counts"]) == {"train", "val", "test"}
-    report = run("data", "report", tmp_path / "mine", tmp_path / "a.html", *divided)
+    report = run("data", "report", tmp_path / "mine", "--out", tmp_path / "a.html", *divided)
     assert report.exit_code == 0, report.output
-    assert "there is no val" not in (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "val is empty" not in (tmp_path / "a.html").read_text(encoding="utf-8")
     sources = run("data", "check", tmp_path / "faces", *divided)
     assert sources.exit_code == 2
 
@@ -104,7 +104,9 @@ def test_a_map_without_a_label_is_explained(tmp_path, fer_csv):  # noqa: F811
 
 
 def test_the_report_is_written_with_its_figures(dataset, tmp_path):
-    result = run("data", "report", dataset, tmp_path / "a.html", "--figures", tmp_path / "figures")
+    result = run(
+        "data", "report", dataset, "--out", tmp_path / "a.html", "--figures", tmp_path / "figures"
+    )
     assert result.exit_code == 0, result.output
     assert "Augmentation, step by step" in (tmp_path / "a.html").read_text()
     assert len(list((tmp_path / "figures").glob("*.svg"))) >= 7

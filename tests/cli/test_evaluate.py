@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mien.data import SPLITS, Split, read_dataset
+from mien.data import SUBSETS, Split, read_dataset
 from mien.emotions import FER2013_7
 from mien.errors import OutputError
 from mien.export import write_spec
@@ -14,9 +14,9 @@ from tests.cli.test_data import dataset, run  # noqa: F401
 from tests.conftest import fer_csv, votes_csv  # noqa: F401
 
 
-def test_the_shipped_model_is_judged_printed_and_reported(dataset, tmp_path):  # noqa: F811
+def test_the_shipped_model_is_evaluated_printed_and_reported(dataset, tmp_path):  # noqa: F811
     report = tmp_path / "a.html"
-    result = run("evaluate", "--data", dataset, "--report", report, "--save", tmp_path / "kept")
+    result = run("evaluate", "--data", dataset, "--report", report, "--out", tmp_path / "kept")
     assert result.exit_code == 0, result.output
     for name in ("ferplus-8", "fer2013-7", "fer2013-6", "six-ferplus", "six-fer2013"):
         assert name in result.output
@@ -33,8 +33,8 @@ def test_the_shipped_model_is_judged_printed_and_reported(dataset, tmp_path):  #
         run("evaluate", "--data", dataset, "--report", report)
 
 
-def test_a_part_without_leaks_prints_one_row_per_protocol(dataset):  # noqa: F811
-    rows = run("evaluate", "--data", dataset, "--split", "train").stdout.splitlines()
+def test_a_subset_without_leaks_prints_one_row_per_protocol(dataset):  # noqa: F811
+    rows = run("evaluate", "--data", dataset, "--subset", "train").stdout.splitlines()
     firsts = [row.split()[0] for row in rows if row.startswith(" ") and "%" in row]
     assert firsts == ["ferplus-8", "fer2013-7", "fer2013-6", "six-ferplus", "six-fer2013"]
 
@@ -48,7 +48,7 @@ def test_models_of_one_name_are_told_apart_and_kept_predictions_are_not_replaced
         path.parent.mkdir()
         shutil.copy(EmotionModel().path, path)
     kept = tmp_path / "kept"
-    options = ("--data", dataset, "--protocol", "six-fer2013", "--save", kept)
+    options = ("--data", dataset, "--protocol", "six-fer2013", "--out", kept)
     result = run("evaluate", *paths, *options, "--json")
     models = [each["model"] for each in json.loads(result.stdout)["results"]]
     assert models == ["first-emotion", "second-emotion"]
@@ -62,12 +62,12 @@ def test_models_of_one_name_are_told_apart_and_kept_predictions_are_not_replaced
     assert (kept / "mean of 2").is_dir()
 
 
-def test_a_fold_can_be_judged_and_calibrated_on(dataset, tmp_path):  # noqa: F811
+def test_a_fold_can_be_evaluated_and_calibrated_on(dataset, tmp_path):  # noqa: F811
     folds = tmp_path / "folds.json"
     assert run("data", "split", dataset, "--kind", "folds", "--out", folds).exit_code == 0
-    divided = ("--data", dataset, "--split-file", folds, "--fold", "1")
+    divided = ("--data", dataset, "--split", folds, "--fold", "1")
     found = json.loads(run("evaluate", *divided, "--json").stdout)
-    assert found["division"].endswith("fold 1")
+    assert found["split"].endswith("fold 1")
     out = tmp_path / "calibrated.onnx"
     assert run("calibrate", EmotionModel().path, *divided, "--out", out).exit_code == 0
     flattered = "calibrated on these very images"
@@ -102,7 +102,7 @@ def test_calibrating_changes_the_spec_alone_and_spares_the_original(dataset, tmp
 def test_options_that_need_a_report_say_so(dataset, tmp_path):  # noqa: F811
     result = run("evaluate", "--data", dataset, "--with-faces")
     assert result.exit_code == 2
-    assert "--report OUT.html" in result.output
+    assert "--report FILE.html" in result.output
 
 
 def test_a_model_that_is_never_sure_is_said_to_be(dataset, tmp_path):  # noqa: F811
@@ -111,25 +111,25 @@ def test_a_model_that_is_never_sure_is_said_to_be(dataset, tmp_path):  # noqa: F
     spec = EmotionModel(path).spec
     write_spec(path, dataclasses.replace(spec, six=dataclasses.replace(spec.six, unsure_below=1.0)))
     result = run("evaluate", path, "--data", dataset, "--protocol", "six")
-    assert "six-way output, FER-2013: every answer is unsure" in result.stdout
+    assert "six-way output, FER-2013: every prediction is unsure" in result.stdout
     assert "nan" not in result.stdout
-    assert "every answer will be called unsure" in result.stderr
+    assert "every prediction is unsure" in result.stderr
 
 
 def test_calibrating_prints_what_changed_and_warns_of_what_was_missing(dataset, tmp_path):  # noqa: F811
     data = read_dataset(dataset)
     sad = data.labels == FER2013_7.index("sad")
-    parts = np.where(sad & (data.split == 1), -1, data.split).astype(np.int8)
-    Split("without", data.sha256(), SPLITS, parts).write(tmp_path / "without.json")
+    assignment = np.where(sad & (data.split == 1), -1, data.split).astype(np.int8)
+    Split("without", data.sha256(), SUBSETS, assignment).write(tmp_path / "without.json")
     out = tmp_path / "calibrated.onnx"
     result = run(
         "calibrate", EmotionModel().path, "--data", dataset, "--out", out,
-        "--split-file", tmp_path / "without.json", "--accuracy", 1.0,
+        "--split", tmp_path / "without.json", "--accuracy", 1.0,
     )  # fmt: skip
     rows = {line[:25].strip(): line[25:].split() for line in result.stdout.splitlines()}
     six, before = EmotionModel(out).spec.six, EmotionModel().spec.six
     assert rows["temperature"] == [f"{before.temperature:.3f}", f"{six.temperature:.3f}"]
     assert rows["unsure below"] == [f"{before.unsure_below:.1%}", f"{six.unsure_below:.1%}"]
     assert "SixSpec" not in result.output
-    assert ("every answer will be called unsure" in result.stderr) == (six.unsure_below == 1)
+    assert ("every prediction is unsure" in result.stderr) == (six.unsure_below == 1)
     assert "six-fer2013: val has no image of sad" in result.stderr

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mien.data import Dataset, Fault, check_dataset, conflicting, mostly_not_a_face
+from mien.data import Dataset, Fault, check_dataset, conflicting_groups, mostly_not_a_face
 from mien.structures import Faces
 
 
@@ -24,23 +24,23 @@ def test_copies_leaks_and_conflicts_as_counted_by_hand(images):
     data = dataset(images, [0, 1, 2, 2, 0, 3, 4], [0, 0, 0, 2, 2, 1, 2])
     found = check_dataset(data)
     assert (found.copies, found.copy_groups, found.conflicts) == (3, 2, 1)
-    assert [rows.tolist() for rows in conflicting(data, found.groups)] == [[0, 1, 4]]
-    by_pair = {(leak.seen, leak.reported): leak for leak in found.leaks}
-    assert (by_pair["train", "test"].exact, by_pair["train", "test"].count) == (2, 3)
+    assert [rows.tolist() for rows in conflicting_groups(data, found.groups)] == [[0, 1, 4]]
+    by_pair = {(leak.other, leak.subset): leak for leak in found.leaks}
+    assert (by_pair["train", "test"].exact, by_pair["train", "test"].images) == (2, 3)
     assert (by_pair["train", "val"].exact, by_pair["val", "test"].exact) == (0, 0)
-    assert any("2 of 3 images of test have an exact copy in train" in s for s in found.attention)
+    assert any("2 of 3 images of test have an exact copy in train" in s for s in found.warnings)
 
 
 def test_a_clean_balanced_dataset_needs_no_attention():
     images = np.random.default_rng(0).integers(0, 256, (14, 48, 48)).astype(np.uint8)
     labels = [*range(7), *range(7)]
-    assert check_dataset(dataset(images, labels, [0] * 7 + [1] * 7)).attention == []
+    assert check_dataset(dataset(images, labels, [0] * 7 + [1] * 7)).warnings == []
 
 
 def test_a_dataset_without_val_is_said_to_be_no_use_for_training(images):
-    said = "\n".join(check_dataset(dataset(images, range(6), [0] * 6), near=False).attention)
-    assert "there is no val, without which nothing is trained: `mien data split" in said
-    assert "no train" not in said
+    said = "\n".join(check_dataset(dataset(images, range(6), [0] * 6), near=False).warnings)
+    assert "val is empty, and training needs it: make a split with `mien data split" in said
+    assert "train is empty" not in said
 
 
 def test_blanks_missing_classes_imbalance_and_faults_are_named(images):
@@ -49,13 +49,13 @@ def test_blanks_missing_classes_imbalance_and_faults_are_named(images):
     images[7] = 3
     data = dataset(images, [0] * 6 + [1, 1], [0] * 8)
     found = check_dataset(data, near=False, faults=[Fault("a.csv, line 3", "cut")])
-    said = "\n".join(found.attention)
+    said = "\n".join(found.warnings)
     assert found.blank.tolist() == [7]
     assert "1 row or file cannot be read" in said
     assert "train has no image of fear, happy, sad, surprise, neutral" in said
     unbalanced = dataset(images, [0] * 6 + [1, 1], [0] * 8)
     unbalanced = dataclasses.replace(unbalanced, labels=np.array([0, 0, 0, 0, 0, 0, 0, 1], np.int8))
-    assert any("7.0 times" in s for s in check_dataset(unbalanced, near=False).attention)
+    assert any("7.0 times" in s for s in check_dataset(unbalanced, near=False).warnings)
 
 
 def test_votes_against_labels_as_counted_by_hand(images):
@@ -70,7 +70,7 @@ def test_votes_against_labels_as_counted_by_hand(images):
     data = dataset(images, [3, 4, 2, 3, 6, 0], [0] * 6, votes)
     names = np.array(["a", "b", "c", "", "e", "f"])
     found = check_dataset(dataclasses.replace(data, names=names), near=False).votes
-    assert (found.voted, found.decided, found.unsupported) == (5, 3, 2)
+    assert (found.voted, found.with_majority, found.unsupported) == (5, 3, 2)
     assert found.agreement == pytest.approx(1 / 3)
     assert found.agreement_by_label == {"happy": 1.0, "sad": 0.0, "fear": 0.0}
     assert (found.not_a_face, found.mostly_not_a_face, found.unnamed) == (1, 2, 1)
@@ -105,15 +105,15 @@ def test_a_detector_finds_the_images_without_a_face(images):
     images = np.stack([np.full((48, 48), value, np.uint8) for value in (250, 10, 200)])
     found = check_dataset(dataset(images, [0, 1, 2], [0] * 3), near=False, detector=SeesBright())
     assert found.faceless.tolist() == [1]
-    assert "in 1 image no face is found" in found.attention
+    assert "in 1 image no face is found" in found.warnings
 
 
 def test_all_that_is_known_of_fer2013_is_found(fer2013):
     found = check_dataset(fer2013)
     assert (found.copies, found.copy_groups, found.conflicts) == (1853, 1516, 57)
-    leaks = {(leak.seen, leak.reported): leak for leak in found.leaks}
+    leaks = {(leak.other, leak.subset): leak for leak in found.leaks}
     assert (leaks["train", "test"].exact, leaks["train", "val"].exact) == (288, 280)
-    assert leaks["train", "test"].near / leaks["train", "test"].count == pytest.approx(
+    assert leaks["train", "test"].near / leaks["train", "test"].images == pytest.approx(
         0.11, abs=0.005
     )
     assert len(found.blank) in (12, 13)

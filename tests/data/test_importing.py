@@ -34,12 +34,12 @@ def same_images(found, expected):
 
 
 def write_tree(root, data, *, names=SPELLINGS, suffix="png"):
-    parts = ("train", "validation", "test")
-    for row, (image, label, part) in enumerate(
+    subsets = ("train", "validation", "test")
+    for row, (image, label, subset) in enumerate(
         zip(data.images, data.labels, data.split, strict=True)
     ):
         name = FER2013_7.labels[label]
-        folder = root / parts[part] / names.get(name, name)
+        folder = root / subsets[subset] / names.get(name, name)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"fer{row:07}.{suffix}")
 
@@ -65,8 +65,8 @@ def test_paths_may_be_text(tmp_path, fer_csv):
 
 def test_the_competitions_csv_has_spaces_in_its_header(tmp_path, toy_dataset):
     lines = [
-        f"{label},{USAGE[part]},{' '.join(map(str, image.ravel()))}"
-        for image, label, part in zip(
+        f"{label},{USAGE[subset]},{' '.join(map(str, image.ravel()))}"
+        for image, label, subset in zip(
             toy_dataset.images, toy_dataset.labels, toy_dataset.split, strict=True
         )
     ]
@@ -157,7 +157,7 @@ def test_own_class_names_are_mapped_or_left_out(tmp_path, toy_dataset):
     assert not (tmp_path / "fer").exists()
     mapping = {"wut": "angry", "unsure": "-"}
     done = import_dataset([tmp_path / "mine"], tmp_path / "fer", label_map=mapping)
-    assert done.manifest.parts == {"train": {"angry": 1, "happy": 1}}
+    assert done.manifest.subsets == {"train": {"angry": 1, "happy": 1}}
     assert any("mien data split" in note for note in done.notes)
     with pytest.raises(InputError, match="unknown emotion 'cross'"):
         import_dataset([tmp_path / "mine"], tmp_path / "b", label_map={"wut": "cross"})
@@ -184,8 +184,8 @@ def test_hugging_faces_layout_brings_its_own_class_names(tmp_path, toy_dataset):
     metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     folder = tmp_path / "hf"
     folder.mkdir()
-    for part, file in enumerate(("train-00000-of-00001", "valid-00000-of-00001", "test-0")):
-        chosen = toy_dataset.select(toy_dataset.split == part)
+    for subset, file in enumerate(("train-00000-of-00001", "valid-00000-of-00001", "test-0")):
+        chosen = toy_dataset.select(toy_dataset.split == subset)
         images = [
             {"bytes": encoded(image), "path": f"{i}.png"} for i, image in enumerate(chosen.images)
         ]
@@ -195,9 +195,9 @@ def test_hugging_faces_layout_brings_its_own_class_names(tmp_path, toy_dataset):
     found = read_dataset(tmp_path / "fer")
     order = np.argsort(toy_dataset.split[::1], kind="stable")
     assert sorted(found.split.tolist()) == sorted(toy_dataset.split.tolist())
-    for part in range(3):
+    for subset in range(3):
         np.testing.assert_array_equal(
-            found.labels[found.split == part], toy_dataset.labels[toy_dataset.split == part]
+            found.labels[found.split == subset], toy_dataset.labels[toy_dataset.split == subset]
         )
     assert len(order) == len(found)
 
@@ -220,7 +220,7 @@ def test_the_same_sources_a_second_time_change_nothing(tmp_path, fer_csv, toy_da
 def test_a_folder_of_something_else_is_not_written_over(tmp_path, fer_csv):
     (tmp_path / "fer").mkdir()
     (tmp_path / "fer" / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputError, match="something that is no dataset"):
+    with pytest.raises(OutputError, match="exists and is not a dataset"):
         import_dataset([fer_csv], tmp_path / "fer")
     assert (tmp_path / "fer" / "thesis.txt").read_text() == "years of work"
 
@@ -228,7 +228,7 @@ def test_a_folder_of_something_else_is_not_written_over(tmp_path, fer_csv):
 def test_overwriting_spares_a_folder_that_is_no_dataset(tmp_path, fer_csv):
     (tmp_path / "fer").mkdir()
     (tmp_path / "fer" / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputError, match="something that is no dataset"):
+    with pytest.raises(OutputError, match="exists and is not a dataset"):
         import_dataset([fer_csv], tmp_path / "fer", overwrite=True)
     assert (tmp_path / "fer" / "thesis.txt").exists()
 
@@ -295,7 +295,7 @@ def test_a_file_without_images_is_refused(tmp_path, content, reason):
 
 def test_damaged_parquet_empty_classes_and_broken_images_are_named(tmp_path, toy_dataset):
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
-    with pytest.raises(DatasetError, match=r"cut.parquet: no whole Parquet file"):
+    with pytest.raises(DatasetError, match=r"cut.parquet: not a complete Parquet file"):
         import_dataset([tmp_path / "cut.parquet"], tmp_path / "fer")
     write_tree(tmp_path / "tree", toy_dataset)
     (tmp_path / "tree" / "train" / "neutral").mkdir(exist_ok=True)
@@ -318,7 +318,7 @@ def test_votes_of_other_images_are_refused(tmp_path, fer_csv, votes_csv, toy_dat
         import_dataset([fer_csv, votes_csv], tmp_path / "fer")
     lines[10] = lines[10].replace("Training", "PublicTest")
     votes_csv.write_text("\n".join([VOTE_HEADER, *lines]))
-    with pytest.raises(DatasetError, match=r"fer2013new.csv, line 12: expected part train"):
+    with pytest.raises(DatasetError, match=r"fer2013new.csv, line 12: expected subset train"):
         import_dataset([fer_csv, votes_csv], tmp_path / "fer")
     lines[10] = "Training,fer.png,1,2,3"
     votes_csv.write_text("\n".join([VOTE_HEADER, *lines]))
@@ -330,10 +330,10 @@ def test_a_dataset_that_was_tampered_with_is_not_read(tmp_path, fer_csv, votes_c
     import_dataset([fer_csv], tmp_path / "a")
     import_dataset([fer_csv, votes_csv], tmp_path / "b")
     shutil.copy(tmp_path / "a" / "dataset.parquet", tmp_path / "b")
-    with pytest.raises(DatasetError, match=r"is not what manifest.json says"):
+    with pytest.raises(DatasetError, match=r"has another hash than manifest.json says"):
         read_dataset(tmp_path / "b")
     with pytest.raises(
-        DatasetError, match=r"no imported dataset\. Make one with: mien data import"
+        DatasetError, match=r"not an imported dataset\. Import one with: mien data import"
     ):
         read_dataset(tmp_path)
 

@@ -26,7 +26,7 @@ def leaking(toy_dataset):
     return dataclasses.replace(toy_dataset, images=images)
 
 
-def test_test_stays_and_copies_leave_the_other_parts(leaking):
+def test_test_stays_and_copies_leave_the_other_subsets(leaking):
     split = leak_free_split(leaking)
     assert np.flatnonzero(split.assignment < 0).tolist() == [0, 1, 2, 5, 70]
     assert split.counts() == {"train": 60, "val": 15, "test": 16, "left out": 5}
@@ -46,14 +46,14 @@ def test_near_copies_leave_too_if_asked(leaking):
 
 def test_folds_hold_all_and_no_copies_cross_them(leaking):
     split = group_folds(leaking, folds=4, seed=3)
-    assert split.parts == ("fold 0", "fold 1", "fold 2", "fold 3")
+    assert split.subsets == ("fold 0", "fold 1", "fold 2", "fold 3")
     assert np.flatnonzero(split.assignment < 0).tolist() == [0, 1, 5, 70, *range(80, 96)]
     assert split.assignment[2] == split.assignment[66]
     assert split.sha256() == group_folds(leaking, folds=4, seed=3).sha256()
     assert split.sha256() != group_folds(leaking, folds=4, seed=4).sha256()
     divided = split.apply(leaking, fold=1)
     assert (divided.split == 1).sum() == (split.assignment == 1).sum()
-    assert len(divided.part("test")) == 0
+    assert len(divided.subset("test")) == 0
     with pytest.raises(InputError, match="expected a fold of 0 to 3, found None"):
         split.apply(leaking)
     with pytest.raises(InputError, match="expected 0 to 3, found 4"):
@@ -76,17 +76,17 @@ def test_a_stratified_split_has_its_shares_of_every_class_and_no_copies_cross(ne
         split=np.zeros(160, np.int8), rows=np.arange(160), source="mine",
     )  # fmt: skip
     split = stratified_split(data, val=0.2, test=0.1, near=near)
-    parts = split.assignment
+    assignment = split.assignment
     for label, (val, test) in {0: (20, 10), 3: (8, 4), 4: (4, 2)}.items():
-        assert (parts[labels == label] == 1).sum() == pytest.approx(val, abs=1)
-        assert (parts[labels == label] == 2).sum() == pytest.approx(test, abs=1)
-    np.testing.assert_array_equal(parts[30:50], parts[:20])
+        assert (assignment[labels == label] == 1).sum() == pytest.approx(val, abs=1)
+        assert (assignment[labels == label] == 2).sum() == pytest.approx(test, abs=1)
+    np.testing.assert_array_equal(assignment[30:50], assignment[:20])
     seeds = [stratified_split(data, seed=seed, near=near) for seed in range(12)]
     apart = [each.assignment[100] != each.assignment[101] for each in seeds]
     assert any(apart) == (not near)
     assert len({each.sha256() for each in seeds}) == len(seeds)
     assert split.sha256() == stratified_split(data, val=0.2, test=0.1, near=near).sha256()
-    assert "test" in stratified_split(data, test=0).parts
+    assert "test" in stratified_split(data, test=0).subsets
     assert stratified_split(data, test=0).counts()["test"] == 0
 
 
@@ -94,8 +94,12 @@ def test_a_stratified_split_gives_the_few_of_a_class_to_train_then_val_then_test
     few = [np.flatnonzero(toy_dataset.labels == label)[:count] for label, count in
            ((0, 1), (3, 2), (4, 3))]  # fmt: skip
     data = toy_dataset.select(np.concatenate(few))
-    parts = stratified_split(data).assignment
-    assert [sorted(parts[data.labels == label]) for label in (0, 3, 4)] == [[0], [0, 1], [0, 1, 2]]
+    assignment = stratified_split(data).assignment
+    assert [sorted(assignment[data.labels == label]) for label in (0, 3, 4)] == [
+        [0],
+        [0, 1],
+        [0, 1, 2],
+    ]
     with pytest.raises(InputError, match="no class has two different images"):
         stratified_split(data.select(np.array([0, 1])))
     with pytest.raises(InputError, match=r"below 1 together, found 0\.5 and 0\.5"):
@@ -129,10 +133,13 @@ def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leakin
     fields = json.loads(path.read_text())
     fields["assignment"] = fields["assignment"][::-1]
     path.write_text(json.dumps(fields))
-    with pytest.raises(DatasetError, match="the hash in it is not its own"):
+    with pytest.raises(DatasetError, match="damaged, its hash is another one"):
+        read_split(path)
+    path.write_text(json.dumps(fields | {"format": 1}))
+    with pytest.raises(DatasetError, match="format: expected 2, found 1"):
         read_split(path)
     path.write_text("{}")
-    with pytest.raises(DatasetError, match="no split file"):
+    with pytest.raises(DatasetError, match="not a split"):
         read_split(path)
 
 
@@ -157,7 +164,7 @@ def test_fer_pps_validation_can_be_kept_for_the_end(toy_dataset):
     data = dataclasses.replace(toy_dataset, images=images)
     plain, kept = fer_pp_split(data), fer_pp_split(data, selection=0.2)
     np.testing.assert_array_equal(kept.assignment == 2, plain.assignment == 1)
-    train, val = (kept.assignment == part for part in range(2))
+    train, val = (kept.assignment == subset for subset in range(2))
     assert val.sum() / (train | val).sum() == pytest.approx(0.2, abs=0.08)
     groups = exact_groups(data.images)
     assert not np.isin(groups[val], groups[train]).any()

@@ -40,7 +40,7 @@ def test_a_variant_is_smaller_and_answers_alike(
     monkeypatch.setattr(comparison, "MOST_FLIPPED", 0.5)  # an untrained network is undecided
     out = tmp_path / "new" / "small.onnx"
     compared = export_variant(whole, data, precision=precision, out=out, licence="CC0-1.0")
-    images = data.part("val").images
+    images = data.subset("val").images
     before, after = (EmotionModel(path).probabilities(images) for path in (whole, out))
     assert compared.images == len(images)
     difference = compared.largest_difference["six"]

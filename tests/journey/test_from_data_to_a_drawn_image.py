@@ -33,14 +33,14 @@ def test_make_data_train_two_epochs_export_and_analyse(tmp_path, toy_dataset, sa
     table = {
         "row": toy_dataset.rows,
         "emotion": toy_dataset.labels,
-        "usage": [USAGE[part] for part in toy_dataset.split],
+        "usage": [USAGE[subset] for subset in toy_dataset.split],
         "image_png": [png(image) for image in toy_dataset.images],
     }
     pl.DataFrame(table).write_parquet(tmp_path / "faces.parquet")
     names = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
     lines = [
-        f"{USAGE[part]},fer.png,{','.join(map(str, votes))}"
-        for part, votes in zip(toy_dataset.split, toy_dataset.votes, strict=True)
+        f"{USAGE[subset]},fer.png,{','.join(map(str, votes))}"
+        for subset, votes in zip(toy_dataset.split, toy_dataset.votes, strict=True)
     ]
     header = f"Usage,Image name,{names}"
     (tmp_path / "votes.csv").write_text("\n".join([header, *lines]))
@@ -53,7 +53,7 @@ def test_make_data_train_two_epochs_export_and_analyse(tmp_path, toy_dataset, sa
     divided = mien("data", "split", tmp_path / "fer", "--out", tmp_path / "split.json")
     assert divided.returncode == 0, divided.stderr
     trained = mien(
-        "train", "emotion", "--data", tmp_path / "fer", "--split-file", tmp_path / "split.json",
+        "train", "emotion", "--data", tmp_path / "fer", "--split", tmp_path / "split.json",
         "--recipe", tmp_path / "recipe.toml", "--out", tmp_path / "run", "--threads", 1,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr

@@ -3,9 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mien.emotions import FER2013_7, SIX
+from mien.emotions import FER2013_7, SIX, to_six
 from mien.errors import InputError
-from mien.metrics import CalibrationData, fit_six, fit_temperature, to_six, unsure_threshold
+from mien.metrics import CalibrationData, fit_six, fit_temperature, unsure_threshold
 
 RNG = np.random.default_rng(0)
 

@@ -3,8 +3,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from mien.emotions import FER2013_7, FERPLUS_8, SIX
-from mien.metrics import ferplus_majority, ferplus_soft_labels, to_six
+from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, ferplus_soft_labels, to_six
 
 
 def votes(**counts):
@@ -50,7 +49,11 @@ def test_soft_labels_are_shares_of_the_expressions(row, shares):
 
 def test_the_published_counts_and_the_reference_are_met(shared, fer2013):
     labels, keep = ferplus_majority(fer2013.votes)
-    assert [int(keep[fer2013.split == part].sum()) for part in range(3)] == [25_060, 3_199, 3_153]
+    assert [int(keep[fer2013.split == subset].sum()) for subset in range(3)] == [
+        25_060,
+        3_199,
+        3_153,
+    ]
     location = shared / "tools" / "protocol_counts.py"
     module_spec = importlib.util.spec_from_file_location("protocol_counts", location)
     reference = importlib.util.module_from_spec(module_spec)

@@ -95,14 +95,14 @@ def test_six_stands_for_two_protocols_and_unknown_ones_are_listed():
         protocol("fer2013")
 
 
-def test_fer_2013s_head_is_judged_by_six_with_disgust_added_to_angry():
-    answers = {"fer2013-7": np.array([[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1]])}
+def test_fer_2013s_head_is_compared_as_six_with_disgust_added_to_angry():
+    outputs = {"fer2013-7": np.array([[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1]])}
     assert FER2013_7.labels[:2] == ("angry", "disgust")
-    six = PROTOCOLS["fer2013-6"].judged(answers)
+    six = PROTOCOLS["fer2013-6"].probabilities(outputs)
     assert six[0, SIX.index("angry")] == pytest.approx(0.5)
     assert six.sum() == pytest.approx(1)
-    assert PROTOCOLS["fer2013-7"].judged(answers) is answers["fer2013-7"]
-    assert PROTOCOLS["six-fer2013"].judged(answers) is None
+    assert PROTOCOLS["fer2013-7"].probabilities(outputs) is outputs["fer2013-7"]
+    assert PROTOCOLS["six-fer2013"].probabilities(outputs) is None
 
 
 def test_truth_and_votes_of_a_protocol_speak_of_its_own_labels():

@@ -60,7 +60,7 @@ def test_training_learns_exports_and_calibrates(tmp_path, toy_dataset):
     assert set(compared.largest_difference) == {"six", *outputs}
     assert max(compared.largest_difference.values()) < 1e-4
     assert compared.flipped == {"six": 0, "logits": 0, "fer2013_logits": 0}
-    assert compared.images == len(toy_dataset.part("val"))
+    assert compared.images == len(toy_dataset.subset("val"))
     model = EmotionModel(path)
     where = f"{toy_dataset.source}, val, fp32 against torch"
     assert model.spec.figures[f"{where}: flipped, six"] == 0
@@ -128,11 +128,11 @@ def test_images_with_labels_alone_and_not_of_every_class_are_enough(tmp_path, to
     assert EmotionModel(path).probabilities(own.images[:3]).shape == (3, 6)
 
 
-@pytest.mark.parametrize("part", [0, 1])
+@pytest.mark.parametrize("subset", [0, 1])
 def test_a_training_without_images_to_learn_from_or_to_watch_is_refused(
-    tmp_path, toy_dataset, part
+    tmp_path, toy_dataset, subset
 ):
-    split = np.where(toy_dataset.split == part, -1, toy_dataset.split).astype(np.int8)
+    split = np.where(toy_dataset.split == subset, -1, toy_dataset.split).astype(np.int8)
     with pytest.raises(InputError, match=r"no image in .*mien data split"):
         train_emotion(RECIPE, dataclasses.replace(toy_dataset, split=split), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -212,7 +212,7 @@ def test_a_student_learns_from_its_teachers_alone(tmp_path, toy_dataset):
         distillation=DistillationOptions(teachers=(str(tmp_path / "teacher"),), weight=1.0),
     )
     student = train_emotion(recipe, toy_dataset, out=tmp_path / "student")
-    faces = torch.from_numpy(toy_dataset.part("test").images).unsqueeze(1)
+    faces = torch.from_numpy(toy_dataset.subset("test").images).unsqueeze(1)
     with torch.no_grad():
         answers = [each.eval()(faces).fer2013_logits.argmax(1) for each in (teacher, student)]
     assert (answers[0] == answers[1]).float().mean() > 0.7
@@ -310,8 +310,8 @@ def test_images_that_the_start_and_the_teachers_saw_are_warned_of_too(tmp_path, 
         export_trained(module.network, thirds[2], path=str(path), provenance=dict(module.facts))
         seen = EmotionModel(path).spec.provenance
         for third in thirds:
-            assert estimated_overlap(third.part("train").images, seen["training_sketch"]) == 1
-            assert estimated_overlap(third.part("test").images, seen["training_sketch"]) == 0
+            assert estimated_overlap(third.subset("train").images, seen["training_sketch"]) == 1
+            assert estimated_overlap(third.subset("test").images, seen["training_sketch"]) == 0
         assert "training_sketch_lacks" not in seen
 
 

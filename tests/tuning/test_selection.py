@@ -7,16 +7,16 @@ from mien.errors import InputError
 from mien.tuning.selection import selection_part
 
 
-def pixels(data, part):
-    return {image.tobytes() for image in data.part(part).images}
+def pixels(data, subset):
+    return {image.tobytes() for image in data.subset(subset).images}
 
 
 def test_the_selection_part_is_carved_out_of_train_alone(images):
     found = selection_part(images, share=0.25, images=None, seed=1, near=False)
     assert pixels(found, "train") | pixels(found, "val") <= pixels(images, "train")
     assert not pixels(found, "train") & pixels(found, "val")
-    assert len(found.part("val")) == pytest.approx(32, abs=1)
-    assert len(found.part("test")) == 0
+    assert len(found.subset("val")) == pytest.approx(32, abs=1)
+    assert len(found.subset("test")) == 0
 
 
 def test_copies_stand_on_one_side_and_copies_of_val_and_test_on_none(images):
@@ -35,7 +35,7 @@ def test_near_and_mirrored_copies_count_as_copies(images):
     images[64:128] = np.clip(images[:64, :, ::-1].astype(int) + 2, 0, 255)
     data = dataclasses.replace(images, images=images)
     found = selection_part(data, share=0.3, images=None, seed=1, near=True)
-    rows = {part: set(found.part(part).rows % 64) for part in ("train", "val")}
+    rows = {subset: set(found.subset(subset).rows % 64) for subset in ("train", "val")}
     assert not rows["train"] & rows["val"]
 
 
@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_images(images):
 def test_fewer_images_to_learn_from_leave_the_judging_ones_as_they_are(images):
     whole = selection_part(images, share=0.2, images=None, seed=1, near=False)
     some = selection_part(images, share=0.2, images=20, seed=1, near=False)
-    assert len(some.part("train")) == 20
+    assert len(some.subset("train")) == 20
     assert pixels(some, "val") == pixels(whole, "val")
 
 

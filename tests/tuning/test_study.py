@@ -400,10 +400,10 @@ def test_the_gain_is_measured_with_seeds_of_its_own_on_the_reported_val(tmp_path
     tuned, lines, _ = run(recipe, images, tmp_path, trials=2, epochs=1, seeds=3)
     gain = tuned.gain
     assert len(gain.start) == len(gain.best) == 3
-    assert (gain.images, gain.judged) == (128, 16)
+    assert (gain.training_images, gain.val_images) == (128, 16)
     assert gain.low <= gain.difference <= gain.high
     assert sum(line.startswith("gain: start, seed") for line in lines) == 3
-    assert json.loads((tmp_path / "gain.json").read_text())["judged"] == 16
+    assert json.loads((tmp_path / "gain.json").read_text())["val_images"] == 16
     # What was measured is not measured again.
     again, _, _ = run(recipe, images, tmp_path, trials=2, epochs=1, seeds=3)
     assert again.gain == gain

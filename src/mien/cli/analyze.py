@@ -31,7 +31,8 @@ from mien.errors import OptionsError
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
-    from mien.inference import Analyzer
+    from mien.inference import Analyzer, Pipeline
+    from mien.reports import AnalysisDescription
     from mien.runs import Checkpoint, Run, RunOptions
     from mien.structures import FacePrediction, FrameResult
 
@@ -233,12 +234,34 @@ class _Reporter:
         video_report(
             self._summary,
             self._path,
-            pipeline=analyzer.pipeline.with_options(options.faces),
-            options=options.video,
-            images=self._images,
+            analysis=_describe_analysis(analyzer.pipeline, options),
+            with_faces=self._images,
             overwrite=self._overwrite,
         )
         print(f"wrote {self._path}", file=sys.stderr)
+
+
+def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescription:
+    """Collect what a report says of networks and settings."""
+    from mien.detect import OnnxDetector
+    from mien.reports import AnalysisDescription, NetworkDescription
+
+    pipeline = pipeline.with_options(options.faces)
+    model, detector = pipeline.model, pipeline.detector
+    of_file = NetworkDescription.of_file
+    return AnalysisDescription(
+        model=of_file(model.spec.name, model.path),
+        detector=(
+            of_file(detector.spec.name, detector.path)
+            if isinstance(detector, OnnxDetector)
+            else None
+        ),
+        unsure_below=pipeline.unsure_below,
+        min_face_px=pipeline.options.min_face_px,
+        smoothing_s=options.video.smoothing.time_constant_s,
+        detect_every=options.video.detect_every,
+        max_fps=options.video.max_fps,
+    )
 
 
 class _Printer:

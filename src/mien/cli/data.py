@@ -1,4 +1,4 @@
-"""`mien data`: labelled images in, a checked dataset, its splits and its report out."""
+"""`mien data`: import labelled images, check them, split them and report on them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mien._wording import counted
-from mien.cli.options import Fold, SplitFile, read_divided
+from mien._wording import pluralize
+from mien.cli.defaults import PythonDefault
+from mien.cli.options import Fold, SplitFile, read_split_dataset
 from mien.cli.progress import progress_bars
 from mien.errors import InputError
 
@@ -33,19 +34,29 @@ Sources = Annotated[
 Map = Annotated[
     list[str] | None,
     typer.Option(
-        "--map", metavar="NAME=LABEL", help="What a class name stands for; NAME=- leaves it out."
+        "--map",
+        metavar="NAME=LABEL",
+        help="The label of a class name; NAME=- leaves the class out.",
     ),
 ]
 DatasetFolder = Annotated[
-    Path, typer.Argument(metavar="DATASET", help="A folder that `mien data import` made.")
+    Path,
+    typer.Argument(metavar="DATASET", help="The folder of a dataset that `mien data import` made."),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
-Near = Annotated[bool, typer.Option("--near/--no-near", help="Look for near copies too.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")]
+Near = Annotated[
+    bool,
+    typer.Option(
+        "--near/--no-near",
+        default_factory=PythonDefault("mien.data:check_dataset", "near"),
+        help="Look for near copies, too.",
+    ),
+]
 
 
 @app.callback()
 def _data() -> None:
-    """Import, check, split and look at labelled images."""
+    """Import, check and split labelled images, and report on them."""
 
 
 @app.command("import")
@@ -56,7 +67,7 @@ def import_(
     map_: Map = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Read labelled images, whatever their form, into one dataset.
+    """Read labelled images of any supported form into one dataset.
 
     \b
     Examples:
@@ -72,8 +83,8 @@ def import_(
     for note in done.notes:
         print(note, file=sys.stderr)
     manifest = done.manifest
-    parts = ", ".join(f"{name} {sum(n.values()):,}" for name, n in manifest.parts.items())
-    print(f"{out}: {counted(manifest.rows, 'image')} ({parts}), {manifest.voted:,} with votes")
+    subsets = ", ".join(f"{name} {sum(n.values()):,}" for name, n in manifest.subsets.items())
+    print(f"{out}: {pluralize(manifest.rows, 'image')} ({subsets}), {manifest.voted:,} with votes")
     print(f"sha256 {manifest.sha256}" + ("; nothing had changed" if done.unchanged else ""))
 
 
@@ -81,31 +92,31 @@ def import_(
 def check(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="DATASET|SOURCE...", help="A dataset, or what one is made from."),
+        typer.Argument(metavar="DATASET|SOURCE...", help="A dataset, or sources to import."),
     ],
     *,
     map_: Map = None,
-    split_file: SplitFile = None,
+    split: SplitFile = None,
     fold: Fold = None,
-    near: Near = True,
+    near: Near,
     find_faces: Annotated[
         bool, typer.Option("--find-faces", help="Look for a face in every image, too.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Look for copies, leaks, conflicts, blanks, non-faces and doubtful labels.
+    """Find copies, leaks, conflicting labels, blank images, non-faces and doubtful labels.
 
-    The exit status is 1 when something should be looked at before training.
+    The exit status is 1 if something needs attention before training.
 
     \b
     Examples:
-      mien data check fer --split-file leak-free.json
+      mien data check fer --split leak-free.json
       mien data check fer2013.csv fer2013new.csv --json > check.json
     """
     from mien.data import check_dataset
     from mien.detect import OnnxDetector
 
-    data, rows = _read(sources, map_, split_file, fold)
+    data, rows = _read(sources, map_, split, fold)
     found = check_dataset(
         data,
         near=near,
@@ -116,7 +127,7 @@ def check(
         print(json.dumps(found.to_json(), indent=1))
     else:
         _print_check(found)
-    if found.attention:
+    if found.warnings:
         raise typer.Exit(1)
 
 
@@ -124,26 +135,55 @@ def check(
 def split(
     dataset: DatasetFolder,
     *,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the split's JSON goes.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The split's file (JSON).")],
     kind: Annotated[
         Literal["published", "leak-free", "stratified", "folds", "fer-pp"],
         typer.Option(
-            help="leak-free: as imported, without the copies across; stratified: anew into train, "
-            "val and test; folds: train and val into folds; fer-pp: its random tenth."
+            help="published: as imported; leak-free: the same without copies between subsets; "
+            "stratified: a new train, val and test; folds: train and val in folds; fer-pp: the "
+            "random split of FER-PP."
         ),
     ] = "leak-free",
-    near: Annotated[bool, typer.Option("--near", help="Near copies count as copies.")] = False,
-    val: Annotated[float, typer.Option(help="stratified: the share of val.")] = 0.15,
-    test: Annotated[float, typer.Option(help="stratified: the share of test; 0 for none.")] = 0.15,
-    folds: Annotated[int, typer.Option(min=2, help="How many folds.")] = 5,
+    near: Annotated[bool, typer.Option("--near", help="Count near copies as copies.")] = False,
+    val: Annotated[
+        float,
+        typer.Option(
+            default_factory=PythonDefault("mien.data:stratified_split", "val"),
+            help="stratified: the share of val.",
+        ),
+    ],
+    test: Annotated[
+        float,
+        typer.Option(
+            default_factory=PythonDefault("mien.data:stratified_split", "test"),
+            help="stratified: the share of test; 0 makes none.",
+        ),
+    ],
+    folds: Annotated[
+        int,
+        typer.Option(
+            default_factory=PythonDefault("mien.data:group_folds", "folds"),
+            min=2,
+            help="folds: how many.",
+        ),
+    ],
     selection: Annotated[
         float,
-        typer.Option(help="fer-pp: its tenth is test, this share of the rest val to choose on."),
-    ] = 0.0,
-    seed: Annotated[int, typer.Option(help="The seed of all that is drawn.")] = 1,
+        typer.Option(
+            default_factory=PythonDefault("mien.data:fer_pp_split", "selection"),
+            help="fer-pp: above 0, its val becomes test and this share of its train becomes val.",
+        ),
+    ],
+    seed: Annotated[
+        int,
+        typer.Option(
+            default_factory=PythonDefault("mien.data:stratified_split", "seed"),
+            help="stratified, folds, fer-pp: the random seed.",
+        ),
+    ],
     overwrite: Overwrite = False,
 ) -> None:
-    """Divide a dataset into parts and keep the division as a file with a hash.
+    """Divide a dataset into subsets, and write the split as a file with a hash.
 
     \b
     Examples:
@@ -172,12 +212,12 @@ def split(
     else:
         made = published_split(data)
     made.write(out, overwrite=overwrite)
-    counts = ", ".join(f"{part} {count:,}" for part, count in made.counts().items())
+    counts = ", ".join(f"{subset} {count:,}" for subset, count in made.counts().items())
     print(f"{out}: {made.kind}: {counts}\nsha256 {made.sha256()}")
     if made.counts().get("val") == 0:
         print(
-            "WARNING: val is empty, so nothing can be trained on this division; --kind stratified "
-            "divides a dataset anew",
+            "WARNING: val is empty, so nothing can be trained on this split. Make another one with "
+            "--kind stratified",
             file=sys.stderr,
         )
 
@@ -185,31 +225,31 @@ def split(
 @app.command()
 def report(
     dataset: DatasetFolder,
-    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The report, one file.")],
     *,
+    out: Annotated[Path, typer.Option(metavar="FILE.html", help="The report, one file.")],
     figures: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write each figure as PNG and SVG too.")
+        Path | None, typer.Option(metavar="FOLDER", help="Write each figure as PNG and SVG, too.")
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="Whose augmentation is shown: a TOML file or a shipped recipe.")
+        str, typer.Option(help="Show this recipe's augmentation: a TOML file or a shipped recipe.")
     ] = "emotion",
-    split_file: SplitFile = None,
+    split: SplitFile = None,
     fold: Fold = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw the dataset, unprocessed and processed, as one page that opens offline.
+    """Write a report on a dataset, before and after preprocessing, as one page that opens offline.
 
-    The page shows faces of the dataset: mind its licence before passing it on.
+    The page shows faces of the dataset. Check the dataset's licence before you publish it.
 
     \b
     Examples:
-      mien data report fer fer.html
-      mien data report fer fer.html --figures figures --recipe my.toml
+      mien data report fer --out fer.html
+      mien data report fer --out fer.html --figures figures --recipe my.toml
     """
     from mien.data import check_dataset
     from mien.reports import data_report
 
-    data, _ = read_divided(dataset, split_file, fold)
+    data, _ = read_split_dataset(dataset, split, fold)
     found = check_dataset(data)
     steps = _augmented(recipe)
     written = data_report(data, found, out, augmented=steps, figures=figures, overwrite=overwrite)
@@ -218,11 +258,11 @@ def report(
 
 
 def _augmented(recipe: str) -> ShowSteps | None:
-    """Give what shows the augmentation's steps, or None where torch is not installed."""
+    """Return a function that shows the augmentation step by step; None without torch."""
     try:
         import torch  # noqa: F401
     except ImportError:
-        print("without mien[train] the report leaves the augmentation out", file=sys.stderr)
+        print("the report has no augmentation figure: it needs mien[train]", file=sys.stderr)
         return None
     from mien.training import EmotionRecipe, read_recipe, show_augmentation
 
@@ -230,14 +270,14 @@ def _augmented(recipe: str) -> ShowSteps | None:
 
 
 def _read(
-    sources: list[Path], map_: list[str] | None, split_file: Path | None, fold: int | None
+    sources: list[Path], map_: list[str] | None, split: Path | None, fold: int | None
 ) -> tuple[Dataset, Rows | None]:
     from mien.data import dataset_from_rows, read_sources
 
     if len(sources) == 1 and (sources[0] / "manifest.json").exists():
-        return read_divided(sources[0], split_file, fold)[0], None
-    if split_file is not None:
-        raise typer.BadParameter("--split-file divides a DATASET that `mien data import` made")
+        return read_split_dataset(sources[0], split, fold)[0], None
+    if split is not None:
+        raise typer.BadParameter("--split needs a DATASET that `mien data import` made")
     with progress_bars() as on_source:
         rows = read_sources(sources, label_map=_label_map(map_), on_source=on_source)
     return dataset_from_rows(rows, ", ".join(source.name for source in sources)), rows
@@ -257,28 +297,28 @@ def _print_check(found: DataCheck) -> None:
 
     console = Console(highlight=False)
     labels = list(dict.fromkeys(label for counts in found.counts.values() for label in counts))
-    table = Table("part", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    table = Table("subset", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for name in (*(label or "no label" for label in labels), "all"):
         table.add_column(name, justify="right")
-    for part, counts in found.counts.items():
+    for subset, counts in found.counts.items():
         cells = [f"{counts.get(label, 0):,}" for label in labels]
-        table.add_row(part, *cells, f"{sum(counts.values()):,}")
+        table.add_row(subset, *cells, f"{sum(counts.values()):,}")
     console.print(table)
     if found.near is not None:
         mirrored = int(found.near.mirrored.sum())
-        pairs = counted(len(found.near), "pair of near copies", "pairs of near copies")
+        pairs = pluralize(len(found.near), "pair of near copies", "pairs of near copies")
         console.print(f"{pairs}, {mirrored:,} mirrored")
     if found.votes is not None and found.votes.agreement is not None:
         by_label = ", ".join(
             f"{label} {share:.0%}" for label, share in found.votes.agreement_by_label.items()
         )
         console.print(
-            f"{found.votes.agreement:.1%} of {found.votes.decided:,} images with a majority have "
-            f"its label ({by_label})"
+            f"{found.votes.agreement:.1%} of {found.votes.with_majority:,} images with a majority "
+            f"have its label ({by_label})"
         )
     for fault in found.faults:
         console.print(f"unreadable: {fault}", style="red")
-    for sentence in found.attention:
+    for sentence in found.warnings:
         console.print(f"! {sentence}", style="yellow")
-    if not found.attention:
-        console.print("nothing to look at", style="green")
+    if not found.warnings:
+        console.print("nothing needs attention", style="green")

@@ -1,4 +1,4 @@
-"""`mien evaluate` and `mien calibrate`: how right models are, and how sure they may be."""
+"""`mien evaluate` and `mien calibrate`: how accurate models are, and how sure they may be."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien._wording import counted
-from mien.cli.options import Data, Fold, SplitFile, read_divided
+from mien._output import check_output, whole_file
+from mien._wording import pluralize
+from mien.cli.defaults import PythonDefault
+from mien.cli.options import Data, Fold, SplitFile, Subset, read_split_dataset
 from mien.cli.progress import progress_bars
 from mien.errors import MissingExtraError, OutputError
 
 if TYPE_CHECKING:
-    from mien.data import Dataset
     from mien.evaluation import Evaluation, Predictor
     from mien.spec import ModelSpec
 
 __all__ = ["calibrate", "evaluate"]
 
-Part = Literal["train", "val", "test"]
+_VAL = PythonDefault("mien.evaluation:evaluate", "subset")
 
 
 def evaluate(
@@ -38,8 +39,11 @@ def evaluate(
     ] = None,
     *,
     data: Data,
-    split: Annotated[Part, typer.Option(help="The part to judge; look at test once.")] = "val",
-    split_file: SplitFile = None,
+    subset: Annotated[
+        Subset,
+        typer.Option(default_factory=_VAL, help="The subset to evaluate on; use test once."),
+    ],
+    split: SplitFile = None,
     fold: Fold = None,
     protocol: Annotated[
         list[str] | None,
@@ -47,62 +51,65 @@ def evaluate(
             help="ferplus-8, fer2013-7, fer2013-6, six, six-ferplus, six-fer2013; or all."
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write each model's predictions as CSV files."),
+    ] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="OUT.html", help="Write a report, one file.")
+        Path | None, typer.Option(metavar="FILE.html", help="Write a report.")
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write the report's charts as PNG and SVG."),
+        typer.Option(metavar="FOLDER", help="Write the report's charts as PNG and SVG files."),
     ] = None,
     with_faces: Annotated[
-        bool, typer.Option("--with-faces", help="Show the surest mistakes in the report.")
+        bool,
+        typer.Option(
+            "--with-faces/--without-faces", help="Show faces of the dataset in the report."
+        ),
     ] = False,
     robustness: Annotated[
-        bool, typer.Option("--robustness", help="Judge blurred, dark, covered ... images, too.")
+        bool, typer.Option("--robustness", help="Evaluate on corrupted images, too.")
     ] = False,
     ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Judge the mean of the models' answers, too.")
+        bool, typer.Option("--ensemble", help="Evaluate the models' mean prediction, too.")
     ] = False,
-    save: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Keep each model's predictions as CSV.")
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a report and kept predictions.")
+        bool, typer.Option("--overwrite", help="Replace an existing report and predictions.")
     ] = False,
 ) -> None:
-    """Measure how right models are, with intervals, calibration and leak-free twins.
+    """Measure how accurate models are, with intervals, calibration and leak-free figures.
 
     \b
     Examples:
       mien evaluate --data fer --report val.html
-      mien evaluate mine.onnx rival.csv --data fer --protocol six --split test --json
+      mien evaluate mine.onnx rival.csv --data fer --protocol six --subset test --json
       mien evaluate runs/*/emotion.onnx --data fer --ensemble
     """
-    from mien.evaluation import evaluate as judge
-    from mien.evaluation import mean_of, save_predictions
+    from mien import evaluation
     from mien.metrics import PROTOCOLS
     from mien.metrics import protocol as named
     from mien.reports import evaluation_report
 
     wanted = [each for name in protocol or PROTOCOLS for each in named(name)]
     if report is None and (figures is not None or with_faces):
-        raise typer.BadParameter("--figures and --with-faces belong to a report: --report OUT.html")
-    if report is not None and report.exists() and not overwrite:
-        raise OutputError(f"{report}: exists already. Choose another name or pass --overwrite")
+        raise typer.BadParameter("--figures and --with-faces need a report: --report FILE.html")
+    if report is not None:
+        check_output(report, overwrite=overwrite)
     predictors = _opened(models or [])
     if ensemble:
-        predictors.append(mean_of(predictors))
-    kept = [save / each.name for each in predictors] if save is not None else []
-    if not overwrite and any(any(folder.glob("*.csv")) for folder in kept):
-        raise OutputError(f"{save}: holds predictions. Choose another folder or pass --overwrite")
-    dataset, division = read_divided(data, split_file, fold)
+        predictors.append(evaluation.ensemble(predictors))
+    folders = [out / each.name for each in predictors] if out is not None else []
+    if not overwrite and any(any(folder.glob("*.csv")) for folder in folders):
+        raise OutputError(f"{out}: holds predictions. Choose another folder or pass --overwrite")
+    dataset, applied = read_split_dataset(data, split, fold)
     with progress_bars() as on_step:
-        found = judge(
+        found = evaluation.evaluate(
             predictors,
             dataset,
-            split=split,
-            division=division,
+            subset=subset,
+            split=applied,
             protocols=wanted,
             robustness=robustness,
             on_step=on_step,
@@ -113,16 +120,21 @@ def evaluate(
         print(json.dumps(found.to_json(), indent=1))
     else:
         _print(found)
-    part = dataset.part(split)
-    for predictor, folder in zip(predictors, kept, strict=False):
-        for path in save_predictions(part.rows, predictor.probabilities(part), folder):
-            print(f"wrote {path}", file=sys.stderr)
+    images = dataset.subset(subset)
+    written = [
+        path
+        for predictor, folder in zip(predictors, folders, strict=False)
+        for path in evaluation.save_predictions(
+            images.rows, predictor.probabilities(images), folder
+        )
+    ]
     if report is not None:
-        faces: Dataset | None = dataset if with_faces else None
-        for path in evaluation_report(
+        faces = dataset if with_faces else None
+        written += evaluation_report(
             found, report, faces=faces, figures=figures, overwrite=overwrite
-        ):
-            print(f"wrote {path}", file=sys.stderr)
+        )
+    for path in written:
+        print(f"wrote {path}", file=sys.stderr)
 
 
 def calibrate(
@@ -130,14 +142,23 @@ def calibrate(
     *,
     data: Data,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where the calibrated model goes.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The calibrated model's file; else MODEL itself."),
     ] = None,
-    split: Annotated[Part, typer.Option(help="The part to fit on.")] = "val",
-    split_file: SplitFile = None,
+    subset: Annotated[
+        Subset, typer.Option(default_factory=_VAL, help="The subset to calibrate on.")
+    ],
+    split: SplitFile = None,
     fold: Fold = None,
     accuracy: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="What answers that are not unsure shall reach.")
-    ] = 0.95,
+        float,
+        typer.Option(
+            default_factory=PythonDefault("mien.metrics:fit_six", "accuracy"),
+            min=0.0,
+            max=1.0,
+            help="The accuracy that predictions must reach which are not unsure.",
+        ),
+    ],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace FILE, or MODEL if no FILE is given.")
     ] = False,
@@ -154,7 +175,7 @@ def calibrate(
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("calibrating", "train") from error
-    from mien.evaluation import calibration_caveats, open_predictor
+    from mien.evaluation import calibration_warnings, open_predictor
     from mien.export import calibrate_emotion
     from mien.inference import EmotionModel
 
@@ -162,18 +183,12 @@ def calibrate(
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: exists already. Give --out FILE, or pass --overwrite")
     before = EmotionModel(model).spec
-    dataset, _ = read_divided(data, split_file, fold)
-    partial = target.with_name(target.name + ".partial")
-    try:
+    dataset, _ = read_split_dataset(data, split, fold)
+    with whole_file(target, overwrite=overwrite) as partial:
         shutil.copyfile(model, partial)
-        spec = calibrate_emotion(partial, dataset, split=split, accuracy=accuracy)
-        partial.replace(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        spec = calibrate_emotion(partial, dataset, subset=subset, accuracy=accuracy)
     _print_calibration(before, spec)
-    for warning in calibration_caveats(open_predictor(target), dataset.part(split), split):
+    for warning in calibration_warnings(open_predictor(target), dataset.subset(subset), subset):
         print(f"WARNING: {warning}", file=sys.stderr)
     print(f"wrote {target}")
 
@@ -191,7 +206,7 @@ def _print_calibration(before: ModelSpec, after: ModelSpec) -> None:
 
 
 def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
-    """Return what calibrating decides, by name."""
+    """Return the calibrated values by name."""
     from mien.emotions import SIX
 
     six = spec.six
@@ -208,7 +223,7 @@ def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
 
 
 def _opened(paths: list[Path]) -> list[Predictor]:
-    """Open models, calling those of one name by their folder too: every run's file is called so."""
+    """Open models; models of the same file name get the name of their folder, too."""
     from mien.evaluation import open_predictor
 
     if not paths:
@@ -225,9 +240,9 @@ def _opened(paths: list[Path]) -> list[Predictor]:
 
 def _sure(sure: Mapping[str, float]) -> str:
     if not sure["coverage"]:
-        return "every answer is unsure"
-    share, right = f"{sure['coverage']:.0%}", f"{sure['accuracy']:.1%}"
-    return f"of the {share} that are not unsure {right} are right"
+        return "every prediction is unsure"
+    share, accuracy = f"{sure['coverage']:.0%}", f"{sure['accuracy']:.1%}"
+    return f"{share} of the predictions are not unsure, and {accuracy} of these are correct"
 
 
 def _print(found: Evaluation) -> None:
@@ -235,24 +250,24 @@ def _print(found: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mien.reports import HEAD, evaluation_rows
+    from mien.reports import EVALUATION_COLUMNS, evaluation_rows
 
     console = Console(highlight=False)
-    count = counted(found.images, "image")
-    where = f"{found.data}, {found.split}, {count}, divided as {found.division}"
+    count = pluralize(found.images, "image")
+    where = f"{found.data}, {found.split} split, {found.subset}, {count}"
     console.print(where, style="bold")
-    for model in dict.fromkeys(each.model for each in found.judged):
+    for model in dict.fromkeys(each.model for each in found.results):
         table = Table(box=box.SIMPLE, title=model, title_justify="left", padding=0)
-        for number, name in enumerate(HEAD):
+        for number, name in enumerate(EVALUATION_COLUMNS):
             first = number == 0
             table.add_column(name, justify="left" if first else "right", no_wrap=first)
-        for each in found.judged:
+        for each in found.results:
             if each.model == model:
-                # A part may have no leaks to leave out: then a result is one row, not two.
+                # Without leaks a result has one row, not two.
                 for number, (_, *cells) in enumerate(evaluation_rows(each)):
                     table.add_row("  leak-free" if number else each.protocol, *cells)
         console.print(table)
-        for each in found.judged:
+        for each in found.results:
             if each.model == model and each.score.sure is not None:
                 console.print(f"{each.title}: {_sure(each.score.sure)}")
     for name, score in found.triplets.items():
@@ -262,6 +277,6 @@ def _print(found: Evaluation) -> None:
         )
     for pair in found.comparisons:
         console.print(
-            f"{pair.protocol}: {pair.test.only_first} only {pair.first} gets right, "
-            f"{pair.test.only_second} only {pair.second}; McNemar p = {pair.test.p_value:.2g}"
+            f"{pair.protocol}: correct only by {pair.first} {pair.test.only_first:,}, only by "
+            f"{pair.second} {pair.test.only_second:,}; McNemar p = {pair.test.p_value:.2g}"
         )

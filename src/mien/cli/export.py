@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from mien._wording import counted
-from mien.cli.options import Data, DetectorFile, EmotionFile, Fold, SplitFile, read_divided
+from mien._wording import pluralize
+from mien.cli.options import Data, DetectorFile, EmotionFile, Fold, SplitFile, read_split_dataset
 from mien.errors import MissingExtraError
 
 __all__ = ["app"]
@@ -25,22 +25,24 @@ def _export() -> None:
 
 @app.command()
 def model(
-    source: Annotated[Path, typer.Argument(metavar="MODEL", help="A float32 file of a training.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="The float32 file of a training.")
+    ],
     *,
     data: Data,
-    out: Annotated[Path, typer.Option(help="The new file.")],
-    split_file: SplitFile = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The new model file.")],
+    split: SplitFile = None,
     fold: Fold = None,
     precision: Annotated[
         Literal["fp16", "int8"],
         typer.Option(help="fp16: half the size, as fast; int8: a quarter of the size, faster."),
     ] = "fp16",
     licence: Annotated[
-        str | None, typer.Option(help="Under which the weights may be used; goes into the file.")
+        str | None, typer.Option(help="The licence of the weights, written into the file.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write an emotion network in another precision, compared on the whole validation part.
+    """Write an emotion network in another precision, compared on the whole subset val.
 
     A variant that gives another label than torch for more than 0.3 % of the images is refused.
 
@@ -56,21 +58,21 @@ def model(
         raise MissingExtraError("exporting models", "train") from error
     from mien.export import export_variant
 
-    dataset, _ = read_divided(data, split_file, fold)
+    dataset, _ = read_split_dataset(data, split, fold)
     compared = export_variant(
         source, dataset, precision=precision, out=out, licence=licence, overwrite=overwrite
     )
     print(
-        f"{out}: {out.stat().st_size / 1e6:.2f} MB; of {counted(compared.images, 'image')} "
-        f"{compared.flipped['six']:.2%} get another label than from torch, probabilities differ by "
+        f"{out}: {out.stat().st_size / 1e6:.2f} MB; of {pluralize(compared.images, 'image')} "
+        f"{compared.flipped['six']:.2%} get another label than from torch; probabilities differ by "
         f"at most {compared.largest_difference['six']:.4f}"
     )
 
 
 @app.command()
 def web(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the page goes.")],
     *,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The page's folder.")],
     emotion: EmotionFile = None,
     detector: DetectorFile = None,
     overwrite: Overwrite = False,
@@ -79,12 +81,12 @@ def web(
 
     \b
     Examples:
-      mien export web public/
-      mien export web public/ --model runs/first/emotion.onnx --overwrite
+      mien export web --out public/
+      mien export web --out public/ --model runs/first/emotion.onnx --overwrite
     """
     from mien.detect import OnnxDetector
     from mien.inference import EmotionModel
     from mien.webpage.export import write_web_page
 
-    write_web_page(folder, EmotionModel(emotion), OnnxDetector(detector), overwrite=overwrite)
-    print(f"wrote {folder}; host it anywhere, or try it: python -m http.server -d {folder}")
+    write_web_page(out, EmotionModel(emotion), OnnxDetector(detector), overwrite=overwrite)
+    print(f"wrote {out}. Host it on any web server, or try: python -m http.server -d {out}")

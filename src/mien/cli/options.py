@@ -6,7 +6,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,9 +31,10 @@ __all__ = [
     "ReplaceImage",
     "SmoothingS",
     "SplitFile",
+    "Subset",
     "Threads",
     "named_inputs",
-    "read_divided",
+    "read_split_dataset",
 ]
 
 FACE_DEFAULTS, VIDEO_DEFAULTS = FaceOptions(), VideoOptions()
@@ -79,27 +80,43 @@ Device = Annotated[
 Threads = Annotated[int, typer.Option(min=1, help="Threads of one network run.")]
 
 Data = Annotated[
-    Path, typer.Option(metavar="DATASET", help="A dataset that `mien data import` made.")
+    Path,
+    typer.Option(metavar="DATASET", help="The folder of a dataset that `mien data import` made."),
 ]
 
 SplitFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="A file of `mien data split`; else as imported."),
+    typer.Option(
+        metavar="FILE", help="Divide the dataset by a file of `mien data split`; else as imported."
+    ),
 ]
 
-Fold = Annotated[int | None, typer.Option(help="Of a split in folds, the one for val.")]
+Fold = Annotated[
+    int | None, typer.Option(metavar="N", help="For a split into folds: the fold that is val.")
+]
+
+Subset = Literal["train", "val", "test"]
 
 
-def read_divided(
-    data: Path, split_file: Path | None, fold: int | None
+def read_split_dataset(
+    data: Path, split: Path | None, fold: int | None
 ) -> tuple[Dataset, tuple[str, str]]:
-    """Read a dataset, divided as the options say; return it with the division's kind and hash."""
+    """Read a dataset and apply a split to it.
+
+    Args:
+        data: The dataset's folder.
+        split: The split's file; None keeps the split of the import.
+        fold: For a split into folds, the one that is `val`.
+
+    Returns:
+        The dataset, and the split's kind and hash.
+    """
     from mien.data import published_split, read_dataset, read_split
 
     dataset = read_dataset(data)
-    divided = read_split(split_file) if split_file is not None else published_split(dataset)
-    kind = divided.kind if fold is None else f"{divided.kind}, fold {fold}"
-    return divided.apply(dataset, fold=fold), (kind, divided.sha256())
+    applied = read_split(split) if split is not None else published_split(dataset)
+    kind = applied.kind if fold is None else f"{applied.kind}, fold {fold}"
+    return applied.apply(dataset, fold=fold), (kind, applied.sha256())
 
 
 def named_inputs(inputs: list[str]) -> Iterator[str]:

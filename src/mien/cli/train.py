@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.options import Data, Fold, SplitFile, read_divided
+from mien.cli.options import Data, Fold, SplitFile, read_split_dataset
 from mien.cli.progress import progress_bars
 from mien.errors import MissingExtraError
 
@@ -40,7 +40,7 @@ def emotion(
     *,
     data: Data,
     out: Out,
-    split_file: SplitFile = None,
+    split: SplitFile = None,
     fold: Fold = None,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "emotion",
     start: Start = None,
@@ -56,7 +56,7 @@ def emotion(
     \b
     Examples:
       mien train emotion --data fer --out runs/first
-      mien train emotion --data fer --split-file leak-free.json --out runs/second --resume
+      mien train emotion --data fer --split leak-free.json --out runs/second --resume
       mien train emotion --data mine --recipe fine-tune --start shipped --out runs/mine
       mien train emotion --data fer --out runs/third --accelerator gpu --devices 4 --strategy ddp
     """
@@ -75,8 +75,8 @@ def emotion(
     )
 
     read = read_recipe(EmotionRecipe, recipe)
-    dataset, division = read_divided(data, split_file, fold)
-    for warning in unfilled_average(read, images=len(dataset.part("train"))):
+    dataset, applied = read_split_dataset(data, split, fold)
+    for warning in unfilled_average(read, images=len(dataset.subset("train"))):
         print(f"WARNING: {warning}", file=sys.stderr)
     module = train_emotion(
         read,
@@ -97,8 +97,8 @@ def emotion(
     facts = {
         "recipe": Path(recipe).stem,
         "seed": str(read.seed),
-        "split": division[0],
-        "split_sha256": division[1],
+        "split": applied[0],
+        "split_sha256": applied[1],
         "mien": importlib.metadata.version("mien"),
     }
     compared = export_trained(module.network, dataset, path=path, provenance=facts | module.facts)
@@ -112,8 +112,8 @@ def emotion(
         found = evaluate(
             [open_predictor(path)],
             dataset,
-            split="val",
-            division=division,
+            subset="val",
+            split=applied,
             on_step=on_step,
         )
     for warning in found.warnings:
@@ -163,7 +163,7 @@ def detector(
 
     read = read_recipe(DetectorRecipe, recipe)
     photos = label_photos(images, teacher, out / "labels.npz")
-    strewn = None if crowd is None else read_dataset(crowd).part("train").images
+    strewn = None if crowd is None else read_dataset(crowd).subset("train").images
     begin = _start(start, "face.onnx")
     module = train_detector(
         read, photos, teacher, out=out, crowd=strewn, start=begin, resume=resume

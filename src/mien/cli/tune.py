@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mien.cli.options import Data, Fold, SplitFile, read_divided
+from mien.cli.options import Data, Fold, SplitFile, read_split_dataset
 from mien.cli.study_table import study_table
 from mien.errors import MissingExtraError
 
@@ -31,7 +31,7 @@ def tune(
     space: Annotated[
         str, typer.Option(help="What varies: a TOML file, or a shipped space.")
     ] = "emotion",
-    split_file: SplitFile = None,
+    split: SplitFile = None,
     fold: Fold = None,
     strategy: Annotated[Strategy, typer.Option(help="How points are chosen.")] = "tpe",
     pruner: Annotated[Pruner, typer.Option(help="What ends trials that fall behind.")] = "median",
@@ -103,7 +103,7 @@ def tune(
         workers=workers,
         threads=threads,
     )
-    pictured, _ = read_divided(data, split_file, fold)
+    pictured, _ = read_split_dataset(data, split, fold)
     try:
         with study_table() as (on_standing, on_line):
             tuned = search_recipe(

@@ -1,18 +1,18 @@
-"""Labelled images: importing, reading, checking and splitting them."""
+"""Labelled images: import, read, check and split them."""
 
 from mien.data.check import (
     DataCheck,
     Leak,
     VoteCheck,
     check_dataset,
-    conflicting,
+    conflicting_groups,
     mostly_not_a_face,
 )
-from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
+from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, is_duplicate, near_pairs
-from mien.data.importing import Imported, import_dataset, read_sources
+from mien.data.importing import ImportResult, import_dataset, read_sources
 from mien.data.overlap import estimated_overlap, image_sketch, merged_sketches
-from mien.data.records import Fault, Rows
+from mien.data.records import Fault, OnStep, Progress, Rows
 from mien.data.splits import (
     Split,
     fer_pp_split,
@@ -25,19 +25,21 @@ from mien.data.splits import (
 from mien.data.store import Manifest, dataset_from_rows, read_dataset, read_manifest
 
 __all__ = [
-    "SPLITS",
+    "SUBSETS",
     "VOTE_COLUMNS",
     "DataCheck",
     "Dataset",
     "Fault",
-    "Imported",
+    "ImportResult",
     "Leak",
     "Manifest",
+    "OnStep",
+    "Progress",
     "Rows",
     "Split",
     "VoteCheck",
     "check_dataset",
-    "conflicting",
+    "conflicting_groups",
     "copy_groups",
     "dataset_from_rows",
     "estimated_overlap",

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset: copies, leaks, conflicts, blanks, non-faces, doubtful labels."""
+"""Checking a dataset: copies, leaks, conflicting labels, blank images, doubtful labels."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._wording import counted
-from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
+from mien._wording import pluralize
+from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import NearPairs, copy_groups, exact_groups, is_duplicate, near_pairs
 from mien.data.records import Fault
 from mien.detect import Detector
-from mien.emotions import FER2013_7, FERPLUS_8
-from mien.metrics import ferplus_majority
+from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
 from mien.preprocess import view_for_detection
 
-__all__ = ["DataCheck", "Leak", "VoteCheck", "check_dataset", "conflicting"]
+__all__ = ["DataCheck", "Leak", "VoteCheck", "check_dataset", "conflicting_groups"]
 
 _BLANK_SPREAD = 1.0
-"""Images whose pixels have a smaller standard deviation (of 255) show nothing."""
+"""Images whose pixels have a smaller standard deviation (of 255) are blank."""
 
 _UNBALANCED = 5.0
-"""More images of the largest class than so many times the smallest one's are worth a look."""
+"""A largest class with more than so many times the images of the smallest one is unbalanced."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leak:
-    """Copies of one part's images in another.
+    """Copies of one subset's images in another subset.
 
     Attributes:
-        reported: The part whose figure the copies flatter.
-        seen: The part that has the copies.
-        exact: Images of `reported` with a pixel-identical copy in `seen`.
-        near: Images of `reported` with a copy in `seen`, near ones included; None if not looked.
-        count: Images of `reported`.
+        subset: The later subset of `SUBSETS`, whose figures the copies make too good.
+        other: The earlier subset, which holds the copies.
+        exact: Images of `subset` with a pixel-identical copy in `other`.
+        near: Images of `subset` with a copy in `other`, near copies included; None if near copies
+            were not searched.
+        images: Images of `subset`.
     """
 
-    reported: str
-    seen: str
+    subset: str
+    other: str
     exact: int
     near: int | None
-    count: int
+    images: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,18 +53,18 @@ class VoteCheck:
 
     Attributes:
         voted: Images with votes.
-        decided: Images with a majority (FER+'s majority mode).
+        with_majority: Images with a majority (FER+'s majority mode).
         agreement: Of those that also have a label, the share whose label is the majority's; None
             if there are none.
         agreement_by_label: The same for each label that occurs.
-        unsupported: Images whose label got no vote at all.
-        not_a_face: Images that every voter called no face.
-        mostly_not_a_face: Images to which no expression got more votes than "not a face".
-        unnamed: Images that FER+ gives no name, which is how it leaves them out.
+        unsupported: Images whose label got no vote.
+        not_a_face: Images with votes for "not a face" only.
+        mostly_not_a_face: Images on which no expression got more votes than "not a face".
+        unnamed: Images without a name in FER+, which FER+ leaves out; None if unknown.
     """
 
     voted: int
-    decided: int
+    with_majority: int
     agreement: float | None
     agreement_by_label: dict[str, float]
     unsupported: int
@@ -75,22 +75,22 @@ class VoteCheck:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class DataCheck:
-    """What `check_dataset` found.
+    """The result of `check_dataset`.
 
     Attributes:
         source: The dataset's name.
         sha256: Its hash.
-        counts: Images per part and label.
-        copies: Images that repeat an earlier one pixel by pixel.
+        counts: Images per subset and label.
+        copies: Images that are pixel-identical to an earlier one.
         copy_groups: Groups of pixel-identical images.
         conflicts: Groups of pixel-identical images with different labels.
-        near: Near copies; None if they were not looked for.
-        leaks: For each pair of parts, copies that cross it.
-        blank: `(n,)` rows of images that show nothing.
-        faceless: `(n,)` rows in which the detector sees no face; None if it was not asked.
+        near: Near copies; None if they were not searched.
+        leaks: For each pair of subsets, the copies between them.
+        blank: `(n,)` rows of blank images.
+        faceless: `(n,)` rows in which the detector finds no face; None without a detector.
         votes: Labels against votes; None if there are no votes.
-        faults: What of the source could not be read.
-        groups: `(N,)` of `exact_groups`.
+        faults: The parts of the source that cannot be read.
+        groups: `(N,)`, the result of `exact_groups`.
     """
 
     source: str
@@ -108,66 +108,68 @@ class DataCheck:
     groups: NDArray[np.int64]
 
     @property
-    def attention(self) -> list[str]:
-        """What a person should look at before training, a sentence each; empty if nothing."""
-        found = [*self._about_images(), *self._about_labels()]
+    def warnings(self) -> list[str]:
+        """What needs attention before training, a sentence each; empty if nothing does."""
+        found = [*self._image_warnings(), *self._label_warnings()]
         if self.faults:
             found.insert(
-                0, f"{counted(len(self.faults), 'row or file', 'rows or files')} cannot be read"
+                0, f"{pluralize(len(self.faults), 'row or file', 'rows or files')} cannot be read"
             )
         return found
 
-    def _about_images(self) -> list[str]:
+    def _image_warnings(self) -> list[str]:
         found = []
         if self.copies:
-            repeated = counted(self.copies, "image repeats", "images repeat")
-            found.append(f"{repeated} another one pixel by pixel")
+            repeated = pluralize(self.copies, "image is a copy", "images are copies")
+            found.append(f"{repeated} of an earlier one, pixel by pixel")
         for leak in self.leaks:
             if leak.exact or leak.near:
                 near = f", {leak.near:,} with near copies" if leak.near is not None else ""
                 has = "has" if leak.exact == 1 else "have"
                 found.append(
-                    f"{leak.exact:,} of {counted(leak.count, 'image')} of {leak.reported} {has} "
-                    f"an exact copy in {leak.seen}{near}: figures on them are flattered"
+                    f"{leak.exact:,} of {pluralize(leak.images, 'image')} of {leak.subset} {has} "
+                    f"an exact copy in {leak.other}{near}: figures on them are too good"
                 )
         if len(self.blank):
-            found.append(f"{counted(len(self.blank), 'image is', 'images are')} blank")
+            found.append(f"{pluralize(len(self.blank), 'image is', 'images are')} blank")
         if self.faceless is not None and len(self.faceless):
-            found.append(f"in {counted(len(self.faceless), 'image')} no face is found")
+            found.append(f"in {pluralize(len(self.faceless), 'image')} no face is found")
         return found
 
-    def _about_labels(self) -> list[str]:
+    def _label_warnings(self) -> list[str]:
         found = [
-            f"there is no {part}, without which nothing is trained: "
-            "`mien data split --kind stratified` divides a dataset"
-            for part in ("train", "val")
-            if part not in self.counts
+            f"{subset} is empty, and training needs it: make a split with "
+            "`mien data split --kind stratified`"
+            for subset in ("train", "val")
+            if subset not in self.counts
         ]
         if self.conflicts:
             found.append(
-                f"{counted(self.conflicts, 'group')} of identical images with different labels"
+                f"{pluralize(self.conflicts, 'group')} of identical images with different labels"
             )
         if self.votes is not None and self.votes.unsupported:
             found.append(
-                f"{counted(self.votes.unsupported, 'image')} with a label that got no vote"
+                f"{pluralize(self.votes.unsupported, 'image')} with a label that got no vote"
             )
         if self.votes is not None and self.votes.mostly_not_a_face:
             found.append(
-                f"{counted(self.votes.mostly_not_a_face, 'image')} of no face, by most votes"
+                f"{pluralize(self.votes.mostly_not_a_face, 'image')} without a face, by most votes"
             )
-        for part, counts in self.counts.items():
+        for subset, counts in self.counts.items():
             missing = [label for label in FER2013_7.labels if not counts.get(label)]
             if missing:
-                found.append(f"{part} has no image of {', '.join(missing)}")
+                found.append(f"{subset} has no image of {', '.join(missing)}")
         counts = self.counts.get("train", {})
         train = [count for label, count in counts.items() if label and count]
         if train and max(train) > _UNBALANCED * min(train):
             ratio = max(train) / min(train)
-            found.append(f"the largest class of train has {ratio:.1f} times the smallest one's")
+            found.append(
+                f"the largest class of train has {ratio:.1f} times the images of the smallest one"
+            )
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the arrays of all images, as JSON has it."""
+        """Return everything as JSON has it, without the arrays of all images."""
         near = None
         if self.near is not None:
             near = {"pairs": len(self.near), "mirrored": int(self.near.mirrored.sum())}
@@ -176,7 +178,7 @@ class DataCheck:
             "sha256": self.sha256,
             "counts": self.counts,
             "copies": {
-                "is_duplicate": self.copies,
+                "images": self.copies,
                 "groups": self.copy_groups,
                 "with_conflicting_labels": self.conflicts,
             },
@@ -186,7 +188,7 @@ class DataCheck:
             "faceless_rows": None if self.faceless is None else self.faceless.tolist(),
             "votes": None if self.votes is None else dataclasses.asdict(self.votes),
             "unreadable": [dataclasses.asdict(fault) for fault in self.faults],
-            "attention": self.attention,
+            "warnings": self.warnings,
         }
 
 
@@ -197,13 +199,13 @@ def check_dataset(
     detector: Detector | None = None,
     faults: Sequence[Fault] = (),
 ) -> DataCheck:
-    """Look a dataset over.
+    """Check a dataset for copies, leaks, conflicting labels, blank images and doubtful labels.
 
     Args:
         data: The dataset.
-        near: Whether to look for near copies, which takes most of the time.
-        detector: Looks for a face in every image; None leaves that out.
-        faults: What of the source could not be read.
+        near: Whether to search near copies, which takes most of the time.
+        detector: Searches a face in every image; None leaves that out.
+        faults: The parts of the source that cannot be read.
 
     Raises:
         MissingExtraError: SciPy, which near copies need, is not installed.
@@ -219,19 +221,19 @@ def check_dataset(
         counts=_counts(data),
         copies=int(is_duplicate(groups).sum()),
         copy_groups=len(repeated),
-        conflicts=len(conflicting(data, groups)),
+        conflicts=len(conflicting_groups(data, groups)),
         near=pairs,
         leaks=tuple(_leaks(data, groups, joined)),
         blank=np.flatnonzero(spread < _BLANK_SPREAD),
         faceless=None if detector is None else _faceless(data, detector),
-        votes=_against_votes(data) if data.votes.any() else None,
+        votes=_check_votes(data) if data.votes.any() else None,
         faults=tuple(faults),
         groups=groups,
     )
 
 
-def conflicting(data: Dataset, groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Return the groups of identical images that have different labels, rows each."""
+def conflicting_groups(data: Dataset, groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the groups of identical images with different labels, as rows of the dataset."""
     repeated = np.flatnonzero(np.isin(groups, groups[is_duplicate(groups)]))
     rows = repeated[np.argsort(groups[repeated], kind="stable")]
     starts = np.flatnonzero(np.diff(groups[rows], prepend=-1))
@@ -241,8 +243,8 @@ def conflicting(data: Dataset, groups: NDArray[np.int64]) -> list[NDArray[np.int
 
 def _counts(data: Dataset) -> dict[str, dict[str, int]]:
     counts = {}
-    for name in SPLITS:
-        labels = data.part(name).labels
+    for name in SUBSETS:
+        labels = data.subset(name).labels
         if not len(labels):
             continue
         counts[name] = {label: int((labels == i).sum()) for i, label in enumerate(FER2013_7.labels)}
@@ -255,34 +257,34 @@ def _leaks(
     data: Dataset, groups: NDArray[np.int64], joined: NDArray[np.int64] | None
 ) -> list[Leak]:
     leaks = []
-    for seen, reported in itertools.combinations(range(len(SPLITS)), 2):
-        in_seen, in_reported = data.split == seen, data.split == reported
-        if not (in_seen.any() and in_reported.any()):
+    for other, subset in itertools.combinations(range(len(SUBSETS)), 2):
+        in_other, in_subset = data.split == other, data.split == subset
+        if not (in_other.any() and in_subset.any()):
             continue
         crossing = [
-            None if numbers is None else int(np.isin(numbers[in_reported], numbers[in_seen]).sum())
+            None if numbers is None else int(np.isin(numbers[in_subset], numbers[in_other]).sum())
             for numbers in (groups, joined)
         ]
         leaks.append(
             Leak(
-                reported=SPLITS[reported],
-                seen=SPLITS[seen],
+                subset=SUBSETS[subset],
+                other=SUBSETS[other],
                 exact=crossing[0] or 0,
                 near=crossing[1],
-                count=int(in_reported.sum()),
+                images=int(in_subset.sum()),
             )
         )
     return leaks
 
 
 def mostly_not_a_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Say which images no expression has more votes for than there are for no face.
+    """Return which images have no expression with more votes than "not a face".
 
     Args:
         votes: `(N, 10)` in the order of `VOTE_COLUMNS`.
 
     Returns:
-        `(N,)`; False where nobody voted.
+        `(N,)`; False where there are no votes.
     """
     no_face = votes[:, VOTE_COLUMNS.index("NF")]
     expressions = np.delete(
@@ -292,27 +294,27 @@ def mostly_not_a_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return mostly
 
 
-def _against_votes(data: Dataset) -> VoteCheck:
+def _check_votes(data: Dataset) -> VoteCheck:
     votes, labels = data.votes, data.labels
     voted = votes.any(axis=1)
-    majority, decided = ferplus_majority(votes)
+    majority, has_majority = ferplus_majority(votes)
     as_ferplus = np.array([FERPLUS_8.labels.index(label) for label in FER2013_7.labels])
-    wanted = as_ferplus[labels]
-    both = decided & (labels >= 0)
-    right = majority == wanted
-    got = votes[np.arange(len(data)), wanted]
+    label_as_ferplus = as_ferplus[labels]
+    both = has_majority & (labels >= 0)
+    agrees = majority == label_as_ferplus
+    label_votes = votes[np.arange(len(data)), label_as_ferplus]
     not_a_face = votes[:, VOTE_COLUMNS.index("NF")]
     by_label = {
-        label: float(right[both & (labels == number)].mean())
+        label: float(agrees[both & (labels == number)].mean())
         for number, label in enumerate(FER2013_7.labels)
         if (both & (labels == number)).any()
     }
     return VoteCheck(
         voted=int(voted.sum()),
-        decided=int(decided.sum()),
-        agreement=float(right[both].mean()) if both.any() else None,
+        with_majority=int(has_majority.sum()),
+        agreement=float(agrees[both].mean()) if both.any() else None,
         agreement_by_label=by_label,
-        unsupported=int(((got == 0) & (labels >= 0) & voted).sum()),
+        unsupported=int(((label_votes == 0) & (labels >= 0) & voted).sum()),
         not_a_face=int((voted & (not_a_face == votes.sum(axis=1))).sum()),
         mostly_not_a_face=int(mostly_not_a_face(votes).sum()),
         unnamed=None if data.names is None else int((data.names[voted] == "").sum()),

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from mien.errors import DatasetError
 
-__all__ = ["SPLITS", "VOTE_COLUMNS", "Dataset"]
+__all__ = ["SUBSETS", "VOTE_COLUMNS", "Dataset"]
 
-SPLITS = ("train", "val", "test")
-"""The parts of a split; for FER-2013 they are Training, PublicTest and PrivateTest."""
+SUBSETS = ("train", "val", "test")
+"""The subsets of a split; those of FER-2013 are Training, PublicTest and PrivateTest."""
 
 VOTE_COLUMNS = (
     "neutral",
@@ -41,9 +41,10 @@ class Dataset:
         labels: `(N,)` int8 in the order of `FER2013_7`; -1 where there is none.
         votes: `(N, 10)` uint8 annotator counts in the order of `VOTE_COLUMNS`; all zero where there
             are none.
-        split: `(N,)` int8, an index into `SPLITS`; -1 for images that are left out.
+        split: `(N,)` int8, each image's subset as an index into `SUBSETS`; -1 for images that are
+            left out.
         rows: `(N,)` int64, each image's row in its source, from 0.
-        source: What the images come from, for messages and provenance.
+        source: The name of the dataset, for messages and provenance.
         names: `(N,)` str, the images' own names, empty where they have none; or None.
     """
 
@@ -76,7 +77,7 @@ class Dataset:
         return len(self.images)
 
     def select(self, index: NDArray[Any]) -> Dataset:
-        """Return the images that a numpy index (numbers or a mask) picks, in its order."""
+        """Return the images at a numpy index (numbers or a mask), in its order."""
         return Dataset(
             images=self.images[index],
             labels=self.labels[index],
@@ -87,9 +88,9 @@ class Dataset:
             names=None if self.names is None else self.names[index],
         )
 
-    def part(self, name: str) -> Dataset:
-        """Return one part of the split: `train`, `val` or `test`."""
-        return self.select(self.split == SPLITS.index(name))
+    def subset(self, name: str) -> Dataset:
+        """Return the images of `train`, `val` or `test`."""
+        return self.select(self.split == SUBSETS.index(name))
 
     def sha256(self) -> str:
         """Return the hash of images, labels, votes and split, as 64 hexadecimal digits."""

@@ -13,8 +13,7 @@ from mien.errors import MissingExtraError
 __all__ = ["NearPairs", "copy_groups", "exact_groups", "is_duplicate", "near_pairs"]
 
 NEAR_CORRELATION = 0.95
-"""Images whose pixels correlate at least this much, one of them mirrored or not, are near
-copies."""
+"""Two images are near copies if their pixels, one mirrored or not, correlate at least so much."""
 
 _COMPONENTS = 96
 _CHUNK = 1024
@@ -57,20 +56,24 @@ def exact_groups(images: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def is_duplicate(groups: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which images are copies of an earlier one, `(N,)`."""
-    repeated: NDArray[np.bool_] = groups != np.arange(len(groups))
-    return repeated
+    """Return which images are copies of an earlier one, `(N,)`.
+
+    Args:
+        groups: The result of `exact_groups`, `(N,)`.
+    """
+    duplicate: NDArray[np.bool_] = groups != np.arange(len(groups))
+    return duplicate
 
 
 def near_pairs(images: NDArray[np.uint8], *, correlation: float = NEAR_CORRELATION) -> NearPairs:
     """Find all pairs whose pixels correlate at least so much, mirrored or not.
 
-    No pair is missed: images brought to mean 0 and length 1 are projected onto their principal
-    components, which can only shorten distances, so whatever lies far apart there does so in full.
-    The pairs that are left are compared in all pixels.
+    No pair is missed. Images are scaled to mean 0 and length 1 and projected onto their principal
+    components. A projection only shortens distances, so pairs that are far apart there are far
+    apart in full. The other pairs are compared in all pixels.
 
     Args:
-        images: `(N, H, W)` uint8. Blank ones, all of one value, are like nothing.
+        images: `(N, H, W)` uint8. Blank images, all of one value, have no near copies.
         correlation: The smallest Pearson correlation that counts, above 0.
     """
     units = _units(images)
@@ -81,15 +84,15 @@ def near_pairs(images: NDArray[np.uint8], *, correlation: float = NEAR_CORRELATI
     lengths_mirrored = np.square(short_mirrored).sum(axis=1)
     found: dict[tuple[int, int], tuple[float, bool]] = {}
     for start in range(0, len(units), _CHUNK):
-        part = slice(start, start + _CHUNK)
+        chunk = slice(start, start + _CHUNK)
         for others, other_short, other_lengths, flip in (
             (units, short, lengths, False),
             (mirrored, short_mirrored, lengths_mirrored, True),
         ):
             first, second = _candidates(
-                short[part], lengths[part], other_short, other_lengths, correlation, start
+                short[chunk], lengths[chunk], other_short, other_lengths, correlation, start
             )
-            for low, high, value in _verified(units, others, first, second, correlation):
+            for low, high, value in _close_pairs(units, others, first, second, correlation):
                 if value > found.get((low, high), (0.0, False))[0]:
                     found[low, high] = (value, flip)
     pairs = sorted(found)
@@ -102,7 +105,7 @@ def near_pairs(images: NDArray[np.uint8], *, correlation: float = NEAR_CORRELATI
 
 
 def _units(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Bring each image to mean 0 and length 1, blank ones to 0, `(N, H * W)`."""
+    """Scale each image to mean 0 and length 1, blank ones to 0, `(N, H * W)`."""
     values = images.reshape(len(images), math.prod(images.shape[1:])).astype(np.float32)
     values -= values.mean(axis=1, keepdims=True)
     length = np.linalg.norm(values, axis=1, keepdims=True)
@@ -120,26 +123,26 @@ def _principal_axes(units: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _candidates(
-    part: NDArray[np.float32],
-    part_lengths: NDArray[np.float32],
+    chunk: NDArray[np.float32],
+    chunk_lengths: NDArray[np.float32],
     others: NDArray[np.float32],
     other_lengths: NDArray[np.float32],
     correlation: float,
     start: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pair each of a part with the later images that are not yet known to be too far away.
+    """Pair each image of a chunk with the later images that may be close enough.
 
     Unit vectors with product c are sqrt(2 - 2 c) apart, and their projections at most that.
     """
     others, other_lengths = others[start:], other_lengths[start:]
     farthest = 2 - 2 * correlation + _ROUNDING
-    squared = part_lengths[:, None] + other_lengths - 2 * part @ others.T
+    squared = chunk_lengths[:, None] + other_lengths - 2 * chunk @ others.T
     first, second = np.nonzero(squared <= farthest)
     later = second > first
     return first[later] + start, second[later] + start
 
 
-def _verified(
+def _close_pairs(
     units: NDArray[np.float32],
     others: NDArray[np.float32],
     first: NDArray[np.int64],
@@ -161,11 +164,11 @@ def copy_groups(groups: NDArray[np.int64], pairs: NearPairs) -> NDArray[np.int64
     """Join exact groups along near pairs, transitively.
 
     Args:
-        groups: Of `exact_groups`, `(N,)`.
-        pairs: Of `near_pairs`.
+        groups: The result of `exact_groups`, `(N,)`.
+        pairs: The result of `near_pairs`.
 
     Returns:
-        `(N,)` int64: images share a number if a chain of copies joins them.
+        `(N,)` int64: images have the same number if a chain of copies connects them.
 
     Raises:
         MissingExtraError: SciPy is not installed.

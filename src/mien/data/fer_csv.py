@@ -28,8 +28,8 @@ class Votes:
 
     Attributes:
         file: The CSV's name.
-        usages: Each line's part: `train`, `val` or `test`.
-        image_names: Each line's image name; empty where no voter saw a face.
+        usages: Each line's subset: `train`, `val` or `test`.
+        image_names: Each line's image name; empty for images that FER+ leaves out.
         counts: `(N, 10)` uint8 in the order of `VOTE_COLUMNS`.
     """
 
@@ -49,26 +49,26 @@ def csv_columns(path: Path) -> list[str]:
 
 
 def is_fer_csv(columns: list[str]) -> bool:
-    """Say whether these are the columns of FER-2013's CSV, of either publication."""
+    """Return whether these are the columns of FER-2013's CSV, of either publication."""
     return {"emotion", "pixels", "usage"} <= {name.lower() for name in columns}
 
 
 def is_votes_csv(columns: list[str]) -> bool:
-    """Say whether these are the columns of FER+'s CSV."""
+    """Return whether these are the columns of FER+'s CSV."""
     return {"Usage", "Image name", *VOTE_COLUMNS} <= set(columns)
 
 
 def read_fer_csv(path: Path, *, on_progress: Progress | None = None) -> Rows:
-    """Read FER-2013's CSV, each fault with its line.
+    """Read FER-2013's CSV; each fault names its line.
 
     Args:
         path: The file; `emotion,pixels,Usage` in any order and with spaces around the names.
-        on_progress: Told of the bytes read.
+        on_progress: Called with the number of bytes read and their total.
     """
     rows = Rows()
     size = path.stat().st_size
     with _open(path) as file, warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # numpy's word for "not a number"
+        warnings.simplefilter("error", DeprecationWarning)  # numpy warns of text that is no number
         reader = csv.reader(file)
         names = [name.strip().lower() for name in next(reader)]
         columns = [names.index(name) for name in ("emotion", "pixels", "usage")]
@@ -102,18 +102,18 @@ def _fer_record(cells: list[str], columns: list[int], expected: int, where: str)
 
 
 def _pixels(text: str) -> NDArray[np.uint8] | str:
-    """Return the image, or what is wrong with it."""
+    """Return the image, or its fault."""
     count = _SIDE_PX * _SIDE_PX
     try:
         values = np.fromstring(text, dtype=np.int64, sep=" ")
     except (DeprecationWarning, ValueError):
-        strange = next((word for word in text.split() if not word.isdecimal()), "")
-        return f"pixels: expected whole numbers, found {strange[:20]!r}"
+        invalid = next((word for word in text.split() if not word.isdecimal()), "")
+        return f"pixels: expected whole numbers, found {invalid[:20]!r}"
     if len(values) != count:
         return f"pixels: expected {count} values ({_SIDE_PX}x{_SIDE_PX}), found {len(values)}"
     if values.min() < 0 or values.max() > 255:
-        strange = values[(values < 0) | (values > 255)][0]
-        return f"pixels: expected values of 0 to 255, found {strange}"
+        invalid = values[(values < 0) | (values > 255)][0]
+        return f"pixels: expected values of 0 to 255, found {invalid}"
     return values.astype(np.uint8).reshape(_SIDE_PX, _SIDE_PX)
 
 
@@ -139,8 +139,8 @@ def read_votes(path: Path) -> Votes:
                 rows.faults.append(Fault(where, what))
                 continue
             votes = [cells[column].strip() for column in columns]
-            if strange := [vote for vote in votes if not (vote.isdecimal() and int(vote) < 256)]:
-                what = f"votes: expected whole numbers from 0, found {strange[0][:20]!r}"
+            if invalid := [vote for vote in votes if not (vote.isdecimal() and int(vote) < 256)]:
+                what = f"votes: expected whole numbers from 0, found {invalid[0][:20]!r}"
                 rows.faults.append(Fault(where, what))
             elif cells[usage].strip().lower() not in USAGES:
                 rows.faults.append(Fault(where, f"Usage: unknown {cells[usage][:20]!r}"))
@@ -148,22 +148,22 @@ def read_votes(path: Path) -> Votes:
                 usages.append(USAGES[cells[usage].strip().lower()])
                 image_names.append(cells[image_name].strip())
                 counts.append([int(vote) for vote in votes])
-    rows.demand_whole()
+    rows.raise_faults()
     if not counts:
         raise DatasetError(f"{path}: expected rows of votes below the header, found 0")
     return Votes(path.name, usages, image_names, np.array(counts, np.uint8))
 
 
 def _cells(reader: Iterator[list[str]], path: Path, rows: Rows) -> Iterator[list[str]]:
-    """Yield the lines; what the CSV reader itself refuses becomes a fault that ends the file."""
+    """Yield the lines; an error of the CSV reader becomes a fault and ends the file."""
     csv.field_size_limit(_LONGEST_LINE)
     try:
         yield from reader
     except csv.Error as error:
         line = getattr(reader, "line_num", 0)
-        rows.faults.append(Fault(f"{path.name}, line {line}", f"no CSV from here on: {error}"))
+        rows.faults.append(Fault(f"{path.name}, line {line}", f"not CSV from here on: {error}"))
 
 
 def _open(path: Path) -> IO[str]:
-    # Bytes that are no text become faults of their own cell instead of ending the whole.
+    # Bytes that are not text become faults of their cells and do not end the file.
     return path.open(newline="", encoding="utf-8-sig", errors="replace")

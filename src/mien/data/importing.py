@@ -1,10 +1,10 @@
-"""Reading labelled images in whatever form people have them, told apart by content."""
+"""Importing labelled images in several forms, which are recognised by their content."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,13 @@ from mien.data.fer_csv import (
     read_fer_csv,
     read_votes,
 )
-from mien.data.folder_source import class_folders, passed_over, read_class_folders
+from mien.data.folder_source import class_folders, is_ignored, read_class_folders
 from mien.data.parquet_source import read_parquet
-from mien.data.records import Fault, Labels, Progress, Record, Rows
+from mien.data.records import Fault, Labels, OnStep, Record, Rows
 from mien.data.store import Manifest, Origin, read_manifest, write_dataset
 from mien.errors import DatasetError, OutputError
 
-__all__ = ["Imported", "import_dataset", "read_sources"]
+__all__ = ["ImportResult", "import_dataset", "read_sources"]
 
 _FORMS = (
     "FER-2013's CSV (emotion, pixels, Usage), FER+'s CSV of votes, a Parquet with bytes of "
@@ -31,19 +31,16 @@ _FORMS = (
 )
 _CHUNK = 1 << 22
 
-Step = Callable[[str], Progress | None]
-"""Called with the name of each source as its reading begins; returns what to tell of it."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Imported:
-    """What `import_dataset` did.
+class ImportResult:
+    """The result of `import_dataset`.
 
     Attributes:
         path: The dataset's folder.
-        manifest: What stands in it.
-        notes: What a person should know of how the sources were understood.
-        unchanged: Whether the very same sources had been imported there before.
+        manifest: Its manifest.
+        notes: How the sources were interpreted, a sentence each, where that is not obvious.
+        unchanged: Whether the same sources were imported there before.
     """
 
     path: Path
@@ -58,52 +55,54 @@ def import_dataset(
     *,
     label_map: Mapping[str, str] | None = None,
     overwrite: bool = False,
-    on_source: Step | None = None,
-) -> Imported:
+    on_source: OnStep | None = None,
+) -> ImportResult:
     """Import labelled images into one dataset folder: a Parquet and a manifest.
 
-    The folder appears when it is whole. The same sources a second time change nothing.
+    The folder appears when it is complete. Importing the same sources again changes nothing.
 
     Args:
-        sources: Files or folders; FER+'s votes are joined to the images, by line if both files
-            have the same lines, else by image name.
+        sources: Files or folders. FER+'s votes are joined to the images: by line if both files have
+            the same lines, else by image name.
         out: The dataset's folder.
-        label_map: What other class names stand for; `-` leaves a class out.
+        label_map: The labels of other class names; `-` leaves a class out.
         overwrite: Whether another dataset at `out` may be replaced.
-        on_source: Called with each source's name; see `Step`.
+        on_source: Called with each source's name.
 
     Raises:
-        DatasetError: The sources have faults, all of which are named, or are of no known form.
+        DatasetError: The sources have faults, or an unknown form.
         InputError: `label_map` maps to an unknown label.
-        OutputError: `out` has something else already, or cannot be written.
+        OutputError: `out` exists and is another dataset or no dataset, or cannot be written.
         MissingExtraError: pyarrow is not installed.
     """
     out = Path(out)
     labels = Labels(label_map)
-    found = [file for source in sources for file in _resolved(Path(source))]
+    found = [file for source in sources for file in _find_files(Path(source))]
     origins = tuple(Origin(path.name, kind, *_fingerprint(path)) for path, kind in found)
     mapping = dict(sorted((label_map or {}).items()))
     if out.exists():
         known = _manifest_at(out)
         if known is not None and (known.sources, known.label_map) == (origins, mapping):
-            return Imported(out, known, (), unchanged=True)
+            return ImportResult(out, known, (), unchanged=True)
         if known is None:
-            raise OutputError(f"{out}: holds something that is no dataset. Choose another place")
+            raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
         if not overwrite:
-            raise OutputError(f"{out}: another dataset. Choose another place or pass --overwrite")
+            raise OutputError(
+                f"{out}: exists and is another dataset. Choose another folder or pass --overwrite"
+            )
     rows = _read(found, labels, on_source)
-    rows.demand_whole()
+    rows.raise_faults()
     manifest = write_dataset(rows, out, origins, mapping)
-    return Imported(out, manifest, tuple(rows.notes), unchanged=False)
+    return ImportResult(out, manifest, tuple(rows.notes), unchanged=False)
 
 
 def read_sources(
     sources: Sequence[str | Path],
     *,
     label_map: Mapping[str, str] | None = None,
-    on_source: Step | None = None,
+    on_source: OnStep | None = None,
 ) -> Rows:
-    """Read labelled images without importing them; faults are collected, not raised.
+    """Read labelled images without importing them, and collect their faults.
 
     Args:
         sources: As for `import_dataset`.
@@ -111,9 +110,9 @@ def read_sources(
         on_source: As for `import_dataset`.
 
     Raises:
-        DatasetError: A source is of no known form.
+        DatasetError: A source has an unknown form.
     """
-    found = [file for source in sources for file in _resolved(Path(source))]
+    found = [file for source in sources for file in _find_files(Path(source))]
     return _read(found, Labels(label_map), on_source)
 
 
@@ -124,8 +123,8 @@ def _manifest_at(out: Path) -> Manifest | None:
         return None
 
 
-def _resolved(source: Path) -> list[tuple[Path, str]]:
-    """Find what a path holds, as files or one tree of class folders."""
+def _find_files(source: Path) -> list[tuple[Path, str]]:
+    """Return the files of a path with their kinds; a tree of class folders counts as one file."""
     if not source.exists():
         raise DatasetError(f"{source}: no such file or folder. Check the path")
     if source.is_file():
@@ -134,12 +133,12 @@ def _resolved(source: Path) -> list[tuple[Path, str]]:
             raise DatasetError(f"{source}: unknown form, expected {_FORMS}")
         return [(source, kind)]
     files = sorted(path for path in source.rglob("*") if path.suffix in (".csv", ".parquet"))
-    own = [path for path in files if not passed_over(path, source)]
+    own = [path for path in files if not is_ignored(path, source)]
     known = [(path, kind) for path in own if (kind := _kind(path)) is not None]
     if all(kind == "votes" for _, kind in known) and class_folders(source):
         known.append((source, "folders"))
     if not known:
-        raise DatasetError(f"{source}: nothing of a known form in it, expected {_FORMS}")
+        raise DatasetError(f"{source}: no file of a known form in this folder, expected {_FORMS}")
     return known
 
 
@@ -154,7 +153,7 @@ def _kind(path: Path) -> str | None:
 
 
 def _fingerprint(path: Path) -> tuple[int, str]:
-    """Return the bytes and their hash; of a folder, of all its files and their paths."""
+    """Return size and hash; for a folder, of all its files and their paths."""
     digest, size = hashlib.sha256(), 0
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
@@ -167,7 +166,7 @@ def _fingerprint(path: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _read(found: Iterable[tuple[Path, str]], labels: Labels, on_source: Step | None) -> Rows:
+def _read(found: Iterable[tuple[Path, str]], labels: Labels, on_source: OnStep | None) -> Rows:
     rows, votes = Rows(), list[Votes]()
     for path, kind in found:
         progress = on_source(path.name) if on_source is not None else None
@@ -175,27 +174,27 @@ def _read(found: Iterable[tuple[Path, str]], labels: Labels, on_source: Step | N
             votes.append(read_votes(path))
             continue
         if kind == "csv":
-            part = read_fer_csv(path, on_progress=progress)
+            read = read_fer_csv(path, on_progress=progress)
         elif kind == "parquet":
-            part = read_parquet(path, labels, on_progress=progress)
+            read = read_parquet(path, labels, on_progress=progress)
         else:
-            part = read_class_folders(path, labels, on_progress=progress)
-        rows.records += part.records
-        rows.faults += part.faults
-        rows.notes += part.notes
+            read = read_class_folders(path, labels, on_progress=progress)
+        rows.records += read.records
+        rows.faults += read.faults
+        rows.notes += read.notes
     if len(votes) > 1:
         names = ", ".join(each.file for each in votes)
-        raise DatasetError(f"{names}: one file of votes is enough, found {len(votes)}")
+        raise DatasetError(f"{names}: expected at most one file of votes, found {len(votes)}")
     if not rows.records and not rows.faults:
-        raise DatasetError(f"images: found none, expected {_FORMS}")
+        raise DatasetError(f"found no images, expected {_FORMS}")
     if votes and not rows.faults:
-        _join(rows, votes[0])
+        _join_votes(rows, votes[0])
     return rows
 
 
-def _join(rows: Rows, votes: Votes) -> None:
-    """Join the votes by line where both have the same lines, else by image name."""
-    if [record.part for record in rows.records] == votes.usages:
+def _join_votes(rows: Rows, votes: Votes) -> None:
+    """Join the votes to the images by line if both have the same lines, else by image name."""
+    if [record.subset for record in rows.records] == votes.usages:
         rows.votes, rows.image_names = votes.counts, votes.image_names
         return
     lines = {name: line for line, name in enumerate(votes.image_names) if name}
@@ -217,6 +216,6 @@ def _unjoinable(records: Sequence[Record], votes: Votes) -> Fault:
         lines = f"{len(records)} lines, as the images have, found {len(votes)}"
         return Fault(votes.file, f"expected {lines}; and no image has one of its image names")
     pairs = zip(records, votes.usages, strict=True)
-    line = next(number for number, (record, usage) in enumerate(pairs) if record.part != usage)
-    what = f"expected part {records[line].part}, as {records[line].origin}, found"
+    line = next(number for number, (record, usage) in enumerate(pairs) if record.subset != usage)
+    what = f"expected subset {records[line].subset}, as {records[line].origin}, found"
     return Fault(f"{votes.file}, line {line + 2}", f"{what} {votes.usages[line]}: other images")

@@ -1,4 +1,4 @@
-"""A fingerprint of training images that fits into a model file, and what it finds elsewhere."""
+"""A sketch of training images that fits into a model file, and the overlap with other images."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def image_sketch(images: NDArray[np.uint8]) -> str:
         images: `(N, H, W)` uint8.
 
     Returns:
-        At most 512 hashes of eight hexadecimal digits each, ascending, and nothing between them. No
-        image can be made of it.
+        At most 512 hashes of eight hexadecimal digits each, ascending, without separators. No
+        image can be restored from it.
     """
     return "".join(sorted(set(_hashes(images)))[:_KEPT])
 
@@ -33,38 +33,38 @@ def merged_sketches(sketches: Iterable[str]) -> str:
     """Return the sketch of all images that several sketches were made of, exactly.
 
     Args:
-        sketches: What `image_sketch` returned for each set; empty ones add nothing.
+        sketches: The results of `image_sketch` for each set; empty ones add nothing.
 
     Raises:
-        SpecError: A sketch is none.
+        SpecError: A sketch is damaged.
     """
-    known = set().union(*(_listed(sketch) for sketch in sketches if sketch))
+    known = set().union(*(_hashes_in(sketch) for sketch in sketches if sketch))
     return "".join(sorted(known)[:_KEPT])
 
 
 def estimated_overlap(images: NDArray[np.uint8], sketch: str) -> float:
-    """Estimate which share of images is pixel by pixel among those that a sketch was made of.
+    """Estimate the share of images that are, pixel by pixel, among those of a sketch.
 
-    Below the sketch's largest hash it lists all its images, so of those images that hash below
-    it the share found is that of all.
+    The sketch lists all its images whose hash is not above its largest one. So the share is
+    measured on the images with such hashes.
 
     Args:
         images: `(N, H, W)` uint8.
-        sketch: What `image_sketch` returned.
+        sketch: The result of `image_sketch`.
 
     Returns:
-        0 to 1; for few images that hash so low a coarse figure, NaN for none.
+        0 to 1; NaN if no image has such a hash, and a rough figure if few have.
 
     Raises:
-        SpecError: The sketch is none.
+        SpecError: The sketch is damaged.
     """
-    known = _listed(sketch)
+    known = _hashes_in(sketch)
     largest = max(known) if len(known) == _KEPT else "g"
     low = [each for each in _hashes(images) if each <= largest]
     return float(np.mean([each in known for each in low])) if low else float("nan")
 
 
-def _listed(sketch: str) -> set[str]:
+def _hashes_in(sketch: str) -> set[str]:
     if len(sketch) % _DIGITS or not sketch:
         raise SpecError(f"training sketch: expected {_DIGITS} digits per image, found {sketch!r}")
     return {sketch[start : start + _DIGITS] for start in range(0, len(sketch), _DIGITS)}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["grey_png", "open_parquet", "read_parquet"]
 
 _LABEL_COLUMNS = ("emotion", "label", "labels", "class", "expression")
-_PART_COLUMNS = ("usage", "split", "part")
+_SUBSET_COLUMNS = ("usage", "split", "subset", "part")
 _ROWS_PER_BATCH = 1024
 
 
@@ -31,7 +31,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
 
     Raises:
         MissingExtraError: pyarrow is not installed.
-        DatasetError: The file is damaged or no Parquet.
+        DatasetError: The file is damaged or not a Parquet file.
     """
     try:
         import pyarrow as pa
@@ -41,41 +41,48 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise DatasetError(f"{path}: no whole Parquet file ({error}). Copy it again") from error
+        raise DatasetError(
+            f"{path}: not a complete Parquet file ({error}). Copy it again"
+        ) from error
 
 
 def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = None) -> Rows:
     """Read a Parquet of images.
 
-    The image is a column of bytes, or one of `{bytes, path}` as Hugging Face stores it; the label
-    a name, or a number in the order that the file's metadata gives, and without one that of
-    FER-2013. Without a column for the part the file's name says it (`test-00000-of-00001.parquet`).
+    The image is a column of bytes, or one of `{bytes, path}` as Hugging Face stores it. The label
+    is a name, or a number in the order of the file's metadata, or of FER-2013 if it has none.
+    Without a column for the subset the file's name is used, for example
+    `test-00000-of-00001.parquet`.
 
     Args:
         path: The file.
         labels: Translates class names.
-        on_progress: Told of the rows read.
+        on_progress: Called with the number of rows read and their total.
 
     Raises:
-        DatasetError: No column has images, or none labels.
+        DatasetError: There is no column of images, or none of labels.
         MissingExtraError: pyarrow is not installed.
     """
     rows = Rows()
     with open_parquet(path) as file:
-        image, label, part = _columns(path, file)
+        image, label, subset = _columns(path, file)
         names = _class_names(file, label)
         if names is None:
             names = list(FER2013_7.labels)
             if not _is_text(file, label):
-                rows.notes.append(f"{path.name}: {label} is taken for FER-2013's numbers")
-        usual = _part_of_name(path)
-        if part is None:
-            rows.notes.append(f"{path.name}: no column for the part, all rows go to {usual}")
-        wanted = [column for column in (image, label, part) if column is not None]
+                rows.notes.append(
+                    f"{path.name}: the numbers in {label} are read as FER-2013's classes"
+                )
+        default_subset = _subset_from_name(path)
+        if subset is None:
+            rows.notes.append(
+                f"{path.name}: no column for the subset, all rows go to {default_subset}"
+            )
+        wanted = [column for column in (image, label, subset) if column is not None]
         total = file.metadata.num_rows
         for number, row in enumerate(_rows(file, wanted)):
             where = f"{path.name}, row {number}"
-            usage = str(row[part]).strip().lower() if part is not None else usual
+            usage = str(row[subset]).strip().lower() if subset is not None else default_subset
             record = _record(row[image], row[label], usage, where=where, names=names, to=labels)
             if isinstance(record, Fault):
                 rows.faults.append(record)
@@ -98,8 +105,8 @@ def _columns(path: Path, file: pq.ParquetFile) -> tuple[str, str, str | None]:
     if not images or label is None:
         missing = "bytes of images" if not images else f"labels ({', '.join(_LABEL_COLUMNS)})"
         raise DatasetError(f"{path}: no column with {missing}; it has {', '.join(schema.names)}")
-    part = next((by_name[name] for name in _PART_COLUMNS if name in by_name), None)
-    return images[0], label, part
+    subset = next((by_name[name] for name in _SUBSET_COLUMNS if name in by_name), None)
+    return images[0], label, subset
 
 
 def _is_image_struct(field: Any) -> bool:
@@ -122,7 +129,7 @@ def _class_names(file: pq.ParquetFile, label: str) -> list[str] | None:
     return [str(name) for name in names] if isinstance(names, list) else None
 
 
-def _part_of_name(path: Path) -> str:
+def _subset_from_name(path: Path) -> str:
     start = path.stem.lower().replace("_", "-").split("-")[0]
     return start if start in USAGES else "train"
 
@@ -136,7 +143,7 @@ def _record(
     image: Any, label: Any, usage: str, *, where: str, names: list[str], to: Labels
 ) -> Record | Fault:
     if usage not in USAGES:
-        return Fault(where, f"part: expected train, val or test, found {usage[:20]!r}")
+        return Fault(where, f"subset: expected train, val or test, found {usage[:20]!r}")
     if isinstance(label, int) and not 0 <= label < len(names):
         return Fault(where, f"label: expected 0 to {len(names) - 1}, found {label}")
     stored = image.get("bytes") if isinstance(image, dict) else image
@@ -154,10 +161,10 @@ def _record(
 
 
 def grey_png(stored: bytes, where: str) -> bytes:
-    """Bring an encoded image to 8-bit grey PNG; one that is it already stays as it is.
+    """Convert an encoded image to 8-bit grey PNG; an image of that form is returned unchanged.
 
     Raises:
-        MediaError: It cannot be read.
+        MediaError: The image cannot be read.
     """
     if stored.startswith(b"\x89PNG"):
         try:

@@ -1,4 +1,4 @@
-"""What every source of labelled images is read into, and what is wrong with a source."""
+"""The records that every source of labelled images is read into, and the faults of a source."""
 
 from __future__ import annotations
 
@@ -10,11 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.emotions import FER2013_7, canonical_label
 from mien.errors import DatasetError, InputError
 
-__all__ = ["LEFT_OUT", "USAGES", "Fault", "Labels", "Progress", "Record", "Rows", "encode_grey"]
+__all__ = [
+    "LEFT_OUT",
+    "USAGES",
+    "Fault",
+    "Labels",
+    "OnStep",
+    "Progress",
+    "Record",
+    "Rows",
+    "encode_grey",
+]
 
 USAGES = {
     "training": "train",
@@ -27,15 +37,18 @@ USAGES = {
     "test": "test",
     "testing": "test",
 }
-"""The names under which people keep the three parts, in lower case."""
+"""Common names of the three subsets, in lower case."""
 
 LEFT_OUT = "-"
-"""What a class is mapped to whose images are not wanted (`--map contempt=-`)."""
+"""The target of a class that is left out (`--map contempt=-`)."""
 
 _SHOWN_FAULTS = 20
 
 Progress = Callable[[int, int], None]
-"""Called now and then with what is done and the whole, in any unit."""
+"""Called from time to time with the amount done and the total, in any unit."""
+
+OnStep = Callable[[str], Progress | None]
+"""Called with the name of each step when it starts; returns its progress callback or None."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,25 +58,25 @@ class Record:
     Attributes:
         png: The image as 8-bit grey PNG.
         label: A label of `FER2013_7`, or None.
-        part: `train`, `val` or `test`.
-        origin: Where it stands: a line of a CSV, a row of a Parquet, a file of a folder.
+        subset: `train`, `val` or `test`.
+        origin: Its place in the source: line of a CSV, row of a Parquet, or file of a folder.
         name: The image's own file name, or an empty string.
     """
 
     png: bytes
     label: str | None
-    part: str
+    subset: str
     origin: str
     name: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fault:
-    """Something in a source that cannot be used.
+    """A part of a source that cannot be used.
 
     Attributes:
         where: File and line, row or path.
-        what: What was expected and what came.
+        what: What was expected and what was found.
     """
 
     where: str
@@ -75,12 +88,12 @@ class Fault:
 
 @dataclasses.dataclass(slots=True)
 class Rows:
-    """What one source or several were read into.
+    """The content of one or more sources.
 
     Attributes:
         records: The usable images, in the source's order.
-        faults: What could not be used.
-        notes: What a person should know of how the source was understood.
+        faults: The parts that cannot be used.
+        notes: How the source was interpreted, a sentence each, where that is not obvious.
         votes: `(N, 10)` uint8, one row of annotator counts per record, if FER+ was joined.
         image_names: FER+'s `Image name` per record, if FER+ was joined.
     """
@@ -91,18 +104,18 @@ class Rows:
     votes: NDArray[np.uint8] | None = None
     image_names: list[str] | None = None
 
-    def demand_whole(self) -> None:
-        """Refuse a source with faults.
+    def raise_faults(self) -> None:
+        """Raise an error if there are faults.
 
         Raises:
-            DatasetError: There are faults; the message lists the first twenty and their number.
+            DatasetError: There are faults; the message has their number and the first twenty.
         """
         if not self.faults:
             return
         shown = [f"  {fault}" for fault in self.faults[:_SHOWN_FAULTS]]
         if len(self.faults) > _SHOWN_FAULTS:
             shown.append(f"  ... and {len(self.faults) - _SHOWN_FAULTS} more")
-        count = counted(len(self.faults), "fault")
+        count = pluralize(len(self.faults), "fault")
         raise DatasetError("\n".join([f"{count}, nothing was imported:", *shown]))
 
 
@@ -110,11 +123,11 @@ class Labels:
     """Translates the class names of a source.
 
     Args:
-        given: What names stand for, for example `{"wut": "angry"}`; these win over the known
-            spellings. `LEFT_OUT` leaves a class out.
+        given: The labels of other names, for example `{"wut": "angry"}`, used before the known
+            spellings; `LEFT_OUT` leaves a class out.
 
     Raises:
-        InputError: A name is mapped to something that is none of FER-2013's seven.
+        InputError: A name is mapped to something that is not a label of FER-2013.
     """
 
     def __init__(self, given: Mapping[str, str] | None = None) -> None:
@@ -130,7 +143,7 @@ class Labels:
         """Return a label of `FER2013_7`, or `LEFT_OUT`.
 
         Raises:
-            InputError: The name is unknown; the message says how to map it.
+            InputError: The name is unknown; the message explains how to map it.
         """
         folded = name.strip().lower()
         if folded in self._given:
@@ -142,7 +155,7 @@ class Labels:
         if label not in FER2013_7.labels:
             known = ", ".join(FER2013_7.labels)
             raise InputError(
-                f"unknown class {name!r}; known are {known}. Say what it stands for with "
+                f"unknown class {name!r}; known are {known}. Map it with "
                 f"--map {name}=LABEL, or leave it out with --map {name}={LEFT_OUT}"
             )
         return label

@@ -1,4 +1,4 @@
-"""Splits: who is trained on, who chooses, who is reported. A split is a small file with a hash."""
+"""Splits: which images are for training, for choosing and for reporting; files with a hash."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._wording import counted
-from mien.data.dataset import SPLITS, Dataset
+from mien._output import whole_file
+from mien._wording import pluralize
+from mien.data.dataset import SUBSETS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, near_pairs
-from mien.emotions import FER2013_7, SIX
-from mien.errors import DatasetError, InputError, MissingExtraError, OutputError
-from mien.metrics import to_six
+from mien.emotions import FER2013_7, SIX, to_six
+from mien.errors import DatasetError, InputError, MissingExtraError
 
 __all__ = [
     "Split",
@@ -29,48 +29,57 @@ __all__ = [
     "stratified_split",
 ]
 
-_FORMAT = 1
+_FORMAT = 2
 _LEFT_OUT = "-"
 _SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 _FER_PP_ORDER = ("angry", "fear", "happy", "sad", "surprise", "neutral")
 _FER_PP_VALIDATION = 0.1
 _FER_PP_SEED = 42
-"""How FER-PP's notebook divides FER-2013 (github.com/charrybot/FER-PP)."""
+"""The settings by which FER-PP's notebook divides FER-2013 (github.com/charrybot/FER-PP)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Which part each image of one dataset belongs to.
+    """The subset of each image of one dataset.
 
     Attributes:
         kind: How it was made, for example `leak-free`.
         dataset_sha256: `Dataset.sha256` of the dataset that it divides.
-        parts: The parts' names.
-        assignment: `(N,)` int8, an index into `parts`; -1 for images that are left out.
+        subsets: The subsets' names.
+        assignment: `(N,)` int8, an index into `subsets`; -1 for images that are left out.
     """
 
     kind: str
     dataset_sha256: str
-    parts: tuple[str, ...]
+    subsets: tuple[str, ...]
     assignment: NDArray[np.int8]
 
     def sha256(self) -> str:
-        """Return the hash by which trainings and figures name this split, 64 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self._fields()).encode()).hexdigest()
+        """Return the hash that identifies this split, 64 hexadecimal digits."""
+        # The keys of the first format: model files name splits by the hash that it gave them.
+        hashed = {
+            "kind": self.kind,
+            "dataset_sha256": self.dataset_sha256,
+            "parts": list(self.subsets),
+            "assignment": self._assigned(),
+        }
+        return hashlib.sha256(json.dumps(hashed).encode()).hexdigest()
 
     def counts(self) -> dict[str, int]:
-        """Count the images of each part, and those left out if there are any."""
-        counts = {part: int((self.assignment == i).sum()) for i, part in enumerate(self.parts)}
+        """Return the number of images of each subset, and of those left out if there are any."""
+        counts = {
+            subset: int((self.assignment == i).sum()) for i, subset in enumerate(self.subsets)
+        }
         left_out = int((self.assignment < 0).sum())
         return counts | ({"left out": left_out} if left_out else {})
 
     def apply(self, data: Dataset, *, fold: int | None = None) -> Dataset:
-        """Return the dataset, divided by this split.
+        """Return the dataset with this split.
 
         Args:
             data: The dataset that the split was made for.
-            fold: Of a split in folds, the one that is `val`; the others are `train`.
+            fold: For a split into folds, the one that is `val`; the others are `train`.
 
         Raises:
             DatasetError: The split was made for another dataset.
@@ -79,21 +88,21 @@ class Split:
         if data.sha256() != self.dataset_sha256:
             raise DatasetError(
                 f"{self.kind} split: made for the dataset {self.dataset_sha256[:12]}, but "
-                f"{data.source} is {data.sha256()[:12]}. Make it anew with: mien data split"
+                f"{data.source} is {data.sha256()[:12]}. Make a new one with: mien data split"
             )
-        return dataclasses.replace(data, split=self._parts_of(fold))
+        return dataclasses.replace(data, split=self._subset_indices(fold))
 
-    def _parts_of(self, fold: int | None) -> NDArray[np.int8]:
-        folded = self.parts[0].startswith("fold")
+    def _subset_indices(self, fold: int | None) -> NDArray[np.int8]:
+        folded = self.subsets[0].startswith("fold")
         if folded != (fold is not None):
-            wanted = f"a fold of 0 to {len(self.parts) - 1}" if folded else "no fold"
+            wanted = f"a fold of 0 to {len(self.subsets) - 1}" if folded else "no fold"
             raise InputError(f"{self.kind} split: expected {wanted}, found {fold}")
         if fold is not None:
-            if not 0 <= fold < len(self.parts):
-                raise InputError(f"fold: expected 0 to {len(self.parts) - 1}, found {fold}")
-            chosen = np.where(self.assignment == fold, SPLITS.index("val"), SPLITS.index("train"))
+            if not 0 <= fold < len(self.subsets):
+                raise InputError(f"fold: expected 0 to {len(self.subsets) - 1}, found {fold}")
+            chosen = np.where(self.assignment == fold, SUBSETS.index("val"), SUBSETS.index("train"))
             return np.where(self.assignment < 0, -1, chosen).astype(np.int8)
-        table = np.array([SPLITS.index(part) for part in self.parts] + [-1], np.int8)
+        table = np.array([SUBSETS.index(subset) for subset in self.subsets] + [-1], np.int8)
         chosen = table[self.assignment]  # -1 finds the last one, which is -1
         return chosen
 
@@ -103,92 +112,95 @@ class Split:
         Raises:
             OutputError: The file exists already or cannot be written.
         """
-        path = Path(path)
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
-        partial = path.with_name(path.name + ".partial")
-        fields = {"format": _FORMAT, "sha256": self.sha256(), "counts": self.counts()}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(fields | self._fields(), indent=1)
-            partial.write_text(text + "\n", encoding="utf-8")
-            partial.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error}") from error
-
-    def _fields(self) -> dict[str, object]:
-        symbols = [_SYMBOLS[part] if part >= 0 else _LEFT_OUT for part in self.assignment]
-        return {
+        fields = {
+            "format": _FORMAT,
+            "sha256": self.sha256(),
+            "counts": self.counts(),
             "kind": self.kind,
             "dataset_sha256": self.dataset_sha256,
-            "parts": list(self.parts),
-            "assignment": "".join(symbols),
+            "subsets": self.subsets,
+            "assignment": self._assigned(),
         }
+        with whole_file(Path(path), overwrite=overwrite) as partial:
+            partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+    def _assigned(self) -> str:
+        """Return one character per image: its subset's number, or that of those left out."""
+        return "".join(_SYMBOLS[i] if i >= 0 else _LEFT_OUT for i in self.assignment)
 
 
 def read_split(path: str | Path) -> Split:
-    """Read a split's file and hold it to its own hash.
+    """Read a split's file and check its hash.
 
     Raises:
-        DatasetError: The file is missing, damaged or no split.
+        DatasetError: The file is missing or damaged, or not a split of this format.
     """
     try:
         fields = json.loads(Path(path).read_text(encoding="utf-8"))
+        if fields["format"] != _FORMAT:
+            raise DatasetError(
+                f"{path}: format: expected {_FORMAT}, found {fields['format']}. "
+                "Make a new one with: mien data split"
+            )
         numbers = [-1 if s == _LEFT_OUT else _SYMBOLS.index(s) for s in fields["assignment"]]
-        parts = tuple(str(part) for part in fields["parts"])
+        subsets = tuple(map(str, fields["subsets"]))
         split = Split(
-            str(fields["kind"]), str(fields["dataset_sha256"]), parts, np.array(numbers, np.int8)
+            str(fields["kind"]), str(fields["dataset_sha256"]), subsets, np.array(numbers, np.int8)
         )
         damaged = split.sha256() != fields["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path}: no split file ({error}). Make one: mien data split") from error
+        raise DatasetError(
+            f"{path}: not a split ({error}). Make one with: mien data split"
+        ) from error
     if damaged:
-        raise DatasetError(f"{path}: the hash in it is not its own. Make it anew: mien data split")
+        raise DatasetError(
+            f"{path}: damaged, its hash is another one. Make a new one with: mien data split"
+        )
     return split
 
 
 def published_split(data: Dataset) -> Split:
     """Return the split that the dataset was imported with."""
-    return Split("published", data.sha256(), SPLITS, data.split)
+    return Split("published", data.sha256(), SUBSETS, data.split)
 
 
 def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
-    """Return the dataset's split without the copies that cross it.
+    """Return the dataset's split without copies between its subsets.
 
-    `test` stays as it is. Images of `val` with a copy in `test`, and images of `train` with a
-    copy in `val` or `test`, are left out.
+    `test` is unchanged. Images of `val` with a copy in `test`, and images of `train` with a copy
+    in `val` or `test`, are left out.
 
     Args:
         data: The dataset.
-        near: Whether near copies count as copies too; see `near_pairs`.
+        near: Whether near copies count as copies; see `near_pairs`.
 
     Raises:
         MissingExtraError: SciPy, which near copies need, is not installed.
     """
     groups = _groups(data, near=near)
-    train, val, test = (data.split == part for part in range(3))
+    train, val, test = (data.split == subset for subset in range(3))
     in_test = np.isin(groups, groups[test])
     in_val = np.isin(groups, groups[val])
     leaking = (val & in_test) | (train & (in_test | in_val))
     kind = "leak-free, near copies too" if near else "leak-free"
-    return Split(kind, data.sha256(), SPLITS, np.where(leaking, -1, data.split).astype(np.int8))
+    return Split(kind, data.sha256(), SUBSETS, np.where(leaking, -1, data.split).astype(np.int8))
 
 
 def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Split:
     """Return FER-PP's random split: a tenth of all rows is `val`, the rest `train`.
 
     Stratified over six classes, disgust counting as angry, by scikit-learn's `train_test_split`
-    with seed 42. 8.5 % of its `val` have a pixel-identical copy in its `train`: it is here to
+    with seed 42. 8.5 % of its `val` have a pixel-identical copy in its `train`: use it only to
     compare with that program.
 
-    With `selection` its `val` is called `test`, and that share of its `train` becomes `val`: a
-    training can choose there what FER-PP's own figure must not decide. Copies of one image go
-    there together.
+    With `selection` its `val` becomes `test`, and that share of its `train` becomes `val`, so that
+    a training can choose by `val` and be reported on FER-PP's own images. Copies of one image stay
+    together.
 
     Args:
         data: The dataset.
-        selection: Share of FER-PP's `train` that is chosen on, 0 to below 1.
-        seed: The seed of that part.
+        selection: Share of FER-PP's `train` that becomes `val`, 0 to below 1.
+        seed: The random seed of that choice.
 
     Raises:
         InputError: The dataset is not FER-2013: an image has no label of the six classes, or
@@ -223,8 +235,8 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     )
     assignment = np.zeros(len(data), np.int8)
     if not selection:
-        assignment[val] = SPLITS.index("val")
-        return Split("FER-PP random", data.sha256(), SPLITS[:2], assignment)
+        assignment[val] = SUBSETS.index("val")
+        return Split("FER-PP random", data.sha256(), SUBSETS[:2], assignment)
     groups = exact_groups(data.images)[train]
     different = len(np.unique(groups))
     if math.ceil(selection * different) >= different:
@@ -233,22 +245,22 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
         )
     divider = GroupShuffleSplit(n_splits=1, test_size=selection, random_state=seed)
     _, chosen = next(divider.split(train, groups=groups))
-    assignment[val] = SPLITS.index("test")
-    assignment[train[chosen]] = SPLITS.index("val")
+    assignment[val] = SUBSETS.index("test")
+    assignment[train[chosen]] = SUBSETS.index("val")
     kind = f"FER-PP random, its validation as test, {selection:g} of the rest as val, seed {seed}"
-    return Split(kind, data.sha256(), SPLITS, assignment)
+    return Split(kind, data.sha256(), SUBSETS, assignment)
 
 
 def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = False) -> Split:
-    """Divide `train` and `val` into folds of like class balance that no copies cross.
+    """Divide `train` and `val` into folds of similar class balance, each with all copies.
 
-    `test` is left out, and so is what has a copy in it.
+    `test` is left out, and so are images with a copy in it.
 
     Args:
         data: The dataset.
         folds: How many, 2 to 36.
-        seed: The seed of the shuffling.
-        near: Whether near copies count as copies too.
+        seed: The random seed.
+        near: Whether near copies count as copies.
 
     Raises:
         InputError: The number of folds is out of range, or there are too few images for it.
@@ -261,7 +273,7 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
     except ImportError as error:
         raise MissingExtraError("splitting into folds", "data") from error
     groups = _groups(data, near=near)
-    test = SPLITS.index("test")
+    test = SUBSETS.index("test")
     tested = np.isin(groups, groups[data.split == test])
     usable = np.flatnonzero((data.split >= 0) & (data.split != test) & ~tested)
     if len(np.unique(groups[usable])) < folds:
@@ -269,7 +281,7 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
     largest = np.unique(data.labels[usable], return_counts=True)[1].max()
     if largest < folds:
         raise InputError(
-            f"folds: {folds} are more than the {counted(largest, 'image')} of the largest class "
+            f"folds: {folds} are more than the {pluralize(largest, 'image')} of the largest class "
             f"of {data.source}. Take fewer"
         )
     divider = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
@@ -289,17 +301,17 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
 def stratified_split(
     data: Dataset, *, val: float = 0.15, test: float = 0.15, seed: int = 1, near: bool = False
 ) -> Split:
-    """Divide a dataset anew into parts of like class balance that no copies cross.
+    """Make a new split: subsets of similar class balance, each with all copies of its images.
 
-    The parts that it was imported with do not matter, but what they leave out stays out. Of a class
-    of few images the first goes to `train`, then one each to `val` and `test`.
+    Images that the dataset's own split leaves out stay left out; the rest of that split does not
+    matter. Of a class of few images the first goes to `train`, then one each to `val` and `test`.
 
     Args:
         data: The dataset.
         val: Share of `val`, above 0.
         test: Share of `test`; 0 makes none.
-        seed: The seed of the shuffling.
-        near: Whether near copies count as copies too.
+        seed: The random seed.
+        near: Whether near copies count as copies.
 
     Raises:
         InputError: The shares are out of range, or no class has two different images.
@@ -319,21 +331,23 @@ def stratified_split(
     for label in np.unique(labels):
         own = [members[number] for number in rng.permutation(np.flatnonzero(labels == label))]
         total = sum(map(len, own))
-        shares = {SPLITS.index("val"): val, SPLITS.index("test"): test}
-        wanted = {part: max(1, round(share * total)) for part, share in shares.items() if share}
+        shares = {SUBSETS.index("val"): val, SUBSETS.index("test"): test}
+        missing = {
+            subset: max(1, round(share * total)) for subset, share in shares.items() if share
+        }
         for place, rows in enumerate(own):
-            part = next((each for each, count in wanted.items() if place and count > 0), 0)
-            assignment[rows] = part
-            if part:
-                wanted[part] -= len(rows)
-    if not (assignment == SPLITS.index("val")).any():
+            subset = next((each for each, count in missing.items() if place and count > 0), 0)
+            assignment[rows] = subset
+            if subset:
+                missing[subset] -= len(rows)
+    if not (assignment == SUBSETS.index("val")).any():
         raise InputError(f"{data.source}: no class has two different images to divide")
     kind = f"stratified, {val:g} val, {test:g} test, seed {seed}"
     kind += ", near copies too" if near else ""
-    return Split(kind, data.sha256(), SPLITS, assignment)
+    return Split(kind, data.sha256(), SUBSETS, assignment)
 
 
 def _groups(data: Dataset, *, near: bool) -> NDArray[np.int64]:
-    """Number the images so that copies share a number, near ones if asked."""
+    """Return the number of each image's group of copies, with near copies if asked."""
     groups = exact_groups(data.images)
     return copy_groups(groups, near_pairs(data.images)) if near else groups

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.dataset import SPLITS, VOTE_COLUMNS, Dataset
+from mien._output import cannot_write, partial_path
+from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.parquet_source import open_parquet
 from mien.data.records import Rows
 from mien.emotions import FER2013_7
-from mien.errors import DatasetError, MediaError, MissingExtraError, OutputError
+from mien.errors import DatasetError, MediaError, MissingExtraError
 from mien.media import open_image
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 _TABLE, _MANIFEST = "dataset.parquet", "manifest.json"
-_FORMAT = 1
+_FORMAT = 2
 _SIDE_PX = 48
 _AVERAGING = Image.Resampling.BILINEAR
 _ROWS_PER_GROUP = 4096
@@ -55,8 +56,8 @@ class Origin:
     Attributes:
         name: Its own name, without the folders above.
         kind: `csv`, `votes`, `parquet` or `folders`.
-        size_bytes: Of the file, or of all files of the folder.
-        sha256: Of the file, or of all files of the folder and their paths.
+        size_bytes: Size of the file, or of all files of the folder.
+        sha256: Hash of the file, or of all files of the folder and their paths.
     """
 
     name: str
@@ -67,22 +68,22 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a dataset's folder holds.
+    """The description of a dataset that is stored beside it.
 
     Attributes:
         rows: Number of images.
-        sha256: `Dataset.sha256` of the whole.
-        parts: Images per part and label.
+        sha256: The result of `Dataset.sha256`.
+        subsets: Images per subset and label.
         voted: Images with annotator votes.
-        sources: What it was imported from.
-        label_map: The class names that were given a meaning at import.
+        sources: The files and folders it was imported from.
+        label_map: The labels of other class names that were given at the import.
         mien: The version that wrote it.
         format: The version of this layout.
     """
 
     rows: int
     sha256: str
-    parts: dict[str, dict[str, int]]
+    subsets: dict[str, dict[str, int]]
     voted: int
     sources: tuple[Origin, ...]
     label_map: dict[str, str]
@@ -91,7 +92,12 @@ class Manifest:
 
 
 def dataset_from_rows(rows: Rows, source: str) -> Dataset:
-    """Decode what was read from sources into arrays."""
+    """Decode the records of sources into arrays.
+
+    Args:
+        rows: The records.
+        source: The dataset's name.
+    """
     count = len(rows.records)
     votes = rows.votes if rows.votes is not None else np.zeros((count, len(VOTE_COLUMNS)), np.uint8)
     labels = [FER2013_7.labels.index(r.label) if r.label else -1 for r in rows.records]
@@ -99,7 +105,7 @@ def dataset_from_rows(rows: Rows, source: str) -> Dataset:
         images=_decoded([record.png for record in rows.records]),
         labels=np.array(labels, np.int8),
         votes=votes,
-        split=np.array([SPLITS.index(record.part) for record in rows.records], np.int8),
+        split=np.array([SUBSETS.index(record.subset) for record in rows.records], np.int8),
         rows=np.arange(count, dtype=np.int64),
         source=source,
         names=np.array(rows.image_names or [record.name for record in rows.records], np.str_),
@@ -109,13 +115,13 @@ def dataset_from_rows(rows: Rows, source: str) -> Dataset:
 def write_dataset(
     rows: Rows, out: Path, sources: tuple[Origin, ...], label_map: Mapping[str, str]
 ) -> Manifest:
-    """Write a dataset's folder; it appears, or replaces the one before, when it is whole.
+    """Write a dataset's folder; it appears, or replaces an existing one, when it is complete.
 
     Args:
         rows: Images without faults.
         out: The folder.
-        sources: What they were read from.
-        label_map: The class names that were given a meaning.
+        sources: The files and folders they were read from.
+        label_map: The labels of other class names.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -125,7 +131,7 @@ def write_dataset(
     manifest = Manifest(
         rows=len(data),
         sha256=data.sha256(),
-        parts={name: _counts(data.part(name)) for name in SPLITS if len(data.part(name))},
+        subsets={name: _counts(data.subset(name)) for name in SUBSETS if len(data.subset(name))},
         voted=int(data.votes.any(axis=1).sum()),
         sources=sources,
         label_map=dict(label_map),
@@ -139,13 +145,14 @@ def write_dataset(
 
 
 def read_dataset(path: str | Path) -> Dataset:
-    """Read an imported dataset, its images as 48x48 luma.
+    """Read an imported dataset with its images as 48x48 luma.
 
     Args:
         path: The dataset's folder.
 
     Raises:
-        DatasetError: There is none, or it is damaged: its contents are held to the manifest's hash.
+        DatasetError: The folder holds no dataset, or it is damaged: its hash is not that of the
+            manifest.
         MissingExtraError: pyarrow is not installed.
     """
     path = Path(path)
@@ -155,7 +162,9 @@ def read_dataset(path: str | Path) -> Dataset:
     except _DAMAGES as error:
         raise DatasetError(f"{path}: {_TABLE} is damaged ({error}). Import it again") from error
     if data.sha256() != manifest.sha256:
-        raise DatasetError(f"{path}: {_TABLE} is not what {_MANIFEST} says. Import it again")
+        raise DatasetError(
+            f"{path}: {_TABLE} has another hash than {_MANIFEST} says. Import it again"
+        )
     return data
 
 
@@ -176,7 +185,8 @@ def read_manifest(path: str | Path) -> Manifest:
         return Manifest(**fields)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
-            f"{path}: no imported dataset. Make one with: mien data import SOURCE... --out {path}"
+            f"{path}: not an imported dataset. Import one with: mien data import SOURCE... "
+            f"--out {path}"
         ) from error
 
 
@@ -189,7 +199,7 @@ def _counts(data: Dataset) -> dict[str, int]:
 def _read_table(path: Path) -> Dataset:
     with open_parquet(path / _TABLE) as file:
         table = file.read(
-            ["image", "label", "split", "row", "image_name", *VOTE_COLUMNS]
+            ["image", "label", "subset", "row", "image_name", *VOTE_COLUMNS]
         ).to_pydict()
     labels = [FER2013_7.labels.index(label) if label else -1 for label in table["label"]]
     votes = np.array([table[name] for name in VOTE_COLUMNS], np.uint8).T
@@ -197,7 +207,7 @@ def _read_table(path: Path) -> Dataset:
         images=_decoded(table["image"]),
         labels=np.array(labels, np.int8),
         votes=np.ascontiguousarray(votes),
-        split=np.array([SPLITS.index(name) for name in table["split"]], np.int8),
+        split=np.array([SUBSETS.index(name) for name in table["subset"]], np.int8),
         rows=np.array(table["row"], np.int64),
         source=path.name,
         names=np.array(table["image_name"], np.str_),
@@ -205,7 +215,7 @@ def _read_table(path: Path) -> Dataset:
 
 
 def _decoded(encoded: list[bytes]) -> NDArray[np.uint8]:
-    """Decode images to 48x48 luma; larger or smaller ones are resized."""
+    """Decode images to 48x48 luma; others are resized."""
     images = np.empty((len(encoded), _SIDE_PX, _SIDE_PX), np.uint8)
     for number, png in enumerate(encoded):
         with open_image(io.BytesIO(png), f"image {number}") as decoded:
@@ -230,21 +240,21 @@ def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
             "image": pa.array([record.png for record in records], pa.binary()),
             "label": pa.array([record.label for record in records]).dictionary_encode(),
             **{name: pa.array(data.votes[:, i]) for i, name in enumerate(VOTE_COLUMNS)},
-            "split": pa.array([record.part for record in records]).dictionary_encode(),
+            "subset": pa.array([record.subset for record in records]).dictionary_encode(),
             "image_name": pa.array(data.names),
             "source": pa.array([record.origin for record in records]),
             "sha256": pa.array([hashlib.sha256(pixels).hexdigest() for pixels in data.images]),
         }
     )
-    # PNG does not get smaller; the other columns do.
+    # Compression makes the other columns smaller, but not PNG images.
     plain = dict.fromkeys(table.column_names, "zstd") | {"image": "none"}
     pq.write_table(table, path, compression=plain, row_group_size=_ROWS_PER_GROUP)
 
 
 @contextlib.contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """Give a folder to fill that takes the place of `out` when all went well."""
-    partial, old = (out.with_name(out.name + ending) for ending in (".partial", ".old"))
+    """Yield a folder to fill, which replaces `out` at the end if the block succeeds."""
+    partial, old = partial_path(out), out.with_name(out.name + ".old")
     try:
         for left in (partial, old):
             shutil.rmtree(left, ignore_errors=True)
@@ -259,4 +269,4 @@ def _replacing(out: Path) -> Iterator[Path]:
         partial.rename(out)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise OutputError(f"{out}: cannot be written: {error}. Choose another place") from error
+        raise cannot_write(out, error) from error

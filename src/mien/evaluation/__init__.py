@@ -1,28 +1,33 @@
-"""Judging models and tables of predictions against ground truth."""
+"""Evaluating models and tables of predictions against ground truth."""
 
-from mien.evaluation.evaluate import (
-    Comparison,
+from mien.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from mien.evaluation.evaluate import evaluate
+from mien.evaluation.image_quality import THIRDS, QualityPoint
+from mien.evaluation.predictors import Predictor, ensemble, open_predictor, save_predictions
+from mien.evaluation.results import (
     Evaluation,
-    Judged,
     Mistake,
+    ModelComparison,
+    ModelEvaluation,
     RobustnessPoint,
-    evaluate,
 )
-from mien.evaluation.image_quality import QualityPoint
-from mien.evaluation.predictors import Predictor, mean_of, open_predictor, save_predictions
-from mien.evaluation.warnings import calibration_caveats
+from mien.evaluation.warnings import calibration_warnings
 
 __all__ = [
-    "Comparison",
+    "CORRUPTIONS",
+    "STRENGTHS",
+    "THIRDS",
     "Evaluation",
-    "Judged",
     "Mistake",
+    "ModelComparison",
+    "ModelEvaluation",
     "Predictor",
     "QualityPoint",
     "RobustnessPoint",
-    "calibration_caveats",
+    "calibration_warnings",
+    "corrupt",
+    "ensemble",
     "evaluate",
-    "mean_of",
     "open_predictor",
     "save_predictions",
 ]

@@ -1,4 +1,4 @@
-"""How right a model is on blurred and sharp, pale and strong, dark and bright images."""
+"""Accuracy by image quality: sharpness, contrast and brightness, each in thirds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THIRDS = ("lowest", "middle", "highest")
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class QualityThird:
-    """The third of some images that lies lowest, in the middle or highest by one measure.
+    """One third of the images by one measure of quality.
 
     Attributes:
         measure: `sharpness` and `brightness` as in `structures.Quality`, or `contrast`: the
@@ -46,8 +46,8 @@ class QualityPoint:
         third: One of `THIRDS`.
         low: The least value of the measure in it.
         high: The largest one.
-        images: How many of its images count.
-        accuracy: Share of right answers among them.
+        images: How many of its images have a label.
+        accuracy: Share of correct predictions among them.
         balanced_accuracy: Mean recall.
     """
 
@@ -109,17 +109,17 @@ def quality_points(
     """
     points = []
     for each in thirds:
-        counted = each.members & (labels >= 0)
-        if not counted.any():
+        included = each.members & (labels >= 0)
+        if not included.any():
             continue
-        matrix = confusion_matrix(labels[counted], predictions[counted], classes=classes)
+        matrix = confusion_matrix(labels[included], predictions[included], classes=classes)
         points.append(
             QualityPoint(
                 measure=each.measure,
                 third=each.third,
                 low=each.low,
                 high=each.high,
-                images=int(counted.sum()),
+                images=int(included.sum()),
                 accuracy=accuracy(matrix),
                 balanced_accuracy=balanced_accuracy(matrix),
             )

@@ -1,38 +1,38 @@
-"""What a model says of every image: from running it, or from a table that somebody kept."""
+"""Predictions for every image of a dataset: from a model, or from a saved table."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data import Dataset
+from mien._output import whole_file
+from mien.data import Dataset, Progress
 from mien.emotions import LABEL_SETS, SIX, LabelSet, canonical_label
-from mien.errors import DatasetError, InputError, MissingExtraError, OutputError
+from mien.errors import DatasetError, InputError, MissingExtraError
 from mien.inference import EmotionModel
 
-__all__ = ["Predictor", "mean_of", "open_predictor", "save_predictions"]
+__all__ = ["Predictor", "ensemble", "open_predictor", "save_predictions"]
 
 _BATCH = 256
 _PREFIX = "p_"
 
 Probabilities = NDArray[np.floating]
-Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Predictor:
-    """Gives probabilities for images of a dataset.
+    """Gives probabilities for images of a dataset: a model, a table of predictions or an ensemble.
 
     Attributes:
-        name: How it is called in tables.
-        model: The model that is run, or None where the answers are known already.
-        known: By label set, rows of the dataset `(n,)` and their probabilities `(n, K)`.
-        members: Those whose mean it is; neither a model nor known answers then.
+        name: Its name in tables.
+        model: The model that is run; None for a table or an ensemble.
+        known: The table: by label set, rows of the dataset `(n,)` and their probabilities `(n, K)`.
+        members: The ensemble's members.
     """
 
     name: str
@@ -49,35 +49,35 @@ class Predictor:
 
         Args:
             data: The images.
-            on_progress: Told of the images done.
+            on_progress: Called with the number of images done and their total.
 
         Raises:
-            InputError: A kept table has no line for one of the images.
+            InputError: The table has no row for one of the images.
         """
         if self.model is not None:
             return _run(self.model, data.images, on_progress)
         if self.members:
             return self._mean(data, on_progress)
-        return {name: self._looked_up(name, data) for name in self.known}
+        return {name: self._from_table(name, data) for name in self.known}
 
     def embedding(self, data: Dataset) -> NDArray[np.float32] | None:
         """Return the model's embedding of each image, `(N, D)`; None where it has none."""
         if self.model is None or "embedding" not in {o.name for o in self.model.spec.outputs}:
             return None
         starts = range(0, len(data), _BATCH)
-        parts = [self.model.run(data.images[start : start + _BATCH]) for start in starts]
-        return np.concatenate([part["embedding"] for part in parts])
+        batches = [self.model.run(data.images[start : start + _BATCH]) for start in starts]
+        return np.concatenate([outputs["embedding"] for outputs in batches])
 
     def _mean(self, data: Dataset, on_progress: Progress | None) -> dict[str, Probabilities]:
-        answers = []
+        outputs = []
         for member in self.members:
-            answers.append(member.probabilities(data))
+            outputs.append(member.probabilities(data))
             if on_progress is not None:
-                on_progress(len(answers), len(self.members))
-        shared = [name for name in answers[0] if all(name in each for each in answers)]
-        return {name: np.mean([each[name] for each in answers], axis=0) for name in shared}
+                on_progress(len(outputs), len(self.members))
+        shared = [name for name in outputs[0] if all(name in each for each in outputs)]
+        return {name: np.mean([each[name] for each in outputs], axis=0) for name in shared}
 
-    def _looked_up(self, name: str, data: Dataset) -> Probabilities:
+    def _from_table(self, name: str, data: Dataset) -> Probabilities:
         rows, values = self.known[name]
         order = np.argsort(rows)
         place = np.searchsorted(rows[order], data.rows).clip(max=len(rows) - 1)
@@ -85,7 +85,7 @@ class Predictor:
         if missing.any():
             raise InputError(
                 f"{self.name}: no prediction for {int(missing.sum())} of {len(data)} images, "
-                f"first for row {data.rows[missing.argmax()]}; predict all of {data.source}"
+                f"first for row {data.rows[missing.argmax()]}. Predict all images of {data.source}"
             )
         found: Probabilities = values[order][place]
         return found
@@ -118,8 +118,8 @@ def open_predictor(path: str | Path | None) -> Predictor:
     return Predictor(name=path.stem, model=EmotionModel(path))
 
 
-def mean_of(predictors: Sequence[Predictor]) -> Predictor:
-    """Return what answers with the mean of several predictors' probabilities: their ensemble.
+def ensemble(predictors: Sequence[Predictor]) -> Predictor:
+    """Return the ensemble of several predictors: the mean of their probabilities.
 
     It has the outputs that all of them have.
 
@@ -136,42 +136,44 @@ def save_predictions(
 ) -> list[Path]:
     """Write predictions as CSV, one file per label set, in the form that `open_predictor` reads.
 
+    Args:
+        rows: `(N,)`, the images' rows in the dataset.
+        predictions: By label set, probabilities `(N, K)`.
+        folder: Where the files go; existing ones are replaced.
+
+    Returns:
+        The files written.
+
     Raises:
-        OutputError: The folder cannot be written.
+        OutputError: A file cannot be written.
     """
-    folder, written = Path(folder), []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, values in predictions.items():
-            path = folder / f"{name}.csv"
-            partial = path.with_name(path.name + ".partial")
-            with partial.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                labels = LABEL_SETS[name].labels
-                writer.writerow(["row", *(_PREFIX + label for label in labels)])
-                writer.writerows(
-                    [row, *(f"{value:.6g}" for value in line)]
-                    for row, line in zip(rows.tolist(), values, strict=True)
-                )
-            partial.replace(path)
-            written.append(path)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error}") from error
+    written = []
+    for name, values in predictions.items():
+        path = Path(folder) / f"{name}.csv"
+        labels = LABEL_SETS[name].labels
+        with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["row", *(_PREFIX + label for label in labels)])
+            writer.writerows(
+                [row, *(f"{value:.6g}" for value in line)]
+                for row, line in zip(rows.tolist(), values, strict=True)
+            )
+        written.append(path)
     return written
 
 
 def _run(
     model: EmotionModel, images: NDArray[np.uint8], on_progress: Progress | None
 ) -> dict[str, Probabilities]:
-    parts: dict[str, list[Probabilities]] = {}
+    by_label_set: dict[str, list[Probabilities]] = {}
     for start in range(0, len(images), _BATCH):
         outputs = model.run(images[start : start + _BATCH])
         for name, probabilities in model.head_probabilities(outputs).items():
-            parts.setdefault(model.spec.head_labels[name], []).append(probabilities)
-        parts.setdefault(SIX.name, []).append(model.combine(outputs))
+            by_label_set.setdefault(model.spec.head_labels[name], []).append(probabilities)
+        by_label_set.setdefault(SIX.name, []).append(model.combine(outputs))
         if on_progress is not None:
             on_progress(min(start + _BATCH, len(images)), len(images))
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    return {name: np.concatenate(values) for name, values in by_label_set.items()}
 
 
 def _read_table(path: Path) -> tuple[str, tuple[NDArray[np.int64], Probabilities]]:
@@ -190,7 +192,7 @@ def _read_table(path: Path) -> tuple[str, tuple[NDArray[np.int64], Probabilities
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{path}: expected numbers in every column ({error})") from error
     if len(np.unique(rows)) != len(rows):
-        raise DatasetError(f"{path}: expected one line per row, found some rows twice")
+        raise DatasetError(f"{path}: expected each row once, found some rows twice")
     return label_set.name, (rows, values)
 
 
@@ -202,9 +204,9 @@ def _columns(path: Path) -> dict[str, list[object]]:
     try:
         table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise DatasetError(f"{path}: no table that can be read ({error})") from error
+        raise DatasetError(f"{path}: cannot be read as a table ({error})") from error
     if not len(table):
-        raise DatasetError(f"{path}: a table without a row; expected one for each image")
+        raise DatasetError(f"{path}: a table without a row; expected one row for each image")
     return {name: table[name].to_list() for name in table.columns}
 
 
@@ -214,6 +216,6 @@ def _label_set(path: Path, labels: set[str]) -> LabelSet:
             return known
     sets = "; ".join(f"{known.name}: {', '.join(known.labels)}" for known in LABEL_SETS.values())
     raise DatasetError(
-        f"{path}: the columns {_PREFIX}... are of no label set, found {', '.join(sorted(labels))}; "
-        f"expected those of {sets}"
+        f"{path}: the columns {_PREFIX}<label> are of no label set, found "
+        f"{', '.join(sorted(labels))}; expected those of {sets}"
     )

@@ -1,4 +1,4 @@
-"""What makes figures say less than they seem to, as lines for a person."""
+"""Warnings about an evaluation: why figures may be too good, or say little."""
 
 from __future__ import annotations
 
@@ -11,88 +11,101 @@ from mien.evaluation.predictors import Predictor
 from mien.metrics import PROTOCOLS, Protocol
 
 __all__ = [
-    "calibrated_here",
-    "calibration_caveats",
-    "empty_classes",
-    "never_sure",
-    "shared_images",
+    "always_unsure",
+    "calibrated_on_subset",
+    "calibration_warnings",
+    "missing_classes",
+    "trained_on_images",
 ]
 
 
-def empty_classes(protocol: Protocol, truth: NDArray[np.int64], split: str) -> list[str]:
-    """Warn of classes that no image shows; `truth` is `(N,)`, -1 where there is no label."""
+def missing_classes(protocol: Protocol, truth: NDArray[np.int64], subset: str) -> list[str]:
+    """Warn of classes that no image shows.
+
+    Args:
+        protocol: The protocol whose classes they are.
+        truth: True labels `(N,)`, -1 where there is none.
+        subset: The name of the subset that the images are from.
+    """
     missing = [label for i, label in enumerate(protocol.label_set.labels) if not (truth == i).any()]
     if not missing:
         return []
-    return [f"{protocol.name}: {split} has no image of {', '.join(missing)}"]
+    return [f"{protocol.name}: {subset} has no image of {', '.join(missing)}"]
 
 
-def calibrated_here(predictor: Predictor, data: Dataset, split: str) -> list[str]:
-    """Warn where a model's six-way output was fitted on the very part that is judged."""
+def calibrated_on_subset(predictor: Predictor, data: Dataset, subset: str) -> list[str]:
+    """Warn if a model's six-way output was calibrated on the very subset it is evaluated on."""
     if predictor.members:
-        return [line for each in predictor.members for line in calibrated_here(each, data, split)]
+        return [
+            line for each in predictor.members for line in calibrated_on_subset(each, data, subset)
+        ]
     if predictor.model is None:
         return []
-    # Whatever the data are called here: what counts is the part, and the hash of what it holds.
+    # The dataset's name may differ: what identifies it is the subset and the hash.
     fitted = predictor.model.spec.provenance.get("calibrated_on", "").rsplit(", ", 2)[1:]
-    if fitted != [split, data.sha256()]:
+    if fitted != [subset, data.sha256()]:
         return []
     return [
-        f"{predictor.name}: its six-way output was calibrated on these very images, so that its "
-        "figures on them are flattered"
+        f"{predictor.name}: its six-way output was calibrated on these very images, so its "
+        "figures on them are too good"
     ]
 
 
-def never_sure(predictor: Predictor) -> list[str]:
-    """Warn where a model's threshold is so high that every answer counts as unsure."""
+def always_unsure(predictor: Predictor) -> list[str]:
+    """Warn if a model's threshold is so high that every prediction is unsure."""
     if predictor.model is None or predictor.model.unsure_below < 1:
         return []
     return [
-        f"{predictor.name}: every answer will be called unsure: where it was calibrated, not even "
-        "its surest ones were right often enough. `mien calibrate` on more images, or with a "
-        "lower --accuracy, gives another threshold"
+        f"{predictor.name}: every prediction is unsure, because at its calibration not even the "
+        "predictions of highest confidence reached the accuracy asked for. Run `mien calibrate` "
+        "on more images or with a lower --accuracy"
     ]
 
 
-def calibration_caveats(predictor: Predictor, part: Dataset, split: str) -> list[str]:
-    """Warn of what makes a calibration less than it seems.
+def calibration_warnings(predictor: Predictor, data: Dataset, subset: str) -> list[str]:
+    """Warn of what was missing in a calibration.
 
     Args:
         predictor: The calibrated model.
-        part: What it was calibrated on.
-        split: What that part is called.
+        data: The images that it was calibrated on.
+        subset: The name of their subset.
     """
     warnings = []
     for protocol in (PROTOCOLS["six-ferplus"], PROTOCOLS["six-fer2013"]):
-        truth = protocol.labels(part.labels, part.votes)
+        truth = protocol.labels(data.labels, data.votes)
         if (truth >= 0).any():
-            warnings += empty_classes(protocol, truth, split)
-    return warnings + never_sure(predictor)
+            warnings += missing_classes(protocol, truth, subset)
+    return warnings + always_unsure(predictor)
 
 
-def shared_images(predictor: Predictor, part: Dataset) -> list[str]:
-    """Warn of images that a model was trained on, by the sketch in its spec."""
+def trained_on_images(predictor: Predictor, data: Dataset) -> list[str]:
+    """Warn of images that a model was trained on, by the sketch in its spec.
+
+    Args:
+        predictor: The model.
+        data: The images that it is evaluated on.
+    """
     if predictor.members:
-        return [line for member in predictor.members for line in shared_images(member, part)]
+        return [line for member in predictor.members for line in trained_on_images(member, data)]
     if predictor.model is None:
         return [f"{predictor.name}: a table does not say what its model was trained on"]
     provenance = predictor.model.spec.provenance
     if "training_sketch" not in provenance:
         return [f"{predictor.name}: its spec does not say what it was trained on"]
     try:
-        share = estimated_overlap(part.images, provenance["training_sketch"])
+        share = estimated_overlap(data.images, provenance["training_sketch"])
     except MienError as error:
         return [f"{predictor.name}: {error}"]
     warnings = []
     if share > 0:
         warnings.append(
-            f"{predictor.name}: about {share:.0%} of these images were among those it was "
-            "trained on, or its start or its teachers; the leak-free figures leave out only those "
-            "that are in this dataset's train"
+            f"{predictor.name}: about {share:.0%} of these images were used to train it, the "
+            "model it began with or its teachers; the leak-free figures leave out only those that "
+            "are in this dataset's train"
         )
     if lacks := provenance.get("training_sketch_lacks"):
         warnings.append(
-            f"{predictor.name}: nothing says which images {lacks}, which it comes from, was "
-            "trained on: these may be among them"
+            f"{predictor.name}: it was trained from {lacks}, whose training images are unknown: "
+            "these images may be among them"
         )
     return warnings

@@ -1,4 +1,4 @@
-"""Model files held against their network in torch, float32, on the whole validation part."""
+"""Model files held against their network in torch, float32, on the whole subset val."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Comparison:
     flipped: Mapping[str, float]
 
     def figures(self, where: str) -> dict[str, float]:
-        """Return it as figures of a spec; `where` says data, part and precision."""
+        """Return it as figures of a spec; `where` says data, subset and precision."""
         begins = f"{where} against torch"
         differences = self.largest_difference.items()
         return {f"{begins}: largest difference, {name}": value for name, value in differences} | {

@@ -11,18 +11,16 @@ import numpy as np
 import torch
 
 from mien.data import Dataset, image_sketch, merged_sketches
-from mien.emotions import FER2013_7, FERPLUS_8, SIX
+from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, ferplus_soft_labels, to_six
 from mien.errors import InputError
 from mien.export.comparison import Comparison, against_torch
 from mien.export.onnx_file import export_network, write_spec
 from mien.inference import EmotionModel
 from mien.metrics import (
+    SURE_ACCURACY,
     CalibrationData,
-    ferplus_majority,
-    ferplus_soft_labels,
     fit_six,
     fit_temperature,
-    to_six,
 )
 from mien.models.emotion import EMBEDDING_SIZE, PIXEL_MEAN, PIXEL_STD, EmotionNet
 from mien.preprocess import FER_CROP, network_input
@@ -85,7 +83,7 @@ def export_emotion(
         "data": data.source,
         "data_sha256": data.sha256(),
         "training_sketch": merged_sketches(
-            [provenance.get("training_sketch", ""), image_sketch(data.part("train").images)]
+            [provenance.get("training_sketch", ""), image_sketch(data.subset("train").images)]
         ),
     }
     spec = emotion_spec(facts)
@@ -112,7 +110,7 @@ def export_trained(
 
     Raises:
         ArtefactError: The file's outputs or labels differ from torch.
-        InputError: There is no validation part, or it has no labels.
+        InputError: `val` is empty or has no labels.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +118,7 @@ def export_trained(
         made = Path(folder) / path.name
         export_emotion(network, data, path=made, provenance=provenance)
         spec = calibrate_emotion(made, data)
-        compared = against_torch(network, EmotionModel(made), data.part("val").images)
+        compared = against_torch(network, EmotionModel(made), data.subset("val").images)
         compared.check(str(path))
         figures = compared.figures(f"{data.source}, val, fp32")
         write_spec(made, dataclasses.replace(spec, figures=figures))
@@ -129,31 +127,31 @@ def export_trained(
 
 
 def calibrate_emotion(
-    path: str | Path, data: Dataset, *, split: str = "val", accuracy: float = 0.95
+    path: str | Path, data: Dataset, *, subset: str = "val", accuracy: float = SURE_ACCURACY
 ) -> ModelSpec:
-    """Fit a model file's probabilities on the validation part, and write that into the file.
+    """Fit a model file's probabilities on one subset, and write the result into the file.
 
     That is the six-way output, and one temperature for each head under its own labels.
 
     Args:
         path: The ONNX file; only its metadata change.
-        data: Images with both labelings; `train` gives the class priors, `split` everything
-            else, the other parts are not looked at.
-        split: The part that temperature, priors' share and threshold are fitted on.
-        accuracy: What the predictions that do not count as unsure shall reach.
+        data: Images with both labelings; `train` gives the class priors, `subset`
+            everything else; the third subset is not used.
+        subset: The subset that temperature, priors' share and threshold are fitted on.
+        accuracy: What the predictions that are not unsure must reach, 0 to 1.
 
     Returns:
         The new spec.
 
     Raises:
         ArtefactError: The file is no emotion model.
-        InputError: The part that it is fitted on is empty or has no labels.
+        InputError: The subset is empty or has no labels.
     """
     path = Path(path)
     model = EmotionModel(path)
-    train, val = data.part("train"), data.part(split)
+    train, val = data.subset("train"), data.subset(subset)
     if not len(val):
-        raise InputError(f"{data.source}: no image in {split}")
+        raise InputError(f"{data.source}: no image in {subset}")
     outputs = model.run(val.images)
     majority, decided = ferplus_majority(val.votes)
     ferplus = np.where(decided, majority, -1)
@@ -178,7 +176,7 @@ def calibrate_emotion(
         ),
         accuracy=accuracy,
     )
-    calibrated_on = f"{data.source}, {split}, {data.sha256()}"
+    calibrated_on = f"{data.source}, {subset}, {data.sha256()}"
     provenance = dict(model.spec.provenance) | {"calibrated_on": calibrated_on}
     temperatures = {
         "logits": fit_temperature(outputs["logits"], ferplus),

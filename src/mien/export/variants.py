@@ -57,13 +57,13 @@ def export_variant(
     Raises:
         ArtefactError: More than `MOST_FLIPPED` of the labels are others, or the file is no emotion
             model of a training, or is such a variant itself.
-        InputError: There is no validation part.
+        InputError: `val` is empty.
         OutputError: `out` exists already.
     """
     path, out = Path(path), Path(out)
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: exists already. Choose another name or pass --overwrite")
-    if not len(data.part("val")):
+    if not len(data.subset("val")):
         raise InputError(f"{data.source}: no image in val to compare on")
     whole = EmotionModel(path)
     facts = dict(whole.spec.provenance)
@@ -79,9 +79,9 @@ def export_variant(
         if precision == "fp16":
             onnx.save_model(half_weights(onnx.load(path)), made)
         else:
-            _quantise(path, made, whole, data.part("train").images)
+            _quantise(path, made, whole, data.subset("train").images)
         write_spec(made, whole.spec)
-        compared = against_torch(network, EmotionModel(made), data.part("val").images)
+        compared = against_torch(network, EmotionModel(made), data.subset("val").images)
         compared.check(f"{out}: {precision}")
         figures = dict(whole.spec.figures) | compared.figures(f"{data.source}, val, {precision}")
         write_spec(made, dataclasses.replace(whole.spec, provenance=facts, figures=figures))

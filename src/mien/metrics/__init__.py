@@ -1,7 +1,12 @@
-"""Measurements on plain arrays: protocols, metrics, curves, calibration, robustness."""
+"""Numbers from plain arrays: protocols, metrics, curves, calibration."""
 
-from mien.metrics.calibration import CalibrationData, fit_six, fit_temperature, unsure_threshold
-from mien.metrics.corruptions import CORRUPTIONS, STRENGTHS, corrupted
+from mien.metrics.calibration import (
+    SURE_ACCURACY,
+    CalibrationData,
+    fit_six,
+    fit_temperature,
+    unsure_threshold,
+)
 from mien.metrics.curves import (
     Reliability,
     average_precision,
@@ -24,19 +29,15 @@ from mien.metrics.metrics import (
 from mien.metrics.protocols import (
     PROTOCOLS,
     Protocol,
-    ferplus_majority,
-    ferplus_soft_labels,
     protocol,
-    to_six,
 )
 from mien.metrics.scoring import ClassScore, Score, score_predictions
 from mien.metrics.triplets import TripletScore, score_triplets
 from mien.metrics.uncertainty import Interval, McNemar, bootstrap_intervals, mcnemar
 
 __all__ = [
-    "CORRUPTIONS",
     "PROTOCOLS",
-    "STRENGTHS",
+    "SURE_ACCURACY",
     "CalibrationData",
     "ClassScore",
     "Interval",
@@ -50,10 +51,7 @@ __all__ = [
     "balanced_accuracy",
     "bootstrap_intervals",
     "confusion_matrix",
-    "corrupted",
     "expected_calibration_error",
-    "ferplus_majority",
-    "ferplus_soft_labels",
     "fit_six",
     "fit_temperature",
     "jensen_shannon_divergence",
@@ -69,6 +67,5 @@ __all__ = [
     "roc_curve",
     "score_predictions",
     "score_triplets",
-    "to_six",
     "unsure_threshold",
 ]

@@ -14,7 +14,10 @@ from mien.errors import InputError
 from mien.metrics.metrics import balanced_accuracy, confusion_matrix, negative_log_likelihood
 from mien.spec import SixSpec
 
-__all__ = ["CalibrationData", "fit_six", "fit_temperature", "unsure_threshold"]
+__all__ = ["SURE_ACCURACY", "CalibrationData", "fit_six", "fit_temperature", "unsure_threshold"]
+
+SURE_ACCURACY = 0.95
+"""The accuracy that predictions must reach which are not unsure."""
 
 _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -26,7 +29,7 @@ where fear and surprise are rare, by about twice as much."""
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CalibrationData:
-    """What a network says of N validation images, and what they show by each label system.
+    """A network's outputs for N validation images, and their true labels by each label system.
 
     Attributes:
         head_logits: Logits by head, `(N, K_head)`.
@@ -47,18 +50,18 @@ class CalibrationData:
     leaning: str
 
 
-def fit_six(data: CalibrationData, *, accuracy: float = 0.95) -> SixSpec:
+def fit_six(data: CalibrationData, *, accuracy: float = SURE_ACCURACY) -> SixSpec:
     """Choose how the heads become six probabilities.
 
     Weights of the two heads and how far each head's priors are divided out are chosen for the mean
     balanced accuracy over the label systems. Among those that count as equal the one that leans
     most on `leaning` is taken, and of these the mildest correction. Then comes one temperature for
     the likelihood; then the confidence under which a prediction counts as unsure. A label system
-    without labels is passed over, and a head that learnt from none gets no weight.
+    without labels is left out, and a head that had no training labels gets no weight.
 
     Args:
         data: Validation data only: nothing may be reported on images that were used here.
-        accuracy: What the predictions that stay sure shall reach.
+        accuracy: What the predictions that are not unsure must reach, 0 to 1.
 
     Raises:
         InputError: There are not two heads, none of them had training labels, or no image has a
@@ -116,13 +119,13 @@ def unsure_threshold(
     Args:
         probabilities: `(N, K)`.
         labels: `(N,)`.
-        accuracy: What the predictions with at least that confidence shall reach; 1.0 is returned
-            where not even the surest do.
+        accuracy: What the predictions of at least that confidence must reach; if none do, 1.0 is
+            returned.
     """
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
-    right = (probabilities.argmax(axis=1) == labels)[order]
-    reached = right.cumsum() / np.arange(1, len(right) + 1) >= accuracy
+    correct = (probabilities.argmax(axis=1) == labels)[order]
+    reached = correct.cumsum() / np.arange(1, len(correct) + 1) >= accuracy
     if not reached.any():
         return 1.0
     return float(confidence[order][np.flatnonzero(reached).max()])
@@ -132,7 +135,9 @@ def _shares(data: CalibrationData) -> tuple[float, ...]:
     """Return the weights of the first head that are tried."""
     first, second = (data.head_priors[name].sum() > 0 for name in data.head_logits)
     if not first and not second:
-        raise InputError("no head had a label to learn from")
+        raise InputError(
+            "no head had training labels: the subset train has none. Import labelled images"
+        )
     return _WEIGHTS if first and second else (1.0,) if first else (0.0,)
 
 
@@ -143,7 +148,7 @@ def _candidate(data: CalibrationData, share: float, strengths: tuple[float, ...]
         if not weight:
             continue
         priors = data.head_priors[name] @ mapping_matrix(label_set(data.head_labels[name]), SIX)
-        # What no training image showed has no share to divide out: it counts as an average one.
+        # A label without training images has no prior to divide out: it counts as an average one.
         shares = np.where(priors > 0, priors / priors.sum(), 1 / len(SIX))
         bias -= weight * strength * np.log(shares)
     bias -= bias.mean()

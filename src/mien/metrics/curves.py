@@ -20,12 +20,12 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Reliability:
-    """Confidence against accuracy in bins of equal width.
+    """Accuracy by confidence, in bins of equal width.
 
     Attributes:
         confidence: `(bins,)`, mean confidence of each bin; NaN where it is empty.
-        accuracy: `(bins,)`, share of right answers; NaN where it is empty.
-        counts: `(bins,)`, images.
+        accuracy: `(bins,)`, share of correct predictions; NaN where it is empty.
+        counts: `(bins,)`, number of images.
     """
 
     confidence: NDArray[np.float64]
@@ -39,8 +39,9 @@ def roc_curve(
     """Return false and true positive rates over all thresholds, from (0, 0) to (1, 1).
 
     Args:
-        scores: `(N,)`, higher for what is more likely positive; equal ones are one threshold.
-        positive: `(N,)`; both kinds must occur.
+        scores: `(N,)`, higher for images that are more likely positive; equal scores are one
+            threshold.
+        positive: `(N,)`; both values must occur.
     """
     true, false = _counts_by_threshold(scores, positive)
     rates = (false / max(false[-1], 1), true / max(true[-1], 1))
@@ -48,7 +49,7 @@ def roc_curve(
 
 
 def roc_auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
-    """Return the area under the ROC curve, 0 to 1; NaN unless both kinds occur."""
+    """Return the area under the ROC curve, 0 to 1; NaN unless both values occur."""
     if positive.all() or not positive.any():
         return float("nan")
     false_rate, true_rate = roc_curve(scores, positive)
@@ -61,8 +62,8 @@ def precision_recall_curve(
     """Return recall and precision over all thresholds, from the highest score down.
 
     Args:
-        scores: `(N,)`; equal ones are one threshold.
-        positive: `(N,)`; at least one must be.
+        scores: `(N,)`; equal scores are one threshold.
+        positive: `(N,)`; at least one must be True.
     """
     true, false = _counts_by_threshold(scores, positive)
     return true / max(true[-1], 1), true / (true + false)
@@ -87,13 +88,13 @@ def reliability(
         bins: Bins of equal width between 0 and 1.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     number = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     counts = np.bincount(number, minlength=bins)
     with np.errstate(invalid="ignore"):
         return Reliability(
             confidence=np.bincount(number, confidence, minlength=bins) / counts,
-            accuracy=np.bincount(number, right.astype(np.float64), minlength=bins) / counts,
+            accuracy=np.bincount(number, correct.astype(np.float64), minlength=bins) / counts,
             counts=counts,
         )
 
@@ -101,9 +102,9 @@ def reliability(
 def risk_coverage(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the share of images answered and the share of those that is wrong.
+    """Return the share of images that are answered, and the share of wrong answers among them.
 
-    The surest predictions come first (El-Yaniv and Wiener 2010).
+    Predictions are answered in order of confidence (El-Yaniv and Wiener 2010).
 
     Args:
         probabilities: `(N, K)`.
@@ -121,7 +122,7 @@ def risk_coverage(
 def _counts_by_threshold(
     scores: NDArray[np.floating], positive: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count true and false positives at each different score, from the highest down."""
+    """Return the true and false positives at each different score, from the highest down."""
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     true = positive[order].cumsum()[last]

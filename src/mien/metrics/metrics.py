@@ -50,7 +50,7 @@ def confusion_matrix(
 
 
 def accuracy(matrix: NDArray[np.int64]) -> float:
-    """Return the share of right answers of a confusion matrix, 0 to 1."""
+    """Return the share of correct predictions of a confusion matrix, 0 to 1."""
     return float(np.trace(matrix) / matrix.sum())
 
 
@@ -75,9 +75,9 @@ def precision_recall_f1(
         matrix: `(K, K)` of `confusion_matrix`.
     """
     hits = np.diag(matrix).astype(np.float64)
-    actual, called = matrix.sum(axis=1), matrix.sum(axis=0)
+    actual, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return hits / called, hits / actual, 2 * hits / (actual + called)
+        return hits / predicted, hits / actual, 2 * hits / (actual + predicted)
 
 
 def jensen_shannon_divergence(
@@ -90,7 +90,7 @@ def jensen_shannon_divergence(
         q: `(N, K)`, likewise.
 
     Returns:
-        `(N,)`, 0 for equal distributions to 1 for those that share nothing.
+        `(N,)`, 0 for equal distributions to 1 for disjoint ones.
     """
     pair = np.stack((p, q)).astype(np.float64)  # (2, N, K)
     ratio = np.divide(pair, pair.mean(axis=0), out=np.ones_like(pair), where=pair > 0)
@@ -104,7 +104,7 @@ def negative_log_likelihood(
     """Return the mean negative natural logarithm of the true labels' probabilities.
 
     Args:
-        probabilities: `(N, K)`; zeros are lifted to 1e-12.
+        probabilities: `(N, K)`; values below 1e-12 count as 1e-12.
         labels: `(N,)`.
     """
     chosen = probabilities[np.arange(len(labels)), labels]
@@ -119,11 +119,11 @@ def expected_calibration_error(
     Args:
         probabilities: `(N, K)`; the confidence is the top one.
         labels: `(N,)`.
-        bins: Bins of equal width between 0 and 1; each counts by its share of the images.
+        bins: Bins of equal width between 0 and 1, weighted by their share of the images.
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     number = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     counts = np.bincount(number, minlength=bins)
-    gaps = np.bincount(number, right.astype(np.float64) - confidence, minlength=bins)
+    gaps = np.bincount(number, correct.astype(np.float64) - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / counts.sum())

@@ -1,4 +1,4 @@
-"""Which images a figure counts and what their true labels are: the protocols of the field.
+"""Protocols: which images are included in a figure, and what their true labels are.
 
 Votes are `(N, 10)` annotator counts in the order of FER+'s `fer2013new.csv`: the eight expressions
 of `FERPLUS_8`, then "unknown" and "not a face".
@@ -14,29 +14,35 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.emotions import FER2013_7, FERPLUS_8, SIX, LabelSet, mapping_matrix
+from mien.emotions import (
+    FER2013_7,
+    FERPLUS_8,
+    SIX,
+    LabelSet,
+    ferplus_majority,
+    ferplus_soft_labels,
+    mapping_matrix,
+    to_six,
+)
 from mien.errors import InputError
 
 __all__ = [
     "PROTOCOLS",
     "Protocol",
-    "ferplus_majority",
-    "ferplus_soft_labels",
     "protocol",
-    "to_six",
 ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Protocol:
-    """Which output is judged by which labels.
+    """Which output of a model is compared with which ground truth.
 
     Attributes:
-        name: How it is called on the command line and in results.
-        title: How it is called in tables.
-        output: The labels of the output that is judged.
-        label_set: The labels that it is judged by: those of the output, or the six.
-        truth: Whose word counts: the majority of FER+'s votes, or FER-2013's labels.
+        name: Its name on the command line and in results.
+        title: Its name in tables.
+        output: The labels of the model's output.
+        label_set: The labels of the comparison: those of the output, or the six.
+        truth: The ground truth: the majority of FER+'s votes, or FER-2013's labels.
     """
 
     name: str
@@ -45,24 +51,26 @@ class Protocol:
     label_set: LabelSet
     truth: Literal["ferplus", "fer2013"]
 
-    def judged(self, answers: Mapping[str, NDArray[np.floating]]) -> NDArray[np.floating] | None:
-        """Return the probabilities that are judged, `(N, K)` over `label_set`.
+    def probabilities(
+        self, outputs: Mapping[str, NDArray[np.floating]]
+    ) -> NDArray[np.floating] | None:
+        """Return the probabilities that are compared, `(N, K)` over `label_set`.
 
         Args:
-            answers: A model's probabilities by their label set's name.
+            outputs: A model's probabilities by their label set's name.
 
         Returns:
-            Those of `output`, added up where several of its labels count as one; None where the
+            Those of `output`, added up where several of its labels count as one; None if the
             model has no such output.
         """
-        found = answers.get(self.output.name)
+        found = outputs.get(self.output.name)
         if found is None or self.output is self.label_set:
             return found
         merged: NDArray[np.floating] = found @ mapping_matrix(self.output, self.label_set)
         return merged
 
     def labels(self, labels: NDArray[np.integer], votes: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return each image's true label, `(N,)` in the order of `label_set`; -1 does not count.
+        """Return each image's true label, `(N,)` in the order of `label_set`; -1 where it has none.
 
         Args:
             labels: `(N,)` in the order of `FER2013_7`, -1 where there is none.
@@ -71,8 +79,8 @@ class Protocol:
         if self.truth == "fer2013":
             known = labels.astype(np.int64)
             return to_six(known, FER2013_7) if self.label_set is SIX else known
-        majority, counted = ferplus_majority(votes)
-        known = np.where(counted, majority, -1)
+        majority, has_majority = ferplus_majority(votes)
+        known = np.where(has_majority, majority, -1)
         return to_six(known, FERPLUS_8) if self.label_set is SIX else known
 
     def soft_labels(self, votes: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -121,59 +129,3 @@ def protocol(name: str) -> tuple[Protocol, ...]:
         known_names = ", ".join(("all", "six", *PROTOCOLS))
         raise InputError(f"unknown protocol {name!r}; known are {known_names}")
     return (PROTOCOLS[name],)
-
-
-def _without_lone_votes(votes: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Set a vote of 1 to 0: the published code counts it as a slip (Barsoum et al. 2016)."""
-    return np.where(votes == 1, 0, votes).astype(np.int64)
-
-
-def ferplus_majority(votes: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Say each image's label by the majority mode of FER+ (Barsoum et al. 2016).
-
-    Args:
-        votes: `(N, 10)` annotator counts.
-
-    Returns:
-        Labels `(N,)` in the order of `FERPLUS_8`, and a mask `(N,)` of the images that count: the
-        winner holds more than half of the votes left and is neither "unknown" nor "not a face".
-        The label of an image that does not count is meaningless.
-    """
-    counted = _without_lone_votes(votes)
-    winner = counted.argmax(axis=1)
-    decided = 2 * counted.max(axis=1) > counted.sum(axis=1)
-    return winner, decided & (winner < len(FERPLUS_8))
-
-
-def ferplus_soft_labels(votes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Turn the votes into a distribution over the eight expressions, to train on.
-
-    Args:
-        votes: `(N, 10)` annotator counts.
-
-    Returns:
-        Distributions `(N, 8)` float32 and a mask `(N,)` of the images that count: the eight
-        expressions hold more than half of the votes, lone votes left out. The rows of the others
-        are zero.
-    """
-    counted = _without_lone_votes(votes)
-    expressions = counted[:, : len(FERPLUS_8)]
-    keep = 2 * expressions.sum(axis=1) > counted.sum(axis=1)
-    total = np.maximum(expressions.sum(axis=1, keepdims=True), 1)
-    return np.where(keep[:, None], expressions / total, 0).astype(np.float32), keep
-
-
-def to_six(labels: NDArray[np.integer], source: LabelSet) -> NDArray[np.int64]:
-    """Translate labels into the six: disgust counts as angry, what has no counterpart as -1.
-
-    Args:
-        labels: `(N,)` in the order of `source`; negative ones mean no label.
-        source: The label set they are in.
-
-    Returns:
-        `(N,)` in the order of `SIX`, -1 where there is none.
-    """
-    matrix = mapping_matrix(source, SIX)
-    table = np.where(matrix.any(axis=1), matrix.argmax(axis=1), -1)
-    table = np.append(table, -1)  # what index -1 finds
-    return table[np.where(labels < 0, -1, labels)]

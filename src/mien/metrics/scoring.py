@@ -1,4 +1,4 @@
-"""Everything that can be said of one model under one protocol."""
+"""All figures of one model under one protocol."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.emotions import LabelSet
 from mien.errors import InputError
 from mien.metrics.curves import (
@@ -39,14 +39,14 @@ _CURVE_POINTS = 100
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClassScore:
-    """What can be said of one class.
+    """The figures of one class.
 
     Attributes:
         label: The class.
-        images: How many show it.
-        precision: Of those called so, the share that are; NaN if none is called so.
-        recall: Of those that are, the share called so; NaN if there is none.
-        f1: The harmonic mean of both.
+        images: Images with this true label.
+        precision: Share of its predictions that are correct; NaN if there are none.
+        recall: Share of its images that are predicted correctly; NaN if there are none.
+        f1: The harmonic mean of precision and recall.
         roc_auc: Area under the ROC curve of the class against the others.
         average_precision: Area under its precision-recall curve.
     """
@@ -62,11 +62,11 @@ class ClassScore:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What can be said of one model under one protocol.
+    """The figures of one model under one protocol.
 
     Attributes:
-        images: How many count.
-        accuracy: Share of right answers.
+        images: Number of images.
+        accuracy: Share of correct predictions.
         balanced_accuracy: Mean recall over the classes that occur.
         macro_f1: Mean F1 over the classes that occur or are predicted.
         nll: Mean negative log-likelihood in nats.
@@ -78,7 +78,8 @@ class Score:
         reliability: Bins of confidence, accuracy and images.
         risk_coverage: Points (coverage, risk).
         curves: By label, ROC (false, true positive rate) and PR (recall, precision) points.
-        sure: What the threshold of "unsure" leaves; None where the model has none.
+        sure: Threshold, share and accuracy of the predictions that are not unsure; None if the
+            model has no threshold.
     """
 
     images: int
@@ -97,7 +98,7 @@ class Score:
     sure: Mapping[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON has it; what is not a number becomes null."""
+        """Return everything as JSON has it; NaN becomes null."""
         fields: dict[str, Any] = _without_nan(dataclasses.asdict(self))
         return fields
 
@@ -110,17 +111,17 @@ def score_predictions(
     soft_labels: NDArray[np.floating] | None = None,
     unsure_below: float | None = None,
 ) -> Score:
-    """Compute every figure of one model under one protocol.
+    """Compute all figures of one model under one protocol.
 
     Args:
         probabilities: `(N, K)`, rows summing to 1.
         labels: `(N,)` in the order of `label_set`.
         label_set: The K labels.
-        soft_labels: `(N, K)`, the votes' distributions; rows of zeros have none.
-        unsure_below: The confidence under which a prediction counts as unsure.
+        soft_labels: `(N, K)`, the votes' distributions; rows of zeros have no votes.
+        unsure_below: Predictions of a lower confidence are unsure.
 
     Raises:
-        InputError: Nothing to score, or probabilities that are none.
+        InputError: There are no images, or the probabilities are none.
     """
     _check(probabilities, labels, label_set)
     predicted = probabilities.argmax(axis=1)
@@ -161,7 +162,7 @@ def _check(
     if bad.any():
         raise InputError(
             "probabilities: expected numbers, found NaN or infinity in "
-            f"{counted(int(bad.sum()), 'row')}, first in row {int(bad.argmax())}"
+            f"{pluralize(int(bad.sum()), 'row')}, first in row {int(bad.argmax())}"
         )
     off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1) > 1e-3
     off |= (probabilities < 0).any(axis=1)
@@ -228,19 +229,19 @@ def _sure(
     if unsure_below is None:
         return None
     sure = probabilities.max(axis=1) >= unsure_below
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     return {
         "threshold": unsure_below,
         "coverage": float(sure.mean()),
-        "accuracy": float(right[sure].mean()) if sure.any() else float("nan"),
+        "accuracy": float(correct[sure].mean()) if sure.any() else float("nan"),
     }
 
 
 def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Keep about a hundred points of a curve, evenly along its course, ends included."""
-    course = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
-    steps = np.linspace(0, course[-1], _CURVE_POINTS)
-    index = np.unique(np.append(np.searchsorted(course, steps).clip(max=len(x) - 1), len(x) - 1))
+    """Keep about a hundred points of a curve, at equal distances along it, with both ends."""
+    length = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
+    steps = np.linspace(0, length[-1], _CURVE_POINTS)
+    index = np.unique(np.append(np.searchsorted(length, steps).clip(max=len(x) - 1), len(x) - 1))
     return [(float(x[i]), float(y[i])) for i in index]
 
 

@@ -1,4 +1,4 @@
-"""Whether an embedding finds alike what people find alike."""
+"""The agreement of an embedding with people about which faces are similar."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _PAIRS = ((1, 2), (0, 2), (0, 1))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TripletScore:
-    """How often an embedding and the votes agree on which two of three faces are most alike.
+    """How often an embedding and the votes agree on which two of three faces are most similar.
 
     Attributes:
-        triplets: How many triplets count.
-        accuracy: Share of them on which both agree; chance gives a third.
+        triplets: Number of triplets.
+        accuracy: Share of them on which both agree; a third by chance.
     """
 
     triplets: int
@@ -39,17 +39,17 @@ def score_triplets(
 ) -> TripletScore:
     """Score an expression embedding on triplets of faces (Vemulapalli and Agarwala 2019).
 
-    There people said which two of three faces look most alike. Here their votes say it: likeness is
-    1 minus the Jensen-Shannon distance of two faces' votes, the root of the divergence. Triplets on
-    which the votes are not clear, the best pair ahead of the next by less than `margin`, do not
-    count.
+    In that paper people chose the two most similar of three faces. Here the votes choose them: the
+    similarity of two faces is 1 minus the Jensen-Shannon distance of their votes, which is the root
+    of the divergence. Triplets are left out if the best pair is ahead of the next one by less than
+    `margin`.
 
     Args:
         embedding: `(N, D)`, rows of unit length.
         soft_labels: `(N, K)`, the votes' distributions; rows of zeros are left out.
         draws: Triplets drawn at random.
-        margin: Least lead of the most alike pair, in likeness from 0 to 1.
-        seed: The seed of the draw.
+        margin: Least difference in similarity between the best and the second pair, 0 to 1.
+        seed: The random seed.
 
     Raises:
         InputError: Fewer than three faces have votes, no triplet is clear, or the arrays' lengths
@@ -65,7 +65,7 @@ def score_triplets(
         raise InputError(f"soft_labels: expected three faces with votes, found {len(voted)}")
     drawn = voted[np.random.default_rng(seed).integers(0, len(voted), (draws, 3))]  # (T, 3)
     drawn = drawn[(np.diff(np.sort(drawn, axis=1), axis=1) > 0).all(axis=1)]
-    likeness = np.stack(
+    similarity = np.stack(
         [
             1
             - np.sqrt(
@@ -77,13 +77,13 @@ def score_triplets(
         ],
         axis=1,
     )  # (T, 3)
-    ordered = np.sort(likeness, axis=1)
+    ordered = np.sort(similarity, axis=1)
     clear = ordered[:, 2] - ordered[:, 1] >= margin
     if not clear.any():
         raise InputError(f"soft_labels: the votes are clear on none of {len(drawn)} triplets")
-    drawn, likeness = drawn[clear], likeness[clear]
+    drawn, similarity = drawn[clear], similarity[clear]
     cosine = np.stack(
         [(embedding[drawn[:, a]] * embedding[drawn[:, b]]).sum(axis=1) for a, b in _PAIRS], axis=1
     )
-    agreed = cosine.argmax(axis=1) == likeness.argmax(axis=1)
+    agreed = cosine.argmax(axis=1) == similarity.argmax(axis=1)
     return TripletScore(triplets=int(clear.sum()), accuracy=float(agreed.mean()))

@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap intervals, and whether two models differ."""
+"""Uncertainty of figures: bootstrap intervals, and a test whether two models differ."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class McNemar:
     """Two models on the same images (McNemar 1947).
 
     Attributes:
-        only_first: Images that only the first gets right.
-        only_second: Images that only the second gets right.
+        only_first: Images that only the first model predicts correctly.
+        only_second: Images that only the second model predicts correctly.
         p_value: Exact two-sided probability of such a difference between equally good models.
     """
 
@@ -53,15 +53,15 @@ def bootstrap_intervals(
 ) -> Mapping[str, Interval]:
     """Return percentile bootstrap intervals (Efron 1979) of the main figures.
 
-    A resample is a weight per image, and every figure follows from weighted sums.
+    A resample is a weight per image; each figure is computed from weighted sums.
 
     Args:
         probabilities: `(N, K)`.
         labels: `(N,)`.
-        resamples: How many.
-        level: Share of the resamples that the interval holds.
-        seed: The seed of the resampling.
-        bins: Of the calibration error.
+        resamples: Number of resamples.
+        level: Share of the resamples within the interval.
+        seed: The random seed.
+        bins: Bins of the calibration error.
 
     Returns:
         Intervals of `accuracy`, `balanced_accuracy`, `macro_f1`, `nll` and `ece`.
@@ -71,15 +71,15 @@ def bootstrap_intervals(
     confidence = probabilities.max(axis=1).astype(np.float64)
     true_of = np.eye(classes)[labels]
     predicted_as = np.eye(classes)[predicted]
-    right = (predicted == labels).astype(np.float64)
+    correct = (predicted == labels).astype(np.float64)
     nll = -np.log(np.maximum(probabilities[np.arange(count), labels], 1e-12)).astype(np.float64)
     bin_of = np.eye(bins)[np.minimum((confidence * bins).astype(np.int64), bins - 1)]
     columns = np.concatenate(
         (
             true_of,
             predicted_as,
-            true_of * right[:, None],
-            bin_of * (right - confidence)[:, None],
+            true_of * correct[:, None],
+            bin_of * (correct - confidence)[:, None],
             nll[:, None],
         ),
         axis=1,
@@ -112,15 +112,15 @@ def bootstrap_intervals(
     return intervals
 
 
-def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> McNemar:
-    """Compare two models by the images that only one of them gets right.
+def mcnemar(first_correct: NDArray[np.bool_], second_correct: NDArray[np.bool_]) -> McNemar:
+    """Compare two models by the images that only one of them predicts correctly.
 
     Args:
-        first_right: `(N,)`, whether the first model is right.
-        second_right: `(N,)`, likewise.
+        first_correct: `(N,)`, whether the first model's predictions are correct.
+        second_correct: `(N,)`, the same for the second model.
     """
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((second_right & ~first_right).sum())
+    only_first = int((first_correct & ~second_correct).sum())
+    only_second = int((second_correct & ~first_correct).sum())
     differing = only_first + only_second
     tail = sum(math.comb(differing, k) for k in range(min(only_first, only_second) + 1))
     # Whole numbers: a float would overflow from 1,024 differing images on.

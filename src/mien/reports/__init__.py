@@ -1,19 +1,22 @@
-"""HTML reports, and the figures in them."""
+"""HTML reports and drawn images of results."""
 
 from mien.reports.data.preprocessing_figures import ShowSteps
 from mien.reports.data.report import data_report
-from mien.reports.evaluation.report import HEAD, evaluation_report, evaluation_rows
+from mien.reports.evaluation.report import EVALUATION_COLUMNS, evaluation_report, evaluation_rows
 from mien.reports.explanation_image import draw_explanations
 from mien.reports.html.page import require_charts
 from mien.reports.similarity_grid import draw_similarity_grid
 from mien.reports.training.report import training_report
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
 from mien.reports.tuning.report import tuning_report
-from mien.reports.video.report import VideoSummary, video_report
+from mien.reports.video.report import video_report
+from mien.reports.video.summary import AnalysisDescription, NetworkDescription, VideoSummary
 
 __all__ = [
-    "HEAD",
+    "EVALUATION_COLUMNS",
+    "AnalysisDescription",
     "Gain",
+    "NetworkDescription",
     "ShowSteps",
     "StudyRecord",
     "TrialRecord",

@@ -1,4 +1,4 @@
-"""Explanations as one image: what the network saw, what speaks for its answer, and how much."""
+"""Explanations as one image: the crop, the evidence in it, and the evidence of each part."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _TITLE, _TEXT = 18, 15
 _COLUMN_PX = _LABEL_PX + _BARS_PX + _VALUE_PX
 
 _FULL_BITS = 1.0
-"""Evidence is drawn on a scale that ends here at least, so that a trace of it looks like one."""
+"""The scale of the evidence reaches at least so far, so that little evidence looks little."""
 
 
 def draw_explanations(explanations: Sequence[Explanation]) -> Image.Image:
     """Draw one row per face.
 
-    Each shows the crop, the crop with its evidence over it, the six probabilities, and the bits
-    that each part of the face carries, with what would be said without it where that is another.
+    A row shows the crop, the crop with its evidence, the six probabilities, and the evidence of
+    each part of the face in bits, with the prediction without that part if it is another one.
 
     Args:
         explanations: At least one.
@@ -54,8 +54,8 @@ def _draw_row(sheet: Image.Image, explanation: Explanation, top: int) -> None:
     crop = Image.fromarray(explanation.crop.clip(0, 255).astype(np.uint8))
     crop = crop.resize(side, Image.Resampling.BICUBIC).convert("RGB")
     images = {
-        f"what the network sees, {len(explanation.crop)} px": crop,
-        f"orange speaks for {shown}, blue against": _coloured(crop, explanation),
+        f"input of the network, {len(explanation.crop)} px": crop,
+        f"orange: evidence for {shown}, blue: against": _coloured(crop, explanation),
     }
     for caption, image in images.items():
         sheet.paste(image, (left, top))
@@ -70,7 +70,7 @@ def _draw_row(sheet: Image.Image, explanation: Explanation, top: int) -> None:
         value = f"{100 * share:.1f} %"
         _bar(sheet, (left, top + row * _ROW_PX), label, share, value, colours[label])
     left += _COLUMN_PX + _GAP_PX
-    write_text(sheet, "what each part adds", (left, top + _TITLE / 2), _TITLE, _INK)
+    write_text(sheet, "evidence of each part", (left, top + _TITLE / 2), _TITLE, _INK)
     longest = max(_FULL_BITS, *map(abs, explanation.parts.values()))
     for row, (part, bits) in enumerate(explanation.parts.items(), start=1):
         place = (left, top + row * _ROW_PX)
@@ -78,10 +78,10 @@ def _draw_row(sheet: Image.Image, explanation: Explanation, top: int) -> None:
         _bar(sheet, place, part, abs(bits) / longest, f"{bits:+z.1f} bits", colour)
         instead = max(explanation.covered[part].items(), key=lambda item: item[1])
         if instead[0] != shown:
-            said = f"without it {instead[0]}"
+            text = f"without it {instead[0]}"
             end = left + _COLUMN_PX + _GAP_PX / 2
-            write_text(sheet, said, (end, place[1] + _ROW_PX / 2), _TEXT, _FAINT)
-    note = "a bit: covering it halves the odds"
+            write_text(sheet, text, (end, place[1] + _ROW_PX / 2), _TEXT, _FAINT)
+    note = "1 bit: covering the part halves the odds"
     write_text(sheet, note, (left, top + _FACE_PX + _ROW_PX / 2), _TEXT, _FAINT)
 
 
@@ -106,7 +106,7 @@ def _bar(
 
 
 def _coloured(crop: Image.Image, explanation: Explanation) -> Image.Image:
-    """Lay the evidence over the crop: the stronger, the less shines through."""
+    """Colour the crop by its evidence; strong evidence hides the crop."""
     evidence = Image.fromarray(explanation.evidence).resize(crop.size, Image.Resampling.BICUBIC)
     bits = np.asarray(evidence)[..., None]
     strength = (np.abs(bits) / max(_FULL_BITS, float(np.abs(bits).max()))).clip(0, 1) ** 0.75

@@ -16,10 +16,10 @@ _FACE_PX, _GAP_PX, _LINE_PX, _TEXT, _COLUMNS = 160, 20, 22, 14, 6
 _RADIUS, _FRAME, _DOT = 10.0, 4.0, 10
 
 
-def draw_similarity_grid(similar_faces: SimilarFaces) -> Image.Image:
-    """Draw the query and the faces that are most like it, most similar first, as an RGB image."""
-    captions = ["compared with", *(_caption(each) for each in similar_faces.found)]
-    faces = [similar_faces.query, *similar_faces.found]
+def draw_similarity_grid(similar: SimilarFaces) -> Image.Image:
+    """Draw the query and the most similar faces, the most similar first, as an RGB image."""
+    captions = ["query", *(_caption(each) for each in similar.found)]
+    faces = [similar.query, *similar.found]
     columns = min(_COLUMNS, len(faces))
     rows = -(-len(faces) // columns)
     tile = (_FACE_PX + _GAP_PX, _FACE_PX + 2 * _LINE_PX + _GAP_PX)
@@ -31,10 +31,10 @@ def draw_similarity_grid(similar_faces: SimilarFaces) -> Image.Image:
     return sheet
 
 
-def _caption(similar: SimilarFace) -> str:
-    time_s = similar.prediction.timestamp_s
-    said = f"{similar.similarity:+.3f}"
-    return said if time_s is None else f"{said} at {clock(time_s)}"
+def _caption(face: SimilarFace) -> str:
+    time_s = face.prediction.timestamp_s
+    text = f"{face.similarity:+.3f}"
+    return text if time_s is None else f"{text} at {clock(time_s)}"
 
 
 def _draw_face(
@@ -48,9 +48,9 @@ def _draw_face(
         outline_rounded(sheet, area, radius=_RADIUS, line=_FRAME, colour=_INK)
     middle = top + _FACE_PX + 0.75 * _LINE_PX
     write_text(sheet, caption, (left, middle), _TEXT, _INK if framed else _FAINT)
-    said = f"{face.emotion} {100 * face.confidence:.0f} %{', unsure' if face.unsure else ''}"
+    text = f"{face.emotion} {100 * face.confidence:.0f} %{', unsure' if face.unsure else ''}"
     middle += _LINE_PX
     dot = (left, middle - _DOT / 2, left + _DOT, middle + _DOT / 2)
     colour = ImageColor.getrgb(COLOURS[face.emotion])
     fill_rounded(sheet, dot, radius=_DOT / 2, colour=colour)
-    write_text(sheet, said, (left + 1.6 * _DOT, middle), _TEXT, _INK)
+    write_text(sheet, text, (left + 1.6 * _DOT, middle), _TEXT, _INK)

@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from PIL import Image
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.columns import error_row, flat_row
 from mien.drawing import check_image_name, draw, write_image
 from mien.errors import FrameError, InputError
@@ -137,7 +137,7 @@ class FrameResult:
         ]
         more = len(self.faces) - len(shown)
         words = ", ".join(shown) + (f", {more} more" if more else "")
-        return f"{counted(len(self.faces), 'face')}: {words}"
+        return f"{pluralize(len(self.faces), 'face')}: {words}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle everything but the pixels."""

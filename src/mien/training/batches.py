@@ -13,8 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from mien.data import Dataset
-from mien.emotions import FER2013_7
-from mien.metrics import ferplus_soft_labels
+from mien.emotions import FER2013_7, ferplus_soft_labels
 
 __all__ = ["Batch", "batches"]
 

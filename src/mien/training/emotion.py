@@ -282,10 +282,10 @@ def train_emotion(
     out, start = Path(out), None if start is None else Path(start)
     usable = with_faces(data)
     for part in ("train", "val"):
-        if not len(usable.part(part)):
+        if not len(usable.subset(part)):
             raise InputError(
                 f"{data.source}: no image in {part}; `mien data split --kind stratified` divides "
-                "a dataset, and --split-file takes its division"
+                "a dataset, and --split takes its file"
             )
     recipe = _for_these(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)
@@ -294,11 +294,11 @@ def train_emotion(
         module.facts["start"] = f"{start.name} {file_sha256(start)}"
     opened = open_run(out, recipe, facts=module.facts, resume=resume)
     module.facts = dict(opened.facts)
-    module.facts |= _seen(out, opened, recipe, data.part("train"), start).facts()
+    module.facts |= _seen(out, opened, recipe, data.subset("train"), start).facts()
     checkpoint = opened.checkpoint
     saved = read_checkpoint(checkpoint) if checkpoint is not None else None
     if start is not None and checkpoint is None:
-        _begin_with(module, start, usable.part("train"))
+        _begin_with(module, start, usable.subset("train"))
     folder = newest_checkpoint(out).parent
     best = ModelCheckpoint(
         folder, filename="best", monitor="val/score", mode="max", enable_version_counter=False
@@ -318,13 +318,13 @@ def train_emotion(
         callbacks.append(EarlyStopping("val/score", mode="max", patience=recipe.patience))
     trainer = trainer_on(devices or DeviceOptions(), recipe, out, callbacks, progress=progress)
     train = batches(
-        usable.part("train"),
+        usable.subset("train"),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         epoch=epochs_done(saved) if saved is not None else 0,
         label_smoothing=recipe.label_smoothing,
     )
-    val = batches(usable.part("val"), batch_size=recipe.batch_size)
+    val = batches(usable.subset("val"), batch_size=recipe.batch_size)
     if saved is not None and has_ended(saved, epochs=recipe.epochs, patience=recipe.patience):
         module.trainer = trainer
     else:

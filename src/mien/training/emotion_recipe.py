@@ -7,7 +7,7 @@ import math
 from typing import Literal
 
 from mien._decode import all_demands, demand
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.models.emotion import TrunkOptions
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions
@@ -103,7 +103,7 @@ def unfilled_average(recipe: EmotionRecipe, *, images: int) -> list[str]:
     highest = math.floor(100 * _MOST_LEFT ** (1 / steps)) / 100
     return [
         f"the averaged weights, which are those that count, will still hold {left:.0%} of what "
-        f"they were before the first of {counted(steps, 'step')}: lower ema_decay from "
+        f"they were before the first of {pluralize(steps, 'step')}: lower ema_decay from "
         f"{recipe.ema_decay:g} to at most {highest:g}, or make more steps with more epochs or a "
         "smaller batch_size"
     ]

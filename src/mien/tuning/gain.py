@@ -146,7 +146,7 @@ def measure_gain(
         difference=difference,
         low=low,
         high=high,
-        images=len(faces.part("train")),
-        judged=len(faces.part("val")),
+        training_images=len(faces.subset("train")),
+        val_images=len(faces.subset("val")),
         epochs=(start.epochs, best.epochs),
     )

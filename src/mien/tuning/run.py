@@ -13,8 +13,8 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from mien._wording import counted
-from mien.data import SPLITS, Dataset
+from mien._wording import pluralize
+from mien.data import SUBSETS, Dataset
 from mien.errors import InputError, OutputError, RecipeError
 from mien.reports import Gain, tuning_report
 from mien.training import EmotionRecipe, recipe_text, with_faces
@@ -74,7 +74,7 @@ def prepare(
         RecipeError: A grid of a space that has no end of values.
         InputError: The training part is too small, or there is no val to report the gain on.
     """
-    if options.seeds and not (data.split == SPLITS.index("val")).any():
+    if options.seeds and not (data.split == SUBSETS.index("val")).any():
         raise InputError(
             f"{data.source}: no image in val, on which the gain is reported. Divide the dataset, "
             "or leave the gain out with --seeds 0"
@@ -199,12 +199,12 @@ def _others_gave_up(
         ended = [t.user_attrs.get(SECONDS, 0.0) for t in study.get_trials(deepcopy=False)]
         if time.monotonic() - begun > _PATIENCE_S + 3 * max(ended):
             on_line(
-                f"{counted(len(running), 'trial')} on other machines, not ended, left out here; "
+                f"{pluralize(len(running), 'trial')} on other machines, not ended, left out here; "
                 "the same command takes them into account when they have"
             )
             return False
         if not told:
-            on_line(f"waiting for {counted(len(running), 'trial')} on other machines")
+            on_line(f"waiting for {pluralize(len(running), 'trial')} on other machines")
             told = True
         time.sleep(_LOOK_S)
         optuna.storages.fail_stale_trials(study)
@@ -271,7 +271,7 @@ def _write(path: Path, text: str) -> Path:
 def _setting(job: Job) -> dict[str, str]:
     options = job.options
     faces = with_faces(job.data)
-    learned, judged = (len(faces.part(part)) for part in ("train", "val"))
+    learned, judged = (len(faces.subset(part)) for part in ("train", "val"))
     return {
         "strategy": options.strategy,
         "pruning": options.pruner,

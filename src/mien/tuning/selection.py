@@ -6,13 +6,13 @@ import dataclasses
 
 import numpy as np
 
-from mien._wording import counted
-from mien.data import SPLITS, Dataset, copy_groups, exact_groups, near_pairs
+from mien._wording import pluralize
+from mien.data import SUBSETS, Dataset, copy_groups, exact_groups, near_pairs
 from mien.errors import InputError
 
 __all__ = ["selection_part"]
 
-_TRAIN, _VAL = SPLITS.index("train"), SPLITS.index("val")
+_TRAIN, _VAL = SUBSETS.index("train"), SUBSETS.index("val")
 
 
 def selection_part(
@@ -49,7 +49,7 @@ def selection_part(
     learned, judged = rng.permutation(usable[~judges]), usable[judges]
     if not len(learned) or not len(judged):
         raise InputError(
-            f"{data.source}: the training part has {counted(len(usable), 'image')} without "
+            f"{data.source}: the training part has {pluralize(len(usable), 'image')} without "
             f"copies in val and test, too few to set {share:.0%} of them aside"
         )
     if images is not None:

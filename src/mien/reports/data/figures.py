@@ -1,4 +1,4 @@
-"""The charts of the data report, each from a dataset or from what its check found."""
+"""The charts of the data report, each from a dataset or from the result of its check."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from mien._wording import counted
-from mien.data import SPLITS, DataCheck, Dataset
-from mien.emotions import FER2013_7, FERPLUS_8
-from mien.metrics import ferplus_majority
+from mien._wording import pluralize
+from mien.data import SUBSETS, DataCheck, Dataset
+from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
 from mien.reports.html.charts import SERIES, SHARES, WIDTH_PX, heat_map, label_colours, whole_axis
 from mien.reports.html.page import Figure
 
@@ -29,25 +28,25 @@ __all__ = [
 
 _BINS = 64
 
-_UNEVEN = 1.5
-"""Up to so many times the smallest class, the largest one counts as like it."""
+_BALANCED = 1.5
+"""Classes are balanced if the largest has at most so many times the images of the smallest."""
 
-_PART_SHADES = dict(zip(SPLITS, (SERIES[0], "#6fb1cf", "#c9dfe9"), strict=True))
-_PART_COLOURS = dict(zip(SPLITS, SERIES, strict=False))
+_SUBSET_SHADES = dict(zip(SUBSETS, (SERIES[0], "#6fb1cf", "#c9dfe9"), strict=True))
+_SUBSET_COLOURS = dict(zip(SUBSETS, SERIES, strict=False))
 
 
-def _of_parts(parts: Collection[str], colours: Mapping[str, str]) -> alt.Color:
-    """Return each part's colour, whatever other parts there are."""
-    shown = [part for part in SPLITS if part in parts]
-    scale = alt.Scale(domain=shown, range=[colours[part] for part in shown])
-    return alt.Color("part:N", title=None, sort=shown, scale=scale)
+def _subset_colours(subsets: Collection[str], colours: Mapping[str, str]) -> alt.Color:
+    """Return each subset's colour, which does not depend on the other subsets."""
+    shown = [subset for subset in SUBSETS if subset in subsets]
+    scale = alt.Scale(domain=shown, range=[colours[subset] for subset in shown])
+    return alt.Color("subset:N", title=None, sort=shown, scale=scale)
 
 
 def counts_figure(check: DataCheck) -> Figure:
-    """Images per class and part."""
+    """Images per class and subset."""
     rows = [
-        {"part": part, "label": label or "no label", "images": count}
-        for part, counts in check.counts.items()
+        {"subset": subset, "label": label or "no label", "images": count}
+        for subset, counts in check.counts.items()
         for label, count in counts.items()
     ]
     labels = [label for label in FER2013_7.labels if any(label in c for c in check.counts.values())]
@@ -63,11 +62,11 @@ def counts_figure(check: DataCheck) -> Figure:
                 axis=whole_axis([0, *totals.values()], grid=True),
             ),
             alt.Y("label:N", title=None, sort="-x"),
-            _of_parts(check.counts, _PART_SHADES),
-            order=alt.Order("part_rank:Q"),
-            tooltip=["label", "part", alt.Tooltip("images:Q", format=",")],
+            _subset_colours(check.counts, _SUBSET_SHADES),
+            order=alt.Order("subset_rank:Q"),
+            tooltip=["label", "subset", alt.Tooltip("images:Q", format=",")],
         )
-        .transform_calculate(part_rank=f"indexof({list(SPLITS)}, datum.part)")
+        .transform_calculate(subset_rank=f"indexof({list(SUBSETS)}, datum.subset)")
         .properties(width=WIDTH_PX, height=alt.Step(30))
     )
     return Figure(
@@ -78,28 +77,27 @@ def counts_figure(check: DataCheck) -> Figure:
 
 
 def _balance(totals: Mapping[str, int]) -> str:
-    """Say how even classes are that all have images."""
+    """Return the sentence on class balance; every class in `totals` has images."""
     if not totals:
         return "No image has a label."
     most, least = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
     if len(totals) == 1:
-        return f"The only class is {most}, with {counted(totals[most], 'image')}."
-    if totals[most] <= _UNEVEN * totals[least]:
-        images = counted(totals[most], "image")
+        return f"The only class is {most}, with {pluralize(totals[most], 'image')}."
+    if totals[most] <= _BALANCED * totals[least]:
+        images = pluralize(totals[most], "image")
         range_ = f"{totals[least]:,} to {images}" if totals[most] > totals[least] else images
-        return f"The classes are about even, {range_} each: plain accuracy speaks for all of them."
+        return f"The classes are balanced, with {range_} each, so accuracy describes all of them."
     return (
-        f"{most} has {counted(totals[most], 'image')}, {least} {totals[least]:,}: a network that "
-        "is judged by plain accuracy may ignore the small classes, so balanced accuracy and "
-        "macro-F1 belong beside it."
+        f"{most} has {pluralize(totals[most], 'image')}, {least} {totals[least]:,}. Accuracy alone "
+        "hides the small classes: report balanced accuracy and macro-F1, too."
     )
 
 
 def balance_figure(check: DataCheck) -> Figure:
-    """Share of each class within each part."""
+    """Share of each class within each subset."""
     rows = [
-        {"part": part, "label": label, "share": count / sum(counts.values())}
-        for part, counts in check.counts.items()
+        {"subset": subset, "label": label, "share": count / sum(counts.values())}
+        for subset, counts in check.counts.items()
         for label, count in counts.items()
         if label
     ]
@@ -107,17 +105,17 @@ def balance_figure(check: DataCheck) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_circle(size=110, opacity=0.9)
         .encode(
-            alt.X("share:Q", title="share of the part", axis=SHARES),
+            alt.X("share:Q", title="share of the subset", axis=SHARES),
             alt.Y("label:N", title=None, sort=list(FER2013_7.labels)),
-            _of_parts(check.counts, _PART_COLOURS),
-            tooltip=["label", "part", alt.Tooltip("share:Q", format=".1%")],
+            _subset_colours(check.counts, _SUBSET_COLOURS),
+            tooltip=["label", "subset", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(width=WIDTH_PX, height=alt.Step(30))
     )
     return Figure(
-        title="Class balance of the parts",
-        sentence="Where the points of a class lie on each other, the parts are alike and a figure "
-        "measured on one speaks for the others.",
+        title="Class balance of the subsets",
+        sentence="Where the points of a class are close together, the subsets have the same "
+        "balance, and a figure that is measured on one of them holds for the others.",
         chart=chart,
     )
 
@@ -160,64 +158,64 @@ def brightness_figure(data: Dataset) -> Figure:
     )
     return Figure(
         title="Brightness and contrast",
-        sentence="Where the curves lie close together, light says little about the class, and a "
-        "network that used it would be wrong. A click in the legend shows one class.",
+        sentence="Where the curves are close together, brightness does not tell the classes apart. "
+        "A click in the legend shows one class.",
         chart=chart,
     )
 
 
 def pixels_figure(data: Dataset) -> Figure:
-    """Distribution of all pixel values per part."""
+    """Distribution of all pixel values per subset."""
     rows: list[dict[str, Any]] = []
-    for name in SPLITS:
-        images = data.part(name).images
+    for name in SUBSETS:
+        images = data.subset(name).images
         if not len(images):
             continue
         counts = np.bincount(images.ravel(), minlength=256).reshape(_BINS, -1).sum(axis=1)
         rows += [
-            {"part": name, "value": (i + 0.5) * 256 / _BINS, "share": float(count / counts.sum())}
+            {"subset": name, "value": (i + 0.5) * 256 / _BINS, "share": float(count / counts.sum())}
             for i, count in enumerate(counts)
         ]
     mean, spread = float(data.images.mean()), float(data.images.std())
-    said = f"All pixels together: mean {mean:.1f}, standard deviation {spread:.1f}."
-    if len({row["part"] for row in rows}) > 1:
-        said += " The parts come from the same source if their curves agree."
+    sentence = f"All pixels have mean {mean:.1f} and standard deviation {spread:.1f}."
+    if len({row["subset"] for row in rows}) > 1:
+        sentence += " Equal curves suggest that the subsets come from the same source."
     chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_line(interpolate="step", strokeWidth=2)
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)", scale=alt.Scale(domain=[0, 256])),
             alt.Y("share:Q", title="share of the pixels", axis=SHARES),
-            _of_parts({row["part"] for row in rows}, _PART_COLOURS),
-            tooltip=["part", "value", alt.Tooltip("share:Q", format=".2%")],
+            _subset_colours({row["subset"] for row in rows}, _SUBSET_COLOURS),
+            tooltip=["subset", "value", alt.Tooltip("share:Q", format=".2%")],
         )
         .properties(width=WIDTH_PX, height=220)
     )
     return Figure(
         title="Pixel values",
-        sentence=said,
+        sentence=sentence,
         chart=chart,
     )
 
 
 def leaks_figure(check: DataCheck) -> Figure | None:
-    """Copies that cross the parts; None if there are none."""
+    """Copies between subsets; None if there are none."""
     leaks = [leak for leak in check.leaks if leak.exact or leak.near]
     if not leaks:
         return None
     rows = []
     for leak in leaks:
-        pair = f"{leak.reported}, also in {leak.seen}"
-        rows.append({"pair": pair, "copies": "exact", "share": leak.exact / leak.count}
+        pair = f"{leak.subset}, also in {leak.other}"
+        rows.append({"pair": pair, "copies": "exact", "share": leak.exact / leak.images}
                     | {"images": leak.exact})  # fmt: skip
         if leak.near is not None:
             extra = leak.near - leak.exact
-            rows.append({"pair": pair, "copies": "near", "share": extra / leak.count}
+            rows.append({"pair": pair, "copies": "near", "share": extra / leak.images}
                         | {"images": extra})  # fmt: skip
-    worst = max(leaks, key=lambda leak: (leak.near or leak.exact) / leak.count)
+    worst = max(leaks, key=lambda leak: (leak.near or leak.exact) / leak.images)
     nearly = (worst.near or worst.exact) - worst.exact
-    said = ", ".join(
-        f"{count / worst.count:.1%} have a {kind} copy"
+    shares = ", ".join(
+        f"{count / worst.images:.1%} have a {kind} copy"
         for kind, count in (("pixel-identical", worst.exact), ("near", nearly))
         if count
     )
@@ -226,7 +224,7 @@ def leaks_figure(check: DataCheck) -> Figure | None:
         alt.Chart(pl.DataFrame(rows))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            alt.X("share:Q", title="share of the part", axis=SHARES),
+            alt.X("share:Q", title="share of the subset", axis=SHARES),
             alt.Y("pair:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
             alt.Color(
                 "copies:N",
@@ -238,15 +236,15 @@ def leaks_figure(check: DataCheck) -> Figure | None:
         .properties(width=WIDTH_PX - 120, height=alt.Step(34))
     )
     return Figure(
-        title="Leaks between the parts",
-        sentence=f"Of {worst.reported} {said} in {worst.seen}. A network has seen those images, "
-        "so figures on them are flattered: report the leak-free figure too.",
+        title="Leaks between the subsets",
+        sentence=f"Of {worst.subset} {shares} in {worst.other}. Models know those images, so their "
+        "figures are too good: report the leak-free figures, too.",
         chart=chart,
     )
 
 
 def near_copies_figure(check: DataCheck) -> Figure | None:
-    """How alike near copies are; None if there are none but identical ones."""
+    """The correlation of near copies; None if there are none but identical ones."""
     near = check.near
     if near is None:
         return None
@@ -289,9 +287,9 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
     )
     return Figure(
         title="Near copies",
-        sentence=f"{counted(int(chosen.sum()), 'pair is', 'pairs are')} not identical but "
-        f"correlated by 0.95 or more, {int((chosen & near.mirrored).sum()):,} of them mirrored: "
-        "other crops and encodings of the same photo.",
+        sentence=f"{pluralize(int(chosen.sum()), 'pair is', 'pairs are')} not identical but "
+        f"have a correlation of 0.95 or more, {int((chosen & near.mirrored).sum()):,} of them "
+        "mirrored: other crops and encodings of the same photo.",
         chart=chart,
     )
 
@@ -303,31 +301,31 @@ def votes_figures(data: Dataset) -> list[Figure]:
     shares = votes / votes.sum(axis=1, keepdims=True)
     means = np.stack([shares[labels == i].mean(axis=0) if (labels == i).any() else np.zeros(10)
                       for i in range(len(FER2013_7))])  # fmt: skip
-    majority, decided = ferplus_majority(data.votes[labelled])
+    majority, has_majority = ferplus_majority(data.votes[labelled])
     matrix = np.zeros((len(FER2013_7), len(FERPLUS_8)), np.int64)
-    np.add.at(matrix, (labels[decided], majority[decided]), 1)
-    columns = (*FER2013_7.labels, "contempt")  # so that those who agree lie on the diagonal
+    np.add.at(matrix, (labels[has_majority], majority[has_majority]), 1)
+    columns = (*FER2013_7.labels, "contempt")  # so that agreement is on the diagonal
     order = [FERPLUS_8.labels.index(label) for label in columns]
     means, matrix = means[:, [*order, 8, 9]], matrix[:, order]
-    right = np.trace(matrix) / max(matrix.sum(), 1)
+    agreement = np.trace(matrix) / max(matrix.sum(), 1)
     rows = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     own = np.where(matrix.any(axis=1), np.diagonal(rows), np.inf)
     worst = FER2013_7.labels[int(own.argmin())]
-    few = f"; of {worst} only {own.min():.0%}" if own.min() < right else ""
+    few = f"; of {worst} only {own.min():.0%}" if own.min() < agreement else ""
     return [
         Figure(
-            title="What ten people say of each class",
-            sentence="Each row is one FER-2013 class, each column the mean share of votes for an "
-            "expression: what was collected as fear or disgust, people often call something else.",
+            title="Votes for each class",
+            sentence="Each row is a FER-2013 class, each column the mean share of votes for an "
+            "expression. Voters often see another expression in images of fear and disgust.",
             chart=heat_map(
                 means, FER2013_7.labels, (*columns, "unknown", "no face"), titles=("label", "votes")
             ),
         ),
         Figure(
             title="Label against majority",
-            sentence=f"Of the {counted(int(decided.sum()), 'image')} with a majority {right:.1%} "
-            f"have its label{few}. The two labelings are two tasks, which is "
-            "why figures name theirs.",
+            sentence=f"Of the {pluralize(int(has_majority.sum()), 'image')} with a majority "
+            f"{agreement:.1%} have its label{few}. Labels and votes are two different ground "
+            "truths, so every figure names its own.",
             chart=heat_map(
                 rows,
                 FER2013_7.labels,
@@ -340,7 +338,7 @@ def votes_figures(data: Dataset) -> list[Figure]:
 
 
 def agreement_figure(data: Dataset) -> Figure:
-    """How many of the ten voters share the most frequent opinion, per class."""
+    """The number of the ten voters who agree on the most frequent vote, by class."""
     labelled = (data.labels >= 0) & data.votes.any(axis=1)
     votes, labels = data.votes[labelled], data.labels[labelled]
     top = np.round(10 * votes.max(axis=1) / votes.sum(axis=1)).astype(int)
@@ -372,8 +370,8 @@ def agreement_figure(data: Dataset) -> Figure:
         .properties(width=WIDTH_PX - 60, height=alt.Step(30))
     )
     return Figure(
-        title="How much people agree",
-        sentence=f"All ten voters agree on {unanimous:.0%} of the images; the paler a bar, the "
-        "more a single right answer is a fiction, and the more the vote distribution tells.",
+        title="Agreement of the voters",
+        sentence=f"All ten voters agree on {unanimous:.0%} of the images. The paler a bar, the "
+        "less a single label describes its images.",
         chart=chart,
     )

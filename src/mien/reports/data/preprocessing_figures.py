@@ -1,8 +1,7 @@
-"""What the network sees: images after every step between the file and the first layer."""
+"""Images after each step between the file and the network's first layer."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -13,24 +12,26 @@ from mien.data import Dataset
 from mien.detect import Detector, OnnxDetector
 from mien.emotions import FER2013_7, FERPLUS_8
 from mien.preprocess import FER_CROP, crop_faces, view_for_detection
+from mien.reports.data.contact_sheet import contact_sheet
+from mien.reports.data.dataset_tiles import row_label
+from mien.reports.html.blocks import ImageTable, Tile, Tiles
 from mien.reports.html.page import Figure
-from mien.reports.html.tiles import Tile, contact_sheet, image_html, row_label, tiles_html
 
-__all__ = ["ShowSteps", "processed_figures"]
+__all__ = ["ShowSteps", "preprocessing_figures"]
 
 ShowSteps = Callable[[NDArray[np.uint8]], list[tuple[str, NDArray[np.uint8]]]]
-"""From images `(N, 48, 48)` to the names of steps, each with the images after it."""
+"""Returns the names of steps, each with the images after it, for images `(N, 48, 48)` uint8."""
 
 
-def processed_figures(
+def preprocessing_figures(
     data: Dataset, augmented: ShowSteps | None, sheets: dict[str, Image.Image]
 ) -> Iterator[Figure]:
-    """Show images of each class after crop, normalisation and augmentation.
+    """Show an image of each class after crop, normalisation and augmentation.
 
     Args:
         data: The dataset.
-        augmented: Shows what an augmentation does, step by step; None leaves that out.
-        sheets: Takes the images of the augmentation under its name.
+        augmented: Returns the images after each step of an augmentation; None leaves that out.
+        sheets: Receives the images of the augmentation under its name.
 
     Yields:
         The figures; none if no image has a label.
@@ -39,14 +40,15 @@ def processed_figures(
     if not len(rows):
         return
     images = data.images[rows]
+    labels = [row_label(data, int(row)) for row in rows]
     crops, found = _aligned(images, OnnxDetector())
     steps = [("image", images), ("aligned crop", crops)]
     yield Figure(
         title="From the image to the crop",
-        sentence=f"A face is found, its eyes are moved to {_percent(FER_CROP.landmarks_xy[:2])} of "
-        "the frame, and the rest follows: what a camera sees is cut as these images are "
-        f"({int(found.sum())} of {len(rows)} faces were found; the others stay as they are).",
-        body=_steps_table(steps, [row_label(data, int(row)) for row in rows]),
+        sentence=f"The detector finds a face, and the crop moves its eyes to "
+        f"{_percent(FER_CROP.landmarks_xy[:2])} of the frame. Faces of a camera are cropped in the "
+        f"same way. {int(found.sum())} of {len(rows)} faces were found; the others are unchanged.",
+        body=[ImageTable(labels, steps)],
     )
     yield _normalised(data, images)
     if augmented is None:
@@ -57,9 +59,9 @@ def processed_figures(
     )
     yield Figure(
         title="Augmentation, step by step",
-        sentence="Each column adds one step at the strength that training uses, drawn anew for "
-        "each image and epoch: if a person can still read the face, so should the network.",
-        body=_steps_table(steps, [row_label(data, int(row)) for row in rows]),
+        sentence="Each column adds one step at the strength of the training, which draws new "
+        "values for each image and epoch. People should still recognise the expression.",
+        body=[ImageTable(labels, steps)],
     )
 
 
@@ -69,7 +71,7 @@ def _percent(eyes: Sequence[Sequence[float]]) -> str:
 
 
 def _clear_rows(data: Dataset) -> NDArray[np.int64]:
-    """Choose an image of each class, one that most voters agree with."""
+    """Choose an image of each class, the one with the most votes for its label."""
     rows: list[int] = []
     for number, label in enumerate(FER2013_7.labels):
         members = np.flatnonzero(data.labels == number)
@@ -81,7 +83,12 @@ def _clear_rows(data: Dataset) -> NDArray[np.int64]:
 def _aligned(
     images: NDArray[np.uint8], detector: Detector
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Find the face in each image and crop it as one from a camera, `(N, 48, 48)`."""
+    """Find and crop the face in each image as in one of a camera.
+
+    Returns:
+        Crops `(N, 48, 48)`, the image itself where no face is found, and a mask `(N,)` of the
+        found faces.
+    """
     crops, found = images.copy(), np.zeros(len(images), np.bool_)
     for number, image in enumerate(images):
         frame = view_for_detection(image)
@@ -94,8 +101,8 @@ def _aligned(
 
 
 def _normalised(data: Dataset, images: NDArray[np.uint8]) -> Figure:
-    seen = data.part("train").images if (data.split == 0).any() else data.images
-    mean, spread = float(seen.mean()), max(float(seen.std()), 1e-6)
+    train = data.subset("train").images if (data.split == 0).any() else data.images
+    mean, spread = float(train.mean()), max(float(train.std()), 1e-6)
     tiles = [
         Tile(
             image=image,
@@ -107,20 +114,8 @@ def _normalised(data: Dataset, images: NDArray[np.uint8]) -> Figure:
     ]
     return Figure(
         title="Normalised values",
-        sentence=f"The network reads (grey - {mean:.1f}) / {spread:.1f}, the mean and spread of "
-        "all training pixels: the same images in numbers around 0, whose range and mean stand "
-        "below.",
-        body=tiles_html(tiles, name="normalised"),
+        sentence=f"The network's input is (grey - {mean:.1f}) / {spread:.1f}, with mean and "
+        "standard deviation of all training pixels. Each caption has the range and the mean of an "
+        "input.",
+        body=[Tiles(tiles=tiles, name="normalised")],
     )
-
-
-def _steps_table(steps: list[tuple[str, NDArray[np.uint8]]], labels: list[str]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name, _ in steps)
-    lines = []
-    for number, label in enumerate(labels):
-        cells = "".join(
-            f"<td>{image_html(images[number], f'{label}, {name}')}</td>" for name, images in steps
-        )
-        lines.append(f"<tr><td>{html.escape(label)}</td>{cells}</tr>")
-    table = f'<table class="steps"><tr><th></th>{head}</tr>{"".join(lines)}</table>'
-    return f'<div class="scroll">{table}</div>'

@@ -1,4 +1,4 @@
-"""The report on a dataset: as it came, and as the network sees it."""
+"""The report on a dataset, before and after preprocessing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mien._wording import counted
-from mien.data import DataCheck, Dataset, conflicting, mostly_not_a_face
+from mien._output import whole_file
+from mien._wording import pluralize
+from mien.data import DataCheck, Dataset, conflicting_groups, mostly_not_a_face
 from mien.emotions import FER2013_7, FERPLUS_8
-from mien.errors import OutputError
-from mien.reports.data.preprocessing_figures import ShowSteps, processed_figures
+from mien.reports.data.contact_sheet import contact_sheet
+from mien.reports.data.dataset_tiles import dataset_tile, row_label, votes_text
+from mien.reports.data.preprocessing_figures import ShowSteps, preprocessing_figures
+from mien.reports.html.blocks import Tile, TileGroups, Tiles
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
-from mien.reports.html.tiles import Tile, contact_sheet, groups_html, row_label, tiles_html
 
 __all__ = ["data_report"]
 
@@ -38,10 +40,10 @@ def data_report(
 
     Args:
         data: The dataset.
-        check: What `check_dataset` found in it.
+        check: The result of `check_dataset` for it.
         path: Where the report goes.
-        augmented: Shows what an augmentation does to `(N, 48, 48)` uint8 images, step by step;
-            None leaves that figure out.
+        augmented: Returns `(N, 48, 48)` uint8 images after each step of an augmentation; None
+            leaves that figure out.
         figures: A folder for every figure as PNG, charts as SVG too; None writes none.
         overwrite: Whether an existing report may be replaced.
 
@@ -50,7 +52,7 @@ def data_report(
 
     Raises:
         OutputError: The file exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     require_charts()
     from mien.reports.data import figures as charts
@@ -62,7 +64,7 @@ def data_report(
     sections = [
         Section(
             title="The images",
-            lead="What is in the data before anything is done to it.",
+            lead="The images of the dataset before preprocessing.",
             figures=[
                 charts.counts_figure(check),
                 *balance,
@@ -74,18 +76,18 @@ def data_report(
         ),
         Section(
             title="Copies and leaks",
-            lead="Images that are there more than once, and what that does to a figure."
+            lead="Images that occur more than once, and their effect on figures."
             if copies
-            else _no_copies(check),
+            else _without_copies(check),
             figures=copies,
         ),
     ]
     if votes:
         sections.append(
             Section(
-                title="Labels and people",
-                lead="Ten people looked at each image. Where they differ from the label, or from "
-                "each other, a network cannot be right for everybody.",
+                title="Labels and votes",
+                lead="Ten people voted on each image. Where they disagree with the label or with "
+                "each other, no prediction is correct for all of them.",
                 figures=[
                     *charts.votes_figures(data),
                     charts.agreement_figure(data),
@@ -96,18 +98,18 @@ def data_report(
         )
     sections.append(
         Section(
-            title="What the network sees",
-            lead="The same images after every step between the file and the first layer.",
-            figures=list(processed_figures(data, augmented, sheets)),
+            title="Preprocessing",
+            lead="The images after each step between the file and the network's first layer.",
+            figures=list(preprocessing_figures(data, augmented, sheets)),
         )
     )
     page = Page(
-        title=f"The data: {data.source}",
-        lead="Labelled images of faces, looked at before and after processing. The labels say "
-        "which expression a face shows to others, not what the person feels.",
+        title=f"Dataset {data.source}",
+        lead="Labelled images of faces before and after preprocessing. A label says which "
+        "expression a face shows to others, not what the person feels.",
         cards=_cards(data, check),
-        notes_title="To look at before training",
-        notes=check.attention,
+        notes_title="Check before training",
+        notes=check.warnings,
         sections=sections,
         provenance=f"Dataset {data.source}, SHA-256 {data.sha256()}.",
     )
@@ -119,11 +121,10 @@ def data_report(
 
 def _save_sheets(sheets: dict[str, Image.Image], folder: Path) -> Iterator[Path]:
     for name, sheet in sheets.items():
-        try:
-            sheet.save(folder / f"{name}.png")
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot be written: {error}") from error
-        yield folder / f"{name}.png"
+        path = folder / f"{name}.png"
+        with whole_file(path) as partial:
+            sheet.save(partial, "PNG")
+        yield path
 
 
 def _cards(data: Dataset, check: DataCheck) -> dict[str, str]:
@@ -132,20 +133,12 @@ def _cards(data: Dataset, check: DataCheck) -> dict[str, str]:
         "different images": f"{len(data) - check.copies:,}",
         "classes": str(len({int(label) for label in data.labels if label >= 0})),
     }
-    test = [leak for leak in check.leaks if (leak.seen, leak.reported) == ("train", "test")]
+    test = [leak for leak in check.leaks if (leak.other, leak.subset) == ("train", "test")]
     if test:
-        cards["of test also in train"] = f"{test[0].exact / test[0].count:.1%}"
+        cards["of test also in train"] = f"{test[0].exact / test[0].images:.1%}"
     if check.votes is not None and check.votes.agreement is not None:
-        cards["labels that are the majority's"] = f"{check.votes.agreement:.1%}"
+        cards["labels that match the majority"] = f"{check.votes.agreement:.1%}"
     return cards
-
-
-def _voted(data: Dataset, row: int) -> str:
-    """Say the votes of an image in few words, most frequent first."""
-    votes = data.votes[row]
-    names = (*FERPLUS_8.labels, "unknown", "no face")
-    order = np.argsort(-votes.astype(int), kind="stable")[:3]
-    return ", ".join(f"{votes[i]} {names[i]}" for i in order if votes[i])
 
 
 def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
@@ -154,16 +147,14 @@ def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
     for number in range(len(FER2013_7)):
         members = np.flatnonzero(data.labels == number)
         rows += sorted(rng.permutation(members)[:_PER_CLASS].tolist())
-    tiles = [
-        Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r)) for r in rows
-    ]
-    below = ", with the most frequent votes below" if data.votes.any() else ""
+    tiles = [dataset_tile(data, row, votes_text(data, row)) for row in rows]
+    votes = " with the most frequent votes" if data.votes.any() else ""
     if tiles:
         sheets["faces"] = contact_sheet([tile.image for tile in tiles], columns=_PER_CLASS)
     return Figure(
-        title="Faces at random",
-        sentence=f"Drawn blindly from each class{below}: the first thing to look at, and the best.",
-        body=tiles_html(tiles, name="random-faces", chips=True),
+        title="Random faces",
+        sentence=f"A random sample of each class{votes}.",
+        body=[Tiles(tiles=tiles, name="random-faces-tiles", filterable=True)],
     )
 
 
@@ -181,24 +172,25 @@ def _mean_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
         sheets["mean-faces"] = contact_sheet(
             [tile.image for tile in (*means, *spreads)], columns=len(means)
         )
-    body = tiles_html(means, name="means", large=True) + tiles_html(
-        spreads, name="spreads", large=True
-    )
+    body = [
+        Tiles(tiles=means, name="means", large=True),
+        Tiles(tiles=spreads, name="spreads", large=True),
+    ]
     return Figure(
-        title="The mean face of each class",
-        sentence="Above the mean of all pixels, below where images of a class differ most (light "
-        "is much). Mouth and brows differ between the means, the background within each class.",
+        title="Mean face of each class",
+        sentence="Above, the mean of each pixel. Below, its standard deviation; bright pixels vary "
+        "most. Mouth and brows differ between classes, the background within each class.",
         body=body,
     )
 
 
-def _no_copies(check: DataCheck) -> str:
-    """Say what there is to say where no copy crosses the parts and no labels conflict."""
-    nearly = "" if check.near is None else ", nor nearly"
+def _without_copies(check: DataCheck) -> str:
+    """Return the sentence for a dataset without copies between subsets and without conflicts."""
+    near = "" if check.near is None else ", and there are no near copies"
     if not check.copies:
-        return f"No image is there more than once{nearly}."
-    repeated = counted(check.copies, "image repeats", "images repeat")
-    return f"{repeated} another one pixel by pixel, with its label; none crosses the parts."
+        return f"No image occurs more than once{near}."
+    copies = pluralize(check.copies, "image is a copy", "images are copies")
+    return f"{copies} of an earlier one in the same subset and with the same label."
 
 
 def _copies(
@@ -210,20 +202,17 @@ def _copies(
     leaks = leaks_figure(check)
     if leaks is not None:
         yield leaks
-    conflicts = conflicting(data, check.groups)
+    conflicts = conflicting_groups(data, check.groups)
     if conflicts:
         groups = [
-            [
-                Tile(image=data.images[r], label=row_label(data, r), text=f"row {data.rows[r]}")
-                for r in rows[:3]
-            ]
+            [dataset_tile(data, int(row), f"row {data.rows[row]}") for row in rows[:3]]
             for rows in conflicts[:_GROUPS]
         ]
         yield Figure(
-            title="One image, two labels",
-            sentence=f"{counted(len(conflicts), 'group')} of pixel-identical images with "
-            f"different labels, {len(groups)} shown: at least one label of each is wrong.",
-            body=groups_html(groups),
+            title="One image with two labels",
+            sentence=f"{pluralize(len(conflicts), 'group')} of pixel-identical images with "
+            f"different labels, {len(groups)} shown. At least one label of each group is wrong.",
+            body=[TileGroups(groups)],
         )
     near = near_figure(check)
     if near is not None:
@@ -234,7 +223,7 @@ def _copies(
 def _near_examples(data: Dataset, check: DataCheck) -> Figure:
     pairs = check.near
     if pairs is None:
-        raise ValueError("near copies were not looked for")
+        raise ValueError("near copies were not searched")
     other = np.flatnonzero(check.groups[pairs.first] != check.groups[pairs.second])
     chosen = np.sort(np.random.default_rng(_SEED).permutation(other)[:_GROUPS])
     groups = []
@@ -242,8 +231,8 @@ def _near_examples(data: Dataset, check: DataCheck) -> Figure:
         how = f"{pairs.correlation[number]:.3f}" + (" mirrored" if pairs.mirrored[number] else "")
         groups.append(
             [
-                Tile(image=data.images[r], label=row_label(data, int(r)), text=text)
-                for r, text in (
+                dataset_tile(data, int(row), text)
+                for row, text in (
                     (pairs.first[number], f"row {data.rows[pairs.first[number]]}"),
                     (pairs.second[number], how),
                 )
@@ -251,9 +240,9 @@ def _near_examples(data: Dataset, check: DataCheck) -> Figure:
         )
     return Figure(
         title="Near copies side by side",
-        sentence="Pairs drawn at random, with their correlation: the same moment in another crop, "
-        "size or mirror image.",
-        body=groups_html(groups),
+        sentence="Random pairs with their correlation: the same photo in another crop or size, or "
+        "mirrored.",
+        body=[TileGroups(groups)],
     )
 
 
@@ -267,18 +256,14 @@ def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]
     logs = np.log(shares, where=shares > 0, out=np.zeros_like(shares))
     entropy = -(shares * logs).sum(axis=1)
     most = mostly[np.argsort(-entropy, kind="stable")[:_EXTREMES]]
-    tiles = [
-        Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r))
-        for r in most.tolist()
-    ]
+    tiles = [dataset_tile(data, row, votes_text(data, row)) for row in most.tolist()]
     sheets["most-disputed"] = contact_sheet([tile.image for tile in tiles], columns=12)
     yield Figure(
-        title="The most disputed faces",
-        sentence="Those over which voters differ most: no model can be expected to settle them, "
-        "and one that is sure here is wrong to be.",
-        body=tiles_html(tiles, name="disputed"),
+        title="Faces with the least agreement",
+        sentence="The faces on which voters disagree most. A model should be unsure about them.",
+        body=[Tiles(tiles=tiles, name="disputed")],
     )
-    # Of the many on which all agree, the same number from each expression.
+    # Voters agree fully on many faces: the same number of each expression is shown.
     agreed: list[int] = []
     rng = np.random.default_rng(_SEED)
     for number in range(len(FERPLUS_8)):
@@ -286,15 +271,13 @@ def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]
         unanimous = best[expressions[best, number] == data.votes[best].sum(axis=1)]
         pool = rng.permutation(unanimous) if len(unanimous) >= 5 else best
         agreed += pool[:5].tolist()
-    tiles = [
-        Tile(image=data.images[r], label=row_label(data, r), text=_voted(data, r)) for r in agreed
-    ]
+    tiles = [dataset_tile(data, row, votes_text(data, row)) for row in agreed]
     sheets["most-agreed"] = contact_sheet([tile.image for tile in tiles], columns=10)
     yield Figure(
-        title="The most agreed faces",
-        sentence="Five of each expression on which voters agree most. For fear, disgust and "
+        title="Faces with the most agreement",
+        sentence="Five faces of each expression on which voters agree most. For fear, disgust and "
         "contempt even these are not clear.",
-        body=tiles_html(tiles, name="agreed"),
+        body=[Tiles(tiles=tiles, name="agreed")],
     )
 
 
@@ -315,8 +298,8 @@ def _not_faces(data: Dataset, check: DataCheck, sheets: dict[str, Image.Image]) 
     sheets["not-faces"] = contact_sheet([tile.image for tile in tiles], columns=20)
     yield Figure(
         title="Not a face",
-        sentence=f"{counted(len(rows), 'image')} that no expression describes better than “not "
-        f"a face”, {len(blank)} blank, {len(shown)} shown. They carry labels all the same: leave "
-        "them out of training.",
-        body=tiles_html(tiles, name="not-faces-tiles", chips=True),
+        sentence=f"{pluralize(len(rows), 'image')} with as many votes for “not a face” as for any "
+        f"expression, {len(blank)} of them blank, {len(shown)} shown. They have labels all the "
+        "same. Leave them out of training.",
+        body=[Tiles(tiles=tiles, name="not-faces-tiles", filterable=True)],
     )

@@ -10,10 +10,9 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.emotions import LabelSet
-from mien.evaluation.evaluate import Comparison, Judged
-from mien.evaluation.image_quality import THIRDS
+from mien.evaluation import THIRDS, ModelComparison, ModelEvaluation
 from mien.reports.evaluation.confidence_figures import model_colours
 from mien.reports.html.charts import FREE, SHARES, WIDTH_PX, heat_map, label_colours
 from mien.reports.html.page import Figure
@@ -39,16 +38,18 @@ _LEVEL = alt.Axis(labelAngle=0)
 _WHOLE = alt.Axis(format="%", values=[0, 0.5, 1])
 
 _APART_PX = 36
-"""Between charts whose axes all end with a number."""
+"""The space between charts whose axes all end with a number."""
 
 _FEW = 10
-"""Mistakes of a class with fewer images are not called frequent while others have some."""
+"""Confusions of a class with fewer images are named only if no other class has any."""
 
 
-def overview_figure(judged: Sequence[Judged], comparisons: Sequence[Comparison]) -> Figure:
-    """All protocols side by side, with intervals and leak-free twins."""
+def overview_figure(
+    results: Sequence[ModelEvaluation], comparisons: Sequence[ModelComparison]
+) -> Figure:
+    """All protocols side by side, with intervals and leak-free figures."""
     rows = []
-    for each in judged:
+    for each in results:
         for metric, shown in _METRICS.items():
             interval = each.score.intervals[metric]
             row = {"model": each.model, "protocol": each.title, "metric": shown}
@@ -61,10 +62,10 @@ def overview_figure(judged: Sequence[Judged], comparisons: Sequence[Comparison])
                     "leak_free": float(getattr(each.leak_free or each.score, metric)),
                 }
             )
-    titles = list(dict.fromkeys(each.title for each in judged))
+    titles = list(dict.fromkeys(each.title for each in results))
     base = alt.Chart(pl.DataFrame(rows)).encode(
         alt.Y("protocol:N", title=None, sort=titles, axis=alt.Axis(labelLimit=230)),
-        model_colours(judged),
+        model_colours(results),
         alt.YOffset("model:N"),
         tooltip=[
             "model",
@@ -88,17 +89,17 @@ def overview_figure(judged: Sequence[Judged], comparisons: Sequence[Comparison])
     )
     return Figure(
         title="All protocols",
-        sentence="Dots are the figures, lines their 95 % bootstrap intervals, diamonds the same "
-        f"without test images that are also in train. {_compared(comparisons)}",
+        sentence="Dots are the figures, lines their 95 % bootstrap intervals, diamonds the figures "
+        f"without images that are also in train. {_compared(comparisons)}",
         chart=chart,
     )
 
 
-def _verb(comparison: Comparison) -> str:
+def _verb(comparison: ModelComparison) -> str:
     return "differ" if comparison.test.p_value < _SIGNIFICANT else "do not differ"
 
 
-def _compared(comparisons: Sequence[Comparison]) -> str:
+def _compared(comparisons: Sequence[ModelComparison]) -> str:
     said = [
         f"{each.first} and {each.second} {_verb(each)} "
         f"significantly by {each.protocol} (McNemar, p = {each.test.p_value:.2g})"
@@ -107,17 +108,17 @@ def _compared(comparisons: Sequence[Comparison]) -> str:
     return "; ".join(said) + "." if said else ""
 
 
-def classes_figure(judged: Sequence[Judged]) -> Figure:
+def classes_figure(results: Sequence[ModelEvaluation]) -> Figure:
     """Precision, recall and F1 per class."""
     rows = [
         {"model": each.model, "label": c.label, "images": c.images}
         | {"metric": metric, "value": float(getattr(c, metric))}
-        for each in judged
+        for each in results
         for c in each.score.classes
         for metric in ("precision", "recall", "f1")
         if math.isfinite(getattr(c, metric))
     ]
-    first = judged[0]
+    first = results[0]
     known = [c for c in first.score.classes if c.images]
     worst = min(known, key=lambda c: c.recall)
     chart = (
@@ -126,7 +127,7 @@ def classes_figure(judged: Sequence[Judged]) -> Figure:
         .encode(
             alt.X("value:Q", title=None, axis=_WHOLE, scale=alt.Scale(domain=[0, 1])),
             alt.Y("label:N", title=None, sort=[c.label for c in first.score.classes]),
-            model_colours(judged),
+            model_colours(results),
             alt.YOffset("model:N"),
             tooltip=["model", "label", "metric", "images", alt.Tooltip("value:Q", format=".1%")],
         )
@@ -139,63 +140,67 @@ def classes_figure(judged: Sequence[Judged]) -> Figure:
     return Figure(
         title="Classes",
         context=first.protocol,
-        sentence=f"{worst.label} is found least often: {worst.recall:.0%} of "
-        f"{counted(worst.images, 'image')} by {first.model}.",
+        sentence=f"{worst.label} has the lowest recall of {first.model}: {worst.recall:.0%} of "
+        f"{pluralize(worst.images, 'image')}.",
         chart=chart,
     )
 
 
-def confusion_figure(judged: Judged, label_set: LabelSet) -> Figure:
-    """What is taken for what."""
-    counts = np.array(judged.score.confusion)
+def confusion_figure(result: ModelEvaluation, label_set: LabelSet) -> Figure:
+    """The confusion matrix as shares of each true label."""
+    counts = np.array(result.score.confusion)
     totals = counts.sum(axis=1)
     shares = counts / np.maximum(totals, 1)[:, None]
     wrong = shares * (1 - np.eye(len(counts)))
     often = wrong * (totals >= _FEW)[:, None]
     often = often if often.any() else wrong
     row, column = np.unravel_index(int(often.argmax()), often.shape)
-    sentence = "Rows are what images show, columns what the model says."
+    sentence = "Rows are true labels, columns predictions."
     if often.any():
         few = f" (of only {totals[row]})" if totals[row] < _FEW else ""
         sentence += (
-            f" The most frequent mistake: {label_set.labels[row]} taken for "
+            f" The most frequent confusion: {label_set.labels[row]} predicted as "
             f"{label_set.labels[column]}, {shares[row, column]:.0%} of the time{few}."
         )
     return Figure(
-        title=f"Confusions of {judged.model}",
-        context=judged.protocol,
+        title=f"Confusions of {result.model}",
+        context=result.protocol,
         sentence=sentence,
         chart=heat_map(
-            shares, label_set.labels, label_set.labels, titles=("shows", "model"), counts=counts
+            shares,
+            label_set.labels,
+            label_set.labels,
+            titles=("true label", "predicted"),
+            counts=counts,
         ),
     )
 
 
-def threshold_figures(judged: Judged) -> list[Figure]:
+def threshold_figures(result: ModelEvaluation) -> list[Figure]:
     """ROC and precision-recall curves per class."""
-    labels = [c.label for c in judged.score.classes if c.label in judged.score.curves]
-    areas = {c.label: c.roc_auc for c in judged.score.classes if c.label in judged.score.curves}
+    labels = [c.label for c in result.score.classes if c.label in result.score.curves]
+    areas = {c.label: c.roc_auc for c in result.score.classes if c.label in result.score.curves}
     figures = []
     for kind, title, axes, sentence in (
         (
             "roc",
             "ROC",
             ("false positive rate", "true positive rate"),
-            f"Mean area {np.mean(list(areas.values())):.3f}; a curve that hugs the upper left "
-            "corner separates its class from all others whatever the threshold.",
+            f"The mean area is {np.mean(list(areas.values())):.3f}. The closer a curve comes to "
+            "the upper left corner, the better the model separates that class from the others.",
         ),
         (
             "pr",
             "Precision and recall",
             ("recall", "precision"),
-            "For rare classes this is the harder test: how many of those called so are so, as "
-            "more of them are found.",
+            "Precision is the share of a class's predictions that are correct, recall the share of "
+            "its images that are found. For rare classes this is harder than ROC.",
         ),
     ):
         rows = [
             {"label": label, "x": x, "y": y, "step": step}
             for label in labels
-            for step, (x, y) in enumerate(judged.score.curves[label][kind])
+            for step, (x, y) in enumerate(result.score.curves[label][kind])
         ]
         chosen = alt.selection_point(fields=["label"], bind="legend")
         chart = (
@@ -218,8 +223,8 @@ def threshold_figures(judged: Judged) -> list[Figure]:
         )
         figures.append(
             Figure(
-                title=f"{title} of {judged.model}",
-                context=judged.protocol,
+                title=f"{title} of {result.model}",
+                context=result.protocol,
                 sentence=sentence,
                 chart=chart,
             )
@@ -227,10 +232,10 @@ def threshold_figures(judged: Judged) -> list[Figure]:
     return figures
 
 
-def robustness_figure(judged: Sequence[Judged]) -> Figure:
-    """Balanced accuracy on images made worse."""
+def robustness_figure(results: Sequence[ModelEvaluation]) -> Figure:
+    """Balanced accuracy on corrupted images."""
     rows = []
-    for each in judged:
+    for each in results:
         plain = next(point for point in each.robustness if not point.corruption)
         levels: dict[str, list[float]] = {}
         for point in each.robustness:
@@ -242,17 +247,17 @@ def robustness_figure(judged: Sequence[Judged]) -> Figure:
             for name, values in levels.items()
             for level, value in enumerate(values)
         ]
-    plain, *worse = sorted(judged[0].robustness, key=lambda point: point.corruption != "")
+    plain, *worse = sorted(results[0].robustness, key=lambda point: point.corruption != "")
     worst = min(worse, key=lambda point: point.balanced_accuracy)
-    sentence = "0 is the image as it is, 1 to 3 are growing strengths."
+    sentence = "0 is the image as it is, 1 to 3 are rising strengths of corruption."
     if worst.balanced_accuracy < plain.balanced_accuracy:
         sentence += (
-            f" What hurts {judged[0].model} most: {worst.corruption}, from "
+            f" The largest loss of {results[0].model} is by {worst.corruption}: from "
             f"{plain.balanced_accuracy:.0%} down to {worst.balanced_accuracy:.0%}."
         )
     value = alt.Y("value:Q", title="balanced accuracy", axis=SHARES, scale=FREE)
     share = alt.Tooltip("value:Q", format=".1%")
-    lines = _lines(judged, rows).encode(
+    lines = _lines(results, rows).encode(
         alt.X("strength:O", title=None, axis=_LEVEL),
         value,
         tooltip=["model", "corruption", "strength", share],
@@ -261,26 +266,26 @@ def robustness_figure(judged: Sequence[Judged]) -> Figure:
     chart = sized.facet(alt.Facet("corruption:N", title=None), columns=4)
     return Figure(
         title="Robustness",
-        context=judged[0].protocol,
+        context=results[0].protocol,
         sentence=sentence,
         chart=chart,
     )
 
 
-def quality_figure(judged: Sequence[Judged]) -> Figure:
+def quality_figure(results: Sequence[ModelEvaluation]) -> Figure:
     """Accuracy by sharpness, contrast and brightness."""
     rows = [
         {"model": each.model, "measure": point.measure, "third": point.third}
         | {"from": point.low, "to": point.high, "images": point.images}
         | {"accuracy": point.accuracy}
-        for each in judged
+        for each in results
         for point in each.quality
     ]
-    worst = min(judged[0].quality, key=lambda point: point.accuracy)
+    worst = min(results[0].quality, key=lambda point: point.accuracy)
     value = alt.Y("accuracy:Q", title="accuracy", axis=SHARES, scale=FREE)
     between = [alt.Tooltip(f"{end}:Q", format=".2f") for end in ("from", "to")]
     accuracy = alt.Tooltip("accuracy:Q", format=".1%")
-    lines = _lines(judged, rows).encode(
+    lines = _lines(results, rows).encode(
         alt.X("third:O", title=None, sort=list(THIRDS), axis=_LEVEL),
         value,
         tooltip=["model", "measure", "third", *between, "images", accuracy],
@@ -289,19 +294,19 @@ def quality_figure(judged: Sequence[Judged]) -> Figure:
     chart = sized.facet(alt.Facet("measure:N", title=None), columns=3)
     return Figure(
         title="Image quality",
-        context=judged[0].protocol,
-        sentence="The images in thirds by sharpness, by contrast and by brightness. The hardest "
-        f"third is that of {worst.third} {worst.measure}: {worst.accuracy:.0%} of its "
-        f"{worst.images:,} images are answered rightly by {judged[0].model}.",
+        context=results[0].protocol,
+        sentence="The images in thirds by sharpness, by contrast and by brightness. The accuracy "
+        f"of {results[0].model} is lowest in the third of {worst.third} {worst.measure}: "
+        f"{worst.accuracy:.0%} of {pluralize(worst.images, 'image')}.",
         chart=chart,
     )
 
 
-def _lines(judged: Sequence[Judged], rows: Sequence[dict[str, Any]]) -> alt.Chart:
-    """Return lines with points in the models' colours, whose axes are still to be named."""
+def _lines(results: Sequence[ModelEvaluation], rows: Sequence[dict[str, Any]]) -> alt.Chart:
+    """Return lines with points in the models' colours; the caller adds the axes."""
     chart: alt.Chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_line(point=True, strokeWidth=2)
-        .encode(model_colours(judged))
+        .encode(model_colours(results))
     )
     return chart

@@ -1,4 +1,4 @@
-"""The report on an evaluation: one page with every figure that people expect."""
+"""The report on an evaluation: one page with all its figures."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.data import Dataset
-from mien.evaluation.evaluate import Evaluation, Judged
+from mien.evaluation import Evaluation, ModelEvaluation
 from mien.metrics import PROTOCOLS
-from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
-from mien.reports.html.tiles import Tile, tiles_html
+from mien.reports.html.blocks import Block, Table, Tile, Tiles
+from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 
-__all__ = ["HEAD", "evaluation_report", "evaluation_rows"]
+__all__ = ["EVALUATION_COLUMNS", "evaluation_report", "evaluation_rows"]
 
-HEAD = (
+EVALUATION_COLUMNS = (
     "protocol",
     "images",
     "accuracy",
@@ -28,16 +28,16 @@ HEAD = (
 )
 
 
-def evaluation_rows(judged: Judged) -> list[list[str]]:
-    """Return a result and its leak-free twin as rows of a table with the columns `HEAD`."""
+def evaluation_rows(result: ModelEvaluation) -> list[list[str]]:
+    """Return the figures of a result, then the leak-free ones, as rows of `EVALUATION_COLUMNS`."""
     rows = []
-    for score, ending in ((judged.score, ""), (judged.leak_free, ", leak-free")):
+    for score, ending in ((result.score, ""), (result.leak_free, ", leak-free")):
         if score is None:
             continue
         divergence = "" if score.divergence is None else f"{score.divergence:.3f}"
         rows.append(
             [
-                judged.title + ending,
+                result.title + ending,
                 f"{score.images:,}",
                 f"{100 * score.accuracy:.1f} %",
                 f"{100 * score.balanced_accuracy:.1f} %",
@@ -61,7 +61,7 @@ def evaluation_report(
     """Write the report on an evaluation as one HTML file.
 
     Args:
-        evaluation: What `evaluate` found.
+        evaluation: What `evaluate` measured.
         path: Where the report goes.
         faces: The dataset, if the report may show faces of it.
         figures: A folder for every chart as PNG and SVG; None writes none.
@@ -72,7 +72,7 @@ def evaluation_report(
 
     Raises:
         OutputError: The file exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     require_charts()
     from mien.reports.evaluation import confidence_figures as confidence
@@ -81,51 +81,51 @@ def evaluation_report(
     sections = [
         Section(
             title="Overview",
-            lead="Everything at once; the pages below take the protocols one by one.",
+            lead="All protocols together. The sections below show them one by one.",
             figures=[
-                charts.overview_figure(evaluation.judged, evaluation.comparisons),
-                *_tables(evaluation.judged),
+                charts.overview_figure(evaluation.results, evaluation.comparisons),
+                *_tables(evaluation.results),
             ],
         )
     ]
     for name, protocol in PROTOCOLS.items():
-        judged = [each for each in evaluation.judged if each.protocol == name]
-        if not judged:
+        results = [each for each in evaluation.results if each.protocol == name]
+        if not results:
             continue
-        figures_here = [charts.classes_figure(judged)]
-        for each in judged:
+        figures_here = [charts.classes_figure(results)]
+        for each in results:
             figures_here.append(charts.confusion_figure(each, protocol.label_set))
         figures_here += [
-            confidence.reliability_figure(judged),
-            confidence.risk_coverage_figure(judged),
+            confidence.reliability_figure(results),
+            confidence.risk_coverage_figure(results),
         ]
-        for each in judged:
+        for each in results:
             figures_here += charts.threshold_figures(each)
-        worse = [each for each in judged if each.robustness]
+        worse = [each for each in results if each.robustness]
         if worse:
             figures_here.append(charts.robustness_figure(worse))
-        figures_here.append(charts.quality_figure(judged))
-        figures_here += [_mistakes(each, faces) for each in judged if each.mistakes]
+        figures_here.append(charts.quality_figure(results))
+        figures_here += [_mistakes(each, faces) for each in results if each.mistakes]
         lead = {
-            "ferplus": "Truth is the majority of ten annotators; images without do not count.",
-            "fer2013": "Truth is FER-2013's one label per image.",
+            "ferplus": "The ground truth is the majority of ten annotators. Images without a "
+            "majority are left out.",
+            "fer2013": "The ground truth is FER-2013's one label per image.",
         }[protocol.truth]
         sections.append(Section(title=protocol.title, lead=lead, figures=figures_here))
-    first = evaluation.judged[0]
-    models = list(dict.fromkeys(each.model for each in evaluation.judged))
+    first = evaluation.results[0]
+    models = list(dict.fromkeys(each.model for each in evaluation.results))
     page = Page(
-        title=f"How right: {', '.join(models)}",
-        lead=f"Measured on {counted(evaluation.images, 'image')}: the part "
-        f"{evaluation.split} of "
-        f"{evaluation.data}, divided as {evaluation.division}. The first figures are those of "
-        f"{first.model} under the protocol “{first.title}”.",
+        title=f"Evaluation of {', '.join(models)}",
+        lead=f"Measured on {pluralize(evaluation.images, 'image')}: the subset "
+        f"{evaluation.subset} of {evaluation.data} in its {evaluation.split} split. The figures "
+        f"below are those of {first.model} under the protocol “{first.title}”.",
         cards={
             "accuracy": f"{first.score.accuracy:.1%}",
             "balanced accuracy": f"{first.score.balanced_accuracy:.1%}",
             "macro-F1": f"{first.score.macro_f1:.3f}",
             "calibration error": f"{first.score.ece:.3f}",
         },
-        notes_title="What makes these figures less than they seem",
+        notes_title="Limits of these figures",
         notes=evaluation.warnings,
         sections=sections,
         provenance=f"Dataset {evaluation.data}, SHA-256 {evaluation.data_sha256}.",
@@ -133,43 +133,43 @@ def evaluation_report(
     return write_page(page, path, figures=figures, overwrite=overwrite)
 
 
-def _tables(judged: Sequence[Judged]) -> list[Figure]:
+def _tables(results: Sequence[ModelEvaluation]) -> list[Figure]:
     tables = []
-    for model in dict.fromkeys(each.model for each in judged):
-        rows = [row for each in judged if each.model == model for row in evaluation_rows(each)]
+    for model in dict.fromkeys(each.model for each in results):
+        rows = [row for each in results if each.model == model for row in evaluation_rows(each)]
         tables.append(
             Figure(
                 title=f"Figures of {model}",
                 sentence="ECE is the expected calibration error over 15 bins, NLL the mean "
-                "negative log-likelihood, the divergence that of Jensen and Shannon from the "
-                "votes, 0 to 1.",
-                body=table_html(HEAD, rows),
+                "negative log-likelihood, and divergence the mean Jensen-Shannon divergence from "
+                "the votes, 0 to 1.",
+                body=[Table(EVALUATION_COLUMNS, rows)],
             )
         )
     return tables
 
 
-def _mistakes(judged: Judged, faces: Dataset | None) -> Figure:
+def _mistakes(result: ModelEvaluation, faces: Dataset | None) -> Figure:
     rows = [
-        [str(m.row), m.label, m.predicted, f"{100 * m.confidence:.1f} %"] for m in judged.mistakes
+        [str(m.row), m.label, m.predicted, f"{100 * m.confidence:.1f} %"] for m in result.mistakes
     ]
-    body = table_html(("row", "shows", "model", "confidence"), rows)
+    body: Block = Table(("row", "true label", "predicted", "confidence"), rows)
     if faces is not None:
         place = {int(row): number for number, row in enumerate(faces.rows)}
         tiles = [
             Tile(
                 image=faces.images[place[m.row]],
-                label=f"not {m.predicted}",
-                text=f"but {m.label}, {m.confidence:.0%} sure",
+                label=m.predicted,
+                text=f"{m.confidence:.0%}; true label {m.label}",
             )
-            for m in judged.mistakes
+            for m in result.mistakes
         ]
-        body = tiles_html(tiles, name=f"mistakes-{judged.protocol}-{judged.model}")
-    sure = np.mean([m.confidence for m in judged.mistakes])
+        body = Tiles(tiles=tiles, name=f"mistakes-{result.protocol}-{result.model}")
+    confidence = np.mean([m.confidence for m in result.mistakes])
     return Figure(
-        title=f"Surest mistakes of {judged.model}",
-        context=judged.protocol,
-        sentence=f"Wrong at a mean confidence of {sure:.0%}. Many of them are images whose label "
-        "a person would dispute, too.",
-        body=body,
+        title=f"Most confident mistakes of {result.model}",
+        context=result.protocol,
+        sentence=f"Wrong predictions with a mean confidence of {confidence:.0%}. People disagree "
+        "about the label of many such images, too.",
+        body=[body],
     )

@@ -1,1 +1,1 @@
-"""One HTML file per report: sections, figures, charts."""
+"""Reports as HTML: page, blocks and charts."""

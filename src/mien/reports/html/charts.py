@@ -1,4 +1,4 @@
-"""What the charts of all reports share: width, colours, axes, and the map of shares."""
+"""The common parts of all charts: width, colours, axes, and the heat map."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ __all__ = ["FREE", "SERIES", "SHARES", "WIDTH_PX", "heat_map", "label_colours", 
 WIDTH_PX = 620
 
 SERIES = ("#0b6e99", "#E69F00", "#009E73", "#D55E00", "#9D5FB8", "#8C8C8C")
-"""Colours of what is no expression, in the order of their use; the last one is grey."""
+"""Colours of series that are not expressions, in the order of their use; the last is grey."""
 
 SHARES = alt.Axis(format="%")
 """An axis of shares, with as many decimals as its ticks need."""
 
 FREE = alt.Scale(zero=False)
-"""A scale that need not begin at 0."""
+"""A scale that does not have to include 0."""
 
 
-_FEW_TICKS = 10
+_MAX_TICKS = 10
 
 
 def whole_axis(numbers: Iterable[float], *, grid: bool = False) -> alt.Axis:
-    """Return an axis of whole numbers; Vega left to itself puts halves between a few of them.
+    """Return an axis of whole numbers; by default Vega also draws halves if they are few.
 
     Args:
-        numbers: What the axis has to hold; at least one.
+        numbers: The numbers on the axis; at least one.
         grid: Whether lines go across the chart.
     """
     found = [round(number) for number in numbers]
     low, high = min(found), max(found)
-    every = list(range(low, high + 1)) if high - low <= _FEW_TICKS else alt.Undefined
+    every = list(range(low, high + 1)) if high - low <= _MAX_TICKS else alt.Undefined
     return alt.Axis(format=",d", tickMinStep=1, grid=grid, values=every)
 
 
@@ -54,7 +54,15 @@ def heat_map(
     titles: tuple[str, str],
     counts: NDArray[np.integer] | None = None,
 ) -> alt.LayerChart:
-    """Draw shares `(R, C)` of 0 to 1 as a map with the numbers in it; titles are rows, columns."""
+    """Draw shares as a heat map with numbers.
+
+    Args:
+        values: `(R, C)`, 0 to 1.
+        rows: The names of the rows.
+        columns: The names of the columns.
+        titles: What rows and columns are.
+        counts: `(R, C)`, the number of images, for the tooltip.
+    """
     cells = pl.DataFrame(
         [
             {titles[0]: row, titles[1]: column, "share": float(values[i, j])}

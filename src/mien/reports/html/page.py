@@ -1,28 +1,29 @@
-"""Single-file HTML reports: charts that answer the mouse, images, a sentence with each."""
+"""Reports as single HTML files: interactive charts, tables and images, each with a sentence."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import html
 import importlib.metadata
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mien.errors import MissingExtraError, OutputError
+from mien._output import check_output, whole_file
+from mien.errors import MissingExtraError
+from mien.reports.html.blocks import Block
 
 if TYPE_CHECKING:
     import altair as alt
+    import jinja2
 
-__all__ = ["Figure", "Page", "Section", "require_charts", "table_html", "write_page"]
+__all__ = ["Figure", "Page", "Section", "require_charts", "write_page"]
 
 _HERE = Path(__file__).parent
 _FONT = "Inter, Segoe UI, system-ui, -apple-system, Helvetica Neue, Arial, sans-serif"
 _INK = "currentColor"
-"""On the page, axes and labels take the colour of the text around them, light or dark."""
+"""On the page, axes and labels have the colour of the text, light or dark."""
 
 _PRINTED_INK = "#1c1e22"
 
@@ -33,16 +34,16 @@ class Figure:
 
     Attributes:
         title: A few words.
-        sentence: What to see in it.
+        sentence: What it shows.
         chart: An Altair chart, or None.
-        body: HTML, where the figure is no chart.
-        context: What tells it apart from figures of the same title.
+        body: The blocks below the chart, or without one.
+        context: Distinguishes it from figures of the same title.
     """
 
     title: str
     sentence: str
     chart: alt.TopLevelMixin | None = None
-    body: str = ""
+    body: Sequence[Block] = ()
     context: str = ""
 
     @property
@@ -65,6 +66,11 @@ class Section:
     lead: str
     figures: Sequence[Figure]
 
+    @property
+    def anchor(self) -> str:
+        """The title as part of an address."""
+        return "section-" + re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
@@ -72,12 +78,12 @@ class Page:
 
     Attributes:
         title: A few words.
-        lead: What it is about.
-        cards: The figures that one looks for first, by name.
-        notes_title: What the notes are.
-        notes: What a person should look at; empty if nothing.
+        lead: What the report is about.
+        cards: The main figures, by name.
+        notes_title: The title of the notes.
+        notes: Warnings and limits, a sentence each.
         sections: In their order.
-        provenance: What was looked at, for the last lines.
+        provenance: What the report was made from, for the footer.
     """
 
     title: str
@@ -108,17 +114,11 @@ def write_page(
         MissingExtraError: vl-convert, which brings the charts' script, is not installed.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
-    page = _told_apart(page)
+    check_output(path, overwrite=overwrite)
+    page = _with_different_names(page)
     text = _document(page)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, overwrite=overwrite) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error}") from error
     written = [path]
     if figures is not None:
         for section in page.sections:
@@ -128,18 +128,18 @@ def write_page(
     return written
 
 
-def _told_apart(page: Page) -> Page:
-    """Number figures whose names would be the same: names go into addresses and file names."""
-    seen: dict[str, int] = {}
+def _with_different_names(page: Page) -> Page:
+    """Number figures of the same name, because names are used in addresses and file names."""
+    used: dict[str, int] = {}
 
-    def apart(figure: Figure) -> Figure:
-        seen[figure.name] = number = seen.get(figure.name, 0) + 1
+    def renamed(figure: Figure) -> Figure:
+        used[figure.name] = number = used.get(figure.name, 0) + 1
         if number == 1:
             return figure
-        return apart(dataclasses.replace(figure, context=f"{figure.context} {number}"))
+        return renamed(dataclasses.replace(figure, context=f"{figure.context} {number}"))
 
     sections = [
-        dataclasses.replace(section, figures=[apart(figure) for figure in section.figures])
+        dataclasses.replace(section, figures=[renamed(figure) for figure in section.figures])
         for section in page.sections
     ]
     return dataclasses.replace(page, sections=sections)
@@ -148,39 +148,30 @@ def _told_apart(page: Page) -> Page:
 def _save_chart(figure: Figure, folder: Path) -> list[Path]:
     spec = _spec(figure, _PRINTED_INK) | {"background": "white", "padding": 16}
     svg: str = _converter().vegalite_to_svg(spec, vl_version=_version(spec))
-    converter = _converter()
-    written = [folder / f"{figure.name}.svg", folder / f"{figure.name}.png"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        written[0].write_text(svg, encoding="utf-8")
-        written[1].write_bytes(converter.svg_to_png(svg, scale=2))
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error}") from error
+    contents = {"svg": svg.encode(), "png": _converter().svg_to_png(svg, scale=2)}
+    written = []
+    for kind, content in contents.items():
+        path = folder / f"{figure.name}.{kind}"
+        with whole_file(path) as partial:
+            partial.write_bytes(content)
+        written.append(path)
     return written
 
 
-def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; the first column is text, the others are numbers."""
-    cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-    lines = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f"<div class=scroll><table><tr>{cells}</tr>{lines}</table></div>"
-
-
 def require_charts() -> None:
-    """Raise an error unless what draws the charts is installed; better before the work than after.
+    """Raise an error if a library for reports is missing, before the work begins.
 
     Raises:
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     try:
         import altair
+        import jinja2
         import polars
         import vl_convert
     except ImportError as error:
         raise MissingExtraError("drawing reports", "data") from error
-    del altair, polars, vl_convert
+    del altair, jinja2, polars, vl_convert
 
 
 def _converter() -> Any:
@@ -191,7 +182,7 @@ def _converter() -> Any:
 
 
 def _version(spec: Mapping[str, Any]) -> str:
-    """Read the version of Vega-Lite that a chart was made for, as `6.4`."""
+    """Return the version of Vega-Lite that a chart needs, for example `6.4`."""
     found = re.search(r"v(\d+\.\d+)", spec["$schema"])
     if found is None:
         raise ValueError(f"no version in {spec['$schema']}")
@@ -221,89 +212,38 @@ def _spec(figure: Figure, ink: str) -> dict[str, Any]:
 
 
 def _document(page: Page) -> str:
-    escape = html.escape
-    cards = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in page.cards.items()
-    )
-    contents = "".join(
-        f'<li><a href="#{_anchor(section.title)}">{escape(section.title)}</a><ol>'
-        + "".join(f'<li><a href="#{f.name}">{escape(f.title)}</a></li>' for f in section.figures)
-        + "</ol></li>"
-        for section in page.sections
-    )
-    sections = "".join(_section_html(section) for section in page.sections)
-    charts = [f for section in page.sections for f in section.figures if f.chart is not None]
-    specs = {figure.name: _spec(figure, _INK) for figure in charts}
-    data = "".join(
-        f'<script type="application/json" id="spec-{name}">{_json(spec)}</script>\n'
-        for name, spec in specs.items()
-    )
-    library = _library(_version(next(iter(specs.values())))) if specs else ""
-    version = importlib.metadata.version("mien")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(page.title)}</title>
-<style>{(_HERE / "page.css").read_text(encoding="utf-8")}</style>
-</head>
-<body>
-<div class="frame">
-<nav aria-label="Contents"><ol>{contents}</ol></nav>
-<main>
-<header><h1>{escape(page.title)}</h1><p>{escape(page.lead)}</p>
-<dl class="cards">{cards}</dl>{_notes_html(page)}</header>
-{sections}
-<footer>{escape(page.provenance)} Written by mien {version}.</footer>
-</main>
-</div>
-{data}<script>{library}</script>
-<script>{(_HERE / "page.js").read_text(encoding="utf-8")}</script>
-</body>
-</html>
-"""
-
-
-def _notes_html(page: Page) -> str:
-    if not page.notes:
-        return ""
-    items = "".join(f"<li>{html.escape(note)}</li>" for note in page.notes)
-    title = html.escape(page.notes_title)
-    return f'<div class="notes warn"><h2>{title}</h2><ul>{items}</ul></div>'
-
-
-def _anchor(title: str) -> str:
-    return "section-" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-
-
-def _section_html(section: Section) -> str:
-    figures = "".join(_figure_html(figure) for figure in section.figures)
-    return (
-        f'<section id="{_anchor(section.title)}"><h2>{html.escape(section.title)}</h2>'
-        f"<p>{html.escape(section.lead)}</p>{figures}</section>\n"
+    figures = [figure for section in page.sections for figure in section.figures]
+    charts = {figure.name: _spec(figure, _INK) for figure in figures if figure.chart is not None}
+    template = _environment().get_template("page.html")
+    return template.render(
+        page=page,
+        charts=charts,
+        style=(_HERE / "page.css").read_text(encoding="utf-8"),
+        script=(_HERE / "page.js").read_text(encoding="utf-8"),
+        library=_library(_version(next(iter(charts.values())))) if charts else "",
+        version=importlib.metadata.version("mien"),
     )
 
 
-def _figure_html(figure: Figure) -> str:
-    body = figure.body
-    if figure.chart is not None:
-        label = html.escape(f"{figure.title}. {figure.sentence}", quote=True)
-        chart = f'<div data-chart="spec-{figure.name}" role="img" aria-label="{label}"></div>'
-        body = f'<div class="chart">{chart}</div>{body}'
-    return (
-        f'<figure id="{figure.name}"><h3>{html.escape(figure.title)}</h3>'
-        f"<figcaption>{html.escape(figure.sentence)}</figcaption>{body}</figure>\n"
+def _environment() -> jinja2.Environment:
+    require_charts()
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":")).replace("</", "<\\/")
+    # Jinja sorts the keys by default, but the order of a chart's data matters to Vega-Lite.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment
 
 
 @functools.cache
 def _library(version: str) -> str:
-    """Return the JavaScript that draws the charts, about 900 kB, and takes a second."""
+    """Return the JavaScript library that draws the charts, about 900 kB; this takes a second."""
     code: str = _converter().javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
     return code.replace("</script", "<\\/script")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import itertools
 import math
 import tomllib
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import InputError
+from mien.reports.html.blocks import Preformatted
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 
 if TYPE_CHECKING:
@@ -25,15 +25,14 @@ _CURVES = (
         "Accuracy",
         "val/",
         "_accuracy",
-        "Right answers on the part val with the averaged weights; six is FER-2013 with disgust "
-        "in angry.",
+        "Accuracy on val with the averaged weights. Six is FER-2013 with disgust as angry.",
         ".1%",
     ),
     (
         "Loss",
         _LOSSES,
         "",
-        "Means over each epoch on augmented, mixed images.",
+        "Mean over each epoch, on augmented and mixed images.",
         ".3f",
     ),
     ("Learning rate", "learning_rate", "", "At the end of each epoch.", ".4f"),
@@ -57,10 +56,10 @@ _PLACES = {
     "FER-2013, taught": 3,
     "learning rate": 0,
 }
-"""The curves' places in `SERIES`."""
+"""The indices of the curves' colours in `SERIES`."""
 
 _OTHER_COLOURS = ("#CC79A7", "#56B4E9", "#B8A200", "#5B4A3F")
-"""For columns of other names, in turn."""
+"""Colours of columns with other names, in turn."""
 
 
 def training_report(
@@ -73,8 +72,8 @@ def training_report(
 ) -> list[Path]:
     """Write the report on a training as one HTML file.
 
-    Its cards show the epoch whose weights count: the first with the highest `val/score` if the
-    recipe has `patience`, else the last. What is no number is left out.
+    Its cards show the epoch whose weights are kept: the first with the highest `val/score` if the
+    recipe has `patience`, else the last. Values that are not finite are left out.
 
     Args:
         curve: The run's metrics, one row per epoch.
@@ -87,9 +86,9 @@ def training_report(
         The files written.
 
     Raises:
-        InputError: There is no curve or recipe, or no epoch has ended.
+        InputError: The curve or the recipe cannot be read, or no epoch has ended.
         OutputError: The report exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     curve, recipe, path = Path(curve), Path(recipe), Path(path)
     rows = _read_curve(curve)
@@ -97,9 +96,13 @@ def training_report(
         text = recipe.read_text(encoding="utf-8")
         stops_early = bool(tomllib.loads(text).get("patience"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{recipe}: no recipe of a training: {error}") from error
+        raise InputError(f"{recipe}: not the recipe of a training: {error}") from error
     charts = [
-        Figure(title=title, sentence=_said(sentence, columns), chart=_chart(rows, columns, form))
+        Figure(
+            title=title,
+            sentence=_with_teachers(sentence, columns),
+            chart=_chart(rows, columns, form),
+        )
         for title, begins, ends, sentence, form in _CURVES
         if (columns := _columns(rows, begins, ends))
     ]
@@ -113,19 +116,18 @@ def training_report(
         for short in _NAMES
         if math.isfinite(kept.get(name := f"val/{short}_accuracy", math.nan))
     }
-    body = f"<pre>{html.escape(text)}</pre>"
     page = Page(
         title=f"Training: {path.parent.name}",
-        lead="How the network learned, epoch by epoch, and the recipe that repeats it.",
+        lead="The network's training, epoch by epoch, and the recipe to repeat it.",
         cards=cards,
         notes_title="Notes",
         notes=[],
         sections=[
-            Section(title="Curves", lead="Hover shows the figures.", figures=charts),
+            Section(title="Curves", lead="Point at a curve to see its values.", figures=charts),
             Section(
                 title="Recipe",
-                lead="Every key, those that were left to their defaults, too.",
-                figures=[Figure(title=recipe.name, sentence="", body=body)],
+                lead="All keys, with their defaults.",
+                figures=[Figure(title=recipe.name, sentence="", body=[Preformatted(text)])],
             ),
         ],
         provenance=f"Written from {curve.name} and {recipe.name}.",
@@ -140,42 +142,44 @@ def _read_curve(path: Path) -> list[dict[str, float]]:
                 {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
             ]
     except (OSError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: no curve of a training: {error}") from error
+        raise InputError(f"{path}: not the curve of a training: {error}") from error
     if not rows:
         raise InputError(f"{path}: no epoch has ended yet")
     if "epoch" not in rows[0]:
-        raise InputError(f"{path}: no curve of a training: expected a column 'epoch', found none")
+        raise InputError(
+            f"{path}: not the curve of a training: expected a column 'epoch', found none"
+        )
     return rows
 
 
 def _score(row: dict[str, float]) -> float:
-    """Return what the best epoch is chosen by; no number is worse than any."""
+    """Return the score that the best epoch is chosen by; the worst if it is not finite."""
     score = row.get("val/score", math.nan)
     return score if math.isfinite(score) else -math.inf
 
 
-def _said(sentence: str, columns: dict[str, str]) -> str:
+def _with_teachers(sentence: str, columns: dict[str, str]) -> str:
     if any(curve.endswith(", taught") for curve in columns.values()):
-        return f"{sentence} Taught is the distance from the teachers."
+        return f"{sentence} Taught curves are the distance from the teachers."
     return sentence
 
 
 def _columns(rows: list[dict[str, float]], begins: str, ends: str) -> dict[str, str]:
-    """Return the columns that have a number in any row, with the names of their curves.
+    """Return the columns with a finite value, with the names of their curves.
 
-    A loss that is 0 throughout is none: no image had what it is measured by.
+    A loss that is always 0 is left out: no image has the labels that it needs.
     """
-    learned = begins == _LOSSES
+    is_loss = begins == _LOSSES
     return {
-        name: _named(name.removeprefix(begins).removesuffix(ends))
+        name: _curve_name(name.removeprefix(begins).removesuffix(ends))
         for name in rows[0]
         if name.startswith(begins)
         and name.endswith(ends)
-        and any(math.isfinite(row[name]) and (row[name] or not learned) for row in rows)
+        and any(math.isfinite(row[name]) and (row[name] or not is_loss) for row in rows)
     }
 
 
-def _named(short: str) -> str:
+def _curve_name(short: str) -> str:
     return _NAMES.get(short, short) or "learning rate"
 
 

@@ -1,1 +1,1 @@
-"""The report on a hyperparameter study."""
+"""The report on a study of hyperparameters."""

@@ -1,4 +1,4 @@
-"""The charts of how a search went: its history, every trial's curve, and the gain."""
+"""The charts of a study: its history, the trials' curves, and the gain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import altair as alt
 import polars as pl
 
-from mien._wording import counted
+from mien._wording import pluralize
 from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, whole_axis
 from mien.reports.html.page import Figure
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
@@ -49,8 +49,8 @@ def history_figure(study: StudyRecord) -> Figure:
     found = study.best
     return Figure(
         title="History",
-        sentence=f"Trial {found.number} is the best, {found.value:.2%}; the line is the best so "
-        "far. A pruned trial stands with its last value."
+        sentence=f"Trial {found.number} is the best, {found.value:.2%}. The line is the best value "
+        "so far. A pruned trial has its last value."
         if found is not None
         else "No trial has ended yet.",
         chart=(line + points).properties(width=WIDTH_PX, height=280),
@@ -73,7 +73,7 @@ def curves_figure(study: StudyRecord) -> Figure:
     pruned = [trial for trial in study.trials if trial.state == "pruned"]
     trained = sum(len(trial.curve) for trial in study.trials)
     longest = max(len(trial.curve) for trial in study.trials)
-    spared = 1 - trained / (longest * sum(bool(trial.curve) for trial in study.trials))
+    saved = 1 - trained / (longest * sum(bool(trial.curve) for trial in study.trials))
     chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_line(point=alt.OverlayMarkDef(size=18), strokeWidth=1.3, opacity=0.7)
@@ -88,8 +88,8 @@ def curves_figure(study: StudyRecord) -> Figure:
     )
     return Figure(
         title="Curves",
-        sentence=f"{counted(len(pruned), 'trial was', 'trials were')} ended early, which spared "
-        f"{spared:.0%} of the epochs.",
+        sentence=f"{pluralize(len(pruned), 'trial was', 'trials were')} pruned, which saved "
+        f"{saved:.0%} of the epochs.",
         chart=chart,
     )
 
@@ -121,8 +121,8 @@ def gain_figure(gain: Gain, objective: str) -> Figure:
     return Figure(
         title="Gain",
         sentence=f"{100 * gain.difference:+.1f} points ({100 * gain.low:+.1f} to "
-        f"{100 * gain.high:+.1f}, 95 %) on {gain.judged:,} images of val, "
-        f"{len(gain.start)} seeds each, trained on {gain.images:,} images for "
-        f"{counted(gain.epochs[1], 'epoch')}.",
+        f"{100 * gain.high:+.1f}, 95 %) on {gain.val_images:,} images of val, "
+        f"{len(gain.start)} seeds each, trained on {gain.training_images:,} images for "
+        f"{pluralize(gain.epochs[1], 'epoch')}.",
         chart=(points + means).properties(width=WIDTH_PX, height=alt.Step(60)),
     )

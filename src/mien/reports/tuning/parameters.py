@@ -1,4 +1,4 @@
-"""The charts of what the objective of a search depends on, parameter by parameter."""
+"""The charts of the objective of a study by its parameters."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["contour_figures", "importance_figure", "parallel_figure", "slice_fig
 
 _MOST_SLICES, _MOST_CONTOURS, _MOST_AXES, _MOST_MARKED = 12, 3, 16, 5
 _CELLS = 24
-_APART = 0.06
-"""A text's height as a share of its axis."""
+_MIN_DISTANCE = 0.06
+"""The height of a text as a share of its axis."""
 
 _SCALE = alt.Scale(scheme="viridis")
 
 
 def importance_figure(study: StudyRecord) -> Figure:
-    """What share of the variance each parameter explains."""
+    """The share of the variance that each parameter explains."""
     rows = [{"parameter": key, "share": share} for key, share in study.importance.items()]
     first = next(iter(study.importance))
     chart = (
@@ -41,9 +41,9 @@ def importance_figure(study: StudyRecord) -> Figure:
     )
     return Figure(
         title="Importance",
-        sentence=f"{first} explains most of the differences between the complete trials: "
-        f"{study.importance[first]:.0%} (fANOVA, Hutter et al. 2014; a rough figure where trials "
-        "are few).",
+        sentence=f"{first} explains the largest share of the differences between the complete "
+        f"trials: {study.importance[first]:.0%} (fANOVA, Hutter et al. 2014; rough if there are "
+        "few trials).",
         chart=chart,
     )
 
@@ -57,7 +57,7 @@ def parallel_figure(study: StudyRecord) -> Figure:
             "trial": trial.number,
             "parameter": key,
             "height": height,
-            "setting": _said(trial.values[key]),
+            "setting": _setting_text(trial.values[key]),
             "value": trial.value,
         }
         for key in keys
@@ -108,16 +108,16 @@ def parallel_figure(study: StudyRecord) -> Figure:
     )
     return Figure(
         title="Parallel coordinates",
-        sentence="One line per complete trial, from the most important parameter to the objective; "
-        "low values and first choices stand at the bottom. Pointing at a line lifts it.",
+        sentence="One line per complete trial, from the most important parameter to the objective. "
+        "Low values and first choices are at the bottom. Point at a line to highlight it.",
         chart=(lines + points + settings).properties(width=width, height=340),
     )
 
 
 def _marked_settings(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what stands at each axis: all settings of a few, else the lowest and the highest.
+    """Return the texts at each axis: all settings if they are few, else the lowest and the highest.
 
-    Of settings that lie so close that their texts would touch only the first one has a text.
+    If the texts of settings would touch, only the first one is shown.
     """
     axes: dict[str, dict[float, str]] = {}
     for row in rows:
@@ -125,24 +125,24 @@ def _marked_settings(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"parameter": name, "height": height, "setting": settings[height]}
         for name, settings in axes.items()
-        for height in _apart(settings)
+        for height in _separate(settings)
     ]
 
 
-def _apart(heights: Collection[float]) -> list[float]:
-    """Return the lowest and the highest, and of a few others those apart from all before."""
+def _separate(heights: Collection[float]) -> list[float]:
+    """Return the lowest, the highest, and of a few others those at some distance from these."""
     few = sorted(heights) if len(heights) <= _MOST_MARKED else []
     kept: list[float] = []
     for height in (min(heights), max(heights), *few):
-        if all(abs(height - other) >= _APART for other in kept):
+        if all(abs(height - other) >= _MIN_DISTANCE for other in kept):
             kept.append(height)
     return kept
 
 
-def _said(value: Any) -> str:
-    """Say a setting shortly: `[1, 2, 2]` as `1-2-2`."""
-    said = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return said.strip("[]").replace(", ", "-")
+def _setting_text(value: Any) -> str:
+    """Return a setting as short text: `[1, 2, 2]` as `1-2-2`."""
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text.strip("[]").replace(", ", "-")
 
 
 def _unit(values: Sequence[float]) -> list[float]:
@@ -151,7 +151,7 @@ def _unit(values: Sequence[float]) -> list[float]:
 
 
 def _heights(study: StudyRecord, key: str, trials: Sequence[TrialRecord]) -> list[float]:
-    """Return where the trials' values of a key stand between their lowest and highest, 0 to 1."""
+    """Return the trials' values of a key as heights between the lowest and the highest, 0 to 1."""
     return _unit([_place(study, key, trial.values[key]) for trial in trials])
 
 
@@ -193,7 +193,7 @@ def _slice(study: StudyRecord, key: str) -> Figure:
 
 
 def _by_age(numbers: Sequence[int]) -> alt.Color:
-    """Return the trials' colours, the first one still dark enough to be seen."""
+    """Return the trials' colours from pale to dark; the first one is still visible."""
     first, last = min(numbers), max(numbers)
     scale = alt.Scale(domain=[first, last], range=["#9ecae1", "#08306b"])
     legend = alt.Legend(format="d", tickCount=max(1, min(5, last - first)))
@@ -220,7 +220,7 @@ def _axis(study: StudyRecord, key: str, field: str) -> dict[str, Any]:
 
 
 def contour_figures(study: StudyRecord) -> list[Figure]:
-    """The objective over pairs of the most important parameters that some trial has both of."""
+    """The objective over pairs of the most important parameters, if a trial has both."""
     pairs = (
         (across, up, trials)
         for across, up in itertools.combinations(study.keys[:3], 2)
@@ -273,15 +273,14 @@ def _contour(study: StudyRecord, across: str, up: str, trials: Sequence[TrialRec
     )
     return Figure(
         title=f"{across} and {up}",
-        sentence="Points are complete trials; the field between them is their mean, weighted by "
-        "nearness.",
+        sentence="Points are complete trials. The field is their mean, weighted by distance.",
         chart=(field + dots).properties(width=WIDTH_PX - 160, height=360),
         context="contour",
     )
 
 
 def _plain(key: str) -> str:
-    """Return a key without the signs that a chart's field name must not have."""
+    """Return a key without the characters that are not allowed in a field's name."""
     return key.replace(".", " ").replace("[", " ").replace("]", "")
 
 

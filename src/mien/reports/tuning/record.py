@@ -1,4 +1,4 @@
-"""What the report on a search is made of: plain values, whatever detect_and_crop."""
+"""What the report on a study is made from: plain values, whichever library made them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class TrialRecord:
     """One trial.
 
     Attributes:
-        number: From 0, in the order in which they were begun.
-        state: `complete`, `pruned`, `failed` (its point came to nothing) or `lost` (its worker
-            did).
+        number: From 0, in the order of their start.
+        state: `complete`, `pruned`, `failed` (its training failed) or `lost` (its worker
+            stopped).
         value: The objective, 0 to 1; None unless it is complete.
         values: What varied, by key; a list as its JSON.
         curve: The objective after each epoch.
         seconds: How long it took; None if that is not known.
-        fault: Why it failed, or nothing.
-        start: Whether it is the recipe that the search began with.
+        fault: Why it failed; empty if it did not.
+        start: Whether it is the recipe that the study began with.
     """
 
     number: int
@@ -45,7 +45,7 @@ class StudyRecord:
         trials: In their order.
         importance: Share of the values' variance that a parameter explains, largest first; empty
             if there are too few trials to tell.
-        scales: `log` for the keys that were detect_and_crop in the logarithm.
+        scales: `log` for the keys that were searched on a logarithmic scale.
         choices: The choices of the keys that are no range, as text.
     """
 
@@ -68,7 +68,7 @@ class StudyRecord:
 
     @property
     def keys(self) -> list[str]:
-        """What varied, the most important first."""
+        """The keys that varied, the most important first."""
         found = {key for trial in self.trials for key in trial.values}
         return sorted(found, key=lambda key: (-self.importance.get(key, 0.0), key))
 
@@ -83,8 +83,8 @@ class Gain:
         difference: Mean of `best` less mean of `start`.
         low: Lower end of the difference's 95 % interval (Welch's t).
         high: Upper end.
-        images: How many images they were trained on.
-        judged: How many images of the reported `val` they were judged by.
+        training_images: How many images they were trained on.
+        val_images: How many images of `val` they were evaluated on.
         epochs: Epochs of start and best.
     """
 
@@ -93,6 +93,6 @@ class Gain:
     difference: float
     low: float
     high: float
-    images: int
-    judged: int
+    training_images: int
+    val_images: int
     epochs: tuple[int, int]

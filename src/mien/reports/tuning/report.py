@@ -1,13 +1,13 @@
-"""The report on a search: history, parameters, curves, the gain, and every trial."""
+"""The report on a study: history, parameters, curves, gain, and all trials."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from pathlib import Path
 
 from mien.errors import InputError
-from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
+from mien.reports.html.blocks import Preformatted, Table
+from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
 
 __all__ = ["tuning_report"]
@@ -23,14 +23,14 @@ def tuning_report(
     figures: str | Path | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write the report on a search as one HTML file that opens offline.
+    """Write the report on a study as one HTML file that opens offline.
 
     Args:
-        study: What was tried.
+        study: The study's trials.
         path: Where the report goes.
         recipe: The best recipe's file.
         gain: The gain over the start; None if it was not measured.
-        setting: How it was detect_and_crop, by name.
+        setting: The settings of the study, by name.
         figures: A folder for every chart as PNG and SVG; None writes none.
         overwrite: Whether an existing report may be replaced.
 
@@ -40,7 +40,7 @@ def tuning_report(
     Raises:
         InputError: No trial is complete.
         OutputError: The report exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     best = study.best
     if best is None:
@@ -51,10 +51,10 @@ def tuning_report(
     if gain is not None:
         cards["gain on val"] = f"{100 * gain.difference:+.1f} points"
     page = Page(
-        title=f"Search: {study.name}",
-        lead="Which recipes were tried, what came of them, and how much better the best one is.",
+        title=f"Study {study.name}",
+        lead="The recipes that were tried, their results, and the gain of the best one.",
         cards=cards,
-        notes_title="What these figures are",
+        notes_title="Limits of these figures",
         notes=_notes(gain),
         sections=_sections(study, gain, recipe),
         provenance="; ".join(f"{name}: {value}" for name, value in setting.items()) + ".",
@@ -64,16 +64,15 @@ def tuning_report(
 
 def _notes(gain: Gain | None) -> list[str]:
     notes = [
-        "Trials are judged by a selection part that is carved out of the training part; neither "
-        "the reported val nor test was looked at. The best of many is flattered by chance: its "
-        "value is no forecast."
+        "Trials are compared on a selection part of the training images; neither val nor test "
+        "is used. The best of many trials is also lucky: its value is too good as a forecast."
     ]
     if gain is None:
-        notes.append("The gain over the start was not measured with seeds of its own.")
+        notes.append("The gain over the start was not measured.")
     elif gain.low <= 0:
         notes.append(
-            "The interval of the gain holds zero: these seeds do not show that the best recipe is "
-            "better than the start."
+            "The interval of the gain contains zero: these seeds do not show that the best recipe "
+            "is better than the start."
         )
     return notes
 
@@ -89,23 +88,23 @@ def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Sectio
     parameters = [settings.parallel_figure(study)]
     if study.importance:
         parameters.append(settings.importance_figure(study))
-    table = Figure(title="Every trial", sentence="", body=_table(study))
+    table = Figure(title="All trials", sentence="", body=[_table(study)])
     text = Figure(
         title="Best recipe",
-        sentence="What mien train takes as it is.",
-        body=f"<pre>{html.escape(recipe)}</pre>",
+        sentence="A recipe for mien train.",
+        body=[Preformatted(recipe)],
     )
     return [
-        Section(title="Search", lead="What came of the trials.", figures=overview),
+        Section(title="Study", lead="The trials and their results.", figures=overview),
         Section(
             title="Parameters",
-            lead="What the objective depends on. Parameters of one point move together, so that a "
-            "pattern in one of them may be another's.",
+            lead="The influence of each parameter on the objective. Parameters vary together, so a "
+            "pattern in one of them may be caused by another.",
             figures=parameters,
         ),
         Section(
             title="Slices",
-            lead="The objective by parameter.",
+            lead="The objective by each parameter.",
             figures=settings.slice_figures(study),
         ),
         Section(
@@ -117,11 +116,11 @@ def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Sectio
     ]
 
 
-def _table(study: StudyRecord) -> str:
+def _table(study: StudyRecord) -> Table:
     keys = study.keys
     head = ["trial", "state", study.objective, "epochs", "seconds", *keys, "fault"]
     ranked = sorted(study.trials, key=lambda t: (-(t.value or 0.0), t.number))
-    return table_html(head, [_row(trial, keys) for trial in ranked])
+    return Table(head, [_row(trial, keys) for trial in ranked])
 
 
 def _row(trial: TrialRecord, keys: list[str]) -> list[str]:

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.emotions import SIX
+from mien.reports.html.blocks import image_address
 from mien.reports.html.charts import SHARES, WIDTH_PX, label_colours
 from mien.reports.html.page import Figure
-from mien.reports.video.report import jpeg_address
 from mien.track import track_timeout_s
 
 __all__ = ["share_figure", "timeline_figure"]
 
 _LONGEST_S = 1.0
-"""A gap that is longer is shown as one: the person was away. Where frames are far apart, a gap is
-what is longer than their usual distance by far."""
+"""A longer gap between frames is shown as absence. Where frames are far apart, the limit is a
+multiple of their usual distance."""
 
 _LAST_S = 0.04
 
@@ -32,10 +32,10 @@ def timeline_figure(
     labels: NDArray[np.int64],
     thumbnails: Mapping[int, Image.Image],
 ) -> Figure:
-    """Stacked probabilities over time with a strip of labels below.
+    """Stacked probabilities over time, above a strip of labels.
 
     Args:
-        number: The person's.
+        number: The person's number.
         times_s: `(n,)`.
         probabilities: `(n, 6)` in the order of `SIX`.
         labels: `(n,)`, numbers of the shown labels.
@@ -50,7 +50,7 @@ def timeline_figure(
         for t, row in zip(times_s, probabilities, strict=True)
         for rank, (label, p) in enumerate(zip(SIX.labels, row, strict=True))
     ]
-    addresses = [jpeg_address(image) for image in thumbnails.values()]
+    addresses = [image_address(image, "JPEG", quality=72) for image in thumbnails.values()]
     strip = []
     for place, (t, label) in enumerate(zip(times_s, labels, strict=True)):
         row = {"time": float(t), "to": float(t + lengths[place]), "label": SIX.labels[label]}
@@ -86,12 +86,11 @@ def timeline_figure(
         .encode(x, alt.X2("to:Q"), colour, seam, tooltip=tooltip)
         .properties(width=WIDTH_PX, height=26)
     )
-    hint = " The strip shows the face under the pointer." if addresses else ""
+    hint = " Point at the strip to see the face." if addresses else ""
     return Figure(
         title="Over time",
         context=f"person {number}",
-        sentence="Above the six probabilities, smoothed; below the expression that is shown."
-        + hint,
+        sentence="Above, the six smoothed probabilities. Below, the shown expression." + hint,
         chart=alt.VConcatChart(vconcat=[stacked, band], spacing=6).resolve_scale(x="shared"),
     )
 
@@ -123,14 +122,14 @@ def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -
         .properties(width=WIDTH_PX, height=alt.Step(24))
     )
     return Figure(
-        title="Share of the time",
+        title="Share of time",
         context=f"person {number}",
-        sentence=f"Most of the time, {max(shares):.0%}, the face shows {most}.",
+        sentence=f"The most frequent expression is {most}, {max(shares):.0%} of the time.",
         chart=chart,
     )
 
 
 def _longest_s(times_s: NDArray[np.float64]) -> float:
-    """Return the longest distance of two of `(n,)` times that is no gap."""
+    """Return the longest distance between two of `(n,)` times that is not a gap."""
     usual_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
     return track_timeout_s(_LONGEST_S, usual_s)

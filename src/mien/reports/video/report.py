@@ -1,12 +1,8 @@
-"""The report on a video: who showed what when, as one page."""
+"""The report on a video: the expressions of each person over time, as one page."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import dataclasses
-import hashlib
-import io
 from collections import Counter
 from pathlib import Path
 
@@ -14,104 +10,43 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect import OnnxDetector
 from mien.drawing import face_thumbnail
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
-from mien.inference import Pipeline
 from mien.media import Video, clock
-from mien.options import VideoOptions
-from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
-from mien.reports.html.tiles import Tile, tiles_html
-from mien.structures import FrameResult
+from mien.reports.html.blocks import Table, Tile, Tiles
+from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
+from mien.reports.video.summary import AnalysisDescription, Person, VideoSummary
 
-__all__ = ["VideoSummary", "video_report"]
+__all__ = ["video_report"]
 
 _POINTS = 600
 _IMAGES = 120
 _THUMBNAIL_PX = 112
-_PER_EXPRESSION, _APART_S = 3, 0.5
-_SHORTEST_S = 0.5
-"""People seen for less are left out: most are no people."""
-
-
-@dataclasses.dataclass(slots=True)
-class _Person:
-    times_s: list[float] = dataclasses.field(default_factory=list)
-    probabilities: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
-    labels: list[int] = dataclasses.field(default_factory=list)
-    reasons: list[str | None] = dataclasses.field(default_factory=list)
-    boxes: list[tuple[float, float, float, float]] = dataclasses.field(default_factory=list)
-    frames: list[int] = dataclasses.field(default_factory=list)
-
-
-class VideoSummary:
-    """Takes the results of a video one by one and keeps what its report needs.
-
-    Attributes:
-        source: The video.
-        frames: Frames seen.
-        duration_s: Time of the last one.
-        error: Why the video ended early, or None.
-    """
-
-    def __init__(self) -> None:
-        self.source = ""
-        self.frames = 0
-        self.duration_s = 0.0
-        self.error: str | None = None
-        self._people: dict[int, _Person] = {}
-
-    def add(self, result: FrameResult) -> None:
-        """Take one frame's result."""
-        self.source = result.source
-        if result.error is not None:
-            self.error = result.error
-            return
-        self.frames += 1
-        self.duration_s = max(self.duration_s, result.timestamp_s or 0.0)
-        for face in result.faces:
-            person = self._people.setdefault(face.track or 0, _Person())
-            person.times_s.append(result.timestamp_s or 0.0)
-            person.probabilities.append(tuple(face.probabilities.values()))
-            person.labels.append(SIX.labels.index(face.emotion))
-            person.reasons.append(face.unsure_reason)
-            person.boxes.append(face.box_xyxy)
-            person.frames.append(result.frame)
-
-    @property
-    def people(self) -> dict[int, _Person]:
-        """Those who were seen long enough, by number."""
-        return {
-            number: person
-            for number, person in self._people.items()
-            if person.times_s[-1] - person.times_s[0] >= min(_SHORTEST_S, self.duration_s / 2)
-        }
+_PER_EXPRESSION, _MIN_DISTANCE_S = 3, 0.5
 
 
 def video_report(
     summary: VideoSummary,
     path: Path,
     *,
-    pipeline: Pipeline,
-    options: VideoOptions,
-    images: bool = True,
+    analysis: AnalysisDescription,
+    with_faces: bool = True,
     overwrite: bool = False,
 ) -> None:
     """Write the report on a video as one HTML file.
 
     Args:
-        summary: What was found in the video.
+        summary: The results of the video.
         path: Where the report goes.
-        pipeline: The networks and settings that found it.
-        options: How the video was analysed.
-        images: Whether small images of the faces are shown.
+        analysis: How they were made.
+        with_faces: Whether small images of the faces are shown.
         overwrite: Whether an existing report may be replaced.
 
     Raises:
-        InputError: There was no frame to report on.
+        InputError: The summary has no frames.
         OutputError: The file exists already or cannot be written.
-        MissingExtraError: Altair, vl-convert or Polars is not installed.
+        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
     """
     require_charts()
     from mien.reports.video import figures as charts
@@ -119,7 +54,7 @@ def video_report(
     if not summary.frames:
         raise InputError(f"{summary.source}: no frame to report on")
     people = summary.people
-    thumbnails = _thumbnails(summary, people) if images and people else {}
+    thumbnails = _thumbnails(summary, people) if with_faces and people else {}
     sections = []
     for number, person in people.items():
         times = np.array(person.times_s)
@@ -139,30 +74,30 @@ def video_report(
                 figures=figures,
             )
         )  # fmt: skip
-    sections.append(_settings(pipeline, options))
+    sections.append(_settings(analysis))
     notes = [f"the video ended early: {summary.error}"] if summary.error else []
     faces = sum(len(person.labels) for person in people.values())
     unsure = Counter(r for person in people.values() for r in person.reasons if r is not None)
     total = sum(unsure.values())
     if total:
         why = ", ".join(f"{reason} {count / total:.0%}" for reason, count in unsure.most_common())
-        notes.append(f"{total / faces:.0%} of the answers are unsure ({why})")
+        notes.append(f"{total / faces:.0%} of the predictions are unsure ({why})")
     name = Path(summary.source).name
     page = Page(
         title=name,
-        lead="What the faces in this video show, frame by frame. It says what a face shows to "
-        "others, not what the person feels, and is often wrong.",
+        lead="The expressions of the faces in this video, frame by frame. An expression is what a "
+        "face shows to others, not what the person feels, and predictions are often wrong.",
         cards={
             "length": clock(summary.duration_s),
             "frames": f"{summary.frames:,}",
             "people": str(len(people)),
             "unsure": f"{total / faces:.0%}" if faces else "0%",
         },
-        notes_title="To keep in mind",
+        notes_title="Limits",
         notes=[
             *notes,
-            "not for judging people at work, in education, in hiring or in policing; in the "
-            "European Union inferring emotions at work and in education is prohibited",
+            "do not use this to assess people at work, in education, in hiring or in policing; the "
+            "European Union prohibits inferring emotions at work and in education",
         ],
         sections=sections,
         provenance=f"Video {name}.",
@@ -171,9 +106,9 @@ def video_report(
 
 
 def _binned(
-    person: _Person, duration_s: float
+    person: Person, duration_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Average a person's probabilities over at most some hundred spans of time.
+    """Average a person's probabilities over several hundred spans of time at most.
 
     Returns:
         Middles of the spans in which the person was seen `(n,)`, probabilities `(n, 6)`, and the
@@ -191,7 +126,7 @@ def _binned(
     return middles, means.astype(np.float64), top.astype(np.int64)
 
 
-def _changes(number: int, person: _Person) -> Figure:
+def _changes(number: int, person: Person) -> Figure:
     rows = []
     begin = 0
     for place in range(1, len(person.labels) + 1):
@@ -208,26 +143,27 @@ def _changes(number: int, person: _Person) -> Figure:
             )
             begin = place
     return Figure(
-        title="Moments of change",
+        title="Changes",
         context=f"person {number}",
-        sentence="When the shown expression changes, how long it stays and how sure the answer is.",
-        body=table_html(("time", "expression", "for", "mean confidence"), rows[:200]),
+        sentence="The times at which the shown expression changes, how long it stays, and the mean "
+        "confidence.",
+        body=[Table(("time", "expression", "duration", "mean confidence"), rows[:200])],
     )
 
 
-def _expressive(number: int, person: _Person, thumbnails: dict[int, Image.Image]) -> Figure:
-    """Show the frames in which each expression is strongest, some time apart."""
+def _expressive(number: int, person: Person, thumbnails: dict[int, Image.Image]) -> Figure:
+    """Show the frames in which each expression is most probable, at some distance in time."""
     places = {frame: place for place, frame in enumerate(person.frames)}
     best: list[int] = []
     for label in range(len(SIX)):
         shown = [frame for frame in thumbnails if person.labels[places[frame]] == label]
         shown.sort(key=lambda frame: -person.probabilities[places[frame]][label])
-        apart: list[int] = []
+        chosen: list[int] = []
         for frame in shown:
             at = person.times_s[places[frame]]
-            if all(abs(at - person.times_s[places[other]]) >= _APART_S for other in apart):
-                apart.append(frame)
-        best += apart[:_PER_EXPRESSION]
+            if all(abs(at - person.times_s[places[other]]) >= _MIN_DISTANCE_S for other in chosen):
+                chosen.append(frame)
+        best += chosen[:_PER_EXPRESSION]
     tiles = [
         Tile(
             image=np.asarray(thumbnails[frame]),
@@ -239,23 +175,22 @@ def _expressive(number: int, person: _Person, thumbnails: dict[int, Image.Image]
     return Figure(
         title="Most expressive frames",
         context=f"person {number}",
-        sentence="Up to three of each expression that is shown, those in which it is most "
-        "probable.",
-        body=tiles_html(tiles, name=f"expressive-{number}", large=True),
+        sentence="Up to three frames of each shown expression, those in which it is most probable.",
+        body=[Tiles(tiles=tiles, name=f"expressive-{number}", large=True)],
     )
 
 
 def _thumbnails(
-    summary: VideoSummary, people: dict[int, _Person]
+    summary: VideoSummary, people: dict[int, Person]
 ) -> dict[int, dict[int, Image.Image]]:
-    """Decode the video once more and cut small images of the faces, evenly over time."""
+    """Decode the video again and cut small images of the faces, evenly over time."""
     wanted: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
     for number, person in people.items():
         chosen = np.unique(np.linspace(0, len(person.frames) - 1, _IMAGES).round().astype(int))
         for place in chosen:
             wanted.setdefault(person.frames[place], []).append((number, person.boxes[place]))
     found: dict[int, dict[int, Image.Image]] = {number: {} for number in people}
-    # A damaged video says so at its end, by when its images are there.
+    # A damaged video raises its error at the end, when all images are decoded.
     with Video(summary.source) as video, contextlib.suppress(MediaError):
         for frame in video.frames():
             for number, box in wanted.pop(frame.frame, ()):
@@ -266,36 +201,25 @@ def _thumbnails(
     return found
 
 
-def jpeg_address(image: Image.Image) -> str:
-    """Return an image as an address that carries it."""
-    packed = io.BytesIO()
-    image.save(packed, "JPEG", quality=72)
-    return "data:image/jpeg;base64," + base64.b64encode(packed.getvalue()).decode()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _settings(pipeline: Pipeline, options: VideoOptions) -> Section:
-    model, detector = pipeline.model, pipeline.detector
-    rows = [["emotion network", model.spec.name], ["its SHA-256", _sha256(model.path)]]
-    if isinstance(detector, OnnxDetector):
-        name, hashed = detector.spec.name, _sha256(detector.path)
-        rows += [["face detector", name], ["its SHA-256", hashed]]
+def _settings(analysis: AnalysisDescription) -> Section:
+    networks = {"emotion network": analysis.model, "face detector": analysis.detector}
+    rows = [
+        row
+        for name, network in networks.items()
+        if network is not None
+        for row in ((name, network.name), ("its SHA-256", network.sha256))
+    ]
+    every, max_fps = analysis.detect_every, analysis.max_fps
     rows += [
-        ["unsure below", f"{pipeline.unsure_below:.2f}"],
-        ["faces from", f"{pipeline.options.min_face_px} px"],
-        ["smoothed over", f"{options.smoothing.time_constant_s:g} s"],
-        [
-            "faces detected",
-            f"every {options.detect_every} frames" if options.detect_every else "8 times a second",
-        ],
-        ["frames a second", f"at most {options.max_fps:g}" if options.max_fps else "all"],
+        ("unsure below", f"{analysis.unsure_below:.2f}"),
+        ("smallest face", f"{analysis.min_face_px} px"),
+        ("smoothing", f"{analysis.smoothing_s:g} s"),
+        ("detection", f"every {every} frames" if every else "8 times a second"),
+        ("analysed frames a second", f"at most {max_fps:g}" if max_fps else "all"),
     ]
     figure = Figure(
         title="Settings",
-        sentence="What it takes to get the same figures again.",
-        body=table_html(("what", "value"), rows),
+        sentence="The networks and options that reproduce these results.",
+        body=[Table(("what", "value"), rows)],
     )
-    return Section(title="How this was made", lead="", figures=[figure])
+    return Section(title="Method", lead="", figures=[figure])

@@ -66,7 +66,7 @@ def test_the_contents_lead_to_every_figure(report):
     _, _, outline = report
     figures = {name for name in outline.targets if not name.startswith("section-")}
     assert outline.targets <= outline.ids
-    assert {"images-per-class", "faces-at-random", "label-against-majority"} <= figures
+    assert {"images-per-class", "random-faces", "label-against-majority"} <= figures
     assert {"augmentation-step-by-step", "from-the-image-to-the-crop"} <= figures
 
 
@@ -115,19 +115,19 @@ def test_a_dataset_without_votes_or_copies_has_a_report_too(tmp_path, toy_datase
     bare = dataclasses.replace(toy_dataset, votes=np.zeros_like(toy_dataset.votes), names=None)
     data_report(bare, check_dataset(bare, near=False), str(tmp_path / "a.html"))
     text = (tmp_path / "a.html").read_text()
-    assert "Labels and people" not in text
-    assert "What the network sees" in text
-    assert "No image is there more than once." in text
-    assert "leaks-between-the-parts" not in text
-    assert "most frequent votes below" not in text
+    assert "Labels and votes" not in text
+    assert "<h2>Preprocessing</h2>" in text
+    assert "No image occurs more than once." in text
+    assert "leaks-between-the-subsets" not in text
+    assert "most frequent votes" not in text
 
 
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"angry": 100, "happy": 100}, "about even, 100 images each"),
-        ({"angry": 100, "happy": 80}, "about even, 80 to 100 images each"),
-        ({"angry": 100, "happy": 1}, "angry has 100 images, happy 1:"),
+        ({"angry": 100, "happy": 100}, "are balanced, with 100 images each"),
+        ({"angry": 100, "happy": 80}, "are balanced, with 80 to 100 images each"),
+        ({"angry": 100, "happy": 1}, "angry has 100 images, happy 1."),
         ({"angry": 1}, "The only class is angry, with 1 image."),
         ({}, "No image has a label"),
     ],

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mien.metrics import CORRUPTIONS, STRENGTHS, corrupted
+from mien.evaluation import CORRUPTIONS, STRENGTHS, corrupt
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def difference(a, b):
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_each_strength_is_worse_than_the_one_before(faces, name):
-    worse = [corrupted(faces, name, strength) for strength in STRENGTHS[name]]
+    worse = [corrupt(faces, name, strength) for strength in STRENGTHS[name]]
     for images in worse:
         assert images.shape == faces.shape
         assert images.dtype == np.uint8
@@ -29,13 +29,11 @@ def test_each_strength_is_worse_than_the_one_before(faces, name):
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_the_same_seed_gives_the_same_images(faces, name):
     strength = STRENGTHS[name][1]
-    np.testing.assert_array_equal(
-        corrupted(faces, name, strength), corrupted(faces, name, strength)
-    )
+    np.testing.assert_array_equal(corrupt(faces, name, strength), corrupt(faces, name, strength))
 
 
 def test_a_mask_covers_the_mouth_and_glasses_the_eyes_alone(faces):
-    masked, worn = corrupted(faces, "mask", 1.0), corrupted(faces, "glasses", 1.0)
+    masked, worn = corrupt(faces, "mask", 1.0), corrupt(faces, "glasses", 1.0)
     assert (masked[:, 36:42, 18:30] == 205).all()
     np.testing.assert_array_equal(masked[:, :24], faces[:, :24])
     assert (worn[:, 18, 16] == 30).all()

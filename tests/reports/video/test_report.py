@@ -3,15 +3,28 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mien import Analyzer
 from mien.emotions import SIX
 from mien.errors import InputError, OutputError
 from mien.media import read_image
-from mien.options import VideoOptions
-from mien.reports import VideoSummary, video_report
+from mien.reports import (
+    AnalysisDescription,
+    NetworkDescription,
+    VideoSummary,
+    video_report,
+)
 from mien.structures import FrameResult
 from tests.conftest import SAMPLES
 from tests.videos import gliding, write_video
+
+ANALYSIS = AnalysisDescription(
+    model=NetworkDescription("emotion", "12ab"),
+    detector=NetworkDescription("face", "34cd"),
+    unsure_below=0.5,
+    min_face_px=24,
+    smoothing_s=0.4,
+    detect_every=None,
+    max_fps=None,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,35 +58,37 @@ def summary(prediction, video):
 
 def test_the_report_says_who_showed_what_when(summary, tmp_path):
     path = tmp_path / "a.html"
-    video_report(summary, path, analyzer=Analyzer(), options=VideoOptions())
+    video_report(summary, path, analysis=ANALYSIS)
     text = path.read_text()
     assert "Person 0" in text
     assert "Person 1" not in text  # seen for a moment only
-    assert "Most of the time, 74%, the face shows happy" in text or "75%" in text
+    assert "The most frequent expression is happy, 74% of the time" in text or "75%" in text
     assert "<td>0:00.0</td><td>sad</td><td>0.9 s</td><td>80%</td>" in text
     assert "<td>0:01.0</td><td>happy</td><td>2.9 s</td><td>80%</td>" in text
-    assert "10% of the answers are unsure (ambiguous 100%)" in text
-    assert "is prohibited" in text
+    assert "10% of the predictions are unsure (ambiguous 100%)" in text
+    assert "prohibits inferring emotions" in text
+    assert "<tr><td>face detector</td><td>face</td></tr>" in text
+    assert "<tr><td>detection</td><td>8 times a second</td></tr>" in text
     assert text.count("data:image/jpeg") > 20
     assert text.count("data:image/png") >= 4
     with pytest.raises(OutputError, match="--overwrite"):
-        video_report(summary, path, analyzer=Analyzer(), options=VideoOptions())
+        video_report(summary, path, analysis=ANALYSIS)
 
 
 def test_without_images_there_is_no_face_in_the_report(summary, tmp_path):
     path = tmp_path / "a.html"
-    video_report(summary, path, analyzer=Analyzer(), options=VideoOptions(), images=False)
+    video_report(summary, path, analysis=ANALYSIS, with_faces=False)
     assert "data:image" not in path.read_text()
 
 
 def test_a_video_that_ended_early_or_shows_nobody_has_a_report_too(video, tmp_path):
     found = VideoSummary()
     with pytest.raises(InputError, match="no frame"):
-        video_report(found, tmp_path / "a.html", analyzer=Analyzer(), options=VideoOptions())
+        video_report(found, tmp_path / "a.html", analysis=ANALYSIS)
     for frame in range(10):
         found.add(FrameResult(source=video, frame=frame, timestamp_s=frame / 10))
     found.add(FrameResult(source=video, frame=10, error="damaged or cut off after 10 frames"))
-    video_report(found, tmp_path / "a.html", analyzer=Analyzer(), options=VideoOptions())
+    video_report(found, tmp_path / "a.html", analysis=ANALYSIS)
     text = (tmp_path / "a.html").read_text()
     assert "the video ended early: damaged or cut off" in text
     assert np.char.find(text, "Person") == -1

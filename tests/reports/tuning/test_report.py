@@ -45,8 +45,8 @@ GAIN = Gain(
     difference=0.1,
     low=0.077,
     high=0.123,
-    images=1000,
-    judged=200,
+    training_images=1000,
+    val_images=200,
     epochs=(12, 12),
 )
 
@@ -79,7 +79,7 @@ def test_the_report_has_every_figure_and_needs_no_network(tmp_path):
         "slice-mixup",
         "slice-network-widths-0-",
         "contour-network-widths-0-and-mixup",
-        "every-trial",
+        "all-trials",
         "best-recipe",
     ):
         assert f'id="{name.strip("-")}"' in text
@@ -90,7 +90,7 @@ def test_the_report_says_what_came_of_the_trials(tmp_path):
     text, _ = report(tmp_path, gain=GAIN)
     assert "Trial 1 is the best, 60.00%" in text
     assert "+10.0 points (+7.7 to +12.3, 95 %) on 200 images of val, 3 seeds each" in text
-    assert "1 trial was ended early, which spared 12% of the epochs" in text
+    assert "1 trial was pruned, which saved 12% of the epochs" in text
     assert "diverged: train/loss is nan in epoch 1" in text
     assert "0 (start)" in text
     assert "strategy: tpe; seed: 1." in text
@@ -98,8 +98,8 @@ def test_the_report_says_what_came_of_the_trials(tmp_path):
 
 def test_a_gain_that_may_be_chance_is_said_to_be(tmp_path):
     doubtful = Gain(
-        start=(0.5, 0.6), best=(0.5, 0.61), difference=0.005, low=-0.1, high=0.11, images=1,
-        judged=1, epochs=(1, 1),
+        start=(0.5, 0.6), best=(0.5, 0.61), difference=0.005, low=-0.1, high=0.11,
+        training_images=1, val_images=1, epochs=(1, 1),
     )  # fmt: skip
     text, _ = report(tmp_path, gain=doubtful)
     assert "do not show that the best recipe is better" in text

@@ -1,4 +1,4 @@
-"""Images made worse in the ways that cameras and people make them, at three strengths each."""
+"""Corruptions of images as cameras and people cause them, at three strengths each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from mien.media import open_image
 
-__all__ = ["CORRUPTIONS", "STRENGTHS", "corrupted"]
+__all__ = ["CORRUPTIONS", "STRENGTHS", "corrupt"]
 
 STRENGTHS = MappingProxyType(
     {
@@ -26,28 +26,28 @@ STRENGTHS = MappingProxyType(
         "rotation": (10, 20, 30),
     }
 )
-"""What each corruption's three strengths are: the standard deviation of a Gaussian blur in pixels,
-that of added noise in units of the range, the share of light left (with a sensor's noise and whole
-levels), JPEG quality, side in pixels to which the image is shrunk and back, the opacity of what
-covers mouth and nose or the eyes, and degrees to either side."""
+"""The three strengths of each corruption: standard deviation of a Gaussian blur in pixels, that of
+added noise as a share of the range, the share of light left (with sensor noise and rounding), JPEG
+quality, the side in pixels to which the image is reduced before it is enlarged again, the opacity
+of a mask over mouth and nose and of glasses, and degrees of rotation to either side."""
 
 _SENSOR_NOISE = 0.015
 _EYES = ((0.33, 0.39), (0.69, 0.39))
 _MASK = ((0.22, 0.60), (0.80, 0.60), (0.74, 0.95), (0.51, 1.05), (0.28, 0.95))
 _MASK_GREY, _GLASSES_GREY = 205, 30
-"""Where eyes and the lower face lie in FER-2013's frame, in units of the side."""
+"""Positions of eyes and lower face in FER-2013's frame in units of the side, and grey values."""
 
 
-def corrupted(
+def corrupt(
     images: NDArray[np.uint8], name: str, strength: float, *, seed: int = 1
 ) -> NDArray[np.uint8]:
-    """Make images worse.
+    """Corrupt images.
 
     Args:
         images: `(N, H, W)` uint8 luma.
         name: One of `CORRUPTIONS`.
-        strength: See `STRENGTHS`; others are possible.
-        seed: The seed of what is random.
+        strength: See `STRENGTHS`; other values are allowed.
+        seed: The random seed.
 
     Returns:
         `(N, H, W)` uint8.
@@ -88,13 +88,13 @@ def _low_light(
 
 
 def _jpeg(images: NDArray[np.uint8], quality: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    def packed(image: Image.Image) -> Image.Image:
+    def compressed(image: Image.Image) -> Image.Image:
         data = io.BytesIO()
         image.save(data, "JPEG", quality=int(quality))
         data.seek(0)
         return open_image(data, "a JPEG of our own")
 
-    return _stacked(packed(image) for image in _each(images))
+    return _stacked(compressed(image) for image in _each(images))
 
 
 def _down_scaling(

@@ -104,7 +104,7 @@ def test_a_loss_that_nothing_was_measured_by_is_no_curve(tmp_path):
     assert domain(text, "loss") == ["FER+"]
     assert "teachers" not in text
     text, _ = report(tmp_path, **{"train/ferplus_taught": 0.3})
-    assert "Taught is the distance from the teachers." in text
+    assert "Taught curves are the distance from the teachers." in text
 
 
 def test_the_axis_of_few_epochs_has_whole_numbers(tmp_path):
@@ -125,10 +125,10 @@ def test_columns_of_other_names_are_curves_by_those_names(tmp_path):
     ("curve", "fault"),
     [
         ("epoch,train/ferplus\n", "no epoch has ended yet"),
-        ("epoch,train/ferplus\n1,much\n", "no curve of a training"),
-        ("epoch,train/ferplus\n1\n", "no curve of a training"),
-        ("train/ferplus\n1\n", "no curve of a training: expected a column"),
-        (None, "no curve of a training"),
+        ("epoch,train/ferplus\n1,much\n", "not the curve of a training"),
+        ("epoch,train/ferplus\n1\n", "not the curve of a training"),
+        ("train/ferplus\n1\n", "not the curve of a training: expected a column"),
+        (None, "not the curve of a training"),
     ],
 )
 def test_what_is_no_curve_is_named(tmp_path, curve, fault):
@@ -142,5 +142,5 @@ def test_what_is_no_curve_is_named(tmp_path, curve, fault):
 
 
 def test_what_is_no_recipe_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"recipe\.toml: no recipe of a training"):
+    with pytest.raises(InputError, match=r"recipe\.toml: not the recipe of a training"):
         report(tmp_path, recipe="patience = ")

@@ -1,0 +1,121 @@
+"""What the report on a video is made from: the results per person, and how they were made."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from mien.emotions import SIX
+from mien.structures import FrameResult
+
+__all__ = ["AnalysisDescription", "NetworkDescription", "Person", "VideoSummary"]
+
+_SHORTEST_S = 0.5
+"""People who are visible for less are left out: most of them are false detections."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NetworkDescription:
+    """Which network was used.
+
+    Attributes:
+        name: The name in its spec.
+        sha256: Hash of its file, 64 hexadecimal digits.
+    """
+
+    name: str
+    sha256: str
+
+    @classmethod
+    def of_file(cls, name: str, path: Path) -> NetworkDescription:
+        """Describe the network in a file."""
+        return cls(name, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisDescription:
+    """How the results of a video were made.
+
+    Attributes:
+        model: The emotion network.
+        detector: The face detector; None if it has no file.
+        unsure_below: Answers of a lower confidence are unsure, 0 to 1.
+        min_face_px: Faces whose shorter side is below this were left out.
+        smoothing_s: The time constant of the smoothing.
+        detect_every: Frames from one detection to the next; None if that was chosen by time.
+        max_fps: The most frames a second that were analysed; None for all.
+    """
+
+    model: NetworkDescription
+    detector: NetworkDescription | None
+    unsure_below: float
+    min_face_px: int
+    smoothing_s: float
+    detect_every: int | None
+    max_fps: float | None
+
+
+@dataclasses.dataclass(slots=True)
+class Person:
+    """The results of one person, in order of time; parallel lists of n.
+
+    Attributes:
+        times_s: Seconds from the start of the video.
+        probabilities: Six each, in the order of `SIX`.
+        labels: Index of the shown expression in `SIX`.
+        reasons: Why an answer is unsure; None where it is not.
+        boxes: `xyxy` in pixels of the frame.
+        frames: Numbers of the frames.
+    """
+
+    times_s: list[float] = dataclasses.field(default_factory=list)
+    probabilities: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
+    labels: list[int] = dataclasses.field(default_factory=list)
+    reasons: list[str | None] = dataclasses.field(default_factory=list)
+    boxes: list[tuple[float, float, float, float]] = dataclasses.field(default_factory=list)
+    frames: list[int] = dataclasses.field(default_factory=list)
+
+
+class VideoSummary:
+    """Collects the results of a video, frame by frame, for its report.
+
+    Attributes:
+        source: The video.
+        frames: Number of frames.
+        duration_s: Time of the last frame.
+        error: Why the video ended early, or None.
+    """
+
+    def __init__(self) -> None:
+        self.source = ""
+        self.frames = 0
+        self.duration_s = 0.0
+        self.error: str | None = None
+        self._people: dict[int, Person] = {}
+
+    def add(self, result: FrameResult) -> None:
+        """Add the result of one frame."""
+        self.source = result.source
+        if result.error is not None:
+            self.error = result.error
+            return
+        self.frames += 1
+        self.duration_s = max(self.duration_s, result.timestamp_s or 0.0)
+        for face in result.faces:
+            person = self._people.setdefault(face.track or 0, Person())
+            person.times_s.append(result.timestamp_s or 0.0)
+            person.probabilities.append(tuple(face.probabilities.values()))
+            person.labels.append(SIX.labels.index(face.emotion))
+            person.reasons.append(face.unsure_reason)
+            person.boxes.append(face.box_xyxy)
+            person.frames.append(result.frame)
+
+    @property
+    def people(self) -> dict[int, Person]:
+        """The people who are visible for long enough, by number."""
+        return {
+            number: person
+            for number, person in self._people.items()
+            if person.times_s[-1] - person.times_s[0] >= min(_SHORTEST_S, self.duration_s / 2)
+        }
