@@ -8,7 +8,7 @@ from mien.detect import OnnxDetector
 from mien.errors import RecipeError
 from mien.inference import EmotionModel
 from mien.models import DetectorNet, TrunkOptions
-from mien.models.onnx_weights import restore_weights
+from mien.models.onnx_weights import load_onnx_weights
 from mien.training import (
     DetectorRecipe,
     EmotionRecipe,
@@ -133,7 +133,7 @@ def test_a_missing_recipe_names_the_shipped(tmp_path):
 
 def test_the_detectors_recipe_has_the_shipped_network():
     network = DetectorNet(read_recipe(DetectorRecipe, "detector").network)
-    restore_weights(network, OnnxDetector(None).path)
+    load_onnx_weights(network, OnnxDetector(None).path)
 
 
 def test_fine_tuning_has_the_shipped_network():

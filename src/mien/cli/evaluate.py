@@ -166,7 +166,7 @@ def calibrate(
     partial = target.with_name(target.name + ".partial")
     try:
         shutil.copyfile(model, partial)
-        spec = calibrate_emotion(partial, dataset, split=split, accuracy=accuracy)
+        spec = calibrate_emotion(partial, dataset, subset=split, accuracy=accuracy)
         partial.replace(target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error}") from error

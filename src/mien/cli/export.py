@@ -63,7 +63,7 @@ def model(
     print(
         f"{out}: {out.stat().st_size / 1e6:.2f} MB; of {counted(compared.images, 'image')} "
         f"{compared.flipped['six']:.2%} get another label than from torch, probabilities differ by "
-        f"at most {compared.largest_difference['six']:.4f}"
+        f"at most {compared.max_difference['six']:.4f}"
     )
 
 

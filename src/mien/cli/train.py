@@ -102,7 +102,7 @@ def emotion(
         "mien": importlib.metadata.version("mien"),
     }
     compared = export_trained(module.network, dataset, path=path, provenance=facts | module.facts)
-    largest = max(compared.largest_difference.values())
+    largest = max(compared.max_difference.values())
     print(f"{path}: differs from torch by at most {largest:.1e}")
     figures = out / "figures"
     pages = training_report(

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from mien._decode import demand
 from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_cells, padded_input, yunet_spec
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
-from mien.models.onnx_weights import restore_weights
+from mien.models.onnx_weights import load_onnx_weights
 from mien.structures import Faces, FrameRGB
 from mien.training.detector_augment import DetectorAugmentation, draw_square
 from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
@@ -293,7 +293,7 @@ def _balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
 def _begin_with(module: DetectorModule, start: Path, squares: _Squares) -> None:
     if start.suffix == ".onnx":
         images, _ = next(iter(squares))
-        restore_weights(module.network, start, example=images.float())
+        load_onnx_weights(module.network, start, example=images.float())
     else:
         give_weights(module.network, start)
 

@@ -22,7 +22,7 @@ from mien.data import VOTE_COLUMNS, Dataset, image_sketch
 from mien.emotions import FER2013_7
 from mien.errors import DivergedError, InputError, RecipeError
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs
-from mien.models.onnx_weights import restore_weights
+from mien.models.onnx_weights import load_onnx_weights
 from mien.training.augment import augment
 from mien.training.batches import Batch, batches
 from mien.training.devices import DeviceOptions, trainer_on
@@ -229,7 +229,7 @@ def _begin_with(module: EmotionModule, start: Path, train: Dataset) -> None:
     rows = torch.randperm(len(train), generator=generator)[:_SETTLING_FACES].numpy()
     faces = torch.from_numpy(train.images[rows]).unsqueeze(1).float()
     faces = augment(faces, module.recipe.augmentation, generator)
-    restore_weights(module.network, start, example=_normalised(faces))
+    load_onnx_weights(module.network, start, example=_normalised(faces))
 
 
 def _rescaled(distributions: Tensor) -> Tensor:

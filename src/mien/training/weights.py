@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mien.errors import RecipeError
 from mien.inference import EmotionModel
 from mien.models.emotion import EmotionNet
-from mien.models.onnx_weights import restored_network
+from mien.models.onnx_weights import load_onnx_network
 from mien.training.emotion_recipe import EmotionRecipe
 from mien.training.recipe import read_recipe
 from mien.training.run import RECIPE, epochs_done, has_ended, kept_checkpoint, newest_checkpoint
@@ -85,7 +85,7 @@ def teacher(path: Path) -> EmotionNet:
         RecipeError: The folder holds no run, or one that has not ended.
     """
     if not path.is_dir():
-        return restored_network(path, EmotionModel(path).spec.provenance)
+        return load_onnx_network(path, EmotionModel(path).spec.provenance)
     recipe = read_recipe(EmotionRecipe, path / RECIPE)
     newest = read_checkpoint(newest_checkpoint(path))
     if not has_ended(newest, epochs=recipe.epochs, patience=recipe.patience):
