@@ -39,7 +39,7 @@ check: $(VENV)/dev.stamp
 evaluate: $(VENV)/dev.stamp
 	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see README, "Know the data")'; exit 2; }
 	$(BIN)/mien data import $(DATA) --out $(OUT)/fer2013
-	$(BIN)/mien evaluate --data $(OUT)/fer2013 --split test --robustness --json > $(OUT)/evaluation.json
+	$(BIN)/mien evaluate --data $(OUT)/fer2013 --subset test --robustness --json > $(OUT)/evaluation.json
 	$(BIN)/python benchmarks/accuracy.py $(OUT)/evaluation.json --json benchmarks/results/accuracy.json \
 		--write README.md MODEL_CARD.md --model src/mien/assets/emotion.onnx
 

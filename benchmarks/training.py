@@ -35,8 +35,8 @@ from mien.training.augment import augment
 from mien.training.batches import batches
 from mien.training.losses import embedding_loss, soft_cross_entropy
 from mien.tuning import TuneOptions, read_space
-from mien.tuning.run import prepare
-from mien.tuning.worker import work
+from mien.tuning.run import prepare_job
+from mien.tuning.worker import run_worker
 
 STEPS, VAL_STEPS = 223, 28
 """Batches of 128 in FER-2013's Training and PublicTest, images without a face left out."""
@@ -70,13 +70,13 @@ def training_rates(recipe: EmotionRecipe, data: Dataset) -> tuple[float, float]:
     The first is with all that belongs to an epoch, the second without what its network takes for
     the images of `val`, which are run once more by themselves to be timed.
     """
-    ends: list[float] = []
+    epoch_ends: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         module = train_emotion(
             dataclasses.replace(recipe, epochs=2),
             data,
             out=Path(folder) / "run",
-            on_epoch=lambda *_: ends.append(time.perf_counter()),
+            on_epoch=lambda *_: epoch_ends.append(time.perf_counter()),
             progress=False,
         )
     val = batches(data.part("val"), batch_size=recipe.batch_size)
@@ -87,7 +87,7 @@ def training_rates(recipe: EmotionRecipe, data: Dataset) -> tuple[float, float]:
         for faces, *_ in val:
             module(faces)
     validation = time.perf_counter() - start
-    whole = ends[1] - ends[0]
+    whole = epoch_ends[1] - epoch_ends[0]
     images = STEPS * recipe.batch_size
     return images / whole, images / (whole - validation)
 
@@ -147,7 +147,7 @@ def pipeline_rate(recipe: EmotionRecipe, data: Dataset) -> float:
 def trial_cost(recipe: EmotionRecipe) -> float:
     """Return how long a study of one trial takes, over the same training by itself."""
     options = TuneOptions(
-        strategy="random",
+        sampler="random",
         trials=1,
         epochs=2,
         share=0.01,
@@ -159,12 +159,12 @@ def trial_cost(recipe: EmotionRecipe) -> float:
     data = made_up(recipe, steps=TRIAL_STEPS, val_steps=1)
     with tempfile.TemporaryDirectory() as folder:
         storage = str(Path(folder) / "study.db")
-        job = prepare(recipe, space, data, name="one", storage=storage, options=options)
+        job = prepare_job(recipe, space, data, name="one", storage=storage, options=options)
         alone = dataclasses.replace(recipe, epochs=2)
         start = time.perf_counter()
         train_emotion(alone, job.data, out=Path(folder) / "alone", progress=False)
         middle = time.perf_counter()
-        work(job)
+        run_worker(job)
         return (time.perf_counter() - middle) / (middle - start)
 
 

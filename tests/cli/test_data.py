@@ -88,7 +88,7 @@ def test_a_dataset_of_one_part_leads_to_a_division_that_can_be_checked(tmp_path,
         "data", "split", tmp_path / "mine", "--kind", "stratified", "--out", path, "--overwrite"
     )
     assert "WARNING" not in made.stderr
-    divided = ("--split-file", path)
+    divided = ("--split", path)
     checked = run("data", "check", tmp_path / "mine", "--no-near", "--json", *divided)
     assert set(json.loads(checked.stdout)["counts"]) == {"train", "val", "test"}
     report = run("data", "report", tmp_path / "mine", tmp_path / "a.html", *divided)

@@ -34,7 +34,7 @@ def test_the_shipped_model_is_judged_printed_and_reported(dataset, tmp_path):  #
 
 
 def test_a_part_without_leaks_prints_one_row_per_protocol(dataset):  # noqa: F811
-    rows = run("evaluate", "--data", dataset, "--split", "train").stdout.splitlines()
+    rows = run("evaluate", "--data", dataset, "--subset", "train").stdout.splitlines()
     firsts = [row.split()[0] for row in rows if row.startswith(" ") and "%" in row]
     assert firsts == ["ferplus-8", "fer2013-7", "fer2013-6", "six-ferplus", "six-fer2013"]
 
@@ -65,7 +65,7 @@ def test_models_of_one_name_are_told_apart_and_kept_predictions_are_not_replaced
 def test_a_fold_can_be_judged_and_calibrated_on(dataset, tmp_path):  # noqa: F811
     folds = tmp_path / "folds.json"
     assert run("data", "split", dataset, "--kind", "folds", "--out", folds).exit_code == 0
-    divided = ("--data", dataset, "--split-file", folds, "--fold", "1")
+    divided = ("--data", dataset, "--split", folds, "--fold", "1")
     found = json.loads(run("evaluate", *divided, "--json").stdout)
     assert found["division"].endswith("fold 1")
     out = tmp_path / "calibrated.onnx"
@@ -124,7 +124,7 @@ def test_calibrating_prints_what_changed_and_warns_of_what_was_missing(dataset, 
     out = tmp_path / "calibrated.onnx"
     result = run(
         "calibrate", EmotionModel().path, "--data", dataset, "--out", out,
-        "--split-file", tmp_path / "without.json", "--accuracy", 1.0,
+        "--split", tmp_path / "without.json", "--accuracy", 1.0,
     )  # fmt: skip
     rows = {line[:25].strip(): line[25:].split() for line in result.stdout.splitlines()}
     six, before = EmotionModel(out).spec.six, EmotionModel().spec.six

@@ -53,7 +53,7 @@ def test_make_data_train_two_epochs_export_and_analyse(tmp_path, toy_dataset, sa
     divided = mien("data", "split", tmp_path / "fer", "--out", tmp_path / "split.json")
     assert divided.returncode == 0, divided.stderr
     trained = mien(
-        "train", "emotion", "--data", tmp_path / "fer", "--split-file", tmp_path / "split.json",
+        "train", "emotion", "--data", tmp_path / "fer", "--split", tmp_path / "split.json",
         "--recipe", tmp_path / "recipe.toml", "--out", tmp_path / "run", "--threads", 1,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr

@@ -5,7 +5,7 @@ import pytest
 from mien.errors import InputError, OutputError
 from mien.reports import Gain, StudyRecord, TrialRecord, tuning_report
 
-SETTING = {"strategy": "tpe", "seed": "1"}
+SETTING = {"sampler": "tpe", "seed": "1"}
 
 
 def trial(number, state="complete", value=None, **changes):
@@ -45,8 +45,8 @@ GAIN = Gain(
     difference=0.1,
     low=0.077,
     high=0.123,
-    images=1000,
-    judged=200,
+    training_images=1000,
+    val_images=200,
     epochs=(12, 12),
 )
 
@@ -93,13 +93,13 @@ def test_the_report_says_what_came_of_the_trials(tmp_path):
     assert "1 trial was ended early, which spared 12% of the epochs" in text
     assert "diverged: train/loss is nan in epoch 1" in text
     assert "0 (start)" in text
-    assert "strategy: tpe; seed: 1." in text
+    assert "sampler: tpe; seed: 1." in text
 
 
 def test_a_gain_that_may_be_chance_is_said_to_be(tmp_path):
     doubtful = Gain(
-        start=(0.5, 0.6), best=(0.5, 0.61), difference=0.005, low=-0.1, high=0.11, images=1,
-        judged=1, epochs=(1, 1),
+        start=(0.5, 0.6), best=(0.5, 0.61), difference=0.005, low=-0.1, high=0.11,
+        training_images=1, val_images=1, epochs=(1, 1),
     )  # fmt: skip
     text, _ = report(tmp_path, gain=doubtful)
     assert "do not show that the best recipe is better" in text

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mien._wording import counted
-from mien.cli.options import Fold, SplitFile, read_divided
+from mien.cli.options import Fold, SplitFile, read_divided, require_extra
 from mien.cli.progress import progress_bars
-from mien.errors import InputError
+from mien.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from mien.data import DataCheck, Dataset, Rows
@@ -85,7 +85,7 @@ def check(
     ],
     *,
     map_: Map = None,
-    split_file: SplitFile = None,
+    split: SplitFile = None,
     fold: Fold = None,
     near: Near = True,
     find_faces: Annotated[
@@ -99,13 +99,13 @@ def check(
 
     \b
     Examples:
-      mien data check fer --split-file leak-free.json
+      mien data check fer --split leak-free.json
       mien data check fer2013.csv fer2013new.csv --json > check.json
     """
     from mien.data import check_dataset
     from mien.detect import OnnxDetector
 
-    data, rows = _read(sources, map_, split_file, fold)
+    data, rows = _read(sources, map_, split, fold)
     found = check_dataset(
         data,
         near=near,
@@ -193,7 +193,7 @@ def report(
     recipe: Annotated[
         str, typer.Option(help="Whose augmentation is shown: a TOML file or a shipped recipe.")
     ] = "emotion",
-    split_file: SplitFile = None,
+    split: SplitFile = None,
     fold: Fold = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -209,7 +209,7 @@ def report(
     from mien.data import check_dataset
     from mien.reports import data_report
 
-    data, _ = read_divided(dataset, split_file, fold)
+    data, _ = read_divided(dataset, split, fold)
     found = check_dataset(data)
     steps = _augmented(recipe)
     written = data_report(data, found, out, augmented=steps, figures=figures, overwrite=overwrite)
@@ -220,9 +220,9 @@ def report(
 def _augmented(recipe: str) -> ShowSteps | None:
     """Give what shows the augmentation's steps, or None where torch is not installed."""
     try:
-        import torch  # noqa: F401
-    except ImportError:
-        print("without mien[train] the report leaves the augmentation out", file=sys.stderr)
+        require_extra("showing the augmentation", "train", "torch", "lightning")
+    except MissingExtraError as error:
+        print(f"{error}; the report leaves the augmentation out", file=sys.stderr)
         return None
     from mien.training import EmotionRecipe, read_recipe, show_augmentation
 
@@ -230,14 +230,14 @@ def _augmented(recipe: str) -> ShowSteps | None:
 
 
 def _read(
-    sources: list[Path], map_: list[str] | None, split_file: Path | None, fold: int | None
+    sources: list[Path], map_: list[str] | None, split: Path | None, fold: int | None
 ) -> tuple[Dataset, Rows | None]:
     from mien.data import dataset_from_rows, read_sources
 
     if len(sources) == 1 and (sources[0] / "manifest.json").exists():
-        return read_divided(sources[0], split_file, fold)[0], None
-    if split_file is not None:
-        raise typer.BadParameter("--split-file divides a DATASET that `mien data import` made")
+        return read_divided(sources[0], split, fold)[0], None
+    if split is not None:
+        raise typer.BadParameter("--split divides a DATASET that `mien data import` made")
     with progress_bars() as on_source:
         rows = read_sources(sources, label_map=_label_map(map_), on_source=on_source)
     return dataset_from_rows(rows, ", ".join(source.name for source in sources)), rows

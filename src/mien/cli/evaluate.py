@@ -8,14 +8,14 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mien._wording import counted
-from mien.cli.options import Data, Fold, SplitFile, read_divided
+from mien.cli.options import Data, Fold, SplitFile, Subset, read_divided, require_extra
 from mien.cli.progress import progress_bars
-from mien.errors import MissingExtraError, OutputError
+from mien.errors import OutputError
 
 if TYPE_CHECKING:
     from mien.data import Dataset
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mien.spec import ModelSpec
 
 __all__ = ["calibrate", "evaluate"]
-
-Part = Literal["train", "val", "test"]
 
 
 def evaluate(
@@ -38,8 +36,8 @@ def evaluate(
     ] = None,
     *,
     data: Data,
-    split: Annotated[Part, typer.Option(help="The part to judge; look at test once.")] = "val",
-    split_file: SplitFile = None,
+    subset: Subset = "val",
+    split: SplitFile = None,
     fold: Fold = None,
     protocol: Annotated[
         list[str] | None,
@@ -76,7 +74,7 @@ def evaluate(
     \b
     Examples:
       mien evaluate --data fer --report val.html
-      mien evaluate mine.onnx rival.csv --data fer --protocol six --split test --json
+      mien evaluate mine.onnx rival.csv --data fer --protocol six --subset test --json
       mien evaluate runs/*/emotion.onnx --data fer --ensemble
     """
     from mien.evaluation import evaluate as judge
@@ -96,12 +94,12 @@ def evaluate(
     kept = [save / each.name for each in predictors] if save is not None else []
     if not overwrite and any(any(folder.glob("*.csv")) for folder in kept):
         raise OutputError(f"{save}: holds predictions. Choose another folder or pass --overwrite")
-    dataset, division = read_divided(data, split_file, fold)
+    dataset, division = read_divided(data, split, fold)
     with progress_bars() as on_step:
         found = judge(
             predictors,
             dataset,
-            split=split,
+            split=subset,
             division=division,
             protocols=wanted,
             robustness=robustness,
@@ -113,7 +111,7 @@ def evaluate(
         print(json.dumps(found.to_json(), indent=1))
     else:
         _print(found)
-    part = dataset.part(split)
+    part = dataset.part(subset)
     for predictor, folder in zip(predictors, kept, strict=False):
         for path in save_predictions(part.rows, predictor.probabilities(part), folder):
             print(f"wrote {path}", file=sys.stderr)
@@ -132,8 +130,8 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the calibrated model goes.")
     ] = None,
-    split: Annotated[Part, typer.Option(help="The part to fit on.")] = "val",
-    split_file: SplitFile = None,
+    subset: Subset = "val",
+    split: SplitFile = None,
     fold: Fold = None,
     accuracy: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="What answers that are not unsure shall reach.")
@@ -149,11 +147,7 @@ def calibrate(
       mien calibrate runs/first/emotion.onnx --data fer --out calibrated.onnx
       mien calibrate mine.onnx --data fer --accuracy 0.9 --overwrite
     """
-    try:
-        import onnx  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("calibrating", "train") from error
+    require_extra("calibrating", "train", "torch", "onnx")
     from mien.evaluation import calibration_caveats, open_predictor
     from mien.export import calibrate_emotion
     from mien.inference import EmotionModel
@@ -162,18 +156,18 @@ def calibrate(
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: exists already. Give --out FILE, or pass --overwrite")
     before = EmotionModel(model).spec
-    dataset, _ = read_divided(data, split_file, fold)
+    dataset, _ = read_divided(data, split, fold)
     partial = target.with_name(target.name + ".partial")
     try:
         shutil.copyfile(model, partial)
-        spec = calibrate_emotion(partial, dataset, subset=split, accuracy=accuracy)
+        spec = calibrate_emotion(partial, dataset, subset=subset, accuracy=accuracy)
         partial.replace(target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
     _print_calibration(before, spec)
-    for warning in calibration_caveats(open_predictor(target), dataset.part(split), split):
+    for warning in calibration_caveats(open_predictor(target), dataset.part(subset), subset):
         print(f"WARNING: {warning}", file=sys.stderr)
     print(f"wrote {target}")
 

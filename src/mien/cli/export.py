@@ -8,8 +8,15 @@ from typing import Annotated, Literal
 import typer
 
 from mien._wording import counted
-from mien.cli.options import Data, DetectorFile, EmotionFile, Fold, SplitFile, read_divided
-from mien.errors import MissingExtraError
+from mien.cli.options import (
+    Data,
+    DetectorFile,
+    EmotionFile,
+    Fold,
+    SplitFile,
+    read_divided,
+    require_extra,
+)
 
 __all__ = ["app"]
 
@@ -29,7 +36,7 @@ def model(
     *,
     data: Data,
     out: Annotated[Path, typer.Option(help="The new file.")],
-    split_file: SplitFile = None,
+    split: SplitFile = None,
     fold: Fold = None,
     precision: Annotated[
         Literal["fp16", "int8"],
@@ -49,14 +56,10 @@ def model(
       mien export model runs/first/emotion.onnx --data fer --out emotion.onnx
       mien export model runs/first/emotion.onnx --data fer --precision int8 --out quick.onnx
     """
-    try:
-        import onnx  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("exporting models", "train") from error
+    require_extra("exporting models", "train", "torch", "onnx")
     from mien.export import export_variant
 
-    dataset, _ = read_divided(data, split_file, fold)
+    dataset, _ = read_divided(data, split, fold)
     compared = export_variant(
         source, dataset, precision=precision, out=out, licence=licence, overwrite=overwrite
     )

@@ -121,8 +121,8 @@ def gain_figure(gain: Gain, objective: str) -> Figure:
     return Figure(
         title="Gain",
         sentence=f"{100 * gain.difference:+.1f} points ({100 * gain.low:+.1f} to "
-        f"{100 * gain.high:+.1f}, 95 %) on {gain.judged:,} images of val, "
-        f"{len(gain.start)} seeds each, trained on {gain.images:,} images for "
+        f"{100 * gain.high:+.1f}, 95 %) on {gain.val_images:,} images of val, "
+        f"{len(gain.start)} seeds each, trained on {gain.training_images:,} images for "
         f"{counted(gain.epochs[1], 'epoch')}.",
         chart=(points + means).properties(width=WIDTH_PX, height=alt.Step(60)),
     )

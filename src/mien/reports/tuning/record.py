@@ -83,8 +83,8 @@ class Gain:
         difference: Mean of `best` less mean of `start`.
         low: Lower end of the difference's 95 % interval (Welch's t).
         high: Upper end.
-        images: How many images they were trained on.
-        judged: How many images of the reported `val` they were judged by.
+        training_images: Number of training images.
+        val_images: Number of images of the reported `val` on which they were evaluated.
         epochs: Epochs of start and best.
     """
 
@@ -93,6 +93,6 @@ class Gain:
     difference: float
     low: float
     high: float
-    images: int
-    judged: int
+    training_images: int
+    val_images: int
     epochs: tuple[int, int]

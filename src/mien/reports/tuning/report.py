@@ -46,7 +46,7 @@ def tuning_report(
     if best is None:
         raise InputError(f"study '{study.name}': no trial is complete, so there is no report yet")
     states = [trial.state for trial in study.trials]
-    cards = {"best on the selection part": f"{best.value:.2%}", "trials": str(len(states))}
+    cards = {"best on the selection subset": f"{best.value:.2%}", "trials": str(len(states))}
     cards |= {state: str(states.count(state)) for state in ("pruned", "failed") if state in states}
     if gain is not None:
         cards["gain on val"] = f"{100 * gain.difference:+.1f} points"
@@ -64,9 +64,9 @@ def tuning_report(
 
 def _notes(gain: Gain | None) -> list[str]:
     notes = [
-        "Trials are judged by a selection part that is carved out of the training part; neither "
-        "the reported val nor test was looked at. The best of many is flattered by chance: its "
-        "value is no forecast."
+        "Trials are evaluated on a selection subset of the training subset; the reported val and "
+        "test were not used. The best value of many trials is partly due to chance, so it is no "
+        "estimate of the accuracy on other images."
     ]
     if gain is None:
         notes.append("The gain over the start was not measured with seeds of its own.")
