@@ -75,13 +75,13 @@ CASES = {
     "fer-pp": Case(
         name="fer-pp",
         spaces=dict.fromkeys(("random", "tpe", "gp"), "space.toml") | {"grid": "grid.toml"},
-        budget={"trials": 20, "epochs": 4, "images": 4000, "share": 0.1},
-        measure="of PublicTest's {judged:,} images",
+        budget={"trials": 20, "epochs": 4, "max-images": 4000, "selection-share": 0.1},
+        measure="of PublicTest's {val_images:,} images",
     ),
     "emotion": Case(
         name="emotion",
         spaces={"tpe": "emotion"},
-        budget={"trials": 12, "epochs": 4, "images": 6000, "share": 0.1},
+        budget={"trials": 12, "epochs": 4, "max-images": 6000, "selection-share": 0.1},
         measure="as the mean of both heads' accuracy on PublicTest",
     ),
 }
@@ -117,8 +117,8 @@ def found(case: Case, sampler: str) -> tuple[list[float], int, int, float]:
     return best, states.count("pruned"), states.count("failed"), hours
 
 
-def strategies(case: Case) -> list[str]:
-    """Return the strategies whose study has been begun."""
+def samplers(case: Case) -> list[str]:
+    """Return the samplers whose study has been begun."""
     begun = optuna.get_all_study_names(open_storage(case.storage))
     return [sampler for sampler in COLOURS if f"{case.name}-{sampler}" in begun]
 
@@ -127,7 +127,7 @@ def draw(case: Case, path: Path) -> None:
     """Draw the best value so far of every sampler by trial."""
     rows = [
         {"sampler": sampler, "trial": number, "best so far": value}
-        for sampler in strategies(case)
+        for sampler in samplers(case)
         for number, value in enumerate(found(case, sampler)[0])
     ]
     scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
@@ -141,7 +141,7 @@ def draw(case: Case, path: Path) -> None:
             alt.X("trial:Q", axis=alt.Axis(tickMinStep=1, format="d")),
             alt.Y(
                 "best so far:Q",
-                title="best on the selection part",
+                title="best on the selection subset",
                 axis=alt.Axis(format=".0%"),
                 scale=alt.Scale(zero=False),
             ),
@@ -157,7 +157,7 @@ def draw(case: Case, path: Path) -> None:
 def table(case: Case) -> str:
     """Return what was found as Markdown."""
     rows = []
-    for sampler in strategies(case):
+    for sampler in samplers(case):
         best, pruned, failed, hours = found(case, sampler)
         counts = [str(len(best)), str(pruned), str(failed), f"{60 * hours:.0f} min"]
         rows.append([sampler, *counts, f"{best[0]:.1%}", f"{best[-1]:.1%}"])
@@ -168,7 +168,7 @@ def table(case: Case) -> str:
         gain = json.loads(noted.read_text(encoding="utf-8"))
         start, best = (100 * sum(gain[name]) / len(gain[name]) for name in ("start", "best"))
         text += (
-            f"\n\nThe best recipe of all, trained on all {gain['images']:,} training images "
+            f"\n\nThe best recipe of all, trained on all {gain['training_images']:,} training images "
             f"for {gain['epochs'][1]} epochs with {len(gain['best'])} seeds: {best:.1f} % "
             f"{case.measure.format(**gain)} instead of {start:.1f} %, a gain of "
             f"{100 * gain['difference']:+.1f} points ({100 * gain['low']:+.1f} to "
@@ -201,7 +201,7 @@ def main() -> None:
             if drawn.exists():
                 shutil.copyfile(drawn, case.folder / drawn.name)
     if len(case.spaces) > 1:
-        draw(case, case.folder / "strategies.svg")
+        draw(case, case.folder / "samplers.svg")
     text = table(case)
     print(text)
     for path in arguments.write:

@@ -32,15 +32,13 @@ __all__ = [
     "worker_name",
 ]
 
-# The values of these names stand in the storages of existing studies.
-
 FAULT_ATTRIBUTE = "fault"
 """Attribute of a failed trial: the reason. A trial that was lost has none."""
 
 WORKER_ATTRIBUTE = "worker"
 """Attribute of a trial: the machine and process that it runs on."""
 
-RETRY_ATTRIBUTE = "again"
+RETRY_ATTRIBUTE = "retry of"
 """Attribute of a trial: the number of the lost trial that it repeats."""
 
 START_ATTRIBUTE = "start"
@@ -49,10 +47,10 @@ START_ATTRIBUTE = "start"
 SECONDS_ATTRIBUTE = "seconds"
 """Attribute of a trial: its duration."""
 
-_SETTINGS_ATTRIBUTE = "terms"
+_SETTINGS_ATTRIBUTE = "settings"
 """Attribute of a study: its settings."""
 
-_CREATOR_ATTRIBUTE = "begun by"
+_CREATOR_ATTRIBUTE = "created by"
 """Attribute of a study: the process that created it."""
 
 

@@ -45,7 +45,7 @@ class StudyRecord:
         trials: In their order.
         importance: Share of the values' variance that a parameter explains, largest first; empty
             if there are too few trials to tell.
-        scales: `log` for the keys that were detect_and_crop in the logarithm.
+        scales: `log` for the keys that were searched in the logarithm.
         choices: The choices of the keys that are no range, as text.
     """
 

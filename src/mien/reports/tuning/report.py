@@ -30,7 +30,7 @@ def tuning_report(
         path: Where the report goes.
         recipe: The best recipe's file.
         gain: The gain over the start; None if it was not measured.
-        setting: How it was detect_and_crop, by name.
+        setting: How it was searched, by name.
         figures: A folder for every chart as PNG and SVG; None writes none.
         overwrite: Whether an existing report may be replaced.
 
