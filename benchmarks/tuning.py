@@ -168,8 +168,8 @@ def table(case: Case) -> str:
         gain = json.loads(noted.read_text(encoding="utf-8"))
         start, best = (100 * sum(gain[name]) / len(gain[name]) for name in ("start", "best"))
         text += (
-            f"\n\nThe best recipe of all, trained on all {gain['training_images']:,} training images "
-            f"for {gain['epochs'][1]} epochs with {len(gain['best'])} seeds: {best:.1f} % "
+            f"\n\nThe best recipe of all, trained on all {gain['training_images']:,} training "
+            f"images for {gain['epochs'][1]} epochs with {len(gain['best'])} seeds: {best:.1f} % "
             f"{case.measure.format(**gain)} instead of {start:.1f} %, a gain of "
             f"{100 * gain['difference']:+.1f} points ({100 * gain['low']:+.1f} to "
             f"{100 * gain['high']:+.1f}, 95 %)."
