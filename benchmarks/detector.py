@@ -32,7 +32,7 @@ from mien.inference import EmotionModel
 from mien.metrics import PROTOCOLS
 from mien.preprocess import FER_CROP, VIEW_MARGIN_PX, VIEW_PX, crop_faces, view_for_detection
 from mien.structures import Faces
-from mien.training.pseudo_labels import held_out, read_photos
+from mien.training.pseudo_labels import is_held_out, read_unlabelled_images
 
 SURE_SCORE = 0.7
 TURN_DEG = 30
@@ -104,8 +104,8 @@ def on_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list[st
     ours, baseline = detectors
     hits: dict[int, list[bool]] = {size: [] for size in SIZES_PX[:-1]}
     errors, alarms = [], {detector.path: [] for detector in detectors}
-    for name, kind, frame in read_photos(path):
-        if not held_out(name):
+    for name, kind, frame in read_unlabelled_images(path):
+        if not is_held_out(name):
             continue
         found, wanted = (each.detect(frame, min_face_px=16) for each in (ours, baseline))
         if kind == "no-face":
@@ -191,8 +191,8 @@ def on_worse_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[l
     """Count which of the baseline's sure faces of held-out photos both still find."""
     baseline = detectors[1]
     photos = []
-    for name, _, frame in read_photos(path):
-        if held_out(name):
+    for name, _, frame in read_unlabelled_images(path):
+        if is_held_out(name):
             faces = baseline.detect(frame, min_face_px=16)
             sides = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).min(axis=1)
             photos.append(

@@ -48,7 +48,7 @@ class Counted:
     async def __call__(self, scope, receive, send) -> None:
         """Pass a request on."""
 
-        async def counted(message) -> None:
+        async def pluralize(message) -> None:
             self.bytes += len(message.get("body", b""))
             await send(message)
 

@@ -35,14 +35,14 @@ from mien.training.augment import augment
 from mien.training.batches import batches
 from mien.training.losses import embedding_loss, soft_cross_entropy
 from mien.tuning import TuneOptions, read_space
-from mien.tuning.run import prepare
-from mien.tuning.worker import work
+from mien.tuning.run import prepare_job
+from mien.tuning.worker import run_worker
 
 STEPS, VAL_STEPS = 223, 28
 """Batches of 128 in FER-2013's Training and PublicTest, images without a face left out."""
 
 BARE_STEPS, TRIAL_STEPS, ROUNDS = 60, 100, 2
-LEAST_OF_BARE, MAX_FOR_DATA = 0.9, 0.1
+MIN_OF_BARE, MAX_FOR_DATA = 0.9, 0.1
 """The targets: a training's speed over the bare loop's, the pipeline's share of a step."""
 
 TEACHER = Path(mien.__file__).parent / "assets" / "emotion.onnx"
@@ -70,13 +70,13 @@ def training_rates(recipe: EmotionRecipe, data: Dataset) -> tuple[float, float]:
     The first is with all that belongs to an epoch, the second without what its network takes for
     the images of `val`, which are run once more by themselves to be timed.
     """
-    ends: list[float] = []
+    epoch_ends: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         module = train_emotion(
             dataclasses.replace(recipe, epochs=2),
             data,
             out=Path(folder) / "run",
-            on_epoch=lambda *_: ends.append(time.perf_counter()),
+            on_epoch=lambda *_: epoch_ends.append(time.perf_counter()),
             progress=False,
         )
     val = batches(data.subset("val"), batch_size=recipe.batch_size)
@@ -87,7 +87,7 @@ def training_rates(recipe: EmotionRecipe, data: Dataset) -> tuple[float, float]:
         for faces, *_ in val:
             module(faces)
     validation = time.perf_counter() - start
-    whole = ends[1] - ends[0]
+    whole = epoch_ends[1] - epoch_ends[0]
     images = STEPS * recipe.batch_size
     return images / whole, images / (whole - validation)
 
@@ -147,10 +147,10 @@ def pipeline_rate(recipe: EmotionRecipe, data: Dataset) -> float:
 def trial_cost(recipe: EmotionRecipe) -> float:
     """Return how long a study of one trial takes, over the same training by itself."""
     options = TuneOptions(
-        strategy="random",
+        sampler="random",
         trials=1,
         epochs=2,
-        share=0.01,
+        selection_share=0.01,
         near=False,
         threads=torch.get_num_threads(),
         seeds=0,
@@ -159,12 +159,12 @@ def trial_cost(recipe: EmotionRecipe) -> float:
     data = made_up(recipe, steps=TRIAL_STEPS, val_steps=1)
     with tempfile.TemporaryDirectory() as folder:
         storage = str(Path(folder) / "study.db")
-        job = prepare(recipe, space, data, name="one", storage=storage, options=options)
+        job = prepare_job(recipe, space, data, storage=storage, options=options)
         alone = dataclasses.replace(recipe, epochs=2)
         start = time.perf_counter()
         train_emotion(alone, job.data, out=Path(folder) / "alone", progress=False)
         middle = time.perf_counter()
-        work(job)
+        run_worker(job)
         return (time.perf_counter() - middle) / (middle - start)
 
 
@@ -195,7 +195,7 @@ def rows_of(
     of_bare = statistics.median(whole / loop for loop, whole, _, _ in rounds)
     training_of_bare = statistics.median(rate / loop for loop, _, rate, _ in rounds)
     data_share = statistics.median(rate / pipe for _, _, rate, pipe in rounds)
-    fast = verdict(f"at least {LEAST_OF_BARE}", of_bare >= LEAST_OF_BARE)
+    fast = verdict(f"at least {MIN_OF_BARE}", of_bare >= MIN_OF_BARE)
     light = verdict(f"at most {100 * MAX_FOR_DATA:.0f} %", data_share <= MAX_FOR_DATA)
     return [
         [

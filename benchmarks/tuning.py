@@ -1,4 +1,4 @@
-"""What tuning gains: FER-PP's network by every strategy with an equal budget, and our own recipe.
+"""What tuning gains: FER-PP's network by every sampler with an equal budget, and our own recipe.
 
     python benchmarks/tuning.py fer-pp --data fer --write README.md
     python benchmarks/tuning.py emotion --data fer --write README.md
@@ -40,8 +40,8 @@ class Case:
 
     Attributes:
         name: Its folder, which holds `start.toml`, and the beginning of its studies' names.
-        spaces: By strategy a space in the folder, or a shipped one.
-        budget: Of every strategy, as options of `mien tune`; the start's own point comes first.
+        spaces: By sampler a space in the folder, or a shipped one.
+        budget: Of every sampler, as options of `mien tune`; the start's own point comes first.
         measure: What the gain is a share of.
     """
 
@@ -65,36 +65,36 @@ class Case:
         """The studies."""
         return str(self.folder / "studies.db")
 
-    def space(self, strategy: str) -> str:
+    def space(self, sampler: str) -> str:
         """Return the space as `mien tune` takes it."""
-        named = self.folder / self.spaces[strategy]
-        return str(named) if named.exists() else self.spaces[strategy]
+        named = self.folder / self.spaces[sampler]
+        return str(named) if named.exists() else self.spaces[sampler]
 
 
 CASES = {
     "fer-pp": Case(
         name="fer-pp",
         spaces=dict.fromkeys(("random", "tpe", "gp"), "space.toml") | {"grid": "grid.toml"},
-        budget={"trials": 20, "epochs": 4, "images": 4000, "share": 0.1},
+        budget={"trials": 20, "epochs": 4, "max-images": 4000, "selection-share": 0.1},
         measure="of PublicTest's {val_images:,} images",
     ),
     "emotion": Case(
         name="emotion",
         spaces={"tpe": "emotion"},
-        budget={"trials": 12, "epochs": 4, "images": 6000, "share": 0.1},
+        budget={"trials": 12, "epochs": 4, "max-images": 6000, "selection-share": 0.1},
         measure="as the mean of both heads' accuracy on PublicTest",
     ),
 }
 
 
 def search(
-    case: Case, strategy: str, *, data: Path, runs: Path, seeds: int = 0, workers: int = 1
+    case: Case, sampler: str, *, data: Path, runs: Path, seeds: int = 0, workers: int = 1
 ) -> None:
-    """Run one strategy's study, or go on with it; `seeds` above 0 measure the gain, too."""
-    study = f"{case.name}-{strategy}"
+    """Run one sampler's study, or go on with it; `seeds` above 0 measure the gain, too."""
+    study = f"{case.name}-{sampler}"
     command = [str(Path(sys.executable).parent / "mien"), "tune", "--data", str(data)]
-    command += ["--recipe", str(case.start), "--space", case.space(strategy)]
-    command += ["--strategy", strategy, "--study", study, "--storage", case.storage]
+    command += ["--recipe", str(case.start), "--space", case.space(sampler)]
+    command += ["--sampler", sampler, "--study", study, "--storage", case.storage]
     command += ["--out", str(runs / study), "--seeds", str(seeds)]
     command += ["--workers", str(workers)]
     for name, value in case.budget.items():
@@ -102,11 +102,11 @@ def search(
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
-def found(case: Case, strategy: str) -> tuple[list[float], int, int, float]:
+def found(case: Case, sampler: str) -> tuple[list[float], int, int, float]:
     """Return a study's best value so far by trial, how many were pruned and failed, and hours."""
-    space = read_space(case.space(strategy), read_recipe(EmotionRecipe, case.start))
+    space = read_space(case.space(sampler), read_recipe(EmotionRecipe, case.start))
     kept = open_storage(case.storage)
-    name = f"{case.name}-{strategy}"
+    name = f"{case.name}-{sampler}"
     study = study_record(optuna.load_study(study_name=name, storage=kept), space)
     best: list[float] = []
     ended = [trial for trial in study.trials if trial.state != "lost"]
@@ -117,18 +117,18 @@ def found(case: Case, strategy: str) -> tuple[list[float], int, int, float]:
     return best, states.count("pruned"), states.count("failed"), hours
 
 
-def strategies(case: Case) -> list[str]:
-    """Return the strategies whose study has been begun."""
+def samplers(case: Case) -> list[str]:
+    """Return the samplers whose study has been begun."""
     begun = optuna.get_all_study_names(open_storage(case.storage))
-    return [strategy for strategy in COLOURS if f"{case.name}-{strategy}" in begun]
+    return [sampler for sampler in COLOURS if f"{case.name}-{sampler}" in begun]
 
 
 def draw(case: Case, path: Path) -> None:
-    """Draw the best value so far of every strategy by trial."""
+    """Draw the best value so far of every sampler by trial."""
     rows = [
-        {"strategy": strategy, "trial": number, "best so far": value}
-        for strategy in strategies(case)
-        for number, value in enumerate(found(case, strategy)[0])
+        {"sampler": sampler, "trial": number, "best so far": value}
+        for sampler in samplers(case)
+        for number, value in enumerate(found(case, sampler)[0])
     ]
     scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
     dashes = alt.Scale(
@@ -141,13 +141,13 @@ def draw(case: Case, path: Path) -> None:
             alt.X("trial:Q", axis=alt.Axis(tickMinStep=1, format="d")),
             alt.Y(
                 "best so far:Q",
-                title="best on the selection part",
+                title="best on the selection subset",
                 axis=alt.Axis(format=".0%"),
                 scale=alt.Scale(zero=False),
             ),
-            alt.Color("strategy:N", title=None, scale=scale),
+            alt.Color("sampler:N", title=None, scale=scale),
             # Where two run together, as random and gp do at first, the gaps show the one below.
-            alt.StrokeDash("strategy:N", title=None, scale=dashes),
+            alt.StrokeDash("sampler:N", title=None, scale=dashes),
         )
         .properties(width=620, height=280, background="white", padding=16)
     )
@@ -157,11 +157,11 @@ def draw(case: Case, path: Path) -> None:
 def table(case: Case) -> str:
     """Return what was found as Markdown."""
     rows = []
-    for strategy in strategies(case):
-        best, pruned, failed, hours = found(case, strategy)
+    for sampler in samplers(case):
+        best, pruned, failed, hours = found(case, sampler)
         counts = [str(len(best)), str(pruned), str(failed), f"{60 * hours:.0f} min"]
-        rows.append([strategy, *counts, f"{best[0]:.1%}", f"{best[-1]:.1%}"])
-    head = ["strategy", "trials", "pruned", "failed", "time", "start", "best"]
+        rows.append([sampler, *counts, f"{best[0]:.1%}", f"{best[-1]:.1%}"])
+    head = ["sampler", "trials", "pruned", "failed", "time", "start", "best"]
     text = markdown_table(head, rows)
     noted = case.folder / "gain.json"
     if noted.exists():
@@ -188,9 +188,9 @@ def main() -> None:
     arguments = parser.parse_args()
     case = CASES[arguments.case]
     if arguments.data:
-        for strategy in case.spaces:
-            search(case, strategy, data=arguments.data, runs=arguments.runs)
-        best = max(case.spaces, key=lambda strategy: found(case, strategy)[0][-1])
+        for sampler in case.spaces:
+            search(case, sampler, data=arguments.data, runs=arguments.runs)
+        best = max(case.spaces, key=lambda sampler: found(case, sampler)[0][-1])
         wanted = {"seeds": 3, "workers": arguments.workers}
         search(case, best, data=arguments.data, runs=arguments.runs, **wanted)
         folder = arguments.runs / f"{case.name}-{best}"
@@ -201,7 +201,7 @@ def main() -> None:
             if drawn.exists():
                 shutil.copyfile(drawn, case.folder / drawn.name)
     if len(case.spaces) > 1:
-        draw(case, case.folder / "strategies.svg")
+        draw(case, case.folder / "samplers.svg")
     text = table(case)
     print(text)
     for path in arguments.write:

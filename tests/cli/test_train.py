@@ -1,12 +1,16 @@
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from mien.cli import app
+from mien.cli import app, options
 from mien.data import import_dataset
-from mien.errors import InputError
+from mien.errors import InputError, MissingExtraError
+from mien.options import DeviceOptions
+from mien.training import train_detector, train_emotion
 from tests.conftest import fer_lines
 
 
@@ -21,4 +25,40 @@ def test_a_training_too_short_for_its_averaged_weights_is_warned_of(tmp_path, to
     assert "WARNING: the averaged weights" in result.stderr
     assert "lower ema_decay from 0.998" in result.stderr
     with pytest.raises(InputError, match="no image in val; `mien data split --kind stratified`"):
+        raise result.exception
+
+
+def defaults_of(verb):
+    command = typer.main.get_command(app).commands["train"].commands[verb]
+    return {parameter.name: parameter.default for parameter in command.params}
+
+
+@pytest.mark.parametrize(
+    ("verb", "train"), [("emotion", train_emotion), ("detector", train_detector)]
+)
+def test_the_verbs_have_the_same_defaults_as_python(verb, train):
+    defaults = {
+        name: parameter.default for name, parameter in inspect.signature(train).parameters.items()
+    }
+    devices = {name: str(value) for name, value in dataclasses.asdict(DeviceOptions()).items()}
+    given = defaults_of(verb)
+    shared = set(given) & (set(defaults) | set(devices)) - {"data", "out", "recipe", "teacher"}
+    assert {"start", "resume", "threads"} <= shared
+    for name in shared:
+        expected = devices[name] if name in devices else str(defaults[name])
+        assert str(given[name]) == expected, name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "emotion", "--data", "fer", "--out", "run"),
+        ("train", "detector", "--data", "images", "--teacher", "a.onnx", "--out", "run"),
+        ("tune", "--data", "fer", "--out", "run"),
+    ],
+)
+def test_without_the_extra_its_command_is_named(monkeypatch, arguments):
+    monkeypatch.setattr(options.importlib.util, "find_spec", lambda name: None)
+    result = CliRunner().invoke(app, arguments)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[train\]'"):
         raise result.exception

@@ -10,9 +10,9 @@ import typer
 
 from mien.cli import app, main
 from mien.data import import_dataset
+from mien.options import MIN_SEEDS, TuneOptions
 from mien.training import EmotionRecipe, read_recipe
-from mien.tuning import TuneOptions, open_storage
-from mien.tuning.options import FEWEST_SEEDS
+from mien.tuning import open_storage
 
 RECIPE = """
 epochs = 1
@@ -37,7 +37,7 @@ def place(tmp_path, fer_csv):
 
 TUNE = (
     *("tune", "--data", "fer", "--recipe", "recipe.toml", "--space", "space.toml"),
-    *("--out", "study", "--no-near", "--share", "0.25", "--trials", "2", "--seeds", "0"),
+    *("--out", "study", "--no-near", "--selection-share", "0.25", "--trials", "2", "--seeds", "0"),
 )
 
 
@@ -51,7 +51,7 @@ def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place):
     )
     assert done.returncode == 0, done.stderr
     first, *wrote = done.stdout.splitlines()
-    assert first.startswith("best on the selection part: ")
+    assert first.startswith("best on the selection subset: ")
     assert wrote == ["wrote study/best.toml", "wrote study/report.html"]
     assert "trials ended 2 of 2" in done.stderr
     assert "time left under a minute" in done.stderr
@@ -72,8 +72,8 @@ def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place):
         ),
         (SPACE, ("--storage", "sqlite:////proc/no/a.db"), "the storage cannot be reached"),
         (SPACE, ("--seeds", "1"), "seeds: expected at least 3, or 0"),
-        (SPACE, ("--strategy", "grid"), "grid: there is no end of values of learning_rate without"),
-        (SPACE, ("--images", "5000"), "images: expected at most"),
+        (SPACE, ("--sampler", "grid"), "grid: infinitely many values of learning_rate without"),
+        (SPACE, ("--max-images", "5000"), "images: expected at most"),
     ],
 )
 def test_a_fault_is_one_message_and_no_traceback(place, space, more, said, monkeypatch, capsys):
@@ -92,7 +92,7 @@ def test_a_fault_is_one_message_and_no_traceback(place, space, more, said, monke
 def test_help_says_how_few_seeds_measure_a_gain():
     verb = typer.main.get_command(app).commands["tune"]
     seeds = next(parameter for parameter in verb.params if parameter.name == "seeds")
-    assert f"{FEWEST_SEEDS} or more, or 0" in seeds.help
+    assert f"{MIN_SEEDS} or more, or 0" in seeds.help
 
 
 def test_the_verb_has_the_same_defaults_as_python():

@@ -6,13 +6,13 @@ from optuna.trial import TrialState
 
 from mien.errors import InputError
 from mien.training import EmotionRecipe
-from mien.tuning import BEST, STORAGE, Parameter, Space, TuneOptions, open_storage, tune
-from mien.tuning.keys import changed
-from mien.tuning.study import FAULT
+from mien.tuning import BEST_FILE, STORAGE_FILE, Parameter, Space, TuneOptions, open_storage, tune
+from mien.tuning.keys import with_values
+from mien.tuning.study import FAULT_ATTRIBUTE
 
 pytest.importorskip("ray", reason="needs the extra 'cluster'")
 
-RECIPE = changed(
+RECIPE = with_values(
     EmotionRecipe(),
     {
         "network.widths": [4, 8],
@@ -40,43 +40,45 @@ def _library_warnings():
 
 
 def run(folder, data, *, trials, hours=None, address="local"):
-    from mien.cluster import ray_search
+    from mien.cluster import ray_runner
 
-    lines = []
-    tuned = tune(
+    messages = []
+    result = tune(
         RECIPE,
         SPACE,
         data,
         out=folder,
         options=TuneOptions(
-            strategy="random",
+            sampler="random",
             pruner="none",
             trials=trials,
             hours=hours,
             near=False,
-            share=0.25,
+            selection_share=0.25,
             seeds=0,
             seed=2,
         ),
-        on_line=lines.append,
-        search=ray_search(address),
+        on_message=messages.append,
+        runner=ray_runner(address),
     )
-    return tuned, lines
+    return result, messages
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_study_runs_on_a_cluster_and_goes_on_there(tmp_path, toy_dataset):
-    tuned, lines = run(tmp_path, toy_dataset, trials=4)
-    study = optuna.load_study(study_name="emotion", storage=open_storage(str(tmp_path / STORAGE)))
+    result, messages = run(tmp_path, toy_dataset, trials=4)
+    study = optuna.load_study(
+        study_name="emotion", storage=open_storage(str(tmp_path / STORAGE_FILE))
+    )
     failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     assert len(failed) + len(complete) == 4
     assert all(trial.params["learning_rate"] == 1e30 for trial in failed)
-    assert all(trial.user_attrs[FAULT].startswith("diverged") for trial in failed)
-    assert len(lines) == len(failed)
+    assert all(trial.user_attrs[FAULT_ATTRIBUTE].startswith("diverged") for trial in failed)
+    assert len(messages) == len(failed)
     assert all(list(trial.intermediate_values) == [1, 2] for trial in complete)
-    assert tuned.value == max(trial.value for trial in complete)
-    assert (tmp_path / BEST).exists()
+    assert result.value == max(trial.value for trial in complete)
+    assert (tmp_path / BEST_FILE).exists()
     run(tmp_path, toy_dataset, trials=5)
     assert len(study.trials) == 5
     # After the time is up none is begun.

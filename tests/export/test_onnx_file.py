@@ -60,7 +60,7 @@ def test_labels_that_do_not_fit_the_graph_are_refused_and_nothing_is_written(tmp
 
 
 def test_a_file_that_differs_from_torch_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("mien.export.onnx_file.LARGEST_DIFFERENCE", 0.0)
+    monkeypatch.setattr("mien.export.onnx_file.MAX_DIFFERENCE", 0.0)
     with pytest.raises(ArtefactError, match="differs from torch by"):
         exported(tmp_path / "a.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -37,13 +37,13 @@ def data(toy_dataset):
 def test_a_variant_is_smaller_and_answers_alike(
     whole, data, tmp_path, monkeypatch, precision, largest
 ):
-    monkeypatch.setattr(comparison, "MOST_FLIPPED", 0.5)  # an untrained network is undecided
+    monkeypatch.setattr(comparison, "MAX_FLIPPED", 0.5)  # an untrained network is undecided
     out = tmp_path / "new" / "small.onnx"
     compared = export_variant(whole, data, precision=precision, out=out, licence="CC0-1.0")
     images = data.subset("val").images
     before, after = (EmotionModel(path).probabilities(images) for path in (whole, out))
     assert compared.images == len(images)
-    difference = compared.largest_difference["six"]
+    difference = compared.max_difference["six"]
     assert difference == pytest.approx(np.abs(before - after).max(), abs=1e-6)
     assert 0 < difference < largest
     assert compared.flipped["six"] == (before.argmax(1) != after.argmax(1)).mean()
@@ -58,7 +58,7 @@ def test_a_variant_is_smaller_and_answers_alike(
 
 
 def test_float16_weights_take_half_the_room(whole, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "MOST_FLIPPED", 1.0)
+    monkeypatch.setattr(comparison, "MAX_FLIPPED", 1.0)
     out = tmp_path / "half.onnx"
     export_variant(whole, data, precision="fp16", out=out)
     assert out.stat().st_size < 0.55 * whole.stat().st_size
@@ -71,7 +71,7 @@ def test_float16_weights_take_half_the_room(whole, data, tmp_path, monkeypatch):
 def test_a_variant_that_answers_otherwise_is_refused_and_not_written(
     whole, data, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(comparison, "MOST_FLIPPED", -1.0)
+    monkeypatch.setattr(comparison, "MAX_FLIPPED", -1.0)
     out = tmp_path / "small.onnx"
     with pytest.raises(ArtefactError, match=r"another label for \d"):
         export_variant(whole, data, precision="fp16", out=out)
@@ -79,7 +79,7 @@ def test_a_variant_that_answers_otherwise_is_refused_and_not_written(
 
 
 def test_a_variant_of_a_variant_is_refused(whole, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "MOST_FLIPPED", 1.0)
+    monkeypatch.setattr(comparison, "MAX_FLIPPED", 1.0)
     export_variant(whole, data, precision="fp16", out=tmp_path / "half.onnx")
     with pytest.raises(ArtefactError, match=r"is fp16 already\. Give the float32 file"):
         export_variant(tmp_path / "half.onnx", data, precision="int8", out=tmp_path / "b.onnx")

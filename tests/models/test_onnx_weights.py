@@ -6,8 +6,8 @@ import torch
 
 from mien.errors import ArtefactError
 from mien.export import export_detector, export_emotion, export_variant
-from mien.models import DetectorNet, DetectorOptions, EmotionNet, TrunkOptions, restore_weights
-from mien.models.onnx_weights import restored_network
+from mien.models import DetectorNet, DetectorOptions, EmotionNet, TrunkOptions, load_onnx_weights
+from mien.models.onnx_weights import load_onnx_network
 
 DETECTOR = DetectorOptions(stem=(4, 8), width=8, depths=(1, 2, 1))
 SHAPES = [
@@ -44,7 +44,7 @@ def test_an_emotion_network_comes_back_from_its_file(tmp_path, toy_dataset, opti
     network = lived(EmotionNet(options), faces)
     export_emotion(network, toy_dataset, path=tmp_path / "emotion.onnx", provenance={})
     restored = EmotionNet(options)
-    restore_weights(restored, tmp_path / "emotion.onnx", example=faces)
+    load_onnx_weights(restored, tmp_path / "emotion.onnx", example=faces)
     with torch.no_grad():
         for answer, expected in zip(restored.eval()(faces), network(faces), strict=True):
             torch.testing.assert_close(answer, expected, atol=1e-3, rtol=1e-3)
@@ -57,7 +57,7 @@ def test_half_precision_weights_come_back_too(tmp_path, toy_dataset):
     export_emotion(network, toy_dataset, path=whole, provenance={})
     export_variant(whole, toy_dataset, precision="fp16", out=half)
     restored = EmotionNet(SHAPES[1])
-    restore_weights(restored, half)
+    load_onnx_weights(restored, half)
     with torch.no_grad():
         answer = restored.eval()(faces).logits
         torch.testing.assert_close(answer, network(faces).logits, atol=0.01, rtol=0.01)
@@ -69,7 +69,7 @@ def test_its_norms_answer_in_training_as_the_file_does(tmp_path):
     path = tmp_path / "face.onnx"
     export_detector(network, path=path, provenance={}, score_threshold=0.5)
     restored = DetectorNet(DETECTOR)
-    restore_weights(restored, path, example=images)
+    load_onnx_weights(restored, path, example=images)
     with torch.no_grad():
         expected = network(images)
         for mode in (restored.eval(), restored.train()):
@@ -82,7 +82,7 @@ def test_weights_of_another_network_are_refused_by_name_and_shape(tmp_path, toy_
     export_emotion(EmotionNet(SHAPES[0]), toy_dataset, path=path, provenance={})
     other = EmotionNet(TrunkOptions(widths=(8, 24), depths=(2, 1)))
     with pytest.raises(ArtefactError, match=r"should be \(24, 8, 3, 3\), the file has \(16, 8"):
-        restore_weights(other, path)
+        load_onnx_weights(other, path)
 
 
 @pytest.mark.parametrize("said", ["{", '{"widths": [8], "invented_later": 1}', '{"widths": 3}'])
@@ -90,13 +90,13 @@ def test_a_network_that_a_later_version_wrote_is_refused(tmp_path, toy_dataset, 
     path = tmp_path / "emotion.onnx"
     export_emotion(EmotionNet(SHAPES[0]), toy_dataset, path=path, provenance={})
     with pytest.raises(ArtefactError, match="does not know"):
-        restored_network(path, {"network": said})
+        load_onnx_network(path, {"network": said})
 
 
 def test_what_is_no_model_file_is_refused(tmp_path):
     path = tmp_path / "emotion.onnx"
     with pytest.raises(ArtefactError, match="no ONNX file"):
-        restore_weights(EmotionNet(SHAPES[0]), path)
+        load_onnx_weights(EmotionNet(SHAPES[0]), path)
     path.write_bytes(np.arange(100, dtype=np.uint8).tobytes())
     with pytest.raises(ArtefactError, match="no ONNX file"):
-        restore_weights(EmotionNet(SHAPES[0]), path)
+        load_onnx_weights(EmotionNet(SHAPES[0]), path)

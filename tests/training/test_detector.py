@@ -14,10 +14,10 @@ from mien.export import export_detector
 from mien.models import DetectorNet, DetectorOptions
 from mien.structures import Faces
 from mien.training import DetectorRecipe, choose_score_threshold, train_detector
-from mien.training.detector import DetectorModule, _Squares, landmark_errors, taught_cells
-from mien.training.detector_augment import DetectorAugmentation, draw_square
-from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
-from mien.training.pseudo_labels import LabelledPhoto, held_out, label_photo
+from mien.training.detector import DetectorModule, _TrainingImages, landmark_errors, teacher_cells
+from mien.training.detector_augment import DetectorAugmentation, draw_training_image
+from mien.training.detector_loss import CellGrid, detector_losses, pairwise_iou
+from mien.training.pseudo_labels import PseudoLabelledImage, is_held_out, pseudo_label_image
 
 STRIDES = (8, 16, 32)
 SHIPPED = Path(mien.__file__).parent / "assets" / "face.onnx"
@@ -32,11 +32,11 @@ def _library_warnings():
         yield
 
 
-def photo(name, score=0.9):
-    """A photo with one bright face-like square at a known place."""
+def labelled_image(name, score=0.9):
+    """An image with one bright face-like square at a known place."""
     image = np.random.default_rng(0).integers(0, 60, (160, 160, 3)).astype(np.uint8)
     image[20:100, 20:80] = 220
-    return LabelledPhoto(
+    return PseudoLabelledImage(
         name=name,
         key=name,
         kind="",
@@ -50,7 +50,7 @@ def photo(name, score=0.9):
 
 
 def perfect_cells(grid, box):
-    """Raw cells of which those inside the box say exactly it, surely, and the others nothing."""
+    """Raw cells: those inside the box have exactly this box and a high score, the others none."""
     box = torch.tensor(box, dtype=torch.float32)
     centre, size = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
     strides = grid.strides[:, None]
@@ -63,8 +63,8 @@ def perfect_cells(grid, box):
     return cells
 
 
-def as_taught(cells):
-    """What a teacher with these raw values says: its scores are probabilities."""
+def as_targets(cells):
+    """The outputs of a teacher with these raw values: its scores are probabilities."""
     return torch.cat((cells[..., :2].sigmoid(), cells[..., 2:]), dim=-1)
 
 
@@ -79,9 +79,9 @@ def test_overlaps_as_worked_out_on_paper():
     torch.testing.assert_close(pairwise_iou(a, b), torch.tensor([[1 / 3, 0.0], [0.0, 0.0]]))
 
 
-def test_a_student_that_says_what_its_teacher_says_costs_nothing(grid):
+def test_a_student_with_its_teachers_outputs_has_no_loss(grid):
     cells = perfect_cells(grid, [40, 30, 80, 70])
-    losses = distillation_loss(cells[None], as_taught(cells)[None], grid)
+    losses = detector_losses(cells[None], as_targets(cells)[None], grid)
     assert all(abs(loss.item()) < 1e-5 for loss in losses.values())
 
 
@@ -89,20 +89,20 @@ def test_a_student_that_says_what_its_teacher_says_costs_nothing(grid):
     ("part", "loss"),
     [(slice(0, 1), "cls"), (slice(1, 2), "obj"), (slice(2, 6), "box"), (slice(6, 16), "kps")],
 )
-def test_each_kind_of_difference_has_its_own_cost(grid, part, loss):
+def test_each_kind_of_difference_has_its_own_loss(grid, part, loss):
     cells = perfect_cells(grid, [40, 30, 80, 70])
     wrong = cells.clone()
     wrong[:, part] += -25.0 if part.stop <= 2 else 1.0
-    losses = distillation_loss(wrong[None], as_taught(cells)[None], grid)
+    losses = detector_losses(wrong[None], as_targets(cells)[None], grid)
     assert losses.pop(loss) > 0.05
     assert all(abs(other.item()) < 1e-5 for other in losses.values())
 
 
-def test_where_the_teacher_sees_nothing_only_the_score_counts(grid):
+def test_where_the_teacher_finds_nothing_only_the_score_has_a_loss(grid):
     nothing = torch.zeros(2, len(grid.points_xy), 16)
     nothing[..., 0] = 1.0  # what a teacher says of boxes where it sees no face is noise
     student = torch.randn(2, len(grid.points_xy), 16)
-    losses = distillation_loss(student, nothing, grid)
+    losses = detector_losses(student, nothing, grid)
     assert losses["obj"] > 0
     assert losses["cls"] == losses["box"] == losses["kps"] == 0
 
@@ -115,12 +115,12 @@ def test_landmarks_of_small_faces_count_by_their_size(grid):
     for side, face in ((16, of_small), (80, of_large)):
         wrong = both.clone()
         wrong[:, 6:] += face[:, None] * 0.3 * side / grid.strides[:, None]
-        cost = distillation_loss(wrong[None], as_taught(both)[None], grid)["kps"]
+        cost = detector_losses(wrong[None], as_targets(both)[None], grid)["kps"]
         per_cell.append(cost / face.sum())
     torch.testing.assert_close(per_cell[0] / per_cell[1], torch.tensor(16 / 64))
 
 
-def test_the_order_of_taught_cells_is_that_of_the_network():
+def test_the_order_of_teacher_cells_is_that_of_the_network():
     network = DetectorNet(DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1))).eval()
     square = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
     pixels = torch.from_numpy(square[..., ::-1].copy()).permute(2, 0, 1)[None].float()
@@ -134,20 +134,20 @@ def test_the_order_of_taught_cells_is_that_of_the_network():
 
     with torch.no_grad():
         raw = torch.cat(network.cells(pixels), dim=1)[0]
-    np.testing.assert_allclose(taught_cells(Teacher(), square), as_taught(raw).numpy(), atol=1e-5)
+    np.testing.assert_allclose(teacher_cells(Teacher(), square), as_targets(raw).numpy(), atol=1e-5)
 
 
-def test_students_look_at_the_teachers_square_in_poorer_light():
-    options = DetectorAugmentation(square_px=128, dark=1.0, occlusion=0, blur=0, jpeg=0)
-    square = draw_square([photo("a")], options, np.random.default_rng(0))
-    assert square.clean_rgb.shape == square.image_rgb.shape == (128, 128, 3)
-    assert square.image_rgb.mean() < 0.8 * square.clean_rgb.mean()
+def test_students_get_the_teachers_image_in_poorer_light():
+    options = DetectorAugmentation(image_px=128, dark=1.0, occlusion=0, blur=0, jpeg=0)
+    drawn = draw_training_image([labelled_image("a")], options, np.random.default_rng(0))
+    assert drawn.teacher_rgb.shape == drawn.student_rgb.shape == (128, 128, 3)
+    assert drawn.student_rgb.mean() < 0.8 * drawn.teacher_rgb.mean()
 
 
-def test_drawn_scenes_take_the_place_of_photos_and_the_teacher_sees_them():
-    options = DetectorAugmentation(square_px=128, clutter=1.0, mosaic=1.0, large_mosaic=0)
+def test_drawn_scenes_replace_images_and_the_teacher_sees_them():
+    options = DetectorAugmentation(image_px=128, clutter=1.0, mosaic=1.0, large_mosaic=0)
     drawn = [
-        draw_square([photo("a")], options, np.random.default_rng(seed)).clean_rgb
+        draw_training_image([labelled_image("a")], options, np.random.default_rng(seed)).teacher_rgb
         for seed in range(3)
     ]
     for clean in drawn:
@@ -155,26 +155,30 @@ def test_drawn_scenes_take_the_place_of_photos_and_the_teacher_sees_them():
     assert (drawn[0] != drawn[1]).any()
 
 
-def test_faces_of_a_dataset_are_strewn_where_the_teacher_sees_them():
-    options = DetectorAugmentation(square_px=128, crowd=1.0, clutter=0, mosaic=0, large_mosaic=0)
+def test_faces_of_a_dataset_are_pasted_and_the_teacher_sees_them():
+    options = DetectorAugmentation(
+        image_px=128, pasted_faces=1.0, clutter=0, mosaic=0, large_mosaic=0
+    )
     faces = np.tile(np.arange(0, 250, 5, dtype=np.uint8)[:48], (3, 48, 1))
 
-    def clean(crowd):
-        return draw_square([photo("a")], options, np.random.default_rng(2), crowd=crowd).clean_rgb
+    def clean(pasted_faces):
+        return draw_training_image(
+            [labelled_image("a")], options, np.random.default_rng(2), pasted_faces=pasted_faces
+        ).teacher_rgb
 
-    strewn = (clean(faces) != clean(None)).any(axis=2)
-    assert 0.01 < strewn.mean() < 0.9
+    pasted = (clean(faces) != clean(None)).any(axis=2)
+    assert 0.01 < pasted.mean() < 0.9
     assert np.array_equal(clean(faces), clean(faces))
 
 
-def test_only_the_students_square_has_something_painted_over_the_face():
+def test_only_the_students_image_has_covered_faces():
     def drawn(occlusion):
-        options = DetectorAugmentation(square_px=128, occlusion=occlusion, mosaic=0, large_mosaic=0)
-        return draw_square([photo("a")], options, np.random.default_rng(5))
+        options = DetectorAugmentation(image_px=128, occlusion=occlusion, mosaic=0, large_mosaic=0)
+        return draw_training_image([labelled_image("a")], options, np.random.default_rng(5))
 
     bare, covered = drawn(0.0), drawn(1.0)
-    np.testing.assert_array_equal(bare.clean_rgb, covered.clean_rgb)
-    assert (bare.image_rgb != covered.image_rgb).any()
+    np.testing.assert_array_equal(bare.teacher_rgb, covered.teacher_rgb)
+    assert (bare.student_rgb != covered.student_rgb).any()
 
 
 def test_the_teachers_views_are_merged_into_one_face():
@@ -191,35 +195,35 @@ def test_the_teachers_views_are_merged_into_one_face():
                 detection_scores=np.array([0.9], np.float32),
             )
 
-    faces = label_photo(Teacher(), photo("a").image_rgb)
+    faces = pseudo_label_image(Teacher(), labelled_image("a").image_rgb)
     np.testing.assert_allclose(faces.boxes_xyxy, [[20, 20, 80, 100]], atol=1.5)
     np.testing.assert_allclose(faces.detection_scores, [0.9], atol=1e-6)
 
 
 def test_about_a_tenth_is_held_out_by_name():
-    share = np.mean([held_out(str(number)) for number in range(2000)])
+    share = np.mean([is_held_out(str(number)) for number in range(2000)])
     assert share == pytest.approx(0.1, abs=0.02)
 
 
 def test_two_steps_train_resume_and_export(tmp_path):
     names = [str(number) for number in range(30)]
-    photos = [photo(name) for name in names]
-    assert any(held_out(name) for name in names)
+    images = [labelled_image(name) for name in names]
+    assert any(is_held_out(name) for name in names)
     recipe = DetectorRecipe(
         network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
-        augmentation=DetectorAugmentation(square_px=96, largest_face_px=80, crowd=0.5),
+        augmentation=DetectorAugmentation(image_px=96, max_face_px=80, pasted_faces=0.5),
         steps=2,
         validate_every=1,
         batch_size=2,
         warmup_steps=1,
     )
-    crowd = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype(np.uint8)
-    settings = {"out": tmp_path, "crowd": crowd, "workers": 0}
-    train_detector(recipe, photos, SHIPPED, **settings)
+    pasted_faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype(np.uint8)
+    settings = {"out": tmp_path, "pasted_faces": pasted_faces, "workers": 0}
+    train_detector(recipe, images, SHIPPED, **settings)
     with pytest.raises(RecipeError, match="holds a run already"):
-        train_detector(recipe, photos, SHIPPED, **settings)
-    module = train_detector(recipe, photos, SHIPPED, **settings, resume=True)
-    threshold = choose_score_threshold(module, photos)
+        train_detector(recipe, images, SHIPPED, **settings)
+    module = train_detector(recipe, images, SHIPPED, **settings, resume=True)
+    threshold = choose_score_threshold(module, images)
     assert 0.3 <= threshold <= 1
     path = tmp_path / "face.onnx"
     differences = export_detector(
@@ -231,7 +235,7 @@ def test_two_steps_train_resume_and_export(tmp_path):
     detector = OnnxDetector(path, score_threshold=0.0)
     assert detector.spec.name == "mien-face"
     assert OnnxDetector(path).score_threshold == threshold
-    faces = detector.detect(photos[0].image_rgb, min_face_px=1)
+    faces = detector.detect(images[0].image_rgb, min_face_px=1)
     assert faces.boxes_xyxy.shape[1] == 4
 
 
@@ -244,17 +248,17 @@ def faces_at(shift_px, boxes=((20, 20, 80, 100),)):
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted", "errors"),
+    ("found", "targets", "errors"),
     [
         (faces_at([4, 0]), faces_at([0, 0]), [0.1]),  # 4 px of the 40 px between the eyes
         (faces_at([3, 4]), faces_at([0, 0]), [0.125]),
         (faces_at([4, 0], [(200, 20, 260, 100)]), faces_at([0, 0]), []),  # not the same face
-        (faces_at([4, 0]), faces_at([0, 0], [(20, 20, 60, 100)]), []),  # too small to judge
+        (faces_at([4, 0]), faces_at([0, 0], [(20, 20, 60, 100)]), []),  # too small to count
         (Faces.none(), faces_at([0, 0]), []),
     ],
 )
-def test_landmarks_are_judged_in_eye_distances_of_faces_that_are_found(found, wanted, errors):
-    assert landmark_errors(found, wanted) == pytest.approx(errors)
+def test_landmark_errors_are_in_eye_distances_of_faces_that_are_found(found, targets, errors):
+    assert landmark_errors(found, targets) == pytest.approx(errors)
 
 
 def test_the_best_weights_come_back_and_the_newest_are_kept_for_resuming(tmp_path, monkeypatch):
@@ -264,13 +268,13 @@ def test_the_best_weights_come_back_and_the_newest_are_kept_for_resuming(tmp_pat
     monkeypatch.setattr(DetectorModule, "on_validation_epoch_end", worse_and_worse)
     recipe = DetectorRecipe(
         network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
-        augmentation=DetectorAugmentation(square_px=96, largest_face_px=80),
+        augmentation=DetectorAugmentation(image_px=96, max_face_px=80),
         steps=3,
         validate_every=1,
         batch_size=2,
     )
-    photos = [photo(str(number)) for number in range(30)]
-    module = train_detector(recipe, photos, SHIPPED, out=tmp_path, workers=0)
+    images = [labelled_image(str(number)) for number in range(30)]
+    module = train_detector(recipe, images, SHIPPED, out=tmp_path, workers=0)
     best, last = (
         torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=False)
         for name in ("best", "last")
@@ -281,7 +285,7 @@ def test_the_best_weights_come_back_and_the_newest_are_kept_for_resuming(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("scores", "alarms", "threshold"),
+    ("scores", "false_positives", "threshold"),
     [
         ([0.9, 0.8, 0.5], 1.0, 0.81),
         ([0.9, 0.8, 0.5], 0.0, 0.91),
@@ -290,8 +294,10 @@ def test_the_best_weights_come_back_and_the_newest_are_kept_for_resuming(tmp_pat
         ([1.0], 0.0, 1.0),
     ],
 )
-def test_the_threshold_is_the_lowest_with_no_more_alarms(monkeypatch, scores, alarms, threshold):
-    name = next(str(number) for number in range(100) if held_out(str(number)))
+def test_the_threshold_is_the_lowest_with_few_enough_false_positives(
+    monkeypatch, scores, false_positives, threshold
+):
+    name = next(str(number) for number in range(100) if is_held_out(str(number)))
     module = DetectorModule(DetectorRecipe())
     boxes = np.array([[100 + 40 * n, 110, 130 + 40 * n, 150] for n in range(len(scores))])
     found = Faces(
@@ -299,14 +305,16 @@ def test_the_threshold_is_the_lowest_with_no_more_alarms(monkeypatch, scores, al
         landmarks_xy=np.zeros((len(scores), 5, 2), np.float32),
         detection_scores=np.array(scores, np.float32),
     )
-    monkeypatch.setattr(module, "detect", lambda photo, *, score_threshold: found)
-    chosen = choose_score_threshold(module, [photo(name)], alarms_per_photo=alarms)
+    monkeypatch.setattr(module, "detect", lambda image, *, score_threshold: found)
+    chosen = choose_score_threshold(
+        module, [labelled_image(name)], max_false_positives_per_image=false_positives
+    )
     assert chosen == pytest.approx(threshold)
 
 
 SMALL = DetectorRecipe(
     network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
-    augmentation=DetectorAugmentation(square_px=96, largest_face_px=80),
+    augmentation=DetectorAugmentation(image_px=96, max_face_px=80),
     steps=4,
     validate_every=4,
     batch_size=2,
@@ -314,9 +322,9 @@ SMALL = DetectorRecipe(
 
 
 def test_workers_share_the_batches_and_keep_their_order():
-    squares = _Squares([photo("a")], SHIPPED, SMALL, crowd=None, first=1)
-    alone = [images for images, _ in squares]
-    shared = [images for images, _ in DataLoader(squares, batch_size=None, num_workers=2)]
+    batches = _TrainingImages([labelled_image("a")], SHIPPED, SMALL, pasted_faces=None, first=1)
+    alone = [images for images, _ in batches]
+    shared = [images for images, _ in DataLoader(batches, batch_size=None, num_workers=2)]
     assert len(alone) == 3
     assert len(shared) == len(alone)
     for one, other in zip(alone, shared, strict=True):
@@ -335,24 +343,24 @@ def test_a_start_is_read_and_not_run(tmp_path, monkeypatch):
     parts = {"state_dict": {}, "loops": {}, "callbacks": {}}
     torch.save({**parts, "trap": Trap()}, "trap.ckpt")
     torch.save({**parts, "state_dict": {"network.x": torch.zeros(1)}}, "other.ckpt")
-    photos = [photo(str(number)) for number in range(30)]
-    for name, said in (("trap", "no checkpoint of a training"), ("other", "another network")):
-        with pytest.raises(RecipeError, match=said):
+    images = [labelled_image(str(number)) for number in range(30)]
+    for name, message in (("trap", "no checkpoint of a training"), ("other", "another network")):
+        with pytest.raises(RecipeError, match=message):
             train_detector(
-                SMALL, photos, SHIPPED, out=Path(name), start=Path(f"{name}.ckpt"), workers=0
+                SMALL, images, SHIPPED, out=Path(name), start=Path(f"{name}.ckpt"), workers=0
             )
     assert not Path("sprung").exists()
 
 
 def test_a_run_holds_on_to_its_teacher(tmp_path):
-    photos = [photo(str(number)) for number in range(30)]
-    train_detector(SMALL, photos, SHIPPED, out=tmp_path, workers=0)
+    images = [labelled_image(str(number)) for number in range(30)]
+    train_detector(SMALL, images, SHIPPED, out=tmp_path, workers=0)
     other = tmp_path / "other.onnx"
     model = onnx.load(SHIPPED)
     model.doc_string = "another file"
     onnx.save(model, other)
     with pytest.raises(RecipeError, match="another teacher"):
-        train_detector(SMALL, photos, other, out=tmp_path, workers=0, resume=True)
+        train_detector(SMALL, images, other, out=tmp_path, workers=0, resume=True)
 
 
 def test_weights_that_are_no_numbers_are_not_exported(tmp_path):

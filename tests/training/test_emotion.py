@@ -22,9 +22,9 @@ from mien.inference import EmotionModel
 from mien.models import EmotionNet, TrunkOptions
 from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emotion
 from mien.training.augment import AugmentationOptions
-from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
+from mien.training.distillation import DistillationOptions, TeacherEnsemble, distillation_loss
 from mien.training.emotion import EmotionModule
-from mien.training.weights import teacher
+from mien.training.weights import load_teacher
 
 RECIPE = EmotionRecipe(
     network=TrunkOptions(widths=(8, 16), depths=(1, 1), dropout=0.1),
@@ -57,8 +57,8 @@ def test_training_learns_exports_and_calibrates(tmp_path, toy_dataset):
     path = tmp_path / "toy.onnx"
     compared = export_trained(module.network, toy_dataset, path=path, provenance={"recipe": "toy"})
     outputs = {"logits", "fer2013_logits", "embedding", "activation"}
-    assert set(compared.largest_difference) == {"six", *outputs}
-    assert max(compared.largest_difference.values()) < 1e-4
+    assert set(compared.max_difference) == {"six", *outputs}
+    assert max(compared.max_difference.values()) < 1e-4
     assert compared.flipped == {"six": 0, "logits": 0, "fer2013_logits": 0}
     assert compared.images == len(toy_dataset.subset("val"))
     model = EmotionModel(path)
@@ -199,7 +199,7 @@ def test_patience_stops_early_and_keeps_the_best_epoch(tmp_path, toy_dataset):
     assert curve(moved) == rows
     torch.testing.assert_close(weights(again), weights(module), rtol=0, atol=0)
     torch.testing.assert_close(
-        torch.cat([weight.ravel() for weight in teacher(moved).parameters()]), weights(module)
+        torch.cat([weight.ravel() for weight in load_teacher(moved).parameters()]), weights(module)
     )
 
 
@@ -216,34 +216,34 @@ def test_a_student_learns_from_its_teachers_alone(tmp_path, toy_dataset):
     with torch.no_grad():
         answers = [each.eval()(faces).fer2013_logits.argmax(1) for each in (teacher, student)]
     assert (answers[0] == answers[1]).float().mean() > 0.7
-    assert "train/ferplus_taught" in curve(tmp_path / "student")[0]
+    assert "train/ferplus_distillation" in curve(tmp_path / "student")[0]
 
 
 def test_a_student_that_answers_as_its_teachers_has_no_loss():
     module = EmotionModule(RECIPE).eval()
     faces = torch.randn(4, 1, 48, 48)
-    teachers = Teachers([module.network, module.network], temperature=3.0)
+    teachers = TeacherEnsemble([module.network, module.network], temperature=3.0)
     losses = distillation_loss(module.network(faces), teachers(faces, seed=1), temperature=3.0)
     assert [float(loss) for loss in losses] == pytest.approx([0, 0], abs=1e-6)
 
 
-def test_of_several_teachers_each_is_asked_in_its_turn_and_the_mean_is_that_of_all():
+def test_of_several_teachers_each_is_drawn_and_the_mean_over_steps_is_that_of_all():
     faces = torch.randn(2, 1, 48, 48)
     networks = [EmotionNet(RECIPE.network) for _ in range(3)]
-    together = Teachers(networks, temperature=1.0)(faces, seed=0)
-    one_by_one = Teachers(networks, temperature=1.0, asked_per_step=1)
-    answers = [one_by_one(faces, seed=seed) for seed in range(600)]
-    assert len({float(ferplus[0, 0]) for ferplus, _ in answers}) == 3
+    together = TeacherEnsemble(networks, temperature=1.0)(faces, seed=0)
+    one_by_one = TeacherEnsemble(networks, temperature=1.0, teachers_per_step=1)
+    outputs = [one_by_one(faces, seed=seed) for seed in range(600)]
+    assert len({float(ferplus[0, 0]) for ferplus, _ in outputs}) == 3
     for head, whole in enumerate(together):
-        mean = torch.stack([answer[head] for answer in answers]).mean(dim=0)
+        mean = torch.stack([output[head] for output in outputs]).mean(dim=0)
         torch.testing.assert_close(mean, whole, atol=0.02, rtol=0)
         again = one_by_one(faces, seed=5)[head]
-        torch.testing.assert_close(again, answers[5][head], atol=0, rtol=0)
+        torch.testing.assert_close(again, outputs[5][head], atol=0, rtol=0)
 
 
-def test_more_teachers_than_there_are_cannot_be_asked():
-    with pytest.raises(FieldError, match="asked_per_step': expected 0 to the 1 teachers, found 2"):
-        DistillationOptions(teachers=("one",), asked_per_step=2)
+def test_more_teachers_per_step_than_there_are_is_refused():
+    with pytest.raises(FieldError, match="expected 0 to the 1 teachers, found 2"):
+        DistillationOptions(teachers=("one",), teachers_per_step=2)
 
 
 def test_a_teacher_that_is_not_there_is_named(tmp_path):
@@ -271,34 +271,36 @@ def test_a_training_can_begin_with_a_model_file_and_learn_from_one(tmp_path, toy
     with torch.no_grad():
         answers = [each.eval()(faces).fer2013_logits.argmax(1) for each in (first, second)]
     assert (answers[0] == answers[1]).float().mean() > 0.9
-    assert float(curve(tmp_path / "second")[0]["train/fer2013_taught"]) < 0.1
+    assert float(curve(tmp_path / "second")[0]["train/fer2013_distillation"]) < 0.1
 
 
-def test_a_file_that_does_not_say_its_network_cannot_teach(tmp_path, toy_dataset):
+def test_a_file_whose_spec_names_no_network_is_no_teacher(tmp_path, toy_dataset):
     path = tmp_path / "emotion.onnx"
     export_emotion(EmotionNet(RECIPE.network), toy_dataset, path=path, provenance={})
     spec = EmotionModel(path).spec
-    facts = {name: value for name, value in spec.provenance.items() if name != "network"}
-    write_spec(path, dataclasses.replace(spec, provenance=facts))
-    with pytest.raises(ArtefactError, match="of which shape"):
-        teacher(path)
+    entries = {name: value for name, value in spec.provenance.items() if name != "network"}
+    write_spec(path, dataclasses.replace(spec, provenance=entries))
+    with pytest.raises(ArtefactError, match="does not say which network"):
+        load_teacher(path)
 
 
-def test_a_run_that_has_not_ended_cannot_teach(tmp_path, toy_dataset):
+def test_an_unfinished_run_is_no_teacher(tmp_path, toy_dataset):
     train_emotion(RECIPE, toy_dataset, out=tmp_path)
     noted = (tmp_path / "recipe.toml").read_text()
     (tmp_path / "recipe.toml").write_text(noted.replace("epochs = 2\n", "epochs = 9\n", 1))
     with pytest.raises(RecipeError, match=r"has trained 2 of 9 epochs.*--resume"):
-        teacher(tmp_path)
+        load_teacher(tmp_path)
 
 
-def test_images_that_the_start_and_the_teachers_saw_are_warned_of_too(tmp_path, toy_dataset):
+def test_the_training_images_of_the_start_and_the_teachers_are_in_the_spec_too(
+    tmp_path, toy_dataset
+):
     quick = dataclasses.replace(RECIPE, epochs=1)
     thirds = [toy_dataset.select(np.arange(96) % 3 == third) for third in range(3)]
     train_emotion(quick, thirds[0], out=str(tmp_path / "teacher"))
     first = train_emotion(quick, thirds[1], out=tmp_path / "start")
     export_trained(
-        first.network, thirds[1], path=tmp_path / "start.onnx", provenance=dict(first.facts)
+        first.network, thirds[1], path=tmp_path / "start.onnx", provenance=dict(first.provenance)
     )
     taught = DistillationOptions(teachers=(str(tmp_path / "teacher"),))
     recipe = dataclasses.replace(quick, distillation=taught)
@@ -307,15 +309,21 @@ def test_images_that_the_start_and_the_teachers_saw_are_warned_of_too(tmp_path, 
         train_emotion(recipe, thirds[2], out=out, start=str(tmp_path / start))
         module = train_emotion(recipe, thirds[2], out=out, resume=True)
         path = out / "emotion.onnx"
-        export_trained(module.network, thirds[2], path=str(path), provenance=dict(module.facts))
-        seen = EmotionModel(path).spec.provenance
+        export_trained(
+            module.network, thirds[2], path=str(path), provenance=dict(module.provenance)
+        )
+        provenance = EmotionModel(path).spec.provenance
         for third in thirds:
-            assert estimated_overlap(third.subset("train").images, seen["training_sketch"]) == 1
-            assert estimated_overlap(third.subset("test").images, seen["training_sketch"]) == 0
-        assert "training_sketch_lacks" not in seen
+            assert (
+                estimated_overlap(third.subset("train").images, provenance["training_sketch"]) == 1
+            )
+            assert (
+                estimated_overlap(third.subset("test").images, provenance["training_sketch"]) == 0
+            )
+        assert "training_sketch_lacks" not in provenance
 
 
-def test_a_start_that_does_not_say_what_it_saw_is_named_even_after_resuming(tmp_path, toy_dataset):
+def test_a_start_without_a_lineage_is_named_even_after_resuming(tmp_path, toy_dataset):
     quick = dataclasses.replace(RECIPE, epochs=1)
     train_emotion(quick, toy_dataset, out=tmp_path / "first")
     start = tmp_path / "elsewhere.ckpt"
@@ -324,11 +332,11 @@ def test_a_start_that_does_not_say_what_it_saw_is_named_even_after_resuming(tmp_
     for _ in range(2):
         module = train_emotion(quick, toy_dataset, out=tmp_path / "run", resume=True)
         path = tmp_path / "run" / "emotion.onnx"
-        export_trained(module.network, toy_dataset, path=path, provenance=dict(module.facts))
+        export_trained(module.network, toy_dataset, path=path, provenance=dict(module.provenance))
         assert EmotionModel(path).spec.provenance["training_sketch_lacks"] == "elsewhere.ckpt"
         warnings = evaluate([open_predictor(path)], toy_dataset).warnings
         assert any("nothing says which images elsewhere.ckpt" in each for each in warnings)
-        (tmp_path / "run" / "seen.json").unlink()
+        (tmp_path / "run" / "lineage.json").unlink()
 
 
 def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_dataset):
@@ -342,9 +350,9 @@ def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_datase
     run = tmp_path / "run"
     module = train_emotion(recipe, toy_dataset, out=run, start=tmp_path / "1.onnx")
     teaching = f"teacher {tmp_path / 'teacher.onnx'}"
-    assert set(module.facts) == {"start", teaching, "training_sketch"}
+    assert set(module.provenance) == {"start", teaching, "training_sketch"}
     again = train_emotion(recipe, toy_dataset, out=run, resume=True)
-    assert again.facts == module.facts
+    assert again.provenance == module.provenance
     with pytest.raises(RecipeError, match="begun with another start"):
         train_emotion(recipe, toy_dataset, out=run, resume=True, start=tmp_path / "2.onnx")
     shutil.copy(tmp_path / "2.onnx", tmp_path / "teacher.onnx")
@@ -355,7 +363,7 @@ def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_datase
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot be read to begin with"),
+        (None, "cannot be read"),
         (b"some notes", "no checkpoint of a training"),
         ({"weights": 1}, "no callbacks, loops, state_dict"),
         (
@@ -364,7 +372,7 @@ def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_datase
         ),
     ],
 )
-def test_what_cannot_be_begun_with_is_named(tmp_path, toy_dataset, content, message):
+def test_a_start_that_cannot_be_read_is_named(tmp_path, toy_dataset, content, message):
     start = tmp_path / "start.ckpt"
     if isinstance(content, bytes):
         start.write_bytes(content)
@@ -382,7 +390,7 @@ def test_what_cannot_be_begun_with_is_named(tmp_path, toy_dataset, content, mess
         (DeviceOptions(accelerator="cpu", devices=3), "a multiple of the 3 devices, found 16"),
     ],
 )
-def test_devices_that_there_are_not_are_named(tmp_path, toy_dataset, devices, message):
+def test_devices_that_do_not_exist_are_named(tmp_path, toy_dataset, devices, message):
     with pytest.raises(RecipeError, match=message):
         train_emotion(RECIPE, toy_dataset, out=tmp_path / "run", devices=devices)
 

@@ -8,13 +8,13 @@ from mien.detect import OnnxDetector
 from mien.errors import RecipeError
 from mien.inference import EmotionModel
 from mien.models import DetectorNet, TrunkOptions
-from mien.models.onnx_weights import restore_weights
+from mien.models.onnx_weights import load_onnx_weights
 from mien.training import (
     DetectorRecipe,
     EmotionRecipe,
+    ema_warnings,
     read_recipe,
     shipped_recipes,
-    unfilled_average,
 )
 
 KINDS = {
@@ -133,7 +133,7 @@ def test_a_missing_recipe_names_the_shipped(tmp_path):
 
 def test_the_detectors_recipe_has_the_shipped_network():
     network = DetectorNet(read_recipe(DetectorRecipe, "detector").network)
-    restore_weights(network, OnnxDetector(None).path)
+    load_onnx_weights(network, OnnxDetector(None).path)
 
 
 def test_fine_tuning_has_the_shipped_network():
@@ -145,11 +145,11 @@ def test_fine_tuning_has_the_shipped_network():
 
 def test_a_training_too_short_for_its_averaged_weights_is_told_what_to_change():
     recipe = EmotionRecipe(epochs=2, batch_size=64, ema_decay=0.99)
-    (said,) = unfilled_average(recipe, images=640)  # 20 steps
+    (said,) = ema_warnings(recipe, images=640)  # 20 steps
     assert "will still hold 82% of what they were before the first of 20 steps" in said
     assert "lower ema_decay from 0.99 to at most 0.86" in said
     lower = dataclasses.replace(recipe, ema_decay=0.86)
-    assert unfilled_average(lower, images=640) == []
-    assert unfilled_average(dataclasses.replace(recipe, epochs=30), images=640) == []
-    (few,) = unfilled_average(dataclasses.replace(recipe, epochs=1), images=1)
+    assert ema_warnings(lower, images=640) == []
+    assert ema_warnings(dataclasses.replace(recipe, epochs=30), images=640) == []
+    (few,) = ema_warnings(dataclasses.replace(recipe, epochs=1), images=1)
     assert "before the first of 1 step:" in few

@@ -5,7 +5,7 @@ import pytest
 
 from mien.data import Dataset
 from mien.training import EmotionRecipe
-from mien.tuning.keys import changed
+from mien.tuning.keys import with_values
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def images() -> Dataset:
 @pytest.fixture(scope="session")
 def recipe() -> EmotionRecipe:
     """A recipe whose training takes well under a second an epoch."""
-    return changed(
+    return with_values(
         EmotionRecipe(),
         {
             "network.widths": [4, 8],

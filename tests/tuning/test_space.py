@@ -6,7 +6,7 @@ import pytest
 from mien.errors import RecipeError
 from mien.training import EmotionRecipe, read_recipe, recipe_document
 from mien.tuning import read_space, shipped_spaces
-from mien.tuning.keys import changed, known_keys, nearest_key
+from mien.tuning.keys import nearest_key, recipe_values, with_values
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ network.depths = { choices = [[1, 1], [1, 2]] }
 augmentation.scale = { low = 0.0, high = 0.4, step = 0.1 }
 "network.dropout" = { low = 0.0, high = 0.5 }
 """
-SMALL = changed(EmotionRecipe(), {"network.widths": [8, 16], "network.depths": [1, 1]})
+SMALL = with_values(EmotionRecipe(), {"network.widths": [8, 16], "network.depths": [1, 1]})
 
 
 def test_a_space_names_any_key_of_the_recipe(tmp_path):
@@ -51,7 +51,7 @@ def test_a_space_names_any_key_of_the_recipe(tmp_path):
     ]
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3)).ask()
     values = space.suggest(trial)
-    recipe = changed(SMALL, values)
+    recipe = with_values(SMALL, values)
     assert list(recipe.network.widths) in [[8, 16], [16, 32]]
     assert recipe.batch_size in (32, 64, 96, 128)
     assert space.values(trial.params) == values
@@ -92,7 +92,7 @@ def test_all_faults_of_a_space_are_named_together(written):
             "network.widths[9]" = { choices = [8, 16] }
             """
         )
-    said = str(caught.value)
+    message = str(caught.value)
     for part in (
         "field 'trials' is unknown",
         "objective: expected one of score",
@@ -108,7 +108,7 @@ def test_all_faults_of_a_space_are_named_together(written):
         "parameters.weight_decay: expected a table with choices, or with low and high, found 0.1",
         "parameters.network.widths[9]: the recipe has no such key; did you mean",
     ):
-        assert part in said
+        assert part in message
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_an_unknown_space_is_refused_with_those_that_ship():
         read_space("nowhere.toml", EmotionRecipe())
 
 
-def test_a_grid_has_every_value_and_refuses_what_has_no_end(written):
+def test_a_grid_has_every_value_and_refuses_infinitely_many(written):
     space = written(
         "[parameters]\nepochs = { low = 2, high = 6, step = 2 }\n"
         "mixup = { low = 0.0, high = 0.3, step = 0.1 }\nbatch_size = { choices = [64, 128] }"
@@ -142,7 +142,7 @@ def test_a_grid_has_every_value_and_refuses_what_has_no_end(written):
     assert grid["epochs"] == [2, 4, 6]
     assert grid["mixup"] == pytest.approx([0, 0.1, 0.2, 0.3])
     assert grid["batch_size"] == [64, 128]
-    with pytest.raises(RecipeError, match="grid: there is no end of values of mixup without steps"):
+    with pytest.raises(RecipeError, match="grid: infinitely many values of mixup without steps"):
         written("[parameters]\nmixup = { low = 0.0, high = 0.3 }").grid()
 
 
@@ -150,8 +150,11 @@ def test_the_start_is_a_point_of_the_space_or_the_keys_outside_are_named(written
     space = written(
         "[parameters]\nepochs = { low = 2, high = 6 }\nmixup = { choices = [0.2, 1.0] }"
     )
-    assert space.start(changed(EmotionRecipe(), {"epochs": 4})) == ({"epochs": 4, "mixup": 0.2}, [])
-    _, outside = space.start(changed(EmotionRecipe(), {"epochs": 9, "mixup": 0.3}))
+    assert space.start_point(with_values(EmotionRecipe(), {"epochs": 4})) == (
+        {"epochs": 4, "mixup": 0.2},
+        [],
+    )
+    _, outside = space.start_point(with_values(EmotionRecipe(), {"epochs": 9, "mixup": 0.3}))
     assert outside == ["epochs", "mixup"]
 
 
@@ -163,9 +166,9 @@ def test_the_shipped_spaces_fit_the_shipped_recipes_and_hold_their_start(name, r
     start = read_recipe(EmotionRecipe, recipe)
     space = read_space(name, start)
     assert len(space.parameters) == count
-    held, outside = space.start(start)
+    point, outside = space.start_point(start)
     assert not outside
-    assert changed(start, space.values(held)) == start
+    assert with_values(start, space.values(point)) == start
 
 
 def test_two_spaces_are_the_same_by_what_they_say(written):
@@ -177,12 +180,12 @@ def test_two_spaces_are_the_same_by_what_they_say(written):
 
 def test_keys_are_dotted_and_items_of_a_list_have_their_own():
     recipe = EmotionRecipe()
-    known = known_keys(recipe)
-    assert known["network.dropout"] == recipe.network.dropout
-    assert known["network.widths[1]"] == recipe.network.widths[1]
-    assert "network" not in known
+    values = recipe_values(recipe)
+    assert values["network.dropout"] == recipe.network.dropout
+    assert values["network.widths[1]"] == recipe.network.widths[1]
+    assert "network" not in values
     assert nearest_key("network.droput", recipe) == "network.dropout"
     assert nearest_key("rotation", recipe) == "augmentation.rotation_deg"
     assert nearest_key("xyzzy", recipe) is None
-    assert changed(recipe, {"network.widths[1]": 48}).network.widths[1] == 48
-    assert recipe_document(changed(recipe, {})) == recipe_document(recipe)
+    assert with_values(recipe, {"network.widths[1]": 48}).network.widths[1] == 48
+    assert recipe_document(with_values(recipe, {})) == recipe_document(recipe)

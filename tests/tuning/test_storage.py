@@ -5,7 +5,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from mien.errors import InputError
 from mien.tuning import open_storage, storage
-from mien.tuning.storage import shown_storage
+from mien.tuning.storage import redacted_storage
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def test_a_storage_whose_tables_somebody_else_is_making_is_tried_again(
 ):
     faults = [fault]
 
-    def begin(*arguments, **options):
+    def create(*arguments, **options):
         if faults:
             raise faults.pop()
         return RDBStorage(*arguments, **options)
 
-    monkeypatch.setattr(storage, "RDBStorage", begin)
+    monkeypatch.setattr(storage, "RDBStorage", create)
     assert isinstance(open_storage(str(tmp_path / "study.db")), RDBStorage)
 
 
 def test_a_password_is_never_shown():
-    assert "secret" not in shown_storage("postgresql://me:secret@host/name")
-    assert shown_storage("a.db") == "a.db"
+    assert "secret" not in redacted_storage("postgresql://me:secret@host/name")
+    assert redacted_storage("a.db") == "a.db"

@@ -15,11 +15,26 @@ from optuna.trial import TrialState
 
 from mien.errors import InputError, RecipeError
 from mien.training import EmotionRecipe, read_recipe
-from mien.tuning import BEST, REPORT, STORAGE, Parameter, Space, TuneOptions, open_storage, tune
+from mien.tuning import (
+    BEST_FILE,
+    REPORT_FILE,
+    STORAGE_FILE,
+    Parameter,
+    Space,
+    TuneOptions,
+    open_storage,
+    tune,
+)
 from mien.tuning import study as study_module
-from mien.tuning.run import prepare
-from mien.tuning.study import AGAIN, FAULT, START, WORKER, release_dead
-from mien.tuning.worker import work
+from mien.tuning.run import prepare_job
+from mien.tuning.study import (
+    FAULT_ATTRIBUTE,
+    RETRY_ATTRIBUTE,
+    START_ATTRIBUTE,
+    WORKER_ATTRIBUTE,
+    requeue_dead_trials,
+)
+from mien.tuning.worker import run_worker
 
 SPACE = Space(
     objective="fer2013_accuracy",
@@ -28,43 +43,45 @@ SPACE = Space(
         Parameter(key="network.widths[0]", choices=(4, 6)),
     ),
 )
-OPTIONS = TuneOptions(strategy="random", pruner="none", trials=3, near=False, share=0.25, seeds=0)
+OPTIONS = TuneOptions(
+    sampler="random", pruner="none", trials=3, near=False, selection_share=0.25, seeds=0
+)
 
 
 def trials_of(folder, name="emotion"):
-    study = optuna.load_study(study_name=name, storage=open_storage(str(folder / STORAGE)))
+    study = optuna.load_study(study_name=name, storage=open_storage(str(folder / STORAGE_FILE)))
     return study.get_trials()
 
 
 def run(recipe, images, folder, *, space=SPACE, **changes):
-    lines, standings = [], []
+    messages, statuses = [], []
     options = dataclasses.replace(OPTIONS, **changes)
-    tuned = tune(
+    result = tune(
         recipe,
         space,
         images,
         out=folder,
         options=options,
-        on_line=lines.append,
-        on_standing=standings.append,
+        on_message=messages.append,
+        on_status=statuses.append,
     )
-    return tuned, lines, standings
+    return result, messages, statuses
 
 
 def test_a_study_gives_a_recipe_that_train_takes_and_a_report(tmp_path, recipe, images):
-    tuned, lines, standings = run(recipe, images, tmp_path, epochs=1)
-    assert not lines
+    result, messages, statuses = run(recipe, images, tmp_path, epochs=1)
+    assert not messages
     trials = trials_of(tmp_path)
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 3
-    assert trials[0].user_attrs[START]
+    assert trials[0].user_attrs[START_ATTRIBUTE]
     assert trials[0].params["learning_rate"] == pytest.approx(recipe.learning_rate)
-    assert tuned.value == max(trial.value for trial in trials)
-    written = read_recipe(EmotionRecipe, tmp_path / BEST)
-    assert written == tuned.recipe
+    assert result.value == max(trial.value for trial in trials)
+    written = read_recipe(EmotionRecipe, tmp_path / BEST_FILE)
+    assert written == result.recipe
     assert written.epochs == recipe.epochs  # the trials had one
-    assert (tmp_path / REPORT).stat().st_size > 100_000
-    assert standings[-1].complete == 3
-    assert standings[-1].best == tuned.value
+    assert (tmp_path / REPORT_FILE).stat().st_size > 100_000
+    assert statuses[-1].complete == 3
+    assert statuses[-1].best == result.value
 
 
 def test_a_study_goes_on_and_its_budget_is_that_of_the_whole(tmp_path, recipe, images):
@@ -75,17 +92,17 @@ def test_a_study_goes_on_and_its_budget_is_that_of_the_whole(tmp_path, recipe, i
     assert len({json.dumps(trial.params) for trial in trials}) == 3
 
 
-@pytest.mark.parametrize("strategy", ["grid", "random", "tpe", "gp"])
-def test_every_strategy_finishes(tmp_path, recipe, images, strategy):
+@pytest.mark.parametrize("sampler", ["grid", "random", "tpe", "gp"])
+def test_every_sampler_finishes(tmp_path, recipe, images, sampler):
     space = SPACE
-    if strategy == "grid":
+    if sampler == "grid":
         key = Parameter(key="learning_rate", choices=(0.02, 0.06, 0.1))
         space = dataclasses.replace(SPACE, parameters=(key, SPACE.parameters[1]))
-    tuned, _, _ = run(recipe, images, tmp_path, space=space, strategy=strategy, trials=7, epochs=1)
+    result, _, _ = run(recipe, images, tmp_path, space=space, sampler=sampler, trials=7, epochs=1)
     trials = trials_of(tmp_path)
     assert len(trials) == 7
-    assert tuned.value > 0
-    if strategy == "grid":
+    assert result.value > 0
+    if sampler == "grid":
         assert len({json.dumps(trial.params, sort_keys=True) for trial in trials}) == 6
 
 
@@ -106,13 +123,13 @@ def test_a_gaussian_process_does_not_try_a_pruned_point_again(
         objective="fer2013_accuracy",
         parameters=tuple(Parameter(key=key, choices=choices) for key in keys),
     )
-    run(recipe, images, tmp_path, space=space, strategy="gp", pruner="median", trials=24)
+    run(recipe, images, tmp_path, space=space, sampler="gp", pruner="median", trials=24)
     points = [json.dumps(trial.params) for trial in trials_of(tmp_path)]
     assert len(set(points)) >= 22  # chance alone may hit a point twice
 
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
-def test_a_trial_that_falls_behind_is_ended_early(tmp_path, recipe, images, pruner, monkeypatch):
+def test_a_trial_that_falls_behind_is_pruned(tmp_path, recipe, images, pruner, monkeypatch):
     from mien.tuning import objective
 
     def scores(recipe, data, *, on_epoch, folder=None):
@@ -137,15 +154,14 @@ def test_a_trial_that_diverges_is_recorded_and_the_study_goes_on(tmp_path, recip
         objective="fer2013_accuracy",
         parameters=(Parameter(key="learning_rate", choices=(0.06, 1e30)),),
     )
-    _, lines, standings = run(recipe, images, tmp_path, space=space, strategy="grid")
+    _, messages, statuses = run(recipe, images, tmp_path, space=space, sampler="grid")
     failed = [trial for trial in trials_of(tmp_path) if trial.state == TrialState.FAIL]
     assert len(failed) == 1
-    assert failed[0].user_attrs[FAULT].startswith("diverged: train/")
-    assert lines == [
-        f"trial {failed[0].number} failed: {failed[0].user_attrs[FAULT]}; the study goes on"
-    ]
-    assert standings[-1].failed == 1
-    assert standings[-1].complete == 2
+    fault = failed[0].user_attrs[FAULT_ATTRIBUTE]
+    assert fault.startswith("diverged: train/")
+    assert messages == [f"trial {failed[0].number} failed: {fault}; the study goes on"]
+    assert statuses[-1].failed == 1
+    assert statuses[-1].complete == 2
 
 
 def test_an_objective_that_nothing_has_labels_for_ends_the_study(tmp_path, recipe, images):
@@ -153,7 +169,9 @@ def test_an_objective_that_nothing_has_labels_for_ends_the_study(tmp_path, recip
     space = dataclasses.replace(SPACE, objective="ferplus_accuracy")
     with pytest.raises(RecipeError, match="no trial ran to its end"):
         run(recipe, unvoted, tmp_path, space=space, epochs=1, trials=2)
-    assert all("has labels for it" in trial.user_attrs[FAULT] for trial in trials_of(tmp_path))
+    assert all(
+        "has labels for it" in trial.user_attrs[FAULT_ATTRIBUTE] for trial in trials_of(tmp_path)
+    )
 
 
 def test_a_point_that_the_recipe_refuses_is_a_failed_trial(tmp_path, recipe, images):
@@ -164,9 +182,9 @@ def test_a_point_that_the_recipe_refuses_is_a_failed_trial(tmp_path, recipe, ima
             Parameter(key="fer2013_weight", choices=(0.5, 0.0)),
         ),
     )
-    _, lines, _ = run(recipe, images, tmp_path, space=space, strategy="grid", trials=5, epochs=1)
-    assert len(lines) == 1
-    assert "the recipe refuses the point: field 'ferplus_weight'" in lines[0]
+    _, messages, _ = run(recipe, images, tmp_path, space=space, sampler="grid", trials=5, epochs=1)
+    assert len(messages) == 1
+    assert "the recipe refuses the point: field 'ferplus_weight'" in messages[0]
 
 
 def test_a_study_of_another_space_under_the_same_name_is_refused(tmp_path, recipe, images):
@@ -178,26 +196,25 @@ def test_a_study_of_another_space_under_the_same_name_is_refused(tmp_path, recip
     with pytest.raises(RecipeError, match=r"study 'emotion'.*another recipe"):
         run(recipe, images, tmp_path, epochs=2)
     with pytest.raises(RecipeError, match="another set of images"):
-        run(recipe, images, tmp_path, epochs=1, share=0.5)
+        run(recipe, images, tmp_path, epochs=1, selection_share=0.5)
     assert len(trials_of(tmp_path)) == 1
 
 
-def test_an_unreachable_storage_ends_with_one_line(tmp_path, recipe, images):
+def test_an_unreachable_storage_is_one_line(tmp_path, recipe, images):
     with pytest.raises(InputError, match="the storage cannot be reached"):
         tune(
             recipe,
             SPACE,
             images,
             out=tmp_path,
-            storage="sqlite:////proc/no/study.db",
-            options=OPTIONS,
+            options=dataclasses.replace(OPTIONS, storage="sqlite:////proc/no/study.db"),
         )
 
 
 def test_a_start_outside_the_space_is_not_tried_and_said_so(tmp_path, recipe, images):
     start = dataclasses.replace(recipe, learning_rate=0.5)
-    _, lines, _ = run(start, images, tmp_path, trials=1, epochs=1)
-    assert lines == ["the recipe's own learning_rate lies outside the space: it is not tried"]
+    _, messages, _ = run(start, images, tmp_path, trials=1, epochs=1)
+    assert messages == ["the recipe's own learning_rate lies outside the space: it is not tried"]
 
 
 def test_a_study_without_a_complete_trial_says_what_to_do(tmp_path, recipe, images):
@@ -210,12 +227,11 @@ def test_a_study_without_a_complete_trial_says_what_to_do(tmp_path, recipe, imag
 
 
 def test_an_interrupted_trial_is_tried_again(tmp_path, recipe, images):
-    job = prepare(
+    job = prepare_job(
         dataclasses.replace(recipe, epochs=2),
         SPACE,
         images,
-        name="emotion",
-        storage=str(tmp_path / STORAGE),
+        storage=str(tmp_path / STORAGE_FILE),
         options=dataclasses.replace(OPTIONS, trials=2),
     )
     looks = iter(range(100))
@@ -225,20 +241,20 @@ def test_an_interrupted_trial_is_tried_again(tmp_path, recipe, images):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        work(job, on_epoch=interrupt)
-    work(job)
+        run_worker(job, on_progress=interrupt)
+    run_worker(job)
     trials = trials_of(tmp_path)
     assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE"]
     assert trials[2].params == trials[1].params
-    assert trials[2].user_attrs[AGAIN] == 1
+    assert trials[2].user_attrs[RETRY_ATTRIBUTE] == 1
 
 
 def other_machines_trial(tmp_path):
     """Begin a trial of the study as another machine does."""
-    storage = open_storage(str(tmp_path / STORAGE))
+    storage = open_storage(str(tmp_path / STORAGE_FILE))
     study = optuna.load_study(study_name="emotion", storage=storage)
     trial = study.ask()
-    trial.set_user_attr(WORKER, "elsewhere/1")
+    trial.set_user_attr(WORKER_ATTRIBUTE, "elsewhere/1")
     SPACE.suggest(trial)
     return study, trial
 
@@ -248,18 +264,18 @@ def test_the_last_trials_of_other_machines_are_waited_for(tmp_path, recipe, imag
     study, trial = other_machines_trial(tmp_path)
     teller = threading.Timer(2, lambda: study.tell(trial, 0.99))
     teller.start()
-    tuned, lines, _ = run(recipe, images, tmp_path, epochs=1, trials=2)
+    result, messages, _ = run(recipe, images, tmp_path, epochs=1, trials=2)
     teller.join()
-    assert lines == ["waiting for 1 trial on other machines"]
-    assert tuned.value == 0.99
+    assert messages == ["waiting for 1 trial on other machines"]
+    assert result.value == 0.99
 
 
 def test_a_trial_elsewhere_that_does_not_end_is_left_out(tmp_path, recipe, images, monkeypatch):
-    monkeypatch.setattr("mien.tuning.run._PATIENCE_S", 0.0)
+    monkeypatch.setattr("mien.tuning.run._MIN_WAIT_S", 0.0)
     run(recipe, images, tmp_path, epochs=1, trials=1)
     other_machines_trial(tmp_path)
-    _, lines, _ = run(recipe, images, tmp_path, epochs=1, trials=2)
-    assert any("1 trial on other machines, not ended, left out" in x for x in lines)
+    _, messages, _ = run(recipe, images, tmp_path, epochs=1, trials=2)
+    assert any("1 trial on other machines, not ended, left out" in message for message in messages)
 
 
 CHILD = """
@@ -268,11 +284,11 @@ from pathlib import Path
 if __name__ == "__main__":
     from mien.tuning import tune
     arguments = pickle.loads(Path(sys.argv[1]).read_bytes())
-    tune(**arguments, on_line=lambda line: print(line, flush=True))
+    tune(**arguments, on_message=lambda message: print(message, flush=True))
 """
 
 
-def begin(tmp_path, recipe, images, **changes):
+def start_process(tmp_path, recipe, images, **changes):
     import pickle
 
     folder = tmp_path / "study"
@@ -310,23 +326,25 @@ def safely(look, *arguments):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_after_a_kill_a_study_loses_at_most_what_ran(tmp_path, recipe, images):
     slow = dataclasses.replace(recipe, epochs=40)
-    folder, child = begin(tmp_path, slow, images, trials=4)
+    folder, child = start_process(tmp_path, slow, images, trials=4)
     wait_for(lambda: len(safely(trials_of, folder)) >= 2)
     time.sleep(0.5)
     child.send_signal(signal.SIGKILL)
     child.wait()
     before = [trial for trial in trials_of(folder) if trial.state == TrialState.COMPLETE]
-    _, lines, _ = run(slow, images, folder, trials=2)
+    _, messages, _ = run(slow, images, folder, trials=2)
     after = trials_of(folder)
     assert [t.value for t in after[: len(before)]] == [t.value for t in before]
     assert sum(trial.state == TrialState.COMPLETE for trial in after) == 2
-    assert any("was lost with its worker; its point is tried again" in line for line in lines)
+    assert any(
+        "was lost with its worker; its point is tried again" in message for message in messages
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_worker_is_replaced_and_its_point_tried_again(tmp_path, recipe, images):
     slow = dataclasses.replace(recipe, epochs=25)
-    folder, child = begin(tmp_path, slow, images, trials=3, workers=2)
+    folder, child = start_process(tmp_path, slow, images, trials=3, workers=2)
 
     def running():
         return [t for t in safely(trials_of, folder) if t.state == TrialState.RUNNING and t.params]
@@ -334,14 +352,14 @@ def test_a_killed_worker_is_replaced_and_its_point_tried_again(tmp_path, recipe,
     wait_for(running)
     victim = running()[0]
     os.kill(int(victim.user_attrs["worker"].rpartition("/")[2]), signal.SIGKILL)
-    said, _ = child.communicate(timeout=300)
+    output, _ = child.communicate(timeout=300)
     assert child.returncode == 0
-    assert f"was killed by signal 9 in trial {victim.number}; its point is tried again" in said
+    assert f"was killed by signal 9 in trial {victim.number}; its point is tried again" in output
     trials = trials_of(folder)
-    again = [trial for trial in trials if trial.user_attrs.get(AGAIN) == victim.number]
+    again = [trial for trial in trials if trial.user_attrs.get(RETRY_ATTRIBUTE) == victim.number]
     assert [trial.params for trial in again] == [victim.params]
     assert sum(trial.state == TrialState.COMPLETE for trial in trials) >= 3
-    assert (folder / REPORT).exists()
+    assert (folder / REPORT_FILE).exists()
 
 
 def test_two_who_share_a_storage_work_on_one_study(tmp_path, recipe, images):
@@ -352,20 +370,21 @@ def test_two_who_share_a_storage_work_on_one_study(tmp_path, recipe, images):
             SPACE,
             images,
             out=tmp_path / machine,
-            storage=storage,
-            options=dataclasses.replace(OPTIONS, trials=1 + 2 * (machine == "two"), epochs=1),
+            options=dataclasses.replace(
+                OPTIONS, storage=storage, trials=1 + 2 * (machine == "two"), epochs=1
+            ),
         )
     study = optuna.load_study(study_name="emotion", storage=open_storage(storage))
     assert len(study.trials) == 3
-    assert release_dead(study) == []
-    assert (tmp_path / "two" / BEST).exists()
+    assert requeue_dead_trials(study) == []
+    assert (tmp_path / "two" / BEST_FILE).exists()
 
 
 def test_machines_that_begin_at_the_same_moment_try_different_points(
     tmp_path, recipe, images, monkeypatch
 ):
-    storage = str(tmp_path / STORAGE)
-    job = prepare(recipe, SPACE, images, name="toy", storage=storage, options=OPTIONS)
+    storage = str(tmp_path / STORAGE_FILE)
+    job = prepare_job(recipe, SPACE, images, storage=storage, options=OPTIONS)
     studies = []
     for machine in ("one/7", "two/7"):
         monkeypatch.setattr(study_module, "worker_name", lambda machine=machine: machine)
@@ -375,14 +394,14 @@ def test_machines_that_begin_at_the_same_moment_try_different_points(
     assert first["learning_rate"] != second["learning_rate"]
 
 
-def test_what_an_earlier_process_of_this_number_left_is_given_up(tmp_path, recipe, images):
-    storage = str(tmp_path / STORAGE)
-    job = prepare(recipe, SPACE, images, name="toy", storage=storage, options=OPTIONS)
+def test_the_trial_of_an_earlier_process_with_this_number_is_queued_again(tmp_path, recipe, images):
+    storage = str(tmp_path / STORAGE_FILE)
+    job = prepare_job(recipe, SPACE, images, storage=storage, options=OPTIONS)
     study = job.open()
     trial = study.ask()
     SPACE.suggest(trial)
-    trial.set_user_attr(WORKER, study_module.worker_name())
-    assert release_dead(study) == [trial.number]
+    trial.set_user_attr(WORKER_ATTRIBUTE, study_module.worker_name())
+    assert requeue_dead_trials(study) == [trial.number]
 
 
 def test_a_gain_without_images_to_report_it_on_is_refused_before_the_search(
@@ -392,17 +411,17 @@ def test_a_gain_without_images_to_report_it_on_is_refused_before_the_search(
     without = dataclasses.replace(images, split=split)
     with pytest.raises(InputError, match="--seeds 0"):
         run(recipe, without, tmp_path, seeds=3)
-    tuned, _, _ = run(recipe, without, tmp_path, trials=1, epochs=1)
-    assert tuned.gain is None
+    result, _, _ = run(recipe, without, tmp_path, trials=1, epochs=1)
+    assert result.gain is None
 
 
 def test_the_gain_is_measured_with_seeds_of_its_own_on_the_reported_val(tmp_path, recipe, images):
-    tuned, lines, _ = run(recipe, images, tmp_path, trials=2, epochs=1, seeds=3)
-    gain = tuned.gain
+    result, messages, _ = run(recipe, images, tmp_path, trials=2, epochs=1, seeds=3)
+    gain = result.gain
     assert len(gain.start) == len(gain.best) == 3
     assert (gain.training_images, gain.val_images) == (128, 16)
     assert gain.low <= gain.difference <= gain.high
-    assert sum(line.startswith("gain: start, seed") for line in lines) == 3
+    assert sum(message.startswith("gain: start, seed") for message in messages) == 3
     assert json.loads((tmp_path / "gain.json").read_text())["val_images"] == 16
     # What was measured is not measured again.
     again, _, _ = run(recipe, images, tmp_path, trials=2, epochs=1, seeds=3)
@@ -412,12 +431,12 @@ def test_the_gain_is_measured_with_seeds_of_its_own_on_the_reported_val(tmp_path
 @pytest.mark.parametrize(
     "changes",
     [
-        {"strategy": "guess"},
+        {"sampler": "guess"},
         {"pruner": "axe"},
         {"trials": 0},
         {"hours": -1.0},
         {"seeds": 2},
-        {"share": 1.0},
+        {"selection_share": 1.0},
         {"trials": None},
     ],
 )
@@ -430,8 +449,8 @@ def test_options_out_of_range_are_refused(changes):
 def test_the_files_of_a_study_lie_in_its_folder(tmp_path, recipe, images):
     run(recipe, images, tmp_path, trials=1, epochs=1)
     assert {path.name for path in Path(tmp_path).iterdir()} == {
-        BEST,
-        REPORT,
-        STORAGE,
+        BEST_FILE,
+        REPORT_FILE,
+        STORAGE_FILE,
         "figures",
     }

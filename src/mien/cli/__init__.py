@@ -79,6 +79,6 @@ def main() -> None:
         print(f"mien: {error}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
-        # Whoever read the output has had enough; without this Python complains at its end.
+        # The reader of the output has closed it; without this Python prints an error at its end.
         sys.stderr.close()
         sys.exit(1)

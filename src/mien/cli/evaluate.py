@@ -15,9 +15,9 @@ import typer
 from mien._output import check_output, whole_file
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
-from mien.cli.options import Data, Fold, SplitFile, Subset, read_split_dataset
+from mien.cli.options import Data, Fold, SplitFile, Subset, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
-from mien.errors import MissingExtraError, OutputError
+from mien.errors import OutputError
 
 if TYPE_CHECKING:
     from mien.evaluation import Evaluation, Predictor
@@ -170,11 +170,7 @@ def calibrate(
       mien calibrate runs/first/emotion.onnx --data fer --out calibrated.onnx
       mien calibrate mine.onnx --data fer --accuracy 0.9 --overwrite
     """
-    try:
-        import onnx  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("calibrating", "train") from error
+    require_extra("calibrating", "train", "torch", "onnx")
     from mien.evaluation import calibration_warnings, open_predictor
     from mien.export import calibrate_emotion
     from mien.inference import EmotionModel

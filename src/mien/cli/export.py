@@ -8,8 +8,15 @@ from typing import Annotated, Literal
 import typer
 
 from mien._wording import pluralize
-from mien.cli.options import Data, DetectorFile, EmotionFile, Fold, SplitFile, read_split_dataset
-from mien.errors import MissingExtraError
+from mien.cli.options import (
+    Data,
+    DetectorFile,
+    EmotionFile,
+    Fold,
+    SplitFile,
+    read_split_dataset,
+    require_extra,
+)
 
 __all__ = ["app"]
 
@@ -51,11 +58,7 @@ def model(
       mien export model runs/first/emotion.onnx --data fer --out emotion.onnx
       mien export model runs/first/emotion.onnx --data fer --precision int8 --out quick.onnx
     """
-    try:
-        import onnx  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("exporting models", "train") from error
+    require_extra("exporting models", "train", "torch", "onnx")
     from mien.export import export_variant
 
     dataset, _ = read_split_dataset(data, split, fold)
@@ -65,7 +68,7 @@ def model(
     print(
         f"{out}: {out.stat().st_size / 1e6:.2f} MB; of {pluralize(compared.images, 'image')} "
         f"{compared.flipped['six']:.2%} get another label than from torch; probabilities differ by "
-        f"at most {compared.largest_difference['six']:.4f}"
+        f"at most {compared.max_difference['six']:.4f}"
     )
 
 

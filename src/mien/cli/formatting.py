@@ -1,4 +1,4 @@
-"""How a face's expression is printed."""
+"""Formatting of a face's expression for the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["expression"]
 
 
 def expression(face: FacePrediction) -> str:
-    """Return the expression in its colour, and how sure it is."""
+    """Return the expression in its colour, and its confidence."""
     from mien.emotions import COLOURS
 
     red, green, blue = (int(COLOURS[face.emotion][i : i + 2], 16) for i in (1, 3, 5))

@@ -1,7 +1,13 @@
-"""Options that several verbs share, and what they stand for."""
+"""Options that several verbs share, and the checks that belong to them.
+
+The same option has the same meaning in every verb: `--data` is the data that a verb works on,
+`--out` what it makes, `--report` an HTML report beside it, `--split` the file of a split,
+`--subset` one of train, val and test, and `--max-...` an upper limit.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import sys
 from collections.abc import Iterator
@@ -10,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.errors import MissingExtraError
 from mien.options import FaceOptions, VideoOptions
 
 if TYPE_CHECKING:
@@ -35,6 +42,7 @@ __all__ = [
     "Threads",
     "named_inputs",
     "read_split_dataset",
+    "require_extra",
 ]
 
 FACE_DEFAULTS, VIDEO_DEFAULTS = FaceOptions(), VideoOptions()
@@ -47,7 +55,7 @@ DetectorFile = Annotated[
     Path | None, typer.Option("--detector", metavar="PATH", help="Another face detector (ONNX).")
 ]
 
-FacesAsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines, a face each.")]
+FacesAsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines, one face per line.")]
 
 ReplaceImage = Annotated[bool, typer.Option("--overwrite", help="Replace the image.")]
 
@@ -119,12 +127,22 @@ def read_split_dataset(
     return applied.apply(dataset, fold=fold), (kind, applied.sha256())
 
 
+def require_extra(purpose: str, extra: str, *modules: str) -> None:
+    """Check that an extra's modules are installed, without importing them.
+
+    Raises:
+        MissingExtraError: One of them is not installed.
+    """
+    if any(importlib.util.find_spec(module) is None for module in modules):
+        raise MissingExtraError(purpose, extra)
+
+
 def named_inputs(inputs: list[str]) -> Iterator[str]:
-    """Yield the inputs that were named; `-` stands for the lines of stdin."""
+    """Yield the inputs by name; `-` stands for the lines of stdin."""
     for given in inputs:
         if given == "-":
             if isinstance(sys.stdin, io.TextIOWrapper):
-                # Names of files need not be text.
+                # File names need not be valid text.
                 sys.stdin.reconfigure(errors="surrogateescape")
             lines = (line.rstrip("\r\n") for line in sys.stdin)
             yield from (line for line in lines if line.strip())

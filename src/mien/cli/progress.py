@@ -17,17 +17,21 @@ __all__ = ["SourceProgress", "progress_bars"]
 
 @contextlib.contextmanager
 def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[float, int], None]]]:
-    """Show a bar per source on stderr, if a person is watching.
+    """Show a progress bar per source on stderr, if it is a terminal.
 
     Args:
-        shown: Whether it takes long enough for a bar.
+        shown: Whether to show bars at all.
+
+    Yields:
+        A function that adds a bar with a name, and returns the function that moves it: it takes how
+        much is done, and the total.
     """
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    # What is printed stands above the bars where both go to the terminal; what goes into a file or
-    # to another program must not be touched.
+    # Output for the terminal is printed above the bars; output for a file or another program must
+    # stay as it is.
     with Progress(
         console=console,
         transient=True,
@@ -35,22 +39,22 @@ def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[f
         disable=not (shown and console.is_terminal),
     ) as bars:
 
-        def begin(name: str) -> Callable[[float, int], None]:
+        def add_bar(name: str) -> Callable[[float, int], None]:
             task = bars.add_task(name, total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
-        yield begin
+        yield add_bar
 
 
 class SourceProgress:
-    """Moves a bar along with the results of images and videos; each source is one step.
+    """Moves a bar with the results of images and videos; each source is one step.
 
-    Of a video as much is done as its time is of its length; where that is unknown the bar waits for
-    the next source.
+    A video moves the bar in proportion to its length; if the length is not known, the bar moves
+    with the next source.
 
     Args:
-        step: Takes how many sources are done, and of how many.
-        sources: The sources, in the order of their results.
+        step: Takes the number of sources that are done, and of all sources.
+        sources: The sources in the order of their results.
     """
 
     def __init__(self, step: Callable[[float, int], None], sources: Sequence[str]) -> None:
@@ -60,7 +64,7 @@ class SourceProgress:
         self._length_s: float | None = None
 
     def __call__(self, result: FrameResult) -> None:
-        """Take the next result into account."""
+        """Move the bar to the next result."""
         total = len(self._sources)
         if self._place < 0 or result.source != self._sources[self._place]:
             while self._place < total - 1:
@@ -75,7 +79,7 @@ class SourceProgress:
 
 
 def _length_s(result: FrameResult) -> float | None:
-    """Return the length of the video that a result is of, in seconds, if it is known."""
+    """Return the length of a result's video in seconds; None if it is not known or no video."""
     from mien.media import Video, is_video
 
     if result.timestamp_s is None or not is_video(result.source):

@@ -1,4 +1,4 @@
-"""A live table on stderr of where a search stands."""
+"""A live table of a study's status on stderr."""
 
 from __future__ import annotations
 
@@ -9,78 +9,70 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mien.tuning import Standing
+    from mien.tuning import StudyStatus
 
 __all__ = ["study_table"]
 
 
 @contextlib.contextmanager
-def study_table() -> Iterator[tuple[Callable[[Standing], None], Callable[[str], None]]]:
-    """Show a table while a person is watching; elsewhere a line whenever a trial has ended.
+def study_table() -> Iterator[tuple[Callable[[StudyStatus], None], Callable[[str], None]]]:
+    """Show a live table in a terminal, and elsewhere print a line when a trial has ended.
 
     Yields:
-        What takes a standing, and what takes a line to print above the table.
+        A function that takes a status, and one that takes a line to print above the table.
     """
     from rich.console import Console
     from rich.live import Live
 
     console = Console(stderr=True, highlight=False)
 
-    def say(line: str) -> None:
+    def print_line(line: str) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
     if not console.is_terminal:
-        told = -1
+        printed = -1
 
-        def tell(standing: Standing) -> None:
-            nonlocal told
-            if (done := _done(standing)) > told:
-                told = done
-                say(_line(standing))
+        def print_status(status: StudyStatus) -> None:
+            nonlocal printed
+            if status.ended > printed:
+                printed = status.ended
+                print_line(_line(status))
 
-        yield tell, say
+        yield print_status, print_line
         return
     with Live(console=console, refresh_per_second=4, transient=True) as live:
-        yield lambda standing: live.update(_table(standing)), say
+        yield lambda status: live.update(_table(status)), print_line
 
 
-def _done(standing: Standing) -> int:
-    return standing.complete + standing.pruned + standing.failed
-
-
-def _rows(standing: Standing) -> list[tuple[str, str]]:
-    wanted = "" if standing.wanted is None else f" of {standing.wanted}"
-    best = (
-        "none yet"
-        if standing.best is None
-        else f"{standing.best:.2%} (trial {standing.best_trial})"
-    )
+def _rows(status: StudyStatus) -> list[tuple[str, str]]:
+    total = "" if status.trials is None else f" of {status.trials}"
+    best = "none yet" if status.best is None else f"{status.best:.2%} (trial {status.best_trial})"
     rows = [
         ("best so far", best),
-        ("trials ended", f"{_done(standing)}{wanted}"),
-        ("running", str(len(standing.running))),
-        ("pruned", str(standing.pruned)),
-        ("failed", str(standing.failed)),
+        ("trials ended", f"{status.ended}{total}"),
+        ("running", str(len(status.running))),
+        ("pruned", str(status.pruned)),
+        ("failed", str(status.failed)),
     ]
-    if standing.lost:
-        rows.append(("lost and tried again", str(standing.lost)))
-    rows.append(("time left", _duration(standing.left_s)))
+    if status.lost:
+        rows.append(("lost and tried again", str(status.lost)))
+    rows.append(("time left", _duration(status.remaining_s)))
     return rows
 
 
-def _line(standing: Standing) -> str:
-    return ", ".join(f"{name} {value}" for name, value in _rows(standing))
+def _line(status: StudyStatus) -> str:
+    return ", ".join(f"{name} {value}" for name, value in _rows(status))
 
 
-def _table(standing: Standing) -> Table:
+def _table(status: StudyStatus) -> Table:
     from rich.table import Table
 
     table = Table(show_header=False, box=None)
-    for name, value in _rows(standing):
+    for name, value in _rows(status):
         table.add_row(name, value)
-    for number, (epoch, newest_value) in sorted(standing.running.items()):
-        newest = "begun" if newest_value is None else f"{newest_value:.2%} after epoch {epoch}"
-        table.add_row(f"  trial {number}", newest)
+    for number, (epoch, score) in sorted(status.running.items()):
+        last = "started" if score is None else f"{score:.2%} after epoch {epoch}"
+        table.add_row(f"  trial {number}", last)
     return table
 
 

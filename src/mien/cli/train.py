@@ -10,11 +10,13 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.options import Data, Fold, SplitFile, read_split_dataset
+from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
-from mien.errors import MissingExtraError
+from mien.options import DeviceOptions
 
 __all__ = ["app"]
+
+_DEVICES = DeviceOptions()
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,11 +25,13 @@ Start = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Begin with the weights of this checkpoint or model file; `shipped` is mien's own.",
+        help="Initial weights: a checkpoint or a model file; `shipped` is mien's own model.",
     ),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
-Threads = Annotated[int, typer.Option(min=0, help="Threads of torch; 0 takes all cores.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint.")]
+Threads = Annotated[
+    int, typer.Option(min=0, help="Threads of torch on the CPU; 0 takes all cores.")
+]
 
 
 @app.callback()
@@ -45,11 +49,17 @@ def emotion(
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "emotion",
     start: Start = None,
     resume: Resume = False,
-    threads: Threads = 0,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu ...")] = "auto",
-    devices: Annotated[str, typer.Option(help="How many of them, or auto.")] = "auto",
-    nodes: Annotated[int, typer.Option(min=1, help="How many machines.")] = 1,
-    strategy: Annotated[str, typer.Option(help="Lightning's: auto, ddp ...")] = "auto",
+    threads: Threads = _DEVICES.threads,
+    accelerator: Annotated[
+        str, typer.Option(help="Lightning's accelerator: auto, cpu, gpu ...")
+    ] = _DEVICES.accelerator,
+    devices: Annotated[str, typer.Option(help="Number of devices, or auto.")] = str(
+        _DEVICES.devices
+    ),
+    nodes: Annotated[int, typer.Option(min=1, help="Number of machines.")] = _DEVICES.nodes,
+    strategy: Annotated[
+        str, typer.Option(help="Lightning's strategy: auto, ddp ...")
+    ] = _DEVICES.strategy,
 ) -> None:
     """Train the emotion network on FER-2013 with FER+'s votes.
 
@@ -60,23 +70,22 @@ def emotion(
       mien train emotion --data mine --recipe fine-tune --start shipped --out runs/mine
       mien train emotion --data fer --out runs/third --accelerator gpu --devices 4 --strategy ddp
     """
-    _require_torch(threads)
+    _require_training()
     from mien.evaluation import evaluate, open_predictor
     from mien.export import export_trained
     from mien.reports import evaluation_report, training_report
     from mien.training import (
-        CURVE,
-        RECIPE,
-        DeviceOptions,
+        METRICS_FILE,
+        RECIPE_FILE,
         EmotionRecipe,
+        ema_warnings,
         read_recipe,
         train_emotion,
-        unfilled_average,
     )
 
     read = read_recipe(EmotionRecipe, recipe)
     dataset, applied = read_split_dataset(data, split, fold)
-    for warning in unfilled_average(read, images=len(dataset.subset("train"))):
+    for warning in ema_warnings(read, images=len(dataset.subset("train"))):
         print(f"WARNING: {warning}", file=sys.stderr)
     module = train_emotion(
         read,
@@ -89,24 +98,31 @@ def emotion(
             devices=int(devices) if devices.isdecimal() else devices,
             nodes=nodes,
             strategy=strategy,
+            threads=threads,
         ),
     )
     if not module.trainer.is_global_zero:
         return
     path = out / "emotion.onnx"
-    facts = {
+    provenance = {
         "recipe": Path(recipe).stem,
         "seed": str(read.seed),
         "split": applied[0],
         "split_sha256": applied[1],
         "mien": importlib.metadata.version("mien"),
     }
-    compared = export_trained(module.network, dataset, path=path, provenance=facts | module.facts)
-    largest = max(compared.largest_difference.values())
-    print(f"{path}: differs from torch by at most {largest:.1e}")
+    compared = export_trained(
+        module.network, dataset, path=path, provenance=provenance | module.provenance
+    )
+    difference = max(compared.max_difference.values())
+    print(f"{path}: differs from torch by at most {difference:.1e}")
     figures = out / "figures"
     pages = training_report(
-        out / CURVE, out / RECIPE, out / "training.html", figures=figures, overwrite=True
+        out / METRICS_FILE,
+        out / RECIPE_FILE,
+        out / "training.html",
+        figures=figures,
+        overwrite=True,
     )
     with progress_bars() as on_step:
         found = evaluate(
@@ -129,58 +145,69 @@ def emotion(
 @app.command()
 def detector(
     *,
-    images: Annotated[
-        Path, typer.Option(help="A folder of photos, or a Parquet with id, kind and jpeg.")
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="IMAGES", help="A folder of images, or a Parquet with id, kind and jpeg."
+        ),
     ],
     teacher: Annotated[Path, typer.Option(help="A detector of the YuNet layout (ONNX).")],
     out: Out,
-    crowd: Annotated[
+    pasted_faces: Annotated[
         Path | None,
-        typer.Option(help="A dataset of `mien data import`, whose faces are strewn over photos."),
+        typer.Option(metavar="DATASET", help="A dataset whose faces are pasted into images."),
     ] = None,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "detector",
     start: Start = None,
     resume: Resume = False,
-    threads: Threads = 0,
+    threads: Threads = _DEVICES.threads,
 ) -> None:
-    """Train the face detector on photos that a teacher labels.
+    """Train the face detector by distillation from a teacher, without drawn boxes.
 
     \b
     Examples:
-      mien train detector --images photos/ --teacher yunet.onnx --out runs/face
-      mien train detector --images photos/ --teacher yunet.onnx --out runs/face --resume
+      mien train detector --data images/ --teacher yunet.onnx --out runs/face
+      mien train detector --data images/ --teacher yunet.onnx --out runs/face --resume
     """
-    _require_torch(threads)
+    _require_training()
     from mien.data import read_dataset
     from mien.export import export_detector
     from mien.training import (
         DetectorRecipe,
         choose_score_threshold,
-        label_photos,
+        pseudo_label_images,
         read_recipe,
         train_detector,
     )
 
     read = read_recipe(DetectorRecipe, recipe)
-    photos = label_photos(images, teacher, out / "labels.npz")
-    strewn = None if crowd is None else read_dataset(crowd).subset("train").images
-    begin = _start(start, "face.onnx")
+    images = pseudo_label_images(data, teacher, out / "labels.npz")
+    faces = None if pasted_faces is None else read_dataset(pasted_faces).subset("train").images
     module = train_detector(
-        read, photos, teacher, out=out, crowd=strewn, start=begin, resume=resume
+        read,
+        images,
+        teacher,
+        out=out,
+        pasted_faces=faces,
+        start=_start(start, "face.onnx"),
+        resume=resume,
+        threads=threads,
     )
-    threshold = choose_score_threshold(module, photos)
+    threshold = choose_score_threshold(module, images)
     path = out / "face.onnx"
-    facts = {
+    provenance = {
         "recipe": Path(recipe).stem,
         "seed": str(read.seed),
-        "images": images.name,
+        "images": data.name,
         "teacher": teacher.name,
-    } | ({} if crowd is None else {"crowd": crowd.name})
+    } | ({} if pasted_faces is None else {"pasted_faces": pasted_faces.name})
     differences = export_detector(
-        module.network, path=path, provenance=facts, score_threshold=threshold
+        module.network, path=path, provenance=provenance, score_threshold=threshold
     )
-    largest = max(differences.values())
-    print(f"{path}: differs from torch by at most {largest:.1e}; scores count from {threshold:.2f}")
+    print(
+        f"{path}: differs from torch by at most {max(differences.values()):.1e}; the detection "
+        f"threshold is {threshold:.2f}"
+    )
 
 
 def _start(start: str | None, shipped: str) -> Path | None:
@@ -189,13 +216,5 @@ def _start(start: str | None, shipped: str) -> Path | None:
     return Path(start) if start is not None else None
 
 
-def _require_torch(threads: int) -> None:
-    try:
-        import onnx  # noqa: F401
-        import torch
-
-        import mien.training  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("training", "train") from error
-    if threads:
-        torch.set_num_threads(threads)
+def _require_training() -> None:
+    require_extra("training", "train", "torch", "lightning", "onnx")

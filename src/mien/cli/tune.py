@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import Data, Fold, SplitFile, read_split_dataset
+from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.study_table import study_table
-from mien.errors import MissingExtraError
+from mien.options import MIN_SEEDS, PrunerName, SamplerName, TuneOptions
 
 if TYPE_CHECKING:
-    from mien.tuning import Search, Tuned
+    from mien.tuning import TrialRunner, TuneResult
 
 __all__ = ["tune"]
 
-Strategy = Literal["grid", "random", "tpe", "gp"]
-Pruner = Literal["hyperband", "median", "none"]
+_DEFAULTS = TuneOptions()
 
 
 def tune(
@@ -26,120 +25,128 @@ def tune(
     data: Data,
     out: Annotated[Path, typer.Option(help="The study's folder: best recipe, report, storage.")],
     recipe: Annotated[
-        str, typer.Option(help="Where the search starts: a TOML file, or a shipped recipe.")
+        str, typer.Option(help="The start recipe: a TOML file, or a shipped recipe.")
     ] = "emotion",
     space: Annotated[
-        str, typer.Option(help="What varies: a TOML file, or a shipped space.")
+        str, typer.Option(help="The search space: a TOML file, or a shipped space.")
     ] = "emotion",
     split: SplitFile = None,
     fold: Fold = None,
-    strategy: Annotated[Strategy, typer.Option(help="How points are chosen.")] = "tpe",
-    pruner: Annotated[Pruner, typer.Option(help="What ends trials that fall behind.")] = "median",
+    sampler: Annotated[
+        SamplerName, typer.Option(help="What chooses the points.")
+    ] = _DEFAULTS.sampler,
+    pruner: Annotated[PrunerName, typer.Option(help="What ends trials early.")] = _DEFAULTS.pruner,
     trials: Annotated[
-        int | None, typer.Option(help="Trials of the whole study; 50 if no hours are given.")
+        int | None,
+        typer.Option(help=f"Trials of the whole study; {_DEFAULTS.trials} if no hours are given."),
     ] = None,
     hours: Annotated[
-        float | None, typer.Option(help="Hours from now, after which no trial is begun.")
-    ] = None,
+        float | None, typer.Option(help="Hours from now after which no trial is started.")
+    ] = _DEFAULTS.hours,
     epochs: Annotated[
-        int | None, typer.Option(help="Epochs of a trial; else the recipe's.")
-    ] = None,
-    images: Annotated[
-        int | None, typer.Option(help="Training images of a trial, drawn at random; else all.")
-    ] = None,
-    share: Annotated[
-        float, typer.Option(help="Share of the training part that trials are judged by.")
-    ] = 0.1,
+        int | None, typer.Option(help="Epochs of a trial; otherwise those of the recipe.")
+    ] = _DEFAULTS.epochs,
+    max_images: Annotated[
+        int | None,
+        typer.Option(help="Training images of a trial, drawn at random; otherwise all."),
+    ] = _DEFAULTS.max_images,
+    selection_share: Annotated[
+        float, typer.Option(help="Share of the training subset on which trials are evaluated.")
+    ] = _DEFAULTS.selection_share,
     near: Annotated[
-        bool, typer.Option("--near/--no-near", help="Keep near copies on one side too.")
-    ] = True,
+        bool, typer.Option("--near/--no-near", help="Near copies count as copies.")
+    ] = _DEFAULTS.near,
     seeds: Annotated[
-        int, typer.Option(help="Trainings each of start and best for the gain: 3 or more, or 0.")
-    ] = 3,
-    seed: Annotated[int, typer.Option(help="Seed of the search.")] = 1,
-    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
-    threads: Annotated[int, typer.Option(help="Threads of torch in each.")] = 1,
-    study: Annotated[str, typer.Option(help="The study's name in the storage.")] = "emotion",
+        int,
+        typer.Option(
+            help="Trainings each of the start recipe and the best one for the gain: "
+            f"{MIN_SEEDS} or more, or 0."
+        ),
+    ] = _DEFAULTS.seeds,
+    seed: Annotated[int, typer.Option(help="Seed of the search.")] = _DEFAULTS.seed,
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = _DEFAULTS.workers,
+    threads: Annotated[
+        int, typer.Option(help="Threads of torch in each process.")
+    ] = _DEFAULTS.threads,
+    study: Annotated[str, typer.Option(help="Name of the study in the storage.")] = _DEFAULTS.study,
     storage: Annotated[
         str | None,
-        typer.Option(help="An SQLite file, a .journal file, or an address; else in OUT."),
-    ] = None,
+        typer.Option(help="An SQLite file, a .journal file, or an address; otherwise in OUT."),
+    ] = _DEFAULTS.storage,
     ray: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Run the trials on this Ray cluster, or on `local`."),
     ] = None,
 ) -> None:
-    """Search for a better recipe, and measure how much better it is.
+    """Search for a better recipe, and measure its gain.
 
-    Trials learn from one part of the training images and are judged by another; val is looked at
-    for the gain alone. An interrupted study goes on with the same command, and other machines take
-    part with the same command and --storage. optuna-dashboard works on the same storage.
+    Trials train on one part of the training subset and are evaluated on another, the selection
+    subset; val is used for the gain alone. The same command resumes an interrupted study, and with
+    --storage it lets other machines take part. optuna-dashboard shows the same storage.
 
     \b
     Examples:
-      mien tune --data fer --out runs/tune --trials 40 --epochs 10 --images 8000 --workers 2
-      mien tune --data fer --recipe fer-pp --space fer-pp --out runs/fer-pp --strategy gp --hours 2
+      mien tune --data fer --out runs/tune --trials 40 --epochs 10 --max-images 8000 --workers 2
+      mien tune --data fer --recipe fer-pp --space fer-pp --out runs/fer-pp --sampler gp --hours 2
     """
-    try:
-        from mien.tuning import TuneOptions, read_space
-        from mien.tuning import tune as search_recipe
-    except ImportError as error:
-        raise MissingExtraError("tuning", "train") from error
+    require_extra("tuning", "train", "torch", "lightning", "optuna")
     from mien.training import EmotionRecipe, read_recipe
+    from mien.tuning import read_space
+    from mien.tuning import tune as run_study
 
     start = read_recipe(EmotionRecipe, recipe)
-    varied = read_space(space, start)
+    search_space = read_space(space, start)
     options = TuneOptions(
-        strategy=strategy,
+        sampler=sampler,
         pruner=pruner,
-        trials=50 if trials is None and hours is None else trials,
+        trials=_DEFAULTS.trials if trials is None and hours is None else trials,
         hours=hours,
         epochs=epochs,
-        images=images,
-        share=share,
+        max_images=max_images,
+        selection_share=selection_share,
         near=near,
         seeds=seeds,
         seed=seed,
         workers=workers,
         threads=threads,
+        study=study,
+        storage=storage,
     )
-    pictured, _ = read_split_dataset(data, split, fold)
+    dataset, _ = read_split_dataset(data, split, fold)
     try:
-        with study_table() as (on_standing, on_line):
-            tuned = search_recipe(
+        with study_table() as (on_status, on_message):
+            result = run_study(
                 start,
-                varied,
-                pictured,
+                search_space,
+                dataset,
                 out=out,
-                name=study,
-                storage=storage,
                 options=options,
-                on_standing=on_standing,
-                on_line=on_line,
-                search=_cluster(ray),
+                on_status=on_status,
+                on_message=on_message,
+                runner=_cluster_runner(ray),
             )
     except KeyboardInterrupt as error:
-        print("mien: stopped; the same command goes on with the study", file=sys.stderr)
+        print("mien: stopped; run the same command again to go on with the study", file=sys.stderr)
         raise typer.Exit(130) from error
-    _print(tuned)
+    _print(result)
 
 
-def _cluster(address: str | None) -> Search | None:
+def _cluster_runner(address: str | None) -> TrialRunner | None:
     if address is None:
         return None
-    from mien.cluster import ray_search
+    from mien.cluster import ray_runner
 
-    return ray_search(address)
+    return ray_runner(address)
 
 
-def _print(tuned: Tuned) -> None:
-    print(f"best on the selection part: {tuned.value:.2%}")
-    if tuned.gain is not None:
-        gain = tuned.gain
+def _print(result: TuneResult) -> None:
+    print(f"best on the selection subset: {result.value:.2%}")
+    if result.gain is not None:
+        gain = result.gain
         print(
             f"gain on val over {len(gain.start)} seeds each: {100 * gain.difference:+.1f} points "
             f"({100 * gain.low:+.1f} to {100 * gain.high:+.1f}, 95 %)"
         )
-    for path in tuned.files:
+    for path in result.files:
         if path.suffix in (".html", ".toml"):
             print(f"wrote {path}")

@@ -1,5 +1,5 @@
-"""The same jobs on many machines, with Ray."""
+"""Studies on many machines, with Ray."""
 
-from mien.cluster.tuning import ray_search
+from mien.cluster.tuning import ray_runner
 
-__all__ = ["ray_search"]
+__all__ = ["ray_runner"]

@@ -1,4 +1,4 @@
-"""A study whose trials run on a Ray cluster: Ray Tune, with Optuna choosing the points."""
+"""A study whose trials run on a Ray cluster: Ray Tune with Optuna's samplers."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optuna.trial import TrialState
-
 from mien.errors import InputError, MissingExtraError
+from mien.options import TuneOptions
 from mien.tuning.objective import Objective, TrialFailure, epoch_score
-from mien.tuning.options import TuneOptions
-from mien.tuning.run import Search
+from mien.tuning.run import TrialRunner
 from mien.tuning.sampler import make_sampler
 from mien.tuning.space import Space
 from mien.tuning.storage import open_storage
-from mien.tuning.study import FAULT, SECONDS, WORKER, counted, worker_name
-from mien.tuning.worker import Job
+from mien.tuning.study import (
+    FAULT_ATTRIBUTE,
+    SECONDS_ATTRIBUTE,
+    WORKER_ATTRIBUTE,
+    counts_against_budget,
+    end_trial,
+    worker_name,
+)
+from mien.tuning.worker import StudyJob
 
-__all__ = ["LOCAL", "ray_search"]
+__all__ = ["LOCAL", "ray_runner"]
 
 LOCAL = "local"
-"""The address that begins a cluster on this machine, and ends it afterwards."""
+"""The address of a cluster that is started on this machine, and stopped afterwards."""
 
-_ANSWER_S = 10
+_CONNECT_TIMEOUT_S = 10
 
 _LOCAL_SETTINGS = {
-    # Without this Ray listens on the machine's own address, not only on the loop.
+    # Without this Ray listens on the machine's network address and not only on the loopback one.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "disabled",
@@ -39,14 +44,14 @@ _LOCAL_SETTINGS = {
 }
 
 
-def ray_search(address: str) -> Search:
-    """Return what runs a study's trials on a Ray cluster.
+def ray_runner(address: str) -> TrialRunner:
+    """Return a function that runs a study's trials on a Ray cluster.
 
-    Every machine of the cluster needs mien with the extras `train` and `cluster`. The storage is
-    asked and told by this process alone; the trials themselves need not reach it.
+    Every machine of the cluster needs mien with the extras `train` and `cluster`. Only this process
+    uses the storage; the trials need no access to it.
 
     Args:
-        address: The cluster's, as for `ray.init`, or `local`.
+        address: The cluster's address, as for `ray.init`, or `local`.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -59,49 +64,50 @@ def ray_search(address: str) -> Search:
     except ImportError as error:
         raise MissingExtraError("a Ray cluster", "cluster") from error
 
-    def search(job: Job, look: Callable[[], None]) -> None:
-        # Ray Tune speaks of every slow step, and of result files that it was told not to write.
+    def run(job: StudyJob, on_progress: Callable[[], None]) -> None:
+        # Ray Tune warns of every slow step, and of result files that it is told not to write.
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
-        # Else Ctrl-C would end the trials alone, and the gain would be measured next.
+        # Otherwise Ctrl-C would end only the trials, and the gain would be measured next.
         os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
         try:
             if address == LOCAL:
                 cpus = job.options.workers * job.options.threads
                 ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
             else:
-                _demand_answer(address)
+                _check_connection(address)
                 ray.init(address=address, log_to_driver=False)
-        except Exception as error:  # a head that is slow to begin raises nothing narrower
+        except Exception as error:  # a head that starts slowly raises nothing more specific
             raise InputError(
                 f"{address}: no Ray cluster can be reached there: {error}. Give the address of its "
                 f"head, or '{LOCAL}'"
             ) from error
         try:
-            _run(job, look)
+            _run(job, on_progress)
         finally:
             ray.shutdown()
 
-    return search
+    return run
 
 
-def _demand_answer(address: str) -> None:
-    """Knock at an address `host:port`; Ray itself would wait for minutes.
+def _check_connection(address: str) -> None:
+    """Connect to an address `host:port`, which Ray itself would try for minutes.
 
     Raises:
-        OSError: Nobody answers there.
+        OSError: There is no connection.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
 
 
-def _run(job: Job, look: Callable[[], None]) -> None:
+def _run(job: StudyJob, on_progress: Callable[[], None]) -> None:
     from ray import tune
 
     study = job.open()
-    begun = study.get_trials(deepcopy=False)
-    left = None if job.trials is None else job.trials - sum(map(counted, begun))
-    if left is not None and left <= 0:
+    started = study.get_trials(deepcopy=False)
+    spent = sum(map(counts_against_budget, started))
+    remaining = None if job.trials is None else job.trials - spent
+    if remaining is not None and remaining <= 0:
         return
     objective = Objective(recipe=job.recipe, space=job.space, data=job.data, epochs=job.epochs)
     trainable = tune.with_resources(
@@ -114,20 +120,23 @@ def _run(job: Job, look: Callable[[], None]) -> None:
             tune_config=tune.TuneConfig(
                 metric="score",
                 mode="max",
-                search_alg=_searcher(job, stream=101 * len(begun)),
+                search_alg=_searcher(job, stream=101 * len(started)),
                 scheduler=_scheduler(job.options, job.epochs),
-                num_samples=-1 if left is None else left,
+                num_samples=-1 if remaining is None else remaining,
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
-                name=job.name, storage_path=folder, verbose=0, callbacks=[_looker(look)]
+                name=job.options.study,
+                storage_path=folder,
+                verbose=0,
+                callbacks=[_progress_callback(on_progress)],
             ),
         )
         tuner.fit()
 
 
 def _train_point(config: dict[str, Any], *, objective: Objective) -> None:
-    """Train one point in a process of the cluster and report every epoch."""
+    """Train one point in a process of the cluster, and report every epoch."""
     from ray import tune
 
     def report(metrics: Mapping[str, float]) -> None:
@@ -136,71 +145,70 @@ def _train_point(config: dict[str, Any], *, objective: Objective) -> None:
     try:
         objective.train(objective.space.values(config), on_epoch=report)
     except TrialFailure as failure:
-        tune.report({"score": math.nan, FAULT: str(failure)})
+        tune.report({"score": math.nan, FAULT_ATTRIBUTE: str(failure)})
 
 
-class _Point:
-    """Lets a trial choose its point; a class, since Ray saves it with the search."""
+class _PointFunction:
+    """Lets a trial choose its point; a class because Ray pickles it with the search."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
 
     def __call__(self, trial: Any) -> None:
-        """Choose; Ray notes what the trial is asked."""
+        """Choose a point; Ray records what the trial is asked."""
         self.space.suggest(trial)
 
 
-def _searcher(job: Job, *, stream: int) -> Any:
+def _searcher(job: StudyJob, *, stream: int) -> Any:
     from ray.tune.search.optuna import OptunaSearch
 
     class Searcher(OptunaSearch):  # type: ignore[misc]
-        """Ray's search with Optuna, which also tells pruned and failed trials apart."""
+        """Ray's search with Optuna, which also distinguishes pruned and failed trials."""
 
         def suggest(self, trial_id: str) -> Any:
             """Ask for a point, until the time is up."""
-            if job.left_s() == 0:
+            if job.remaining_s() == 0:
                 return self.FINISHED
             point = super().suggest(trial_id)
-            self._ot_trials[trial_id].set_user_attr(WORKER, worker_name())
+            self._ot_trials[trial_id].set_user_attr(WORKER_ATTRIBUTE, worker_name())
             return point
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-            """Note one epoch."""
-            if FAULT not in result:
+            """Record one epoch."""
+            if FAULT_ATTRIBUTE not in result:
                 super().on_trial_result(trial_id, result)
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
-            """Note how the trial ended; one that the cluster lost is lined up again."""
+            """Record how the trial ended; the point of a lost one is queued again."""
             trial = self._ot_trials[trial_id]
             result = result or {}
             if "time_total_s" in result:
-                trial.set_user_attr(SECONDS, round(result["time_total_s"], 2))
-            if FAULT in result:
-                trial.set_user_attr(FAULT, result[FAULT])
-                self._ot_study.tell(trial, state=TrialState.FAIL)
+                trial.set_user_attr(SECONDS_ATTRIBUTE, round(result["time_total_s"], 2))
+            if FAULT_ATTRIBUTE in result:
+                trial.set_user_attr(FAULT_ATTRIBUTE, result[FAULT_ATTRIBUTE])
+                end_trial(self._ot_study, trial, "failed")
             elif error or "score" not in result:
-                self._ot_study.tell(trial, state=TrialState.FAIL)
-                self._ot_study.enqueue_trial(trial.params)
+                end_trial(self._ot_study, trial, "lost")
             elif result["training_iteration"] < job.epochs:
-                self._ot_study.tell(trial, state=TrialState.PRUNED)
+                end_trial(self._ot_study, trial, "pruned")
             else:
                 self._ot_study.tell(trial, result["score"])
             self._completed_trials.add(trial_id)
 
     return Searcher(
-        space=_Point(job.space),
+        space=_PointFunction(job.space),
         metric="score",
         mode="max",
         sampler=make_sampler(job.options, job.space, stream=stream),
-        study_name=job.name,
+        study_name=job.options.study,
         storage=open_storage(job.storage),
     )
 
 
 def _scheduler(options: TuneOptions, epochs: int) -> Any:
-    """Return Ray's counterpart of the pruner; the successive halving is the asynchronous one."""
+    """Return Ray's counterpart of the pruner; for `hyperband` asynchronous successive halving."""
     from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule
 
     if options.pruner == "hyperband":
@@ -213,18 +221,18 @@ def _scheduler(options: TuneOptions, epochs: int) -> Any:
     return None
 
 
-def _looker(look: Callable[[], None]) -> Any:
+def _progress_callback(on_progress: Callable[[], None]) -> Any:
     from ray import tune
 
-    class Looker(tune.Callback):  # type: ignore[misc]
-        """Looks at the study whenever a trial reports."""
+    class ProgressCallback(tune.Callback):  # type: ignore[misc]
+        """Calls a function when a trial reports or ends."""
 
         def on_trial_result(self, *args: Any, **kwargs: Any) -> None:
-            """Look."""
-            look()
+            """Report an epoch's end."""
+            on_progress()
 
         def on_trial_complete(self, *args: Any, **kwargs: Any) -> None:
-            """Look."""
-            look()
+            """Report a trial's end."""
+            on_progress()
 
-    return Looker()
+    return ProgressCallback()

@@ -1,6 +1,6 @@
-"""From trained torch networks to the model files that everything else runs."""
+"""Export of trained torch networks to ONNX model files."""
 
-from mien.export.comparison import MOST_FLIPPED, Comparison
+from mien.export.comparison import MAX_FLIPPED, ExportComparison
 from mien.export.detector import export_detector
 from mien.export.emotion import calibrate_emotion, export_emotion, export_trained
 from mien.export.onnx_file import export_network, write_spec
@@ -8,8 +8,8 @@ from mien.export.size import multiply_adds, parameter_count
 from mien.export.variants import Precision, export_variant
 
 __all__ = [
-    "MOST_FLIPPED",
-    "Comparison",
+    "MAX_FLIPPED",
+    "ExportComparison",
     "Precision",
     "calibrate_emotion",
     "export_detector",

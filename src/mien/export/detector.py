@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import onnx
 import torch
 
+from mien._output import whole_file
 from mien.detect import yunet_spec
 from mien.errors import ArtefactError
-from mien.export.onnx_file import export_network, half_weights, largest_differences
+from mien.export.onnx_file import export_network, max_differences, to_float16_weights
 from mien.models.detector import DetectorNet
 
 __all__ = ["export_detector"]
 
-_LARGEST_OF_PROBABILITIES, _LARGEST_OF_CELLS = 0.02, 0.1
-"""What float16 may change: of `cls` and `obj`, and of `bbox` and `kps`, which are in cells."""
+_MAX_PROBABILITY_DIFFERENCE, _MAX_CELL_DIFFERENCE = 0.02, 0.1
+"""How much float16 weights may change `cls` and `obj`, and `bbox` and `kps` (in cells)."""
 
 
 def export_detector(
@@ -26,21 +26,21 @@ def export_detector(
 
     Args:
         network: The trained network.
-        path: Where the file goes; it appears there only if the comparisons hold.
-        provenance: Facts for the spec.
-        score_threshold: What the file's spec says about when a detection counts, 0 to 1.
+        path: The new file; it is written only if the differences are within their limits.
+        provenance: Entries of the spec's provenance.
+        score_threshold: The spec's detection threshold, 0 to 1.
 
     Returns:
-        The largest absolute difference from torch by output name, on noise.
+        The largest absolute difference from torch by output name, on a noise image.
 
     Raises:
         ArtefactError: The float32 graph's outputs differ from torch, or float16 changes a
-            probability by more than 0.02 or a place by more than a tenth of a cell.
+            probability by more than 0.02 or a coordinate by more than a tenth of a cell.
+        OutputError: The file cannot be written.
     """
     generator = torch.Generator().manual_seed(0)
     example = 255 * torch.rand((2, 3, 224, 320), generator=generator)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        made = Path(folder) / path.name
+    with whole_file(path) as made:
         export_network(
             network,
             example,
@@ -48,15 +48,14 @@ def export_detector(
             path=made,
             dynamic={0: "batch", 2: "height", 3: "width"},
         )
-        onnx.save_model(half_weights(onnx.load(made)), made)
-        differences = largest_differences(network, made, example)
+        onnx.save_model(to_float16_weights(onnx.load(made)), made)
+        differences = max_differences(network, made, example)
         for name, difference in differences.items():
             probability = name.startswith(("cls", "obj"))
-            limit = _LARGEST_OF_PROBABILITIES if probability else _LARGEST_OF_CELLS
-            if not difference <= limit:  # what is no number is too large as well
+            limit = _MAX_PROBABILITY_DIFFERENCE if probability else _MAX_CELL_DIFFERENCE
+            if not difference <= limit:  # NaN is too large as well
                 raise ArtefactError(
-                    f"{path}: as float16 output '{name}' differs from torch by {difference:.2g}; "
-                    "the file was not written"
+                    f"{path}: with float16 weights output '{name}' differs from torch by "
+                    f"{difference:.2g}, more than {limit}; the file was not written"
                 )
-        made.replace(path)
     return differences

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from mien._output import whole_file
 from mien.data import Dataset, image_sketch, merged_sketches
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, ferplus_soft_labels, to_six
 from mien.errors import InputError
-from mien.export.comparison import Comparison, against_torch
+from mien.export.comparison import ExportComparison, compare_with_torch
 from mien.export.onnx_file import export_network, write_spec
 from mien.inference import EmotionModel
 from mien.metrics import (
-    SURE_ACCURACY,
     CalibrationData,
     fit_six,
     fit_temperature,
@@ -28,11 +27,11 @@ from mien.spec import InputSpec, ModelSpec, OutputSpec, SixSpec
 
 __all__ = ["calibrate_emotion", "emotion_spec", "export_emotion", "export_trained"]
 
-_PARITY_FACES = 64
+_PARITY_IMAGES = 64
 
 
 def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
-    """Describe an emotion network before calibration: both heads alike, nothing corrected."""
+    """Return the spec of a network that is not calibrated: both heads have the same weight."""
     return ModelSpec(
         task="emotion",
         name="mien-emotion",
@@ -63,22 +62,22 @@ def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
 def export_emotion(
     network: EmotionNet, data: Dataset, *, path: str | Path, provenance: dict[str, str]
 ) -> dict[str, float]:
-    """Write a trained emotion network as an ONNX file with its spec, not calibrated yet.
+    """Write a trained emotion network as an ONNX file with its spec, without calibration.
 
     Args:
         network: The trained network.
-        data: Its images.
-        path: Where the file goes.
-        provenance: Facts for the spec; the network's shape, the data and its hash are added, and
-            the images of `train` join those of its `training_sketch`.
+        data: The dataset that it was trained on.
+        path: The new file.
+        provenance: Entries of the spec's provenance; the network's options, the data and its hash
+            are added, and the images of `train` are merged into its `training_sketch`.
 
     Returns:
-        The largest absolute difference from torch by output name, on some of the images.
+        The largest absolute difference from torch by output name, on up to 64 images.
 
     Raises:
         ArtefactError: The file's outputs differ from torch.
     """
-    facts = provenance | {
+    entries = provenance | {
         "network": json.dumps(dataclasses.asdict(network.options)),
         "data": data.source,
         "data_sha256": data.sha256(),
@@ -86,8 +85,8 @@ def export_emotion(
             [provenance.get("training_sketch", ""), image_sketch(data.subset("train").images)]
         ),
     }
-    spec = emotion_spec(facts)
-    faces = network_input(data.images[:_PARITY_FACES].astype(np.float32), spec.input)
+    spec = emotion_spec(entries)
+    faces = network_input(data.images[:_PARITY_IMAGES].astype(np.float32), spec.input)
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return export_network(
         network, torch.from_numpy(faces), spec=spec, path=Path(path), dynamic={0: "batch"}
@@ -96,49 +95,46 @@ def export_emotion(
 
 def export_trained(
     network: EmotionNet, data: Dataset, *, path: str | Path, provenance: dict[str, str]
-) -> Comparison:
-    """Export a network, calibrate its file on `val` and compare it with torch there.
+) -> ExportComparison:
+    """Export a network, calibrate the file on `val`, and compare it with torch on `val`.
 
     Args:
         network: The trained network.
-        data: Its images.
-        path: Where the file goes; it appears there when all of that is done.
-        provenance: Facts for the spec.
+        data: The dataset that it was trained on.
+        path: The new file; it is written only if all of this succeeds.
+        provenance: Entries of the spec's provenance.
 
     Returns:
-        The comparison, which the file's spec carries as figures, too.
+        The comparison; the file's spec has it among its figures.
 
     Raises:
         ArtefactError: The file's outputs or labels differ from torch.
-        InputError: `val` is empty or has no labels.
+        InputError: The validation subset is empty or has no labels.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        made = Path(folder) / path.name
+    with whole_file(path) as made:
         export_emotion(network, data, path=made, provenance=provenance)
         spec = calibrate_emotion(made, data)
-        compared = against_torch(network, EmotionModel(made), data.subset("val").images)
+        compared = compare_with_torch(network, EmotionModel(made), data.subset("val").images)
         compared.check(str(path))
         figures = compared.figures(f"{data.source}, val, fp32")
         write_spec(made, dataclasses.replace(spec, figures=figures))
-        made.replace(path)
     return compared
 
 
 def calibrate_emotion(
-    path: str | Path, data: Dataset, *, subset: str = "val", accuracy: float = SURE_ACCURACY
+    path: str | Path, data: Dataset, *, subset: str = "val", accuracy: float = 0.95
 ) -> ModelSpec:
-    """Fit a model file's probabilities on one subset, and write the result into the file.
+    """Calibrate a model file's probabilities and write the result into its metadata.
 
-    That is the six-way output, and one temperature for each head under its own labels.
+    Fitted are the six-way output and one temperature for each head on its own labels.
 
     Args:
         path: The ONNX file; only its metadata change.
-        data: Images with both labelings; `train` gives the class priors, `subset`
-            everything else; the third subset is not used.
-        subset: The subset that temperature, priors' share and threshold are fitted on.
-        accuracy: What the predictions that are not unsure must reach, 0 to 1.
+        data: Images with FER+ votes and FER-2013 labels. The class priors come from `train`,
+            everything else from `subset`; other images are not used.
+        subset: The subset that weights, temperatures and threshold are fitted on.
+        accuracy: Accuracy that the predictions above the threshold of `unsure` should reach.
 
     Returns:
         The new spec.
@@ -170,8 +166,8 @@ def calibrate_emotion(
                 "fer2013": to_six(val.labels, FER2013_7),
             },
             confident_in="ferplus",
-            # On faces from elsewhere a head that copies FER+'s votes calls what is clearly angry
-            # or frightened neutral too often.
+            # A head that imitates FER+'s votes calls clearly angry or frightened faces from other
+            # sources neutral too often.
             leaning="fer2013_logits",
         ),
         accuracy=accuracy,

@@ -1,8 +1,7 @@
-"""From a torch network to one ONNX file that says what it is, with the difference measured."""
+"""Export of torch networks to ONNX files that contain their spec and are compared with torch."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,23 +12,24 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from mien._output import whole_file
 from mien.errors import ArtefactError
 from mien.runtime import onnxruntime
 from mien.spec import ModelSpec
 
 __all__ = [
-    "LARGEST_DIFFERENCE",
+    "MAX_DIFFERENCE",
     "export_network",
-    "half_weights",
-    "largest_differences",
+    "max_differences",
+    "to_float16_weights",
     "write_spec",
 ]
 
-LARGEST_DIFFERENCE = 1e-3
-"""A float32 export whose outputs differ from torch by more than this is refused."""
+MAX_DIFFERENCE = 1e-3
+"""Largest allowed absolute difference between a float32 export and torch."""
 
-_SMALLEST_HALVED = 64
-"""Fewer weights than this stay float32: there is nothing to gain."""
+_MIN_HALVED_WEIGHTS = 64
+"""Tensors with fewer weights stay float32, since halving them saves nothing."""
 
 OPSET = 18
 """The ONNX operator set, which onnxruntime knows since 1.14 and onnxruntime-web since 1.14."""
@@ -48,24 +48,24 @@ def export_network(
     Args:
         network: The network; its `forward` takes one tensor and returns the spec's outputs in
             their order.
-        example: An input `(B, C, H, W)` float32, B of 2 or more, also used for the comparison.
-        spec: What the file will say about itself.
-        path: Where the file goes; it appears there only if the comparison holds.
-        dynamic: The input's sides that may vary, by axis with a name (`{0: "batch"}`).
+        example: An input `(B, C, H, W)` float32, B of 2 or more, for tracing and comparison.
+        spec: The spec to write into the file.
+        path: The new file; it is written only if the outputs agree with torch.
+        dynamic: Names of the input's dynamic axes by their number (`{0: "batch"}`).
 
     Returns:
         The largest absolute difference from torch by output name.
 
     Raises:
-        ArtefactError: An output differs by more than `LARGEST_DIFFERENCE`, or is missing.
+        ArtefactError: An output differs by more than `MAX_DIFFERENCE`, or is missing.
+        OutputError: The file cannot be written.
     """
     import mien.models.compiler  # noqa: F401  # before torch's exporter, which is slow to import
 
     network = network.eval().float()
     dimensions = dict.fromkeys(dynamic, torch.export.Dim.DYNAMIC)
     names = [output.name for output in spec.outputs]
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        whole = Path(folder) / path.name
+    with whole_file(path) as partial:
         program = torch.onnx.export(
             network,
             (example,),
@@ -80,26 +80,25 @@ def export_network(
             raise ArtefactError(f"{path}: torch's exporter returned no program")
         model = program.model_proto
         _name_dimensions(model, dynamic)
-        _without_traces(model)
-        onnx.save_model(model, whole)
-        write_spec(whole, spec)
-        differences = largest_differences(network, whole, example)
+        _strip_debug_info(model)
+        onnx.save_model(model, partial)
+        write_spec(partial, spec)
+        differences = max_differences(network, partial, example)
         for name, difference in differences.items():
-            if not difference <= LARGEST_DIFFERENCE:  # also where it is no number
+            if not difference <= MAX_DIFFERENCE:  # NaN is refused too
                 raise ArtefactError(
                     f"{path}: output '{name}' differs from torch by {difference:.2g}, more "
-                    f"than {LARGEST_DIFFERENCE}; the file was not written"
+                    f"than {MAX_DIFFERENCE}; the file was not written"
                 )
-        whole.replace(path)
     return differences
 
 
-def half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store a graph's float32 weights as float16; they are cast back when the file is opened."""
+def to_float16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store a graph's float32 weights as float16, with nodes that cast them to float32 again."""
     casts = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < _SMALLEST_HALVED:
+        if tensor.data_type != TensorProto.FLOAT or values.size < _MIN_HALVED_WEIGHTS:
             continue
         name, stored = tensor.name, f"{tensor.name}.half"
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
@@ -114,7 +113,8 @@ def write_spec(path: Path, spec: ModelSpec) -> None:
     """Write or replace the spec in an ONNX file's metadata.
 
     Raises:
-        SpecError: The graph's outputs do not fit the spec.
+        SpecError: The graph's outputs do not match the spec.
+        OutputError: The file cannot be written.
     """
     model = onnx.load(path)
     shapes = {
@@ -127,12 +127,11 @@ def write_spec(path: Path, spec: ModelSpec) -> None:
     spec.check_outputs(shapes, str(path))
     entries = {entry.key: entry.value for entry in model.metadata_props}
     helper.set_model_props(model, entries | spec.to_metadata())
-    partial = path.with_name(path.name + ".partial")
-    onnx.save_model(model, partial)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        onnx.save_model(model, partial)
 
 
-def largest_differences(network: nn.Module, path: Path, example: torch.Tensor) -> dict[str, float]:
+def max_differences(network: nn.Module, path: Path, example: torch.Tensor) -> dict[str, float]:
     """Return the largest absolute difference between torch and onnxruntime by output name."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
@@ -155,8 +154,8 @@ def _name_dimensions(model: onnx.ModelProto, dynamic: Mapping[int, str]) -> None
             side.dim_param = name
 
 
-def _without_traces(model: onnx.ModelProto) -> None:
-    """Drop what running needs not: inner shapes, and the Python lines that nodes came from.
+def _strip_debug_info(model: onnx.ModelProto) -> None:
+    """Remove inner shapes and the source lines of nodes, which inference does not need.
 
     Both together are a quarter of a small network's file.
     """

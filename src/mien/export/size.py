@@ -1,4 +1,4 @@
-"""What a network costs, read from its model file: parameters and multiply-adds."""
+"""Parameters and multiply-adds of a network, counted in its model file."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def multiply_adds(path: Path) -> int:
     """Count the multiply-adds of all convolutions and linear layers for one image.
 
     Args:
-        path: An ONNX file whose input may vary in its batch alone, as the emotion network's.
+        path: An ONNX file whose input has a fixed size apart from the batch.
 
     Raises:
-        ArtefactError: A layer's size is not known from the file alone.
+        ArtefactError: The size of a layer depends on the size of the input.
     """
     model = onnx.load(path)
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
@@ -38,14 +38,14 @@ def multiply_adds(path: Path) -> int:
         if not weight or not output or 0 in (*weight, *output):
             raise ArtefactError(
                 f"{path}: expected an input of a fixed height and width, but the size of "
-                f"'{node.output[0]}' is open. Give a file whose batch alone may vary"
+                f"'{node.output[0]}' is unknown. Give a file in which only the batch is dynamic"
             )
         total += math.prod(weight) * math.prod(output[2:])
     return total
 
 
 def parameter_count(path: Path) -> int:
-    """Count the trained numbers of a float32 or float16 file, the norms' statistics among them."""
+    """Count the float32 and float16 parameters of a file, including batch norm statistics."""
     kinds = {TensorProto.FLOAT, TensorProto.FLOAT16}
     weights = (item for item in onnx.load(path).graph.initializer if item.data_type in kinds)
     return sum(math.prod(item.dims) for item in weights if item.dims)

@@ -1,9 +1,8 @@
-"""Smaller and faster forms of an exported emotion network, each held to torch in float32."""
+"""Float16 and 8-bit variants of an exported emotion network, each compared with torch."""
 
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +11,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from mien._output import check_output, whole_file
 from mien.data import Dataset
-from mien.errors import ArtefactError, InputError, OutputError
-from mien.export.comparison import Comparison, against_torch
-from mien.export.onnx_file import half_weights, write_spec
+from mien.errors import ArtefactError, InputError
+from mien.export.comparison import ExportComparison, compare_with_torch
+from mien.export.onnx_file import to_float16_weights, write_spec
 from mien.inference import EmotionModel
-from mien.models.onnx_weights import restored_network
+from mien.models.onnx_weights import load_onnx_network
 from mien.preprocess import network_input
 from mien.runtime import quantization
 
@@ -36,56 +36,55 @@ def export_variant(
     out: str | Path,
     licence: str | None = None,
     overwrite: bool = False,
-) -> Comparison:
+) -> ExportComparison:
     """Write an emotion network in another precision.
 
-    `fp16` keeps the weights as float16, half the size; they become float32 when the file is opened,
-    so that the speed stays. `int8` computes the convolutions in 8 bits (static quantisation with
-    QDQ nodes, ranges from training images, weights per channel). Both use standard operators.
+    `fp16` stores the weights as float16, which halves the file; they are cast to float32 when the
+    file is opened, so the speed stays the same. `int8` computes the convolutions in 8 bits (static
+    quantisation with QDQ nodes, ranges from training images, weights per channel). Both use
+    standard ONNX operators.
 
     Args:
-        path: The float32 file of a training.
-        data: Its images: `train` gives the ranges for `int8`, `val` the comparison.
-        precision: Which variant.
-        out: Where it goes; it appears there only if the comparison holds.
-        licence: Under which its weights may be used, for the file's spec.
+        path: The float32 file that a training wrote.
+        data: The dataset: `int8` takes its ranges from `train`, the comparison is on `val`.
+        precision: The variant.
+        out: The new file; it is written only if the comparison is within the limits.
+        licence: Licence of the weights, for the file's spec.
         overwrite: Whether an existing file may be replaced.
 
     Returns:
-        The comparison with torch, which the file's spec carries as figures, too.
+        The comparison with torch; the file's spec has it among its figures.
 
     Raises:
-        ArtefactError: More than `MOST_FLIPPED` of the labels are others, or the file is no emotion
-            model of a training, or is such a variant itself.
-        InputError: `val` is empty.
-        OutputError: `out` exists already.
+        ArtefactError: More than `MAX_FLIPPED` of the labels differ, the file is not an emotion
+            model of a training, or it is a variant already.
+        InputError: The validation subset is empty.
+        OutputError: `out` exists already or cannot be written.
     """
     path, out = Path(path), Path(out)
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out}: exists already. Choose another name or pass --overwrite")
+    check_output(out, overwrite=overwrite)
     if not len(data.subset("val")):
         raise InputError(f"{data.source}: no image in val to compare on")
-    whole = EmotionModel(path)
-    facts = dict(whole.spec.provenance)
-    if "precision" in facts:
+    source = EmotionModel(path)
+    provenance = dict(source.spec.provenance)
+    if "precision" in provenance:
         raise ArtefactError(
-            f"{path}: is {facts['precision']} already. Give the float32 file of the training"
+            f"{path}: is {provenance['precision']} already. Give the float32 file of the training"
         )
-    network = restored_network(path, facts)
-    facts |= {"precision": precision} | ({} if licence is None else {"licence": licence})
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-        made = Path(folder) / out.name
+    network = load_onnx_network(path, provenance)
+    provenance["precision"] = precision
+    if licence is not None:
+        provenance["licence"] = licence
+    with whole_file(out, overwrite=overwrite) as made:
         if precision == "fp16":
-            onnx.save_model(half_weights(onnx.load(path)), made)
+            onnx.save_model(to_float16_weights(onnx.load(path)), made)
         else:
-            _quantise(path, made, whole, data.subset("train").images)
-        write_spec(made, whole.spec)
-        compared = against_torch(network, EmotionModel(made), data.subset("val").images)
+            _quantise(path, made, source, data.subset("train").images)
+        write_spec(made, source.spec)
+        compared = compare_with_torch(network, EmotionModel(made), data.subset("val").images)
         compared.check(f"{out}: {precision}")
-        figures = dict(whole.spec.figures) | compared.figures(f"{data.source}, val, {precision}")
-        write_spec(made, dataclasses.replace(whole.spec, provenance=facts, figures=figures))
-        made.replace(out)
+        figures = dict(source.spec.figures) | compared.figures(f"{data.source}, val, {precision}")
+        write_spec(made, dataclasses.replace(source.spec, provenance=provenance, figures=figures))
     return compared
 
 
@@ -94,7 +93,7 @@ def _quantise(path: Path, made: Path, model: EmotionModel, images: NDArray[np.ui
     quantizer.quantize_static(
         path,
         made,
-        _Ranges(model, images),
+        _CalibrationReader(model, images),
         quant_format=quantizer.QuantFormat.QDQ,
         activation_type=quantizer.QuantType.QUInt8,
         weight_type=quantizer.QuantType.QInt8,
@@ -103,8 +102,8 @@ def _quantise(path: Path, made: Path, model: EmotionModel, images: NDArray[np.ui
     )
 
 
-class _Ranges:
-    """Gives the quantiser training images in batches, spread evenly over the data."""
+class _CalibrationReader:
+    """Gives the quantiser batches of training images, spread evenly over the data."""
 
     def __init__(self, model: EmotionModel, images: NDArray[np.uint8]) -> None:
         step = max(1, len(images) // _CALIBRATION_IMAGES)

@@ -1,9 +1,9 @@
-"""Torch networks: the emotion network, the face detector, and FER-PP's baseline."""
+"""Torch networks: the emotion network, the face detector, and FER-PP's network as a baseline."""
 
 from mien.models.baseline import BaselineNet, BaselineOptions
 from mien.models.detector import DetectorNet, DetectorOptions
 from mien.models.emotion import EmotionNet, EmotionOutputs, TrunkOptions
-from mien.models.onnx_weights import restore_weights
+from mien.models.onnx_weights import load_onnx_weights
 
 __all__ = [
     "BaselineNet",
@@ -13,5 +13,5 @@ __all__ = [
     "EmotionNet",
     "EmotionOutputs",
     "TrunkOptions",
-    "restore_weights",
+    "load_onnx_weights",
 ]

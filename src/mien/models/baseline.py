@@ -1,8 +1,8 @@
-"""The network of FER-PP, the program that mien grew out of, as a baseline for speed and accuracy.
+"""The network of FER-PP, the predecessor of mien, as a baseline for speed and accuracy.
 
-Six 3x3 convolutions in three pairs, each pair followed by batch normalisation, pooling and dropout;
-the width of every layer and its activation (ELU or swish) were what that program tuned. Its tuned
-network had 0.72 million parameters, and so has the default here.
+Six 3x3 convolutions in three pairs, each pair followed by batch normalisation, pooling and dropout.
+FER-PP tuned the width and the activation (ELU or swish) of every layer; its tuned network had 0.72
+million parameters, as the default here has.
 """
 
 from __future__ import annotations

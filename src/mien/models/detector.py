@@ -14,19 +14,19 @@ __all__ = ["STRIDES", "DetectorNet", "DetectorOptions"]
 STRIDES = (8, 16, 32)
 """Pixels per cell on the three levels."""
 
-_START_PROBABILITY = 0.01
-"""What every cell says before training: faces are rare (Lin et al. 2017)."""
+_PRIOR_PROBABILITY = 0.01
+"""Object probability of every cell before training, since faces are rare (Lin et al. 2017)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorOptions:
-    """Shape of the network.
+    """Size of the network.
 
     Attributes:
         stem: Channels at stride 2 and 4.
         width: Channels of the three levels.
         depths: Blocks of each level.
-        landmark_depths: Blocks of each level between it and its landmarks.
+        landmark_depths: Blocks of each level before its landmark outputs.
     """
 
     stem: tuple[int, int] = (16, 32)
@@ -94,7 +94,7 @@ class DetectorNet(nn.Module):
 
 
 class _Head(nn.Module):
-    """Scores and boxes from one block, landmarks from others: these need other features."""
+    """Head of one level: one block for scores and boxes, others for landmarks."""
 
     def __init__(self, width: int, *, landmark_depth: int) -> None:
         super().__init__()
@@ -107,10 +107,10 @@ class _Head(nn.Module):
         for layer in (self.face, self.landmarks):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        start = torch.zeros(6)
-        start[1] = math.log(_START_PROBABILITY / (1 - _START_PROBABILITY))
-        start[4:6] = 1.0  # boxes begin at e cells
-        self.face.bias = nn.Parameter(start)
+        bias = torch.zeros(6)
+        bias[1] = math.log(_PRIOR_PROBABILITY / (1 - _PRIOR_PROBABILITY))
+        bias[4:6] = 1.0  # initial boxes have sides of e cells
+        self.face.bias = nn.Parameter(bias)
 
     def forward(self, features: Tensor) -> Tensor:
         face, landmarks = self.face_block(features), self.landmark_blocks(features)

@@ -1,8 +1,8 @@
-"""Weights back out of a model file, so that a training can begin with them or learn from them.
+"""Loading of torch weights from exported model files, for fine-tuning and for distillation.
 
-An exported file has each batch normalisation folded into the convolution before it. A network that
-is to be trained further needs it unfolded, and with statistics of real inputs: else its first steps
-would change what it answers.
+In an exported file each batch normalisation is folded into the convolution before it. To train such
+a network further, the batch norms are restored and take their statistics from real inputs; without
+them the first training steps would change the network's outputs.
 """
 
 from __future__ import annotations
@@ -23,78 +23,78 @@ from mien._decode import decode
 from mien.errors import ArtefactError
 from mien.models.emotion import EmotionNet, TrunkOptions
 
-__all__ = ["restore_weights", "restored_network"]
+__all__ = ["load_onnx_network", "load_onnx_weights"]
 
 _Arrays = dict[str, NDArray[np.float32]]
 
 
-def restored_network(path: Path, provenance: Mapping[str, str]) -> EmotionNet:
-    """Read an emotion network back from its model file, to answer, not to be trained.
+def load_onnx_network(path: Path, provenance: Mapping[str, str]) -> EmotionNet:
+    """Load an emotion network from its model file, for inference.
 
     Args:
         path: The ONNX file.
-        provenance: What the file's spec says of where it comes from.
+        provenance: The provenance in the file's spec.
 
     Raises:
-        ArtefactError: The file does not say of which shape its network is, or holds the weights of
-            another.
+        ArtefactError: The provenance does not name the network's options, or the weights do not
+            match them.
     """
     if "network" not in provenance:
         raise ArtefactError(
-            f"{path}: does not say of which shape its network is, as files of `mien train emotion` "
-            "do. Give such a file, or the folder of a run"
+            f"{path}: the spec does not say which network the file holds, as files of `mien train "
+            "emotion` do. Give such a file, or the folder of a run"
         )
     try:
         options = decode(TrunkOptions, json.loads(provenance["network"]))
     except ValueError as error:
         raise ArtefactError(
-            f"{path}: says of its network what this version of mien does not know: {error}. Read "
-            "it with the version that wrote it"
+            f"{path}: the network has options that this version of mien does not know: {error}. "
+            "Use the version that wrote the file"
         ) from error
     network = EmotionNet(options)
-    restore_weights(network, path)
+    load_onnx_weights(network, path)
     return network.eval()
 
 
 @torch.no_grad()
-def restore_weights(network: nn.Module, path: Path, *, example: Tensor | None = None) -> None:
-    """Give a network the weights of a file that was exported from one of the same shape.
+def load_onnx_weights(network: nn.Module, path: Path, *, example: Tensor | None = None) -> None:
+    """Load the weights of an exported file into a network with the same options.
 
-    The network then answers as the file does. Where the file has no norm, because it was folded
-    into the convolution before it, the network's norm takes the mean and variance that its inputs
-    have in `example`, and a scale and a shift that undo them: in training, with batches like
-    `example`, the network answers alike.
+    The network then has the same outputs as the file. A batch norm that was folded into the
+    convolution before it takes the mean and variance of its inputs in `example`, and a scale and
+    bias that cancel them: in training mode, with batches like `example`, the outputs are the same
+    too.
 
     Args:
         network: A network of this package; its weights are overwritten, its mode stays.
         path: The ONNX file, with float32 or float16 weights.
-        example: A batch as the network gets it in training; without it norms assume mean 0 and
-            variance 1, which is enough for a network that only answers.
+        example: A training batch; None sets the statistics of folded batch norms to mean 0 and
+            variance 1, which suffices for inference.
 
     Raises:
-        ArtefactError: There is no such file, or its weights are those of another network.
+        ArtefactError: The file cannot be read, or its weights are those of another network.
     """
     try:
         graph = onnx.load(path).graph
     except (OSError, DecodeError) as error:
         raise ArtefactError(f"{path}: no ONNX file that can be read: {error}") from error
     arrays = _arrays(graph)
-    shifts = _folded_shifts(network, arrays)
+    biases = _folded_biases(network, arrays)
     state = network.state_dict()
-    known = {name: value for name, value in arrays.items() if name in state}
-    _check(network, known, shifts, path)
-    for name, value in known.items():
+    matching = {name: value for name, value in arrays.items() if name in state}
+    _check(network, matching, biases, path)
+    for name, value in matching.items():
         state[name].copy_(torch.from_numpy(value))
-    for norm, shift in shifts.items():
-        _undo(norm, shift, torch.zeros_like(shift), torch.ones_like(shift))
+    for norm, bias in biases.items():
+        _set_norm(norm, bias, torch.zeros_like(bias), torch.ones_like(bias))
     if example is not None:
-        _measure(network, shifts, example)
+        _estimate_norms(network, biases, example)
 
 
 def _arrays(graph: onnx.GraphProto) -> _Arrays:
-    """Return the weights by name: those in half precision by the name that they are cast to.
+    """Return the weights by name; float16 weights by the name of their float32 cast.
 
-    Biases go by the layer's name: the exporter gives equal ones one name, and drops zeros.
+    Biases get the name of their layer: the exporter merges equal biases and drops zero biases.
     """
     arrays = {
         item.name: numpy_helper.to_array(item).astype(np.float32) for item in graph.initializer
@@ -110,28 +110,28 @@ def _arrays(graph: onnx.GraphProto) -> _Arrays:
     return arrays
 
 
-def _folded_shifts(network: nn.Module, arrays: _Arrays) -> dict[nn.BatchNorm2d, Tensor]:
-    """Find the norms that became the bias of the convolution before them in their sequence."""
+def _folded_biases(network: nn.Module, arrays: _Arrays) -> dict[nn.BatchNorm2d, Tensor]:
+    """Return the bias that each folded batch norm became in the convolution before it."""
     modules = dict(network.named_modules())
-    shifts = {}
+    biases = {}
     for name, module in modules.items():
         parent, _, place = name.rpartition(".")
         if not isinstance(module, nn.BatchNorm2d) or f"{name}.running_mean" in arrays:
             continue
         bias = arrays.get(f"{parent}.{int(place) - 1}.bias")
         if bias is not None and bias.shape == (module.num_features,):
-            shifts[module] = torch.from_numpy(bias)
-    return shifts
+            biases[module] = torch.from_numpy(bias)
+    return biases
 
 
 def _check(
-    network: nn.Module, known: _Arrays, shifts: dict[nn.BatchNorm2d, Tensor], path: Path
+    network: nn.Module, weights: _Arrays, biases: dict[nn.BatchNorm2d, Tensor], path: Path
 ) -> None:
-    folded = {id(parameter) for norm in shifts for parameter in norm.parameters()}
+    folded = {id(parameter) for norm in biases for parameter in norm.parameters()}
     for name, parameter in network.named_parameters():
         if id(parameter) in folded:
             continue
-        found = tuple(known[name].shape) if name in known else "none"
+        found = tuple(weights[name].shape) if name in weights else "none"
         if found != tuple(parameter.shape):
             raise ArtefactError(
                 f"{path}: weights of another network: {name} should be {tuple(parameter.shape)}, "
@@ -139,23 +139,25 @@ def _check(
             )
 
 
-def _undo(norm: nn.BatchNorm2d, shift: Tensor, mean: Tensor, variance: Tensor) -> None:
-    """Let a norm with these statistics add nothing but a shift."""
+def _set_norm(norm: nn.BatchNorm2d, bias: Tensor, mean: Tensor, variance: Tensor) -> None:
+    """Set a norm's statistics, and its scale and bias so that it only adds `bias`."""
     state = norm.state_dict()
     state["running_mean"].copy_(mean)
     state["running_var"].copy_(variance)
     state["weight"].copy_((variance + norm.eps).sqrt())
-    state["bias"].copy_(shift + mean)
+    state["bias"].copy_(bias + mean)
 
 
-def _measure(network: nn.Module, shifts: dict[nn.BatchNorm2d, Tensor], example: Tensor) -> None:
-    """Run a batch; each norm is set by its inputs before it sees them."""
+def _estimate_norms(
+    network: nn.Module, biases: dict[nn.BatchNorm2d, Tensor], example: Tensor
+) -> None:
+    """Run a batch and set each folded norm to the statistics of its inputs."""
 
-    def set_by(norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
+    def set_from_inputs(norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
         variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
-        _undo(norm, shifts[norm], mean, variance)
+        _set_norm(norm, biases[norm], mean, variance)
 
-    hooks = [norm.register_forward_pre_hook(set_by) for norm in shifts]
+    hooks = [norm.register_forward_pre_hook(set_from_inputs) for norm in biases]
     training = network.training
     try:
         network.eval()(example)

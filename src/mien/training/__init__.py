@@ -1,23 +1,25 @@
-"""Training from recipe files: the emotion network and the face detector."""
+"""Training of the emotion network and the face detector from recipe files."""
 
 import mien.models.compiler  # noqa: F401  # before Lightning, which all of these import
+from mien.options import DeviceOptions
 from mien.training.detector import DetectorRecipe, choose_score_threshold, train_detector
-from mien.training.devices import DeviceOptions
-from mien.training.emotion import train_emotion, with_faces
-from mien.training.emotion_recipe import EmotionRecipe, unfilled_average
+from mien.training.emotion import drop_non_faces, train_emotion
+from mien.training.emotion_recipe import EmotionRecipe, ema_warnings
 from mien.training.preview import show_augmentation
-from mien.training.pseudo_labels import label_photos
+from mien.training.pseudo_labels import pseudo_label_images
 from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
-from mien.training.run import CURVE, RECIPE
+from mien.training.run import METRICS_FILE, RECIPE_FILE
 
 __all__ = [
-    "CURVE",
-    "RECIPE",
+    "METRICS_FILE",
+    "RECIPE_FILE",
     "DetectorRecipe",
     "DeviceOptions",
     "EmotionRecipe",
     "choose_score_threshold",
-    "label_photos",
+    "drop_non_faces",
+    "ema_warnings",
+    "pseudo_label_images",
     "read_recipe",
     "recipe_document",
     "recipe_text",
@@ -25,6 +27,4 @@ __all__ = [
     "show_augmentation",
     "train_detector",
     "train_emotion",
-    "unfilled_average",
-    "with_faces",
 ]

@@ -1,4 +1,4 @@
-"""Batches of images with the targets of both label systems, whole out of memory."""
+"""Batches of images with the targets of both label systems, from arrays in memory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Batch = tuple[Tensor, Tensor, Tensor]
 """Images `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
 
 
-class _Arrays(TorchDataset[Batch]):
-    """Whole batches out of arrays in memory: an index is a tensor of row numbers."""
+class _BatchDataset(TorchDataset[Batch]):
+    """A dataset whose items are batches: an index is a tensor of row numbers."""
 
     def __init__(self, data: Dataset, label_smoothing: float) -> None:
         soft, _ = ferplus_soft_labels(data.votes)
@@ -40,10 +40,11 @@ class _Arrays(TorchDataset[Batch]):
         return self.faces[rows], self.ferplus[rows], self.fer2013[rows]
 
 
-class _Shuffled(Sampler[Tensor]):
-    """Rows in an order that seed and epoch alone decide, so that a resumed run repeats it.
+class _BatchSampler(Sampler[Tensor]):
+    """Draws batches of rows in an order that only seed and epoch decide, as resuming requires.
 
-    Of a shuffled batch each of several devices takes its part; what is not shuffled all take whole.
+    With several devices each takes its part of a shuffled batch; without shuffling each takes all
+    rows.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
@@ -64,8 +65,8 @@ class _Shuffled(Sampler[Tensor]):
             order = torch.randperm(self.count, generator=generator)
         parts = torch.split(order, self.batch_size)[: len(self)]
         if self.seed is not None and distributed.is_available() and distributed.is_initialized():
-            mine, devices = distributed.get_rank(), distributed.get_world_size()
-            parts = tuple(part[mine::devices] for part in parts)
+            rank, devices = distributed.get_rank(), distributed.get_world_size()
+            parts = tuple(part[rank::devices] for part in parts)
         return iter(parts)
 
 
@@ -77,16 +78,16 @@ def batches(
     epoch: int = 0,
     label_smoothing: float = 0.0,
 ) -> DataLoader[Batch]:
-    """Load a part of a dataset batch by batch.
+    """Return a loader of a dataset's batches.
 
     Args:
-        data: The part.
+        data: The images.
         batch_size: Images per batch, all devices together.
-        seed: Decides, with the epoch, the order, in which an incomplete batch is left out; None
-            takes the images as they stand, all of them.
-        epoch: The first epoch's number; Lightning tells the next ones.
+        seed: Seed of the order, together with the epoch; an incomplete batch is left out. None
+            takes all images in their order.
+        epoch: Number of the first epoch; Lightning sets the following ones.
         label_smoothing: Share of the FER-2013 target spread over all classes.
     """
-    sampler = _Shuffled(len(data), batch_size, seed)
+    sampler = _BatchSampler(len(data), batch_size, seed)
     sampler.set_epoch(epoch)
-    return DataLoader(_Arrays(data, label_smoothing), sampler=sampler, batch_size=None)
+    return DataLoader(_BatchDataset(data, label_smoothing), sampler=sampler, batch_size=None)

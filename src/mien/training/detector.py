@@ -1,4 +1,4 @@
-"""Training of the face detector on photos that a teacher has labelled."""
+"""Training of the face detector by distillation from a teacher, on pseudo-labelled images."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from mien._decode import demand
 from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_yunet, padded_input, yunet_spec
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
-from mien.models.onnx_weights import restore_weights
+from mien.models.onnx_weights import load_onnx_weights
 from mien.structures import Faces, FrameRGB
-from mien.training.detector_augment import DetectorAugmentation, draw_square
-from mien.training.detector_loss import CellGrid, distillation_loss, pairwise_iou
-from mien.training.pseudo_labels import TEACHER_THRESHOLD, LabelledPhoto, held_out
-from mien.training.run import newest_checkpoint, open_run
-from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
-from mien.training.weights import file_sha256, give_weights, read_checkpoint
+from mien.training.detector_augment import DetectorAugmentation, draw_training_image
+from mien.training.detector_loss import CellGrid, detector_losses, pairwise_iou
+from mien.training.devices import set_torch_threads
+from mien.training.pseudo_labels import TEACHER_THRESHOLD, PseudoLabelledImage, is_held_out
+from mien.training.run import last_checkpoint, open_run
+from mien.training.schedule import ema_callback, parameter_groups, warmup_cosine
+from mien.training.weights import file_sha256, load_checkpoint_weights, read_checkpoint
 
 __all__ = [
     "DetectorModule",
@@ -38,14 +39,14 @@ __all__ = [
 ]
 
 _KINDS = ("cls", "obj", "bbox", "kps")
-_SURE_SCORE = 0.7
-"""Held-out faces that the teacher scores at least this are what validation looks for."""
+_CONFIDENT_SCORE = 0.7
+"""Lowest score of a teacher's detection that counts as a face in validation."""
 
-_LANDMARK_FACE_PX = 48
-"""Landmarks are judged on faces whose shorter side is longer than this."""
+_MIN_LANDMARK_FACE_PX = 48
+"""Landmark errors are measured on faces whose shorter side is longer than this."""
 
 Batch = tuple[Tensor, Tensor]
-"""Images `(B, 3, S, S)` uint8 BGR and what the teacher says of them, `(B, N, 16)` float32."""
+"""Images `(B, 3, S, S)` uint8 BGR and the teacher's outputs for them, `(B, N, 16)` float32."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +54,19 @@ class DetectorRecipe:
     """Everything that decides a training; the keys of a recipe file.
 
     Attributes:
-        network: Shape of the network.
-        augmentation: How the training squares are drawn.
+        network: Size of the network.
+        augmentation: How training images are composed.
         steps: Optimiser steps.
-        validate_every: Steps between validations, which are also the checkpoints.
-        batch_size: Squares per step.
+        validate_every: Steps between validations; each one writes a checkpoint.
+        batch_size: Images per step.
         learning_rate: Peak of the schedule: linear warm-up, then half a cosine to zero.
         warmup_steps: Length of the warm-up.
-        weight_decay: Of AdamW.
-        ema_decay: Decay per step of the averaged weights, which are those that count.
-        box_weight: Weight of the box loss beside those of the scores, which are 1.
+        weight_decay: Weight decay of AdamW.
+        ema_decay: Decay per step of the averaged weights, which are validated and exported.
+        box_weight: Weight of the box loss; the losses of the scores have weight 1.
         landmark_weight: Weight of the landmark loss.
-        seed: The seed of weights and squares.
-        precision: Lightning's precision; `bf16-mixed` is quicker where the CPU has bf16.
+        seed: Seed of weights and training images.
+        precision: Lightning's precision; `bf16-mixed` is faster on CPUs with bf16.
     """
 
     network: DetectorOptions = dataclasses.field(default_factory=DetectorOptions)
@@ -85,52 +86,57 @@ class DetectorRecipe:
     def __post_init__(self) -> None:
         demand(self.steps > 0, "steps", "at least 1", self.steps)
         demand(self.batch_size > 1, "batch_size", "at least 2", self.batch_size)
-        side = self.augmentation.square_px
-        demand(side % 32 == 0, "augmentation.square_px", "a multiple of 32", side)
+        side = self.augmentation.image_px
+        demand(side % 32 == 0, "augmentation.image_px", "a multiple of 32", side)
 
 
-class _Squares(IterableDataset[Batch]):
-    """Batches of training squares; seed and number decide what a batch holds."""
+class _TrainingImages(IterableDataset[Batch]):
+    """Batches of training images; only the seed and its number decide what a batch holds."""
 
     def __init__(
         self,
-        photos: Sequence[LabelledPhoto],
+        images: Sequence[PseudoLabelledImage],
         teacher: Path,
         recipe: DetectorRecipe,
         *,
-        crowd: NDArray[np.uint8] | None,
+        pasted_faces: NDArray[np.uint8] | None,
         first: int,
     ) -> None:
-        self.photos, self.crowd, self.teacher = photos, crowd, teacher
+        self.images, self.pasted_faces, self.teacher = images, pasted_faces, teacher
         self.recipe, self.first = recipe, first
 
     def __iter__(self) -> Iterator[Batch]:
         teacher = OnnxDetector(self.teacher)
         worker = get_worker_info()
-        # Batches are taken from the workers in turn: together they draw each number once.
-        mine, apart = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for number in range(self.first + mine, self.recipe.steps, apart):
+        # The loader takes batches from the workers in turn: together they draw each number once.
+        offset, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for number in range(self.first + offset, self.recipe.steps, stride):
             rng = np.random.default_rng((self.recipe.seed, number))
-            squares = [
-                draw_square(self.photos, self.recipe.augmentation, rng, crowd=self.crowd)
+            drawn = [
+                draw_training_image(
+                    self.images, self.recipe.augmentation, rng, pasted_faces=self.pasted_faces
+                )
                 for _ in range(self.recipe.batch_size)
             ]
-            images = np.stack([square.image_rgb[..., ::-1] for square in squares])
-            taught = np.stack([taught_cells(teacher, square.clean_rgb) for square in squares])
-            yield torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(taught)
+            student_bgr = np.stack([image.student_rgb[..., ::-1] for image in drawn])
+            targets = np.stack([teacher_cells(teacher, image.teacher_rgb) for image in drawn])
+            yield (
+                torch.from_numpy(student_bgr.transpose(0, 3, 1, 2).copy()),
+                torch.from_numpy(targets),
+            )
 
 
-def taught_cells(teacher: OnnxDetector, square_rgb: FrameRGB) -> NDArray[np.float32]:
-    """Return what a teacher says of each cell of a square, in the order of `DetectorNet.cells`.
+def teacher_cells(teacher: OnnxDetector, image_rgb: FrameRGB) -> NDArray[np.float32]:
+    """Return a teacher's outputs for each cell of an image, in the order of `DetectorNet.cells`.
 
     Args:
         teacher: A detector of the YuNet layout.
-        square_rgb: `(S, S, 3)` uint8, S a multiple of 32.
+        image_rgb: `(S, S, 3)` uint8, S a multiple of 32.
 
     Returns:
         `(N, 16)` float32: cls and obj as probabilities, bbox (4), kps (10).
     """
-    outputs, _ = teacher.raw_outputs(square_rgb)
+    outputs, _ = teacher.raw_outputs(image_rgb)
     levels = [
         np.concatenate([outputs[f"{kind}_{stride}"] for kind in _KINDS], axis=1)
         for stride in STRIDES
@@ -141,67 +147,67 @@ def taught_cells(teacher: OnnxDetector, square_rgb: FrameRGB) -> NDArray[np.floa
 
 
 class DetectorModule(lightning.LightningModule):
-    """The detector with its losses, its optimiser and its validation on held-out photos."""
+    """The detector with its losses, its optimiser and its validation on held-out images."""
 
     def __init__(self, recipe: DetectorRecipe) -> None:
         super().__init__()
         self.recipe = recipe
         self.network = DetectorNet(recipe.network)
-        # channels_last is the layout in which a CPU's convolutions need no reordering.
+        # With channels_last a CPU's convolutions need no reordering of their inputs.
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._found: list[tuple[int, int, int]] = []
+        self._counts: list[tuple[int, int, int]] = []
         self._landmark_errors: list[float] = []
 
     def transfer_batch_to_device(
-        self, batch: Batch | LabelledPhoto, device: torch.device, dataloader_idx: int
-    ) -> Batch | LabelledPhoto:
-        """Move a training batch; a photo for validation stays where it is."""
-        if isinstance(batch, LabelledPhoto):
+        self, batch: Batch | PseudoLabelledImage, device: torch.device, dataloader_idx: int
+    ) -> Batch | PseudoLabelledImage:
+        """Move a training batch to the device; images for validation stay where they are."""
+        if isinstance(batch, PseudoLabelledImage):
             return batch
-        images, taught = batch
-        return images.to(device), taught.to(device)
+        images, targets = batch
+        return images.to(device), targets.to(device)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the weighted sum of the losses."""
-        images, taught = batch
+        images, targets = batch
         levels = self.network.cells(images.float())
         height, width = images.shape[2:]
         grid = CellGrid.of(height, width, STRIDES, self.device)
-        losses = distillation_loss(torch.cat(levels, dim=1).float(), taught, grid)
+        losses = detector_losses(torch.cat(levels, dim=1).float(), targets, grid)
         self.log_dict({f"train/{name}": loss for name, loss in losses.items()}, batch_size=1)
         box, landmarks = self.recipe.box_weight, self.recipe.landmark_weight
         total = losses["obj"] + losses["cls"] + box * losses["box"] + landmarks * losses["kps"]
         self.log("train/loss", total, prog_bar=True, batch_size=1)
         return total
 
-    def validation_step(self, photo: LabelledPhoto, batch_index: int) -> None:
-        """Count hits, misses and false alarms in one held-out photo."""
-        faces = self.detect(photo, score_threshold=0.6)
-        sure = photo.faces.select(photo.faces.detection_scores >= _SURE_SCORE)
+    def validation_step(self, image: PseudoLabelledImage, batch_index: int) -> None:
+        """Count true and false positives and missed faces in one held-out image."""
+        faces = self.detect(image, score_threshold=0.6)
+        confident = image.faces.detection_scores >= _CONFIDENT_SCORE
+        targets = image.faces.select(confident)
         iou = pairwise_iou(
-            torch.from_numpy(photo.faces.boxes_xyxy), torch.from_numpy(faces.boxes_xyxy)
+            torch.from_numpy(image.faces.boxes_xyxy), torch.from_numpy(faces.boxes_xyxy)
         )
-        wanted = torch.from_numpy(photo.faces.detection_scores >= _SURE_SCORE)
-        hits = int((iou[wanted] > 0.5).any(dim=1).sum()) if len(faces) else 0
-        alarms = len(faces) - int((iou > 0.3).any(dim=0).sum()) if len(photo.faces) else len(faces)
-        self._found.append((hits, len(sure), alarms))
-        self._landmark_errors.extend(landmark_errors(faces, sure))
+        hits = int((iou[torch.from_numpy(confident)] > 0.5).any(dim=1).sum()) if len(faces) else 0
+        false = len(faces) - int((iou > 0.3).any(dim=0).sum()) if len(image.faces) else len(faces)
+        self._counts.append((hits, len(targets), false))
+        self._landmark_errors.extend(landmark_errors(faces, targets))
 
     def on_validation_epoch_end(self) -> None:
-        """Log recall, false alarms per photo and landmark errors, and the score that they make.
+        """Log recall, false positives per image, landmark error and score.
 
-        The best weights are those with the best score: recall less alarms less landmark error.
+        The score, by which the best checkpoint is selected, is the recall minus both others.
         """
-        hits, sure, alarms = (sum(column) for column in zip(*self._found, strict=True))
-        photos = len(self._found)
-        self._found.clear()
-        recall, false = hits / max(sure, 1), alarms / photos
+        hits, faces, false_positives = (sum(column) for column in zip(*self._counts, strict=True))
+        images = len(self._counts)
+        self._counts.clear()
+        recall, false = hits / max(faces, 1), false_positives / images
         error = float(np.mean(self._landmark_errors)) if self._landmark_errors else 1.0
         self._landmark_errors.clear()
         self.log_dict(
             {
                 "val/recall": recall,
-                "val/false_per_photo": false,
+                "val/false_positives_per_image": false,
                 "val/landmark_error": error,
                 "val/score": recall - false - error,
             },
@@ -209,152 +215,167 @@ class DetectorModule(lightning.LightningModule):
             batch_size=1,
         )
 
-    def detect(self, photo: LabelledPhoto, *, score_threshold: float) -> Faces:
-        """Run the network on a photo in its own size; boxes are in the photo's pixels."""
+    def detect(self, image: PseudoLabelledImage, *, score_threshold: float) -> Faces:
+        """Run the network on an image at its own size; boxes are in pixels of the image."""
         spec = yunet_spec("mien-face")
-        image = torch.from_numpy(padded_input(photo.image_rgb, spec.input))
-        values = self.network(image.to(self.device))
+        padded = torch.from_numpy(padded_input(image.image_rgb, spec.input))
+        values = self.network(padded.to(self.device))
         cells = {
             output.name: part[0].float().cpu().numpy()
             for output, part in zip(spec.outputs, values, strict=True)
         }
         return decode_yunet(
             cells,
-            input_hw=(image.shape[2], image.shape[3]),
+            input_hw=(padded.shape[2], padded.shape[3]),
             strides=STRIDES,
             score_threshold=score_threshold,
             nms_iou=YUNET_NMS_IOU,
         )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW with a warm-up and half a cosine."""
+        """Return AdamW and its schedule."""
         recipe = self.recipe
-        groups = weight_groups(self, weight_decay=recipe.weight_decay)
+        groups = parameter_groups(self, weight_decay=recipe.weight_decay)
         optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
-        return warm_cosine(optimiser, warmup_steps=recipe.warmup_steps, total_steps=recipe.steps)
+        return warmup_cosine(optimiser, warmup_steps=recipe.warmup_steps, total_steps=recipe.steps)
 
 
-def landmark_errors(found: Faces, wanted: Faces) -> list[float]:
-    """Return the mean distance of the landmarks of each wanted face that is found.
+def landmark_errors(found: Faces, targets: Faces) -> list[float]:
+    """Return the mean landmark distance of each target face that is found.
 
-    Distances are in units of the wanted face's eye distance, of faces of 48 pixels and more.
+    Distances are in units of the target's eye distance. Only targets of more than 48 pixels count.
     """
-    sides = (wanted.boxes_xyxy[:, 2:] - wanted.boxes_xyxy[:, :2]).min(axis=1)
-    wanted = wanted.select(sides > _LANDMARK_FACE_PX)
-    if not len(found) or not len(wanted):
+    sides = (targets.boxes_xyxy[:, 2:] - targets.boxes_xyxy[:, :2]).min(axis=1)
+    targets = targets.select(sides > _MIN_LANDMARK_FACE_PX)
+    if not len(found) or not len(targets):
         return []
-    boxes = (torch.from_numpy(each.boxes_xyxy) for each in (wanted, found))
+    boxes = (torch.from_numpy(each.boxes_xyxy) for each in (targets, found))
     best = pairwise_iou(*boxes).max(dim=1)
     hit = best.values.numpy() > 0.5
     chosen = found.landmarks_xy[best.indices.numpy()]
-    between = wanted.landmarks_xy[:, 1] - wanted.landmarks_xy[:, 0]
-    distances = np.linalg.norm(chosen - wanted.landmarks_xy, axis=2).mean(axis=1)
+    between = targets.landmarks_xy[:, 1] - targets.landmarks_xy[:, 0]
+    distances = np.linalg.norm(chosen - targets.landmarks_xy, axis=2).mean(axis=1)
     errors = distances / np.linalg.norm(between, axis=1).clip(min=1.0)
     return [float(error) for error in errors[hit]]
 
 
 @torch.no_grad()
 def choose_score_threshold(
-    module: DetectorModule, photos: Sequence[LabelledPhoto], *, alarms_per_photo: float = 0.03
+    module: DetectorModule,
+    images: Sequence[PseudoLabelledImage],
+    *,
+    max_false_positives_per_image: float = 0.03,
 ) -> float:
-    """Choose the score from which on a detection counts, on the held-out photos.
+    """Choose the detection threshold on the held-out images.
 
     Args:
         module: The trained module.
-        photos: Labelled photos; only the held-out tenth is looked at.
-        alarms_per_photo: How many detections the teacher sees in no view are accepted on average.
+        images: Pseudo-labelled images; only the held-out tenth is used.
+        max_false_positives_per_image: Largest mean number of detections per image that the teacher
+            has in no view.
 
     Returns:
-        The lowest threshold of whole hundredths, 0.3 or more, with no more alarms than that; 1
-        where there is none.
+        The lowest threshold in steps of 0.01, 0.3 or more, with at most as many false positives; 1
+        if there is none.
     """
     module.eval()
-    chosen = [photo for photo in photos if held_out(photo.name)]
+    held_out = [image for image in images if is_held_out(image.name)]
     scores: list[float] = []
-    for photo in chosen:
-        faces = module.detect(photo, score_threshold=TEACHER_THRESHOLD)
-        boxes = (torch.from_numpy(each.boxes_xyxy) for each in (faces, photo.faces))
-        known = (pairwise_iou(*boxes) > 0.3).any(dim=1).numpy()
-        scores.extend(faces.detection_scores[~known].tolist())
-    # The decoder compares in float32, where a score of 0.9 counts from a threshold of 0.9.
-    steps = np.arange(round(100 * TEACHER_THRESHOLD), 101) / 100
-    alarms = np.array(scores, np.float32)[:, None] >= steps.astype(np.float32)  # (n, steps)
-    enough = alarms.sum(axis=0) <= int(alarms_per_photo * len(chosen))
-    return float(steps[enough.argmax()]) if enough.any() else 1.0
+    for image in held_out:
+        faces = module.detect(image, score_threshold=TEACHER_THRESHOLD)
+        boxes = (torch.from_numpy(each.boxes_xyxy) for each in (faces, image.faces))
+        matched = (pairwise_iou(*boxes) > 0.3).any(dim=1).numpy()
+        scores.extend(faces.detection_scores[~matched].tolist())
+    # The decoder compares in float32, where a score of 0.9 passes a threshold of 0.9.
+    thresholds = np.arange(round(100 * TEACHER_THRESHOLD), 101) / 100
+    passing = np.array(scores, np.float32)[:, None] >= thresholds.astype(np.float32)
+    few = passing.sum(axis=0) <= int(max_false_positives_per_image * len(held_out))  # (thresholds,)
+    return float(thresholds[few.argmax()]) if few.any() else 1.0
 
 
-def _balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
-    """Repeat the photos without a face until they are about a quarter: there are few of them."""
-    empty = [photo for photo in photos if not (photo.faces.detection_scores >= _SURE_SCORE).any()]
-    times = max(1, round((len(photos) - len(empty)) / (3 * max(len(empty), 1))))
-    return [*photos, *(empty * (times - 1))]
+def _oversample_empty(images: Sequence[PseudoLabelledImage]) -> list[PseudoLabelledImage]:
+    """Repeat the images without a face, of which there are few, up to about a quarter of all."""
+    empty = [
+        image for image in images if not (image.faces.detection_scores >= _CONFIDENT_SCORE).any()
+    ]
+    times = max(1, round((len(images) - len(empty)) / (3 * max(len(empty), 1))))
+    return [*images, *(empty * (times - 1))]
 
 
-def _begin_with(module: DetectorModule, start: Path, squares: _Squares) -> None:
+def _initialise(module: DetectorModule, start: Path, batches: _TrainingImages) -> None:
     if start.suffix == ".onnx":
-        images, _ = next(iter(squares))
-        restore_weights(module.network, start, example=images.float())
+        images, _ = next(iter(batches))
+        load_onnx_weights(module.network, start, example=images.float())
     else:
-        give_weights(module.network, start)
+        load_checkpoint_weights(module.network, start)
 
 
 def train_detector(
     recipe: DetectorRecipe,
-    photos: Sequence[LabelledPhoto],
+    images: Sequence[PseudoLabelledImage],
     teacher: Path,
     *,
     out: Path,
-    crowd: NDArray[np.uint8] | None = None,
+    pasted_faces: NDArray[np.uint8] | None = None,
     start: Path | None = None,
     resume: bool = False,
     workers: int = 1,
+    threads: int = 0,
 ) -> DetectorModule:
     """Train a face detector.
 
     Args:
-        recipe: What to train and how.
-        photos: Labelled photos; a tenth, chosen by name, is held out for validation.
-        teacher: The ONNX file of a detector of the YuNet layout, whose every cell is imitated.
-        out: The run's folder; its recipe, checkpoints, and metrics as CSV, anew for each time that
-            it goes on.
-        crowd: `(N, S, S)` uint8, grey faces to strew over training squares, or None.
-        start: Where this training begins: the weights of another run's checkpoint, or of a model
-            file, which ends with `.onnx`; None draws them.
-        resume: Go on from the folder's last checkpoint, if it has one.
-        workers: Processes that draw training squares.
+        recipe: Everything that decides the training.
+        images: Pseudo-labelled images; a tenth, chosen by name, is held out for validation.
+        teacher: The ONNX file of a detector of the YuNet layout; the network learns its outputs.
+        out: The run's folder: recipe, checkpoints, and metrics as CSV, a new file after each
+            resumption.
+        pasted_faces: Grey faces `(N, S, S)` uint8 to paste into training images, or None.
+        start: Initial weights of a new training: those of a checkpoint (averaged) or of a model
+            file, which ends with `.onnx`; None draws them at random.
+        resume: Whether to resume from the folder's last checkpoint, if it has one.
+        workers: Processes that compose training images.
+        threads: Threads of torch on the CPU; 0 leaves torch's own number.
 
     Returns:
         The module with the averaged weights of the validation with the best score.
 
     Raises:
-        RecipeError: The folder holds another run, or `start` is no checkpoint of such a network.
+        ArtefactError: The model file of `start` holds another network.
+        OutputError: The folder cannot be written.
+        RecipeError: The folder holds another run, or `start` or the teacher cannot be read.
     """
+    set_torch_threads(threads)
     lightning.seed_everything(recipe.seed, verbose=False)
-    seen = hashlib.sha256("".join(sorted(photo.key for photo in photos)).encode())
-    if crowd is not None:
-        seen.update(crowd.tobytes())
-    facts = {"photos": seen.hexdigest(), "teacher": file_sha256(teacher)}
+    digest = hashlib.sha256("".join(sorted(image.key for image in images)).encode())
+    if pasted_faces is not None:
+        digest.update(pasted_faces.tobytes())
+    provenance = {"images": digest.hexdigest(), "teacher": file_sha256(teacher)}
     if start is not None:
-        facts["start"] = f"{start.name} {file_sha256(start)}"
-    checkpoint = open_run(out, recipe, facts=facts, resume=resume).checkpoint
+        provenance["start"] = f"{start.name} {file_sha256(start)}"
+    checkpoint = open_run(out, recipe, provenance=provenance, resume=resume).checkpoint
     module = DetectorModule(recipe)
-    shown = _balanced([photo for photo in photos if not held_out(photo.name)])
-    last = newest_checkpoint(out)
+    sources = _oversample_empty([image for image in images if not is_held_out(image.name)])
+    last_path = last_checkpoint(out)
     done = int(read_checkpoint(checkpoint)["global_step"]) if checkpoint else 0
-    squares = _Squares(shown, teacher, recipe, crowd=crowd, first=done)
+    train = _TrainingImages(sources, teacher, recipe, pasted_faces=pasted_faces, first=done)
     if start is not None and checkpoint is None:
-        _begin_with(module, start, squares)
+        _initialise(module, start, train)
     best = ModelCheckpoint(
-        last.parent, filename="best", monitor="val/score", mode="max", enable_version_counter=False
+        last_path.parent,
+        filename="best",
+        monitor="val/score",
+        mode="max",
+        enable_version_counter=False,
     )
-    # `save_last` of the above would keep the last best one: resuming would lose what came after.
-    newest = ModelCheckpoint(last.parent, filename=last.stem, enable_version_counter=False)
+    # `save_last` of the above keeps the last best step, and resuming would lose later ones.
+    last = ModelCheckpoint(last_path.parent, filename=last_path.stem, enable_version_counter=False)
     trainer = lightning.Trainer(
         default_root_dir=out,
         max_steps=recipe.steps,
         max_epochs=-1,
         precision=recipe.precision,
-        callbacks=[best, newest, averaged_weights(recipe.ema_decay)],
+        callbacks=[best, last, ema_callback(recipe.ema_decay)],
         logger=CSVLogger(out, name="metrics", version=f"from-step-{done}"),
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,
@@ -365,11 +386,11 @@ def train_detector(
     )
     trainer.fit(
         module,
-        DataLoader(squares, batch_size=None, num_workers=workers),
-        DataLoader([p for p in photos if held_out(p.name)], batch_size=None),  # type: ignore[arg-type]
+        DataLoader(train, batch_size=None, num_workers=workers),
+        DataLoader([image for image in images if is_held_out(image.name)], batch_size=None),  # type: ignore[arg-type]
         ckpt_path=checkpoint,
         weights_only=True,
     )
     if best.best_model_path:
-        give_weights(module.network, Path(best.best_model_path))
+        load_checkpoint_weights(module.network, Path(best.best_model_path))
     return module

@@ -1,4 +1,4 @@
-"""Training squares for the face detector: faces of every size, place, light and disguise."""
+"""Composed training images for the face detector: faces of every size, place, light and cover."""
 
 from __future__ import annotations
 
@@ -14,43 +14,44 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from mien.media import open_image
-from mien.training.pseudo_labels import FLIPPED_LANDMARKS, LabelledPhoto
+from mien.training.pseudo_labels import FLIPPED_LANDMARKS, PseudoLabelledImage
 
-__all__ = ["DetectorAugmentation", "TrainingSquare", "draw_square"]
+__all__ = ["DetectorAugmentation", "TrainingImage", "draw_training_image"]
 
-_SURE_SCORE = 0.6
-"""Faces that the teacher, all views merged, scores at least this are scaled to a drawn size."""
+_CONFIDENT_SCORE = 0.6
+"""Lowest merged score of the faces that are scaled to a drawn size and covered."""
 
-_LARGEST_ZOOM = 1.5
+_MAX_ZOOM = 1.5
 _LETTERS = string.ascii_letters + string.digits + "!?&@$%:;()[]{}*#"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorAugmentation:
-    """Shares and strengths; sizes are in pixels of the square.
+    """How training images are composed; sizes are in pixels of the training image.
 
     Attributes:
-        square_px: Side of a training square, a multiple of 32.
-        smallest_face_px: Faces are scaled to between this side, drawn evenly in the logarithm, ...
-        largest_face_px: ... and this one.
-        mosaic: Share of squares made of four photos.
-        large_mosaic: Share of squares made of sixteen photos.
-        rotation_deg: Largest turn to either side.
-        grey: Share of squares without colour.
-        dark: Share of squares in low light.
-        blur: Share of squares out of focus.
-        noise: Share of squares with sensor noise.
-        jpeg: Share of squares with the marks of strong compression.
-        occlusion: Share of faces with something painted over them.
-        clutter: Share of photos that give way to a drawn scene of letters and shapes, and of
-            squares over which such things are drawn before the teacher looks.
-        crowd: Share of squares over which small faces of a dataset are strewn before the teacher
-            looks, where a dataset is given.
+        image_px: Side of a training image, a multiple of 32.
+        min_face_px: Smallest side to which faces are scaled; sizes are drawn uniformly in the
+            logarithm.
+        max_face_px: Largest side to which faces are scaled.
+        mosaic: Share of training images composed of four images.
+        large_mosaic: Share of training images composed of sixteen images.
+        rotation_deg: Largest rotation in either direction.
+        grey: Share of training images without colour.
+        dark: Share of training images in low light.
+        blur: Share of training images out of focus.
+        noise: Share of training images with sensor noise.
+        jpeg: Share of training images with strong compression.
+        occlusion: Share of faces that are partly covered.
+        clutter: Share of images that are replaced by a drawn scene of letters and shapes, and of
+            training images over which these are drawn. The teacher sees them.
+        pasted_faces: Share of training images into which small faces of a dataset are pasted, if
+            one is given. The teacher sees them.
     """
 
-    square_px: int = 320
-    smallest_face_px: float = 10.0
-    largest_face_px: float = 260.0
+    image_px: int = 320
+    min_face_px: float = 10.0
+    max_face_px: float = 260.0
     mosaic: float = 0.35
     large_mosaic: float = 0.12
     rotation_deg: float = 30.0
@@ -61,39 +62,39 @@ class DetectorAugmentation:
     jpeg: float = 0.2
     occlusion: float = 0.25
     clutter: float = 0.12
-    crowd: float = 0.0
+    pasted_faces: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrainingSquare:
-    """One training image twice.
+class TrainingImage:
+    """One training image in two forms.
 
     Attributes:
-        clean_rgb: `(S, S, 3)` uint8, what the teacher looks at.
-        image_rgb: `(S, S, 3)` uint8, the same with faces covered and the marks of a poor camera:
-            what the student looks at.
+        teacher_rgb: `(S, S, 3)` uint8, the teacher's input.
+        student_rgb: `(S, S, 3)` uint8, the student's input: the same image with covered faces and
+            camera effects.
     """
 
-    clean_rgb: NDArray[np.uint8]
-    image_rgb: NDArray[np.uint8]
+    teacher_rgb: NDArray[np.uint8]
+    student_rgb: NDArray[np.uint8]
 
 
-def draw_square(
-    photos: Sequence[LabelledPhoto],
+def draw_training_image(
+    images: Sequence[PseudoLabelledImage],
     options: DetectorAugmentation,
     rng: np.random.Generator,
     *,
-    crowd: NDArray[np.uint8] | None = None,
-) -> TrainingSquare:
-    """Draw one training square at random.
+    pasted_faces: NDArray[np.uint8] | None = None,
+) -> TrainingImage:
+    """Compose one training image at random.
 
     Args:
-        photos: The labelled photos.
-        options: Shares and strengths.
-        rng: The source of chance; the same state gives the same square.
-        crowd: `(N, S, S)` uint8 grey faces that may be strewn over a square.
+        images: The pseudo-labelled images.
+        options: How it is composed.
+        rng: The random generator; the same state gives the same training image.
+        pasted_faces: Grey faces `(N, S, S)` uint8 that may be pasted into it.
     """
-    side = options.square_px
+    side = options.image_px
     canvas = Image.new("RGB", (side, side))
     grid = _drawn_grid(options, rng)
     tile_px = side // grid
@@ -102,25 +103,25 @@ def draw_square(
         if rng.random() < options.clutter:
             _draw_clutter(canvas, (x, y, x + tile_px, y + tile_px), rng, backdrop=True)
             continue
-        photo = photos[int(rng.integers(len(photos)))]
-        tile, part = _place(photo, tile_px, options, rng)
+        source = images[int(rng.integers(len(images)))]
+        tile, part = _place(source, tile_px, options, rng)
         canvas.paste(tile, (x, y))
         parts.append(_shifted(part, (x, y)))
     if rng.random() < options.clutter:
         _draw_clutter(canvas, (0, 0, side, side), rng, backdrop=False)
-    if crowd is not None and rng.random() < options.crowd:
-        _strew(canvas, crowd, rng, smallest_px=options.smallest_face_px)
+    if pasted_faces is not None and rng.random() < options.pasted_faces:
+        _paste_faces(canvas, pasted_faces, rng, min_px=options.min_face_px)
     boxes = np.concatenate([np.zeros((0, 4)), *(part[0] for part in parts)])
     landmarks = np.concatenate([np.zeros((0, 5, 2)), *(part[1] for part in parts)])
-    clean = np.asarray(canvas)
+    teacher_rgb = np.asarray(canvas)
     for box, points in zip(boxes, landmarks, strict=True):
         if rng.random() < options.occlusion:
             _occlude(canvas, box, points, rng)
-    return TrainingSquare(clean_rgb=clean, image_rgb=_photographed(canvas, options, rng))
+    return TrainingImage(teacher_rgb=teacher_rgb, student_rgb=_camera_effects(canvas, options, rng))
 
 
 def _drawn_grid(options: DetectorAugmentation, rng: np.random.Generator) -> int:
-    """Draw the number of photos along each side: one, two, or four."""
+    """Draw the number of images along each side: one, two, or four."""
     chance = rng.random()
     if chance < options.large_mosaic:
         return 4
@@ -128,38 +129,43 @@ def _drawn_grid(options: DetectorAugmentation, rng: np.random.Generator) -> int:
 
 
 _Part = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Boxes and landmarks of the sure faces on a tile."""
+"""Boxes and landmarks of the confident faces on a tile."""
 
 
 def _place(
-    photo: LabelledPhoto, tile_px: int, options: DetectorAugmentation, rng: np.random.Generator
+    source: PseudoLabelledImage,
+    tile_px: int,
+    options: DetectorAugmentation,
+    rng: np.random.Generator,
 ) -> tuple[Image.Image, _Part]:
-    """Turn, mirror, scale and shift a photo onto a tile so that one face gets a drawn size."""
-    height, width = photo.image_rgb.shape[:2]
+    """Rotate, mirror, scale and shift an image onto a tile so that one face gets a drawn size."""
+    height, width = source.image_rgb.shape[:2]
     angle = math.radians(options.rotation_deg) * rng.uniform(-1, 1) * (rng.random() < 0.5)
     mirrored = rng.random() < 0.5
     scale = rng.uniform(0.5, 1.3) * tile_px / max(height, width)
     centre = rng.uniform(0.2, 0.8, 2) * (width, height)
-    certain = photo.faces.boxes_xyxy[photo.faces.detection_scores >= _SURE_SCORE]
+    certain = source.faces.boxes_xyxy[source.faces.detection_scores >= _CONFIDENT_SCORE]
     if len(certain):
         box = certain[int(rng.integers(len(certain)))]
         side = math.sqrt(float((box[2:] - box[:2]).prod()))
-        largest = min(options.largest_face_px, 0.95 * tile_px)
-        drawn = math.exp(rng.uniform(math.log(options.smallest_face_px), math.log(largest)))
-        # Never so small that the photo leaves most of the tile empty, nor so large that a small
-        # face becomes a blob: a network that is told that blobs are faces sees faces in all blobs.
-        scale = min(max(drawn / side, 0.6 * tile_px / max(height, width)), _LARGEST_ZOOM)
+        max_px = min(options.max_face_px, 0.95 * tile_px)
+        drawn = math.exp(rng.uniform(math.log(options.min_face_px), math.log(max_px)))
+        # Not so small that the image leaves most of the tile empty, and not so large that a small
+        # face becomes a blob: a network that learns such blobs as faces finds faces in all blobs.
+        scale = min(max(drawn / side, 0.6 * tile_px / max(height, width)), _MAX_ZOOM)
         centre = (box[:2] + box[2:]) / 2
         room = min(scale * side / 2, tile_px / 2)
         place = rng.uniform(room, tile_px - room, 2)
     else:
         place = rng.uniform(0.3, 0.7, 2) * tile_px
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    matrix = scale * turn @ np.diag([-1.0 if mirrored else 1.0, 1.0])  # photo to tile
+    matrix = scale * turn @ np.diag([-1.0 if mirrored else 1.0, 1.0])  # image to tile
     offset = place - matrix @ centre
     fill = tuple(rng.integers(0, 256, 3).tolist())
-    tile = _warp(photo.image_rgb, (matrix, offset), tile_px, fill)
-    return tile, _moved(photo, (matrix, offset), tile_px, angle=angle, mirrored=mirrored)
+    tile = _warp(source.image_rgb, (matrix, offset), tile_px, fill)
+    return tile, _transformed_faces(
+        source, (matrix, offset), tile_px, angle=angle, mirrored=mirrored
+    )
 
 
 def _warp(
@@ -172,7 +178,7 @@ def _warp(
     image = Image.fromarray(image_rgb)
     factor = max(1, math.floor(1 / math.sqrt(abs(np.linalg.det(matrix)))))
     if factor > 1:
-        # Bilinear sampling looks at four pixels; whole squares are averaged first.
+        # Bilinear sampling uses four pixels; larger areas are averaged first.
         image, matrix = image.reduce(factor), matrix * factor
     back = np.linalg.inv(matrix)
     start = -back @ offset
@@ -186,18 +192,18 @@ def _warp(
     )
 
 
-def _moved(
-    photo: LabelledPhoto,
+def _transformed_faces(
+    source: PseudoLabelledImage,
     transform: tuple[NDArray[np.float64], NDArray[np.float64]],
     tile_px: int,
     *,
     angle: float,
     mirrored: bool,
 ) -> _Part:
-    """Carry the sure faces over; a turned face's box is that of the ellipse inside its old one."""
+    """Transform the confident faces; a rotated face's box bounds the ellipse in its old box."""
     matrix, offset = transform
     scale = math.sqrt(abs(np.linalg.det(matrix)))
-    faces = photo.faces.select(photo.faces.detection_scores >= _SURE_SCORE)
+    faces = source.faces.select(source.faces.detection_scores >= _CONFIDENT_SCORE)
     boxes = faces.boxes_xyxy
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix.T + offset
     half = (boxes[:, 2:] - boxes[:, :2]) / 2 * scale
@@ -229,7 +235,7 @@ def _draw_clutter(
     *,
     backdrop: bool,
 ) -> None:
-    """Draw letters and shapes: what photos of people have little of, and faces are seen in."""
+    """Draw letters and shapes, which are rare in images of people and can be mistaken for faces."""
     left, top, right, bottom = area
     size = (right - left, bottom - top)
     scene = canvas.crop(area)
@@ -259,18 +265,18 @@ def _draw_clutter(
     canvas.paste(scene, (left, top))
 
 
-def _strew(
+def _paste_faces(
     canvas: Image.Image,
-    crowd: NDArray[np.uint8],
+    pasted_faces: NDArray[np.uint8],
     rng: np.random.Generator,
     *,
-    smallest_px: float,
+    min_px: float,
 ) -> None:
-    """Paste grey faces, toned, turned and with soft or hard edges, at places of the square."""
-    largest = _LARGEST_ZOOM * crowd.shape[1]
+    """Paste grey faces at random places, tinted, rotated, and with soft or hard edges."""
+    max_px = _MAX_ZOOM * pasted_faces.shape[1]
     for _ in range(int(rng.integers(2, 13))):
-        side = round(math.exp(rng.uniform(math.log(smallest_px), math.log(largest))))
-        face = Image.fromarray(crowd[int(rng.integers(len(crowd)))])
+        side = round(math.exp(rng.uniform(math.log(min_px), math.log(max_px))))
+        face = Image.fromarray(pasted_faces[int(rng.integers(len(pasted_faces)))])
         if rng.random() < 0.5:
             face = ImageOps.mirror(face)
         light = rng.uniform(160, 255) * np.array([1.0, rng.uniform(0.75, 1), rng.uniform(0.65, 1)])
@@ -303,7 +309,7 @@ def _occlude(
     landmarks: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> None:
-    """Paint a mask, glasses or a hand-like patch over one face."""
+    """Paint a mask, glasses or patches over one face."""
     draw = ImageDraw.Draw(canvas)
     colour = tuple(rng.integers(0, 256, 3).tolist())
     left, top, right, bottom = (float(side) for side in box)
@@ -334,10 +340,10 @@ def _occlude(
             draw.ellipse((x - a, y - b, x + a, y + b), fill=colour)
 
 
-def _photographed(
+def _camera_effects(
     canvas: Image.Image, options: DetectorAugmentation, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Give the square the light, focus, noise and compression of some camera."""
+    """Apply random light, blur, noise and compression."""
     if rng.random() < options.blur:
         canvas = canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.8)))
     if rng.random() < options.grey:

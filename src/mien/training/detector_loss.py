@@ -1,4 +1,4 @@
-"""What it costs a detector to say something else than its teacher, cell by cell."""
+"""Losses of the face detector: the difference from its teacher in every cell."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["CellGrid", "decoded_boxes", "distillation_loss", "pairwise_iou"]
+__all__ = ["CellGrid", "decoded_boxes", "detector_losses", "pairwise_iou"]
 
-_LEAST_SCORE = 0.1
-"""Boxes and landmarks of cells that the teacher scores below this are noise."""
+_MIN_SCORE = 0.1
+"""The teacher's boxes and landmarks count in cells with at entropy this score; others are noise."""
 
-_WHOLE_LANDMARKS_PX = 64
-"""Landmarks of smaller faces count less, by their size: a teacher's own are off by a share of a
-cell, and small faces are the most."""
+_FULL_WEIGHT_PX = 64
+"""Side of a face from which its landmarks have full weight, which is smaller in proportion below.
+
+A teacher's landmarks are off by a share of a cell, and most faces are small."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,7 +24,7 @@ class CellGrid:
     """All N cells of all levels.
 
     Attributes:
-        points_xy: `(N, 2)`, the cells' points in pixels.
+        points_xy: `(N, 2)`, the reference points of the cells in pixels.
         strides: `(N,)`, pixels per cell.
     """
 
@@ -56,56 +57,64 @@ def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def decoded_boxes(cells: Tensor, grid: CellGrid) -> Tensor:
-    """Return the boxes that cells `(..., N, 16)` stand for, `(..., N, 4)` in pixels."""
+    """Return the boxes of cells `(..., N, 16)`, `(..., N, 4)` in pixels."""
     strides = grid.strides[:, None]
     centres = grid.points_xy + cells[..., 2:4] * strides
     half = cells[..., 4:6].clamp(max=6).exp() * strides / 2
     return torch.cat((centres - half, centres + half), dim=-1)
 
 
-def distillation_loss(cells: Tensor, taught: Tensor, grid: CellGrid) -> dict[str, Tensor]:
-    """Compute the four losses of a batch, each over the sum of the teacher's scores.
+def detector_losses(cells: Tensor, targets: Tensor, grid: CellGrid) -> dict[str, Tensor]:
+    """Compute the four losses of a batch, each divided by the sum of the teacher's scores.
 
-    `obj` and `cls` are the divergence (Kullback-Leibler) of the student's probabilities from the
-    teacher's, the latter where the teacher sees something; `box` is the distance-IoU loss (Zheng et
-    al. 2020), `kps` the smooth L1 distance of the landmarks over the face's size. The last two
-    weigh each cell by the teacher's score, `kps` also by the size of faces of less than 64 pixels.
-    All are 0 for a student that says what its teacher says.
+    `obj` and `cls` are Kullback-Leibler divergences of the student's probabilities from the
+    teacher's, `cls` weighted by the teacher's `obj`. `box` is the distance-IoU loss (Zheng et al.
+    2020), `kps` the smooth L1 distance of the landmarks relative to the size of the face. These two
+    are weighted by the teacher's score, `kps` also by the size of faces of less than 64 pixels. All
+    are 0 if the student's outputs are the teacher's.
 
     Args:
-        cells: `(B, N, 16)` raw float32 values of the student: cls, obj, bbox (4), kps (10).
-        taught: `(B, N, 16)` float32 of the teacher; cls and obj as probabilities.
+        cells: `(B, N, 16)` raw float32 outputs of the student: cls, obj, bbox (4), kps (10).
+        targets: `(B, N, 16)` float32 outputs of the teacher; cls and obj as probabilities.
         grid: The cells' places.
 
     Returns:
         The scalars `obj`, `cls`, `box` and `kps`.
     """
-    cls, obj = taught[..., 0], taught[..., 1]
+    cls, obj = targets[..., 0], targets[..., 1]
     score = (cls * obj).sqrt()
-    weight = torch.where(score >= _LEAST_SCORE, score, 0.0)
+    weight = torch.where(score >= _MIN_SCORE, score, 0.0)
     total = weight.sum().clamp(min=1.0)
-    seen = torch.nonzero(weight, as_tuple=True)  # the n cells that count
-    found, wanted = decoded_boxes(cells, grid)[seen], decoded_boxes(taught, grid)[seen]
-    iou, distance = _iou_and_distance(found, wanted)
-    size = (wanted[:, 2:] - wanted[:, :2]).prod(dim=1).sqrt().clamp(min=1.0)
-    per_cell = (grid.strides[seen[1]] / size)[:, None]
-    landmarks = functional.smooth_l1_loss(
-        cells[seen][:, 6:] * per_cell, taught[seen][:, 6:] * per_cell, reduction="none", beta=0.02
+    foreground = torch.nonzero(weight, as_tuple=True)  # indices of n cells
+    boxes, target_boxes = (
+        decoded_boxes(cells, grid)[foreground],
+        decoded_boxes(targets, grid)[foreground],
     )
-    counts = weight[seen] * (size / _WHOLE_LANDMARKS_PX).clamp(max=1)
+    iou, distance = _iou_and_distance(boxes, target_boxes)
+    size = (target_boxes[:, 2:] - target_boxes[:, :2]).prod(dim=1).sqrt().clamp(min=1.0)
+    per_cell = (grid.strides[foreground[1]] / size)[:, None]
+    landmarks = functional.smooth_l1_loss(
+        cells[foreground][:, 6:] * per_cell,
+        targets[foreground][:, 6:] * per_cell,
+        reduction="none",
+        beta=0.02,
+    )
+    landmark_weight = weight[foreground] * (size / _FULL_WEIGHT_PX).clamp(max=1)
     return {
         "obj": _divergence(cells[..., 1], obj).sum() / total,
         "cls": (_divergence(cells[..., 0], cls) * obj).sum() / total,
-        "box": ((1 - iou + distance) * weight[seen]).sum() / total,
-        "kps": (landmarks.mean(dim=1) * counts).sum() / counts.sum().clamp(min=1.0),
+        "box": ((1 - iou + distance) * weight[foreground]).sum() / total,
+        "kps": (landmarks.mean(dim=1) * landmark_weight).sum()
+        / landmark_weight.sum().clamp(min=1.0),
     }
 
 
 def _divergence(logits: Tensor, probabilities: Tensor) -> Tensor:
-    """Return the divergence of a logit's Bernoulli distribution from a known one."""
-    least = functional.binary_cross_entropy(probabilities, probabilities, reduction="none")
+    """Return the Kullback-Leibler divergence of Bernoulli distributions from their targets."""
+    entropy = functional.binary_cross_entropy(probabilities, probabilities, reduction="none")
     return (
-        functional.binary_cross_entropy_with_logits(logits, probabilities, reduction="none") - least
+        functional.binary_cross_entropy_with_logits(logits, probabilities, reduction="none")
+        - entropy
     )
 
 

@@ -1,39 +1,29 @@
-"""What a training of the emotion network runs on."""
+"""Lightning's trainer of the emotion network, on given devices."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import lightning
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from mien.errors import RecipeError
+from mien.options import DeviceOptions
 from mien.training.emotion_recipe import EmotionRecipe
 
-__all__ = ["DeviceOptions", "trainer_on"]
+__all__ = ["make_trainer", "set_torch_threads"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceOptions:
-    """On what a training runs; Lightning's own names.
-
-    Attributes:
-        accelerator: `auto`, `cpu`, `gpu`, ...
-        devices: How many of them, or `auto`.
-        nodes: How many machines.
-        strategy: How they share the work: `auto`, `ddp`, ...
-    """
-
-    accelerator: str = "auto"
-    devices: int | str = "auto"
-    nodes: int = 1
-    strategy: str = "auto"
+def set_torch_threads(threads: int) -> None:
+    """Set the number of torch's threads on the CPU in this process; 0 leaves it as it is."""
+    if threads:
+        torch.set_num_threads(threads)
 
 
-def trainer_on(
+def make_trainer(
     devices: DeviceOptions,
     recipe: EmotionRecipe,
     out: Path,
@@ -44,14 +34,14 @@ def trainer_on(
     """Make Lightning's trainer for a recipe.
 
     Args:
-        devices: What it runs on.
-        recipe: What it trains.
+        devices: The devices to train on.
+        recipe: The recipe of the training.
         out: The run's folder.
-        callbacks: What looks on.
+        callbacks: The trainer's callbacks.
         progress: Whether to show a progress bar.
 
     Raises:
-        RecipeError: There are no such devices, or a batch cannot be divided evenly among them.
+        RecipeError: The devices do not exist, or a batch cannot be divided evenly among them.
     """
     try:
         trainer = lightning.Trainer(
@@ -62,7 +52,7 @@ def trainer_on(
             devices=devices.devices,
             num_nodes=devices.nodes,
             strategy=devices.strategy,
-            use_distributed_sampler=False,  # ours divides each batch among the devices
+            use_distributed_sampler=False,  # `batches` divides each batch among the devices
             callbacks=callbacks,
             logger=TensorBoardLogger(out, name="", version="tensorboard"),
             enable_model_summary=False,
@@ -71,8 +61,8 @@ def trainer_on(
             log_every_n_steps=50,
         )
     except (MisconfigurationException, TypeError, ValueError) as error:
-        asked = f"accelerator {devices.accelerator!r}, devices {devices.devices!r}"
-        raise RecipeError(f"{asked}, strategy {devices.strategy!r}: {error}") from error
+        given = f"accelerator {devices.accelerator!r}, devices {devices.devices!r}"
+        raise RecipeError(f"{given}, strategy {devices.strategy!r}: {error}") from error
     if recipe.batch_size % trainer.world_size:
         raise RecipeError(
             f"batch_size: expected a multiple of the {trainer.world_size} devices, found "

@@ -1,4 +1,4 @@
-"""Teachers: trained networks whose answers a student learns beside the labels."""
+"""Distillation: trained networks as teachers, whose outputs a student learns beside the labels."""
 
 from __future__ import annotations
 
@@ -14,71 +14,71 @@ from mien.models.emotion import EmotionNet, EmotionOutputs
 
 __all__ = [
     "DistillationOptions",
-    "Teachers",
+    "TeacherEnsemble",
     "distillation_loss",
 ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DistillationOptions:
-    """Who teaches, and how much it counts (Hinton et al. 2015).
+    """The teachers and their weight in the loss (Hinton et al. 2015).
 
     Attributes:
-        teachers: Model files of `mien train emotion`, or the folders of its runs, from the working
-            folder on.
-        weight: Share of the teachers' part in each head's loss; the labels have the rest.
-        temperature: What both sides' logits are divided by in the teachers' part.
-        asked_per_step: How many of the teachers, drawn anew in each step, answer; 0 asks all. The
-            mean over many steps is the same, and a step costs less.
+        teachers: Model files of `mien train emotion`, or the folders of its runs; paths are
+            relative to the working folder.
+        weight: Weight of the distillation loss in each head's loss; the labels have the rest.
+        temperature: Divisor of the logits of both sides in the distillation loss.
+        teachers_per_step: How many of the teachers, drawn anew in each step, are used; 0 uses all.
+            The mean over many steps is the same, and a step takes less time.
     """
 
     teachers: tuple[str, ...]
     weight: float = 0.6
     temperature: float = 2.0
-    asked_per_step: int = 0
+    teachers_per_step: int = 0
 
     @all_demands()
     def __post_init__(self) -> None:
         demand(bool(self.teachers), "teachers", "at least one", self.teachers)
         demand(0 < self.weight <= 1, "weight", "above 0, at most 1", self.weight)
         demand(self.temperature > 0, "temperature", "above 0", self.temperature)
-        inside = 0 <= self.asked_per_step <= len(self.teachers)
+        inside = 0 <= self.teachers_per_step <= len(self.teachers)
         expected = f"0 to the {len(self.teachers)} teachers"
-        demand(inside, "asked_per_step", expected, self.asked_per_step)
+        demand(inside, "teachers_per_step", expected, self.teachers_per_step)
 
 
-class Teachers:
-    """Several networks that answer as one: the mean of their softened probabilities."""
+class TeacherEnsemble:
+    """Several networks as one teacher: the mean of their softened probabilities."""
 
     def __init__(
-        self, networks: Sequence[EmotionNet], temperature: float, *, asked_per_step: int = 0
+        self, networks: Sequence[EmotionNet], temperature: float, *, teachers_per_step: int = 0
     ) -> None:
         self.networks = [network.eval().requires_grad_(False) for network in networks]
         self.temperature = temperature
-        self.asked_per_step = asked_per_step or len(self.networks)
+        self.teachers_per_step = teachers_per_step or len(self.networks)
 
     def to(self, device: torch.device) -> None:
-        """Move them to a device."""
+        """Move the networks to a device."""
         for network in self.networks:
             network.to(device)
 
     @torch.no_grad()
     def __call__(self, faces: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:
-        """Answer.
+        """Run the teachers.
 
         Args:
-            faces: `(B, 1, 48, 48)`, normalised: the very view that the student sees.
-            seed: Decides who is asked, where not all are.
+            faces: `(B, 1, 48, 48)`, normalised; the same augmented images that the student gets.
+            seed: Decides which teachers are used, if not all are.
 
         Returns:
             Softened probabilities of the FER+ classes `(B, 8)` and the FER-2013 classes `(B, 7)`.
         """
         order = torch.randperm(len(self.networks), generator=torch.Generator().manual_seed(seed))
-        asked = order[: self.asked_per_step].tolist()
-        answers = [self.networks[number](faces) for number in asked]
+        drawn = order[: self.teachers_per_step].tolist()
+        outputs = [self.networks[number](faces) for number in drawn]
         return (
-            self._mean([answer.logits for answer in answers]),
-            self._mean([answer.fer2013_logits for answer in answers]),
+            self._mean([output.logits for output in outputs]),
+            self._mean([output.fer2013_logits for output in outputs]),
         )
 
     def _mean(self, logits: list[Tensor]) -> Tensor:
@@ -87,16 +87,21 @@ class Teachers:
 
 
 def distillation_loss(
-    outputs: EmotionOutputs, taught: tuple[Tensor, Tensor], temperature: float
+    outputs: EmotionOutputs, targets: tuple[Tensor, Tensor], temperature: float
 ) -> tuple[Tensor, Tensor]:
-    """Return the teachers' part of both heads' losses, mean divergences over the batch.
+    """Return the distillation losses of both heads, mean divergences over the batch.
 
-    Both are multiplied by the temperature's square, which keeps the gradients' size (Hinton et al.
-    2015, section 2).
+    Both are multiplied by the square of the temperature, which keeps the size of the gradients
+    (Hinton et al. 2015, section 2).
+
+    Args:
+        outputs: The student's outputs.
+        targets: The teachers' softened probabilities `(B, 8)` and `(B, 7)`.
+        temperature: The temperature of `targets`.
     """
 
-    def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
-        answered = functional.log_softmax(logits.float() / temperature, dim=1)
-        return functional.kl_div(answered, wanted, reduction="batchmean") * temperature**2
+    def divergence(logits: Tensor, target: Tensor) -> Tensor:
+        log_probabilities = functional.log_softmax(logits.float() / temperature, dim=1)
+        return functional.kl_div(log_probabilities, target, reduction="batchmean") * temperature**2
 
-    return divergence(outputs.logits, taught[0]), divergence(outputs.fer2013_logits, taught[1])
+    return divergence(outputs.logits, targets[0]), divergence(outputs.fer2013_logits, targets[1])

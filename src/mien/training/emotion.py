@@ -1,4 +1,4 @@
-"""Training of the emotion network: two label systems and an embedding on one trunk."""
+"""Training of the emotion network: FER+ votes, FER-2013 labels and an embedding on one trunk."""
 
 from __future__ import annotations
 
@@ -22,76 +22,79 @@ from mien.data import VOTE_COLUMNS, Dataset, image_sketch
 from mien.emotions import FER2013_7
 from mien.errors import DivergedError, InputError, RecipeError
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs
-from mien.models.onnx_weights import restore_weights
+from mien.models.onnx_weights import load_onnx_weights
+from mien.options import DeviceOptions
 from mien.training.augment import augment
 from mien.training.batches import Batch, batches
-from mien.training.devices import DeviceOptions, trainer_on
-from mien.training.distillation import DistillationOptions, Teachers, distillation_loss
+from mien.training.devices import make_trainer, set_torch_threads
+from mien.training.distillation import DistillationOptions, TeacherEnsemble, distillation_loss
 from mien.training.emotion_recipe import EmotionRecipe
-from mien.training.lineage import Seen, all_seen, note_seen, noted_seen, seen_by
+from mien.training.lineage import Lineage, lineage_of, merge_lineages, read_lineage, write_lineage
 from mien.training.losses import embedding_loss, soft_cross_entropy
 from mien.training.run import (
-    CURVE,
-    Curve,
+    METRICS_FILE,
+    MetricsLog,
     OnEpoch,
     OpenRun,
-    epochs_done,
-    has_ended,
-    kept_checkpoint,
-    newest_checkpoint,
+    completed_epochs,
+    is_finished,
+    last_checkpoint,
     open_run,
+    selected_checkpoint,
 )
-from mien.training.schedule import averaged_weights, warm_cosine, weight_groups
+from mien.training.schedule import ema_callback, parameter_groups, warmup_cosine
 from mien.training.weights import (
     file_sha256,
-    give_weights,
+    load_checkpoint_weights,
+    load_teacher,
     read_checkpoint,
-    teacher,
     weights_sha256,
 )
 
-__all__ = ["EmotionModule", "train_emotion", "with_faces"]
+__all__ = ["EmotionModule", "drop_non_faces", "train_emotion"]
 
-_SEEDS_APART = 1 << 40
-"""How far the seeds of two devices lie apart: farther than any training has steps."""
+_DEVICE_SEED_STRIDE = 1 << 40
+"""Difference between the seeds of two devices, larger than the steps of any training."""
 
-_SETTLING_FACES = 1024
-"""How many augmented images decide the norms' statistics of weights out of a model file."""
+_NORM_STATISTICS_IMAGES = 1024
+"""Number of augmented images for the batch norm statistics of weights from a model file."""
 
 
 class EmotionModule(lightning.LightningModule):
     """The emotion network with its losses and optimiser.
 
     Attributes:
-        recipe: What it is trained by.
+        recipe: The recipe of the training.
         network: The network.
-        facts: What else decides its weights, by name: hashes of teachers and the start, and the
-            sketch of the images that all of them saw.
+        provenance: Other inputs of the training, by name: hashes of the teachers and the start,
+            and the sketch of all their training images.
     """
 
     def __init__(self, recipe: EmotionRecipe) -> None:
         super().__init__()
         self.recipe = recipe
         self.network = EmotionNet(recipe.network)
-        # channels_last is the layout in which a CPU's convolutions need no reordering.
+        # With channels_last a CPU's convolutions need no reordering of their inputs.
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.facts: dict[str, str] = {}
-        self._teachers = self._taught_by(recipe.distillation) if recipe.distillation else None
+        self.provenance: dict[str, str] = {}
+        self._teachers = self._load_teachers(recipe.distillation) if recipe.distillation else None
         names = ("ferplus", "fer2013", "fer2013_six")
-        self.right = nn.ModuleDict({name: MeanMetric() for name in names})
-        # A loss that is no number has to be seen: by default the mean would pass over it.
+        self.accuracy = nn.ModuleDict({name: MeanMetric() for name in names})
+        # A loss that is NaN must not be hidden: by default the mean would leave it out.
         means = {name: MeanMetric(nan_strategy="disable") for name in _losses(recipe)}
         self.losses = nn.ModuleDict(means)
 
-    def _taught_by(self, options: DistillationOptions) -> Teachers:
-        networks = [teacher(Path(path)) for path in options.teachers]
+    def _load_teachers(self, options: DistillationOptions) -> TeacherEnsemble:
+        networks = [load_teacher(Path(path)) for path in options.teachers]
         for path, network in zip(options.teachers, networks, strict=True):
-            self.facts[f"teacher {path}"] = weights_sha256(network)
+            self.provenance[f"teacher {path}"] = weights_sha256(network)
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return Teachers(networks, options.temperature, asked_per_step=options.asked_per_step)
+        return TeacherEnsemble(
+            networks, options.temperature, teachers_per_step=options.teachers_per_step
+        )
 
     def on_fit_start(self) -> None:
-        """Take the teachers along to the device; they are no part of the module's state."""
+        """Move the teachers to the device; they are not part of the module's state."""
         if self._teachers is not None:
             self._teachers.to(self.device)
 
@@ -101,11 +104,11 @@ class EmotionModule(lightning.LightningModule):
         return outputs
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Augment, mix, and return the weighted sum of the three losses."""
+        """Augment and mix the images, and return the weighted sum of the losses."""
         faces, ferplus, fer2013 = batch
-        # Chance comes from seed, step and device: a resumed run draws the same numbers.
+        # Random numbers depend on seed, step and device alone, so that a resumed run repeats them.
         step_seed = self.recipe.seed * 1_000_003 + self.global_step
-        own_seed = step_seed + self.global_rank * _SEEDS_APART
+        own_seed = step_seed + self.global_rank * _DEVICE_SEED_STRIDE
         generator = torch.Generator(self.device).manual_seed(own_seed)
         _seed_dropout(self.device, own_seed)
         faces = augment(faces.float(), self.recipe.augmentation, generator)
@@ -118,47 +121,50 @@ class EmotionModule(lightning.LightningModule):
         outputs = self(faces)
         ferplus_loss = soft_cross_entropy(outputs.logits, ferplus)
         fer2013_loss = soft_cross_entropy(outputs.fer2013_logits, fer2013)
-        near = embedding_loss(outputs.embedding, _rescaled(ferplus))
-        losses = {"ferplus": ferplus_loss, "fer2013": fer2013_loss, "embedding": near}
+        embedding_term = embedding_loss(outputs.embedding, _rows_sum_to_one(ferplus))
+        losses = {"ferplus": ferplus_loss, "fer2013": fer2013_loss, "embedding": embedding_term}
         if self._teachers is not None and self.recipe.distillation is not None:
             weight, temperature = (
                 self.recipe.distillation.weight,
                 self.recipe.distillation.temperature,
             )
-            answers = self._teachers(_normalised(faces), seed=step_seed)
-            taught = distillation_loss(outputs, answers, temperature)
-            losses |= {"ferplus_taught": taught[0], "fer2013_taught": taught[1]}
-            ferplus_loss = (1 - weight) * ferplus_loss + weight * taught[0]
-            fer2013_loss = (1 - weight) * fer2013_loss + weight * taught[1]
+            targets = self._teachers(_normalised(faces), seed=step_seed)
+            distilled = distillation_loss(outputs, targets, temperature)
+            losses |= {
+                "ferplus_distillation": distilled[0],
+                "fer2013_distillation": distilled[1],
+            }
+            ferplus_loss = (1 - weight) * ferplus_loss + weight * distilled[0]
+            fer2013_loss = (1 - weight) * fer2013_loss + weight * distilled[1]
         for name, loss in losses.items():
             self.losses[name].update(loss.detach())  # type: ignore[operator]
         total: Tensor = (
             self.recipe.ferplus_weight * ferplus_loss
             + self.recipe.fer2013_weight * fer2013_loss
-            + self.recipe.embedding_weight * near
+            + self.recipe.embedding_weight * embedding_term
         )
         return total
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Count the right answers of both heads, where the images have labels."""
+        """Update the accuracy of both heads on the images that have labels."""
         faces, ferplus, fer2013 = batch
         outputs = self(faces)
-        answers = {
+        heads = {
             "ferplus": (outputs.logits, ferplus),
             "fer2013": (outputs.fer2013_logits, fer2013),
             "fer2013_six": (_six(outputs.fer2013_logits.softmax(dim=1)), _six(fer2013)),
         }
-        for name, (scores, targets) in answers.items():
+        for name, (scores, targets) in heads.items():
             labelled = targets.max(dim=1).values > 0.5
-            right = scores.argmax(dim=1) == targets.argmax(dim=1)
-            metric = self.right[name]
-            metric.update(right[labelled].float())  # type: ignore[operator]
+            correct = scores.argmax(dim=1) == targets.argmax(dim=1)
+            metric = self.accuracy[name]
+            metric.update(correct[labelled].float())  # type: ignore[operator]
             self.log(f"val/{name}_accuracy", metric, prog_bar=name != "fer2013_six")  # type: ignore[arg-type]
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's losses, and what the best one is chosen by: the trained heads' accuracy.
+        """Log the epoch's losses and `val/score`, the mean accuracy of the trained heads.
 
-        The losses are kept until here: Lightning's log takes a millisecond per step and value.
+        The losses are logged here and not in each step, where Lightning takes a millisecond each.
         """
         for name, mean in self.losses.items():
             loss = mean.compute()  # type: ignore[operator]
@@ -167,18 +173,18 @@ class EmotionModule(lightning.LightningModule):
             if not torch.isfinite(loss):
                 raise DivergedError(
                     f"diverged: train/{name} is {float(loss)} in epoch {self.current_epoch + 1}. "
-                    "Lower learning_rate, or go on from the epoch before, which is kept"
+                    "Lower learning_rate, or resume from the checkpoint of the epoch before"
                 )
         recipe = self.recipe
         weights = {"ferplus": recipe.ferplus_weight, "fer2013": recipe.fer2013_weight}
-        values = [self.right[name].compute() for name, weight in weights.items() if weight]  # type: ignore[operator]
-        # A head is no number where no image has its labels.
+        values = [self.accuracy[name].compute() for name, weight in weights.items() if weight]  # type: ignore[operator]
+        # The accuracy of a head is NaN if no image has its labels.
         self.log("val/score", torch.stack(values).nanmean())
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The recipe's optimiser with a warm-up and half a cosine."""
+        """Return the recipe's optimiser and schedule."""
         recipe = self.recipe
-        groups = weight_groups(self, weight_decay=recipe.weight_decay)
+        groups = parameter_groups(self, weight_decay=recipe.weight_decay)
         optimiser: torch.optim.Optimizer
         if recipe.optimiser == "sgd":
             optimiser = torch.optim.SGD(
@@ -192,11 +198,11 @@ class EmotionModule(lightning.LightningModule):
             optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
         total = int(self.trainer.estimated_stepping_batches)
         warmup = max(1, round(total * recipe.warmup_epochs / recipe.epochs))
-        return warm_cosine(optimiser, warmup_steps=warmup, total_steps=total)
+        return warmup_cosine(optimiser, warmup_steps=warmup, total_steps=total)
 
 
 def _seed_dropout(device: torch.device, seed: int) -> None:
-    """Seed what dropout draws from; `torch.manual_seed` takes 2 % of a step for other devices."""
+    """Seed dropout; `torch.manual_seed` would take 2 % of a step for devices that are not used."""
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":
         torch.get_device_module(device).manual_seed(seed)
@@ -204,8 +210,8 @@ def _seed_dropout(device: torch.device, seed: int) -> None:
 
 def _losses(recipe: EmotionRecipe) -> tuple[str, ...]:
     heads = ("ferplus", "fer2013")
-    taught = tuple(f"{head}_taught" for head in heads) if recipe.distillation else ()
-    return (*heads, "embedding", *taught)
+    distilled = tuple(f"{head}_distillation" for head in heads) if recipe.distillation else ()
+    return (*heads, "embedding", *distilled)
 
 
 def _normalised(faces: Tensor) -> Tensor:
@@ -221,25 +227,25 @@ def _six(probabilities: Tensor) -> Tensor:
     return merged[:, kept]
 
 
-def _begin_with(module: EmotionModule, start: Path, train: Dataset) -> None:
+def _initialise(module: EmotionModule, start: Path, train: Dataset) -> None:
     if start.suffix != ".onnx":
-        give_weights(module.network, start)
+        load_checkpoint_weights(module.network, start)
         return
     generator = torch.Generator().manual_seed(module.recipe.seed)
-    rows = torch.randperm(len(train), generator=generator)[:_SETTLING_FACES].numpy()
+    rows = torch.randperm(len(train), generator=generator)[:_NORM_STATISTICS_IMAGES].numpy()
     faces = torch.from_numpy(train.images[rows]).unsqueeze(1).float()
     faces = augment(faces, module.recipe.augmentation, generator)
-    restore_weights(module.network, start, example=_normalised(faces))
+    load_onnx_weights(module.network, start, example=_normalised(faces))
 
 
-def _rescaled(distributions: Tensor) -> Tensor:
-    """Rescale rows to sum to 1: mixing with an unlabelled image leaves less than that."""
+def _rows_sum_to_one(distributions: Tensor) -> Tensor:
+    """Scale rows to a sum of 1, which is less after mixing with an unlabelled image."""
     total = distributions.sum(dim=1, keepdim=True)
     return distributions / torch.where(total > 0, total, 1.0)
 
 
-def with_faces(data: Dataset) -> Dataset:
-    """Leave out the images that more than half of their voters call no face."""
+def drop_non_faces(data: Dataset) -> Dataset:
+    """Leave out the images that more than half of the FER+ votes call not a face."""
     not_a_face = data.votes[:, VOTE_COLUMNS.index("NF")]
     return data.select(2 * not_a_face <= data.votes.sum(axis=1))
 
@@ -258,104 +264,107 @@ def train_emotion(
     """Train an emotion network.
 
     Args:
-        recipe: What to train and how.
-        data: Images with labels; `train` is trained on, `val` is watched.
+        recipe: Everything that decides the training.
+        data: Images with labels; `train` is for training, `val` for validation after each epoch.
         out: The run's folder: recipe, checkpoints, metrics as CSV and for TensorBoard.
-        resume: Go on from the folder's last checkpoint, if it has one.
-        start: What a new training begins with: the averaged weights of a checkpoint, or those of
-            a model file, which ends with `.onnx`; None draws them.
-        devices: On what to train; None takes what Lightning finds.
-        on_epoch: Called with each epoch's metrics; what it raises ends the training.
+        resume: Whether to resume from the folder's last checkpoint, if it has one.
+        start: Initial weights of a new training: those of a checkpoint (averaged) or of a model
+            file, which ends with `.onnx`; None draws them at random.
+        devices: The devices to train on; None takes what Lightning finds.
+        on_epoch: Called with each epoch's metrics; an exception of it ends the training.
         progress: Whether to show a progress bar.
 
     Returns:
-        The module with the averaged weights of the last epoch; of the best one if the recipe has
-        `patience`.
+        The module with the averaged weights of the last epoch, or of the best epoch if the recipe
+        has `patience`.
 
     Raises:
-        ArtefactError: `start` or a teacher is a model file, but not of such a network.
-        DivergedError: A loss is no number any more; the epoch before is kept.
-        InputError: There is no image to train on or to watch.
+        ArtefactError: The model file of `start` or of a teacher holds another network.
+        DivergedError: A loss is not finite; the checkpoint of the epoch before is kept.
+        InputError: `train` or `val` has no images.
+        OutputError: The folder cannot be written.
         RecipeError: The recipe is for other images, the folder holds another run, `start` or a
-            teacher cannot be read, or there are no such devices.
+            teacher cannot be read, or the devices do not exist.
     """
     out, start = Path(out), None if start is None else Path(start)
-    usable = with_faces(data)
+    devices = devices or DeviceOptions()
+    set_torch_threads(devices.threads)
+    usable = drop_non_faces(data)
     for part in ("train", "val"):
         if not len(usable.subset(part)):
             raise InputError(
                 f"{data.source}: no image in {part}; `mien data split --kind stratified` divides "
-                "a dataset, and --split takes its file"
+                "a dataset, and --split takes the file"
             )
-    recipe = _for_these(recipe, data)
+    recipe = _bind_to_data(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)
     module = EmotionModule(recipe)
     if start is not None:
-        module.facts["start"] = f"{start.name} {file_sha256(start)}"
-    opened = open_run(out, recipe, facts=module.facts, resume=resume)
-    module.facts = dict(opened.facts)
-    module.facts |= _seen(out, opened, recipe, data.subset("train"), start).facts()
+        module.provenance["start"] = f"{start.name} {file_sha256(start)}"
+    opened = open_run(out, recipe, provenance=module.provenance, resume=resume)
+    module.provenance = dict(opened.provenance)
+    module.provenance |= _lineage(out, opened, recipe, data.subset("train"), start).provenance()
     checkpoint = opened.checkpoint
     saved = read_checkpoint(checkpoint) if checkpoint is not None else None
     if start is not None and checkpoint is None:
-        _begin_with(module, start, usable.subset("train"))
-    folder = newest_checkpoint(out).parent
+        _initialise(module, start, usable.subset("train"))
+    folder = last_checkpoint(out).parent
     best = ModelCheckpoint(
         folder, filename="best", monitor="val/score", mode="max", enable_version_counter=False
     )
-    # `save_last` of the above would keep the last best one: resuming would lose what came after.
-    newest = ModelCheckpoint(
+    # `save_last` of the above keeps the last best epoch, and resuming would lose later ones.
+    last = ModelCheckpoint(
         folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
     )
     callbacks: list[Callback] = [
         best,
-        newest,
-        Curve(out / CURVE, on_epoch=on_epoch),
-        averaged_weights(recipe.ema_decay),
+        last,
+        MetricsLog(out / METRICS_FILE, on_epoch=on_epoch),
+        ema_callback(recipe.ema_decay),
         LearningRateMonitor("epoch"),
     ]
     if recipe.patience:
         callbacks.append(EarlyStopping("val/score", mode="max", patience=recipe.patience))
-    trainer = trainer_on(devices or DeviceOptions(), recipe, out, callbacks, progress=progress)
+    trainer = make_trainer(devices, recipe, out, callbacks, progress=progress)
     train = batches(
         usable.subset("train"),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
-        epoch=epochs_done(saved) if saved is not None else 0,
+        epoch=completed_epochs(saved) if saved is not None else 0,
         label_smoothing=recipe.label_smoothing,
     )
     val = batches(usable.subset("val"), batch_size=recipe.batch_size)
-    if saved is not None and has_ended(saved, epochs=recipe.epochs, patience=recipe.patience):
+    if saved is not None and is_finished(saved, epochs=recipe.epochs, patience=recipe.patience):
         module.trainer = trainer
     else:
         trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
     if trainer.is_global_zero:
-        give_weights(module.network, kept_checkpoint(out, patience=recipe.patience))
+        load_checkpoint_weights(module.network, selected_checkpoint(out, patience=recipe.patience))
     return module
 
 
-def _seen(
+def _lineage(
     out: Path, opened: OpenRun, recipe: EmotionRecipe, train: Dataset, start: Path | None
-) -> Seen:
-    """Return which images a run's weights see, and note it in its folder."""
-    if opened.checkpoint is not None and (noted := noted_seen(out)) is not None:
-        return noted
-    before = [Path(path) for path in recipe.distillation.teachers] if recipe.distillation else []
-    before += [start] if start is not None else []
-    # A run that goes on need not be told its start anew.
-    noted_start = opened.facts.get("start", "").rpartition(" ")[0]
-    lost = (noted_start,) if start is None and noted_start else ()
-    own = Seen(image_sketch(train.images), lost)
-    seen = all_seen([own, *map(seen_by, before)])
-    note_seen(out, seen)
-    return seen
+) -> Lineage:
+    """Return the lineage of a run's weights, and write it into the run's folder."""
+    if opened.checkpoint is not None and (written := read_lineage(out)) is not None:
+        return written
+    sources = [Path(path) for path in recipe.distillation.teachers] if recipe.distillation else []
+    sources += [start] if start is not None else []
+    # A resumed run is not given its start again.
+    earlier_start = opened.provenance.get("start", "").rpartition(" ")[0]
+    unknown = (earlier_start,) if start is None and earlier_start else ()
+    own = Lineage(image_sketch(train.images), unknown)
+    lineage = merge_lineages([own, *map(lineage_of, sources)])
+    write_lineage(out, lineage)
+    return lineage
 
 
-def _for_these(recipe: EmotionRecipe, data: Dataset) -> EmotionRecipe:
-    """Return the recipe with the images' hash in it.
+def _bind_to_data(recipe: EmotionRecipe, data: Dataset) -> EmotionRecipe:
+    """Return the recipe with the hash of the images.
 
     Raises:
-        RecipeError: It has another one.
+        RecipeError: The recipe has another hash.
     """
     found = data.sha256()
     if recipe.data_sha256 not in (None, found):

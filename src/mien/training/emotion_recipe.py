@@ -1,4 +1,4 @@
-"""What decides a training of the emotion network: the keys of its recipe."""
+"""The recipe of a training of the emotion network."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mien.models.emotion import TrunkOptions
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions
 
-__all__ = ["EmotionRecipe", "unfilled_average"]
+__all__ = ["EmotionRecipe", "ema_warnings"]
 
-_MOST_LEFT = 0.05
-"""Averaged weights that hold more of those before the first step are no average of the training."""
+_MAX_INITIAL_SHARE = 0.05
+"""Largest share of the initial weights in the averaged weights after a long enough training."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,29 +23,28 @@ class EmotionRecipe:
     """Everything that decides a training; the keys of a recipe file.
 
     Attributes:
-        network: Shape of the network.
+        network: Size of the network.
         augmentation: Strengths of the augmentation.
-        distillation: Trained networks to learn from beside the labels; None learns from labels
-            alone.
-        epochs: Passes over the training part.
+        distillation: Trained networks as teachers beside the labels; None trains on labels alone.
+        epochs: Passes over the training subset.
         batch_size: Images per step, all devices together.
         learning_rate: Peak of the schedule: linear warm-up, then half a cosine to zero.
         warmup_epochs: Length of the warm-up.
         optimiser: `sgd` with Nesterov momentum, or `adamw`.
         momentum: Nesterov momentum of the SGD.
         weight_decay: L2 penalty on weight matrices and kernels, not on biases and norms.
-        ema_decay: Decay per step of the averaged weights, which are those that count.
+        ema_decay: Decay per step of the averaged weights, which are validated and exported.
         label_smoothing: Share of the FER-2013 target spread over all classes.
         mixup: Both parameters of the beta distribution of mixing shares; 0 switches it off.
         ferplus_weight: Weight of the FER+ head's loss.
         fer2013_weight: Weight of the FER-2013 head's loss.
         embedding_weight: Weight of the embedding's loss.
-        data_sha256: Hash of the divided images that it is for, as a run's own copy of its recipe
-            says it; None takes any.
-        patience: Epochs without a better `val/score` after which the training stops, and the best
-            epoch's weights count; 0 trains to the end, and the last epoch's count.
-        seed: The seed of weights, order and augmentation.
-        precision: Lightning's precision; `bf16-mixed` is quicker where the CPU has bf16.
+        data_sha256: Hash of the images and their split that it is for, as the copy in a run's
+            folder has it; None takes any.
+        patience: Epochs without a better `val/score` after which the training stops and takes the
+            weights of the best epoch; 0 trains all epochs and takes those of the last.
+        seed: Seed of weights, order and augmentation.
+        precision: Lightning's precision; `bf16-mixed` is faster on CPUs with bf16.
     """
 
     network: TrunkOptions = dataclasses.field(default_factory=TrunkOptions)
@@ -86,24 +85,25 @@ class EmotionRecipe:
         demand(heads != 0, "ferplus_weight", "above 0, or fer2013_weight above 0", heads)
 
 
-def unfilled_average(recipe: EmotionRecipe, *, images: int) -> list[str]:
-    """Warn of a training that is too short for its averaged weights, which are those that count.
+def ema_warnings(recipe: EmotionRecipe, *, images: int) -> list[str]:
+    """Warn of a training with too few steps for its averaged weights.
 
     Args:
-        recipe: How it is trained.
-        images: How many it is trained on.
+        recipe: The recipe of the training.
+        images: Number of training images.
 
     Returns:
         A sentence that names what to change, or nothing.
     """
     steps = recipe.epochs * max(1, images // recipe.batch_size)
-    left: float = recipe.ema_decay**steps
-    if left <= _MOST_LEFT:
+    share: float = recipe.ema_decay**steps
+    if share <= _MAX_INITIAL_SHARE:
         return []
-    highest = math.floor(100 * _MOST_LEFT ** (1 / steps)) / 100
+    highest = math.floor(100 * _MAX_INITIAL_SHARE ** (1 / steps)) / 100
     return [
-        f"the averaged weights, which are those that count, will still hold {left:.0%} of what "
-        f"they were before the first of {pluralize(steps, 'step')}: lower ema_decay from "
+        "the averaged weights, which are validated and exported, will still hold "
+        f"{share:.0%} of what they were before the first of {pluralize(steps, 'step')}: lower "
+        "ema_decay from "
         f"{recipe.ema_decay:g} to at most {highest:g}, or make more steps with more epochs or a "
         "smaller batch_size"
     ]

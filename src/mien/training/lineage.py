@@ -1,4 +1,4 @@
-"""Which images a run's weights have seen: its own, those of its start and of its teachers."""
+"""The training images behind a network's weights: its own, and those of its start and teachers."""
 
 from __future__ import annotations
 
@@ -10,72 +10,77 @@ from pathlib import Path
 from mien.data import merged_sketches
 from mien.errors import SpecError
 from mien.inference import EmotionModel
+from mien.training.run import write_run_file
 
-__all__ = ["Seen", "all_seen", "note_seen", "noted_seen", "seen_by"]
+__all__ = ["Lineage", "lineage_of", "merge_lineages", "read_lineage", "write_lineage"]
 
-_FILE = "seen.json"
+_FILE = "lineage.json"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Seen:
-    """The training images behind some weights, as far as they are known.
+class Lineage:
+    """The known training images behind some weights, and the sources that are unknown.
 
     Attributes:
-        sketch: What `image_sketch` makes of the known ones; empty if there are none.
-        unknown: What else the weights come from, whose images nothing says.
+        sketch: The known images, as `image_sketch` describes them; empty if there are none.
+        unknown: Names of other networks behind the weights whose training images are not known.
     """
 
     sketch: str = ""
     unknown: tuple[str, ...] = ()
 
-    def facts(self) -> dict[str, str]:
-        """Return it as entries of a spec's provenance."""
+    def provenance(self) -> dict[str, str]:
+        """Return the lineage as entries of a spec's provenance."""
         lacks = {"training_sketch_lacks": ", ".join(self.unknown)} if self.unknown else {}
         return {"training_sketch": self.sketch} | lacks
 
 
-def all_seen(parts: Iterable[Seen]) -> Seen:
-    """Join what several networks have seen."""
-    each = list(parts)
-    unknown = dict.fromkeys(name for part in each for name in part.unknown)
-    return Seen(merged_sketches(part.sketch for part in each), tuple(unknown))
+def merge_lineages(lineages: Iterable[Lineage]) -> Lineage:
+    """Return the lineage of weights that depend on several networks."""
+    every = list(lineages)
+    unknown = dict.fromkeys(name for lineage in every for name in lineage.unknown)
+    return Lineage(merged_sketches(lineage.sketch for lineage in every), tuple(unknown))
 
 
-def seen_by(path: Path) -> Seen:
-    """Say which images a start or a teacher was trained on.
+def lineage_of(path: Path) -> Lineage:
+    """Return the lineage of a start or a teacher.
 
     Args:
         path: A model file, which ends with `.onnx`, the folder of a run, or a checkpoint in its
             `checkpoints`.
 
     Raises:
-        ArtefactError: The file ends with `.onnx`, but is no emotion model.
+        ArtefactError: The file ends with `.onnx`, but is not an emotion model.
     """
     if path.suffix == ".onnx":
         return _of_model(path)
     folder = path if path.is_dir() else path.absolute().parent.parent
-    noted = noted_seen(folder)
-    return noted if noted is not None else Seen(unknown=(path.name,))
+    found = read_lineage(folder)
+    return found if found is not None else Lineage(unknown=(path.name,))
 
 
-def noted_seen(folder: Path) -> Seen | None:
-    """Return what a run's folder notes of the images, or None if it notes nothing."""
+def read_lineage(folder: Path) -> Lineage | None:
+    """Return the lineage in a run's folder, or None if there is no readable one."""
     try:
         found = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        return Seen(merged_sketches([found["sketch"]]), tuple(map(str, found["unknown"])))
+        return Lineage(merged_sketches([found["sketch"]]), tuple(map(str, found["unknown"])))
     except (OSError, ValueError, KeyError, TypeError, SpecError):
         return None
 
 
-def note_seen(folder: Path, seen: Seen) -> None:
-    """Write into a run's folder which images its weights see, for those who begin with them."""
-    text = json.dumps(dataclasses.asdict(seen), indent=1)
-    (folder / _FILE).write_text(text + "\n", encoding="utf-8")
+def write_lineage(folder: Path, lineage: Lineage) -> None:
+    """Write a lineage into a run's folder, for trainings that start from its weights.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    text = json.dumps(dataclasses.asdict(lineage), indent=1)
+    write_run_file(folder / _FILE, text + "\n")
 
 
-def _of_model(path: Path) -> Seen:
+def _of_model(path: Path) -> Lineage:
     provenance = EmotionModel(path).spec.provenance
     lacks = provenance.get("training_sketch_lacks")
-    before = tuple(lacks.split(", ")) if lacks else ()
+    unknown = tuple(lacks.split(", ")) if lacks else ()
     sketch = provenance.get("training_sketch")
-    return Seen(unknown=(path.name,)) if sketch is None else Seen(sketch, before)
+    return Lineage(unknown=(path.name,)) if sketch is None else Lineage(sketch, unknown)

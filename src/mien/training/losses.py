@@ -10,14 +10,14 @@ __all__ = ["embedding_loss", "jensen_shannon_distance", "soft_cross_entropy"]
 
 
 def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy against distributions; a row of zeros in `targets` counts for nothing.
+    """Cross-entropy against distributions; rows of zeros in `targets` are left out.
 
     Args:
         logits: `(B, K)`.
         targets: `(B, K)`, rows that sum to 1, or to 0 where there is no label.
 
     Returns:
-        The mean over the rows with a label, a scalar; 0 where there is none.
+        The mean over the rows with a label, a scalar; 0 if there is none.
     """
     losses = -(targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)  # (B,)
     return losses.sum() / targets.sum().clamp(min=1.0)
@@ -44,10 +44,11 @@ def jensen_shannon_distance(distributions: Tensor) -> Tensor:
 
 
 def embedding_loss(embedding: Tensor, targets: Tensor, *, temperature: float = 0.2) -> Tensor:
-    """Pull faces together as far as their votes are alike.
+    """Soft contrastive loss: embeddings should be as similar as the votes of their faces.
 
-    For each face a softmax over the others' cosine similarities is held to a softmax over their
-    likeness of votes, 1 minus the Jensen-Shannon distance: a soft form of the contrastive loss.
+    For each face it is the cross-entropy between a softmax over the similarity of the votes of the
+    other faces, 1 minus the Jensen-Shannon distance, and a softmax over the cosine similarity of
+    their embeddings.
 
     Args:
         embedding: `(B, D)` of unit length.
@@ -55,7 +56,7 @@ def embedding_loss(embedding: Tensor, targets: Tensor, *, temperature: float = 0
         temperature: Of both softmaxes.
 
     Returns:
-        A scalar; 0 where fewer than three faces have a label.
+        A scalar; 0 if fewer than three faces have a label.
     """
     labelled = targets.sum(dim=1) > 0
     embedding, targets = embedding[labelled].float(), targets[labelled]
@@ -63,8 +64,8 @@ def embedding_loss(embedding: Tensor, targets: Tensor, *, temperature: float = 0
     if count < 3:
         return embedding.sum() * 0
     others = ~torch.eye(count, dtype=torch.bool, device=embedding.device)
-    with torch.autocast(embedding.device.type, enabled=False):  # a product of matrices is rounded
+    with torch.autocast(embedding.device.type, enabled=False):  # bfloat16 would round the product
         cosine = (embedding @ embedding.T)[others].view(count, count - 1)
-    likeness = (1 - jensen_shannon_distance(targets))[others].view(count, count - 1)
-    wanted = functional.softmax(likeness / (temperature / 2), dim=1)
-    return -(wanted * functional.log_softmax(cosine / temperature, dim=1)).sum(dim=1).mean()
+    similarity = (1 - jensen_shannon_distance(targets))[others].view(count, count - 1)
+    target = functional.softmax(similarity / (temperature / 2), dim=1)
+    return -(target * functional.log_softmax(cosine / temperature, dim=1)).sum(dim=1).mean()

@@ -1,4 +1,4 @@
-"""What a training sees: images after each step of the augmentation, at its real strength."""
+"""Examples of a recipe's augmentation: images after each of its steps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Steps = list[tuple[str, NDArray[np.uint8]]]
 
 
 def show_augmentation(recipe: EmotionRecipe) -> Callable[[NDArray[np.uint8]], Steps]:
-    """Return a function that shows what a recipe's augmentation does to images.
+    """Return a function that applies a recipe's augmentation step by step.
 
     Args:
-        recipe: The recipe; its seed decides what is drawn.
+        recipe: The recipe; its seed decides the random numbers.
 
     Returns:
-        A function from `(N, 48, 48)` uint8 to the steps' names, each with the images as they are
-        after it and all before it; mixing with another image, where the recipe has it, is last.
+        A function from images `(N, 48, 48)` uint8 to the names of the steps, each with the images
+        after it and all earlier ones; mixup, if the recipe has it, is the last.
     """
 
     def show(images: NDArray[np.uint8]) -> Steps:

@@ -1,8 +1,7 @@
-"""Photos for the face detector, labelled by a teacher detector.
+"""Images for the face detector with pseudo-labels: the detections of a teacher.
 
-Nobody drew boxes in these photos: a detector that is known to be good looks at each at several
-sizes and mirrored, and what it sees is merged. What it is unsure of counts neither as a face nor as
-background.
+The images need no drawn boxes. The teacher looks at each one at several sizes and mirrored, and its
+detections are merged. Detections with a low score count neither as a face nor as background.
 """
 
 from __future__ import annotations
@@ -17,45 +16,47 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien._output import whole_file
 from mien.detect import Detector, OnnxDetector, box_iou, non_maximum_suppression
 from mien.errors import DatasetError, MediaError, MissingExtraError
 from mien.media import decode_image, find_images, read_image
 from mien.structures import Faces, FrameRGB
 
 __all__ = [
+    "FLIPPED_LANDMARKS",
     "TEACHER_THRESHOLD",
-    "LabelledPhoto",
-    "held_out",
-    "label_photo",
-    "label_photos",
-    "read_photos",
+    "PseudoLabelledImage",
+    "is_held_out",
+    "pseudo_label_image",
+    "pseudo_label_images",
+    "read_unlabelled_images",
 ]
 
 TEACHER_THRESHOLD = 0.3
-"""What a teacher scores at least this may be a face; below, it is background."""
+"""Lowest score of a teacher's detection; everything below is background."""
 
 FLIPPED_LANDMARKS = (1, 0, 2, 4, 3)
 """The order of the landmarks in a mirrored image: right and left change places."""
 
-VIEWS = (0.5, 1.0, 2.0)
-"""Sizes at which the teacher looks; small faces show at twice the size, very large ones at half."""
+_VIEW_SCALES = (0.5, 1.0, 2.0)
+"""Sizes of the teacher's views: small faces are found at twice the size, large ones at half."""
 
 _MERGE_IOU = 0.45
 _AGREEING_VIEWS = 2
-_SMALLEST_VIEW_PX = 96
-_LARGEST_VIEW_PX = 1280
+_MIN_VIEW_PX = 96
+_MAX_VIEW_PX = 1280
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LabelledPhoto:
-    """A photo and the faces that the teacher saw in it.
+class PseudoLabelledImage:
+    """An image and the faces that the teacher detects in it.
 
     Attributes:
-        name: Where it comes from; photos of one name are kept or held out together.
-        key: A hash of its pixels, by which its labels are kept.
+        name: Where it comes from; images with the same name are all trained on or all held out.
+        key: A hash of its pixels, the key of its labels in the cache.
         kind: What the source says it is, for example `people` or `no-face`; may be empty.
         image_rgb: `(H, W, 3)` uint8.
-        faces: The merged detections, sure and unsure ones.
+        faces: The merged detections, those with a low score too.
     """
 
     name: str
@@ -65,19 +66,19 @@ class LabelledPhoto:
     faces: Faces
 
 
-def held_out(name: str) -> bool:
-    """Say whether a photo belongs to the tenth that is kept for choosing and measuring."""
+def is_held_out(name: str) -> bool:
+    """Say whether an image belongs to the tenth that is held out for validation."""
     return hashlib.sha256(name.encode()).digest()[0] < 26
 
 
-def read_photos(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
-    """Read photos from a folder, or from a Parquet with the columns `id`, `kind` and `jpeg`.
+def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
+    """Read images from a folder, or from a Parquet with the columns `id`, `kind` and `jpeg`.
 
     Yields:
-        Name, kind and image `(H, W, 3)` uint8, upright. What cannot be read is left out.
+        Name, kind and image `(H, W, 3)` uint8. Unreadable images of a folder are left out.
 
     Raises:
-        DatasetError: The Parquet has not these columns.
+        DatasetError: The Parquet lacks one of these columns.
         MissingExtraError: Polars, which reads Parquet, is not installed.
     """
     if source.is_dir():
@@ -101,78 +102,84 @@ def read_photos(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
             yield str(name), kind, decode_image(jpeg, str(name)).frame_rgb
 
 
-def label_photos(images: Path, teacher: Path, cache: Path) -> list[LabelledPhoto]:
-    """Read photos and let the teacher label them, once: the labels are kept in `cache`.
+def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[PseudoLabelledImage]:
+    """Read images and label them with the teacher's detections.
 
     Args:
-        images: A folder of images, or a Parquet with `id`, `kind` and `jpeg`.
+        source: A folder of images, or a Parquet with `id`, `kind` and `jpeg`.
         teacher: The teacher's ONNX file.
-        cache: An `.npz` that is read if it is there and of this teacher, and written if not.
+        cache: An `.npz` file of labels. Labels of this teacher are taken from it, and it is
+            written anew with those of all images.
+
+    Raises:
+        DatasetError: The Parquet lacks a column.
+        MissingExtraError: Polars, which reads Parquet, is not installed.
+        OutputError: The cache cannot be written.
     """
     detector = OnnxDetector(teacher, score_threshold=TEACHER_THRESHOLD)
     known = dict(np.load(cache)) if cache.exists() else {}
     digest = hashlib.sha256(teacher.read_bytes()).hexdigest()
     if str(known.get("teacher")) != digest:
         known = {"teacher": np.array(digest)}
-    parts = [field.name for field in dataclasses.fields(Faces)]
-    photos = []
-    for name, kind, image_rgb in read_photos(images):
+    fields = [field.name for field in dataclasses.fields(Faces)]
+    images = []
+    for name, kind, image_rgb in read_unlabelled_images(source):
         key = hashlib.sha256(image_rgb.tobytes()).hexdigest()[:32]
         if f"{key}/detection_scores" in known:
-            faces = Faces(**{part: known[f"{key}/{part}"] for part in parts})
+            faces = Faces(**{field: known[f"{key}/{field}"] for field in fields})
         else:
-            faces = label_photo(detector, image_rgb)
-            known.update({f"{key}/{part}": getattr(faces, part) for part in parts})
-        photos.append(
-            LabelledPhoto(name=name, key=key, kind=kind, image_rgb=image_rgb, faces=faces)
+            faces = pseudo_label_image(detector, image_rgb)
+            known.update({f"{key}/{field}": getattr(faces, field) for field in fields})
+        images.append(
+            PseudoLabelledImage(name=name, key=key, kind=kind, image_rgb=image_rgb, faces=faces)
         )
-    partial = cache.with_name(cache.name + ".partial.npz")
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(partial, **known)
-    partial.replace(cache)
-    return photos
+    # NumPy adds `.npz` to a path that does not end with it, but not to an open file.
+    with whole_file(cache) as partial, partial.open("wb") as file:
+        np.savez(file, **known)
+    return images
 
 
-def label_photo(teacher: Detector, image_rgb: FrameRGB) -> Faces:
-    """Let the teacher look at a photo in several views and merge what it sees.
+def pseudo_label_image(teacher: Detector, image_rgb: FrameRGB) -> Faces:
+    """Detect the faces of an image in several views and merge the detections.
 
     Args:
-        teacher: A detector with a low threshold, so that unsure faces are seen too.
+        teacher: A detector with a low threshold, so that it returns uncertain faces too.
         image_rgb: `(H, W, 3)` uint8.
 
     Returns:
-        Faces in pixels of the photo, best first. Box and landmarks are means weighted by score;
-        the score is the mean of the best two views, so that one view alone is never sure.
+        Faces in pixels of the image, highest score first. Box and landmarks are means weighted by
+        score; the score is the mean of the best two views, so that a face that is found in one view
+        only has a low score.
     """
-    views = list(_look(teacher, image_rgb))
+    views = list(_detect_in_views(teacher, image_rgb))
     boxes = np.concatenate([view.boxes_xyxy for view in views])
     landmarks = np.concatenate([view.landmarks_xy for view in views])
     scores = np.concatenate([view.detection_scores for view in views])
     centres = non_maximum_suppression(boxes, scores, iou=_MERGE_IOU)
     groups = box_iou(boxes[centres], boxes) > _MERGE_IOU
     return Faces(
-        boxes_xyxy=_means(boxes, scores, groups),
-        landmarks_xy=_means(landmarks, scores, groups),
-        detection_scores=np.array([_agreed(scores[group]) for group in groups], np.float32),
+        boxes_xyxy=_weighted_means(boxes, scores, groups),
+        landmarks_xy=_weighted_means(landmarks, scores, groups),
+        detection_scores=np.array([_merged_score(scores[group]) for group in groups], np.float32),
     )
 
 
-def _look(teacher: Detector, image_rgb: FrameRGB) -> Iterator[Faces]:
+def _detect_in_views(teacher: Detector, image_rgb: FrameRGB) -> Iterator[Faces]:
     height, width = image_rgb.shape[:2]
-    for scale in VIEWS:
+    for scale in _VIEW_SCALES:
         size = (round(width * scale), round(height * scale))
-        if min(size) < _SMALLEST_VIEW_PX or max(size) > _LARGEST_VIEW_PX:
+        if min(size) < _MIN_VIEW_PX or max(size) > _MAX_VIEW_PX:
             continue
         view = Image.fromarray(image_rgb).resize(size, Image.Resampling.BICUBIC)
-        for flipped in (False, True):
-            shown = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flipped else view
-            # At 16 pixels the detector does not scale the image itself.
+        for mirrored in (False, True):
+            shown = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else view
+            # With 16 pixels the detector does not scale the image itself.
             faces = teacher.detect(np.asarray(shown), min_face_px=16)
-            yield _restored(faces, scale, size[0] if flipped else None)
+            yield _to_image_pixels(faces, scale, size[0] if mirrored else None)
 
 
-def _restored(faces: Faces, scale: float, mirrored_width: int | None) -> Faces:
-    """Bring a view's faces back into the photo's pixels."""
+def _to_image_pixels(faces: Faces, scale: float, mirrored_width: int | None) -> Faces:
+    """Convert a view's faces to pixels of the image."""
     boxes, landmarks = faces.boxes_xyxy.copy(), faces.landmarks_xy.copy()
     if mirrored_width is not None:
         boxes[:, [0, 2]] = mirrored_width - boxes[:, [2, 0]]
@@ -185,7 +192,7 @@ def _restored(faces: Faces, scale: float, mirrored_width: int | None) -> Faces:
     )
 
 
-def _means(
+def _weighted_means(
     values: NDArray[np.float32], scores: NDArray[np.float32], groups: Iterable[NDArray[np.bool_]]
 ) -> NDArray[np.float32]:
     merged = [np.average(values[group], axis=0, weights=scores[group]) for group in groups]
@@ -193,5 +200,5 @@ def _means(
     return np.array(merged, np.float32).reshape(shape)
 
 
-def _agreed(scores: NDArray[np.float32]) -> float:
+def _merged_score(scores: NDArray[np.float32]) -> float:
     return float(np.sort(scores)[::-1][:_AGREEING_VIEWS].sum() / _AGREEING_VIEWS)

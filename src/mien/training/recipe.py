@@ -1,4 +1,4 @@
-"""Recipes: small TOML files that say everything about a training."""
+"""Recipes: TOML files with everything that decides a training."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def read_recipe(kind: type[T], recipe: str | Path) -> T:
         recipe: A path, or the name of a shipped recipe.
 
     Raises:
-        RecipeError: There is no such recipe, it is no TOML, or it has faults: unknown or missing
-            keys, values of a wrong type or range. All are named in one message.
+        RecipeError: The file cannot be read, is not TOML, or has unknown or missing keys or values
+            of a wrong type or range. One message names all of them.
     """
     path = shipped_recipes().get(str(recipe), Path(recipe))
     try:
@@ -52,12 +52,12 @@ def read_recipe(kind: type[T], recipe: str | Path) -> T:
 
 
 def recipe_document(recipe: Any) -> dict[str, Any]:
-    """Return a recipe's dataclass as what TOML has; keys without a value are left out."""
+    """Return a recipe as TOML's types; keys whose value is None are left out."""
     return dict(_as_document(dataclasses.asdict(recipe)))
 
 
 def recipe_text(recipe: Any) -> str:
-    """Return a recipe's dataclass as a recipe file with every key."""
+    """Return a recipe as the text of a recipe file with every key."""
     return tomli_w.dumps(recipe_document(recipe))
 
 

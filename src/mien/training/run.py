@@ -1,7 +1,8 @@
-"""A run's folder: its recipe, its checkpoints, and its curve."""
+"""A run's folder: its recipe, its checkpoints, and its metrics."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -11,49 +12,54 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from mien._output import whole_file
 from mien.errors import RecipeError
 from mien.training.recipe import read_recipe, recipe_document, recipe_text
 
 __all__ = [
-    "CURVE",
-    "RECIPE",
-    "Curve",
+    "METRICS_FILE",
+    "RECIPE_FILE",
+    "MetricsLog",
     "OnEpoch",
     "OpenRun",
-    "epochs_done",
-    "has_ended",
-    "kept_checkpoint",
-    "newest_checkpoint",
+    "completed_epochs",
+    "is_finished",
+    "last_checkpoint",
     "open_run",
+    "selected_checkpoint",
+    "write_run_file",
 ]
 
-RECIPE = "recipe.toml"
-"""The recipe with every key, so that the folder says how to repeat the run."""
+RECIPE_FILE = "recipe.toml"
+"""The recipe with every key, so that the run can be repeated."""
 
-_FACT = "# "
+METRICS_FILE = "metrics.csv"
+"""The metrics, one row per epoch."""
+
+_COMMENT = "# "
 
 OnEpoch = Callable[[Mapping[str, float]], None]
-"""Takes one epoch's metrics by name, `epoch` among them."""
-
-CURVE = "metrics.csv"
-"""One row per epoch."""
+"""Takes one epoch's metrics by name; `epoch` is one of them."""
 
 
-def newest_checkpoint(folder: Path) -> Path:
-    """Return where a run keeps its newest checkpoint, be it there or not."""
+def last_checkpoint(folder: Path) -> Path:
+    """Return the path of a run's last checkpoint, which may not exist yet."""
     return folder / "checkpoints" / "last.ckpt"
 
 
-def kept_checkpoint(folder: Path, *, patience: int) -> Path:
-    """Return where a run keeps the weights that count: its best ones if it has `patience`."""
-    newest = newest_checkpoint(folder)
-    return newest.with_stem("best") if patience else newest
+def selected_checkpoint(folder: Path, *, patience: int) -> Path:
+    """Return the path of the checkpoint whose weights a run ends with.
+
+    That is the one with the best score if the recipe has `patience`, else the last one.
+    """
+    last = last_checkpoint(folder)
+    return last.with_stem("best") if patience else last
 
 
-def has_ended(checkpoint: Mapping[str, Any], *, epochs: int, patience: int) -> bool:
-    """Say whether a checkpoint is the last of its run: all epochs, or as many as patience allows.
+def is_finished(checkpoint: Mapping[str, Any], *, epochs: int, patience: int) -> bool:
+    """Say whether a checkpoint is the last of its run, after all epochs or an early stop.
 
-    Lightning itself would train a run that had stopped early for one more epoch.
+    Lightning itself would train a run that was stopped early for one more epoch.
     """
     waited = [
         state["wait_count"]
@@ -61,72 +67,87 @@ def has_ended(checkpoint: Mapping[str, Any], *, epochs: int, patience: int) -> b
         if name.startswith("EarlyStopping")
     ]
     stopped = bool(patience) and any(count >= patience for count in waited)
-    return stopped or epochs_done(checkpoint) >= epochs
+    return stopped or completed_epochs(checkpoint) >= epochs
 
 
-def epochs_done(checkpoint: Mapping[str, Any]) -> int:
-    """Return how many epochs a checkpoint has seen.
+def completed_epochs(checkpoint: Mapping[str, Any]) -> int:
+    """Return the number of completed epochs in a checkpoint.
 
-    Lightning draws a resumed run's first batch before it tells the sampler which epoch it is.
+    Lightning draws a resumed run's first batch before it tells the sampler the epoch's number.
     """
     return int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run's folder that is ready to be trained in.
+    """A run's folder that is ready for training.
 
     Attributes:
-        checkpoint: What to go on from; None begins anew.
-        facts: Hashes of what decides the run beside its recipe, by name.
+        checkpoint: The checkpoint to resume from; None for a new run.
+        provenance: Hashes of the run's inputs apart from its recipe, by name.
     """
 
     checkpoint: Path | None
-    facts: Mapping[str, str]
+    provenance: Mapping[str, str]
 
 
-def open_run(folder: Path, recipe: Any, *, facts: Mapping[str, str], resume: bool) -> OpenRun:
-    """Open a run's folder and write recipe and facts into it.
+def open_run(folder: Path, recipe: Any, *, provenance: Mapping[str, str], resume: bool) -> OpenRun:
+    """Open a run's folder and write the recipe and the provenance into it.
 
     Args:
-        folder: The folder; it is made if need be.
+        folder: The folder; it is made if necessary.
         recipe: A recipe's dataclass.
-        facts: Hashes of what else decides the run, by name; they stand above the recipe.
-        resume: Whether to go on from its newest checkpoint, if there is one.
+        provenance: Hashes of the run's other inputs, by name; the recipe's file has them on top.
+        resume: Whether to resume from the last checkpoint, if there is one.
 
     Raises:
-        RecipeError: The folder has a run already and `resume` is not asked for, or that run was
-            made from another recipe or other facts; the message names what differs.
+        RecipeError: The folder already holds a run and `resume` is false, or the run was started
+            with another recipe or other inputs; the message names the differences.
+        OutputError: The recipe cannot be written.
     """
-    checkpoint, noted = newest_checkpoint(folder), folder / RECIPE
+    checkpoint, written = last_checkpoint(folder), folder / RECIPE_FILE
     if checkpoint.exists() and not resume:
         raise RecipeError(
             f"{folder}: holds a run already. Pass --resume to go on, or choose another folder"
         )
-    if checkpoint.exists() and noted.exists():
-        before = _noted_facts(noted)
-        if others := [
-            *_other_keys(read_recipe(type(recipe), noted), recipe),
-            *(name for name, value in facts.items() if before.get(name) != value),
+    if checkpoint.exists() and written.exists():
+        before = _read_provenance(written)
+        if differences := [
+            *_different_keys(read_recipe(type(recipe), written), recipe),
+            *(name for name, value in provenance.items() if before.get(name) != value),
         ]:
             raise RecipeError(
-                f"{folder}: this run was begun with another {', '.join(others)}, see {noted}. "
-                "Give what it was begun with, or choose another folder"
+                f"{folder}: this run was begun with another {', '.join(differences)}, see "
+                f"{written}. Give what it was begun with, or choose another folder"
             )
         return OpenRun(checkpoint, before)
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"{_FACT}{name}: {value}\n" for name, value in facts.items())
-    noted.write_text(lines + recipe_text(recipe), encoding="utf-8")
-    return OpenRun(checkpoint if checkpoint.exists() else None, facts)
+    lines = "".join(f"{_COMMENT}{name}: {value}\n" for name, value in provenance.items())
+    write_run_file(written, lines + recipe_text(recipe))
+    return OpenRun(checkpoint if checkpoint.exists() else None, provenance)
 
 
-def _noted_facts(path: Path) -> dict[str, str]:
+def write_run_file(path: Path, text: str) -> None:
+    """Write a file of a run's folder, unless another process of the training has written it.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    with contextlib.suppress(OSError):
+        if path.read_text(encoding="utf-8") == text:
+            return
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def _read_provenance(path: Path) -> dict[str, str]:
     lines = path.read_text(encoding="utf-8").splitlines()
-    facts = (line.removeprefix(_FACT).rpartition(": ") for line in lines if line.startswith(_FACT))
-    return {name: value for name, _, value in facts}
+    entries = (
+        line.removeprefix(_COMMENT).rpartition(": ") for line in lines if line.startswith(_COMMENT)
+    )
+    return {name: value for name, _, value in entries}
 
 
-def _other_keys(before: Any, now: Any) -> list[str]:
+def _different_keys(before: Any, now: Any) -> list[str]:
     """Return the dotted names of the keys in which two recipes differ."""
 
     def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -142,14 +163,14 @@ def _other_keys(before: Any, now: Any) -> list[str]:
     return sorted(key for key in first | second if first.get(key) != second.get(key))
 
 
-class Curve(Callback):
-    """Keeps every epoch's metrics, in the checkpoints and as CSV.
+class MetricsLog(Callback):
+    """Writes every epoch's metrics as CSV and keeps them in the checkpoints.
 
-    Lightning's own CSV log is begun anew by a run that goes on; this one is part of the checkpoint.
+    Lightning's own CSV logger starts a new file when a run is resumed; this log continues.
 
     Args:
         path: The CSV.
-        on_epoch: Called with each new row; what it raises ends the training.
+        on_epoch: Called with each new row; an exception of it ends the training.
     """
 
     def __init__(self, path: Path, *, on_epoch: OnEpoch | None = None) -> None:
@@ -162,7 +183,7 @@ class Curve(Callback):
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the rows of the epochs that the checkpoint has seen."""
+        """Take the rows of a checkpoint."""
         self.rows = list(state_dict["rows"])
 
     def on_train_epoch_end(
@@ -174,11 +195,12 @@ class Curve(Callback):
         row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         self.rows.append(row)
         if trainer.is_global_zero:
-            partial = self.path.with_name(self.path.name + ".partial")
-            with partial.open("w", encoding="utf-8", newline="") as file:
+            with (
+                whole_file(self.path) as partial,
+                partial.open("w", encoding="utf-8", newline="") as file,
+            ):
                 writer = csv.DictWriter(file, list(row))
                 writer.writeheader()
                 writer.writerows(self.rows)
-            partial.replace(self.path)
         if self.on_epoch is not None:
             self.on_epoch(row)

@@ -1,4 +1,4 @@
-"""Trained weights: read from checkpoints, run folders and model files, told apart by their hash."""
+"""Trained weights in checkpoints, run folders and model files, and their hashes."""
 
 from __future__ import annotations
 
@@ -12,52 +12,64 @@ from torch import Tensor, nn
 from mien.errors import RecipeError
 from mien.inference import EmotionModel
 from mien.models.emotion import EmotionNet
-from mien.models.onnx_weights import restored_network
+from mien.models.onnx_weights import load_onnx_network
 from mien.training.emotion_recipe import EmotionRecipe
 from mien.training.recipe import read_recipe
-from mien.training.run import RECIPE, epochs_done, has_ended, kept_checkpoint, newest_checkpoint
+from mien.training.run import (
+    RECIPE_FILE,
+    completed_epochs,
+    is_finished,
+    last_checkpoint,
+    selected_checkpoint,
+)
 
-__all__ = ["file_sha256", "give_weights", "read_checkpoint", "teacher", "weights_sha256"]
+__all__ = [
+    "file_sha256",
+    "load_checkpoint_weights",
+    "load_teacher",
+    "read_checkpoint",
+    "weights_sha256",
+]
 
 
-_PARTS = frozenset({"state_dict", "loops", "callbacks"})
-"""What is needed of a checkpoint: weights, how far the training is, and whether it had stopped."""
+_REQUIRED_KEYS = frozenset({"state_dict", "loops", "callbacks"})
+"""Keys of a checkpoint for its weights, its completed epochs, and an early stop."""
 
 
 def file_sha256(path: Path) -> str:
-    """Return the hash of a file that a training begins with or learns from.
+    """Return the hash of the file of a start or a teacher.
 
     Raises:
-        RecipeError: It cannot be read.
+        RecipeError: The file cannot be read.
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise RecipeError(f"{path}: cannot be read to begin with: {error.strerror}") from error
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of a training; nothing in it is run.
+    """Read a checkpoint of a training without running code from it.
 
     Raises:
-        RecipeError: There is no such checkpoint.
+        RecipeError: The file is not such a checkpoint.
     """
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what is no checkpoint breaks the reader in any way
+    except Exception as error:  # a file that is no checkpoint can raise anything
         reason = str(error).partition("\n")[0]
         raise RecipeError(f"{path}: no checkpoint of a training: {reason}") from error
-    lacks = _PARTS.difference(saved if isinstance(saved, dict) else ())
-    if lacks:
-        raise RecipeError(f"{path}: no checkpoint of a training: no {', '.join(sorted(lacks))}")
+    missing = _REQUIRED_KEYS.difference(saved if isinstance(saved, dict) else ())
+    if missing:
+        raise RecipeError(f"{path}: no checkpoint of a training: no {', '.join(sorted(missing))}")
     return dict(saved)
 
 
-def give_weights(network: nn.Module, path: Path) -> None:
-    """Give a network the averaged weights of a checkpoint.
+def load_checkpoint_weights(network: nn.Module, path: Path) -> None:
+    """Load the averaged weights of a checkpoint into a network.
 
     Raises:
-        RecipeError: There is no such checkpoint, or it is one of another network.
+        RecipeError: The file is not a checkpoint, or is one of another network.
     """
     prefix = "network."
     state = {
@@ -69,42 +81,41 @@ def give_weights(network: nn.Module, path: Path) -> None:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise RecipeError(
-            f"{path}: weights of another network. Give a recipe with the network that it was "
-            "trained with"
+            f"{path}: weights of another network. Give a recipe with the network of that training"
         ) from error
 
 
-def teacher(path: Path) -> EmotionNet:
-    """Read a network that others shall learn from.
+def load_teacher(path: Path) -> EmotionNet:
+    """Load a trained network as a teacher for distillation.
 
     Args:
-        path: The folder of a run that has ended, or a model file.
+        path: The folder of a finished run, or a model file.
 
     Raises:
-        ArtefactError: The file is no emotion model, or does not say of which shape it is.
-        RecipeError: The folder holds no run, or one that has not ended.
+        ArtefactError: The file is not an emotion model, or its spec does not name the network.
+        RecipeError: The folder holds no run, or one that is not finished.
     """
     if not path.is_dir():
-        return restored_network(path, EmotionModel(path).spec.provenance)
-    recipe = read_recipe(EmotionRecipe, path / RECIPE)
-    newest = read_checkpoint(newest_checkpoint(path))
-    if not has_ended(newest, epochs=recipe.epochs, patience=recipe.patience):
+        return load_onnx_network(path, EmotionModel(path).spec.provenance)
+    recipe = read_recipe(EmotionRecipe, path / RECIPE_FILE)
+    checkpoint = read_checkpoint(last_checkpoint(path))
+    if not is_finished(checkpoint, epochs=recipe.epochs, patience=recipe.patience):
         raise RecipeError(
-            f"{path}: has trained {epochs_done(newest)} of {recipe.epochs} epochs. Finish it with "
-            "--resume before others learn from it"
+            f"{path}: has trained {completed_epochs(checkpoint)} of {recipe.epochs} epochs. Finish "
+            "it with --resume before you use it as a teacher"
         )
     network = EmotionNet(recipe.network)
-    give_weights(network, kept_checkpoint(path, patience=recipe.patience))
+    load_checkpoint_weights(network, selected_checkpoint(path, patience=recipe.patience))
     return network
 
 
 def weights_sha256(network: nn.Module) -> str:
-    """Return a hash of a network's weights and statistics."""
-    seen = hashlib.sha256()
+    """Return the hash of a network's parameters and buffers."""
+    digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
-        seen.update(name.encode())
-        seen.update(_bytes(value))
-    return seen.hexdigest()
+        digest.update(name.encode())
+        digest.update(_bytes(value))
+    return digest.hexdigest()
 
 
 def _bytes(value: Tensor) -> bytes:

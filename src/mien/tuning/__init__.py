@@ -1,25 +1,25 @@
 """Hyper-parameter search over training recipes, with Optuna."""
 
-from mien.tuning.options import PRUNERS, STRATEGIES, TuneOptions
-from mien.tuning.run import BEST, REPORT, STORAGE, Search, Tuned, tune
+from mien.options import PRUNERS, SAMPLERS, TuneOptions
+from mien.tuning.run import BEST_FILE, REPORT_FILE, STORAGE_FILE, TrialRunner, TuneResult, tune
 from mien.tuning.space import OBJECTIVES, Parameter, Space
 from mien.tuning.space_file import read_space, shipped_spaces
-from mien.tuning.status import Standing
+from mien.tuning.status import StudyStatus
 from mien.tuning.storage import open_storage
 
 __all__ = [
-    "BEST",
+    "BEST_FILE",
     "OBJECTIVES",
     "PRUNERS",
-    "REPORT",
-    "STORAGE",
-    "STRATEGIES",
+    "REPORT_FILE",
+    "SAMPLERS",
+    "STORAGE_FILE",
     "Parameter",
-    "Search",
     "Space",
-    "Standing",
+    "StudyStatus",
+    "TrialRunner",
     "TuneOptions",
-    "Tuned",
+    "TuneResult",
     "open_storage",
     "read_space",
     "shipped_spaces",

@@ -1,4 +1,4 @@
-"""The gain of the best recipe over the start, measured anew with several seeds."""
+"""The gain of the best recipe over the start recipe, measured with several seeds each."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ import torch
 from mien.data import Dataset
 from mien.errors import MissingExtraError
 from mien.reports import Gain
-from mien.training import CURVE, EmotionRecipe, recipe_text, with_faces
+from mien.training import METRICS_FILE, EmotionRecipe, drop_non_faces, recipe_text
 from mien.tuning.objective import epoch_score, train_quietly
 
-__all__ = ["GAIN", "measure_gain", "welch_interval"]
+__all__ = ["GAIN_FILE", "measure_gain", "welch_interval"]
 
-GAIN = "gain.json"
-"""What was measured, in the study's folder."""
+GAIN_FILE = "gain.json"
+"""The measured gain, in the study's folder."""
 
 
 def welch_interval(
     start: Sequence[float], best: Sequence[float], *, level: float = 0.95
 ) -> tuple[float, float, float]:
-    """Return the difference of two means with its interval, variances not taken as equal.
+    """Return the difference of two means and its confidence interval by Welch's t-test.
 
     Args:
-        start: At least two figures.
-        best: At least two figures.
-        level: How sure.
+        start: At least two values.
+        best: At least two values.
+        level: The confidence level, 0 to 1.
 
     Returns:
-        Difference (best less start), lower and upper end.
+        Difference (mean of `best` minus mean of `start`), lower and upper end of its interval.
 
     Raises:
         MissingExtraError: SciPy is not installed.
@@ -64,20 +64,20 @@ class _Run:
     def __call__(self) -> float:
         """Train and return the objective on the reported `val` after the last epoch."""
         torch.set_num_threads(self.threads)
-        # A training that had ended before trains no epoch, and leaves its curve as it is.
-        folder = self.folder / self.terms()[:16]
+        # A finished run trains no epoch again, and its metrics stay as they are.
+        folder = self.folder / self.sha256()[:16]
         train_quietly(self.recipe, self.data, on_epoch=self._check, folder=folder)
-        with (folder / CURVE).open(encoding="utf-8", newline="") as file:
+        with (folder / METRICS_FILE).open(encoding="utf-8", newline="") as file:
             last = list(csv.DictReader(file))[-1]
         return epoch_score({name: float(value) for name, value in last.items()}, self.objective)
 
     def _check(self, metrics: Mapping[str, float]) -> None:
         epoch_score(metrics, self.objective)
 
-    def terms(self) -> str:
-        """Return a hash of recipe and images: another training goes into another folder."""
-        said = recipe_text(self.recipe) + self.data.sha256()
-        return hashlib.sha256(said.encode()).hexdigest()
+    def sha256(self) -> str:
+        """Return a hash of recipe and images, so that another training has another folder."""
+        text = recipe_text(self.recipe) + self.data.sha256()
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def measure_gain(
@@ -90,25 +90,25 @@ def measure_gain(
     folder: Path,
     workers: int = 1,
     threads: int = 1,
-    on_line: Callable[[str], None] = lambda line: None,
+    on_message: Callable[[str], None] = lambda message: None,
 ) -> Gain:
-    """Train start and best on the whole training part with several seeds each.
+    """Train the start recipe and the best recipe on the whole training subset with several seeds.
 
     Args:
-        start: The recipe that the study began with.
-        best: The best one.
-        data: The dataset with its reported split: `train` is trained on, `val` is reported.
-        objective: What is counted, one of `OBJECTIVES`.
-        seeds: How many seeds each, from the recipe's own on.
-        folder: For the runs; an interrupted measurement goes on there.
-        workers: Processes.
-        threads: Threads of torch in each.
-        on_line: Called with a line for a person after each training.
+        start: The recipe that the study started from.
+        best: The best recipe of the study.
+        data: The dataset with its reported split: `train` is for training, `val` for the gain.
+        objective: The metric, one of `OBJECTIVES`.
+        seeds: Number of seeds of each recipe, counted up from the recipe's own.
+        folder: The folder of the trainings; an interrupted measurement is resumed from it.
+        workers: Number of processes.
+        threads: Threads of torch in each process.
+        on_message: Called with a line of text after each training.
 
     Raises:
         TrialFailure: A training diverges.
     """
-    faces = with_faces(data)
+    faces = drop_non_faces(data)
     usable = dataclasses.replace(faces, split=np.where(faces.split == 2, -1, faces.split))
     runs = [
         _Run(
@@ -127,14 +127,14 @@ def measure_gain(
     if workers == 1:
         for run in runs:
             scores[run.name] = run()
-            on_line(f"gain: {run.name}: {scores[run.name]:.2%}")
+            on_message(f"gain: {run.name}: {scores[run.name]:.2%}")
     else:
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            waiting = {pool.submit(run): run for run in runs}
-            for done in as_completed(waiting):
-                name = waiting[done].name
+            pending = {pool.submit(run): run for run in runs}
+            for done in as_completed(pending):
+                name = pending[done].name
                 scores[name] = done.result()
-                on_line(f"gain: {name}: {scores[name]:.2%}")
+                on_message(f"gain: {name}: {scores[name]:.2%}")
     measured = [
         [scores[run.name] for run in runs if run.name.startswith(name)]
         for name in ("start", "best")

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from mien._decode import decode
 from mien.training import recipe_document
 
-__all__ = ["changed", "known_keys", "nearest_key"]
+__all__ = ["nearest_key", "recipe_values", "with_values"]
 
 T = TypeVar("T")
 
 
-def known_keys(recipe: Any) -> dict[str, Any]:
-    """Return a recipe's values by dotted key; a list's items have keys of their own beside it."""
+def recipe_values(recipe: Any) -> dict[str, Any]:
+    """Return a recipe's values by dotted key; a list and each of its items have their own keys."""
     return dict(_walk(recipe_document(recipe), ""))
 
 
@@ -32,26 +32,26 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def nearest_key(key: str, recipe: Any) -> str | None:
-    """Return the recipe's key that is spelled most like `key`, or None if none is near."""
-    known = list(known_keys(recipe))
+    """Return the recipe's key whose spelling is closest to `key`, or None if none is close."""
+    known = list(recipe_values(recipe))
     found = difflib.get_close_matches(key, known, n=1)
     if found:
         return str(found[0])
-    # `dropout` is far from `network.dropout` letter by letter, and yet what was meant.
+    # `dropout` and `network.dropout` differ in many letters, so that the last parts are compared.
     last = {name.rpartition(".")[2]: name for name in reversed(known)}
     near = difflib.get_close_matches(key.rpartition(".")[2], list(last), n=1)
     return last[near[0]] if near else None
 
 
-def changed(recipe: T, values: Mapping[str, Any]) -> T:
+def with_values(recipe: T, values: Mapping[str, Any]) -> T:
     """Return the recipe with other values.
 
     Args:
         recipe: A recipe's dataclass.
-        values: What to change, by dotted key; the keys are known ones.
+        values: The new values by dotted key; the recipe has all these keys.
 
     Raises:
-        FieldError: The recipe refuses a value or their combination.
+        FieldError: The recipe does not accept a value or the combination.
     """
     document = recipe_document(recipe)
     for key, value in values.items():

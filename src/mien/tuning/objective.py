@@ -1,4 +1,4 @@
-"""What a trial does: train the recipe with its point, report every epoch, end early if told to."""
+"""The objective of a study: train the recipe with a trial's point and report every epoch."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from mien.data import Dataset
 from mien.errors import DivergedError, MienError
 from mien.training import EmotionRecipe, train_emotion
 from mien.training.run import OnEpoch
-from mien.tuning.keys import changed
+from mien.tuning.keys import with_values
 from mien.tuning.space import Space
-from mien.tuning.study import FAULT, SECONDS, WORKER, worker_name
+from mien.tuning.study import FAULT_ATTRIBUTE, SECONDS_ATTRIBUTE, WORKER_ATTRIBUTE, worker_name
 
 __all__ = ["Objective", "TrialFailure", "epoch_score", "quiet_training", "train_quietly"]
 
 
-class TrialFailure(MienError):  # noqa: N818 - an outcome that the study keeps, not its end
-    """A trial came to nothing; the message says why, and the study goes on."""
+class TrialFailure(MienError):  # noqa: N818 - a result that the study records and goes on from
+    """A trial has failed; the message gives the reason, and the study goes on."""
 
 
 @contextlib.contextmanager
 def quiet_training() -> Iterator[None]:
-    """Keep what Lightning says of every single training off the screen."""
+    """Suppress Lightning's messages and warnings about each training."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -52,24 +52,25 @@ def quiet_training() -> Iterator[None]:
 def train_quietly(
     recipe: EmotionRecipe, data: Dataset, *, on_epoch: OnEpoch, folder: Path | None = None
 ) -> None:
-    """Train without a word.
+    """Train without output on the screen.
 
     Args:
-        recipe: What to train and how.
-        data: What to train on, and what to judge by as `val`.
-        on_epoch: Called with each epoch's metrics; what it raises ends the training.
-        folder: The run's folder, where an interrupted training goes on; None keeps nothing.
+        recipe: The recipe.
+        data: Images for training as `train`, and for the objective as `val`.
+        on_epoch: Called with each epoch's metrics; an exception of it ends the training.
+        folder: The run's folder, from which an interrupted training is resumed; None for a
+            temporary one.
 
     Raises:
         TrialFailure: The training diverges.
     """
     with quiet_training(), contextlib.ExitStack() as stack:
-        kept = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mien-")))
+        out = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mien-")))
         try:
             train_emotion(
                 recipe,
                 data,
-                out=kept,
+                out=out,
                 resume=folder is not None,
                 on_epoch=on_epoch,
                 progress=False,
@@ -77,7 +78,7 @@ def train_quietly(
         except DivergedError as error:
             raise TrialFailure(str(error)) from error
         except SystemExit as error:
-            # Lightning answers Ctrl-C by ending the process, and deaf to the next one.
+            # On Ctrl-C Lightning ends the process and ignores the next signal.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from error
 
@@ -86,24 +87,24 @@ def epoch_score(metrics: Mapping[str, float], objective: str) -> float:
     """Return the objective of one epoch.
 
     Raises:
-        TrialFailure: It is no finite number, since nothing has labels for it.
+        TrialFailure: It is not finite, since no image has labels for it.
     """
     score = metrics[f"val/{objective}"]
     if not math.isfinite(score):
         raise TrialFailure(
-            f"{objective} is {score}: no image that trials are judged by has labels for it"
+            f"{objective} is {score}: no image of the selection subset has labels for it"
         )
     return score
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """What a study maximises.
+    """The objective that a study maximises.
 
     Attributes:
-        recipe: What the point changes.
-        space: What varies.
-        data: Trials learn from its `train` and are judged by its `val`; see `selection_part`.
+        recipe: The recipe whose values the points replace.
+        space: The search space.
+        data: The data of `selection_split`: trials train on `train` and are evaluated on `val`.
         epochs: Epochs of a trial.
         on_epoch: Called after every epoch.
     """
@@ -115,49 +116,50 @@ class Objective:
     on_epoch: Callable[[], None] = lambda: None
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Train one point.
+        """Train with the point of a trial.
 
         Returns:
-            The objective on the selection part after the last epoch.
+            The objective on the selection subset after the last epoch.
 
         Raises:
-            TrialFailure: The recipe refuses the point, or the training diverges or does not fit
-                into memory.
-            TrialPruned: The trial has fallen behind.
+            TrialFailure: The recipe does not accept the point, the training diverges, or it does
+                not fit into memory.
+            TrialPruned: The pruner ends the trial.
         """
-        began = time.monotonic()
-        trial.set_user_attr(WORKER, worker_name())
+        started = time.monotonic()
+        trial.set_user_attr(WORKER_ATTRIBUTE, worker_name())
         try:
             return self._train(trial, self.space.suggest(trial))
         except TrialFailure as failure:
-            trial.set_user_attr(FAULT, str(failure))
+            trial.set_user_attr(FAULT_ATTRIBUTE, str(failure))
             raise
         finally:
-            trial.set_user_attr(SECONDS, round(time.monotonic() - began, 2))
+            trial.set_user_attr(SECONDS_ATTRIBUTE, round(time.monotonic() - started, 2))
 
     def _train(self, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
         score = math.nan
 
-        def judge(metrics: Mapping[str, float]) -> None:
+        def report(metrics: Mapping[str, float]) -> None:
             nonlocal score
             score = epoch_score(metrics, self.space.objective)
             epoch = round(metrics["epoch"])
             trial.report(score, epoch)
             self.on_epoch()
             if epoch < self.epochs and trial.should_prune():
-                raise optuna.TrialPruned(f"fell behind in epoch {epoch}")
+                raise optuna.TrialPruned(f"pruned after epoch {epoch}")
 
-        self.train(values, on_epoch=judge)
+        self.train(values, on_epoch=report)
         return score
 
     def train(self, values: Mapping[str, Any], *, on_epoch: OnEpoch) -> None:
         """Train the recipe with other values.
 
         Raises:
-            TrialFailure: The recipe refuses the values, or the training does not fit into memory.
+            TrialFailure: The recipe does not accept the values, the training diverges, or it does
+                not fit into memory.
         """
         try:
-            recipe = dataclasses.replace(changed(self.recipe, values), epochs=self.epochs)
+            recipe = dataclasses.replace(with_values(self.recipe, values), epochs=self.epochs)
             train_quietly(recipe, self.data, on_epoch=on_epoch)
         except FieldError as error:
             raise TrialFailure(f"the recipe refuses the point: {error}") from error

@@ -1,4 +1,4 @@
-"""The whole of `mien tune`: search, write the best recipe, measure its gain, report."""
+"""The whole of `mien tune`: search, write the best recipe, measure its gain, write the report."""
 
 from __future__ import annotations
 
@@ -13,44 +13,53 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
+from mien._output import cannot_write, whole_file
 from mien._wording import pluralize
 from mien.data import SUBSETS, Dataset
-from mien.errors import InputError, OutputError, RecipeError
+from mien.errors import InputError, RecipeError
+from mien.options import TuneOptions
 from mien.reports import Gain, tuning_report
-from mien.training import EmotionRecipe, recipe_text, with_faces
-from mien.tuning.gain import GAIN, measure_gain
-from mien.tuning.keys import changed
-from mien.tuning.options import TuneOptions
+from mien.training import EmotionRecipe, drop_non_faces, recipe_text
+from mien.tuning.gain import GAIN_FILE, measure_gain
+from mien.tuning.keys import with_values
 from mien.tuning.record import best_trial, study_record
-from mien.tuning.selection import selection_part
+from mien.tuning.selection import selection_split
 from mien.tuning.space import Space
-from mien.tuning.status import Standing, Watch
-from mien.tuning.study import SECONDS, release_dead
-from mien.tuning.worker import Job, work, work_together
+from mien.tuning.status import StudyMonitor, StudyStatus
+from mien.tuning.study import SECONDS_ATTRIBUTE, requeue_dead_trials
+from mien.tuning.worker import StudyJob, run_worker, run_workers
 
-__all__ = ["BEST", "REPORT", "STORAGE", "Search", "Tuned", "prepare", "tune"]
+__all__ = [
+    "BEST_FILE",
+    "REPORT_FILE",
+    "STORAGE_FILE",
+    "TrialRunner",
+    "TuneResult",
+    "prepare_job",
+    "tune",
+]
 
-BEST, REPORT, STORAGE = "best.toml", "report.html", "study.db"
-"""Files in a study's folder: the best recipe, the report, and the storage if none is named."""
+BEST_FILE, REPORT_FILE, STORAGE_FILE = "best.toml", "report.html", "study.db"
+"""Files in a study's folder: the best recipe, the report, and the default storage."""
 
-_LOOK_S = 1.0
+_POLL_S = 1.0
 
-_PATIENCE_S = 60.0
-"""How long the trials of other machines are waited for at least."""
+_MIN_WAIT_S = 60.0
+"""Shortest time to wait for the trials of other machines."""
 
-Search = Callable[[Job, Callable[[], None]], None]
-"""Runs a study's trials, and calls the second argument again and again while it does."""
+TrialRunner = Callable[[StudyJob, Callable[[], None]], None]
+"""Runs the trials of a study, and calls the second argument repeatedly while it does."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Tuned:
-    """What a study came to.
+class TuneResult:
+    """The result of a study.
 
     Attributes:
-        recipe: The best recipe, with the start's own epochs.
-        value: The objective of its trial on the selection part.
-        gain: The gain over the start; None if it was not measured.
-        files: What was written.
+        recipe: The best recipe, with the epochs of the start recipe.
+        value: The objective of its trial on the selection subset.
+        gain: The gain over the start recipe; None if it was not measured.
+        files: The written files.
     """
 
     recipe: EmotionRecipe
@@ -59,52 +68,52 @@ class Tuned:
     files: tuple[Path, ...]
 
 
-def prepare(
-    recipe: EmotionRecipe,
-    space: Space,
-    data: Dataset,
-    *,
-    name: str,
-    storage: str,
-    options: TuneOptions,
-) -> Job:
-    """Carve the selection part and write down the study's terms.
+def prepare_job(
+    recipe: EmotionRecipe, space: Space, data: Dataset, *, storage: str, options: TuneOptions
+) -> StudyJob:
+    """Divide the training subset and collect what the workers need.
+
+    Args:
+        recipe: The start recipe.
+        space: The search space.
+        data: The dataset with its reported split.
+        storage: As for `open_storage`.
+        options: How to search.
 
     Raises:
-        RecipeError: A grid of a space that has no end of values.
-        InputError: The training part is too small, or there is no val to report the gain on.
+        RecipeError: The sampler is `grid` and a parameter has infinitely many values.
+        InputError: The training subset is too small, or there is no val for the gain.
     """
     if options.seeds and not (data.split == SUBSETS.index("val")).any():
         raise InputError(
-            f"{data.source}: no image in val, on which the gain is reported. Divide the dataset, "
+            f"{data.source}: no image in val, on which the gain is measured. Divide the dataset, "
             "or leave the gain out with --seeds 0"
         )
     trials = options.trials
-    if options.strategy == "grid":
-        # The start is tried besides the grid's own points.
+    if options.sampler == "grid":
+        # The start recipe's point is tried besides those of the grid.
         points = 1 + math.prod(map(len, space.grid().values()))
         trials = min(trials or points, points)
-    part = selection_part(
+    selection = selection_split(
         data,
-        share=options.share,
-        images=options.images,
+        share=options.selection_share,
+        max_images=options.max_images,
         seed=options.seed,
         near=options.near,
     )
     epochs = options.epochs or recipe.epochs
-    terms = {
+    settings = {
         "recipe": recipe_text(dataclasses.replace(recipe, epochs=epochs)),
-        "set of images": part.sha256(),
+        "set of images": selection.sha256(),
     }
     deadline = None if options.hours is None else time.time() + 3600 * options.hours
-    return Job(
-        name=name,
+    return StudyJob(
         storage=storage,
         recipe=recipe,
         space=space,
-        data=part,
+        data=selection,
         options=options,
-        terms=terms,
+        settings=settings,
         trials=trials,
         deadline=deadline,
     )
@@ -115,123 +124,123 @@ def tune(
     space: Space,
     data: Dataset,
     *,
-    out: Path,
-    name: str = "emotion",
-    storage: str | None = None,
+    out: str | Path,
     options: TuneOptions | None = None,
-    on_standing: Callable[[Standing], None] = lambda standing: None,
-    on_line: Callable[[str], None] = lambda line: None,
-    search: Search | None = None,
-) -> Tuned:
-    """Search the space for a better recipe, and measure how much better it is.
+    on_status: Callable[[StudyStatus], None] = lambda status: None,
+    on_message: Callable[[str], None] = lambda message: None,
+    runner: TrialRunner | None = None,
+) -> TuneResult:
+    """Search a space for a better recipe, and measure its gain.
 
-    A study that was interrupted goes on; what ran is tried again.
+    An interrupted study is resumed; the trials that were running are repeated.
 
     Args:
-        recipe: Where the search starts.
-        space: What varies.
-        data: The dataset with its reported split. Trials see only its training part, divided into
-            what they learn from and what they are judged by.
-        out: The study's folder: best recipe, report, runs of the gain, and the storage if none is
-            named.
-        name: The study's name in the storage.
-        storage: As for `open_storage`; None for an SQLite file in `out`.
+        recipe: The start recipe.
+        space: The search space.
+        data: The dataset with its reported split. Trials use its training subset alone, divided
+            into images for training and the selection subset.
+        out: The study's folder: best recipe, report, trainings of the gain, and the storage unless
+            the options name another.
         options: How to search; None for the defaults.
-        on_standing: Called again and again with where the study stands.
-        on_line: Called with a line for a person: a failed trial, a lost worker.
-        search: What runs the trials instead of this machine's processes.
+        on_status: Called repeatedly with the status of the study.
+        on_message: Called with a line of text about a failed trial or a lost worker.
+        runner: Runs the trials instead of processes on this machine.
 
     Raises:
-        InputError: The storage cannot be reached, or the training part is too small.
-        RecipeError: A study of this name was begun on other terms, or no trial ran to its end.
+        InputError: The storage cannot be reached, or the training subset is too small.
+        RecipeError: The study was started with other settings, or no trial is complete.
         OutputError: The folder cannot be written.
     """
-    options = options or TuneOptions()
+    out, options = Path(out), options or TuneOptions()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{out}: cannot be written: {error}") from error
-    place = storage or str(out / STORAGE)
-    job = prepare(recipe, space, data, name=name, storage=place, options=options)
+        raise cannot_write(out, error) from error
+    storage = options.storage or str(out / STORAGE_FILE)
+    job = prepare_job(recipe, space, data, storage=storage, options=options)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     study = job.open()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         optuna.storages.fail_stale_trials(study)
-    for number in release_dead(study):
-        on_line(f"trial {number} was lost with its worker; its point is tried again")
-    _, outside = space.start(recipe)
+    for number in requeue_dead_trials(study):
+        on_message(f"trial {number} was lost with its worker; its point is tried again")
+    _, outside = space.start_point(recipe)
     if outside:
-        on_line(f"the recipe's own {', '.join(outside)} lies outside the space: it is not tried")
-    watch = Watch(study, trials=job.trials, deadline=job.deadline, workers=options.workers)
+        on_message(f"the recipe's own {', '.join(outside)} lies outside the space: it is not tried")
+    monitor = StudyMonitor(study, trials=job.trials, deadline=job.deadline, workers=options.workers)
 
-    def look() -> None:
-        for line in watch.failures():
-            on_line(line)
-        on_standing(watch.standing())
+    def update() -> None:
+        for message in monitor.new_failures():
+            on_message(message)
+        on_status(monitor.status())
 
     def run_trials() -> None:
-        look()
-        if search is not None:
-            search(job, look)
+        update()
+        if runner is not None:
+            runner(job, update)
         elif options.workers == 1:
-            work(job, on_epoch=look)
+            run_worker(job, on_progress=update)
         else:
-            work_together(job, on_look=look, on_line=on_line)
-        look()
+            run_workers(job, on_progress=update, on_message=on_message)
+        update()
 
     run_trials()
-    while _others_gave_up(study, job, look=look, on_line=on_line):
+    while _await_other_machines(study, job, on_progress=update, on_message=on_message):
         run_trials()
-    return _finish(study, job, data, out=out, on_line=on_line)
+    return _finish(study, job, data, out=out, on_message=on_message)
 
 
-def _others_gave_up(
-    study: optuna.Study, job: Job, *, look: Callable[[], None], on_line: Callable[[str], None]
+def _await_other_machines(
+    study: optuna.Study,
+    job: StudyJob,
+    *,
+    on_progress: Callable[[], None],
+    on_message: Callable[[str], None],
 ) -> bool:
-    """Wait for the trials that run on other machines; say whether the budget has room again.
+    """Wait for the trials of other machines; say whether trials of the budget are left afterwards.
 
-    A database tells of machines that fell silent, whose points are lined up again. Elsewhere a
-    trial that takes three times as long as the longest so far is left out.
+    A database marks the trials of machines that no longer respond, and their points are queued
+    again. With other storages the wait ends after three times the longest trial so far.
     """
-    begun, told = time.monotonic(), False
+    started, told = time.monotonic(), False
     while running := study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        ended = [t.user_attrs.get(SECONDS, 0.0) for t in study.get_trials(deepcopy=False)]
-        if time.monotonic() - begun > _PATIENCE_S + 3 * max(ended):
-            on_line(
+        times = [t.user_attrs.get(SECONDS_ATTRIBUTE, 0.0) for t in study.get_trials(deepcopy=False)]
+        if time.monotonic() - started > _MIN_WAIT_S + 3 * max(times):
+            on_message(
                 f"{pluralize(len(running), 'trial')} on other machines, not ended, left out here; "
-                "the same command takes them into account when they have"
+                "run the same command again to include them when they have ended"
             )
             return False
         if not told:
-            on_line(f"waiting for {pluralize(len(running), 'trial')} on other machines")
+            on_message(f"waiting for {pluralize(len(running), 'trial')} on other machines")
             told = True
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_S)
         optuna.storages.fail_stale_trials(study)
-        look()
-    return told and not job.spent(study)
+        on_progress()
+    return told and not job.is_spent(study)
 
 
 def _finish(
     study: optuna.Study,
-    job: Job,
+    job: StudyJob,
     data: Dataset,
     *,
     out: Path,
-    on_line: Callable[[str], None],
-) -> Tuned:
+    on_message: Callable[[str], None],
+) -> TuneResult:
     best = best_trial(study)
     if best is None or best.value is None:
         raise RecipeError(
-            f"study '{job.name}': no trial ran to its end, so that there is no best one. Give it "
-            "more trials or hours, or another space"
+            f"study '{study.study_name}': no trial ran to its end, so there is no best one. Give "
+            "it more trials or hours, or another space"
         )
-    recipe = changed(job.recipe, job.space.values(best.params))
-    head = (
-        f"# Trial {best.number} of the study {job.name}: {job.space.objective} {best.value:.4f} on "
-        "its selection part.\n"
+    recipe = with_values(job.recipe, job.space.values(best.params))
+    comment = (
+        f"# Trial {best.number} of the study {study.study_name}: {job.space.objective} "
+        f"{best.value:.4f} on its selection subset.\n"
     )
-    files = [_write(out / BEST, head + recipe_text(recipe))]
+    files = [_write(out / BEST_FILE, comment + recipe_text(recipe))]
     gain = None
     if job.options.seeds:
         gain = measure_gain(
@@ -243,40 +252,35 @@ def _finish(
             folder=out / "gain" / f"trial{best.number}",
             workers=job.options.workers,
             threads=job.options.threads,
-            on_line=on_line,
+            on_message=on_message,
         )
-        files.append(_write(out / GAIN, json.dumps(dataclasses.asdict(gain), indent=1) + "\n"))
+        files.append(_write(out / GAIN_FILE, json.dumps(dataclasses.asdict(gain), indent=1) + "\n"))
     files += tuning_report(
         study_record(study, job.space),
-        out / REPORT,
+        out / REPORT_FILE,
         recipe=recipe_text(recipe),
         gain=gain,
-        setting=_setting(job),
+        setting=_report_settings(job),
         figures=out / "figures",
         overwrite=True,
     )
-    return Tuned(recipe=recipe, value=best.value, gain=gain, files=tuple(files))
+    return TuneResult(recipe=recipe, value=best.value, gain=gain, files=tuple(files))
 
 
 def _write(path: Path, text: str) -> Path:
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error}") from error
     return path
 
 
-def _setting(job: Job) -> dict[str, str]:
+def _report_settings(job: StudyJob) -> dict[str, str]:
     options = job.options
-    faces = with_faces(job.data)
-    learned, judged = (len(faces.subset(part)) for part in ("train", "val"))
+    faces = drop_non_faces(job.data)
     return {
-        "strategy": options.strategy,
-        "pruning": options.pruner,
+        "sampler": options.sampler,
+        "pruner": options.pruner,
         "seed": str(options.seed),
         "epochs of a trial": str(job.epochs),
-        "images to learn from": f"{learned:,}",
-        "images to be judged by": f"{judged:,}",
+        "training images": f"{len(faces.subset('train')):,}",
+        "selection images": f"{len(faces.subset('val')):,}",
     }

@@ -1,4 +1,4 @@
-"""Optuna's samplers and pruners by the names that mien has for them."""
+"""Optuna's samplers and pruners by the names of mien's options."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, GPSampler, GridSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from mien.tuning.options import TuneOptions
+from mien.options import TuneOptions
 from mien.tuning.space import Space
 
 __all__ = ["make_pruner", "make_sampler"]
 
-_FEWEST_RANDOM, _MOST_RANDOM = 4, 10
-"""Trials by chance before a model of the objective is believed: a quarter of the budget, in these
-bounds; Optuna's own default is 10."""
+_MIN_RANDOM_TRIALS, _MAX_RANDOM_TRIALS = 4, 10
+"""Limits of the number of random trials before a sampler uses its model of the objective.
+
+It is a quarter of the budget; Optuna's own default is 10."""
 
 
-class _Grid(GridSampler):
-    """A grid whose end the budget decides.
+class _GridSampler(GridSampler):
+    """A grid sampler that does not stop the study.
 
-    Optuna's own stops the study after the last point, which an asked trial and one that is given
-    its point beforehand do not survive.
+    Optuna's own stops it after the last point, which fails for trials of `ask` and for trials whose
+    point was queued.
     """
 
     def after_trial(
@@ -36,14 +37,14 @@ class _Grid(GridSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Do nothing."""
+        """Do nothing; the budget ends the study."""
 
 
-class _Process(GPSampler):
-    """A Gaussian process that tries no point twice.
+class _GPSampler(GPSampler):
+    """A Gaussian process sampler that returns no point twice.
 
-    Optuna's own does not learn from pruned and failed trials, and where all keys have choices it
-    would ask for the same point until the budget is used up.
+    Optuna's own does not learn from pruned and failed trials, and in a space of choices alone it
+    would return the same point until the budget is spent.
     """
 
     def sample_relative(
@@ -52,7 +53,7 @@ class _Process(GPSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        """Return the most promising point; nothing, so that chance decides, if it was tried."""
+        """Return the most promising point, or nothing for a random point if it was tried."""
         point = super().sample_relative(study, trial, search_space)
         others = (
             other for other in study.get_trials(deepcopy=False) if other.number != trial.number
@@ -61,33 +62,33 @@ class _Process(GPSampler):
 
 
 def make_sampler(options: TuneOptions, space: Space, *, stream: int) -> BaseSampler:
-    """Return what chooses the points.
+    """Return the sampler, which chooses the points.
 
     Args:
-        options: Strategy, seed and budget.
-        space: What varies.
-        stream: Number of the worker's stream of chance; a worker that draws the same numbers as
-            another, or as itself before an interruption, would try the same points again.
+        options: Sampler, seed and budget.
+        space: The search space.
+        stream: Number of the worker's random stream. A worker with the random numbers of another,
+            or its own from before an interruption, would try the same points again.
 
     Raises:
-        RecipeError: A grid of a space that has no end of values.
+        RecipeError: The sampler is `grid` and a parameter has infinitely many values.
     """
     seed = options.seed * 100_003 + stream
-    startup = min(_MOST_RANDOM, max(_FEWEST_RANDOM, (options.trials or 40) // 4))
-    if options.strategy == "grid":
-        # The grid's order has to be the same for everybody.
-        return _Grid(space.grid(), seed=options.seed)
-    if options.strategy == "random":
+    startup = min(_MAX_RANDOM_TRIALS, max(_MIN_RANDOM_TRIALS, (options.trials or 40) // 4))
+    if options.sampler == "grid":
+        # All workers need the same order of the grid.
+        return _GridSampler(space.grid(), seed=options.seed)
+    if options.sampler == "random":
         return RandomSampler(seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        if options.strategy == "tpe":
+        if options.sampler == "tpe":
             return TPESampler(seed=seed, n_startup_trials=startup)
-        return _Process(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+        return _GPSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
 
 
 def make_pruner(options: TuneOptions, *, epochs: int) -> BasePruner:
-    """Return what ends trials that fall behind, for trials of so many epochs."""
+    """Return the pruner, which ends trials early, for trials of so many epochs."""
     if options.pruner == "median":
         return MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, epochs // 4))
     if options.pruner == "hyperband":

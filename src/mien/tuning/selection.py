@@ -1,4 +1,4 @@
-"""The selection part: what trials are judged by, carved out of the training part."""
+"""The selection subset: the part of the training subset on which trials are evaluated."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ from mien._wording import pluralize
 from mien.data import SUBSETS, Dataset, copy_groups, exact_groups, near_pairs
 from mien.errors import InputError
 
-__all__ = ["selection_part"]
+__all__ = ["selection_split"]
 
 _TRAIN, _VAL = SUBSETS.index("train"), SUBSETS.index("val")
 
 
-def selection_part(
-    data: Dataset, *, share: float, images: int | None, seed: int, near: bool = True
+def selection_split(
+    data: Dataset,
+    *,
+    share: float,
+    max_images: int | None,
+    seed: int,
+    near: bool = True,
 ) -> Dataset:
-    """Divide the training part into what trials learn from, `train`, and are judged by, `val`.
+    """Divide the training subset into images for training and the selection subset.
 
     The reported `val` and `test` are left out, and so are training images with a copy in them.
-    Copies of one image stay on one side.
+    Copies of one image are never in both subsets.
 
     Args:
         data: The dataset with its reported split.
-        share: Share of the training part that judges.
-        images: How many images to learn from, drawn at random; None for all.
+        share: Share of the training subset that becomes the selection subset.
+        max_images: Number of training images, drawn at random; None for all.
         seed: Seed of the division.
         near: Whether near copies count as copies too.
 
     Returns:
-        Only the images that take part.
+        The images of both: `train` for training, and `val`, the selection subset.
 
     Raises:
-        InputError: The training part is too small to be divided, or has fewer than `images`.
+        InputError: The training subset is too small, or has fewer images than `max_images`.
     """
     groups = exact_groups(data.images)
     if near:
@@ -43,22 +48,22 @@ def selection_part(
     usable = np.flatnonzero((data.split == _TRAIN) & ~np.isin(groups, groups[reported]))
     rng = np.random.default_rng(seed)
     order = rng.permutation(np.unique(groups[usable]))
-    reached = np.cumsum(np.bincount(groups[usable])[order])
-    judging = order[: int(np.searchsorted(reached, share * len(usable))) + 1]
-    judges = np.isin(groups[usable], judging)
-    learned, judged = rng.permutation(usable[~judges]), usable[judges]
-    if not len(learned) or not len(judged):
+    sizes = np.cumsum(np.bincount(groups[usable])[order])
+    selected_groups = order[: int(np.searchsorted(sizes, share * len(usable))) + 1]
+    selected = np.isin(groups[usable], selected_groups)
+    training, selection = rng.permutation(usable[~selected]), usable[selected]
+    if not len(training) or not len(selection):
         raise InputError(
-            f"{data.source}: the training part has {pluralize(len(usable), 'image')} without "
+            f"{data.source}: the training subset has {pluralize(len(usable), 'image')} without "
             f"copies in val and test, too few to set {share:.0%} of them aside"
         )
-    if images is not None:
-        if images > len(learned):
+    if max_images is not None:
+        if max_images > len(training):
             raise InputError(
-                f"images: expected at most {len(learned)}, what is left of the training part, "
-                f"found {images}"
+                f"max_images: expected at most {len(training)}, what is left of the training "
+                f"subset, found {max_images}"
             )
-        learned = learned[:images]
-    chosen = np.sort(np.concatenate((learned, judged)))
-    split = np.where(np.isin(chosen, judged), _VAL, _TRAIN).astype(np.int8)
-    return dataclasses.replace(data.select(chosen), split=split)
+        training = training[:max_images]
+    rows = np.sort(np.concatenate((training, selection)))
+    split = np.where(np.isin(rows, selection), _VAL, _TRAIN).astype(np.int8)
+    return dataclasses.replace(data.select(rows), split=split)

@@ -1,31 +1,30 @@
-"""Search spaces: which keys of a recipe vary, and how far."""
+"""Search spaces: the keys of a recipe that vary, and their values."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from mien.errors import RecipeError
-from mien.tuning.keys import known_keys
+from mien.tuning.keys import recipe_values
 
-__all__ = ["OBJECTIVES", "Parameter", "Space", "Suggests"]
+__all__ = ["OBJECTIVES", "Parameter", "Space", "Suggester"]
 
 OBJECTIVES = ("score", "ferplus_accuracy", "fer2013_accuracy", "fer2013_six_accuracy")
-"""What can be maximised: the metrics `val/...` of a training, counted on the selection part."""
+"""Objectives: the metrics `val/...` of a training, here on the selection subset."""
 
 
-class Suggests(Protocol):
-    """What a space needs of an Optuna trial."""
+class Suggester(Protocol):
+    """The methods of an Optuna trial that a space needs."""
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Choose one of some values."""
+        """Choose one of several values."""
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int, log: bool) -> int:
-        """Choose a whole number."""
+        """Choose an integer."""
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None, log: bool
@@ -35,17 +34,17 @@ class Suggests(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One key that varies: among choices, or in a range.
+    """A key that varies: among choices, or in a range.
 
     Attributes:
         key: The recipe's key.
-        choices: The values to choose among; None for a range.
-        low: Smallest value of a range; both ends whole numbers make it one of whole numbers.
+        choices: The possible values; None for a range.
+        low: Smallest value of a range; if both ends are integers, all values are.
         high: Largest value, included.
-        step: Distance of the values from each other; None for any value (1 for whole numbers).
-        log: Whether to search in the logarithm.
-        when: Parameters that stand before this one, and their values for which it varies;
-            otherwise the recipe's value stays.
+        step: Difference between neighbouring values; None for any value (1 for integers).
+        log: Whether values are drawn uniformly in the logarithm.
+        when: Earlier parameters and their values for which this one varies; otherwise the recipe's
+            value stays.
     """
 
     key: str
@@ -58,60 +57,60 @@ class Parameter:
 
     @property
     def labels(self) -> dict[str | float | bool, Any]:
-        """Return the choices by what a storage can hold: a list is held as its JSON."""
+        """Return the choices by their form in a storage, in which a list is JSON."""
         return {
             json.dumps(choice) if isinstance(choice, list) else choice: choice
             for choice in self.choices or ()
         }
 
-    def applies(self, values: Mapping[str, Any]) -> bool:
-        """Say whether it varies, given the values of the parameters before it."""
+    def is_active(self, values: Mapping[str, Any]) -> bool:
+        """Say whether it varies, given the values of the earlier parameters."""
         return all(values.get(key) in wanted for key, wanted in self.when.items())
 
-    def suggest(self, trial: Suggests) -> Any:
-        """Let a trial choose the value that the recipe gets."""
+    def suggest(self, trial: Suggester) -> Any:
+        """Let a trial choose a value, and return it as the recipe has it."""
         if self.choices is not None:
             labels = self.labels
             return labels[trial.suggest_categorical(self.key, list(labels))]
-        low, high = self.ends
+        low, high = self.bounds
         if isinstance(low, int) and isinstance(high, int):
             step = 1 if self.step is None else int(self.step)
             return trial.suggest_int(self.key, low, high, step=step, log=self.log)
         return trial.suggest_float(self.key, low, high, step=self.step, log=self.log)
 
     @property
-    def ends(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[float, float]:
         """Return both ends of the range."""
         if self.low is None or self.high is None:
-            raise ValueError(f"{self.key}: has choices, no range")
+            raise ValueError(f"{self.key}: has choices and no range")
         return self.low, self.high
 
-    def label_of(self, value: Any) -> Any:
-        """Return what a storage holds for a value of the recipe; None if it is outside."""
+    def storage_value(self, value: Any) -> Any:
+        """Return a value of the recipe as a storage has it; None if it lies outside."""
         if self.choices is not None:
             return next((label for label, choice in self.labels.items() if choice == value), None)
-        low, high = self.ends
-        whole = isinstance(low, int) and isinstance(high, int)
+        low, high = self.bounds
+        integers = isinstance(low, int) and isinstance(high, int)
         fits = not isinstance(value, bool | str | list) and low <= value <= high
-        if not fits or (whole and value != int(value)):
+        if not fits or (integers and value != int(value)):
             return None
-        step = self.step or (1 if whole and not self.log else None)
+        step = self.step or (1 if integers and not self.log else None)
         if step is not None and not math.isclose((value - low) / step, round((value - low) / step)):
             return None
-        return int(value) if whole else float(value)
+        return int(value) if integers else float(value)
 
     def grid(self) -> list[Any] | None:
-        """Return all its values as a storage holds them; None if there is no end of them."""
+        """Return all values as a storage has them; None if there are infinitely many."""
         if self.choices is not None:
             return list(self.labels)
-        low, high = self.ends
-        whole = isinstance(low, int) and isinstance(high, int)
-        if self.step is None and not whole:
+        low, high = self.bounds
+        integers = isinstance(low, int) and isinstance(high, int)
+        if self.step is None and not integers:
             return None
         step = self.step or 1
         count = math.floor((high - low) / step + 1e-9) + 1
         values = [low + number * step for number in range(count)]
-        return [int(value) for value in values] if whole else values
+        return [int(value) for value in values] if integers else values
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,50 +118,52 @@ class Space:
     """A search space.
 
     Attributes:
-        objective: What is maximised, one of `OBJECTIVES`.
-        parameters: In the order in which they are chosen.
+        objective: The metric to maximise, one of `OBJECTIVES`.
+        parameters: The parameters in the order of their choice.
     """
 
     objective: str
     parameters: tuple[Parameter, ...]
 
-    def suggest(self, trial: Suggests) -> dict[str, Any]:
-        """Let a trial choose; returns the recipe's new values by key."""
+    def suggest(self, trial: Suggester) -> dict[str, Any]:
+        """Let a trial choose a point, and return the recipe's new values by key."""
         values: dict[str, Any] = {}
         for parameter in self.parameters:
-            if parameter.applies(values):
+            if parameter.is_active(values):
                 values[parameter.key] = parameter.suggest(trial)
         return values
 
-    def values(self, held: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn what a storage holds of a trial into the recipe's new values."""
+    def values(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Convert a trial's point in a storage to the recipe's new values."""
         by_key = {parameter.key: parameter for parameter in self.parameters}
-        return {key: by_key[key].labels.get(value, value) for key, value in held.items()}
+        return {key: by_key[key].labels.get(value, value) for key, value in stored.items()}
 
-    def start(self, recipe: Any) -> tuple[dict[str, Any], list[str]]:
-        """Return the recipe's own point as a storage holds it, and the keys that lie outside."""
-        known = known_keys(recipe)
-        held = {p.key: p.label_of(known[p.key]) for p in self.parameters if p.applies(known)}
-        outside = [key for key, label in held.items() if label is None]
-        return held, outside
+    def start_point(self, recipe: Any) -> tuple[dict[str, Any], list[str]]:
+        """Return the recipe's own point as a storage has it, and the keys that lie outside."""
+        values = recipe_values(recipe)
+        active = [parameter for parameter in self.parameters if parameter.is_active(values)]
+        point = {
+            parameter.key: parameter.storage_value(values[parameter.key]) for parameter in active
+        }
+        return point, [key for key, value in point.items() if value is None]
 
     def grid(self) -> dict[str, list[Any]]:
-        """Return the values of every parameter.
+        """Return all values of every parameter.
 
         Raises:
-            RecipeError: A parameter has no end of values.
+            RecipeError: A parameter has infinitely many values.
         """
         values = {parameter.key: parameter.grid() for parameter in self.parameters}
-        endless = [key for key, found in values.items() if found is None]
-        if endless:
+        infinite = [key for key, found in values.items() if found is None]
+        if infinite:
             raise RecipeError(
-                f"grid: there is no end of values of {', '.join(endless)} without steps. "
-                "Give them 'step' or 'choices', or choose another strategy"
+                f"grid: infinitely many values of {', '.join(infinite)} without steps. "
+                "Give them 'step' or 'choices', or choose another sampler"
             )
         return {key: found for key, found in values.items() if found is not None}
 
     def document(self) -> dict[str, Any]:
-        """Return it as plain values: two spaces are the same if these are."""
+        """Return the space as plain values, which are equal for equal spaces."""
         rows = [
             {
                 name: value
@@ -173,7 +174,3 @@ class Space:
         ]
         document = {"objective": self.objective, "parameters": rows}
         return dict(json.loads(json.dumps(document)))
-
-    def sha256(self) -> str:
-        """Return the hash by which studies know the space, 64 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self.document(), sort_keys=True).encode()).hexdigest()

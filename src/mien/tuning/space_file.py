@@ -1,4 +1,4 @@
-"""Reading a search space from TOML and holding it to the recipe that it varies."""
+"""Reading a search space from TOML and checking it against the recipe that it varies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from mien._decode import FieldError
 from mien.errors import RecipeError
-from mien.tuning.keys import changed, known_keys, nearest_key
+from mien.tuning.keys import nearest_key, recipe_values, with_values
 from mien.tuning.space import OBJECTIVES, Parameter, Space
 
 __all__ = ["read_space", "shipped_spaces"]
@@ -34,9 +34,9 @@ def read_space(space: str | Path, recipe: Any) -> Space:
         recipe: The recipe's dataclass whose keys vary.
 
     Raises:
-        RecipeError: There is no such file, it is no TOML, or it has faults: keys that the recipe
-            does not have, values that it refuses, ranges without an end, conditions that cannot
-            hold. All are named in one message.
+        RecipeError: The file cannot be read, is not TOML, or has faults: keys that the recipe does
+            not have, values that it does not accept, incomplete ranges, conditions that cannot
+            hold. One message names all of them.
     """
     path = shipped_spaces().get(str(space), Path(space))
     try:
@@ -80,9 +80,9 @@ def _flat(tables: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
             yield name, table
 
 
-def _parameter_faults(key: str, table: Any, recipe: Any, before: list[Parameter]) -> Iterator[str]:
-    """Check one parameter, yield its faults, and append it to those before if it has none."""
-    known = known_keys(recipe)
+def _parameter_faults(key: str, table: Any, recipe: Any, earlier: list[Parameter]) -> Iterator[str]:
+    """Check one parameter, yield its faults, and append it to the earlier ones if it has none."""
+    known = recipe_values(recipe)
     if key not in known:
         near = nearest_key(key, recipe)
         hint = f"; did you mean '{near}'?" if near else f"; known are {', '.join(known)}"
@@ -94,7 +94,7 @@ def _parameter_faults(key: str, table: Any, recipe: Any, before: list[Parameter]
     faults = [
         *(f"field '{name}' is unknown" for name in table if name not in _FIELDS),
         *(_choice_faults(table) if "choices" in table else _range_faults(table)),
-        *_condition_faults(table.get("when", {}), before),
+        *_condition_faults(table.get("when", {}), earlier),
     ]
     if not faults:
         choices = tuple(table["choices"]) if "choices" in table else None
@@ -105,7 +105,7 @@ def _parameter_faults(key: str, table: Any, recipe: Any, before: list[Parameter]
             when={name: _listed(value) for name, value in table.get("when", {}).items()},
         )
         faults = list(_refused(parameter, recipe))
-        before.append(parameter)
+        earlier.append(parameter)
     yield from faults
 
 
@@ -134,10 +134,10 @@ def _range_faults(table: Mapping[str, Any]) -> Iterator[str]:
         yield f"log: expected low above 0, found {low}"
     elif log and step is not None:
         yield "log and step exclude each other; give one of them"
-    whole = isinstance(low, int) and isinstance(high, int)
+    integers = isinstance(low, int) and isinstance(high, int)
     if step is not None and (not _number(step) or step <= 0):
         yield f"step: expected a number above 0, found {step!r}"
-    elif step is not None and whole and step != int(step):
+    elif step is not None and integers and step != int(step):
         yield f"step: expected a whole number, as low and high are, found {step}"
 
 
@@ -145,18 +145,20 @@ def _number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _condition_faults(when: Any, before: list[Parameter]) -> Iterator[str]:
+def _condition_faults(when: Any, earlier: list[Parameter]) -> Iterator[str]:
     if not isinstance(when, dict):
         yield f"when: expected a table of parameters and values, found {when!r}"
         return
-    by_key = {parameter.key: parameter for parameter in before}
+    by_key = {parameter.key: parameter for parameter in earlier}
     for key, wanted in when.items():
         if key not in by_key or by_key[key].choices is None:
             yield f"when: expected a parameter with choices that stands before, found '{key}'"
             continue
-        strange = [value for value in _listed(wanted) if value not in by_key[key].labels.values()]
-        if strange:
-            yield f"when: {key} is never {' or '.join(map(repr, strange))}"
+        impossible = [
+            value for value in _listed(wanted) if value not in by_key[key].labels.values()
+        ]
+        if impossible:
+            yield f"when: {key} is never {' or '.join(map(repr, impossible))}"
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -164,10 +166,10 @@ def _listed(value: Any) -> tuple[Any, ...]:
 
 
 def _refused(parameter: Parameter, recipe: Any) -> Iterator[str]:
-    """Ask the recipe about every choice, or both ends of the range."""
-    values = parameter.choices if parameter.choices is not None else parameter.ends
+    """Try every choice, or both ends of the range, in the recipe."""
+    values = parameter.choices if parameter.choices is not None else parameter.bounds
     for value in values:
         try:
-            changed(recipe, {parameter.key: value})
+            with_values(recipe, {parameter.key: value})
         except FieldError as error:
             yield f"{json.dumps(value)} is refused: {error}"

@@ -1,4 +1,4 @@
-"""Where studies are kept: an SQLite file, a journal file, or any address that Optuna knows."""
+"""Storages of studies: an SQLite file, a journal file, or the address of a database."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from mien.errors import InputError
 
-__all__ = ["open_storage", "shown_storage"]
+__all__ = ["open_storage", "redacted_storage"]
 
-JOURNAL_ENDINGS = (".journal", ".log")
+_JOURNAL_SUFFIXES = (".journal", ".log")
 _HEARTBEAT_S = 30
-_SILENCE_S = 120
-"""A trial on a database whose worker has been silent for so long counts as lost."""
+_STALE_AFTER_S = 120
+"""Time without a heartbeat after which a trial in a database counts as lost."""
 
-_BEGINNINGS = 5
-"""How often to try to open a storage whose tables others are making."""
+_MAX_ATTEMPTS = 5
+"""How often to open a database while another process creates its tables."""
 
-_BUSY_S = 60
-"""How long to wait for an SQLite file that another worker writes."""
+_LOCK_TIMEOUT_S = 60
+"""How long to wait for an SQLite file that another process writes."""
 
 
-def shown_storage(storage: str) -> str:
-    """Return a storage as a message may show it: without a password."""
+def redacted_storage(storage: str) -> str:
+    """Return a storage's address without its password, for messages."""
     try:
         return make_url(storage).render_as_string(hide_password=True)
     except ArgumentError:
@@ -40,29 +40,29 @@ def shown_storage(storage: str) -> str:
 
 
 def open_storage(
-    storage: str, *, on_silence: Callable[[optuna.Study, FrozenTrial], None] | None = None
+    storage: str, *, on_stale_trial: Callable[[optuna.Study, FrozenTrial], None] | None = None
 ) -> BaseStorage:
-    """Open a storage, and make its file or tables if need be.
+    """Open a storage; its file or tables are created if necessary.
 
     Args:
         storage: A path, or an address such as `postgresql+psycopg2://host/name`. A path is an
             SQLite file, or a journal if it ends with `.journal` or `.log`; journals also work in
             folders that several machines share.
-        on_silence: Called with a trial of a database whose worker has been silent for two minutes;
-            journals have no heartbeat. None for those who only look, and have none to give.
+        on_stale_trial: Called with a trial in a database whose worker has sent no heartbeat for two
+            minutes; journals have no heartbeat. None for readers, which send no heartbeat.
 
     Raises:
         InputError: It cannot be reached, or its driver is not installed.
     """
-    shown = shown_storage(storage)
+    shown = redacted_storage(storage)
     try:
         if "://" in storage:
-            return _database(storage, on_silence)
+            return _database(storage, on_stale_trial)
         path = Path(storage).absolute()
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix in JOURNAL_ENDINGS:
+        if path.suffix in _JOURNAL_SUFFIXES:
             return JournalStorage(JournalFileBackend(str(path)))
-        return _database(f"sqlite:///{path}", on_silence)
+        return _database(f"sqlite:///{path}", on_stale_trial)
     except ImportError as error:
         raise InputError(
             f"{shown}: the storage's driver is not installed: {error}. Install it, or give a path "
@@ -77,11 +77,11 @@ def open_storage(
 
 
 def _database(
-    url: str, on_silence: Callable[[optuna.Study, FrozenTrial], None] | None
+    url: str, on_stale_trial: Callable[[optuna.Study, FrozenTrial], None] | None
 ) -> RDBStorage:
-    busy = {"connect_args": {"timeout": _BUSY_S}} if url.startswith("sqlite") else {}
+    timeout = {"connect_args": {"timeout": _LOCK_TIMEOUT_S}} if url.startswith("sqlite") else {}
     with warnings.catch_warnings():
-        # Optuna has had its heartbeat for years and still calls it experimental.
+        # Optuna's heartbeat is years old and still marked as experimental.
         warnings.simplefilter("ignore", ExperimentalWarning)
         attempt = 0
         while True:
@@ -89,14 +89,14 @@ def _database(
             try:
                 return RDBStorage(
                     url,
-                    engine_kwargs={"pool_pre_ping": True, **busy},
-                    heartbeat_interval=_HEARTBEAT_S if on_silence else None,
-                    grace_period=_SILENCE_S,
-                    heartbeat_stale_trial_callback=on_silence,
+                    engine_kwargs={"pool_pre_ping": True, **timeout},
+                    heartbeat_interval=_HEARTBEAT_S if on_stale_trial else None,
+                    grace_period=_STALE_AFTER_S,
+                    heartbeat_stale_trial_callback=on_stale_trial,
                 )
             except SQLAlchemyError as error:
-                # Somebody else makes the tables of this new storage at the same moment.
-                begun = isinstance(error, IntegrityError) or "already exists" in str(error)
-                if not begun or attempt == _BEGINNINGS:
+                # Another process may create the tables of this new storage at the same moment.
+                creating = isinstance(error, IntegrityError) or "already exists" in str(error)
+                if not creating or attempt == _MAX_ATTEMPTS:
                     raise
                 time.sleep(1)

@@ -1,4 +1,4 @@
-"""A study in its storage, held to what it was begun with."""
+"""A study in its storage, and the check that its settings stay the same."""
 
 from __future__ import annotations
 
@@ -6,167 +6,177 @@ import json
 import os
 import socket
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from mien.errors import RecipeError
-from mien.tuning.options import TuneOptions
+from mien.options import TuneOptions
 from mien.tuning.sampler import make_pruner, make_sampler
 from mien.tuning.space import Space
 from mien.tuning.storage import open_storage
 
 __all__ = [
-    "AGAIN",
-    "FAULT",
-    "SECONDS",
-    "START",
-    "WORKER",
-    "counted",
-    "give_up",
+    "FAULT_ATTRIBUTE",
+    "RETRY_ATTRIBUTE",
+    "SECONDS_ATTRIBUTE",
+    "START_ATTRIBUTE",
+    "WORKER_ATTRIBUTE",
+    "counts_against_budget",
+    "end_trial",
     "open_study",
-    "release_dead",
+    "requeue_dead_trials",
+    "requeue_lost_trial",
     "worker_name",
 ]
 
-FAULT = "fault"
-"""Attribute of a failed trial: why its own point failed. A trial that was lost has none."""
+FAULT_ATTRIBUTE = "fault"
+"""Attribute of a failed trial: the reason. A trial that was lost has none."""
 
-WORKER = "worker"
-"""Attribute of a trial: machine and process that it runs on."""
+WORKER_ATTRIBUTE = "worker"
+"""Attribute of a trial: the machine and process that it runs on."""
 
-AGAIN = "again"
-"""Attribute of a trial: the lost trial whose point it has."""
+RETRY_ATTRIBUTE = "retry of"
+"""Attribute of a trial: the number of the lost trial that it repeats."""
 
-START = "start"
-"""Attribute of the trial that has the recipe's own point."""
+START_ATTRIBUTE = "start"
+"""Attribute of the trial with the start recipe's own point."""
 
-SECONDS = "seconds"
-"""Attribute of a trial: how long it took."""
+SECONDS_ATTRIBUTE = "seconds"
+"""Attribute of a trial: its duration."""
 
-_TERMS = "terms"
+_SETTINGS_ATTRIBUTE = "settings"
+"""Attribute of a study: its settings."""
 
-_BEGUN_BY = "begun by"
-"""Attribute of a study: the process that began it."""
+_CREATOR_ATTRIBUTE = "created by"
+"""Attribute of a study: the process that created it."""
 
 
 def worker_name() -> str:
-    """Return machine and process."""
+    """Return the name of this machine and process."""
     return f"{socket.gethostname()}/{os.getpid()}"
 
 
 def open_study(
-    name: str,
     storage: str,
     *,
     space: Space,
     options: TuneOptions,
     epochs: int,
-    terms: dict[str, str],
+    settings: dict[str, str],
     start: dict[str, Any] | None = None,
     stream: int = 0,
 ) -> optuna.Study:
-    """Open a study, or begin it.
+    """Open a study, or create it.
 
     Args:
-        name: The study's name in the storage.
         storage: As for `open_storage`.
-        space: What varies.
-        options: Strategy, pruning and seed.
+        space: The search space.
+        options: Name of the study, sampler, pruner and seed.
         epochs: Epochs of a trial.
-        terms: What else makes trials comparable (recipe, data), by name.
-        start: The first trial's point; None for the sampler's.
-        stream: Number of this worker's stream of chance.
+        settings: What else makes trials comparable (recipe, data), by name.
+        start: The point of the first trial; None leaves it to the sampler.
+        stream: Number of this worker's random stream.
 
     Raises:
         InputError: The storage cannot be reached.
-        RecipeError: A study of this name was begun on other terms.
+        RecipeError: The study was started with other settings.
     """
-    held = terms | {"space": json.dumps(space.document())}
-    kept: BaseStorage = open_storage(storage, on_silence=give_up)
+    settings = settings | {"space": json.dumps(space.document())}
+    opened: BaseStorage = open_storage(storage, on_stale_trial=requeue_lost_trial)
     study = optuna.create_study(
-        study_name=name, storage=kept, direction="maximize", load_if_exists=True
+        study_name=options.study, storage=opened, direction="maximize", load_if_exists=True
     )
     attributes = study.user_attrs
-    if _TERMS not in attributes:
+    if _SETTINGS_ATTRIBUTE not in attributes:
         if start is not None and not study.get_trials(deepcopy=False):
-            study.enqueue_trial(start, user_attrs={START: True}, skip_if_exists=True)
-        study.set_user_attr(_BEGUN_BY, worker_name())
-        study.set_user_attr(_TERMS, held)
+            study.enqueue_trial(start, user_attrs={START_ATTRIBUTE: True}, skip_if_exists=True)
+        study.set_user_attr(_CREATOR_ATTRIBUTE, worker_name())
+        study.set_user_attr(_SETTINGS_ATTRIBUTE, settings)
     else:
-        _demand_same(name, dict(attributes[_TERMS]), held)
-    # Numbers of chance that a worker of this study has drawn before must not come again, nor those
-    # of a machine that joined at the same moment.
-    drawn = stream + 101 * len(study.get_trials(deepcopy=False))
-    if study.user_attrs.get(_BEGUN_BY) != worker_name():
-        drawn += zlib.crc32(worker_name().encode())
-    study.sampler = make_sampler(options, space, stream=drawn)
+        _check_settings(options.study, dict(attributes[_SETTINGS_ATTRIBUTE]), settings)
+    # Workers must not repeat the random numbers of this study's earlier workers, nor those of a
+    # machine that joined at the same moment.
+    stream += 101 * len(study.get_trials(deepcopy=False))
+    if study.user_attrs.get(_CREATOR_ATTRIBUTE) != worker_name():
+        stream += zlib.crc32(worker_name().encode())
+    study.sampler = make_sampler(options, space, stream=stream)
     study.pruner = make_pruner(options, epochs=epochs)
     return study
 
 
-def _demand_same(name: str, begun: dict[str, str], now: dict[str, str]) -> None:
-    other = [term for term in now if begun.get(term) != now[term]]
-    if not other:
+def _check_settings(name: str, before: dict[str, str], now: dict[str, str]) -> None:
+    differences = [setting for setting in now if before.get(setting) != now[setting]]
+    if not differences:
         return
     detail = ""
-    if "space" in other:
-        before, after = (
-            {row["key"]: row for row in json.loads(terms["space"])["parameters"]}
-            for terms in (begun, now)
+    if "space" in differences:
+        old, new = (
+            {row["key"]: row for row in json.loads(settings["space"])["parameters"]}
+            for settings in (before, now)
         )
-        keys = [k for k in {**before, **after} if before.get(k) != after.get(k)]
+        keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
         detail = f" (it differs in {', '.join(keys) or 'its objective'})"
     raise RecipeError(
         f"study '{name}': the storage has a study of this name with another "
-        f"{' and another '.join(other)}{detail}. Give it the same, or choose another --study or "
-        "--storage"
+        f"{' and another '.join(differences)}{detail}. Give it the same, or choose another --study "
+        "or --storage"
     )
 
 
-def counted(trial: FrozenTrial) -> bool:
-    """Say whether a trial counts against the budget: begun, and not lost with its worker."""
+def counts_against_budget(trial: FrozenTrial) -> bool:
+    """Say whether a trial counts against the budget: started, and not lost with its worker."""
     if trial.state == TrialState.FAIL:
-        return FAULT in trial.user_attrs
+        return FAULT_ATTRIBUTE in trial.user_attrs
     return trial.state != TrialState.WAITING
 
 
-def give_up(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Count a trial as lost with its worker, and line its point up again."""
+def end_trial(
+    study: optuna.Study, trial: optuna.Trial, state: Literal["pruned", "failed", "lost"]
+) -> None:
+    """Record that a trial ended without a value; the point of a lost one is queued again."""
+    study.tell(trial, state=TrialState.PRUNED if state == "pruned" else TrialState.FAIL)
+    if state == "lost":
+        study.enqueue_trial(trial.params)
+
+
+def requeue_lost_trial(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Mark a trial as lost with its worker, and queue its point again."""
     if trial.state == TrialState.RUNNING:
         try:
             study.tell(trial.number, state=TrialState.FAIL)
         except ValueError:
-            return  # somebody else was quicker, and has lined it up
+            return  # another process has marked it and queued its point
     others = study.get_trials(deepcopy=False)
-    if trial.params and not any(t.user_attrs.get(AGAIN) == trial.number for t in others):
-        study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
+    if trial.params and not any(t.user_attrs.get(RETRY_ATTRIBUTE) == trial.number for t in others):
+        study.enqueue_trial(trial.params, user_attrs={RETRY_ATTRIBUTE: trial.number})
 
 
-def release_dead(study: optuna.Study) -> list[int]:
-    """Give up the trials that run in a process of this machine that is no more.
+def requeue_dead_trials(study: optuna.Study) -> list[int]:
+    """Requeue the running trials whose process on this machine no longer exists.
 
-    To be called by a process that runs none itself: one with its number is another's leftover.
+    The caller must not run a trial itself: one with its own process number is left from an earlier
+    process of the same number.
 
     Returns:
-        Their numbers.
+        The numbers of these trials.
     """
     dead = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition("/")
+        host, _, process = str(trial.user_attrs.get(WORKER_ATTRIBUTE, "")).rpartition("/")
         if host != socket.gethostname() or not process.isdecimal():
             continue
-        if int(process) == os.getpid() or not _alive(int(process)):
-            give_up(study, trial)
+        if int(process) == os.getpid() or not _is_alive(int(process)):
+            requeue_lost_trial(study, trial)
             dead.append(trial.number)
     return dead
 
 
-def _alive(process: int) -> bool:
+def _is_alive(process: int) -> bool:
     if os.name == "nt":
-        return True  # no harmless way to ask there; databases have the heartbeat
+        return True  # Windows has no harmless way to ask; databases have the heartbeat
     try:
         os.kill(process, 0)
     except ProcessLookupError:

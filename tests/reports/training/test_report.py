@@ -103,8 +103,8 @@ def test_a_loss_that_nothing_was_measured_by_is_no_curve(tmp_path):
     text, _ = report(tmp_path, **{"train/fer2013": 0.0, "train/embedding": 0.0})
     assert domain(text, "loss") == ["FER+"]
     assert "teachers" not in text
-    text, _ = report(tmp_path, **{"train/ferplus_taught": 0.3})
-    assert "Taught curves are the distance from the teachers." in text
+    text, _ = report(tmp_path, **{"train/ferplus_distillation": 0.3})
+    assert "Distillation is the divergence from the teachers." in text
 
 
 def test_the_axis_of_few_epochs_has_whole_numbers(tmp_path):

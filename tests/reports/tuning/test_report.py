@@ -5,7 +5,7 @@ import pytest
 from mien.errors import InputError, OutputError
 from mien.reports import Gain, StudyRecord, TrialRecord, tuning_report
 
-SETTING = {"strategy": "tpe", "seed": "1"}
+SETTING = {"sampler": "tpe", "seed": "1"}
 
 
 def trial(number, state="complete", value=None, **changes):
@@ -93,7 +93,7 @@ def test_the_report_says_what_came_of_the_trials(tmp_path):
     assert "1 trial was pruned, which saved 12% of the epochs" in text
     assert "diverged: train/loss is nan in epoch 1" in text
     assert "0 (start)" in text
-    assert "strategy: tpe; seed: 1." in text
+    assert "sampler: tpe; seed: 1." in text
 
 
 def test_a_gain_that_may_be_chance_is_said_to_be(tmp_path):

@@ -44,16 +44,16 @@ _NAMES = {
     "fer2013": "FER-2013",
     "fer2013_six": "FER-2013, six",
     "embedding": "embedding",
-    "ferplus_taught": "FER+, taught",
-    "fer2013_taught": "FER-2013, taught",
+    "ferplus_distillation": "FER+, distillation",
+    "fer2013_distillation": "FER-2013, distillation",
 }
 _PLACES = {
     "FER+": 0,
     "FER-2013": 1,
     "FER-2013, six": 2,
     "embedding": 5,
-    "FER+, taught": 4,
-    "FER-2013, taught": 3,
+    "FER+, distillation": 4,
+    "FER-2013, distillation": 3,
     "learning rate": 0,
 }
 """The indices of the curves' colours in `SERIES`."""
@@ -159,8 +159,8 @@ def _score(row: dict[str, float]) -> float:
 
 
 def _with_teachers(sentence: str, columns: dict[str, str]) -> str:
-    if any(curve.endswith(", taught") for curve in columns.values()):
-        return f"{sentence} Taught curves are the distance from the teachers."
+    if any(curve.endswith(", distillation") for curve in columns.values()):
+        return f"{sentence} Distillation is the divergence from the teachers."
     return sentence
 
 

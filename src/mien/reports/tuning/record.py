@@ -45,7 +45,7 @@ class StudyRecord:
         trials: In their order.
         importance: Share of the values' variance that a parameter explains, largest first; empty
             if there are too few trials to tell.
-        scales: `log` for the keys that were searched on a logarithmic scale.
+        scales: `log` for the keys that were searched in the logarithm.
         choices: The choices of the keys that are no range, as text.
     """
 
@@ -83,8 +83,8 @@ class Gain:
         difference: Mean of `best` less mean of `start`.
         low: Lower end of the difference's 95 % interval (Welch's t).
         high: Upper end.
-        training_images: How many images they were trained on.
-        val_images: How many images of `val` they were evaluated on.
+        training_images: Number of training images.
+        val_images: Number of images of the reported `val` on which they were evaluated.
         epochs: Epochs of start and best.
     """
 

@@ -30,7 +30,7 @@ def tuning_report(
         path: Where the report goes.
         recipe: The best recipe's file.
         gain: The gain over the start; None if it was not measured.
-        setting: The settings of the study, by name.
+        setting: How it was searched, by name.
         figures: A folder for every chart as PNG and SVG; None writes none.
         overwrite: Whether an existing report may be replaced.
 
@@ -46,7 +46,7 @@ def tuning_report(
     if best is None:
         raise InputError(f"study '{study.name}': no trial is complete, so there is no report yet")
     states = [trial.state for trial in study.trials]
-    cards = {"best on the selection part": f"{best.value:.2%}", "trials": str(len(states))}
+    cards = {"best on the selection subset": f"{best.value:.2%}", "trials": str(len(states))}
     cards |= {state: str(states.count(state)) for state in ("pruned", "failed") if state in states}
     if gain is not None:
         cards["gain on val"] = f"{100 * gain.difference:+.1f} points"
@@ -64,8 +64,9 @@ def tuning_report(
 
 def _notes(gain: Gain | None) -> list[str]:
     notes = [
-        "Trials are compared on a selection part of the training images; neither val nor test "
-        "is used. The best of many trials is also lucky: its value is too good as a forecast."
+        "Trials are evaluated on a selection subset of the training subset; the reported val and "
+        "test were not used. The best value of many trials is partly due to chance, so it is no "
+        "estimate of the accuracy on other images."
     ]
     if gain is None:
         notes.append("The gain over the start was not measured.")
