@@ -219,10 +219,10 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     counts = np.bincount(labels, minlength=len(SIX))
     tenth = math.ceil(_FER_PP_VALIDATION * len(data))
     if counts[counts > 0].min(initial=2) < 2 or tenth < (counts > 0).sum():
-        said = ", ".join(f"{n} {label}" for label, n in zip(SIX.labels, counts, strict=True) if n)
+        found = ", ".join(f"{n} {label}" for label, n in zip(SIX.labels, counts, strict=True) if n)
         raise InputError(
-            f"{data.source}: too small for FER-PP's split, whose tenth has an image of each "
-            f"class and leaves one: found {said or 'no image'}. Take another kind of split"
+            f"{data.source}: too small for FER-PP's split, which needs an image of each class in "
+            f"its tenth and in the rest: found {found or 'no image'}. Use another kind of split"
         )
     order = np.array([_FER_PP_ORDER.index(label) for label in SIX.labels])
     one_hot = np.eye(len(SIX), dtype=int)[order[labels]]

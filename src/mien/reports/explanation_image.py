@@ -55,7 +55,7 @@ def _draw_row(sheet: Image.Image, explanation: Explanation, top: int) -> None:
     crop = crop.resize(side, Image.Resampling.BICUBIC).convert("RGB")
     images = {
         f"input of the network, {len(explanation.crop)} px": crop,
-        f"orange: evidence for {shown}, blue: against": _coloured(crop, explanation),
+        f"orange: for {shown}, blue: against": _coloured(crop, explanation),
     }
     for caption, image in images.items():
         sheet.paste(image, (left, top))

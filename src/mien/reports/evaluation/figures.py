@@ -81,9 +81,9 @@ def overview_figure(
         alt.X("low:Q", title=None, axis=SHARES, scale=FREE), alt.X2("high:Q")
     )
     points = base.mark_circle(size=90).encode(alt.X("value:Q", title=None))
-    twins = base.mark_point(size=50, shape="diamond").encode(alt.X("leak_free:Q", title=None))
+    leak_free = base.mark_point(size=50, shape="diamond").encode(alt.X("leak_free:Q", title=None))
     chart = (
-        alt.LayerChart(layer=[whiskers, points, twins])
+        alt.LayerChart(layer=[whiskers, points, leak_free])
         .properties(width=WIDTH_PX / 3 - 50, height=alt.Step(26))
         .facet(alt.Facet("metric:N", title=None, sort=list(_METRICS.values())), columns=3)
     )
@@ -100,12 +100,12 @@ def _verb(comparison: ModelComparison) -> str:
 
 
 def _compared(comparisons: Sequence[ModelComparison]) -> str:
-    said = [
+    sentences = [
         f"{each.first} and {each.second} {_verb(each)} "
         f"significantly by {each.protocol} (McNemar, p = {each.test.p_value:.2g})"
         for each in comparisons
     ]
-    return "; ".join(said) + "." if said else ""
+    return "; ".join(sentences) + "." if sentences else ""
 
 
 def classes_figure(results: Sequence[ModelEvaluation]) -> Figure:
