@@ -11,7 +11,7 @@ import typer
 from mien.cli.options import DetectorFile, EmotionFile, MinFace
 
 if TYPE_CHECKING:
-    from mien.live import Feed, Shown
+    from mien.live import Feed, LiveFrame
     from mien.structures import FrameResult
 
 __all__ = ["live"]
@@ -86,7 +86,7 @@ def live(
 
 
 def _print_rows(feed: Feed) -> None:
-    last: Shown | None = None
+    last: LiveFrame | None = None
     while True:
         shown = feed.newest(after=last, wait_s=0.2)
         while feed.gaps:

@@ -55,9 +55,9 @@ class LiveAnalysis:
             frame: The next frame; not older than the one before.
         """
         start = time.perf_counter()
-        looks = self._pace.looks(frame.frame, frame.timestamp_s)
+        looks = self._pace.should_detect(frame.frame, frame.timestamp_s)
         self._tracker.sampling_interval_s = self._smoother.sampling_interval_s = (
-            self._pace.interval_s
+            self._pace.frame_interval_s
         )
         detector = self._analyzer.detector
         if looks:
@@ -69,5 +69,5 @@ class LiveAnalysis:
             judge(self._analyzer, self._smoother, [TrackedFaces(frame, self._faces, tracks)])
         )
         self._smoother.forget_before(frame.timestamp_s)
-        self._pace.took(time.perf_counter() - start, looked=looks)
+        self._pace.record_duration(time.perf_counter() - start, detected=looks)
         return result
