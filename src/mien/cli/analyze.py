@@ -113,7 +113,7 @@ def analyze(
     faces = OnnxDetector(detector, threads=threads)
     analyzer = Analyzer(model, detector=faces, min_face_px=min_face, threads=threads)
     drawn = save / "drawn" if save is not None else None
-    found = list(find_media(named_inputs(inputs), besides=drawn))
+    found = list(find_media(named_inputs(inputs), exclude=drawn))
     options = VideoOptions(
         every=every, per_second=fps, smoothing=SmoothingOptions(time_constant_s=smooth)
     )
@@ -293,13 +293,13 @@ class _Shown:
             self.unread += 1
 
     def _print_changes(self, result: FrameResult) -> None:
-        from mien.media import clock
+        from mien.media import format_timestamp
 
         for face in result.faces:
             person = (face.source, face.track)
             if self._labels.get(person) != face.emotion:
                 self._labels[person] = face.emotion
-                time = clock(face.timestamp_s or 0.0, decimals=2)
+                time = format_timestamp(face.timestamp_s or 0.0, decimals=2)
                 said = f"{time}  person {face.track}  {expression(face)}{_unsure(face)}"
                 typer.echo(f"{face.source}  {said}")
 

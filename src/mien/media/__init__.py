@@ -11,7 +11,7 @@ from mien.media.images import (
 from mien.media.inputs import Channels, ImageInput, as_frame
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.sources import find_images, find_media, is_video
-from mien.media.timestamps import clock
+from mien.media.timestamps import format_timestamp
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
 from mien.media.writers import FORMATS, ResultWriter, open_writer
@@ -30,11 +30,11 @@ __all__ = [
     "VideoWriter",
     "as_frame",
     "cameras",
-    "clock",
     "convert_image",
     "decode_image",
     "find_images",
     "find_media",
+    "format_timestamp",
     "is_container",
     "is_live",
     "is_video",

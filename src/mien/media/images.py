@@ -1,4 +1,4 @@
-"""Reading images with Pillow, whatever their mode, turned upright, or saying why not."""
+"""Reading images with Pillow: any mode becomes upright RGB, and errors give reason and advice."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ IMAGE_SUFFIXES = frozenset(
     (
         *(".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png"),
         *(".ppm", ".tga", ".tif", ".tiff", ".webp"),
-        *(".heic", ".heif", ".jxl"),  # these are not read, which is better said than passed over
+        *(".heic", ".heif", ".jxl"),  # not readable: they get an error instead of being ignored
     )
 )
 """The endings by which a folder's images are found; a file that is named is read whatever its
 ending."""
 
-_GIVE = "Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
+_SUPPORTED = "Use a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
 
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 
@@ -62,11 +62,11 @@ _DECODER_ERRORS = (
     ArithmeticError,
     struct.error,
 )
-"""What Pillow's decoders raise when a file is damaged."""
+"""Errors that Pillow's decoders raise for damaged files."""
 
 _UPRIGHT = 1
 
-_TURNS = {
+_UPRIGHT_TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -75,7 +75,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes an image upright, by its EXIF orientation (Exif 2.32, 4.6.4)."""
+"""The operation that makes an image upright, by its EXIF orientation (Exif 2.32, 4.6.4)."""
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
@@ -150,18 +150,18 @@ def _decode(image: Image.Image, source: str, max_pixels: int) -> Frame:
     if width * height > max_pixels:
         raise _too_large(source, max_pixels, f"it declares {width} x {height} pixels")
     if min(width, height) < MIN_SIDE_PX:
-        reason = f"only {width} x {height} pixels; a face needs an image of {MIN_SIDE_PX} or more"
-        raise MediaError(source, f"{reason} on each side. Give a larger one")
+        reason = f"only {width} x {height} pixels, expected at least {MIN_SIDE_PX} on each side"
+        raise MediaError(source, f"{reason}. Use a larger image")
     count = getattr(image, "n_frames", 1)
     notes = (f"has {count} frames, only the first was read",) if count > 1 else ()
     image.load()
-    turn = _TURNS.get(_orientation(image))
+    turn = _UPRIGHT_TRANSPOSE.get(_orientation(image))
     upright = image if turn is None else image.transpose(turn)
     return Frame(frame_rgb=np.asarray(to_rgb(upright)), source=source, notes=notes)
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation; an image whose EXIF is damaged is shown as it is stored."""
+    """Return the EXIF orientation; an image with damaged EXIF data is taken for upright."""
     try:
         found = image.getexif().get(ExifTags.Base.Orientation)
     except _DECODER_ERRORS:
@@ -183,8 +183,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Bring grey values of more than 8 bits to 0 to 255.
 
-    Whole numbers above 255 are taken as 16-bit, fractions within 0 to 1 as shares of white, larger
-    ones within 0 to 255 as they are and beyond that as shares of the largest.
+    Whole numbers above 255 are taken as 16-bit. Fractions of 0 to 1 are scaled to 255, those up to
+    255 are taken as they are, and larger ones are scaled so that the largest becomes 255.
     """
     numbers = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
     if np.issubdtype(values.dtype, np.floating):
@@ -196,23 +196,21 @@ def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 def _too_large(source: str, max_pixels: int, found: str) -> MediaError:
     limit = f"more than the limit of {max_pixels / 1e6:.0f} million pixels"
-    return MediaError(source, f"{limit}: {found}. Scale it down first")
+    return MediaError(source, f"{limit}: {found}. Scale the image down first")
 
 
 def _why_unidentified(start: bytes) -> str:
     if not start:
         return "the file is empty. Copy or download it again"
     if start.isascii() and b"\0" not in start:
-        return f"not an image, it holds text. {_GIVE}"
+        return f"not an image, the file holds text. {_SUPPORTED}"
     if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
         return "HEIC, which cannot be read. Convert it to JPEG first"
     if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
         return "JPEG XL, which cannot be read. Convert it to JPEG or PNG first"
     if is_container(start):
-        return (
-            "a video, not an image. Give it an ending of videos, such as .mp4, to have it analysed"
-        )
-    return f"not an image that can be read. {_GIVE}"
+        return "a video, not an image. Rename it so that it ends like a video, for example in .mp4"
+    return f"not an image that can be read. {_SUPPORTED}"
 
 
 def _why_unreadable(error: Exception) -> str:
@@ -221,11 +219,11 @@ def _why_unreadable(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it. Change its permissions or copy it elsewhere"
     if isinstance(error, IsADirectoryError):
-        return "a folder, not an image. Analyzer.stream and the command line take folders"
+        return "a folder, not an image. Use Analyzer.stream or the command line for folders"
     if isinstance(error, ValueError) and "null byte" in str(error):
-        return "no name that a file can have, it holds a zero byte. Check the path"
+        return "not a valid file name, it contains a zero byte. Check the path"
     if isinstance(error, MemoryError):
-        return "not enough memory to decode it. Scale it down first"
+        return "not enough memory to decode it. Scale the image down first"
     if isinstance(error, OSError) and error.errno is not None:
         name = errno.errorcode.get(error.errno, str(error.errno))
         return f"cannot be read: {os.strerror(error.errno)} ({name})"

@@ -7,7 +7,7 @@ from PIL import Image, ImageColor
 from mien.drawing import fill_rounded, outline_rounded, write_text
 from mien.emotions import COLOURS
 from mien.inference import Likeness, Similar
-from mien.media import clock
+from mien.media import format_timestamp
 
 __all__ = ["draw_likeness"]
 
@@ -34,7 +34,7 @@ def draw_likeness(likeness: Likeness) -> Image.Image:
 def _caption(similar: Similar) -> str:
     time_s = similar.prediction.timestamp_s
     said = f"{similar.similarity:+.3f}"
-    return said if time_s is None else f"{said} at {clock(time_s)}"
+    return said if time_s is None else f"{said} at {format_timestamp(time_s)}"
 
 
 def _draw_face(

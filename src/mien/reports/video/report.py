@@ -19,7 +19,7 @@ from mien.drawing import face_thumbnail
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
 from mien.inference import Analyzer, VideoOptions
-from mien.media import Video, clock
+from mien.media import Video, format_timestamp
 from mien.reports.html.page import Figure, Page, Section, require_charts, table_html, write_page
 from mien.reports.html.tiles import Tile, tiles_html
 from mien.structures import FrameResult
@@ -131,7 +131,7 @@ def video_report(
         ]
         if thumbnails.get(number):
             figures.append(_expressive(number, person, thumbnails[number]))
-        span = f"{clock(times[0])} to {clock(times[-1])}"
+        span = f"{format_timestamp(times[0])} to {format_timestamp(times[-1])}"
         sections.append(
             Section(
                 title=f"Person {number}", lead=f"Seen in {len(times):,} frames, {span}.",
@@ -152,7 +152,7 @@ def video_report(
         lead="What the faces in this video show, frame by frame. It says what a face shows to "
         "others, not what the person feels, and is often wrong.",
         cards={
-            "length": clock(summary.duration_s),
+            "length": format_timestamp(summary.duration_s),
             "frames": f"{summary.frames:,}",
             "people": str(len(people)),
             "unsure": f"{total / faces:.0%}" if faces else "0%",
@@ -199,7 +199,7 @@ def _changes(number: int, person: _Person) -> Figure:
             strength = np.mean([p[label] for p in person.probabilities[begin:place]])
             rows.append(
                 [
-                    clock(person.times_s[begin]),
+                    format_timestamp(person.times_s[begin]),
                     SIX.labels[label],
                     f"{person.times_s[place - 1] - person.times_s[begin]:.1f} s",
                     f"{strength:.0%}",
@@ -231,7 +231,7 @@ def _expressive(number: int, person: _Person, thumbnails: dict[int, Image.Image]
         Tile(
             image=np.asarray(thumbnails[frame]),
             label=SIX.labels[person.labels[places[frame]]],
-            text=clock(person.times_s[places[frame]]),
+            text=format_timestamp(person.times_s[places[frame]]),
         )
         for frame in sorted(best)
     ]
