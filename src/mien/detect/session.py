@@ -15,7 +15,7 @@ __all__ = ["Session", "open_session"]
 
 
 class Session:
-    """A network that is ready to run on the CPU; sent to another process, it is opened there anew.
+    """A network that is ready to run on the CPU; when unpickled, it is opened again from its file.
 
     Args:
         path: An ONNX file.

@@ -100,7 +100,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
 
 
 def decode_image(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Frame:
-    """Read one image out of the bytes of its file, like `read_image`.
+    """Read one image from the bytes of its file, like `read_image`.
 
     Args:
         data: The encoded image.
@@ -108,7 +108,7 @@ def decode_image(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> F
         max_pixels: Images that declare more pixels are refused before they are decoded.
 
     Raises:
-        MediaError: The bytes are no image that can be read; the reason says what to do.
+        MediaError: The bytes cannot be read as an image; the reason says what to do.
     """
     return _read(io.BytesIO(data), source, max_pixels)
 
