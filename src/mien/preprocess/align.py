@@ -104,7 +104,8 @@ def view_for_detection(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         image: `(H, W)` uint8 luma.
 
     Returns:
-        `(240, 240, 3)` uint8; the image takes the middle 144 pixels, its border pixels are repeated outside.
+        `(240, 240, 3)` uint8; the image takes the middle 144 pixels, its border pixels are
+        repeated outside.
     """
     large = Image.fromarray(image).resize((VIEW_PX, VIEW_PX), Image.Resampling.BICUBIC)
     grey = np.pad(np.asarray(large), VIEW_MARGIN_PX, mode="edge")
