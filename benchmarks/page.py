@@ -48,11 +48,11 @@ class Counted:
     async def __call__(self, scope, receive, send) -> None:
         """Pass a request on."""
 
-        async def pluralize(message) -> None:
+        async def counting(message) -> None:
             self.bytes += len(message.get("body", b""))
             await send(message)
 
-        await self.app(scope, receive, counted)
+        await self.app(scope, receive, counting)
 
 
 def renderer_mb() -> float:

@@ -3,7 +3,7 @@
 Rows of JSON (JSON Lines, REST, `to_row`) are nested: `box_xyxy` is a list, `probabilities` and
 `quality` are objects. CSV, Parquet and data frames are flat: one column per value. Both forms, the
 Parquet schema, the JSON schema of the API, the page's row type and the README's table come from
-`COLUMNS`. After a change, `python docs/columns.py` writes the last two anew.
+`COLUMNS`. After a change, `python docs/columns.py` updates the last two.
 
 A new output per face, expression units for example, is added in three places: a head in the model's
 spec, a field of `FacePrediction` (`units`, a mapping from name to value), and its columns here
@@ -32,11 +32,11 @@ class Column:
         path: Where its value stands in a nested row, and in the record that the row is made of: a
             field, and below it a key, an attribute or a place in a list.
         kind: The type of its values.
-        meaning: What it says, in a line.
-        unit: `px`, `s` or `deg`; empty where there is none.
-        minimum: The least value there can be; None where there is no bound.
-        maximum: The greatest value there can be; None where there is no bound.
-        values: The texts that there can be; empty where there is no list of them.
+        meaning: Its meaning in one line.
+        unit: `px`, `s` or `deg`; empty if it has none.
+        minimum: The lower bound of its values; None without one.
+        maximum: The upper bound of its values; None without one.
+        values: The texts that are possible; empty if any is.
         nullable: Whether a face's row may have no value.
         rows: Which rows have it: those of faces, those of what cannot be read, or both.
     """
@@ -94,9 +94,7 @@ COLUMNS: tuple[Column, ...] = (
     _box(1, "top", "top"),
     _box(2, "right", "right"),
     _box(3, "bottom", "bottom"),
-    _plain(
-        "detection_score", "number", "how sure the detector is of the face", minimum=0, maximum=1
-    ),
+    _plain("detection_score", "number", "the detector's score of the face", minimum=0, maximum=1),
     _plain("emotion", "text", "the expression that the face shows", values=SIX.labels),
     _plain("confidence", "number", "its calibrated probability", minimum=0, maximum=1),
     _plain("unsure", "boolean", "whether the confidence is too low to rely on"),
@@ -112,11 +110,11 @@ COLUMNS: tuple[Column, ...] = (
         for label in SIX.labels
     ),
     _quality("size_px", "shorter side of the box", unit="px"),
-    _quality("sharpness", "how sharp the face is; blurred ones lie low", minimum=0),
+    _quality("sharpness", "sharpness of the face, low if blurred", minimum=0),
     _quality("brightness", "mean brightness, from black to white", minimum=0, maximum=1),
     _quality(
         "yaw_proxy",
-        "how far the head is turned: 0 frontal, -1 or 1 in profile",
+        "turn of the head from the landmarks: 0 frontal, -1 or 1 in profile",
         minimum=-1,
         maximum=1,
     ),

@@ -2,8 +2,8 @@ import av
 import numpy as np
 import pytest
 
-from mien.live.canvas import View, painted
-from mien.live.feed import Shown
+from mien.live.canvas import View, render
+from mien.live.feed import LiveFrame
 from mien.live.window import KEYS
 from mien.media import VideoFrame
 from mien.structures import FrameResult
@@ -18,11 +18,11 @@ def shown(prediction):
     pixels[:, :160] = 255
     frame = VideoFrame.of("a", 0, 0.0, av.VideoFrame.from_ndarray(pixels, "rgb24"))
     result = FrameResult(source="a", width=320, height=240, faces=(prediction,))
-    return Shown(frame, result, 0.0, 30.0)
+    return LiveFrame(frame, result, 0.0, 30.0)
 
 
 def seen(**what):
-    return np.asarray(painted(View(**what))).astype(int)
+    return np.asarray(render(View(**what))).astype(int)
 
 
 def test_the_frame_fills_a_window_of_its_shape_and_is_centred_in_others(shown):
@@ -44,8 +44,8 @@ def test_a_mirror_swaps_the_sides_of_image_and_boxes(shown):
 @pytest.mark.parametrize(
     "what",
     [
-        {"notice": "saved " + "a very long name " * 9},
-        {"trouble": "camera:0: connection lost (No such device). Reconnecting"},
+        {"message": "saved " + "a very long name " * 9},
+        {"problem": "camera:0: connection lost (No such device). Reconnecting"},
         {"keys": tuple(KEYS.items())},
         {"status": ("30 fps", "12 ms", "paused"), "recording": True},
     ],
@@ -57,7 +57,7 @@ def test_every_message_is_shown_in_windows_of_all_sizes(shown, size, what):
 
 def test_trouble_dims_the_last_frame(shown):
     calm = seen(size_wh=(640, 480), shown=shown)
-    assert seen(size_wh=(640, 480), shown=shown, trouble="away").mean() < 0.6 * calm.mean()
+    assert seen(size_wh=(640, 480), shown=shown, problem="away").mean() < 0.6 * calm.mean()
 
 
 def test_a_recording_has_a_red_dot(shown):

@@ -139,7 +139,7 @@ def test_a_file_that_is_called_like_a_pattern_is_that_file(tmp_path):
 
 def test_numbered_images_are_of_the_promised_formats(tmp_path):
     (tmp_path / "shot_1.dpx").write_bytes(b"SDPX")
-    with pytest.raises(MediaError, match=r"face_at images end in .*\.png.*found \.dpx"):
+    with pytest.raises(MediaError, match=r"numbered images end in .*\.png.*found \.dpx"):
         Video(tmp_path / "shot_%d.dpx")
 
 

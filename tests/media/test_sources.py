@@ -102,6 +102,6 @@ def test_a_folder_of_results_can_be_passed_over(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert len(list(find_media([tmp_path]))) == 2
-    assert list(find_media([tmp_path], besides=tmp_path / "out" / "drawn")) == [
+    assert list(find_media([tmp_path], exclude=tmp_path / "out" / "drawn")) == [
         str(tmp_path / "a.jpg")
     ]

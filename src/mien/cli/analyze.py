@@ -323,13 +323,13 @@ class _Printer:
             self.failures += 1
 
     def _print_changes(self, result: FrameResult) -> None:
-        from mien.media import clock
+        from mien.media import format_timestamp
 
         for face in result.faces:
             person = (face.source, face.track)
             if self._labels.get(person) != face.emotion:
                 self._labels[person] = face.emotion
-                time = clock(face.timestamp_s or 0.0, decimals=2)
+                time = format_timestamp(face.timestamp_s or 0.0, decimals=2)
                 said = f"{time}  person {face.track}  {expression(face)}{_unsure(face)}"
                 typer.echo(f"{face.source}  {said}")
 

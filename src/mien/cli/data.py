@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -259,9 +260,7 @@ def report(
 
 def _augmented(recipe: str) -> ShowSteps | None:
     """Return a function that shows the augmentation step by step; None without torch."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("torch") is None:
         print("the report has no augmentation figure: it needs mien[train]", file=sys.stderr)
         return None
     from mien.training import EmotionRecipe, read_recipe, show_augmentation

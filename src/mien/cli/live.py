@@ -23,7 +23,7 @@ from mien.cli.options import (
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
-    from mien.live import Feed, Shown
+    from mien.live import Feed, LiveFrame
     from mien.structures import FrameResult
 
 __all__ = ["live"]
@@ -92,7 +92,7 @@ def live(
 
 
 def _print_rows(feed: Feed) -> None:
-    last: Shown | None = None
+    last: LiveFrame | None = None
     while True:
         shown = feed.newest(after=last, wait_s=0.2)
         while feed.gaps:

@@ -116,10 +116,10 @@ def similar(
 
 
 def _line(similar: SimilarFace) -> str:
-    from mien.media import clock
+    from mien.media import format_timestamp
 
     face = similar.prediction
     where = f"face {face.face}"
     if face.timestamp_s is not None:
-        where = f"{clock(face.timestamp_s)}  person {face.track}"
+        where = f"{format_timestamp(face.timestamp_s)}  person {face.track}"
     return f"{similar.similarity:+.3f}  {expression(face)}  {face.source}  {where}"

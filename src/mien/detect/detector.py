@@ -92,7 +92,7 @@ class OnnxDetector:
 
     Raises:
         ArtefactError: The file is missing or no ONNX file.
-        SpecError: The file is no detector, or its outputs have a layout that is not known.
+        SpecError: The file is not a detector, or the layout of its outputs is unknown.
     """
 
     def __init__(

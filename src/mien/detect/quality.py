@@ -1,4 +1,4 @@
-"""What about a face makes its expression easy or hard to read."""
+"""Quality of a detected face: what makes its expression easy or hard to read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def face_quality(face: Face, crop: NDArray[np.float32], frame_hw: tuple[int, ...
     right_eye, left_eye, nose = (point.astype(np.float64) for point in face.landmarks_xy[:3])
     across = left_eye - right_eye
     eye_distance = max(float(np.hypot(*across)), 1e-6)
-    # The nose's place along the line of the eyes: in the middle when frontal, at an eye in profile.
+    # Position of the nose along the line of the eyes: the middle if frontal, an eye if in profile.
     along = float((nose - (right_eye + left_eye) / 2) @ across) / eye_distance**2
     return Quality(
         size_px=min(right - left, bottom - top),

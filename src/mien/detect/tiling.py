@@ -151,7 +151,7 @@ def _larger_than_the_network_sees(faces: Faces, frame_rgb: FrameRGB, longest: in
 
 
 def _resized(frame_rgb: FrameRGB, size_hw: tuple[int, int]) -> FrameRGB:
-    """Resize a frame; whole factors first, which is the quick way."""
+    """Resize a frame; first by a whole factor, which is faster."""
     if frame_rgb.shape[:2] == size_hw:
         return frame_rgb
     size = (size_hw[1], size_hw[0])

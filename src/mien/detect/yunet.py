@@ -1,4 +1,4 @@
-"""The output layout of YuNet (Wu et al. 2023): its names, its spec, and its way to faces.
+"""The output layout of YuNet (Wu et al. 2023): its names, its spec and its decoding.
 
 The outputs form a grid on each level, with cells of s pixels (the stride) in rows from the upper
 left. A cell in column c and row r says with what probability its point (c s, r s) lies on a face
@@ -70,7 +70,7 @@ def grid_points(height: int, width: int, stride: int) -> NDArray[np.float32]:
 
     Args:
         height: Of the network's input in pixels, a multiple of `stride`.
-        width: Likewise.
+        width: Of the input in pixels, a multiple of `stride`.
         stride: Pixels per cell.
 
     Returns:

@@ -22,7 +22,7 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def check_image_name(path: Path, *, overwrite: bool) -> None:
-    """Say before the work whether `write_image` can write a file after it.
+    """Check before the work that `write_image` can write its file afterwards.
 
     Raises:
         OutputError: The name ends with no known suffix, or belongs to a file that must stay.

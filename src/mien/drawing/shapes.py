@@ -1,7 +1,7 @@
-"""Rounded shapes and text with smooth edges, drawn into images quickly enough for a live window.
+"""Rounded shapes and text with smooth edges, fast enough for a live window.
 
-Corners and words are drawn once, larger and scaled down, and kept; what lies between corners is
-filled as it is. Shapes lie on whole pixels.
+Corners and words are drawn once, larger and scaled down, and cached; the area between corners is
+filled directly. Shapes lie on whole pixels.
 """
 
 from __future__ import annotations

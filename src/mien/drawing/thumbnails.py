@@ -10,14 +10,14 @@ from PIL import Image
 
 __all__ = ["face_thumbnail"]
 
-_ROOM = 1.3
-"""Side of the square in longer sides of the box, so that hair and chin are in it."""
+_SCALE = 1.3
+"""Side of the square in longer sides of the box: it includes hair and chin."""
 
 
 def face_thumbnail(
     frame_rgb: NDArray[np.uint8], box_xyxy: Sequence[float], *, side_px: int
 ) -> Image.Image:
-    """Cut a face with some room out of a frame.
+    """Crop a face with a margin.
 
     Args:
         frame_rgb: `(H, W, 3)` uint8.
@@ -28,7 +28,7 @@ def face_thumbnail(
         A square RGB image, black beyond the frame's edges.
     """
     left, top, right, bottom = box_xyxy
-    half = _ROOM / 2 * max(right - left, bottom - top)
+    half = _SCALE / 2 * max(right - left, bottom - top)
     x, y = (left + right) / 2, (top + bottom) / 2
     square = Image.fromarray(frame_rgb).crop(
         (round(x - half), round(y - half), round(x + half), round(y + half))

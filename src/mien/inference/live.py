@@ -55,8 +55,8 @@ class LiveAnalysis:
             frame: The next frame; not older than the one before.
         """
         start = time.perf_counter()
-        detects = self._scheduler.looks(frame.frame, frame.timestamp_s)
-        interval_s = self._scheduler.interval_s
+        detects = self._scheduler.should_detect(frame.frame, frame.timestamp_s)
+        interval_s = self._scheduler.frame_interval_s
         self._tracker.sampling_interval_s = self._smoother.sampling_interval_s = interval_s
         if detects:
             self._faces = self._pipeline.detect(frame)
@@ -66,5 +66,5 @@ class LiveAnalysis:
         tracked = TrackedFrame(frame, self._faces, tracks)
         result = next(classify_frames(self._pipeline, self._smoother, [tracked]))
         self._smoother.forget_before(frame.timestamp_s)
-        self._scheduler.took(time.perf_counter() - start, looked=detects)
+        self._scheduler.record_duration(time.perf_counter() - start, detected=detects)
         return result

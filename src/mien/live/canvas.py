@@ -1,4 +1,4 @@
-"""What the window shows, as one image: frame, results, and what the window itself has to say."""
+"""The window's contents as one image: the frame, its results, and the window's own messages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import dataclasses
 from PIL import Image
 
 from mien.drawing import draw, fill_rounded, outline_rounded, text_width, write_text
-from mien.live.feed import Shown
+from mien.live.feed import LiveFrame
 from mien.structures import FacePrediction, FrameResult
 
-__all__ = ["View", "painted"]
+__all__ = ["View", "render"]
 
 _BACKGROUND = (17, 20, 26)
 _PANEL = (17, 20, 26, 205)
@@ -27,26 +27,26 @@ _TEXT_SHARE = 1 / 45
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What is to be seen; two that are equal look the same.
+    """What the window shows; two that are equal give the same image.
 
     Attributes:
         size_wh: Of the window in pixels.
-        shown: The frame; None while there is none.
-        mirror: Whether it is shown as in a mirror.
-        status: Short words for the lower left corner, for example `30 fps`.
-        recording: Whether a red dot goes before them.
-        notice: What just happened; empty for nothing.
-        trouble: What is wrong with the source; empty for nothing.
-        keys: The keys and what they do if help is wanted.
+        shown: The frame; None before the first.
+        mirror: Whether it is mirrored.
+        status: Short texts for the lower left corner, for example `30 fps`.
+        recording: Whether a red dot is drawn before them.
+        message: What just happened; empty for nothing.
+        problem: What is wrong with the source; empty for nothing.
+        keys: The keys and what they do, while help is shown.
     """
 
     size_wh: tuple[int, int]
-    shown: Shown | None = None
+    shown: LiveFrame | None = None
     mirror: bool = True
     status: tuple[str, ...] = ()
     recording: bool = False
-    notice: str = ""
-    trouble: str = ""
+    message: str = ""
+    problem: str = ""
     keys: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -56,42 +56,42 @@ class View:
         return round(min(max(wanted, _SMALLEST_TEXT_PX), _LARGEST_TEXT_PX))
 
 
-def painted(view: View) -> Image.Image:
-    """Paint a view.
+def render(view: View) -> Image.Image:
+    """Draw a view.
 
     Returns:
         An RGB image of the window's size.
     """
     canvas = Image.new("RGB", view.size_wh, _BACKGROUND)
     if view.shown is not None:
-        _paste_frame(canvas, view.shown, mirror=view.mirror)
-        if view.trouble or view.keys:
+        _draw_frame(canvas, view.shown, mirror=view.mirror)
+        if view.problem or view.keys:
             dark = Image.new("RGB", canvas.size, _BACKGROUND)
             canvas = Image.blend(canvas, dark, _DIMMED)
-        _status(canvas, view)
-    if view.notice:
-        _notice(canvas, view)
+        _draw_status(canvas, view)
+    if view.message:
+        _draw_message(canvas, view)
     if view.keys:
-        _help(canvas, view)
-    elif view.trouble:
-        _trouble(canvas, view)
+        _draw_help(canvas, view)
+    elif view.problem:
+        _draw_problem(canvas, view)
     return canvas
 
 
-def _paste_frame(canvas: Image.Image, shown: Shown, *, mirror: bool) -> None:
-    """Fit the frame into the window, and draw the results at the window's sharpness."""
+def _draw_frame(canvas: Image.Image, shown: LiveFrame, *, mirror: bool) -> None:
+    """Fit the frame into the window, and draw the results at the window's resolution."""
     frame = shown.frame
     scale = min(canvas.width / frame.width, canvas.height / frame.height)
     size_hw = (max(1, round(frame.height * scale)), max(1, round(frame.width * scale)))
     image = Image.fromarray(frame.rgb(size_hw))
     if mirror:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    draw(image, _placed(shown.result, scale, size_hw[1] if mirror else None))
+    draw(image, _faces_in_window(shown.result, scale, size_hw[1] if mirror else None))
     place = ((canvas.width - image.width) // 2, (canvas.height - image.height) // 2)
     canvas.paste(image, place)
 
 
-def _status(canvas: Image.Image, view: View) -> None:
+def _draw_status(canvas: Image.Image, view: View) -> None:
     text, px = "   ".join(view.status), view.text_px
     dot = 1.4 * px if view.recording else 0.0
     width, height = text_width(text, px) + dot + 1.8 * px, 2.1 * px
@@ -100,35 +100,35 @@ def _status(canvas: Image.Image, view: View) -> None:
     fill_rounded(canvas, area, radius=height / 2, colour=_PANEL)
     middle = bottom - height / 2
     if view.recording:
-        _dot(canvas, (left + 1.2 * px, middle), 0.42 * px, _RED)
+        _draw_dot(canvas, (left + 1.2 * px, middle), 0.42 * px, _RED)
     write_text(canvas, text, (left + 0.9 * px + dot, middle), px, _INK)
 
 
-def _notice(canvas: Image.Image, view: View) -> None:
+def _draw_message(canvas: Image.Image, view: View) -> None:
     px = view.text_px
-    text = _shortened(view.notice, canvas.width - 4 * px, px)
+    text = _shortened(view.message, canvas.width - 4 * px, px)
     width, height = text_width(text, px) + 2 * px, 2.2 * px
     left = (canvas.width - width) / 2
     fill_rounded(canvas, (left, px, left + width, px + height), radius=height / 2, colour=_PANEL)
     write_text(canvas, text, (left + px, px + height / 2), px, _INK)
 
 
-def _trouble(canvas: Image.Image, view: View) -> None:
-    """Say in the middle what is wrong, in as many lines as it takes."""
+def _draw_problem(canvas: Image.Image, view: View) -> None:
+    """Write in the middle what is wrong, in several lines if it is long."""
     px = view.text_px
-    lines = _wrapped(view.trouble, min(canvas.width - 6 * px, 48 * px), px)
+    lines = _wrapped(view.problem, min(canvas.width - 6 * px, 48 * px), px)
     inner = max(text_width(line, px) for line in lines)
     width, height = inner + 5.2 * px, (1.5 * len(lines) + 2) * px
     left, top = (canvas.width - width) / 2, (canvas.height - height) / 2
     area = (left, top, left + width, top + height)
     fill_rounded(canvas, area, radius=0.9 * px, colour=_CARD)
-    _dot(canvas, (left + 1.9 * px, top + 1.75 * px), 0.42 * px, _AMBER)
+    _draw_dot(canvas, (left + 1.9 * px, top + 1.75 * px), 0.42 * px, _AMBER)
     for row, line in enumerate(lines):
         write_text(canvas, line, (left + 3.2 * px, top + (1.75 + 1.5 * row) * px), px, _INK)
 
 
-def _help(canvas: Image.Image, view: View) -> None:
-    """List the keys in the middle, each as it looks on a keyboard."""
+def _draw_help(canvas: Image.Image, view: View) -> None:
+    """List the keys in the middle, each drawn as a key of a keyboard."""
     rows = len(view.keys)
     px = round(max(min(view.text_px, canvas.height / (2.1 * rows + 3)), _SMALLEST_TEXT_PX - 2))
     row_height = 2.1 * px
@@ -150,7 +150,7 @@ def _help(canvas: Image.Image, view: View) -> None:
         write_text(canvas, what, (x + caps + px, middle), px, _QUIET)
 
 
-def _dot(
+def _draw_dot(
     canvas: Image.Image, xy: tuple[float, float], radius: float, colour: tuple[int, ...]
 ) -> None:
     x, y = xy
@@ -177,7 +177,7 @@ def _shortened(text: str, width: float, px: int) -> str:
     return text + "…"
 
 
-def _placed(
+def _faces_in_window(
     result: FrameResult, scale: float, mirrored_width: int | None
 ) -> tuple[FacePrediction, ...]:
     """Bring a result's faces into the window's pixels."""

@@ -6,56 +6,56 @@ import dataclasses
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from mien.inference import LiveAnalysis, Pipeline
 from mien.media import LiveSource, Video, VideoFrame, is_live
 from mien.options import SmoothingOptions, VideoOptions
 from mien.structures import FrameResult
 
-__all__ = ["Feed", "Shown"]
+__all__ = ["Feed", "LiveFrame", "play_in_real_time"]
 
 _RATE_FRAMES = 30
 _JOIN_S = 5.0
-_KEPT_GAPS = 1000
-_LATE_S = 0.1
-"""Frames of a video that come later than this are dropped, as a camera's are."""
+_MAX_GAPS = 1000
+_MAX_DELAY_S = 0.1
+"""Frames of a video that are decoded later than this are dropped, as a camera's are."""
 
-_UNSEEN_S = 0.5
-"""Where all come late, one is shown after this time all the same."""
+_MAX_PAUSE_S = 0.5
+"""If all frames are late, one is shown after this time all the same."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class LiveFrame:
     """A frame that has been analysed.
 
     Attributes:
         frame: The frame; its pixels are made when they are asked for.
         result: What was found in it.
-        there_s: When the frame was there, by `time.monotonic`.
-        frames_per_second: Analysed lately.
+        captured_s: When the frame arrived, by `time.monotonic`.
+        frames_per_second: Mean rate of the last frames that were analysed.
     """
 
     frame: VideoFrame
     result: FrameResult
-    there_s: float
+    captured_s: float
     frames_per_second: float
 
 
 class Feed:
-    """Analyses a source in a thread of its own; whoever shows it takes the newest.
+    """Analyses a source in a thread of its own and holds the newest frame.
 
     Args:
-        source: `camera:0`, an address, or a video, which then plays at its own pace.
+        source: `camera:0`, an address, or a video, which then plays in real time.
         pipeline: Networks and settings.
-        options: Smoothing, and how long people are remembered.
+        options: Smoothing and tracking.
 
     Attributes:
-        message: What is wrong with the source just now; empty if nothing.
-        failure: Why there will be no more frames; None while there may be.
-        ended: Whether a video is over.
-        gaps: Results with `error`, one for each time the source was away; whoever keeps rows
-            takes them out.
+        message: What is wrong with the source at the moment; empty if nothing is.
+        failure: The error that ended the feed, or None.
+        ended: Whether a video has come to its end.
+        gaps: Results with `error`, one for each time that no frames arrived; the reader removes
+            them.
     """
 
     def __init__(
@@ -65,33 +65,33 @@ class Feed:
         self.message = ""
         self.failure: Exception | None = None
         self.ended = False
-        self.gaps: deque[FrameResult] = deque(maxlen=_KEPT_GAPS)
+        self.gaps: deque[FrameResult] = deque(maxlen=_MAX_GAPS)
         self._per_second = None if options is None else options.max_fps
         self._analysis = LiveAnalysis(pipeline, options)
-        self._newest: Shown | None = None
+        self._newest: LiveFrame | None = None
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for it."""
+        """Stop the thread and wait for it."""
         self._stop.set()
         self._thread.join(_JOIN_S)
 
     def smooth(self, options: SmoothingOptions) -> None:
-        """Smooth otherwise from now on."""
+        """Change the smoothing from the next frame on."""
         self._analysis.smooth(options)
 
-    def newest(self, *, after: Shown | None = None, wait_s: float = 0.0) -> Shown | None:
-        """Return the newest frame, or None if there is none but `after`.
+    def newest(self, *, after: LiveFrame | None = None, wait_s: float = 0.0) -> LiveFrame | None:
+        """Return the newest frame, or None if it is still `after`.
 
         Args:
-            after: The frame that is known already.
-            wait_s: How long to wait for another.
+            after: The frame that the caller has already.
+            wait_s: How long to wait for a newer one.
         """
         with self._changed:
             if self._newest is after and not self.over:
@@ -106,43 +106,63 @@ class Feed:
     def _run(self) -> None:
         times: deque[float] = deque(maxlen=_RATE_FRAMES)
         try:
-            for frame, there_s in self._frames():
+            for frame, captured_s in self._frames():
                 if self._stop.is_set():
                     return
                 result = self._analysis.analyze(frame)
                 now = time.monotonic()
                 times.append(now)
                 rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
-                shown = Shown(frame, result, there_s, rate)
+                newest = LiveFrame(frame, result, captured_s, rate)
                 with self._changed:
-                    self._newest = shown
+                    self._newest = newest
                     self._changed.notify_all()
             self.ended = True
-        except Exception as error:  # whoever shows the frames raises it; here nobody would see it
+        except Exception as error:  # raised by the window; in this thread nobody would see it
             self.failure = error
         finally:
             with self._changed:
                 self._changed.notify_all()
 
     def _frames(self) -> Iterator[tuple[VideoFrame, float]]:
-        """Yield frames with the moment at which they were there."""
+        """Yield frames with the time at which they arrived."""
         if is_live(self.source):
-            source = LiveSource(self.source, on_gap=self._tell)
+            source = LiveSource(self.source, on_gap=self._set_message)
             for frame in source.frames(per_second=self._per_second):
                 if (gap := source.gap_before(frame)) is not None:
                     self.gaps.append(gap)
                 yield frame, source.began_s + frame.timestamp_s
             return
         with Video(self.source) as video:
-            start = shown_s = time.monotonic()
-            for frame in video.frames(per_second=self._per_second):
-                wait_s = start + frame.timestamp_s - time.monotonic()
-                if self._stop.wait(max(0.0, wait_s)):
-                    return
-                now = time.monotonic()
-                if wait_s > -_LATE_S or now - shown_s > _UNSEEN_S:
-                    shown_s = now
-                    yield frame, now
+            frames = video.frames(per_second=self._per_second)
+            yield from play_in_real_time(frames, clock=time.monotonic, wait=self._stop.wait)
 
-    def _tell(self, message: str) -> None:
+    def _set_message(self, message: str) -> None:
         self.message = message
+
+
+def play_in_real_time(
+    frames: Iterable[VideoFrame],
+    *,
+    clock: Callable[[], float],
+    wait: Callable[[float], bool],
+) -> Iterator[tuple[VideoFrame, float]]:
+    """Yield the frames of a video at their times, without those that are decoded too late.
+
+    Args:
+        frames: In the order of their times.
+        clock: Returns seconds.
+        wait: Waits for so many seconds and says whether to stop.
+
+    Yields:
+        A frame, and the time by `clock` at which it arrived.
+    """
+    start_s = last_s = clock()
+    for frame in frames:
+        delay_s = clock() - start_s - frame.timestamp_s
+        if wait(max(0.0, -delay_s)):
+            return
+        now_s = clock()
+        if delay_s < _MAX_DELAY_S or now_s - last_s > _MAX_PAUSE_S:
+            last_s = now_s
+            yield frame, now_s

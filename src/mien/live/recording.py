@@ -1,4 +1,4 @@
-"""What the window keeps when it is asked to: snapshots, videos and their rows."""
+"""Snapshots and recordings of the window: images, and videos with their rows."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.live.feed import Shown
+from mien.live.feed import LiveFrame
 from mien.media import ResultWriter, VideoWriter, open_writer
 from mien.structures import FrameResult
 
 __all__ = ["Recording", "save_snapshot"]
 
 
-def save_snapshot(shown: Shown, folder: Path) -> Path:
+def save_snapshot(shown: LiveFrame, folder: Path) -> Path:
     """Write one frame with its results drawn in as PNG and return its path.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    path = _free(folder, "png")
+    path = _unused_path(folder, "png")
     shown.result.save(path, frame_rgb=shown.frame.rgb())
     return path
 
@@ -30,23 +30,23 @@ class Recording:
 
     Args:
         folder: Where both go.
-        first: The first frame; it sets size and begin.
+        first: The first frame; it sets the size and the start.
 
     Attributes:
         path: The video.
     """
 
-    def __init__(self, folder: Path, first: Shown) -> None:
-        self.path = _free(folder, "mp4")
+    def __init__(self, folder: Path, first: LiveFrame) -> None:
+        self.path = _unused_path(folder, "mp4")
         height, width = first.frame.height, first.frame.width
         rate = first.frames_per_second or 25.0
         self._video = VideoWriter(self.path, size_hw=(height, width), frames_per_second=rate)
         self._rows: ResultWriter = open_writer(self.path.with_suffix(".jsonl"))
-        self._begin_s = first.result.timestamp_s or 0.0
+        self._start_s = first.result.timestamp_s or 0.0
         self._size = (height, width)
         self.write(first)
 
-    def write(self, shown: Shown) -> None:
+    def write(self, shown: LiveFrame) -> None:
         """Add a frame.
 
         Raises:
@@ -54,12 +54,12 @@ class Recording:
         """
         self._rows.write(shown.result)
         if (shown.frame.height, shown.frame.width) == self._size:
-            # A camera may come back with another size: then the rows alone go on.
+            # After a reconnection a camera may have another size: then only rows are written.
             drawn = np.asarray(shown.result.plot(frame_rgb=shown.frame.rgb()))
-            self._video.write(drawn, (shown.result.timestamp_s or 0.0) - self._begin_s)
+            self._video.write(drawn, (shown.result.timestamp_s or 0.0) - self._start_s)
 
     def write_gap(self, gap: FrameResult) -> None:
-        """Note in the rows that the source was away.
+        """Note in the rows that no frames arrived for some time.
 
         Raises:
             OutputError: The disk is full or the folder went away.
@@ -67,7 +67,7 @@ class Recording:
         self._rows.write(gap)
 
     def abandon(self) -> None:
-        """Stop; what was recorded stays under the files' partial names, and can be played."""
+        """Stop; what was recorded stays under the files' partial names and can be played."""
         self._video.abandon()
         self._rows.abandon()
 
@@ -83,8 +83,8 @@ class Recording:
             self._rows.close()
 
 
-def _free(folder: Path, suffix: str) -> Path:
-    """Name a file after the moment; a second of that name gets a number."""
+def _unused_path(folder: Path, suffix: str) -> Path:
+    """Name a file after the current time; a second of that name gets a number."""
     stem = datetime.datetime.now().strftime("mien-%Y-%m-%d-%H%M%S")
     path, number = folder / f"{stem}.{suffix}", 1
     while path.exists():

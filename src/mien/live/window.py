@@ -1,4 +1,4 @@
-"""The window itself: the newest frame, and keys."""
+"""The window itself: it shows the newest frame and handles keys."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import MienError, MissingExtraError
-from mien.live.canvas import View, painted
-from mien.live.feed import Feed, Shown
+from mien.live.canvas import View, render
+from mien.live.feed import Feed, LiveFrame
 from mien.live.recording import Recording, save_snapshot
 from mien.options import SmoothingOptions
 
@@ -29,9 +29,9 @@ KEYS = {
 """The window's keys and what they do."""
 
 _FIRST_SIZE = (1280, 720)
-_TOAST_MS = 2500
+_MESSAGE_MS = 2500
 _TICKS_PER_S = 60
-_KEPT_LATENCIES = 1000
+_MAX_LATENCIES = 1000
 
 
 def run_window(
@@ -45,13 +45,13 @@ def run_window(
 
     Args:
         feed: A feed that has been started.
-        mirror: Whether the image is shown as in a mirror, as people expect of themselves.
-        out: Where snapshots and recordings go.
+        mirror: Whether the image is mirrored, as people expect of an image of themselves.
+        out: The folder of snapshots and recordings.
         smoothing: What the key `t` switches on and off.
 
     Returns:
-        For each of the last thousand frames the milliseconds from its being there to its being on
-        the screen.
+        For each of the last thousand frames the milliseconds from its arrival until it was on the
+        screen.
 
     Raises:
         MissingExtraError: pygame-ce is not installed.
@@ -74,7 +74,7 @@ def run_window(
                 clock.tick(_TICKS_PER_S)
             window.draw()
             pygame.display.flip()
-            window.has_flipped()
+            window.note_latency()
     except KeyboardInterrupt:
         pass
     finally:
@@ -106,11 +106,11 @@ class _Window:
         self._smooth = self._smoothing.time_constant_s > 0
         self._paused = self._help = False
         self._recording: Recording | None = None
-        self._toast, self._toast_until = "h  help", pygame.time.get_ticks() + _TOAST_MS
+        self._message, self._message_until = "h  help", pygame.time.get_ticks() + _MESSAGE_MS
         self._drawn: View | None = None
-        self._flipped: Shown | None = None
-        self.latencies_ms: deque[float] = deque(maxlen=_KEPT_LATENCIES)
-        self.shown: Shown | None = None
+        self._measured: LiveFrame | None = None
+        self.latencies_ms: deque[float] = deque(maxlen=_MAX_LATENCIES)
+        self.shown: LiveFrame | None = None
         self.running = True
 
     def handle(self, event: Any) -> None:
@@ -123,7 +123,7 @@ class _Window:
             try:
                 self._press("q" if name == "escape" else name)
             except MienError as error:
-                self._say(str(error))
+                self._show_message(str(error))
 
     def _press(self, key: str) -> None:
         if key == "q":
@@ -131,7 +131,7 @@ class _Window:
         elif key == "space":
             self._paused = not self._paused
         elif key == "s" and self.shown is not None:
-            self._say(f"saved {save_snapshot(self.shown, self._out).name}")
+            self._show_message(f"saved {save_snapshot(self.shown, self._out).name}")
         elif key == "r":
             self._toggle_recording()
         elif key == "m":
@@ -143,7 +143,7 @@ class _Window:
             seconds = self._smoothing.time_constant_s or 0.4
             chosen = seconds if self._smooth else 0.0
             self._feed.smooth(dataclasses.replace(self._smoothing, time_constant_s=chosen))
-            self._say("smoothing on" if self._smooth else "smoothing off")
+            self._show_message("smoothing on" if self._smooth else "smoothing off")
         elif key == "h":
             self._help = not self._help
 
@@ -152,20 +152,20 @@ class _Window:
             self.stop_recording()
         elif self.shown is not None:
             self._recording = Recording(self._out, self.shown)
-            self._say("recording")
+            self._show_message("recording")
 
     def stop_recording(self) -> None:
         """Finish the recording, if there is one."""
         if self._recording is not None:
             recording, self._recording = self._recording, None
             recording.close()
-            self._say(f"saved {recording.path.name}")
+            self._show_message(f"saved {recording.path.name}")
 
     def update(self) -> bool:
-        """Take the newest frame, and record it; wait for it a moment, unless paused.
+        """Take the newest frame and record it; wait a moment for one, unless paused.
 
         Returns:
-            Whether it waited if there was nothing new; else the caller has to.
+            Whether it waits for frames; if not, the caller has to.
         """
         waits = not (self._paused or self._feed.over)
         newest = self._feed.newest(after=self.shown, wait_s=1 / _TICKS_PER_S if waits else 0.0)
@@ -176,7 +176,7 @@ class _Window:
             self.running = False
         return waits
 
-    def _record(self, newest: Shown) -> None:
+    def _record(self, newest: LiveFrame) -> None:
         gaps, recording = self._feed.gaps, self._recording
         try:
             while gaps:
@@ -189,38 +189,38 @@ class _Window:
             self._recording = None
             if recording is not None:
                 recording.abandon()
-            self._say(str(error))
+            self._show_message(str(error))
 
-    def has_flipped(self) -> None:
-        """Note how long the frame that is on the screen now took to get there."""
-        if self.shown is not None and self.shown is not self._flipped:
-            self._flipped = self.shown
-            self.latencies_ms.append(1000 * (time.monotonic() - self.shown.there_s))
+    def note_latency(self) -> None:
+        """Note the latency of the frame that is on the screen now."""
+        if self.shown is not None and self.shown is not self._measured:
+            self._measured = self.shown
+            self.latencies_ms.append(1000 * (time.monotonic() - self.shown.captured_s))
 
     def draw(self) -> None:
-        """Draw everything, if anything is different from what is there."""
+        """Draw everything, if anything has changed."""
         view = self._view()
         if view != self._drawn:
-            canvas = painted(view)
+            canvas = render(view)
             image = self._pygame.image.frombuffer(canvas.tobytes(), canvas.size, "RGB")
             self._screen.blit(image, (0, 0))
             self._drawn = view
 
     def _view(self) -> View:
-        trouble = self._feed.message
+        problem = self._feed.message
         if self._feed.failure is not None:
-            trouble = str(self._feed.failure)
-        elif not trouble and self.shown is None:
-            trouble = f"waiting for {self._feed.source}"
-        fresh = self._pygame.time.get_ticks() < self._toast_until
+            problem = str(self._feed.failure)
+        elif not problem and self.shown is None:
+            problem = f"waiting for {self._feed.source}"
+        fresh = self._pygame.time.get_ticks() < self._message_until
         return View(
             size_wh=self._screen.get_size(),
             shown=self.shown,
             mirror=self._mirror,
             status=self._status(),
             recording=self._recording is not None,
-            notice=self._toast if fresh else "",
-            trouble=trouble,
+            message=self._message if fresh else "",
+            problem=problem,
             keys=tuple(KEYS.items()) if self._help else (),
         )
 
@@ -232,10 +232,10 @@ class _Window:
         return (rate, f"{self._latency_ms():.0f} ms", *filter(None, states))
 
     def _latency_ms(self) -> float:
-        """Return the median of late, which a person can read, unlike the newest."""
-        lately = sorted(list(self.latencies_ms)[-_TICKS_PER_S:])
-        return lately[len(lately) // 2] if lately else 0.0
+        """Return the median of the last second, which is steadier than the newest value."""
+        recent = sorted(list(self.latencies_ms)[-_TICKS_PER_S:])
+        return recent[len(recent) // 2] if recent else 0.0
 
-    def _say(self, message: str) -> None:
-        self._toast = message
-        self._toast_until = self._pygame.time.get_ticks() + _TOAST_MS
+    def _show_message(self, message: str) -> None:
+        self._message = message
+        self._message_until = self._pygame.time.get_ticks() + _MESSAGE_MS

@@ -6,7 +6,7 @@ from mien.media.inputs import Channels, ImageInput, as_frame
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.signatures import START_BYTES, format_name, is_container
 from mien.media.sources import find_images, find_media, is_video
-from mien.media.timestamps import clock
+from mien.media.timestamps import format_timestamp
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
 from mien.media.writers import FORMATS, ResultWriter, open_writer
@@ -26,12 +26,12 @@ __all__ = [
     "VideoWriter",
     "as_frame",
     "cameras",
-    "clock",
     "convert_image",
     "decode_image",
     "find_images",
     "find_media",
     "format_name",
+    "format_timestamp",
     "is_container",
     "is_live",
     "is_video",

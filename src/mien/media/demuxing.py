@@ -59,7 +59,7 @@ def open_video(path: str | Path) -> InputContainer:
 
 
 def open_sequence(pattern: str | Path) -> InputContainer:
-    """Open face_at images (`shot_%04d.png`) as a video.
+    """Open numbered images (`shot_%04d.png`) as a video.
 
     Raises:
         MediaError: There are none, one is missing between others, or they cannot be read.

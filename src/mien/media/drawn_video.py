@@ -1,4 +1,4 @@
-"""A video with the results drawn in: H.264, the original's times and sound."""
+"""A copy of a video with the results drawn in: H.264, with the original's times and sound."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from mien._output import cannot_write
 from mien.errors import MediaError, OutputError
 from mien.media.demuxing import open_video
 from mien.media.sequences import is_sequence
@@ -25,17 +26,17 @@ _MP4_SOUND = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"})
 
 
 class DrawnVideo:
-    """Draws the results of a video into a copy of it, frame by frame as they come.
+    """Draws results into a copy of their video, frame by frame.
 
-    The video is decoded once more for that, so that nobody has to keep its frames.
+    The video is decoded a second time, so that its frames need not be kept in memory.
 
     Args:
         source: The video that is being analysed.
-        path: Where the copy goes, an `.mp4`; it gets its name when it is whole.
+        path: Where the copy goes, an `.mp4`; it gets its name when it is complete.
 
     Attributes:
         path: Where the finished video will be.
-        notes: What a person should know, for example that the sound could not be kept.
+        notes: What the user should know, for example that the sound could not be copied.
 
     Raises:
         MediaError: The source cannot be read.
@@ -55,7 +56,7 @@ class DrawnVideo:
             self._video.close()
             raise
         try:
-            self._sound = _Sound(self._video, self._writer.container, self.notes)
+            self._sound = _Sound(self._video, self._writer, self.notes)
         except BaseException:
             self._writer.discard()
             self._video.close()
@@ -89,7 +90,7 @@ class DrawnVideo:
             self._video.close()
 
     def abandon(self) -> None:
-        """Stop writing; what is there can be played and keeps its partial name."""
+        """Stop writing; what was written can be played and stays under its partial name."""
         self._writer.abandon()
         self._sound.close()
         self._video.close()
@@ -113,27 +114,28 @@ class DrawnVideo:
 
 
 class _Sound:
-    """Brings the first sound track over: as it is if an MP4 can hold it, else as AAC.
+    """Copies the first sound track: unchanged if an MP4 can hold its codec, else as AAC.
 
-    Its times count from the video's first frame, as those of the copy's images do; what is heard
-    before that frame is left out.
+    Its times are shifted to start at the video's first frame, as those of the copy's frames do;
+    sound before that frame is left out.
     """
 
-    def __init__(self, video: Video, out: Any, notes: list[str]) -> None:
+    def __init__(self, video: Video, writer: VideoWriter, notes: list[str]) -> None:
         import av
 
-        source = video.source
+        source, out = video.source, writer.container
         self._source, self._out, self._notes = source, out, notes
+        self._path = writer.path
         self._first_s = video.first_s
         self._packets: Iterator[Any] = iter(())
-        self._held: Any = None
+        self._pending: Any = None
         self._container: av.container.InputContainer | None = None
         if is_sequence(source):
             return
         try:
             self._container = open_video(source)
         except MediaError as error:
-            notes.append(f"{error.source}: the drawn copy is silent: {error.reason}")
+            notes.append(f"{error.source}: the drawn copy has no sound: {error.reason}")
             return
         if not self._container.streams.audio:
             return
@@ -143,15 +145,17 @@ class _Sound:
             self._copy = out.add_stream_from_template(track)
             self._packets = self._from_first_frame(self._container.demux(track))
             return
-        # Two channels are often of no named layout, which the encoder does not take.
+        # One or two channels may have no named layout, which the encoder needs.
         layout = {1: "mono", 2: "stereo"}.get(track.channels, track.layout.name)
         try:
-            # A track that cannot be encoded would spoil the whole video once it is in there.
+            # Once added, a track that cannot be encoded would make the whole video unusable.
             trial: Any = av.CodecContext.create("aac", "w")
             trial.rate, trial.layout, trial.format = track.rate, layout, "fltp"
             trial.open()
         except (av.FFmpegError, ValueError) as error:
-            notes.append(f"{source}: the drawn copy is silent, its {name} sound as AAC: {error}")
+            notes.append(
+                f"{source}: the drawn copy has no sound, {name} cannot become AAC: {error}"
+            )
             return
         self._copy = out.add_stream("aac", rate=track.rate, layout=layout)
         self._packets = self._from_first_frame(self._encoded(self._container, track))
@@ -172,8 +176,8 @@ class _Sound:
         for packet in packets:
             if packet.dts is None or packet.pts is None:
                 continue
-            before = round(self._first_s / packet.time_base)
-            packet.pts, packet.dts = packet.pts - before, packet.dts - before
+            offset = round(self._first_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
             if packet.pts >= 0:
                 yield packet
 
@@ -182,7 +186,7 @@ class _Sound:
         import av
 
         while True:
-            packet, self._held = self._held, None
+            packet, self._pending = self._pending, None
             try:
                 packet = packet if packet is not None else next(self._packets, None)
             except av.FFmpegError as error:
@@ -191,15 +195,15 @@ class _Sound:
             if packet is None:
                 return
             if float(packet.dts * packet.time_base) > time_s:
-                self._held = packet
+                self._pending = packet
                 return
             packet.stream = self._copy
             try:
                 self._out.mux(packet)
             except OSError as error:
-                raise OutputError(f"the drawn video's sound cannot be written: {error}") from error
+                raise cannot_write(self._path, error) from error
             except av.FFmpegError as error:
-                # Times that go back, most likely: the images go on without it.
+                # Most likely times that go back: the video goes on without sound.
                 self._notes.append(f"{self._source}: the sound ends early in the copy: {error}")
                 self._packets = iter(())
 

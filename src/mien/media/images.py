@@ -1,4 +1,4 @@
-"""Reading images with Pillow, whatever their mode, turned upright, or saying why not."""
+"""Reading images with Pillow: any mode becomes upright RGB, and errors give reason and advice."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ _DECODER_ERRORS = (
     ArithmeticError,
     struct.error,
 )
-"""What Pillow's decoders raise when a file is damaged."""
+"""Errors that Pillow's decoders raise for damaged files."""
 
 _UPRIGHT = 1
 
-_TURNS = {
+_UPRIGHT_TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -68,7 +68,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes an image upright, by its EXIF orientation (Exif 2.32, 4.6.4)."""
+"""The operation that makes an image upright, by its EXIF orientation (Exif 2.32, 4.6.4)."""
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
@@ -93,7 +93,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
 
 
 def decode_image(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Frame:
-    """Read one image out of the bytes of its file, like `read_image`.
+    """Read one image from the bytes of its file, like `read_image`.
 
     Args:
         data: The encoded image.
@@ -101,7 +101,7 @@ def decode_image(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> F
         max_pixels: Images that declare more pixels are refused before they are decoded.
 
     Raises:
-        MediaError: The bytes are no image that can be read; the reason says what to do.
+        MediaError: The bytes cannot be read as an image; the reason says what to do.
     """
     return _read(io.BytesIO(data), source, max_pixels)
 
@@ -138,18 +138,18 @@ def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
 def _decode(image: Image.Image, source: str) -> Frame:
     width, height = image.size
     if min(width, height) < MIN_SIDE_PX:
-        reason = f"only {width} x {height} pixels; a face needs an image of {MIN_SIDE_PX} or more"
-        raise MediaError(source, f"{reason} on each side. Give a larger one")
+        reason = f"only {width} x {height} pixels, expected at least {MIN_SIDE_PX} on each side"
+        raise MediaError(source, f"{reason}. Use a larger image")
     count = getattr(image, "n_frames", 1)
     notes = (f"has {count} frames, only the first was read",) if count > 1 else ()
     image.load()
-    turn = _TURNS.get(_orientation(image))
+    turn = _UPRIGHT_TRANSPOSE.get(_orientation(image))
     upright = image if turn is None else image.transpose(turn)
     return Frame(frame_rgb=np.asarray(to_rgb(upright)), source=source, notes=notes)
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation; an image whose EXIF is damaged is shown as it is stored."""
+    """Return the EXIF orientation; an image with damaged EXIF data is taken for upright."""
     try:
         found = image.getexif().get(ExifTags.Base.Orientation)
     except _DECODER_ERRORS:
@@ -171,8 +171,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Bring grey values of more than 8 bits to 0 to 255.
 
-    Whole numbers above 255 are taken as 16-bit, fractions within 0 to 1 as shares of white, larger
-    ones within 0 to 255 as they are and beyond that as shares of the largest.
+    Whole numbers above 255 are taken as 16-bit. Fractions of 0 to 1 are scaled to 255, those up to
+    255 are taken as they are, and larger ones are scaled so that the largest becomes 255.
     """
     numbers = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
     if np.issubdtype(values.dtype, np.floating):
@@ -188,11 +188,11 @@ def _why_unreadable(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it. Change its permissions or copy it elsewhere"
     if isinstance(error, IsADirectoryError):
-        return "a folder, not an image. Analyzer.stream and the command line take folders"
+        return "a folder, not an image. Use Analyzer.stream or the command line for folders"
     if isinstance(error, ValueError) and "null byte" in str(error):
-        return "no name that a file can have, it holds a zero byte. Check the path"
+        return "not a valid file name, it contains a zero byte. Check the path"
     if isinstance(error, MemoryError):
-        return "not enough memory to decode it. Scale it down first"
+        return "not enough memory to decode it. Scale the image down first"
     if isinstance(error, OSError) and error.errno is not None:
         name = errno.errorcode.get(error.errno, str(error.errno))
         return f"cannot be read: {os.strerror(error.errno)} ({name})"

@@ -141,7 +141,7 @@ def _array_rgb(array: NDArray[Any], channels: Channels | None) -> FrameRGB:
 
 
 def _array_advice(array: NDArray[Any]) -> str:
-    """Say what makes an image of an array that is none: its shape first, then its numbers."""
+    """Return how to convert an array that is not an image: first its shape, then its numbers."""
     code, shape = "image", array.shape
     if array.ndim == 1 and array.dtype == np.uint8:
         return "If it holds the bytes of an image file, give image.tobytes()"
@@ -167,7 +167,7 @@ def _array_advice(array: NDArray[Any]) -> str:
 
 
 def _is_tensor(image: object) -> bool:
-    """Say whether this is a torch tensor, without importing torch."""
+    """Return whether this is a torch tensor, without importing torch."""
     known = sys.modules.get("torch")
     return known is not None and isinstance(image, known.Tensor)
 
@@ -185,7 +185,7 @@ def _tensor_rgb(tensor: Any, channels: Channels | None) -> FrameRGB:
 
 
 def _tensor_advice(tensor: Any, shape: tuple[int, ...]) -> str:
-    """Say what makes an image of a tensor that is none: its shape first, then its numbers."""
+    """Return how to convert a tensor that is not an image: first its shape, then its numbers."""
     code = "image"
     if len(shape) == 4 and shape[0] != 1:
         return "It is a batch. Give one image at a time: for image in batch"

@@ -31,11 +31,11 @@ _END_TOLERANCE_S = 2.0
 """A connection that is lost within this time of a video's end has reached the end."""
 
 _MAX_DAMAGED_PACKETS = 100
-"""After more packets in a row that cannot be decoded a stream is opened anew."""
+"""After more packets in a row that cannot be decoded a stream is opened again."""
 
 
 def is_live(source: str) -> bool:
-    """Say whether a source is a camera (`camera:0`) or a stream (`rtsp://`, `http://`)."""
+    """Return whether a source is a camera (`camera:0`) or a stream (`rtsp://`, `http://`)."""
     return source.startswith((_CAMERA, *_STREAMS))
 
 

@@ -1,4 +1,4 @@
-"""Numbered images that stand for a video: `shot_%04d.png`."""
+"""Image sequences: numbered images as a video, `shot_%04d.png`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mien.errors import MediaError
 __all__ = ["is_sequence", "sequence_options"]
 
 _FRAMES_PER_SECOND = 25
-"""Of a sequence of images, which says nothing about time itself."""
+"""Rate of an image sequence, whose files hold no times."""
 
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Of the promised images those that FFmpeg reads by number."""
@@ -19,12 +19,12 @@ _NUMBER = re.compile(r"%(?:0(\d+))?d")
 
 
 def is_sequence(path: str | Path) -> bool:
-    """Say whether a path names face_at images as a video: `shot_%04d.png`."""
+    """Return whether a path names an image sequence: `shot_%04d.png`, and no file is called so."""
     return len(_NUMBER.findall(Path(path).name)) == 1 and not Path(path).exists()
 
 
 def sequence_options(path: str | Path) -> tuple[str, dict[str, str]]:
-    """Return what FFmpeg has to open for a sequence, and with which options.
+    """Return the name by which FFmpeg opens a sequence, and the options.
 
     Raises:
         MediaError: There is no such image, one is missing between others, or they are of another
@@ -32,13 +32,13 @@ def sequence_options(path: str | Path) -> tuple[str, dict[str, str]]:
     """
     if (suffix := Path(path).suffix.lower()) not in _SUFFIXES:
         expected = ", ".join(_SUFFIXES)
-        raise MediaError(str(path), f"face_at images end in {expected}, found {suffix or 'none'}")
-    first = {"start_number": str(_first_of(path)), "framerate": str(_FRAMES_PER_SECOND)}
-    return _as_ffmpeg_reads(path), first
+        raise MediaError(str(path), f"numbered images end in {expected}, found {suffix or 'none'}")
+    first = {"start_number": str(_first_number(path)), "framerate": str(_FRAMES_PER_SECOND)}
+    return _ffmpeg_name(path), first
 
 
-def _as_ffmpeg_reads(pattern: str | Path) -> str:
-    """Double every percent sign but that of the number."""
+def _ffmpeg_name(pattern: str | Path) -> str:
+    """Double every percent sign except that of the number."""
     folder, name = Path(pattern).parent, Path(pattern).name
     number = _NUMBER.search(name)
     assert number is not None  # noqa: S101
@@ -46,25 +46,25 @@ def _as_ffmpeg_reads(pattern: str | Path) -> str:
     return f"{folder}/".replace("%", "%%") + parts[0] + number[0] + parts[1]
 
 
-def _first_of(pattern: str | Path) -> int:
-    """Return the first number of a sequence."""
+def _first_number(pattern: str | Path) -> int:
+    """Return the first number of a sequence, and check that none is missing."""
     path = Path(pattern)
     before, digits, after = _NUMBER.split(path.name)
-    least = int(digits or 1)
-    shape = re.compile(re.escape(before) + rf"(\d{{{least},}})" + re.escape(after))
+    min_digits = int(digits or 1)
+    name_pattern = re.compile(re.escape(before) + rf"(\d{{{min_digits},}})" + re.escape(after))
     folder = path.parent
     names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
-    written = [found[1] for name in names if (found := shape.fullmatch(name))]
-    if not written:
+    texts = [found[1] for name in names if (found := name_pattern.fullmatch(name))]
+    if not texts:
         raise MediaError(str(pattern), "no image has such a name. Check the path")
-    if not digits and (filled := [each for each in written if each != str(int(each))]):
-        length = len(filled[0])
-        reason = f"the numbers have {length} digits, filled up with zeros. Write %0{length}d"
+    if not digits and (padded := [text for text in texts if text != str(int(text))]):
+        length = len(padded[0])
+        reason = f"the numbers have {length} digits, padded with zeros. Write %0{length}d"
         raise MediaError(str(pattern), reason)
-    numbers = sorted(map(int, written))
+    numbers = sorted(map(int, texts))
     if (count := numbers[-1] - numbers[0] + 1) != len(numbers):
-        there = set(numbers)
-        missing = next(n for n in range(numbers[0], numbers[-1]) if n not in there)
+        known = set(numbers)
+        missing = next(n for n in range(numbers[0], numbers[-1]) if n not in known)
         reason = f"number {missing} is missing, {count - len(numbers)} in all. Renumber them"
         raise MediaError(str(pattern), reason)
     return numbers[0]

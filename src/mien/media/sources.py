@@ -1,4 +1,4 @@
-"""What the user names, as the list of images that it stands for."""
+"""Resolving paths, folders and globs to images, videos and live sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["find_images", "find_media", "is_video"]
 
 
 def is_video(path: str | Path) -> bool:
-    """Say whether a path names a video, by its ending, or face_at images (`shot_%04d.png`)."""
+    """Return whether a path names a video, by its ending, or an image sequence."""
     return Path(path).suffix.lower() in VIDEO_SUFFIXES or is_sequence(path)
 
 
@@ -27,47 +27,48 @@ def find_images(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
 
 
 def find_media(
-    inputs: Iterable[str | Path], *, besides: Path | None = None
+    inputs: Iterable[str | Path], *, exclude: Path | None = None
 ) -> Iterator[str | MediaError]:
     """Resolve paths, folders and globs to images and videos.
 
-    A folder stands for all under it, by their endings and in the order of their names, behind
-    links too; hidden files and folders are left out. A file that is named is taken whatever its
-    ending.
+    A folder stands for all files below it that have a known ending, in the order of their names,
+    links followed; hidden files and folders are left out. A file that is named itself is taken
+    whatever its ending.
 
     Args:
-        inputs: Paths, folders and patterns such as `shots/*.jpg` or `**/*.png`.
-        besides: A folder within others that is passed over: where the results go.
+        inputs: Paths, folders and patterns such as `shots/*.jpg` or `**/*.png`; cameras and
+            addresses are passed on.
+        exclude: A folder to leave out where it lies within others: that of the results.
 
     Returns:
-        Paths, each once, and a `MediaError` for each input that stands for nothing; those do not
-        stop the others.
+        Paths, each once, and a `MediaError` for each input that stands for no file; the other
+        inputs are resolved all the same.
     """
-    return _find(inputs, IMAGE_SUFFIXES | VIDEO_SUFFIXES, besides)
+    return _find(inputs, IMAGE_SUFFIXES | VIDEO_SUFFIXES, exclude)
 
 
 def _find(
-    inputs: Iterable[str | Path], suffixes: frozenset[str], besides: Path | None = None
+    inputs: Iterable[str | Path], suffixes: frozenset[str], exclude: Path | None = None
 ) -> Iterator[str | MediaError]:
-    seen: set[str] = set()
+    paths: set[str] = set()
     for given in inputs:
-        for found in _resolve(str(given), suffixes, besides):
+        for found in _resolve(str(given), suffixes, exclude):
             if isinstance(found, MediaError):
                 yield found
-            elif found not in seen:
-                seen.add(found)
+            elif found not in paths:
+                paths.add(found)
                 yield found
 
 
 def _resolve(
-    given: str, suffixes: frozenset[str], besides: Path | None
+    given: str, suffixes: frozenset[str], exclude: Path | None
 ) -> Iterator[str | MediaError]:
     if not given.strip():
         yield MediaError(repr(given), "an empty path. Name an image or a folder")
     elif is_live(given):
         yield given
     elif os.path.isdir(given):  # noqa: PTH112 - Path raises for a name that is too long
-        yield from _walk(given, suffixes, besides)
+        yield from _walk(given, suffixes, exclude)
     elif not os.path.lexists(given) and glob.has_magic(given):
         yield from _match(given)
     else:
@@ -84,22 +85,22 @@ def _match(pattern: str) -> Iterator[str | MediaError]:
 
 
 def _walk(
-    folder: str, suffixes: frozenset[str], besides: Path | None
+    folder: str, suffixes: frozenset[str], exclude: Path | None
 ) -> Iterator[str | MediaError]:
     errors: list[OSError] = []
     count = 0
-    # Links may lead back to where one has been, and results may lie among what they are of.
-    been = {os.path.realpath(besides)} if besides is not None else set()
+    # Links may lead back to a folder that was visited, and results may lie among the inputs.
+    visited = {os.path.realpath(exclude)} if exclude is not None else set()
     for parent, folders, files in os.walk(folder, onerror=errors.append, followlinks=True):
         real = os.path.realpath(parent)
-        if real in been:
+        if real in visited:
             folders.clear()
             continue
-        been.add(real)
+        visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(parent, name)
-            # What is no file, a pipe for example, would be waited for.
+            # Reading a pipe or a device would wait for ever.
             wanted = not name.startswith(".") and path.suffix.lower() in suffixes
             if wanted and (path.is_file() or not path.exists()):
                 count += 1

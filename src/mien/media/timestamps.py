@@ -1,16 +1,16 @@
-"""Times as people read them."""
+"""Times of videos as text."""
 
 from __future__ import annotations
 
-__all__ = ["clock"]
+__all__ = ["format_timestamp"]
 
 
-def clock(seconds: float, *, decimals: int = 1) -> str:
-    """Return a time within a video: `0:07.5`, `12:07.5` or `1:02:07.5`.
+def format_timestamp(seconds: float, *, decimals: int = 1) -> str:
+    """Return a time within a video as text: `0:07.5`, `12:07.5` or `1:02:07.5`.
 
     Args:
-        seconds: From the video's beginning, not negative.
-        decimals: Of the seconds, at least one.
+        seconds: Since the start of the video, not negative.
+        decimals: Decimal places of the seconds, at least one.
     """
     minutes, rest = divmod(round(float(seconds), decimals), 60)
     hours, minutes = divmod(int(minutes), 60)

@@ -1,4 +1,4 @@
-"""Writing H.264 videos with exact times; a video gets its name when it is whole."""
+"""Writing H.264 videos with exact times; a video gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image, ImageOps
 
-from mien.errors import OutputError
+from mien._output import cannot_write, partial_path
 from mien.structures import FrameRGB
 
 __all__ = ["VideoWriter"]
@@ -19,7 +19,7 @@ __all__ = ["VideoWriter"]
 _TICKS_PER_S = 90_000
 """Enough for the time of every frame of every usual rate to be exact (MPEG's own clock)."""
 
-_QUALITY = "20"
+_RATE_FACTOR = "20"
 """x264's constant rate factor: 18 looks like the original, 23 is its default."""
 
 
@@ -30,11 +30,11 @@ class VideoWriter:
         path: Where the video goes; missing folders are made.
         size_hw: Height and width of the frames; an odd one loses its last row or column, one of a
             single pixel is doubled.
-        frames_per_second: On average; the frames' own times count.
+        frames_per_second: The average rate to declare; frames are shown at their own times.
 
     Attributes:
         path: Where the finished video will be.
-        container: The open container, for further tracks before the first frame.
+        container: The open container; further tracks are added before the first frame.
 
     Raises:
         OutputError: The video cannot be written.
@@ -46,17 +46,17 @@ class VideoWriter:
         import av
 
         self.path = path
-        self._partial = path.with_name(path.name + ".partial")
+        self._partial = partial_path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # In fragments until the end, so that what a crash or a full disk leaves can be played.
+            # In fragments until the end, so that the partial file after a crash can be played.
             options = {"movflags": "hybrid_fragmented"}
             self.container: Any = av.open(str(self._partial), "w", format="mp4", options=options)
         except (OSError, av.FFmpegError) as error:
-            raise self._failed(error) from error
+            raise cannot_write(self._partial, error) from error
         rate = Fraction(frames_per_second).limit_denominator(1001)
-        # Frames that refer to later ones would be written before time 0, which moves the sound.
-        coding = {"crf": _QUALITY, "bf": "0"}
+        # B-frames would start before time 0, which shifts the sound.
+        coding = {"crf": _RATE_FACTOR, "bf": "0"}
         self._video = self.container.add_stream("libx264", rate=rate, options=coding)
         self._size_hw = size_hw
         # H.264 in its usual form halves the colours: sides have to be even.
@@ -72,7 +72,7 @@ class VideoWriter:
         Args:
             frame_rgb: `(H, W, 3)` uint8; one that is not of the video's size is scaled to fit into
                 it, with black borders.
-            timestamp_s: When it is shown; a time that is not after the last one is moved there.
+            timestamp_s: When it is shown; a time that is not after the last frame's is raised.
 
         Raises:
             OutputError: The disk is full or the folder went away.
@@ -82,14 +82,14 @@ class VideoWriter:
         if frame_rgb.shape[:2] != self._size_hw or min(self._size_hw) < 2:
             size = (self._video.width, self._video.height)
             frame_rgb = np.asarray(ImageOps.pad(Image.fromarray(frame_rgb), size))
-        cut = frame_rgb[: self._video.height, : self._video.width]
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(cut), "rgb24")
+        cropped = frame_rgb[: self._video.height, : self._video.width]
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(cropped), "rgb24")
         self._last_pts = max(round(timestamp_s * _TICKS_PER_S), self._last_pts + 1)
         frame.pts, frame.time_base = self._last_pts, Fraction(1, _TICKS_PER_S)
         try:
             self.container.mux(self._video.encode(frame))
         except (OSError, av.FFmpegError) as error:
-            raise self._failed(error) from error
+            raise cannot_write(self._partial, error) from error
 
     def close(self) -> None:
         """Finish the video and give it its name.
@@ -104,10 +104,10 @@ class VideoWriter:
             self.container.close()
             self._partial.replace(self.path)
         except (OSError, av.FFmpegError) as error:
-            raise self._failed(error) from error
+            raise cannot_write(self._partial, error) from error
 
     def abandon(self) -> None:
-        """Stop writing; what is there stays under its partial name, since it is not whole."""
+        """Stop writing; what was written can be played and stays under its partial name."""
         with contextlib.suppress(Exception):
             self.container.close()
 
@@ -115,10 +115,6 @@ class VideoWriter:
         """Stop writing and leave nothing behind."""
         self.abandon()
         self._partial.unlink(missing_ok=True)
-
-    def _failed(self, error: Exception) -> OutputError:
-        reason = getattr(error, "strerror", None) or str(error)
-        return OutputError(f"{self._partial}: cannot write: {reason}")
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Videos: frames with their real times, turned upright, straight from the decoder's planes."""
+"""Videos: frames with their real times, turned upright, read from the decoder's planes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VIDEO_SUFFIXES = frozenset(
         *(".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
     )
 )
-"""The endings by which videos are told from images."""
+"""The endings by which videos are distinguished from images."""
 
 _LUMA_FIRST = frozenset(
     ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
@@ -43,19 +43,19 @@ _MAX_PIXELS = 8192 * 4608
 _MICROSECONDS = 1_000_000
 """FFmpeg's unit of a container's times, in a second."""
 
-_DECLARE_LENGTH = frozenset(("flv", "matroska", "mov", "mp4", "webm"))
-"""Containers that say how long they are; of others FFmpeg guesses it."""
+_DECLARE_DURATION = frozenset(("flv", "matroska", "mov", "mp4", "webm"))
+"""Containers that declare their duration; for others FFmpeg estimates it."""
 
-_LEAST_MISSING_S, _MISSING_SHARE = 1.0, 0.03
-"""A video is cut off if more is missing than both: declared lengths are often a little wrong."""
+_MISSING_TOLERANCE_S, _MISSING_TOLERANCE_SHARE = 1.0, 0.03
+"""A video is cut off if more is missing than both: declared durations are often a little wrong."""
 
-_WIDEST_PIXEL = 4.0
-"""Pixels that a file calls wider or higher than this are taken for square."""
+_MAX_PIXEL_ASPECT = 4.0
+"""A pixel aspect ratio beyond this is taken for an error in the file, and pixels for square."""
 
-_NEW_BEGINNING_S = 0.5
-"""Times that go back by more than this begin anew; by less, a decoder is untidy."""
+_RESTART_S = 0.5
+"""Times that go back by more than this start a new recording; by less they are inexact."""
 
-_KEPT = "What can be read of it was; copy it again for the rest"
+_WHAT_WAS_READ = "The frames before were read. Copy the file again to get the rest"
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -138,15 +138,15 @@ class VideoFrame:
 
 @dataclasses.dataclass(slots=True)
 class _Reading:
-    """What is found while a video is read: where its contents end, and the first damage."""
+    """What reading a video has found so far: where its contents end, and the first damage."""
 
     end_s: float = 0.0
     damage: str | None = None
 
-    def extend_to(self, packet: Any, begin_s: float) -> None:
-        """Move the end behind a packet."""
+    def extend_to(self, packet: Any, start_s: float) -> None:
+        """Move the end to that of a packet."""
         if packet.pts is not None and packet.time_base is not None:
-            end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - begin_s
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - start_s
             self.end_s = max(self.end_s, end)
 
 
@@ -154,19 +154,19 @@ class Video:
     """A video file that is open for reading.
 
     Args:
-        path: A video in one of the containers of `open_video`, or face_at images as
-            `shot_%04d.png`, which are taken for 25 frames a second.
+        path: A video in one of the containers of `open_video`, or an image sequence as
+            `shot_%04d.png`, which has 25 frames a second.
 
     Attributes:
         source: The path as it was given.
         width: Of the upright frames, in square pixels.
-        height: Likewise.
-        frames_per_second: On average, as the file says; 0 if it does not.
-        duration_s: As the file says; None if it does not.
+        height: In pixels, upright.
+        frames_per_second: On average, as declared by the file; 0 if unknown.
+        duration_s: As declared by the file; None if unknown.
         first_s: The first frame's time on the file's own clock, which need not begin at 0.
 
     Raises:
-        MediaError: The file is missing, no video, or has no video track.
+        MediaError: The file is missing, is no video, or has no video track.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -184,63 +184,63 @@ class Video:
             limit = f"at most {_MAX_PIXELS / 1e6:.0f} million can be read"
             raise MediaError(self.source, f"{size}, {limit}. Scale the video down first")
         aspect = float(self._stream.sample_aspect_ratio or 1)
-        self._aspect = aspect if 1 / _WIDEST_PIXEL <= aspect <= _WIDEST_PIXEL else 1.0
+        self._aspect = aspect if 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT else 1.0
         sides = (round(context.width * self._aspect), context.height)
-        first = self._peek()
+        first = self._first_frame()
         turned = _quarter_turns(first) % 2
         self.width, self.height = sides[::-1] if turned else sides
         rate = self._stream.average_rate
         self.frames_per_second = float(rate) if rate else 0.0
         self.first_s = (first.time or 0.0) if first is not None else 0.0
-        length = self._container.duration
-        self.duration_s = length / _MICROSECONDS if length else None
+        duration = self._container.duration
+        self.duration_s = duration / _MICROSECONDS if duration else None
 
     def frames(self, *, per_second: float | None = None) -> Generator[VideoFrame, None, None]:
         """Decode the video from its beginning.
 
-        Parts that cannot be decoded are left out, and the video goes on after them.
+        Parts that cannot be decoded are skipped.
 
         Args:
-            per_second: Give at most so many frames a second; None gives every one.
+            per_second: Yield at most this many frames a second; None yields every frame.
 
         Raises:
             MediaError: At the end, if the video is damaged or shorter than it declares.
         """
         first_s: float | None = None
-        passed_s = due_s = 0.0
+        timestamp_s = due_s = 0.0
         number = -1
         state = _Reading()
         for decoded in self._decoded(state):
             number += 1
-            time_s = decoded.time if decoded.time is not None else self._guessed(number)
+            time_s = decoded.time if decoded.time is not None else self._estimated_time(number)
             first_s = time_s if first_s is None else first_s
-            if time_s - first_s < passed_s - _NEW_BEGINNING_S:
-                # Recordings that were put one behind the other begin their times anew.
-                first_s = time_s - passed_s - self._frame_s
-            passed_s = time_s - first_s
+            if time_s - first_s < timestamp_s - _RESTART_S:
+                # Joined recordings: the times of each start at 0 again.
+                first_s = time_s - timestamp_s - self._frame_s
+            timestamp_s = time_s - first_s
             if per_second is not None:
-                if passed_s < due_s - 1e-6:
+                if timestamp_s < due_s - 1e-6:
                     continue
-                due_s = max(due_s + 1 / per_second, passed_s)
-            yield VideoFrame.of(self.source, number, passed_s, decoded, aspect=self._aspect)
+                due_s = max(due_s + 1 / per_second, timestamp_s)
+            yield VideoFrame.of(self.source, number, timestamp_s, decoded, aspect=self._aspect)
         if number < 0:
             reason = "holds no frame that can be decoded. Copy or convert it again"
             raise MediaError(self.source, reason)
         if state.damage is not None:
-            raise MediaError(self.source, f"damaged: {state.damage}. {_KEPT}")
+            raise MediaError(self.source, f"damaged: {state.damage}. {_WHAT_WAS_READ}")
         if self._ends_early(state.end_s):
-            lengths = f"ends after {state.end_s:.1f} of {self.duration_s:.1f} seconds"
-            raise MediaError(self.source, f"cut off: {lengths}. {_KEPT}")
+            found = f"ends after {state.end_s:.1f} of {self.duration_s:.1f} seconds"
+            raise MediaError(self.source, f"cut off: {found}. {_WHAT_WAS_READ}")
 
     def _decoded(self, state: _Reading) -> Iterator[av.VideoFrame]:
-        """Decode packet by packet, noting where the contents end and what is damaged."""
+        """Decode packet by packet; `state` gets where the contents end and what is damaged."""
         import av
 
         count = 0
         try:
             self._container.seek(0)
             for packet in self._container.demux():
-                state.extend_to(packet, self._begin_s)
+                state.extend_to(packet, self._start_s)
                 if packet.stream is not self._stream:
                     continue
                 try:
@@ -254,24 +254,26 @@ class Video:
             state.damage = f"not readable after {count} frames, {_reason(error)}"
 
     def _ends_early(self, end_s: float) -> bool:
-        """Say whether the contents of all tracks end well before the declared length."""
+        """Return whether the contents of all tracks end well before the declared duration."""
         names = set(self._container.format.name.split(","))
-        if self.duration_s is None or not names & _DECLARE_LENGTH:
+        if self.duration_s is None or not names & _DECLARE_DURATION:
             return False
-        return self.duration_s - end_s > max(_LEAST_MISSING_S, _MISSING_SHARE * self.duration_s)
+        return self.duration_s - end_s > max(
+            _MISSING_TOLERANCE_S, _MISSING_TOLERANCE_SHARE * self.duration_s
+        )
 
     @property
-    def _begin_s(self) -> float:
+    def _start_s(self) -> float:
         return (self._container.start_time or 0) / _MICROSECONDS
 
     @property
     def _frame_s(self) -> float:
         return 1 / (self.frames_per_second or 25.0)
 
-    def _guessed(self, number: int) -> float:
+    def _estimated_time(self, number: int) -> float:
         return number * self._frame_s
 
-    def _peek(self) -> av.VideoFrame | None:
+    def _first_frame(self) -> av.VideoFrame | None:
         import av
 
         with contextlib.suppress(av.FFmpegError):
@@ -290,7 +292,7 @@ class Video:
 
 
 def _quarter_turns(frame: av.VideoFrame | None) -> int:
-    """Return how often a frame has to be turned counter-clockwise by 90 degrees to be upright."""
+    """Return by how many quarter turns counter-clockwise a frame becomes upright."""
     return round(getattr(frame, "rotation", 0) / 90) % 4 if frame is not None else 0
 
 

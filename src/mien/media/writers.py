@@ -1,7 +1,7 @@
 """Results as files: JSON Lines, CSV and Parquet, with the columns of `mien.columns`.
 
-Rows are written under a name that ends in `.partial`; the file gets its own name when it is closed,
-so that whoever finds it has a whole one.
+Rows are written under a name that ends in `.partial`; the file gets its own name when it is closed
+and complete.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ROWS_PER_GROUP = 10_000
 
 
 class ResultWriter(abc.ABC):
-    """Takes results one after the other; closing makes the file whole.
+    """Writes results one after the other; closing completes the file.
 
     Attributes:
         path: Where the finished file will be.
@@ -58,7 +58,7 @@ class ResultWriter(abc.ABC):
             raise _cannot_write(self._partial, error) from error
 
     def abandon(self) -> None:
-        """Stop writing; what is there stays under its partial name, since it is not whole."""
+        """Stop writing; what was written stays under its partial name."""
         with contextlib.suppress(OSError, OutputError):
             self._finish()
 
@@ -69,7 +69,7 @@ class ResultWriter(abc.ABC):
 
     @abc.abstractmethod
     def _finish(self) -> None:
-        """Write what is still held back and close the file."""
+        """Write what is still buffered and close the file."""
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +91,7 @@ class _TextWriter(ResultWriter):
         super().__init__(path)
         try:
             self._file: IO[str] = self._partial.open(
-                # A file name that is no valid text becomes an escape, in JSON the right one.
+                # A file name that is not valid Unicode is escaped, which in JSON reads back right.
                 "a" if append else "w",
                 encoding="utf-8",
                 errors="backslashreplace",
@@ -127,10 +127,10 @@ class JsonlWriter(_TextWriter):
 
     @classmethod
     def resumed(cls, path: Path, length: int) -> Self:
-        """Go on with what an interrupted run left, cut to the length that it is sure of.
+        """Continue the file of an interrupted run, truncated to the length that it has recorded.
 
         Raises:
-            OutputError: What it left is gone, shorter than that, or cannot be written.
+            OutputError: The file is missing, shorter than that, or cannot be written.
         """
         partial = partial_path(path)
         try:
@@ -138,7 +138,7 @@ class JsonlWriter(_TextWriter):
             if found < length:
                 raise OutputError(
                     f"{partial}: expected at least {length} bytes of the interrupted run, found "
-                    f"{found}. Start anew with --overwrite"
+                    f"{found}. Start again with --overwrite"
                 )
             os.truncate(partial, length)
         except OSError as error:
@@ -167,7 +167,7 @@ class CsvWriter(_TextWriter):
 
 
 class ParquetWriter(ResultWriter):
-    """Parquet, one column per value; rows are held back until a row group is full.
+    """Parquet, one column per value; rows are buffered until a row group is full.
 
     Raises:
         MissingExtraError: The extra `data` is not installed.
@@ -223,12 +223,12 @@ FORMATS: Mapping[str, type[JsonlWriter | CsvWriter | ParquetWriter]] = {
 
 
 def _as_text(value: str) -> str:
-    """Escape what is no text in the name of a file, which Parquet refuses."""
+    """Escape what is not valid Unicode in a file name, which Parquet refuses."""
     return value.encode(errors="backslashreplace").decode()
 
 
 def open_writer(path: Path, *, overwrite: bool = False) -> ResultWriter:
-    """Open the writer that fits a path's ending.
+    """Open the writer for a path, by its ending.
 
     Args:
         path: Ends in `.jsonl`, `.csv` or `.parquet`; missing folders are made.

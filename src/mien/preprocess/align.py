@@ -31,8 +31,8 @@ FER_CROP = CropSpec(
 """FER-2013's framing: the medians of landmarks found by YuNet in its images."""
 
 VIEW_PX, VIEW_MARGIN_PX = 144, 48
-"""An image that a face fills is shown to a detector at this size with such a border: detectors see
-best what has some room around it."""
+"""An image that a face fills is given to a detector at this size with this border: detectors find
+faces best that have some margin."""
 
 LUMA_BT601 = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of R, G and B in luma, ITU-R BT.601, with which FER-2013's images were made grey."""
@@ -74,10 +74,10 @@ def similarity_transforms(
 def crop_faces(
     pixels: NDArray[np.uint8], landmarks_xy: NDArray[np.float32], crop: CropSpec = FER_CROP
 ) -> NDArray[np.float32]:
-    """Cut the faces out of a frame, aligned and in luma.
+    """Crop the faces of a frame, aligned and in luma.
 
     A face larger than the crop is first reduced by a whole factor (mean over squares), so that
-    bilinear sampling skips no pixel; beyond the frame its border pixels go on.
+    bilinear sampling skips no pixel; beyond the frame its border pixels are repeated.
 
     Args:
         pixels: `(H, W, 3)` RGB or `(H, W)` luma, uint8.
@@ -98,13 +98,14 @@ def crop_faces(
 
 
 def view_for_detection(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Enlarge an image that a face fills and give it room, so that a detector finds the face.
+    """Enlarge an image that a face fills and add a margin, so that a detector finds the face.
 
     Args:
         image: `(H, W)` uint8 luma.
 
     Returns:
-        `(240, 240, 3)` uint8; the image takes the middle 144 pixels, its border goes on outside.
+        `(240, 240, 3)` uint8; the image takes the middle 144 pixels, its border pixels are
+        repeated outside.
     """
     large = Image.fromarray(image).resize((VIEW_PX, VIEW_PX), Image.Resampling.BICUBIC)
     grey = np.pad(np.asarray(large), VIEW_MARGIN_PX, mode="edge")
@@ -134,7 +135,7 @@ def _reduced_luma(
     """Cut a region of `shape` squares of `factor` pixels and return each square's mean luma."""
     region = _region(pixels, corner, (shape[0] * factor, shape[1] * factor))
     if factor > 1:
-        # Whole rows are added first: that runs along memory, and leaves little for the rest.
+        # Rows are added first: that reads memory in order and leaves less for the second sum.
         rows = region.reshape(shape[0], factor, -1).sum(axis=1, dtype=np.uint32)
         region = rows.reshape(*shape, factor, *region.shape[2:]).sum(axis=2, dtype=np.uint32)
     luma = region.astype(np.float32)
@@ -146,7 +147,7 @@ def _reduced_luma(
 def _region(
     pixels: NDArray[np.uint8], corner: tuple[int, int], shape: tuple[int, int]
 ) -> NDArray[Any]:
-    """Cut a region of pixels; beyond the frame its border pixels go on."""
+    """Cut a region of pixels; beyond the frame its border pixels are repeated."""
     left, top = corner
     if left >= 0 and top >= 0 and top + shape[0] <= len(pixels):
         inside = pixels[top : top + shape[0], left : left + shape[1]]

@@ -7,7 +7,7 @@ from PIL import Image, ImageColor
 from mien.drawing import fill_rounded, outline_rounded, write_text
 from mien.emotions import COLOURS
 from mien.inference import SimilarFace, SimilarFaces
-from mien.media import clock
+from mien.media import format_timestamp
 
 __all__ = ["draw_similarity_grid"]
 
@@ -34,7 +34,7 @@ def draw_similarity_grid(similar: SimilarFaces) -> Image.Image:
 def _caption(face: SimilarFace) -> str:
     time_s = face.prediction.timestamp_s
     text = f"{face.similarity:+.3f}"
-    return text if time_s is None else f"{text} at {clock(time_s)}"
+    return text if time_s is None else f"{text} at {format_timestamp(time_s)}"
 
 
 def _draw_face(

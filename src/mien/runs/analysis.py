@@ -118,7 +118,7 @@ def analyze_to(
     analyzer = analyzer or Analyzer()
     path = None if folder is None else Path(folder)
     drawn = None if path is None else path / "drawn"
-    media = list(find_media(inputs, besides=drawn))
+    media = list(find_media(inputs, exclude=drawn))
     run = Run(tuple(each if isinstance(each, str) else each.source for each in media))
     _check(path, media, options)
     if path is None:

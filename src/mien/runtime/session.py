@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Session:
-    """A network that is ready to run; sent to another process, it is opened there anew.
+    """A network that is ready to run; when unpickled, it is opened again from its file.
 
     Args:
         path: An ONNX file.

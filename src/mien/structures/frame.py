@@ -23,8 +23,7 @@ def check_frame_rgb(frame_rgb: object) -> FrameRGB:
     """Return `frame_rgb` if it is a frame.
 
     Raises:
-        FrameError: It is no `(H, W, 3)` uint8 array with pixels; the message says what it is and
-            how to convert it.
+        FrameError: It is not an `(H, W, 3)` uint8 array with pixels; the message says what it is.
     """
     if not isinstance(frame_rgb, np.ndarray):
         raise FrameError(

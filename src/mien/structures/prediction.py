@@ -28,12 +28,12 @@ MAX_TRUNCATION, MAX_YAW_PROXY, MAX_ROLL_DEG = 0.15, 0.5, 30.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """What about a face makes its expression easy or hard to read.
+    """What makes the expression of a face easy or hard to read.
 
     Attributes:
         size_px: Shorter side of the box in pixels of the frame.
         sharpness: Mean absolute Laplacian of the crop over its standard deviation, 0 and up;
-            blurred faces lie low.
+            low for blurred faces.
         brightness: Mean luma of the crop, 0 (black) to 1 (white).
         yaw_proxy: How far the head is turned to a side, estimated from the landmarks: 0 frontal,
             towards -1 and 1 in profile; positive when the nose points to the right of the image.
@@ -69,11 +69,11 @@ class FacePrediction:
         unsure: Whether the confidence is below the model's threshold.
         probabilities: The six labels with their probabilities, which sum to 1.
         quality: What makes the face easy or hard to read.
-        outputs: What each labelled head of the network says by itself: calibrated probabilities
-            by label, by the output's name in the model's spec. They are of this frame alone, and
-            no part of rows; empty if they were not asked for.
-        embedding: The face's place in the space of expressions, of unit length; no part of rows;
-            empty if it was not asked for.
+        outputs: The calibrated probabilities of each labelled head of the network, by label, by
+            the output's name in the model's spec. They are of this frame alone, not smoothed, and
+            not part of rows; empty if they were not computed.
+        embedding: The network's embedding of the expression, of unit length; not part of rows;
+            empty if it was not computed.
     """
 
     source: str

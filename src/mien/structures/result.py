@@ -88,7 +88,7 @@ class FrameResult:
         Raises:
             InputError: The result holds no frame and none is given, or the source could not be
                 read.
-            FrameError: What is given is no frame, or of another size.
+            FrameError: `frame_rgb` is not a frame, or has another size.
         """
         if self.error is not None:
             raise InputError(f"{self.source}: could not be read, so nothing can be drawn")

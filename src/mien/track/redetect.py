@@ -1,4 +1,4 @@
-"""Finding known faces again in the next frame of a camera, by looking only where they were."""
+"""Redetection: known faces are found again in the next frame, in the region around each."""
 
 from __future__ import annotations
 
@@ -12,71 +12,71 @@ from mien.structures import Face, Faces
 
 __all__ = ["redetect_in_roi"]
 
-_SIDE_PX = 128
-"""What is looked at is scaled to this: half a millisecond, and a face of 64 pixels."""
+_ROI_SIDE_PX = 128
+"""Regions are scaled to this side: detection takes half a millisecond, and a face has 64 pixels."""
 
-_ROOM = 2.0
-"""Side of what is looked at, in sides of the face: at 4 detections a second few move farther."""
+_ROI_SCALE = 2.0
+"""Side of a region in sides of the face: at 4 detections a second few faces move farther."""
 
-_SMALLEST_PX = 16
-_SAME_IOU = 0.2
-"""What overlaps less with where the face was is another's."""
+_MIN_FACE_PX = 16
+_SAME_FACE_IOU = 0.2
+"""A face that overlaps less with the previous box is another one."""
 
-_TAKEN_IOU = 0.5
-"""What overlaps more with a face that was found again already is that face."""
+_DUPLICATE_IOU = 0.5
+"""A face that overlaps more with one that was found again already is the same."""
 
 
 def redetect_in_roi(detector: Detector, frame: VideoFrame, faces: Faces) -> Faces:
-    """Find the faces of the frame before again.
+    """Find the faces of the previous frame again.
 
     Args:
-        detector: Finds them in their neighbourhood.
+        detector: Runs on the region around each face.
         frame: The next frame.
-        faces: Where they were.
+        faces: The faces of the previous frame.
 
     Returns:
-        As many faces in the same order. One that is not found stays where it was: the next
-        detection in the whole frame tells.
+        The same number of faces in the same order. A face that is not found keeps its previous
+        box; the next detection in the whole frame decides about it.
     """
     if not len(faces):
         return faces
     pixels, black, white = frame.luma()
     found: list[Face] = []
     for face in faces:
-        again = _found_again(detector, pixels, face, (black, white))
+        again = _redetect(detector, pixels, face, (black, white))
         others = np.array([other.box_xyxy for other in found], np.float32).reshape(-1, 4)
-        taken = (box_iou(again.box_xyxy[None], others) > _TAKEN_IOU).any()
-        found.append(face if taken else again)
+        duplicate = (box_iou(again.box_xyxy[None], others) > _DUPLICATE_IOU).any()
+        found.append(face if duplicate else again)
     return Faces.from_list(found)
 
 
-def _found_again(
-    detector: Detector, pixels: NDArray[np.uint8], face: Face, scale: tuple[float, float]
+def _redetect(
+    detector: Detector, pixels: NDArray[np.uint8], face: Face, luma_range: tuple[float, float]
 ) -> Face:
-    area = _around(face, pixels.shape)
+    area = _region_around(face, pixels.shape)
     if area is None:
         return face
     left, top, right, bottom = area
-    shrink = _SIDE_PX / max(right - left, bottom - top)
+    shrink = _ROI_SIDE_PX / max(right - left, bottom - top)
     size = (max(1, round((right - left) * shrink)), max(1, round((bottom - top) * shrink)))
     part = Image.fromarray(np.ascontiguousarray(pixels[top:bottom, left:right]))
     grey = np.asarray(part.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
-    if scale != (0.0, 255.0):
-        black, white = scale
+    if luma_range != (0.0, 255.0):
+        black, white = luma_range
         full = (grey.astype(np.float32) - black) * (255 / (white - black))
         grey = full.clip(0, 255).astype(np.uint8)
-    near = detector.detect(grey[..., None].repeat(3, axis=2), min_face_px=_SMALLEST_PX)
+    near = detector.detect(grey[..., None].repeat(3, axis=2), min_face_px=_MIN_FACE_PX)
     near = near.scaled(((right - left) / size[0], (bottom - top) / size[1])).shifted((left, top))
     overlaps = box_iou(near.boxes_xyxy, face.box_xyxy[None])[:, 0]
-    if not len(overlaps) or overlaps.max() < _SAME_IOU:
+    if not len(overlaps) or overlaps.max() < _SAME_FACE_IOU:
         return face
     return near[int(overlaps.argmax())]
 
 
-def _around(face: Face, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-    """Return the part of the frame around a face; None if the face has left it."""
+def _region_around(face: Face, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """Return the region of the frame around a face; None if the face has left the frame."""
     left, top, right, bottom = (float(side) for side in face.box_xyxy)
-    half = _ROOM * max(right - left, bottom - top) / 2
+    half = _ROI_SCALE * max(right - left, bottom - top) / 2
     x, y = (left + right) / 2, (top + bottom) / 2
     area = (
         max(0, round(x - half)),

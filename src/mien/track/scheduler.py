@@ -1,92 +1,94 @@
-"""In how many frames of a camera faces are looked for: as many as there is time for."""
+"""How often faces are detected in a camera's frames: as often as time allows."""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["DetectionScheduler", "detections_apart"]
+__all__ = ["DetectionScheduler", "detection_interval"]
 
 BUSY_SHARE = 0.8
-"""Of the time between two frames; the rest is for showing them."""
+"""Share of the time between two frames that analysis may take; the rest is for showing them."""
 
-LEAST_DETECTIONS_PER_S = 4.0
-"""Somebody who comes into view is seen after a quarter of a second, however busy the machine."""
+MIN_DETECTIONS_PER_S = 4.0
+"""A person who comes into view is detected within a quarter of a second, on busy machines too."""
 
-_NEWEST_SHARE = 0.2
+_NEWEST_WEIGHT = 0.2
 """Weight of the newest measurement in the running means."""
 
-_FOLLOWING_GUESS = 0.3
-"""Cost of following against looking, until it has been measured."""
+_REDETECTION_COST_GUESS = 0.3
+"""Cost of redetection against detection, until it has been measured."""
 
 
-def detections_apart(looking_s: float, following_s: float, interval_s: float) -> int:
-    """Choose the frames from one detection to the next.
+def detection_interval(detection_s: float, redetection_s: float, frame_interval_s: float) -> int:
+    """Choose the number of frames from one detection to the next.
 
-    The least number with which the mean time per frame stays within the time between two.
+    It is the smallest number with which the mean time per frame stays within the time between two
+    frames, but not more than there are in a quarter of a second.
 
     Args:
-        looking_s: What a frame takes in which faces are looked for.
-        following_s: What one takes in which they are followed.
-        interval_s: Seconds from one frame of the source to the next.
+        detection_s: Time that a frame takes in which faces are detected.
+        redetection_s: Time that a frame takes in which known faces are found again.
+        frame_interval_s: Seconds from one frame of the source to the next.
     """
-    budget_s = BUSY_SHARE * interval_s
-    if looking_s <= budget_s:
+    budget_s = BUSY_SHARE * frame_interval_s
+    if detection_s <= budget_s:
         return 1
-    most = max(1, math.floor(1 / (LEAST_DETECTIONS_PER_S * interval_s)))
-    if following_s >= budget_s:
+    most = max(1, math.floor(1 / (MIN_DETECTIONS_PER_S * frame_interval_s)))
+    if redetection_s >= budget_s:
         return most
-    return min(most, math.ceil((looking_s - following_s) / (budget_s - following_s)))
+    return min(most, math.ceil((detection_s - redetection_s) / (budget_s - redetection_s)))
 
 
 class DetectionScheduler:
-    """Says in which frames faces are looked for, from what the frames before took.
+    """Decides in which frames faces are detected, from the time that earlier frames took.
 
     Args:
         every: Frames from one detection to the next; None chooses by the load.
 
     Attributes:
-        interval_s: Seconds from one frame to the next, as a running mean; 0 before the second.
+        frame_interval_s: Seconds from one frame to the next, as a running mean; 0 before the second
+            frame.
     """
 
     def __init__(self, every: int | None = None) -> None:
         self._every = every
-        self._looking_s = self._following_s = self.interval_s = 0.0
-        self._looked_at: int | None = None
-        self._last: tuple[int, float] | None = None
+        self._detection_s = self._redetection_s = self.frame_interval_s = 0.0
+        self._last_detection: int | None = None
+        self._last_frame: tuple[int, float] | None = None
 
     @property
     def every(self) -> int:
-        """Frames from one detection to the next, as things stand."""
+        """Frames from one detection to the next at present."""
         if self._every is not None:
             return self._every
-        if not self.interval_s or not self._looking_s:
+        if not self.frame_interval_s or not self._detection_s:
             return 1
-        following_s = self._following_s or _FOLLOWING_GUESS * self._looking_s
-        return detections_apart(self._looking_s, following_s, self.interval_s)
+        redetection_s = self._redetection_s or _REDETECTION_COST_GUESS * self._detection_s
+        return detection_interval(self._detection_s, redetection_s, self.frame_interval_s)
 
-    def looks(self, frame: int, timestamp_s: float) -> bool:
-        """Say whether faces are looked for in a frame.
+    def should_detect(self, frame: int, timestamp_s: float) -> bool:
+        """Decide whether faces are detected in the next frame.
 
         Args:
-            frame: Its number; frames that were dropped count.
+            frame: Its number; dropped frames count.
             timestamp_s: When it was taken.
         """
-        if self._last is not None and frame > self._last[0]:
-            passed_s = (timestamp_s - self._last[1]) / (frame - self._last[0])
-            self.interval_s = _mean(self.interval_s, passed_s)
-        self._last = (frame, timestamp_s)
-        if self._looked_at is not None and frame - self._looked_at < self.every:
+        if self._last_frame is not None and frame > self._last_frame[0]:
+            elapsed_s = (timestamp_s - self._last_frame[1]) / (frame - self._last_frame[0])
+            self.frame_interval_s = _mean(self.frame_interval_s, elapsed_s)
+        self._last_frame = (frame, timestamp_s)
+        if self._last_detection is not None and frame - self._last_detection < self.every:
             return False
-        self._looked_at = frame
+        self._last_detection = frame
         return True
 
-    def took(self, seconds: float, *, looked: bool) -> None:
-        """Note what a frame took."""
-        if looked:
-            self._looking_s = _mean(self._looking_s, seconds)
+    def record_duration(self, duration_s: float, *, detected: bool) -> None:
+        """Note the time that a frame took, with detection or with redetection."""
+        if detected:
+            self._detection_s = _mean(self._detection_s, duration_s)
         else:
-            self._following_s = _mean(self._following_s, seconds)
+            self._redetection_s = _mean(self._redetection_s, duration_s)
 
 
 def _mean(before: float, newest: float) -> float:
-    return before + _NEWEST_SHARE * (newest - before) if before else newest
+    return before + _NEWEST_WEIGHT * (newest - before) if before else newest

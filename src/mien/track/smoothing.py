@@ -1,4 +1,4 @@
-"""Expressions over time: probabilities that do not flicker, and a label that does not jump.
+"""Smoothing over time: probabilities that do not flicker, and a label that does not jump.
 
 The whole rule, which the web page mirrors (vectors in `tests/parity/smoother.json`). With the log
 probabilities `l_k = log(max(p_k, 1e-4))` of a frame, `dt` seconds after the last one of the same
@@ -8,7 +8,7 @@ person, and the state `s`::
     s_k <- s_k + (1 - exp(-dt / tau)) (l_k - s_k)      for every other
     P_k  = exp(s_k) / sum_j exp(s_j)
 
-The label changes to the most probable one when that is ahead of the shown one by the margin. Time
+The label changes to the most probable one when that exceeds the shown one by the margin. Time
 enters in seconds alone, so videos of 10 and of 60 frames a second come out alike.
 """
 
@@ -27,7 +27,8 @@ from mien.track.tracker import track_timeout_s
 
 __all__ = ["Smoother"]
 
-LEAST = 1e-4
+MIN_PROBABILITY = 1e-4
+"""Smaller probabilities are raised to this one before their logarithm is taken."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -41,11 +42,11 @@ class Smoother:
     """Smooths the probabilities of each person of one clip.
 
     Args:
-        options: How much.
+        options: How strongly.
 
     Attributes:
-        sampling_interval_s: Seconds from one frame to the next, 0 if unknown. Where frames are far
-            apart, people are remembered for some of them.
+        sampling_interval_s: Seconds from one frame to the next, 0 if unknown. Where frames are
+            rare, people are remembered for two and a half of these intervals.
     """
 
     def __init__(self, options: SmoothingOptions | None = None) -> None:
@@ -66,16 +67,16 @@ class Smoother:
         Returns:
             `(K,)` probabilities summing to 1, and the number of the label to show.
         """
-        logs = np.log(np.maximum(np.asarray(probabilities, np.float64), LEAST))
+        logs = np.log(np.maximum(np.asarray(probabilities, np.float64), MIN_PROBABILITY))
         state = self._states.get(track)
-        if state is None or timestamp_s - state.timestamp_s > self._remembered_s:
+        if state is None or timestamp_s - state.timestamp_s > self._timeout_s:
             state = _State(logs, int(logs.argmax()), timestamp_s)
             self._states[track] = state
         else:
-            passed = max(0.0, timestamp_s - state.timestamp_s)
+            elapsed_s = max(0.0, timestamp_s - state.timestamp_s)
             tau = self.options.time_constant_s
-            share = 1 - math.exp(-passed / tau) if tau > 0 else 1.0
-            state.logs = state.logs + share * (logs - state.logs)
+            weight = 1 - math.exp(-elapsed_s / tau) if tau > 0 else 1.0
+            state.logs = state.logs + weight * (logs - state.logs)
             state.timestamp_s = timestamp_s
         smoothed = np.exp(state.logs - state.logs.max())
         smoothed /= smoothed.sum()
@@ -85,15 +86,15 @@ class Smoother:
         return smoothed, state.label
 
     def forget_before(self, timestamp_s: float) -> None:
-        """Drop whoever would start anew at this time anyway: an hour of video has many people."""
+        """Drop the people who are forgotten at this time: an hour of video has many."""
         self._states = {
             track: state
             for track, state in self._states.items()
-            if timestamp_s - state.timestamp_s <= self._remembered_s
+            if timestamp_s - state.timestamp_s <= self._timeout_s
         }
 
     @property
-    def _remembered_s(self) -> float:
+    def _timeout_s(self) -> float:
         return track_timeout_s(self.options.forget_s, self.sampling_interval_s)
 
     def to_document(self) -> dict[str, Any]:
@@ -108,7 +109,7 @@ class Smoother:
         }
 
     def restore(self, document: Mapping[str, Any]) -> None:
-        """Take over what `to_document` returned, to the last bit."""
+        """Restore the state that `to_document` returned, to the last bit."""
         self._states = {
             int(track): _State(
                 np.array(state["logs"], np.float64), state["label"], state["timestamp_s"]

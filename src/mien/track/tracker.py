@@ -1,4 +1,4 @@
-"""Which face of a frame is which person of the frames before: numbers within one clip."""
+"""Tracking: which face of a frame belongs to which person of the frames before."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ from mien.structures import Faces
 
 __all__ = ["Tracker", "track_timeout_s"]
 
-_MISSED = 2.5
-"""Somebody who was missed once is remembered until the next look."""
+_MIN_TIMEOUT_INTERVALS = 2.5
+"""Sampling intervals that a track survives, so that one missed detection does not end it."""
 
-FARTHEST = 1.0
-"""A face whose centre is farther from where it is expected, in units of its size, is another's."""
+MAX_DISTANCE = 1.0
+"""A face whose centre is farther from its expected place, in units of its size, is another
+person's."""
 
-LARGEST_GROWTH = 2.0
-VELOCITY_SHARE = 0.6
-"""How much of a newly seen velocity enters the expected one."""
+MAX_SCALE_CHANGE = 2.0
+"""A face that is larger or smaller by more than this factor is another person's."""
+
+VELOCITY_WEIGHT = 0.6
+"""Weight of a newly measured velocity in the expected one."""
 
 
 def track_timeout_s(gap_s: float, sampling_interval_s: float) -> float:
-    """Return after how many seconds without being seen somebody is forgotten.
+    """Return after how many seconds without a detection a track ends.
 
     Args:
         gap_s: The time that was asked for.
-        sampling_interval_s: Seconds from one look to the next.
+        sampling_interval_s: Seconds from one detection to the next.
     """
-    return max(gap_s, _MISSED * sampling_interval_s)
+    return max(gap_s, _MIN_TIMEOUT_INTERVALS * sampling_interval_s)
 
 
 @dataclasses.dataclass(slots=True)
@@ -39,25 +42,25 @@ class _Track:
     number: int
     box_xyxy: NDArray[np.float32]
     velocity: NDArray[np.float64]
-    seen_s: float
+    last_seen_s: float
 
     def expected(self, timestamp_s: float) -> NDArray[np.float64]:
         """Return the box where the face should be by now, `(4,)`."""
-        return self.box_xyxy + np.tile(self.velocity, 2) * (timestamp_s - self.seen_s)
+        return self.box_xyxy + np.tile(self.velocity, 2) * (timestamp_s - self.last_seen_s)
 
 
 class Tracker:
-    """Gives faces numbers that stay with the person for as long as boxes can tell.
+    """Gives each face the number of its person, from the boxes alone.
 
-    A face belongs to the track that expects it nearest: centre and size carried on at the last
-    known velocity. Two people who cross keep their numbers if they kept moving.
+    A face belongs to the track whose expected box is nearest: the last box, moved at the last known
+    velocity. Two people who cross keep their numbers if they keep moving.
 
     Args:
-        max_gap_s: A person who was not seen for longer gets a new number.
+        max_gap_s: A person who was not detected for longer gets a new number.
 
     Attributes:
         sampling_interval_s: Seconds from one detection to the next, 0 if unknown. Where detections
-            are far apart, people are remembered for some of them.
+            are rare, tracks last for two and a half of these intervals.
     """
 
     def __init__(self, *, max_gap_s: float = 1.0) -> None:
@@ -76,8 +79,10 @@ class Tracker:
         Returns:
             One number per face, from 0 in the order of first appearance.
         """
-        longest_s = track_timeout_s(self.max_gap_s, self.sampling_interval_s)
-        self._tracks = [track for track in self._tracks if timestamp_s - track.seen_s <= longest_s]
+        timeout_s = track_timeout_s(self.max_gap_s, self.sampling_interval_s)
+        self._tracks = [
+            track for track in self._tracks if timestamp_s - track.last_seen_s <= timeout_s
+        ]
         numbers: list[int] = [-1] * len(faces)
         for face, track in self._matches(faces.boxes_xyxy, timestamp_s):
             self._move(track, faces.boxes_xyxy[face], timestamp_s)
@@ -88,7 +93,7 @@ class Tracker:
         return numbers
 
     def to_document(self) -> dict[str, Any]:
-        """Return what is known of the people, as plain values that JSON can hold."""
+        """Return all tracks as plain values that JSON can hold."""
         return {
             "next": self._next,
             "tracks": [
@@ -96,21 +101,21 @@ class Tracker:
                     "number": track.number,
                     "box_xyxy": track.box_xyxy.tolist(),
                     "velocity": track.velocity.tolist(),
-                    "seen_s": track.seen_s,
+                    "last_seen_s": track.last_seen_s,
                 }
                 for track in self._tracks
             ],
         }
 
     def restore(self, document: Mapping[str, Any]) -> None:
-        """Take over what `to_document` returned, to the last bit."""
+        """Restore the state that `to_document` returned, to the last bit."""
         self._next = document["next"]
         self._tracks = [
             _Track(
                 track["number"],
                 np.array(track["box_xyxy"], np.float32),
                 np.array(track["velocity"], np.float64),
-                track["seen_s"],
+                track["last_seen_s"],
             )
             for track in document["tracks"]
         ]
@@ -136,11 +141,11 @@ class Tracker:
         return chosen
 
     def _move(self, track: _Track, box: NDArray[np.float32], timestamp_s: float) -> None:
-        passed = timestamp_s - track.seen_s
-        if passed > 0:
-            step = (_centre(box) - _centre(track.box_xyxy)) / passed
-            track.velocity = VELOCITY_SHARE * step + (1 - VELOCITY_SHARE) * track.velocity
-        track.box_xyxy, track.seen_s = box, timestamp_s
+        elapsed_s = timestamp_s - track.last_seen_s
+        if elapsed_s > 0:
+            step = (_centre(box) - _centre(track.box_xyxy)) / elapsed_s
+            track.velocity = VELOCITY_WEIGHT * step + (1 - VELOCITY_WEIGHT) * track.velocity
+        track.box_xyxy, track.last_seen_s = box, timestamp_s
 
     def _begin(self, box: NDArray[np.float32], timestamp_s: float) -> int:
         track = _Track(self._next, box, np.zeros(2), timestamp_s)
@@ -158,10 +163,10 @@ def _size(box: NDArray[np.floating]) -> float:
 
 
 def _distance(expected: NDArray[np.float64], box: NDArray[np.float32]) -> float | None:
-    """Return how far a face is from where it is expected, or None if it cannot be the same."""
-    here, there = _size(expected), _size(box)
-    growth = max(here / there, there / here)
-    apart = float(np.hypot(*(_centre(box) - _centre(expected)))) / max(here, there)
-    if growth > LARGEST_GROWTH or apart > FARTHEST:
+    """Return how far a face is from its expected box, or None if it is another person's."""
+    expected_size, size = _size(expected), _size(box)
+    scale_change = max(expected_size / size, size / expected_size)
+    offset = float(np.hypot(*(_centre(box) - _centre(expected)))) / max(expected_size, size)
+    if scale_change > MAX_SCALE_CHANGE or offset > MAX_DISTANCE:
         return None
-    return apart + 0.5 * float(np.log2(growth))
+    return offset + 0.5 * float(np.log2(scale_change))

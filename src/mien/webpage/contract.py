@@ -47,12 +47,13 @@ def page_contract(
             {"file": path.name, "title": path.stem.replace("_", " ").title()}
             for path in sorted(SAMPLES.glob("*.jpg"))
         ],
-        "smoothing": dataclasses.asdict(SmoothingOptions()) | {"least": smoothing.LEAST},
+        "smoothing": dataclasses.asdict(SmoothingOptions())
+        | {"min_probability": smoothing.MIN_PROBABILITY},
         "tracking": {
             "max_gap_s": video.max_gap_s,
-            "farthest": tracker.FARTHEST,
-            "largest_growth": tracker.LARGEST_GROWTH,
-            "velocity_share": tracker.VELOCITY_SHARE,
+            "max_distance": tracker.MAX_DISTANCE,
+            "max_scale_change": tracker.MAX_SCALE_CHANGE,
+            "velocity_weight": tracker.VELOCITY_WEIGHT,
         },
         "detection": {
             "min_face_px": (options or FaceOptions()).min_face_px,

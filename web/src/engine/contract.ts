@@ -43,12 +43,12 @@ export interface Contract {
   emotion: ModelFile;
   face: ModelFile;
   samples: { file: string; title: string }[];
-  smoothing: { time_constant_s: number; margin: number; forget_s: number; least: number };
+  smoothing: { time_constant_s: number; margin: number; forget_s: number; min_probability: number };
   tracking: {
     max_gap_s: number;
-    farthest: number;
-    largest_growth: number;
-    velocity_share: number;
+    max_distance: number;
+    max_scale_change: number;
+    velocity_weight: number;
   };
   detection: {
     min_face_px: number;

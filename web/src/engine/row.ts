@@ -14,7 +14,7 @@ export interface FaceRow {
   track: number | null;
   /** In px. */
   box_xyxy: [box_left: number, box_top: number, box_right: number, box_bottom: number];
-  /** How sure the detector is of the face. */
+  /** The detector's score of the face. */
   detection_score: number;
   /** The expression that the face shows. */
   emotion: string;
@@ -39,11 +39,11 @@ export interface FaceRow {
   quality: {
     /** Shorter side of the box, in px. */
     size_px: number;
-    /** How sharp the face is; blurred ones lie low. */
+    /** Sharpness of the face, low if blurred. */
     sharpness: number;
     /** Mean brightness, from black to white. */
     brightness: number;
-    /** How far the head is turned: 0 frontal, -1 or 1 in profile. */
+    /** Turn of the head from the landmarks: 0 frontal, -1 or 1 in profile. */
     yaw_proxy: number;
     /** Rotation in the image, clockwise, in deg. */
     roll_deg: number;

@@ -7,7 +7,7 @@ export interface SmoothingOptions {
   time_constant_s: number;
   margin: number;
   forget_s: number;
-  least: number;
+  min_probability: number;
 }
 
 interface State {
@@ -27,7 +27,7 @@ export class Smoother {
     probabilities: number[],
     timestamp_s: number,
   ): { probabilities: number[]; label: number } {
-    const logs = probabilities.map((value) => Math.log(Math.max(value, this.options.least)));
+    const logs = probabilities.map((value) => Math.log(Math.max(value, this.options.min_probability)));
     let state = this.states.get(track);
     if (state === undefined || timestamp_s - state.timestamp_s > this.options.forget_s) {
       state = { logs, label: largest(logs), timestamp_s };

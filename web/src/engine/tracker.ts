@@ -66,7 +66,7 @@ export class Tracker {
   private move(track: Track, box: Box, timestamp_s: number): void {
     const passed = timestamp_s - track.seen_s;
     if (passed > 0) {
-      const share = this.options.velocity_share;
+      const share = this.options.velocity_weight;
       const here = centre(box);
       const before = centre(track.box);
       track.velocity = track.velocity.map(
@@ -85,7 +85,7 @@ export class Tracker {
     const [x, y] = centre(box);
     const [ex, ey] = centre(expected);
     const apart = Math.hypot(x - ex, y - ey) / Math.max(here, there);
-    if (growth > this.options.largest_growth || apart > this.options.farthest) return null;
+    if (growth > this.options.max_scale_change || apart > this.options.max_distance) return null;
     return apart + 0.5 * Math.log2(growth);
   }
 }

@@ -13,7 +13,7 @@ from PIL import Image
 from mien.drawing import face_thumbnail
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
-from mien.media import Video, clock
+from mien.media import Video, format_timestamp
 from mien.reports.html.blocks import Table, Tile, Tiles
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 from mien.reports.video.summary import AnalysisDescription, Person, VideoSummary
@@ -67,7 +67,7 @@ def video_report(
         ]
         if thumbnails.get(number):
             figures.append(_expressive(number, person, thumbnails[number]))
-        span = f"{clock(times[0])} to {clock(times[-1])}"
+        span = f"{format_timestamp(times[0])} to {format_timestamp(times[-1])}"
         sections.append(
             Section(
                 title=f"Person {number}", lead=f"Seen in {len(times):,} frames, {span}.",
@@ -88,7 +88,7 @@ def video_report(
         lead="The expressions of the faces in this video, frame by frame. An expression is what a "
         "face shows to others, not what the person feels, and predictions are often wrong.",
         cards={
-            "length": clock(summary.duration_s),
+            "length": format_timestamp(summary.duration_s),
             "frames": f"{summary.frames:,}",
             "people": str(len(people)),
             "unsure": f"{total / faces:.0%}" if faces else "0%",
@@ -135,7 +135,7 @@ def _changes(number: int, person: Person) -> Figure:
             strength = np.mean([p[label] for p in person.probabilities[begin:place]])
             rows.append(
                 [
-                    clock(person.times_s[begin]),
+                    format_timestamp(person.times_s[begin]),
                     SIX.labels[label],
                     f"{person.times_s[place - 1] - person.times_s[begin]:.1f} s",
                     f"{strength:.0%}",
@@ -168,7 +168,7 @@ def _expressive(number: int, person: Person, thumbnails: dict[int, Image.Image])
         Tile(
             image=np.asarray(thumbnails[frame]),
             label=SIX.labels[person.labels[places[frame]]],
-            text=clock(person.times_s[places[frame]]),
+            text=format_timestamp(person.times_s[places[frame]]),
         )
         for frame in sorted(best)
     ]
