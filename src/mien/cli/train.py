@@ -101,7 +101,13 @@ def emotion(
         "split_sha256": division[1],
         "mien": importlib.metadata.version("mien"),
     }
-    compared = export_trained(module.network, dataset, path=path, provenance=facts | module.facts)
+    compared = export_trained(
+        module.network,
+        dataset,
+        path=path,
+        provenance=facts | module.facts,
+        framing=read.framing,
+    )
     largest = max(compared.largest_difference.values())
     print(f"{path}: differs from torch by at most {largest:.1e}")
     figures = out / "figures"

@@ -33,8 +33,13 @@ __all__ = ["calibrate_emotion", "emotion_spec", "export_emotion", "export_traine
 _PARITY_FACES = 64
 
 
-def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
-    """Describe an emotion network before calibration: both heads alike, nothing corrected."""
+def emotion_spec(provenance: dict[str, str], *, framing: float = 1.0) -> ModelSpec:
+    """Describe an emotion network before calibration: both heads alike, nothing corrected.
+
+    Args:
+        provenance: Facts about where it comes from.
+        framing: How much larger than in FER-2013's images faces are in its crops.
+    """
     return ModelSpec(
         task="emotion",
         name="mien-emotion",
@@ -51,7 +56,7 @@ def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
                 meaning="(B, 8, h, w), class activation maps of logits",
             ),
         ),
-        crop=FER_CROP,
+        crop=FER_CROP.zoomed(framing),
         six=SixSpec(
             weights={"logits": 0.5, "fer2013_logits": 0.5},
             bias=(0.0,) * len(SIX),
@@ -63,7 +68,12 @@ def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
 
 
 def export_emotion(
-    network: EmotionNet, data: Dataset, *, path: str | Path, provenance: dict[str, str]
+    network: EmotionNet,
+    data: Dataset,
+    *,
+    path: str | Path,
+    provenance: dict[str, str],
+    framing: float = 1.0,
 ) -> dict[str, float]:
     """Write a trained emotion network as an ONNX file with its spec, not calibrated yet.
 
@@ -73,6 +83,7 @@ def export_emotion(
         path: Where the file goes.
         provenance: Facts for the spec; the network's shape, the data and its hash are added, and
             the images of `train` join those of its `training_sketch`.
+        framing: How much larger than in FER-2013's images faces are in its crops.
 
     Returns:
         The largest absolute difference from torch by output name, on some of the images.
@@ -88,7 +99,7 @@ def export_emotion(
             [provenance.get("training_sketch", ""), image_sketch(data.part("train").images)]
         ),
     }
-    spec = emotion_spec(facts)
+    spec = emotion_spec(facts, framing=framing)
     faces = network_input(data.images[:_PARITY_FACES].astype(np.float32), spec.input)
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return export_network(
@@ -97,7 +108,12 @@ def export_emotion(
 
 
 def export_trained(
-    network: EmotionNet, data: Dataset, *, path: str | Path, provenance: dict[str, str]
+    network: EmotionNet,
+    data: Dataset,
+    *,
+    path: str | Path,
+    provenance: dict[str, str],
+    framing: float = 1.0,
 ) -> Comparison:
     """Export a network, calibrate its file on `val` and compare it with torch there.
 
@@ -106,6 +122,7 @@ def export_trained(
         data: Its images.
         path: Where the file goes; it appears there when all of that is done.
         provenance: Facts for the spec.
+        framing: How much larger than in FER-2013's images faces are in its crops.
 
     Returns:
         The comparison, which the file's spec carries as figures, too.
@@ -118,7 +135,7 @@ def export_trained(
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
-        export_emotion(network, data, path=made, provenance=provenance)
+        export_emotion(network, data, path=made, provenance=provenance, framing=framing)
         spec = calibrate_emotion(made, data)
         compared = against_torch(network, EmotionModel(made), data.part("val").images)
         compared.check(str(path))
