@@ -45,6 +45,12 @@ DETECTION = ModelSpec(
 )
 
 
+def test_a_zoomed_crop_has_larger_faces_about_its_centre():
+    larger = np.array(FER_CROP.zoomed(1.1).landmarks_xy)
+    np.testing.assert_allclose(larger - 0.5, 1.1 * (np.array(FER_CROP.landmarks_xy) - 0.5))
+    assert FER_CROP.zoomed(1.0) == FER_CROP
+
+
 def changed(**fields):
     """The emotion spec's metadata with some of its JSON changed; `a__b` reaches into a."""
     document = json.loads(EMOTION.to_metadata()[METADATA_KEY])

@@ -112,6 +112,37 @@ def test_the_mean_of_the_activation_maps_and_the_bias_are_the_logits():
     torch.testing.assert_close(means, outputs.logits)
 
 
+def test_the_wide_recipe_looks_at_the_middle_and_ends_in_a_dense_layer():
+    options = read_recipe(EmotionRecipe, "wide").network
+    network = EmotionNet(options).eval()
+    faces = torch.randn(2, 1, 48, 48)
+    outputs = network(faces)
+    assert [tuple(output.shape) for output in outputs] == [(2, 8), (2, 7), (2, 16), (2, 8, 5, 5)]
+    assert network.ferplus_head.in_features == options.dense_width == 768
+    assert 2_900_000 < parameters(network) < 3_000_000
+    means = outputs.activation.mean(dim=(2, 3)) + network.ferplus_head.bias
+    torch.testing.assert_close(means, outputs.logits)
+    reframed = torch.nn.functional.pad(faces[:, :, 2:46, 2:46], (2, 2, 2, 2), value=9.0)
+    torch.testing.assert_close(network(reframed).logits, outputs.logits, rtol=0, atol=0)
+    inside = torch.nn.functional.pad(faces[:, :, 3:45, 3:45], (3, 3, 3, 3), value=9.0)
+    assert not torch.allclose(network(inside).logits, outputs.logits)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"crop_px": 45}, "'crop_px': expected an even number of 2 to 48, found 45"),
+        ({"crop_px": 50}, "'crop_px'"),
+        ({"crop_px": 4}, "'widths': expected at most 3 stages"),
+        ({"dense_width": -1}, "'dense_width': expected 0 or more"),
+        ({"family": "fer-pp", "dense_width": 8} | SIX_LAYERS, "'dense_width': expected 0"),
+    ],
+)
+def test_a_crop_lies_inside_the_input_and_leaves_a_pixel_to_the_last_stage(changes, fault):
+    with pytest.raises(FieldError, match=fault):
+        TrunkOptions(**changes)
+
+
 def test_pooling_before_the_norm_keeps_outputs_and_weights():
     shape = {"widths": (8, 16, 16), "depths": (1, 2, 1)}
     after, before = (

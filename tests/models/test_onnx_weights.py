@@ -15,6 +15,7 @@ SHAPES = [
     TrunkOptions(widths=(8, 16), depths=(2, 1), pool_first=True),
     TrunkOptions(family="residual", squeeze_excite=True, widths=(8, 16), depths=(2, 2)),
     TrunkOptions(family="separable", widths=(8, 16), depths=(1, 2)),
+    TrunkOptions(crop_px=44, widths=(8, 16), depths=(2, 1), dense_width=24),
 ]
 
 

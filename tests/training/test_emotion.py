@@ -20,6 +20,7 @@ from mien.evaluation import evaluate, open_predictor
 from mien.export import calibrate_emotion, export_emotion, export_trained, write_spec
 from mien.inference import EmotionModel
 from mien.models import EmotionNet, TrunkOptions
+from mien.preprocess import FER_CROP
 from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emotion
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions, TeacherEnsemble, distillation_loss
@@ -55,13 +56,16 @@ def test_training_learns_exports_and_calibrates(tmp_path, toy_dataset):
     recipe = dataclasses.replace(RECIPE, epochs=15, mixup=0.0)
     module = train_emotion(recipe, toy_dataset, out=tmp_path)
     path = tmp_path / "toy.onnx"
-    compared = export_trained(module.network, toy_dataset, path=path, provenance={"recipe": "toy"})
+    compared = export_trained(
+        module.network, toy_dataset, path=path, provenance={"recipe": "toy"}, framing=1.1
+    )
     outputs = {"logits", "fer2013_logits", "embedding", "activation"}
     assert set(compared.max_difference) == {"six", *outputs}
     assert max(compared.max_difference.values()) < 1e-4
     assert compared.flipped == {"six": 0, "logits": 0, "fer2013_logits": 0}
     assert compared.images == len(toy_dataset.subset("val"))
     model = EmotionModel(path)
+    assert model.spec.crop == FER_CROP.zoomed(1.1)
     where = f"{toy_dataset.source}, val, fp32 against torch"
     assert model.spec.figures[f"{where}: flipped, six"] == 0
     assert model.spec.figures[f"{where}: largest difference, embedding"] < 1e-4

@@ -29,6 +29,7 @@ KINDS = {
             "residual",
             "separable",
             "student",
+            "wide",
         ),
         EmotionRecipe,
     ),
@@ -108,6 +109,7 @@ def test_a_default_that_nobody_wrote_is_said_to_be_one(tmp_path):
         ("epochs = 0", "'epochs': expected at least 1, found 0"),
         ("batch_size = 1", "'batch_size'"),
         ("ema_decay = 1.0", "'ema_decay'"),
+        ("framing = 0", "'framing': expected 0.5 to 2"),
         ('precision = "half"', "'precision': expected one of 32-true, bf16-mixed"),
         (
             "[network]\nwidths = [8, 8]\ndepths = [1]",

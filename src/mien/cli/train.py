@@ -112,7 +112,11 @@ def emotion(
         "mien": importlib.metadata.version("mien"),
     }
     compared = export_trained(
-        module.network, dataset, path=path, provenance=provenance | module.provenance
+        module.network,
+        dataset,
+        path=path,
+        provenance=provenance | module.provenance,
+        framing=read.framing,
     )
     difference = max(compared.max_difference.values())
     print(f"{path}: differs from torch by at most {difference:.1e}")

@@ -30,8 +30,13 @@ __all__ = ["calibrate_emotion", "emotion_spec", "export_emotion", "export_traine
 _PARITY_IMAGES = 64
 
 
-def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
-    """Return the spec of a network that is not calibrated: both heads have the same weight."""
+def emotion_spec(provenance: dict[str, str], *, framing: float = 1.0) -> ModelSpec:
+    """Return the spec of a network that is not calibrated: both heads have the same weight.
+
+    Args:
+        provenance: Entries of the spec's provenance.
+        framing: How much larger faces are in its crops than in the images of FER-2013.
+    """
     return ModelSpec(
         task="emotion",
         name="mien-emotion",
@@ -48,7 +53,7 @@ def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
                 meaning="(B, 8, h, w), class activation maps of logits",
             ),
         ),
-        crop=FER_CROP,
+        crop=FER_CROP.zoomed(framing),
         six=SixSpec(
             weights={"logits": 0.5, "fer2013_logits": 0.5},
             bias=(0.0,) * len(SIX),
@@ -60,7 +65,12 @@ def emotion_spec(provenance: dict[str, str]) -> ModelSpec:
 
 
 def export_emotion(
-    network: EmotionNet, data: Dataset, *, path: str | Path, provenance: dict[str, str]
+    network: EmotionNet,
+    data: Dataset,
+    *,
+    path: str | Path,
+    provenance: dict[str, str],
+    framing: float = 1.0,
 ) -> dict[str, float]:
     """Write a trained emotion network as an ONNX file with its spec, without calibration.
 
@@ -70,6 +80,7 @@ def export_emotion(
         path: The new file.
         provenance: Entries of the spec's provenance; the network's options, the data and its hash
             are added, and the images of `train` are merged into its `training_sketch`.
+        framing: How much larger faces are in its crops than in the images of FER-2013.
 
     Returns:
         The largest absolute difference from torch by output name, on up to 64 images.
@@ -85,7 +96,7 @@ def export_emotion(
             [provenance.get("training_sketch", ""), image_sketch(data.subset("train").images)]
         ),
     }
-    spec = emotion_spec(entries)
+    spec = emotion_spec(entries, framing=framing)
     faces = network_input(data.images[:_PARITY_IMAGES].astype(np.float32), spec.input)
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return export_network(
@@ -94,7 +105,12 @@ def export_emotion(
 
 
 def export_trained(
-    network: EmotionNet, data: Dataset, *, path: str | Path, provenance: dict[str, str]
+    network: EmotionNet,
+    data: Dataset,
+    *,
+    path: str | Path,
+    provenance: dict[str, str],
+    framing: float = 1.0,
 ) -> ExportComparison:
     """Export a network, calibrate the file on `val`, and compare it with torch on `val`.
 
@@ -103,6 +119,7 @@ def export_trained(
         data: The dataset that it was trained on.
         path: The new file; it is written only if all of this succeeds.
         provenance: Entries of the spec's provenance.
+        framing: How much larger faces are in its crops than in the images of FER-2013.
 
     Returns:
         The comparison; the file's spec has it among its figures.
@@ -113,7 +130,7 @@ def export_trained(
     """
     path = Path(path)
     with whole_file(path) as made:
-        export_emotion(network, data, path=made, provenance=provenance)
+        export_emotion(network, data, path=made, provenance=provenance, framing=framing)
         spec = calibrate_emotion(made, data)
         compared = compare_with_torch(network, EmotionModel(made), data.subset("val").images)
         compared.check(str(path))

@@ -19,6 +19,7 @@ from mien.models.baseline import Activation, BaselineOptions, baseline_trunk
 
 __all__ = [
     "EMBEDDING_SIZE",
+    "FACE_PX",
     "PIXEL_MEAN",
     "PIXEL_STD",
     "EmotionNet",
@@ -31,6 +32,9 @@ PIXEL_MEAN = 129.5
 
 PIXEL_STD = 65.0
 """Standard deviation of their luma; what a network's input is divided by."""
+
+FACE_PX = 48
+"""Side of a network's input in pixels: the size of FER-2013's images."""
 
 EMBEDDING_SIZE = 16
 """Length of the expression embedding, as in Vemulapalli and Agarwala 2019."""
@@ -67,9 +71,13 @@ class TrunkOptions:
         pool_first: Whether the last convolution of a plain stage is pooled before its batch
             normalisation and ReLU instead of after them. They then see a quarter of the values,
             and a training step on a CPU takes two thirds of the time.
+        crop_px: Side of the middle square that the network looks at, of its input's 48 pixels. Less
+            than 48 leaves room for a training to shift images without filling their borders.
         widths: Channels of each stage; stages are joined by 2x2 max pooling.
         depths: Units of each stage: convolutions if plain, the first one and blocks if residual,
             pairs of convolutions if separable.
+        dense_width: Channels of a dense layer with batch normalisation and ReLU on every position
+            of the last stage, before the mean over them; 0 leaves it out.
         activations: Activation of each of FER-PP's convolutions; empty for the other families.
         dropout: Share of feature channels dropped before the heads, in training; FER-PP's
             network drops after each pair of convolutions instead.
@@ -78,8 +86,10 @@ class TrunkOptions:
     family: Literal["plain", "residual", "separable", "fer-pp"] = "plain"
     squeeze_excite: bool = False
     pool_first: bool = False
+    crop_px: int = FACE_PX
     widths: tuple[int, ...] = (32, 64, 96, 176)
     depths: tuple[int, ...] = (1, 1, 2, 3)
+    dense_width: int = 0
     activations: tuple[Activation, ...] = ()
     dropout: float = 0.2
 
@@ -92,9 +102,13 @@ class TrunkOptions:
             sizes = getattr(self, name)
             demand(all(size > 0 for size in sizes), name, "numbers above 0", sizes)
         demand(0 <= self.dropout < 1, "dropout", "0 to below 1", self.dropout)
+        inside = self.crop_px % 2 == 0 and 0 < self.crop_px <= FACE_PX
+        demand(inside, "crop_px", f"an even number of 2 to {FACE_PX}", self.crop_px)
+        demand(self.dense_width >= 0, "dense_width", "0 or more", self.dense_width)
         if self.family != "fer-pp":
-            # Each stage but the first halves the 48 pixels of a side.
-            demand(len(self.widths) <= 6, "widths", "at most six stages", self.widths)
+            # Each stage but the first halves the pixels of a side.
+            most = max(1, self.crop_px.bit_length())
+            demand(len(self.widths) <= most, "widths", f"at most {most} stages", self.widths)
         demand(
             not self.pool_first or (self.family == "plain" and not self.squeeze_excite),
             "pool_first",
@@ -107,6 +121,7 @@ class TrunkOptions:
             demand(len(names) == 6, "activations", "six names for fer-pp", names)
             demand(set(self.depths) == {1}, "depths", "1 for each of six layers", self.depths)
             demand(not self.squeeze_excite, "squeeze_excite", "false in FER-PP's network", True)
+            demand(self.dense_width == 0, "dense_width", "0 in FER-PP's network", self.dense_width)
         else:
             demand(not self.activations, "activations", "none but for fer-pp", self.activations)
 
@@ -123,7 +138,7 @@ class EmotionNet(nn.Module):
     def __init__(self, options: TrunkOptions) -> None:
         super().__init__()
         self.options = options
-        channels = options.widths[-1]
+        channels = options.dense_width or options.widths[-1]
         fer_pp = options.family == "fer-pp"
         self.trunk = baseline_trunk(options.baseline()) if fer_pp else _staged(options)
         self.dropout = nn.Dropout(0.0 if fer_pp else options.dropout)
@@ -137,7 +152,9 @@ class EmotionNet(nn.Module):
         Args:
             faces: `(B, 1, 48, 48)` float, normalised as the spec says.
         """
-        features = self.trunk(faces)  # (B, C, h, w)
+        border = (FACE_PX - self.options.crop_px) // 2
+        seen = slice(border, FACE_PX - border)
+        features = self.trunk(faces[:, :, seen, seen])  # (B, C, h, w)
         pooled = features.mean(dim=(2, 3))  # (B, C)
         kept = self.dropout(pooled)  # (B, C)
         embedding = nn.functional.normalize(self.embedding_head(kept), dim=1)  # (B, 16)
@@ -162,6 +179,9 @@ def _staged(options: TrunkOptions) -> nn.Sequential:
             channels = width
         if options.squeeze_excite:
             layers.append(_Gate(width))
+    if options.dense_width:
+        dense = _conv(channels, options.dense_width, size=1)
+        layers.append(nn.Sequential(dense, nn.ReLU(inplace=True)))
     return nn.Sequential(*layers)
 
 

@@ -39,6 +39,8 @@ class EmotionRecipe:
         ferplus_weight: Weight of the FER+ head's loss.
         fer2013_weight: Weight of the FER-2013 head's loss.
         embedding_weight: Weight of the embedding's loss.
+        framing: How much larger faces are in the crops that the model file asks for than in the
+            images of FER-2013; the training takes its images as they are.
         data_sha256: Hash of the images and their split that it is for, as the copy in a run's
             folder has it; None takes any.
         patience: Epochs without a better `val/score` after which the training stops and takes the
@@ -63,6 +65,7 @@ class EmotionRecipe:
     ferplus_weight: float = 1.0
     fer2013_weight: float = 0.5
     embedding_weight: float = 0.1
+    framing: float = 1.0
     data_sha256: str | None = None
     patience: int = 0
     seed: int = 1
@@ -73,6 +76,7 @@ class EmotionRecipe:
         demand(self.epochs > 0, "epochs", "at least 1", self.epochs)
         demand(self.batch_size > 1, "batch_size", "at least 2", self.batch_size)
         demand(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
+        demand(0.5 <= self.framing <= 2, "framing", "0.5 to 2", self.framing)
         for name in ("momentum", "ema_decay", "label_smoothing"):
             value = getattr(self, name)
             demand(0 <= value < 1, name, "0 to below 1", value)
