@@ -12,7 +12,7 @@ lightning, onnx and onnxruntime of any recent version beside numpy and Pillow; i
 large GPU idle between its steps. What it was not done with in its minutes the same command goes on
 with, as long as `--work` is there. `--out` gets a line of log per epoch, the figures, and the
 weights of whatever has ended, as float16 in files of at most 15 MB; of one call at most 60 MB, the
-next call brings the rest. `models` makes model files of them, which can teach or be judged.
+next call brings the rest. `models` makes model files of them, which can teach or be evaluated.
 
 Everything is chosen on each split's `val`, without the images that have a near copy in its
 `train`; nobody looks at `test`. FER-PP's split keeps a part of its training images for that.
@@ -43,14 +43,14 @@ FACTS, WEIGHTS, ANSWERS = "facts.json", "weights.npz", "answers.npz"
 FAILED, BROUGHT, OUTPUT = "failed", "brought", "output.txt"
 LOG, FIGURES = "log.txt", "figures.json"
 
-BUNDLE_BYTES, MOST_BUNDLES = 15_000_000, 4
+BUNDLE_BYTES, MAX_BUNDLES = 15_000_000, 4
 """Size and number of the files that weights of one call travel in."""
 
 SELECTION, SELECTION_SEED = 0.06, 1
 """Share of FER-PP's training images that is chosen on, as for `models/fer-pp-split.toml`."""
 
-JUDGED = ("ferplus-8", "fer2013-7", "fer2013-6")
-"""The protocols that are counted on the selection part."""
+PROTOCOL_NAMES = ("ferplus-8", "fer2013-7", "fer2013-6")
+"""The protocols that are reported on the selection subset."""
 
 SMOKE_IMAGES, SMOKE_BATCH = 100, 32
 
@@ -112,10 +112,10 @@ class Task:
         document = dict(self.document)
         if self.teachers:
             taught = [str(work / name) for name in self.teachers if name in ended]
-            most = min(document["distillation"].get("asked_per_step", 0), len(taught))
+            most = min(document["distillation"].get("teachers_per_step", 0), len(taught))
             document["distillation"] = document["distillation"] | {
                 "teachers": taught,
-                "asked_per_step": most,
+                "teachers_per_step": most,
             }
         return decode(EmotionRecipe, document)
 
@@ -188,13 +188,13 @@ def pack(arguments: argparse.Namespace) -> None:
 
 
 def unpack(folders: Sequence[Path], split: str) -> tuple[Any, np.ndarray]:
-    """Return a packed dataset, divided, and which of its images are judged, a mask `(N,)`.
+    """Return a packed dataset, with its split, and a mask `(N,)` of the images that are chosen on.
 
     Args:
         folders: Where the files lie; they may have travelled apart.
         split: `published` or `fer-pp`.
     """
-    from mien.data import SPLITS, Dataset, read_split
+    from mien.data import SUBSETS, Dataset, read_split
 
     found = {path.name: path for folder in folders for path in folder.iterdir()}
     names = sorted(name for name in found if name.startswith("images-"))
@@ -209,7 +209,7 @@ def unpack(folders: Sequence[Path], split: str) -> tuple[Any, np.ndarray]:
         )
         groups = facts["groups"]
     data = read_split(found[f"{split}.json"]).apply(data)
-    train, val = (data.split == SPLITS.index(part) for part in ("train", "val"))
+    train, val = (data.split == SUBSETS.index(part) for part in ("train", "val"))
     return data, val & ~np.isin(groups, groups[train])
 
 
@@ -281,13 +281,13 @@ def train_one(task: Task, arguments: argparse.Namespace) -> None:
     from mien.training import DeviceOptions, train_emotion
 
     torch.backends.cudnn.benchmark = True
-    data, judged = unpack(arguments.pack, task.split)
+    data, selection = unpack(arguments.pack, task.split)
     if arguments.smoke:
         few = np.sort(
-            np.concatenate((np.flatnonzero(data.split == 0)[:64], np.flatnonzero(judged)))
+            np.concatenate((np.flatnonzero(data.split == 0)[:64], np.flatnonzero(selection)))
         )
         few = few[:SMOKE_IMAGES]
-        data, judged = data.select(few), judged[few]
+        data, selection = data.select(few), selection[few]
     others = ended(read_plan(), arguments.work)
     recipe, folder = task.recipe(arguments.work, others), arguments.work / task.name
     began = time.monotonic()
@@ -309,15 +309,15 @@ def train_one(task: Task, arguments: argparse.Namespace) -> None:
         on_epoch=log,
         progress=False,
     )
-    np.savez(folder / ANSWERS, **answers(module.network, data.images[judged]))
+    np.savez(folder / ANSWERS, **answers(module.network, data.images[selection]))
     state = {
         name: halved(value.cpu().numpy()) for name, value in module.network.state_dict().items()
     }
     np.savez(folder / WEIGHTS, **state)
-    facts = dict(module.facts) | {"recipe": task.name, "seed": str(recipe.seed)}
+    facts = dict(module.provenance) | {"recipe": task.name, "seed": str(recipe.seed)}
     network = dataclasses.asdict(recipe.network)
     parameters = sum(value.numel() for value in module.network.parameters())
-    labels = {name: truth(name, data.select(judged)).tolist() for name in JUDGED}
+    labels = {name: truth(name, data.select(selection)).tolist() for name in PROTOCOL_NAMES}
     noted = {"network": network, "parameters": parameters, "facts": facts, "labels": labels}
     partial = folder / f"{FACTS}.partial"
     partial.write_text(json.dumps(noted), encoding="utf-8")
@@ -368,7 +368,7 @@ def bring(tasks: Sequence[Task], arguments: argparse.Namespace) -> None:
     """Write the figures of all that has ended, and the weights that were not brought before."""
     names = ended(tasks, arguments.work)
     members = {task.name for task in tasks if not task.teachers}
-    figures = counted(arguments.work, names, members)
+    figures = score_members(arguments.work, names, members)
     (arguments.out / FIGURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     for name in names:
         brought = arguments.work / name / BROUGHT
@@ -377,8 +377,8 @@ def bring(tasks: Sequence[Task], arguments: argparse.Namespace) -> None:
             print(f"{name}: {json.dumps(figures[name])}", flush=True)
 
 
-def counted(work: Path, names: Sequence[str], members: set[str]) -> dict[str, Any]:
-    """Return each network's accuracies on its selection part, and what members reach as one.
+def score_members(work: Path, names: Sequence[str], members: set[str]) -> dict[str, Any]:
+    """Return each network's accuracies on its selection subset, and what members reach as one.
 
     What a member adds is the difference that it makes to the mean of all probabilities.
     """
@@ -397,7 +397,7 @@ def counted(work: Path, names: Sequence[str], members: set[str]) -> dict[str, An
             others = [said[other] for other in together if other != name]
             if name in members and others:
                 without = accuracies(mean_of(others), labels)
-                adds = {key: round(whole[key] - without[key], 2) for key in JUDGED}
+                adds = {key: round(whole[key] - without[key], 2) for key in PROTOCOL_NAMES}
                 figures[name]["adds"] = adds
     return figures
 
@@ -414,8 +414,8 @@ def accuracies(
     from mien.metrics import PROTOCOLS
 
     found = {}
-    for key in JUDGED:
-        probabilities = PROTOCOLS[key].judged(said)
+    for key in PROTOCOL_NAMES:
+        probabilities = PROTOCOLS[key].probabilities(said)
         if probabilities is not None and (known := labels[key] >= 0).any():
             right = probabilities.argmax(axis=1)[known] == labels[key][known]
             found[key] = round(100 * float(right.mean()), 2)
@@ -430,7 +430,7 @@ def bundle(work: Path, name: str, out: Path) -> bool:
             stored = io.BytesIO()
             np.save(stored, value)
             entries[f"{name}/{key}.npy"] = stored.getvalue()
-    files = [out / f"weights-{number}.zip" for number in range(MOST_BUNDLES)]
+    files = [out / f"weights-{number}.zip" for number in range(MAX_BUNDLES)]
     sizes = [path.stat().st_size if path.exists() else 0 for path in files]
     places = {}
     for key, content in entries.items():

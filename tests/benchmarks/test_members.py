@@ -14,7 +14,7 @@ import pytest
 
 from mien.data import Dataset, import_dataset
 from mien.inference import EmotionModel
-from mien.training.weights import teacher
+from mien.training.weights import load_teacher
 from tests.conftest import VOTE_HEADER, fer_lines, vote_lines
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "members.py"
@@ -78,14 +78,14 @@ def test_the_smoke_run_packs_trains_teaches_and_comes_back(
     assert set(figures) == {"published/all members", "fer-pp/all members"} | {
         task.name for task in tasks
     }
-    assert set(figures["published/wide-labels"]["adds"]) == set(members.JUDGED)
+    assert set(figures["published/wide-labels"]["adds"]) == set(members.PROTOCOL_NAMES)
     assert figures["published/all members"]["members"] == 3
     epochs = (out / "log.txt").read_text().splitlines()
     assert len(epochs) == len(tasks)
     assert epochs[0].startswith("published/wide-labels epoch 1/1, ")
     brought = {name: weights for name, _, weights in members.unbundled([out])}
     assert set(brought) == {task.name for task in tasks}
-    network = teacher(work / "published" / "student")
+    network = load_teacher(work / "published" / "student")
     for name, value in network.state_dict().items():
         np.testing.assert_allclose(brought["published/student"][name], value.numpy(), rtol=1e-3)
     capsys.readouterr()
@@ -110,7 +110,7 @@ def side_by_side(tmp_path, members, monkeypatch):
     """A run whose trainings are programs that copy an ended one; returns what was started."""
     over = tmp_path / "over"
     over.mkdir()
-    noted = {"parameters": 1, "labels": {name: [0, 1] for name in members.JUDGED}}
+    noted = {"parameters": 1, "labels": {name: [0, 1] for name in members.PROTOCOL_NAMES}}
     (over / "facts.json").write_text(json.dumps(noted))
     np.savez(over / "weights.npz", weight=np.zeros(3, np.float32))
     np.savez(over / "answers.npz", **{"ferplus-8": np.eye(8)[:2], "fer2013-7": np.eye(7)[:2]})
@@ -167,7 +167,7 @@ def test_weights_lie_in_files_of_a_limited_size_and_what_has_no_room_waits(
     tmp_path, members, monkeypatch
 ):
     monkeypatch.setattr(members, "BUNDLE_BYTES", 20_000)
-    monkeypatch.setattr(members, "MOST_BUNDLES", 2)
+    monkeypatch.setattr(members, "MAX_BUNDLES", 2)
     rng = np.random.default_rng(0)
     for name in ("published/a", "published/b"):
         folder = tmp_path / name
