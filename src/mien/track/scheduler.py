@@ -12,7 +12,7 @@ BUSY_SHARE = 0.8
 LEAST_DETECTIONS_PER_S = 4.0
 """Somebody who comes into view is seen after a quarter of a second, however busy the machine."""
 
-_NEWEST_SHARE = 0.2
+NEWEST_SHARE = 0.2
 """Weight of the newest measurement in the running means."""
 
 _FOLLOWING_GUESS = 0.3
@@ -89,4 +89,4 @@ class DetectionScheduler:
 
 
 def _mean(before: float, newest: float) -> float:
-    return before + _NEWEST_SHARE * (newest - before) if before else newest
+    return before + NEWEST_SHARE * (newest - before) if before else newest

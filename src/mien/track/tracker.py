@@ -13,8 +13,8 @@ from mien.structures import Faces
 
 __all__ = ["Tracker", "track_timeout_s"]
 
-_MISSED = 2.5
-"""Somebody who was missed once is remembered until the next look."""
+MISSED = 2.5
+"""Detections: somebody who was missed once is remembered until the next look."""
 
 FARTHEST = 1.0
 """A face whose centre is farther from where it is expected, in units of its size, is another's."""
@@ -31,7 +31,7 @@ def track_timeout_s(gap_s: float, sampling_interval_s: float) -> float:
         gap_s: The time that was asked for.
         sampling_interval_s: Seconds from one look to the next.
     """
-    return max(gap_s, _MISSED * sampling_interval_s)
+    return max(gap_s, MISSED * sampling_interval_s)
 
 
 @dataclasses.dataclass(slots=True)

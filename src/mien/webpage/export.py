@@ -20,7 +20,7 @@ from mien import structures
 from mien.detect import OnnxDetector, detector, tracks
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.errors import ArtefactError, OutputError
-from mien.inference import EmotionModel, VideoOptions, smoothing, video
+from mien.inference import EmotionModel, VideoOptions, pace, smoothing, video
 from mien.spec import ModelSpec
 from mien.track import SmoothingOptions
 
@@ -62,6 +62,10 @@ def page_contract(
             "farthest": tracks.FARTHEST,
             "largest_growth": tracks.LARGEST_GROWTH,
             "velocity_share": tracks.VELOCITY_SHARE,
+        },
+        "remembering": {
+            "missed_detections": tracks.MISSED,
+            "newest_interval_share": pace.NEWEST_SHARE,
         },
         "detection": {
             "min_face_px": min_face_px,

@@ -25,15 +25,17 @@ export async function saveCsv(rows: Iterable<Row>, name: string): Promise<void> 
   const flat: Record<string, unknown>[] = [];
   await written(rows, (row) => {
     const each = flattened(row);
-    Object.keys(each).forEach((column) => columns.add(column));
+    Object.keys(each).forEach((column) => {
+      columns.add(column);
+    });
     flat.push(each);
     return "";
   });
   // A row with an error has fewer columns; the error comes last wherever it is.
   columns.delete("error");
   const order = [...columns, "error"];
-  const lines = await written(flat, (row) => csvLine(order.map((column) => row[column])) + "\r\n");
-  download([csvLine(order) + "\r\n", ...lines], "text/csv", `${name}.csv`);
+  const lines = await written(flat, (row) => `${csvLine(order.map((column) => row[column]))}\r\n`);
+  download([`${csvLine(order)}\r\n`, ...lines], "text/csv", `${name}.csv`);
 }
 
 /** Write rows one by one, in turns with everything else that the page has to do. */
@@ -71,7 +73,9 @@ function flattened(row: Row): Record<string, unknown> {
   for (const [name, value] of Object.entries(row)) {
     if (name === "box_xyxy") {
       const sides = ["left", "top", "right", "bottom"];
-      sides.forEach((side, place) => (flat[`box_xyxy.${side}`] = (value as number[])[place]));
+      sides.forEach((side, place) => {
+        flat[`box_xyxy.${side}`] = (value as number[])[place];
+      });
     } else if (value !== null && typeof value === "object") {
       for (const [inner, each] of Object.entries(value)) flat[`${name}.${inner}`] = each;
     } else {

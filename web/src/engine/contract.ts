@@ -1,6 +1,6 @@
 /** What the page is told about the models and rules: `models/contract.json`, written by Python. */
 
-export interface InputSpec {
+interface InputSpec {
   name: string;
   colour: "grey" | "rgb" | "bgr";
   height: number | null;
@@ -10,11 +10,10 @@ export interface InputSpec {
   std: number[];
 }
 
-export interface ModelSpec {
-  task: "emotion" | "detection";
+interface ModelSpec {
   name: string;
   input: InputSpec;
-  outputs: { name: string; labels: string | null; meaning: string }[];
+  outputs: { name: string; labels: string | null }[];
   crop: { size: number; landmarks_xy: [number, number][] } | null;
   six: {
     weights: Record<string, number>;
@@ -24,7 +23,6 @@ export interface ModelSpec {
   } | null;
   detection: { strides: number[]; score_threshold: number; nms_iou: number } | null;
   figures: Record<string, number>;
-  provenance: Record<string, string>;
 }
 
 export interface ModelFile {
@@ -50,6 +48,8 @@ export interface Contract {
     largest_growth: number;
     velocity_share: number;
   };
+  /** How long people are remembered where detections are far apart, for tracker and smoother. */
+  remembering: { missed_detections: number; newest_interval_share: number };
   detection: {
     min_face_px: number;
     network_face_px: number;
