@@ -3,7 +3,7 @@
 # make evaluate DATA=fer2013/   measure the shipped model and write its figures where they stand
 # make serve  build the web page and serve it with the API on this machine
 # make web    build the web page (needs Node, or fetches it as a package)
-# make check  formatting, lint, types, import rules
+# make check  formatting, lint, types, import rules, of Python and of the page
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,11 +18,12 @@ PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print
 .PHONY: run test web serve check evaluate benchmark clean
 
 run: $(VENV)/run.stamp
-	@$(BIN)/mien analyze $(INPUT) --save $(OUT) --draw --overwrite
+	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
 
 # The page's tests follow alone: they watch a video and a camera as they run.
 test: $(VENV)/dev.stamp $(PAGE)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/web
+	$(BIN)/python web/build.py test
 	$(BIN)/python -m pytest tests/web
 
 web: $(VENV)/run.stamp $(PAGE)
@@ -35,6 +36,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python web/build.py check
 
 evaluate: $(VENV)/dev.stamp
 	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see README, "Know the data")'; exit 2; }

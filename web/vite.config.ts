@@ -4,9 +4,6 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 import { defineConfig, type Plugin } from "vite";
 
-/** Whether the engine's parts are laid open for the tests that hold them to Python. */
-const PARITY = process.env.MIEN_PARITY !== undefined;
-
 const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
 
 const COMPRESSED = /\.(js|mjs|css|html|svg|wasm|webmanifest|json)$/;
@@ -46,8 +43,6 @@ function finish(): Plugin {
           .replace(/["'`]__FILES__["'`]/, JSON.stringify(["./", ...kept]))
           .replace("__VERSION__", hash(version)),
       );
-      // A page for the parity tests is thrown away; packing it tightly would cost half a minute.
-      if (PARITY) return;
       for (const path of built.filter((each) => COMPRESSED.test(each))) {
         const data = readFileSync(path);
         const quality = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
@@ -68,7 +63,7 @@ export default defineConfig({
   base: "./",
   define: { __RUNTIME_BYTES__: statSync(join(import.meta.dirname, RUNTIME)).size },
   build: {
-    outDir: process.env.MIEN_PAGE ?? "../src/mien/assets/page",
+    outDir: "../src/mien/assets/page",
     emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0,
@@ -77,7 +72,6 @@ export default defineConfig({
       input: {
         index: "index.html",
         sw: "src/sw.ts",
-        ...(PARITY ? { parity: "parity/index.html" } : {}),
       },
       output: {
         entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import json
 import os
 import shutil
 import subprocess
@@ -183,18 +184,43 @@ def opened(browser, address: str) -> Iterator[Callable[..., object]]:
 @pytest.fixture(scope="session")
 def parity(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., object]]:
     """Call a part of the page's engine in the browser."""
-    needed((WEB / "node_modules").exists(), "the page's packages (make web)")
-    folder = tmp_path_factory.mktemp("parity")
-    built = {"MIEN_PARITY": "1", "MIEN_PAGE": str(folder)}
-    command = [sys.executable, str(WEB / "build.py")]
-    subprocess.run(command, env=os.environ | built, check=True)
-    with hosted(folder) as host:
-        page = browser.new_page()
-        page.goto(f"{host}/parity/index.html")
-        page.wait_for_function("window.parity !== undefined")
+    bundler = WEB / "node_modules" / ".bin" / "rolldown"
+    needed(bundler.exists(), "the page's packages (make web)")
+    script = tmp_path_factory.mktemp("parity") / "parity.js"
+    command = [bundler, WEB / "parity" / "parity.ts", "--format", "iife", "--file", script]
+    # Where the system has no Node, the environment has it.
+    paths = os.pathsep.join((os.environ["PATH"], str(Path(sys.executable).parent)))
+    subprocess.run(command, env=os.environ | {"PATH": paths}, check=True, capture_output=True)
+    page = browser.new_page()
+    page.add_script_tag(path=script)
 
-        def call(name: str, *values: object) -> object:
-            return page.evaluate("([name, values]) => parity[name](...values)", [name, values])
+    def call(name: str, *values: object) -> object:
+        # Thousands of numbers travel faster as one string.
+        asked = "([name, text]) => JSON.stringify(parity[name](...JSON.parse(text)))"
+        return json.loads(page.evaluate(asked, [name, json.dumps(values)]))
 
-        yield call
-        page.close()
+    yield call
+    page.close()
+
+
+SLOW_CAMERA = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+window.asked = [];
+window.live = [];
+navigator.mediaDevices.getUserMedia = async (wish) => {
+  await new Promise((allow, deny) => asked.push({ allow, deny }));
+  const stream = await real(wish);
+  live.push(() => stream.getTracks().some((track) => track.readyState === "live"));
+  return stream;
+};
+navigator.mediaDevices.enumerateDevices = async () => [...(await list()), ...(await list())];
+"""
+
+
+@pytest.fixture
+def slow_camera(opened):
+    """Open the page where a camera, one of two, comes only when `asked[number].allow` is called."""
+    return lambda fragment="": opened(
+        fragment, prepare=lambda page: page.add_init_script(SLOW_CAMERA), permissions=["camera"]
+    )

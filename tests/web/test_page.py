@@ -359,29 +359,6 @@ def test_it_works_where_the_browser_keeps_nothing_for_the_site(opened):
     page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
 
 
-SLOW_CAMERA = """
-const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
-window.asked = [];
-window.live = [];
-navigator.mediaDevices.getUserMedia = async (wish) => {
-  await new Promise((allow, deny) => asked.push({ allow, deny }));
-  const stream = await real(wish);
-  live.push(() => stream.getTracks().some((track) => track.readyState === "live"));
-  return stream;
-};
-navigator.mediaDevices.enumerateDevices = async () => [...(await list()), ...(await list())];
-"""
-
-
-@pytest.fixture
-def slow_camera(opened):
-    """Open the page where a camera, one of two, comes only when `asked[number].allow` is called."""
-    return lambda fragment="": opened(
-        fragment, prepare=lambda page: page.add_init_script(SLOW_CAMERA), permissions=["camera"]
-    )
-
-
 def test_a_camera_that_comes_too_late_is_switched_off(slow_camera):
     page = slow_camera("#/how")
     page.get_by_role("button", name="Take an image of me").click()
@@ -639,13 +616,6 @@ def test_it_works_offline_after_the_first_visit(browser, page_folder):
     # The worker isolates the page where the host does not, so that there may be threads.
     assert page.evaluate("crossOriginIsolated")
     context.close()
-
-
-def test_a_long_session_is_saved_in_turns_with_everything_else(parity):
-    assert parity("write", 3)["parts"] == 1
-    found = parity("write", 200_000)
-    assert found["lines"] == 200_000
-    assert found["parts"] > 5
 
 
 def test_who_is_in_view_comes_first_and_is_told_from_who_is_away(opened):

@@ -17,6 +17,7 @@ from mien.track import Tracker
 from mien.webpage.export import page_contract
 
 VECTORS = Path(__file__).parents[1] / "parity" / "smoother.json"
+SPARSE = VECTORS.with_name("sparse.json")
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def test_heads_are_combined_and_calibrated_alike(parity, contract):
 def test_the_smoother_keeps_to_its_vectors(parity, contract):
     vectors = json.loads(VECTORS.read_text())
     options = {**contract["smoothing"], **vectors["options"]}
-    found = parity("smooth", options, vectors["steps"])
+    found = parity("smooth", contract, options, vectors["steps"])
     for step, here in zip(vectors["steps"], found, strict=True):
         np.testing.assert_allclose(here["probabilities"], step["smoothed"], atol=2e-6)
         assert here["label"] == step["label"]
@@ -136,8 +137,21 @@ def test_people_keep_the_same_numbers(parity, contract):
         )
         expected.append(tracker.update(faces, number / 15))
         frames.append({"boxes": boxes.tolist(), "timestamp_s": number / 15})
-    assert parity("track", contract["tracking"], frames) == expected
+    assert parity("track", contract, frames) == expected
     assert max(map(max, filter(None, expected))) >= 3
+
+
+def test_who_is_found_less_often_is_remembered_for_longer(parity, contract):
+    vectors = json.loads(SPARSE.read_text())
+    times = [step["timestamp_s"] for step in vectors["tracker"]]
+    intervals = [step["interval_s"] for step in vectors["tracker"]]
+    np.testing.assert_allclose(parity("intervals", contract, times), intervals, atol=1e-9)
+    found = parity("track", contract, vectors["tracker"])
+    assert found == [step["numbers"] for step in vectors["tracker"]]
+    found = parity("smooth", contract, contract["smoothing"], vectors["smoother"])
+    for step, here in zip(vectors["smoother"], found, strict=True):
+        np.testing.assert_allclose(here["probabilities"], step["smoothed"], atol=2e-6)
+        assert here["label"] == step["label"]
 
 
 def test_quality_is_measured_alike(parity, contract):

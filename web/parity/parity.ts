@@ -1,16 +1,16 @@
 /**
- * Lays the page's parts open for `tests/web`: the engine's, which are held to Python's, and what a
- * visit is too short for. Arrays come and go as plain lists, since that is what a test can send.
+ * Lays the engine's parts open for `tests/web`, which holds them to Python's. Arrays come and go as
+ * plain lists, since that is what a test can send.
  */
-import { written } from "../src/app/save";
 import type { Contract } from "../src/engine/contract";
-import { cropFace, similarity, type Region } from "../src/engine/crop";
+import { cropFace, type Region, similarity } from "../src/engine/crop";
 import { decodeCells } from "../src/engine/decoder";
-import { faceQuality, unsureReason } from "../src/engine/quality";
 import type { Box, Landmarks } from "../src/engine/faces";
-import { resize, type Pixels } from "../src/engine/pixels";
+import { type Pixels, resize } from "../src/engine/pixels";
+import { faceQuality, unsureReason } from "../src/engine/quality";
 import { combine } from "../src/engine/six";
-import { Smoother, type SmoothingOptions } from "../src/engine/smoother";
+import { Smoother } from "../src/engine/smoother";
+import { DetectionInterval } from "../src/engine/timeout";
 import { Tracker } from "../src/engine/tracker";
 
 interface Picture {
@@ -21,7 +21,9 @@ interface Picture {
 
 function pixels({ width, height, rgb }: Picture): Pixels {
   const data = new Uint8ClampedArray(4 * width * height).fill(255);
-  rgb.forEach((value, place) => (data[4 * Math.floor(place / 3) + (place % 3)] = value));
+  rgb.forEach((value, place) => {
+    data[4 * Math.floor(place / 3) + (place % 3)] = value;
+  });
   return { data, width, height };
 }
 
@@ -66,15 +68,30 @@ const parity = {
     return combine(contract, arrays(outputs), face).calibrated;
   },
   smooth(
-    options: SmoothingOptions,
-    steps: { track: number; probabilities: number[]; timestamp_s: number }[],
+    { track_timeout }: Contract,
+    options: Contract["smoothing"],
+    steps: {
+      track: number;
+      probabilities: number[];
+      timestamp_s: number;
+      interval_s?: number;
+    }[],
   ) {
-    const smoother = new Smoother(options);
-    return steps.map((step) => smoother.update(step.track, step.probabilities, step.timestamp_s));
+    const smoother = new Smoother(options, track_timeout);
+    return steps.map((step) =>
+      smoother.update(step.track, step.probabilities, step.timestamp_s, step.interval_s),
+    );
   },
-  track(options: Contract["tracking"], frames: { boxes: Box[]; timestamp_s: number }[]) {
-    const tracker = new Tracker(options);
-    return frames.map((frame) => tracker.update(frame.boxes, frame.timestamp_s));
+  track(
+    { tracking, track_timeout }: Contract,
+    frames: { boxes: Box[]; timestamp_s: number; interval_s?: number }[],
+  ) {
+    const tracker = new Tracker(tracking, track_timeout);
+    return frames.map((frame) => tracker.update(frame.boxes, frame.timestamp_s, frame.interval_s));
+  },
+  intervals({ track_timeout }: Contract, times: number[]): number[] {
+    const interval = new DetectionInterval(track_timeout);
+    return times.map((time) => interval.update(time));
   },
   quality(
     contract: Contract,
@@ -87,11 +104,6 @@ const parity = {
     const known = { ...face, score: 1 };
     const quality = faceQuality(known, Float32Array.from(crop), size, width, height);
     return { quality, reason: unsureReason(quality, contract.unsure) };
-  },
-  async write(count: number) {
-    const rows = Array.from({ length: count }, (_, frame) => ({ frame, text: "x".repeat(300) }));
-    const parts = await written(rows, (row) => JSON.stringify(row) + "\n");
-    return { parts: parts.length, lines: parts.join("").split("\n").length - 1 };
   },
 };
 

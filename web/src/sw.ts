@@ -57,7 +57,9 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || !here || /\/(v1|metrics|healthz|readyz)\b/.test(request.url)) {
     return;
   }
-  event.respondWith(request.url.endsWith("contract.json") ? freshFirst(request) : keptFirst(request));
+  event.respondWith(
+    request.url.endsWith("contract.json") ? freshFirst(request) : keptFirst(request),
+  );
 });
 
 /** What names its content by a hash, or belongs to this version, never changes. */

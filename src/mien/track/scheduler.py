@@ -12,7 +12,7 @@ BUSY_SHARE = 0.8
 MIN_DETECTIONS_PER_S = 4.0
 """A person who comes into view is detected within a quarter of a second, on busy machines too."""
 
-_NEWEST_WEIGHT = 0.2
+NEWEST_WEIGHT = 0.2
 """Weight of the newest measurement in the running means."""
 
 _REDETECTION_COST_GUESS = 0.3
@@ -91,4 +91,4 @@ class DetectionScheduler:
 
 
 def _mean(before: float, newest: float) -> float:
-    return before + _NEWEST_WEIGHT * (newest - before) if before else newest
+    return before + NEWEST_WEIGHT * (newest - before) if before else newest

@@ -13,7 +13,7 @@ from mien.structures import Faces
 
 __all__ = ["Tracker", "track_timeout_s"]
 
-_MIN_TIMEOUT_INTERVALS = 2.5
+MIN_TIMEOUT_INTERVALS = 2.5
 """Sampling intervals that a track survives, so that one missed detection does not end it."""
 
 MAX_DISTANCE = 1.0
@@ -34,7 +34,7 @@ def track_timeout_s(gap_s: float, sampling_interval_s: float) -> float:
         gap_s: The time that was asked for.
         sampling_interval_s: Seconds from one detection to the next.
     """
-    return max(gap_s, _MIN_TIMEOUT_INTERVALS * sampling_interval_s)
+    return max(gap_s, MIN_TIMEOUT_INTERVALS * sampling_interval_s)
 
 
 @dataclasses.dataclass(slots=True)

@@ -17,7 +17,7 @@ from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.inference import EmotionModel, pipeline
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 from mien.spec import ModelSpec
-from mien.track import smoothing, tracker
+from mien.track import scheduler, smoothing, tracker
 
 __all__ = ["SAMPLES", "page_contract"]
 
@@ -54,6 +54,10 @@ def page_contract(
             "max_distance": tracker.MAX_DISTANCE,
             "max_scale_change": tracker.MAX_SCALE_CHANGE,
             "velocity_weight": tracker.VELOCITY_WEIGHT,
+        },
+        "track_timeout": {
+            "min_intervals": tracker.MIN_TIMEOUT_INTERVALS,
+            "newest_interval_weight": scheduler.NEWEST_WEIGHT,
         },
         "detection": {
             "min_face_px": (options or FaceOptions()).min_face_px,

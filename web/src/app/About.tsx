@@ -66,9 +66,10 @@ function Figures({ figures }: { figures: Record<string, number> }) {
     rows.set(protocol, { ...rows.get(protocol), [metric]: value });
   }
   const said = words().about;
-  const shown = [...rows].filter(([, metrics]) => metrics["accuracy"] !== undefined);
+  const shown = [...rows].filter(([, metrics]) => metrics.accuracy !== undefined);
   if (shown.length === 0) return <p class="quiet">{said.none}</p>;
   return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
     <div class="scroll" tabIndex={0} role="region" aria-label={said.figures}>
       <table class="figures">
         <thead>
@@ -83,9 +84,9 @@ function Figures({ figures }: { figures: Record<string, number> }) {
           {named(shown).map(([protocol, metrics]) => (
             <tr key={protocol}>
               <th scope="row">{protocol}</th>
-              <td>{share(metrics["accuracy"])}</td>
-              <td>{share(metrics["balanced_accuracy"])}</td>
-              <td>{metrics["ece"]?.toFixed(3) ?? "–"}</td>
+              <td>{share(metrics.accuracy)}</td>
+              <td>{share(metrics.balanced_accuracy)}</td>
+              <td>{metrics.ece?.toFixed(3) ?? "–"}</td>
             </tr>
           ))}
         </tbody>
@@ -98,7 +99,8 @@ function Figures({ figures }: { figures: Record<string, number> }) {
 function named<Value>(rows: [string, Value][]): [string, Value][] {
   const known: Record<string, string> = words().about.protocols;
   const pieces = rows.map(([name]) => name.split(", "));
-  const told = (piece: string) => rows.length === 1 || !pieces.every((each) => each.includes(piece));
+  const told = (piece: string) =>
+    rows.length === 1 || !pieces.every((each) => each.includes(piece));
   return rows
     .map(([, value], row): [string, Value] => {
       const name = pieces[row]!.filter(told).map((piece) => known[piece] ?? piece);

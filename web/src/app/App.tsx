@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { fill, language, LANGUAGES, percent, speak, words, type Language } from "../words";
+import { fill, LANGUAGES, type Language, language, percent, speak, words } from "../words";
 import { About } from "./About";
 import { How } from "./How";
 import { CloseIcon } from "./icons";
@@ -14,10 +14,10 @@ import {
   loading,
   route,
   source,
+  type Theme,
   theme,
   trouble,
   wear,
-  type Theme,
 } from "./state";
 
 /** The whole page. */
@@ -29,11 +29,12 @@ export function App() {
     document.title = title();
   }, [language.value, route.value]);
   useEffect(() => {
-    document.documentElement.dataset["theme"] = theme.value;
+    document.documentElement.dataset.theme = theme.value;
   }, [theme.value]);
   useFocus();
   return (
     <>
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place, without changing the address */}
       <a class="skip" href="#content" onClick={skip}>
         {words().skip}
       </a>
@@ -164,7 +165,7 @@ function Trouble() {
   return (
     <div class="trouble" role="alert">
       <p>{trouble.value()}</p>
-      <button aria-label={words().stage.close} onClick={() => (trouble.value = null)}>
+      <button type="button" aria-label={words().stage.close} onClick={() => (trouble.value = null)}>
         <CloseIcon />
       </button>
     </div>
@@ -178,7 +179,7 @@ function NotLoaded() {
   return (
     <div class="trouble" role="alert">
       <p>{fill(said.failed, { reason: error })}</p>
-      <button class="secondary" onClick={() => void load().catch(() => {})}>
+      <button type="button" class="secondary" onClick={() => void load().catch(() => {})}>
         {said.retry}
       </button>
     </div>

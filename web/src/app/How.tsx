@@ -3,12 +3,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { framePoint } from "../engine/crop";
 import type { Explanation } from "../engine/engine";
-import { fill, labelWord, percent, words, type Said } from "../words";
+import { fill, labelWord, percent, type Said, words } from "../words";
 import { Bars } from "./Bars";
 import { CameraIcon, CloseIcon, PhotosIcon } from "./icons";
 import { openCamera, release } from "./live";
-import { read, UnreadablePicture } from "./photos";
-import { BASE, contract, engine, loaded, subject } from "./state";
+import { lookedAt, read, UnreadablePicture } from "./photos";
+import { Superseded, start, useScope } from "./scope";
+import { BASE, contract, engine, packed, setSubject, subject, viewSignal } from "./state";
 import { Waiting } from "./Waiting";
 
 const SHOWN_PX = 720;
@@ -33,38 +34,38 @@ export function How() {
   const [fault, setFault] = useState<{ said: Said } | null>(null);
   const [looking, setLooking] = useState(true);
   const [camera, setCamera] = useState<MediaStream | null>(null);
+  const looks = useScope();
+  /** Of two requests for a camera, the later one is meant. */
+  const requests = useScope();
   const given = subject.value;
   const sample = known?.samples[0]?.file;
 
   useEffect(() => {
     if (given === null && sample === undefined) return;
-    let current = true;
     setFault(null);
     setLooking(true);
-    void look(given, sample)
-      .then(
-        (found) => current && setSeen(found),
-        (error: unknown) => current && setFault({ said: reasonOf(error) }),
-      )
-      .finally(() => current && setLooking(false));
-    return () => {
-      current = false;
-    };
+    look(looks.begin(), given, sample).then(
+      (found) => {
+        setSeen(found);
+        setLooking(false);
+      },
+      (error: unknown) => {
+        if (error instanceof Superseded) return;
+        setFault({ said: reasonOf(error) });
+        setLooking(false);
+      },
+    );
+    return () => looks.end();
   }, [given, sample]);
 
-  const mounted = useRef(true);
-  useEffect(() => () => void (mounted.current = false), []);
-  const take = async () => {
-    const stream = await openCamera(() => mounted.current);
-    if (mounted.current) setCamera(stream);
-  };
+  const take = async () => setCamera(await openCamera(requests.begin(viewSignal())));
 
   const choose = () => {
     const input = document.createElement("input");
     input.type = "file";
     input.accept = "image/*";
     input.onchange = () => {
-      if (input.files?.[0] !== undefined) subject.value = input.files[0];
+      if (input.files?.[0] !== undefined) setSubject(input.files[0]);
     };
     input.click();
   };
@@ -74,14 +75,14 @@ export function How() {
       <h1>{said.heading}</h1>
       <p class="lead">{said.lead}</p>
       <div class="row">
-        <button class="secondary" onClick={() => void take()}>
+        <button type="button" class="secondary" onClick={() => start(take())}>
           <CameraIcon /> {said.camera}
         </button>
-        <button class="secondary" onClick={choose}>
+        <button type="button" class="secondary" onClick={choose}>
           <PhotosIcon /> {said.photo}
         </button>
         {given !== null && (
-          <button class="secondary" onClick={() => (subject.value = null)}>
+          <button type="button" class="secondary" onClick={() => setSubject(null)}>
             {said.sample}
           </button>
         )}
@@ -103,18 +104,26 @@ function reasonOf(error: unknown): Said {
   return () => (error instanceof Error ? error.message : String(error));
 }
 
-async function look(given: Blob | null, sample: string | undefined): Promise<Seen> {
+async function look(
+  signal: AbortSignal,
+  given: Blob | null,
+  sample: string | undefined,
+): Promise<Seen> {
+  return lookedAt(signal, opened(given, sample), async (bitmap) => {
+    const { width, height } = bitmap;
+    const scale = Math.min(1, SHOWN_PX / Math.max(width, height));
+    const picture = document.createElement("canvas");
+    picture.width = Math.round(width * scale);
+    picture.height = Math.round(height * scale);
+    picture.getContext("2d")!.drawImage(bitmap, 0, 0, picture.width, picture.height);
+    const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px);
+    return { picture, width, height, explanation };
+  });
+}
+
+async function opened(given: Blob | null, sample: string | undefined): Promise<ImageBitmap> {
   const blob = given ?? (await (await fetch(new URL(`samples/${sample}`, BASE))).blob());
-  const bitmap = await read(blob, given instanceof File ? given.name : words().how.frame);
-  const { width, height } = bitmap;
-  const scale = Math.min(1, SHOWN_PX / Math.max(width, height));
-  const picture = document.createElement("canvas");
-  picture.width = Math.round(width * scale);
-  picture.height = Math.round(height * scale);
-  picture.getContext("2d")!.drawImage(bitmap, 0, 0, picture.width, picture.height);
-  await loaded();
-  const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px);
-  return { picture, width, height, explanation };
+  return read(blob, given instanceof File ? given.name : words().how.frame);
 }
 
 /** The camera's view, to take a picture or not. */
@@ -130,19 +139,17 @@ function Selfie({ stream, done }: { stream: MediaStream; done: () => void }) {
     canvas.width = video.current!.videoWidth;
     canvas.height = video.current!.videoHeight;
     canvas.getContext("2d")!.drawImage(video.current!, 0, 0);
-    canvas.toBlob((blob) => {
-      subject.value = blob;
-      done();
-    }, "image/png");
+    setSubject(packed(canvas, "image/png"));
+    done();
   };
   return (
     <div class="selfie">
       <video ref={video} muted playsInline class="mirrored" />
       <div class="row">
-        <button class="primary" onClick={take}>
+        <button type="button" class="primary" onClick={take}>
           <CameraIcon /> {words().how.shoot}
         </button>
-        <button class="secondary" onClick={done}>
+        <button type="button" class="secondary" onClick={done}>
           <CloseIcon /> {words().how.cancel}
         </button>
       </div>
@@ -327,7 +334,12 @@ function paste(canvas: HTMLCanvasElement, picture: HTMLCanvasElement): CanvasRen
 function drawDetection(canvas: HTMLCanvasElement, seen: Seen, { face }: Explanation): void {
   const drawn = paste(canvas, seen.picture);
   const scale = seen.picture.width / seen.width;
-  const [x0, y0, x1, y1] = face.box_xyxy.map((side) => side * scale) as [number, number, number, number];
+  const [x0, y0, x1, y1] = face.box_xyxy.map((side) => side * scale) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const radius = Math.max(7, (x1 - x0) * 0.06);
   drawn.strokeStyle = "#fff";
   drawn.lineWidth = Math.max(2, seen.picture.width / 200);
@@ -351,19 +363,28 @@ function drawSquare(canvas: HTMLCanvasElement, seen: Seen, explanation: Explanat
   const drawn = paste(canvas, seen.picture);
   const scale = seen.picture.width / seen.width;
   const { map, size } = explanation;
-  const corners = ([[0, 0], [size, 0], [size, size], [0, size]] as const).map(([x, y]) =>
-    framePoint(map, x, y).map((value) => value * scale),
-  );
+  const corners = (
+    [
+      [0, 0],
+      [size, 0],
+      [size, size],
+      [0, size],
+    ] as const
+  ).map(([x, y]) => framePoint(map, x, y).map((value) => value * scale));
   drawn.fillStyle = "rgb(19 20 23 / 55%)";
   drawn.beginPath();
   drawn.rect(0, 0, canvas.width, canvas.height);
-  corners.forEach(([x, y], place) => (place === 0 ? drawn.moveTo(x!, y!) : drawn.lineTo(x!, y!)));
+  corners.forEach(([x, y], place) => {
+    place === 0 ? drawn.moveTo(x!, y!) : drawn.lineTo(x!, y!);
+  });
   drawn.closePath();
   drawn.fill("evenodd");
   drawn.strokeStyle = "#fff";
   drawn.lineWidth = Math.max(2, canvas.width / 240);
   drawn.beginPath();
-  corners.forEach(([x, y], place) => (place === 0 ? drawn.moveTo(x!, y!) : drawn.lineTo(x!, y!)));
+  corners.forEach(([x, y], place) => {
+    place === 0 ? drawn.moveTo(x!, y!) : drawn.lineTo(x!, y!);
+  });
   drawn.closePath();
   drawn.stroke();
 }
@@ -373,7 +394,9 @@ function drawCrop(canvas: HTMLCanvasElement, { crop, size }: Explanation): void 
   canvas.height = size;
   canvas.classList.add("pixelated");
   const image = new ImageData(size, size);
-  crop.forEach((luma, place) => image.data.set([luma, luma, luma, 255], 4 * place));
+  crop.forEach((luma, place) => {
+    image.data.set([luma, luma, luma, 255], 4 * place);
+  });
   canvas.getContext("2d")!.putImageData(image, 0, 0);
 }
 

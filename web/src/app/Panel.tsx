@@ -6,11 +6,12 @@ import { clock, fill, labelWord, language, percent, words } from "../words";
 import { Bars } from "./Bars";
 import { SaveIcon } from "./icons";
 import { newSession, session, shown, speed } from "./live";
-import { allRows, chosen, photos } from "./photos";
-import { savePhotoReport, saveReport } from "./report";
 import { mayGo, noteKept } from "./opening";
 import { numberOf, pointed } from "./overlay";
+import { allRows, chosen, photos } from "./photos";
+import { savePhotoReport, saveReport } from "./report";
 import { fileName, saveCsv, saveJson } from "./save";
+import { start } from "./scope";
 import type { Person } from "./session";
 import { contract, source } from "./state";
 import { Timeline } from "./Timeline";
@@ -119,6 +120,7 @@ function Card({
   return (
     <article
       class={away ? "card away" : "card"}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: by keyboard, too, its box stands out
       tabIndex={0}
       onMouseEnter={point}
       onMouseLeave={leave}
@@ -171,7 +173,9 @@ function Spoken() {
     const changed = result.faces.filter((face) => said.current.get(face.track!) !== face.label);
     if (changed.length === 0) return;
     spoken_ms.current = now;
-    result.faces.forEach((face) => said.current.set(face.track!, face.label));
+    result.faces.forEach((face) => {
+      said.current.set(face.track!, face.label);
+    });
     const sentence = changed.map((face) => {
       const label = labelWord(contract.value!.labels[face.label]!);
       return fill(words().people.shows, { number: face.track! + 1, label });
@@ -286,21 +290,31 @@ function Keep({ live }: { live: boolean }) {
   const some = live ? shown.value !== null && current !== null : allRows().length > 0;
   const rows = () => (live ? current!.rows() : allRows());
   const said = words().save;
-  const save = (write: (name: string) => unknown) => {
-    void write(fileName());
-    noteKept();
+  const begin = () => {
+    const now = source.value;
+    if (now.kind !== "start" && mayGo()) start(newSession(current!.name, now.signal));
   };
+  const save = (write: (name: string) => Promise<void>) => start(noteKept(write(fileName())));
   return (
     <section class="keep">
       <h3>{said.heading}</h3>
       <div class="row">
-        <button disabled={!some} onClick={() => save((name) => saveJson(rows(), name))}>
+        <button
+          type="button"
+          disabled={!some}
+          onClick={() => save((name) => saveJson(rows(), name))}
+        >
           <SaveIcon /> {said.json}
         </button>
-        <button disabled={!some} onClick={() => save((name) => saveCsv(rows(), name))}>
+        <button
+          type="button"
+          disabled={!some}
+          onClick={() => save((name) => saveCsv(rows(), name))}
+        >
           <SaveIcon /> {said.csv}
         </button>
         <button
+          type="button"
           disabled={!some}
           onClick={() =>
             save((name) =>
@@ -313,11 +327,7 @@ function Keep({ live }: { live: boolean }) {
           <SaveIcon /> {said.report}
         </button>
         {live && (
-          <button
-            class="plain"
-            disabled={!some}
-            onClick={() => mayGo() && void newSession(current!.name)}
-          >
+          <button type="button" class="plain" disabled={!some} onClick={begin}>
             {said.clear}
           </button>
         )}

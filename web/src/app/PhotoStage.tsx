@@ -4,8 +4,8 @@ import { fill, language, words } from "../words";
 import { BinIcon, PlusIcon, SnapshotIcon } from "./icons";
 import { chooseFiles, leave } from "./opening";
 import { described, pointed, useDrawing } from "./overlay";
-import { chosen, decode, photos, removePhoto, step, type Photo } from "./photos";
-import { contract, route, subject } from "./state";
+import { chosen, decode, type Photo, photos, removePhoto, step } from "./photos";
+import { contract, route, setSubject } from "./state";
 import { CloseButton, saveDrawn, Tool } from "./Tools";
 import { drawOver, USUAL_RATIO, View } from "./View";
 import { Waiting } from "./Waiting";
@@ -24,7 +24,7 @@ export function PhotoStage() {
   const [ratio, setRatio] = useState(USUAL_RATIO);
   useDrawing(canvas, draw, photo, pointed.value, language.value);
   useEffect(() => {
-    if (photo !== undefined && photo.error === null) subject.value = photo.blob;
+    if (photo !== undefined && photo.error === null) setSubject(photo.blob);
   }, [photo]);
   useEffect(() => {
     addEventListener("keydown", turnPages);
@@ -64,7 +64,13 @@ export function PhotoStage() {
             <Thumb key={each.address} photo={each} place={place} />
           ))}
         </div>
-        <button class="thumb" aria-label={said.more} title={said.more} onClick={chooseFiles}>
+        <button
+          type="button"
+          class="thumb"
+          aria-label={said.more}
+          title={said.more}
+          onClick={chooseFiles}
+        >
           <PlusIcon />
         </button>
       </div>
@@ -91,6 +97,7 @@ function Thumb({ photo, place }: { photo: Photo; place: number }) {
   }, [current]);
   return (
     <button
+      type="button"
       ref={button}
       class={photo.error === null ? "thumb" : "thumb broken"}
       aria-pressed={current}

@@ -20,7 +20,8 @@ import {
 import { leave } from "./opening";
 import { described, pointed, useDrawing } from "./overlay";
 import { PhotoStage } from "./PhotoStage";
-import { contract, loading, route, source, subject, trouble } from "./state";
+import { start as run, useScope, within } from "./scope";
+import { contract, loading, packed, route, setSubject, source, trouble, viewSignal } from "./state";
 import { CloseButton, PauseButton, SnapshotButton, Toggle, Tool } from "./Tools";
 import { drawOver, USUAL_RATIO, View } from "./View";
 import { Waiting } from "./Waiting";
@@ -30,35 +31,36 @@ const RETRY_MS = 1500;
 /** The picture with its boxes, and what can be done with it. */
 export function Stage() {
   const now = source.value;
-  if (now.kind === "camera") return <CameraStage key={now.opened_ms} />;
-  if (now.kind === "film") return <FilmStage key={now.file.name} file={now.file} />;
+  if (now.kind === "camera") return <CameraStage key={now.id} onStage={now.signal} />;
+  if (now.kind === "film") return <FilmStage key={now.id} onStage={now.signal} file={now.file} />;
   return <PhotoStage />;
 }
 
-function CameraStage() {
+function CameraStage({ onStage }: { onStage: AbortSignal }) {
   const video = useRef<HTMLVideoElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const stream = useRef<MediaStream | null>(null);
   const loop = useRef<LiveLoop | null>(null);
   const again = useRef<HTMLButtonElement>(null);
-  /** Counts the attempts to connect: of two at once, the later one is meant. */
-  const attempt = useRef(0);
+  /** Of two attempts to connect at once, the later one is meant. */
+  const connection = useScope();
   const [ratio, setRatio] = useState(USUAL_RATIO);
   const [stopped, setStopped] = useState(false);
   const play = usePlaying(video);
   /** Nobody is filmed while another page is looked at. */
   const on = !stopped && route.value === "stage";
 
-  /** Show the camera; false if there is none, true also where a later attempt took over. */
+  /** Show the camera; false if there is none. */
   const connect = async (): Promise<boolean> => {
-    const mine = ++attempt.current;
-    const wanted = () => mine === attempt.current;
+    const signal = connection.begin(onStage, viewSignal());
     release(stream.current);
     stream.current = null;
-    const opened = await openCamera(wanted);
-    if (opened === null) return !wanted();
+    const opened = await openCamera(signal);
+    if (opened === null) return false;
     stream.current = opened;
-    opened.getVideoTracks()[0]!.onended = () => void lost();
+    opened.getVideoTracks()[0]!.onended = () => {
+      if (!signal.aborted) run(lost());
+    };
     video.current!.srcObject = opened;
     paused.value = false;
     play();
@@ -67,10 +69,9 @@ function CameraStage() {
 
   const lost = async (): Promise<void> => {
     while (!(await connect())) {
-      const mine = attempt.current;
       trouble.value = () => words().camera.lost;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      if (mine !== attempt.current) return;
+      const pause = new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await within(connection.signal, pause);
     }
   };
 
@@ -81,14 +82,12 @@ function CameraStage() {
       return;
     }
     if (loop.current !== null) return;
-    await newSession("camera");
-    // The visitor may have left meanwhile, or come back from another page.
-    if (video.current === null || loop.current !== null) return;
-    loop.current = new LiveLoop(video.current, true, draw);
+    await newSession("camera", onStage);
+    loop.current = new LiveLoop(video.current!, true, onStage, draw);
   };
 
   const switchOff = () => {
-    attempt.current++;
+    connection.end();
     // Who paused and went elsewhere does not expect to be filmed on return.
     if (paused.value) setStopped(true);
     video.current?.pause();
@@ -99,15 +98,15 @@ function CameraStage() {
 
   useEffect(() => {
     if (!on) return;
-    void start();
+    run(start());
     return switchOff;
   }, [on]);
-  useEffect(() => () => loop.current?.stop(), []);
   useEffect(() => {
     if (stopped) again.current?.focus();
   }, [stopped]);
 
   const stop = () => {
+    connection.end();
     trouble.value = null;
     // Before anything came there is nothing to stay for.
     if (loop.current === null) leave();
@@ -137,7 +136,7 @@ function CameraStage() {
             value={cameraId.value}
             onChange={(event) => {
               cameraId.value = event.currentTarget.value;
-              void connect();
+              run(connect());
             }}
           >
             {cameras.value.map((device, place) => (
@@ -172,7 +171,7 @@ function CameraStage() {
   );
 }
 
-function FilmStage({ file }: { file: File }) {
+function FilmStage({ file, onStage }: { file: File; onStage: AbortSignal }) {
   const video = useRef<HTMLVideoElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [ratio, setRatio] = useState(USUAL_RATIO);
@@ -181,22 +180,20 @@ function FilmStage({ file }: { file: File }) {
   useDrawing(canvas, () => shown.value !== null && draw(shown.value), file, pointed.value);
   useEffect(() => {
     const address = URL.createObjectURL(file);
-    let loop: LiveLoop | null = null;
-    let mounted = true;
-    video.current!.src = address;
+    const element = video.current!;
+    element.src = address;
     paused.value = false;
-    void newSession(file.name).then(() => {
-      if (!mounted || video.current === null) return;
-      loop = new LiveLoop(video.current, false, draw);
+    const begin = async () => {
+      await newSession(file.name, onStage);
+      new LiveLoop(element, false, onStage, draw);
       play();
-    });
+    };
+    run(begin());
     return () => {
-      mounted = false;
-      loop?.stop();
-      keepSubject(video.current);
+      keepSubject(element);
       URL.revokeObjectURL(address);
     };
-  }, [file]);
+  }, []);
   const failed = () => {
     trouble.value = () => fill(words().stage.unplayable, { name: file.name });
   };
@@ -261,7 +258,7 @@ function Overlay({ canvas }: { canvas: { current: HTMLCanvasElement | null } }) 
 
 /** What the visitor should know while nothing is drawn. */
 function Hint() {
-  if (asking.value) {
+  if (asking.value !== null) {
     return (
       <p class="asking">
         <CameraIcon /> {words().camera.asking}
@@ -282,5 +279,5 @@ function keepSubject(video: HTMLVideoElement | null): void {
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
   canvas.getContext("2d")!.drawImage(video, 0, 0);
-  canvas.toBlob((blob) => (subject.value = blob), "image/png");
+  setSubject(packed(canvas, "image/png"));
 }

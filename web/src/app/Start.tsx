@@ -5,8 +5,9 @@ import { language, words } from "../words";
 import { BackIcon, CameraIcon, LockIcon, PhotosIcon } from "./icons";
 import { chooseFiles, startCamera } from "./opening";
 import { described, drawFaces, useDrawing } from "./overlay";
-import { decode } from "./photos";
-import { BASE, contract, engine, loaded, source } from "./state";
+import { decode, lookedAt } from "./photos";
+import { useScope } from "./scope";
+import { BASE, contract, engine, source } from "./state";
 
 /** Size of the label over the portrait: a share of its width, within bounds. */
 const TEXT_SHARE = 1 / 26;
@@ -22,10 +23,10 @@ export function Start() {
         <h1>{said.headline}</h1>
         <p class="lead">{said.lead}</p>
         <div class="row">
-          <button class="primary" id="start-camera" onClick={startCamera}>
+          <button type="button" class="primary" id="start-camera" onClick={startCamera}>
             <CameraIcon /> {said.camera}
           </button>
-          <button class="secondary" id="start-files" onClick={chooseFiles}>
+          <button type="button" class="secondary" id="start-files" onClick={chooseFiles}>
             <PhotosIcon /> {said.files}
           </button>
           {source.value.kind !== "start" && (
@@ -44,29 +45,30 @@ export function Start() {
   );
 }
 
+async function fetched(address: string): Promise<ImageBitmap> {
+  // The picture beside it has just been fetched.
+  const answer = await fetch(address, { cache: "force-cache" });
+  return decode(await answer.blob());
+}
+
 /** A portrait that the visitor's own device analyses as soon as it can. */
 function Example() {
   const known = contract.value;
   const canvas = useRef<HTMLCanvasElement>(null);
   const [result, setResult] = useState<FrameResult | null>(null);
   const [place, setPlace] = useState(0);
+  const scope = useScope();
   const sample = known?.samples[place];
   const address = sample === undefined ? null : new URL(`samples/${sample.file}`, BASE).href;
   useEffect(() => {
     if (address === null) return;
-    let current = true;
     setResult(null);
-    void (async () => {
-      // The picture beside it has just been fetched.
-      const answer = await fetch(address, { cache: "force-cache" });
-      const bitmap = await decode(await answer.blob());
-      await loaded();
-      const found = await engine.picture(bitmap, known!.detection.min_face_px);
-      if (current) setResult(found);
-    })().catch(() => {});
-    return () => {
-      current = false;
-    };
+    const picture = lookedAt(scope.begin(), fetched(address), (bitmap) =>
+      engine.picture(bitmap, known!.detection.min_face_px),
+    );
+    // Why it cannot be looked at is said where the networks are loaded.
+    picture.then(setResult, () => {});
+    return () => scope.end();
   }, [address]);
   const draw = () => {
     if (canvas.current === null || result === null || known === null) return;
@@ -96,6 +98,7 @@ function Example() {
         <span>{said.sample}</span>
         {known?.samples.map((each, number) => (
           <button
+            type="button"
             key={each.file}
             class="link"
             aria-pressed={number === place}

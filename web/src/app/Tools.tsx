@@ -7,7 +7,7 @@ import { mirror, paused, shown } from "./live";
 import { close } from "./opening";
 import { drawFaces } from "./overlay";
 import { download, fileName } from "./save";
-import { contract, source } from "./state";
+import { contract, packed, source } from "./state";
 
 /** One thing that can be done; on a phone only those that are `named` show their words. */
 export function Tool({
@@ -31,6 +31,7 @@ export function Tool({
 }) {
   return (
     <button
+      type="button"
       ref={button}
       class={`tool${named ? " named" : ""}${end ? " end" : ""}`}
       title={label}
@@ -104,5 +105,6 @@ export function saveDrawn(
   drawn.restore();
   const text = Math.max(12, canvas.height / 28);
   drawFaces(drawn, result, contract.value!, { mirrored, scale: 1, text, pointed: null });
-  canvas.toBlob((blob) => blob && download([blob], "image/png", `${fileName()}.png`));
+  const name = `${fileName()}.png`;
+  void packed(canvas, "image/png").then((blob) => blob && download([blob], "image/png", name));
 }

@@ -1,7 +1,8 @@
 import { computed, signal } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
-import { words, type Words } from "../words";
+import { type Words, words } from "../words";
+import { Scope, Superseded, within } from "./scope";
 import { Session } from "./session";
 import { contract, engine, loaded, loading, route, trouble } from "./state";
 
@@ -10,7 +11,8 @@ export const smooth = signal(true);
 export const paused = signal(false);
 /** Whether the picture stands still, since the visitor wants that or is on another page. */
 export const halted = computed(() => paused.value || route.value !== "stage");
-export const asking = signal(false);
+/** The request for a camera that the browser asks the visitor about. */
+export const asking = signal<AbortSignal | null>(null);
 export const cameras = signal<MediaDeviceInfo[]>([]);
 export const cameraId = signal("");
 /** Frames a second and milliseconds each, over about the last second. */
@@ -18,6 +20,8 @@ export const speed = signal({ fps: 0, ms: 0 });
 /** The newest result, a few times a second; the overlay hears of every one. */
 export const shown = signal<FrameResult | null>(null);
 export const session = signal<Session | null>(null);
+/** Frames that were not answered when a session ends belong to nobody. */
+const clip = new Scope();
 
 /** What is said about each way in which a browser gives no camera. */
 const REFUSALS: Record<string, keyof Words["camera"]> = {
@@ -33,14 +37,18 @@ const SHOWN_EVERY_MS = 120;
 /** The next frame is fetched while the worker still looks at the one before. */
 const MOST_IN_FLIGHT = 2;
 
-/** Analyses what a video element shows, always the newest frame; one that stands still is left. */
+/**
+ * Analyses what a video element shows while it is on the stage, always the newest frame; one that
+ * stands still is left.
+ */
 export class LiveLoop {
-  private stopped = false;
   private inFlight = 0;
+  private beginning = false;
   /** The bitmap before: a browser may finish a later one first. */
   private before: Promise<unknown> = Promise.resolve();
   /** The session that the times below belong to. */
   private current: Session | null = null;
+  private clip = clip.signal;
   private began_ms = 0;
   private newest_s = -1;
   private last_s = -1;
@@ -50,18 +58,15 @@ export class LiveLoop {
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly camera: boolean,
+    private readonly onStage: AbortSignal,
     private readonly onResult: (result: FrameResult) => void,
   ) {
     this.wait();
   }
 
-  stop(): void {
-    this.stopped = true;
-  }
-
   /** Hear of every new frame of the video; the newest one is looked at when there is time. */
   private wait(): void {
-    if (this.stopped) return;
+    if (this.onStage.aborted) return;
     if ("requestVideoFrameCallback" in this.video) {
       this.video.requestVideoFrameCallback((_, frame) => this.hear(frame.mediaTime));
     } else {
@@ -73,7 +78,7 @@ export class LiveLoop {
   }
 
   private hear(media_s: number): void {
-    if (this.stopped) return;
+    if (this.onStage.aborted) return;
     this.note(media_s);
     this.wait();
     void this.look();
@@ -84,6 +89,7 @@ export class LiveLoop {
     const now = performance.now();
     if (this.current !== session.value) {
       this.current = session.value;
+      this.clip = clip.signal;
       this.began_ms = now;
       this.last_s = -1;
     }
@@ -91,16 +97,16 @@ export class LiveLoop {
   }
 
   private async look(): Promise<void> {
-    if (this.stopped || this.newest_s === this.last_s) return;
+    if (this.clip.aborted || this.beginning || this.newest_s === this.last_s) return;
     if (this.inFlight >= MOST_IN_FLIGHT || this.video.readyState < 2) return;
     this.inFlight++;
     try {
       // Frames that come again are not counted twice, and networks loaded anew know nobody.
       if (this.newest_s < this.last_s || !loading.value.ready) await this.beginAnew();
-      else await this.analyse(this.current!, this.newest_s);
+      else await this.analyse(this.clip, this.newest_s);
     } catch (error) {
       // That the networks are gone is said, with what to do, where they are loaded.
-      const said = this.stopped || loading.value.error !== null;
+      const said = error instanceof Superseded || loading.value.error !== null;
       const reason = error instanceof Error ? error.message : String(error);
       if (!said) trouble.value = () => reason;
       return;
@@ -111,23 +117,25 @@ export class LiveLoop {
   }
 
   private async beginAnew(): Promise<void> {
-    await newSession(this.current!.name);
-    if (!this.stopped) this.note(this.newest_s);
+    this.beginning = true;
+    try {
+      await newSession(this.current!.name, this.onStage);
+    } finally {
+      this.beginning = false;
+    }
+    this.note(this.newest_s);
   }
 
   /** Analyse the newest frame, unless its session ends on the way. */
-  private async analyse(current: Session, time: number): Promise<void> {
-    const over = () => this.stopped || session.value !== current;
+  private async analyse(clip: AbortSignal, time: number): Promise<void> {
     const started = performance.now();
     this.last_s = time;
-    const bitmap = await this.inTurn(createImageBitmap(this.video));
-    if (over()) {
-      bitmap.close();
-      return;
-    }
+    const copied = this.inTurn(createImageBitmap(this.video));
+    const bitmap = await within(clip, copied, (late) => late.close());
     const minFacePx = contract.value!.detection.min_face_px;
-    const result = await engine.frame(bitmap, time, { minFacePx, smooth: smooth.value });
-    if (!over()) this.take(result, performance.now() - started);
+    const options = { minFacePx, smooth: smooth.value };
+    const result = await within(clip, engine.frame(bitmap, time, options));
+    this.take(result, performance.now() - started);
   }
 
   /** Wait for a bitmap, but not before the one that was asked for earlier. */
@@ -157,27 +165,30 @@ export class LiveLoop {
   }
 }
 
-/** Begin a new session of a name. */
-export async function newSession(name: string): Promise<void> {
+/** Begin a new session of a name, about what is on the stage. */
+export async function newSession(name: string, onStage: AbortSignal): Promise<void> {
+  const signal = clip.begin(onStage);
   shown.value = null;
-  await loaded();
-  // Frames that were not answered yet belong to the session before.
+  await within(signal, loaded());
   session.value = new Session(contract.value!, name);
-  await engine.reset();
+  // A worker that broke is told where it is loaded; its successor knows nobody.
+  await within(
+    signal,
+    engine.reset().catch(() => null),
+  );
 }
 
 /**
- * Ask for a camera; on refusal say why and what to do.
+ * Ask for a camera; on refusal say why and what to do, and return null.
  *
- * The answer may come when nobody waits for it any more, which `wanted` tells: then the camera is
- * released again and nothing is said.
+ * When `signal` ends before the answer comes, the camera is released and nothing is said.
  */
-export async function openCamera(wanted: () => boolean): Promise<MediaStream | null> {
+export async function openCamera(signal: AbortSignal): Promise<MediaStream | null> {
   if (navigator.mediaDevices === undefined) {
     trouble.value = () => words().camera.insecure;
     return null;
   }
-  asking.value = true;
+  asking.value = signal;
   try {
     const video: MediaTrackConstraints = {
       width: { ideal: 640 },
@@ -185,28 +196,32 @@ export async function openCamera(wanted: () => boolean): Promise<MediaStream | n
       frameRate: { ideal: 30 },
       ...(cameraId.value === "" ? { facingMode: "user" } : { deviceId: { exact: cameraId.value } }),
     };
-    const stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
-    const devices = await navigator.mediaDevices.enumerateDevices();
-    if (!wanted()) {
-      release(stream);
-      return null;
-    }
+    const request = navigator.mediaDevices.getUserMedia({ video, audio: false });
+    const stream = await within(signal, request, release);
+    const devices = await within(signal, navigator.mediaDevices.enumerateDevices()).catch(
+      (error: unknown) => {
+        release(stream);
+        throw error;
+      },
+    );
     cameras.value = devices.filter((device) => device.kind === "videoinput");
     cameraId.value = stream.getVideoTracks()[0]?.getSettings().deviceId ?? "";
     trouble.value = null;
     return stream;
   } catch (error) {
-    if (!wanted()) return null;
+    if (error instanceof Superseded) throw error;
     const name = error instanceof DOMException ? error.name : "";
     const sentence = REFUSALS[name] ?? "failed";
     trouble.value = () => words().camera[sentence];
     return null;
   } finally {
-    asking.value = false;
+    if (asking.value === signal) asking.value = null;
   }
 }
 
 /** Switch a camera off. */
 export function release(stream: MediaStream | null): void {
-  stream?.getTracks().forEach((track) => track.stop());
+  stream?.getTracks().forEach((track) => {
+    track.stop();
+  });
 }

@@ -1,7 +1,8 @@
-import { fill, listed, words, type Said } from "../words";
+import { fill, listed, type Said, words } from "../words";
 import { session, shown } from "./live";
-import { addPhotos, clearPhotos, photos, read, UnreadablePicture, type Photo } from "./photos";
-import { enterStage, leaveStage, source, trouble, type Source } from "./state";
+import { addPhotos, clearPhotos, type Photo, photos, read, UnreadablePicture } from "./photos";
+import { Scope, start, within } from "./scope";
+import { type Content, leaveStage, putOnStage, showStage, source, trouble } from "./state";
 
 const PICTURES = /\.(jpe?g|png|webp|gif|bmp|avif|tiff?)$/i;
 const FILMS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv)$/i;
@@ -11,10 +12,13 @@ const WORTH_KEEPING_PHOTOS = 2;
 
 let keptPhotos: Photo[] | null = null;
 
-/** Remember that the results so far were saved. */
-export function noteKept(): void {
-  if (source.value.kind === "photos") keptPhotos = photos.value;
-  else if (session.value !== null) session.value.kept_s = session.value.length_s;
+/** Remember the results of this moment as saved once `saving` is done. */
+export async function noteKept(saving: Promise<void>): Promise<void> {
+  const [given, current] = [photos.value, session.value];
+  const length_s = current?.length_s ?? 0;
+  await saving;
+  if (current === null) keptPhotos = given;
+  else current.kept_s = length_s;
 }
 
 /** Whether there are results that would be missed. */
@@ -37,9 +41,9 @@ addEventListener("beforeunload", (event) => {
 });
 
 /** Put something onto the stage in place of what is there. */
-function put(next: Source): void {
+function put(content: Content): AbortSignal {
   forget();
-  enterStage(next);
+  return putOnStage(content);
 }
 
 /** Leave whatever is on the stage. */
@@ -56,13 +60,30 @@ function forget(): void {
 
 /** Leave it if the visitor means that. */
 export function close(): void {
-  if (mayGo()) leave();
+  if (!mayGo()) return;
+  pending.begin();
+  leave();
 }
 
 /** Begin with the camera. */
 export function startCamera(): void {
   trouble.value = null;
-  if (mayGo()) put({ kind: "camera", opened_ms: performance.now() });
+  if (!mayGo()) return;
+  pending.begin();
+  put({ kind: "camera" });
+}
+
+/** Files that are still looked into; the visitor may choose something else meanwhile. */
+const pending = new Scope();
+/** What was given earlier is opened earlier, however long it takes to look into. */
+let before: Promise<void> = Promise.resolve();
+
+function openInTurn(given: File[]): void {
+  const signal = pending.signal;
+  trouble.value = null;
+  const turn = before.then(() => open(given, signal));
+  before = turn.catch(() => {});
+  start(turn);
 }
 
 /** Let the visitor choose photos or a film. */
@@ -71,7 +92,7 @@ export function chooseFiles(): void {
   input.type = "file";
   input.multiple = true;
   input.accept = "image/*,video/*,.mkv,.avif";
-  input.onchange = () => void open([...(input.files ?? [])]);
+  input.onchange = () => openInTurn([...(input.files ?? [])]);
   input.click();
 }
 
@@ -104,26 +125,25 @@ export function listenForFiles(dropping: (over: boolean) => void): () => void {
 }
 
 function take(data: DataTransfer | null): void {
-  const files = [...(data?.files ?? [])];
-  if (files.length > 0) void open(files);
+  const given = [...(data?.files ?? [])];
+  if (given.length > 0) openInTurn(given);
 }
 
 /** Open one film, or else all photos, and say what was left out and why. */
-async function open(files: File[]): Promise<void> {
-  trouble.value = null;
+async function open(given: File[], signal: AbortSignal): Promise<void> {
   const kinds = new Map<File, Kind>();
-  for (const file of files) kinds.set(file, await kindOf(file));
-  const of = (kind: Kind) => files.filter((file) => kinds.get(file) === kind);
+  for (const file of given) kinds.set(file, await within(signal, kindOf(file)));
+  const of = (kind: Kind) => given.filter((file) => kinds.get(file) === kind);
   const faults: Said[] = [];
   const others = of("other");
   if (others.length > 0) faults.push(() => told("unknown", others));
-  const film = await firstFilm(of("film"), faults);
+  const film = await within(signal, firstFilm(of("film"), faults));
   if (film !== null) {
-    const left = files.filter((file) => file !== film && kinds.get(file) !== "other");
+    const left = given.filter((file) => file !== film && kinds.get(file) !== "other");
     if (left.length > 0) faults.push(() => told("oneFilm", left));
     if (mayGo()) put({ kind: "film", file: film });
   } else if (of("picture").length > 0) {
-    await openPhotos(of("picture"), faults);
+    await openPhotos(of("picture"), faults, signal);
   }
   if (faults.length > 0) trouble.value = () => faults.map((fault) => fault()).join(" ");
 }
@@ -182,13 +202,16 @@ async function pictureFault(file: File): Promise<Said | null> {
 }
 
 /** Put photos onto the stage; what is there gives way only to one that can be read. */
-async function openPhotos(files: File[], faults: Said[]): Promise<void> {
-  const { kind } = source.value;
-  const running = kind === "camera" || kind === "film";
-  if (running && !((await anyReadable(files, faults)) && mayGo())) return;
-  if (kind === "photos") enterStage(source.value);
-  else put({ kind: "photos" });
-  void addPhotos(files);
+async function openPhotos(given: File[], faults: Said[], signal: AbortSignal): Promise<void> {
+  const running = () => source.value.kind === "camera" || source.value.kind === "film";
+  if (running() && !(await within(signal, anyReadable(given, faults)))) return;
+  if (running() && !mayGo()) return;
+  if (source.value.kind === "photos") {
+    showStage();
+    start(addPhotos(given, source.value.signal));
+  } else {
+    start(addPhotos(given, put({ kind: "photos" })));
+  }
 }
 
 async function anyReadable(files: File[], faults: Said[]): Promise<boolean> {

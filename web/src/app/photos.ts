@@ -2,7 +2,8 @@ import { signal } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
 import type { Row } from "../engine/row";
-import { fill, words, type Said } from "../words";
+import { fill, type Said, words } from "../words";
+import { Scope, Superseded, within } from "./scope";
 import { photoRows } from "./session";
 import { contract, engine, loaded } from "./state";
 
@@ -12,6 +13,8 @@ export interface Photo {
   address: string;
   result: FrameResult | null;
   error: Said | null;
+  /** Lasts until it is removed. */
+  scope: Scope;
 }
 
 export const photos = signal<Photo[]>([]);
@@ -20,23 +23,22 @@ export const chosen = signal(0);
 /** Chromium's largest canvas side; other browsers take at least this many pixels in all. */
 const MOST_PIXELS = 120e6;
 
-/** Add photos to those on the stage and analyse them. */
-export async function addPhotos(files: File[]): Promise<void> {
-  const added = files.map((file): Photo => ({
-    name: file.name,
-    blob: file,
-    address: URL.createObjectURL(file),
-    result: null,
-    error: null,
-  }));
+/** Add photos to those on the stage, which `onStage` lasts as long as, and analyse them. */
+export async function addPhotos(files: File[], onStage: AbortSignal): Promise<void> {
+  const added = files.map((file): Photo => {
+    const scope = new Scope();
+    scope.begin(onStage);
+    const address = URL.createObjectURL(file);
+    return { name: file.name, blob: file, address, result: null, error: null, scope };
+  });
   chosen.value = photos.value.length;
   photos.value = [...photos.value, ...added];
-  const there = (photo: Photo) => photos.value.some((each) => each.address === photo.address);
-  for (const photo of added) if (there(photo)) await analyse(photo);
+  for (const photo of added) await analyse(photo);
 }
 
 /** Take one photo off the stage. */
 export function removePhoto(photo: Photo): void {
+  photo.scope.end();
   URL.revokeObjectURL(photo.address);
   photos.value = photos.value.filter((each) => each !== photo);
   chosen.value = Math.max(0, Math.min(chosen.value, photos.value.length - 1));
@@ -98,18 +100,38 @@ export function allRows(): Row[] {
 
 /** Take all photos off the stage. */
 export function clearPhotos(): void {
-  photos.value.forEach((photo) => URL.revokeObjectURL(photo.address));
+  photos.value.forEach((photo) => {
+    URL.revokeObjectURL(photo.address);
+  });
   photos.value = [];
   chosen.value = 0;
 }
 
+/** Read a picture and let the engine look at it when it is ready, while `signal` lasts. */
+export async function lookedAt<Found>(
+  signal: AbortSignal,
+  picture: Promise<ImageBitmap>,
+  look: (bitmap: ImageBitmap) => Promise<Found>,
+): Promise<Found> {
+  const bitmap = await within(signal, picture, (late) => late.close());
+  try {
+    await within(signal, loaded());
+    return await within(signal, look(bitmap));
+  } finally {
+    bitmap.close();
+  }
+}
+
 async function analyse(photo: Photo): Promise<void> {
   const change: Partial<Photo> = {};
+  const { signal } = photo.scope;
+  if (signal.aborted) return;
   try {
-    const bitmap = await read(photo.blob, photo.name);
-    await loaded();
-    change.result = await engine.picture(bitmap, contract.value!.detection.min_face_px);
+    change.result = await lookedAt(signal, read(photo.blob, photo.name), (bitmap) =>
+      engine.picture(bitmap, contract.value!.detection.min_face_px),
+    );
   } catch (error) {
+    if (error instanceof Superseded) return;
     change.error =
       error instanceof UnreadablePicture
         ? error.said

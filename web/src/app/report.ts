@@ -4,6 +4,7 @@ import { drawFaces } from "./overlay";
 import { decode, type Photo } from "./photos";
 import { download } from "./save";
 import { BIN_S, type Person, type Session } from "./session";
+import { packed } from "./state";
 
 const WIDTH = 900;
 const HEIGHT = 150;
@@ -13,7 +14,11 @@ const SHORTEST_S = 0.5;
 const LONGEST_PX = 1280;
 
 /** Save one page about a session that needs neither network nor script. */
-export function saveReport(session: Session, contract: Contract, name: string): void {
+export async function saveReport(
+  session: Session,
+  contract: Contract,
+  name: string,
+): Promise<void> {
   const said = words().report;
   const people = [...session.people.values()].filter(
     (person) => person.last_s - person.first_s >= Math.min(SHORTEST_S, session.length_s / 2),
@@ -35,7 +40,11 @@ export function saveReport(session: Session, contract: Contract, name: string): 
 }
 
 /** Save one such page about photos, with the photos in it. */
-export async function savePhotoReport(photos: Photo[], contract: Contract, name: string): Promise<void> {
+export async function savePhotoReport(
+  photos: Photo[],
+  contract: Contract,
+  name: string,
+): Promise<void> {
   const said = words().report;
   const faces = photos.flatMap((photo) => photo.result?.faces ?? []);
   const unsure = faces.filter((face) => face.unsure).length;
@@ -44,7 +53,7 @@ export async function savePhotoReport(photos: Photo[], contract: Contract, name:
     (_, place) => faces.filter((face) => face.label === place).length / (faces.length || 1),
   );
   const sections = [
-    `<section><h2>${escape(words().people.photoTotals)}</h2>${barsHtml(shares, contract)}</section>`,
+    `<section><h2>${escaped(words().people.photoTotals)}</h2>${barsHtml(shares, contract)}</section>`,
   ];
   for (const photo of photos) sections.push(await photoHtml(photo, contract));
   const page = pageHtml(contract, {
@@ -79,17 +88,17 @@ function pageHtml(contract: Contract, { title, cards, sections, settings }: Page
   return [
     `<!doctype html>
 <html lang="${language.value}"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>${escape(title)}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>${escaped(title)}</title>
 <style>${STYLE}</style></head><body><main>
-<h1>${escape(title)}</h1><p>${escape(said.lead)}</p><p>${escape(fill(said.made, { date: now() }))}</p>
-<dl class="cards">${cards.map(([k, v]) => `<div><dt>${escape(k)}</dt><dd>${escape(v)}</dd></div>`).join("")}</dl>
+<h1>${escaped(title)}</h1><p>${escaped(said.lead)}</p><p>${escaped(fill(said.made, { date: now() }))}</p>
+<dl class="cards">${cards.map(([k, v]) => `<div><dt>${escaped(k)}</dt><dd>${escaped(v)}</dd></div>`).join("")}</dl>
 ${legend(contract)}
 `,
     ...sections,
-    `<section><h2>${escape(said.settings)}</h2><table class="settings">${made
-      .map(([k, v]) => `<tr><td>${escape(k)}</td><td>${escape(v)}</td></tr>`)
+    `<section><h2>${escaped(said.settings)}</h2><table class="settings">${made
+      .map(([k, v]) => `<tr><td>${escaped(k)}</td><td>${escaped(v)}</td></tr>`)
       .join("")}</table></section>
-<footer>mien ${escape(contract.version)}</footer></main></body></html>`,
+<footer>mien ${escaped(contract.version)}</footer></main></body></html>`,
   ];
 }
 
@@ -100,7 +109,8 @@ function now(): string {
 
 function legend(contract: Contract): string {
   const items = contract.labels.map(
-    (label) => `<li><i style="background:${contract.colours[label]}"></i>${escape(labelWord(label))}</li>`,
+    (label) =>
+      `<li><i style="background:${contract.colours[label]}"></i>${escaped(labelWord(label))}</li>`,
   );
   return `<ul class="legend">${items.join("")}</ul>`;
 }
@@ -111,27 +121,31 @@ function personHtml(person: Person, session: Session, contract: Contract): strin
   const shares = person.seconds.map((value) => value / total);
   const heading = fill(words().people.person, { number: person.number + 1 });
   const seen = fill(said.seen, { from: clock(person.first_s), to: clock(person.last_s) });
-  return `<section><h2>${escape(heading)}</h2><p>${escape(seen)}</p>
-<h3>${escape(said.time)}</h3>${timelineSvg(person, session, contract)}
-<h3>${escape(said.share)}</h3>${barsHtml(shares, contract)}</section>`;
+  return `<section><h2>${escaped(heading)}</h2><p>${escaped(seen)}</p>
+<h3>${escaped(said.time)}</h3>${timelineSvg(person, session, contract)}
+<h3>${escaped(said.share)}</h3>${barsHtml(shares, contract)}</section>`;
 }
 
 /** A photo with its boxes, and each face's six bars. */
 async function photoHtml(photo: Photo, contract: Contract): Promise<string> {
   const { people, stage } = words();
-  const heading = `<h2>${escape(photo.name)}</h2>`;
-  if (photo.error !== null) return `<section>${heading}<p>${escape(photo.error())}</p></section>`;
-  if (photo.result === null) return `<section>${heading}<p>${escape(stage.analysing)}</p></section>`;
+  const heading = `<h2>${escaped(photo.name)}</h2>`;
+  if (photo.error !== null) return `<section>${heading}<p>${escaped(photo.error())}</p></section>`;
+  if (photo.result === null)
+    return `<section>${heading}<p>${escaped(stage.analysing)}</p></section>`;
   const { faces } = photo.result;
   const said = faces.map((face) => {
     const label = labelWord(contract.labels[face.label]!);
     const sure = face.unsure ? people.unsure : percent(face.confidence);
     const name = fill(people.face, { number: face.face + 1 });
-    return `<div><h3>${escape(`${name}: ${label}, ${sure}`)}</h3>${barsHtml(face.probabilities, contract)}</div>`;
+    return `<div><h3>${escaped(`${name}: ${label}, ${sure}`)}</h3>${barsHtml(face.probabilities, contract)}</div>`;
   });
-  const below = faces.length > 0 ? `<div class="faces">${said.join("")}</div>` : `<p>${escape(stage.noFace)}</p>`;
+  const below =
+    faces.length > 0
+      ? `<div class="faces">${said.join("")}</div>`
+      : `<p>${escaped(stage.noFace)}</p>`;
   const drawn = await drawnPhoto(photo, contract);
-  return `<section class="photo">${heading}<img alt="${escape(photo.name)}" src="${drawn}">${below}</section>`;
+  return `<section class="photo">${heading}<img alt="${escaped(photo.name)}" src="${drawn}">${below}</section>`;
 }
 
 /** The photo with boxes and labels as a JPEG in an address of its own. */
@@ -148,12 +162,12 @@ async function drawnPhoto(photo: Photo, contract: Contract): Promise<string> {
   bitmap.close();
   const text = Math.max(12, Math.max(canvas.width, canvas.height) / 45);
   drawFaces(drawn, photo.result!, contract, { mirrored: false, scale, text, pointed: null });
-  const packed = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/jpeg", 0.85));
+  const blob = await packed(canvas, "image/jpeg");
   return new Promise((done, failed) => {
     const reader = new FileReader();
     reader.onload = () => done(reader.result as string);
     reader.onerror = () => failed(reader.error);
-    reader.readAsDataURL(packed!);
+    reader.readAsDataURL(blob!);
   });
 }
 
@@ -161,7 +175,7 @@ function barsHtml(shares: number[], contract: Contract): string {
   const rows = contract.labels.map((label, place) => {
     const share = shares[place]!;
     const width = `style="width:${(100 * share).toFixed(1)}%;background:${contract.colours[label]}"`;
-    return `<tr><td>${escape(labelWord(label))}</td><td class="wide"><i ${width}></i></td><td>${percent(share)}</td></tr>`;
+    return `<tr><td>${escaped(labelWord(label))}</td><td class="wide"><i ${width}></i></td><td>${percent(share)}</td></tr>`;
   });
   return `<table>${rows.join("")}</table>`;
 }
@@ -173,7 +187,9 @@ function timelineSvg(person: Person, session: Session, contract: Contract): stri
   for (const { bin, sums, count } of person.bins) {
     const place = Math.floor(bin / merged);
     const column = columns.get(place) ?? { sums: sums.map(() => 0), count: 0 };
-    sums.forEach((value, label) => (column.sums[label]! += value));
+    sums.forEach((value, label) => {
+      column.sums[label]! += value;
+    });
     column.count += count;
     columns.set(place, column);
   }
@@ -185,7 +201,8 @@ function timelineSvg(person: Person, session: Session, contract: Contract): stri
     sums.forEach((sum, label) => {
       const height = (sum / count) * HEIGHT;
       const x = (place * step).toFixed(2);
-      paths[label] += `M${x} ${top.toFixed(1)}h${(step + 0.3).toFixed(2)}v${height.toFixed(1)}h-${(step + 0.3).toFixed(2)}z`;
+      paths[label] +=
+        `M${x} ${top.toFixed(1)}h${(step + 0.3).toFixed(2)}v${height.toFixed(1)}h-${(step + 0.3).toFixed(2)}z`;
       top += height;
     });
   }
@@ -193,10 +210,10 @@ function timelineSvg(person: Person, session: Session, contract: Contract): stri
     (label, place) => `<path fill="${contract.colours[label]}" d="${paths[place]}"/>`,
   );
   const ends = `<div class="ends"><span>0:00</span><span>${clock(session.length_s)}</span></div>`;
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${escape(words().report.time)}">${drawn.join("")}</svg>${ends}`;
+  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${escaped(words().report.time)}">${drawn.join("")}</svg>${ends}`;
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   const codes: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
   return text.replace(/[&<>"]/g, (letter) => codes[letter]!);
 }

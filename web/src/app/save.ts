@@ -21,8 +21,8 @@ export async function saveJson(rows: Iterable<Row>, name: string): Promise<void>
 
 /** Save rows as CSV with the columns that Python writes. */
 export async function saveCsv(rows: Iterable<Row>, name: string): Promise<void> {
-  const lines = await written(rows, (row) => csvLine(values(row)) + "\r\n");
-  const heads = csvLine(COLUMNS.map(([column]) => column)) + "\r\n";
+  const lines = await written(rows, (row) => `${csvLine(values(row))}\r\n`);
+  const heads = `${csvLine(COLUMNS.map(([column]) => column))}\r\n`;
   download([heads, ...lines], "text/csv", `${name}.csv`);
 }
 

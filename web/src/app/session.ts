@@ -58,7 +58,9 @@ export class Session {
         last = { bin, sums: this.contract.labels.map(() => 0), count: 0 };
         person.bins.push(last);
       }
-      face.probabilities.forEach((value, place) => (last.sums[place]! += value));
+      face.probabilities.forEach((value, place) => {
+        last.sums[place]! += value;
+      });
       last.count++;
       const { quality } = face;
       this.keep([
@@ -88,7 +90,9 @@ export class Session {
   totals(): number[] {
     const totals = this.contract.labels.map(() => 0);
     for (const person of this.people.values()) {
-      person.seconds.forEach((value, place) => (totals[place]! += value));
+      person.seconds.forEach((value, place) => {
+        totals[place]! += value;
+      });
     }
     return totals;
   }

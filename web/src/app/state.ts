@@ -1,10 +1,11 @@
 import { computed, effect, signal } from "@preact/signals";
 
 import { EngineClient } from "../engine/client";
-import { readContract, type Contract } from "../engine/contract";
+import { type Contract, readContract } from "../engine/contract";
 import { RUNTIME_BYTES } from "../engine/runtime";
 import { keep, kept } from "../kept";
 import type { Said } from "../words";
+import { Scope, start, within } from "./scope";
 
 export type Theme = "auto" | "light" | "dark";
 type Route = "start" | "stage" | "how" | "about";
@@ -39,21 +40,45 @@ export const loadedShare = computed(() => {
 
 export const theme = signal<Theme>((kept(THEME) as Theme | null) ?? "auto");
 
-/** What is on the stage. */
-export type Source =
-  | { kind: "start" }
-  | { kind: "camera"; opened_ms: number }
-  | { kind: "film"; file: File }
-  | { kind: "photos" };
+/** What can be put onto the stage. */
+export type Content = { kind: "camera" } | { kind: "film"; file: File } | { kind: "photos" };
+
+/** What is on the stage, if anything, and for how long. */
+export type Source = { kind: "start" } | (Content & { id: number; signal: AbortSignal });
 
 export const source = signal<Source>({ kind: "start" });
 export const route = signal<Route>(routeNow());
+
+const stage = new Scope();
+let entered = 0;
+/** What is asked for on one page is not wanted on the next. */
+const view = new Scope();
 
 /** What is to be said about something that did not work. */
 export const trouble = signal<Said | null>(null);
 
 /** What the page that explains begins with: the last picture that was looked at. */
 export const subject = signal<Blob | null>(null);
+const subjectChoice = new Scope();
+
+/** Explain this picture from now on, or when it is ready, unless another one is chosen first. */
+export function setSubject(picture: Blob | null | Promise<Blob | null>): void {
+  const signal = subjectChoice.begin();
+  if (picture instanceof Promise) {
+    start(
+      within(signal, picture).then((ready) => {
+        subject.value = ready;
+      }),
+    );
+  } else {
+    subject.value = picture;
+  }
+}
+
+/** Pack what is drawn on a canvas; null if that is not possible. */
+export function packed(canvas: HTMLCanvasElement, type: string): Promise<Blob | null> {
+  return new Promise((resolve) => canvas.toBlob(resolve, type, 0.85));
+}
 
 /** Wear other colours from now on, also at the next visit. */
 export function wear(chosen: Theme): void {
@@ -114,22 +139,41 @@ function routeNow(): Route {
   return "start";
 }
 
-/** Put something onto the stage, which is a place of its own in the browser's history. */
-export function enterStage(next: Source): void {
-  source.value = next;
+/** Lasts while the visitor stays on the page that is shown now. */
+export function viewSignal(): AbortSignal {
+  return view.signal;
+}
+
+function goTo(next: Route): void {
+  if (next === route.value) return;
+  view.begin();
+  route.value = next;
+}
+
+/** Put something onto the stage; returns the signal that lasts as long as it stays there. */
+export function putOnStage(content: Content): AbortSignal {
+  const signal = stage.begin();
+  source.value = { ...content, id: entered++, signal };
+  showStage();
+  return signal;
+}
+
+/** Show the stage, which is a place of its own in the browser's history. */
+export function showStage(): void {
   location.hash = "#/stage";
-  route.value = "stage";
+  goTo("stage");
 }
 
 /** Take what is on the stage away from it, and its place out of the history. */
 export function leaveStage(): void {
+  stage.end();
   source.value = { kind: "start" };
   if (route.value !== "stage") return;
   history.replaceState(null, "", "#/");
-  route.value = "start";
+  goTo("start");
 }
 
 addEventListener("hashchange", () => {
-  route.value = routeNow();
+  goTo(routeNow());
   scrollTo({ top: 0 });
 });

@@ -25,6 +25,7 @@ export class EngineClient {
   load(contract: Contract, base: string): Promise<number> {
     if (!this.fresh) {
       this.worker.terminate();
+      this.rejectAll(new Error("the networks are loaded anew"));
       this.worker = this.start();
       this.failure = null;
     }
@@ -65,16 +66,27 @@ export class EngineClient {
 
   private start(): Worker {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    worker.onmessage = (event: MessageEvent<Answer>) => this.receive(event.data);
-    worker.onerror = (event) => this.fail(new Error(event.message || "the worker did not start"));
+    // What a worker said before it was replaced may come afterwards.
+    worker.onmessage = (event: MessageEvent<Answer>) => {
+      if (worker === this.worker) this.receive(event.data);
+    };
+    worker.onerror = (event) => {
+      if (worker === this.worker) this.fail(new Error(event.message || "the worker did not start"));
+    };
     return worker;
   }
 
   private fail(error: Error): void {
     this.failure = error;
-    this.waiting.forEach((each) => each.reject(error));
-    this.waiting.clear();
+    this.rejectAll(error);
     this.onFailed(error);
+  }
+
+  private rejectAll(error: Error): void {
+    this.waiting.forEach((each) => {
+      each.reject(error);
+    });
+    this.waiting.clear();
   }
 
   private receive(message: Answer): void {

@@ -1,6 +1,6 @@
 /** What the page is told about the models and rules: `models/contract.json`, written by Python. */
 
-export interface InputSpec {
+interface InputSpec {
   name: string;
   colour: "grey" | "rgb" | "bgr";
   height: number | null;
@@ -10,11 +10,10 @@ export interface InputSpec {
   std: number[];
 }
 
-export interface ModelSpec {
-  task: "emotion" | "detection";
+interface ModelSpec {
   name: string;
   input: InputSpec;
-  outputs: { name: string; labels: string | null; meaning: string }[];
+  outputs: { name: string; labels: string | null }[];
   crop: { size: number; landmarks_xy: [number, number][] } | null;
   six: {
     weights: Record<string, number>;
@@ -24,7 +23,6 @@ export interface ModelSpec {
   } | null;
   detection: { layout: string; strides: number[]; score_threshold: number; nms_iou: number } | null;
   figures: Record<string, number>;
-  provenance: Record<string, string>;
 }
 
 export interface ModelFile {
@@ -50,6 +48,8 @@ export interface Contract {
     max_scale_change: number;
     velocity_weight: number;
   };
+  /** After how long a track ends where detections are far apart, for tracker and smoother. */
+  track_timeout: { min_intervals: number; newest_interval_weight: number };
   detection: {
     min_face_px: number;
     network_face_px: number;

@@ -76,8 +76,7 @@ export function cropFace(frame: Region, map: Similarity, size: number): Float32A
       const down = y - y0;
       const place = y0 * columns + x0;
       const above = squares[place]! * (1 - right) + squares[place + 1]! * right;
-      const below =
-        squares[place + columns]! * (1 - right) + squares[place + columns + 1]! * right;
+      const below = squares[place + columns]! * (1 - right) + squares[place + columns + 1]! * right;
       crop[row * size + column] = above * (1 - down) + below * down;
     }
   }

@@ -61,7 +61,9 @@ function merged(best: DetectedFace, cells: DetectedFace[]): DetectedFace {
     if (cell !== best && overlap(best.box, cell.box) < SAME_FACE_IOU) continue;
     const weight = Math.max(cell.score, LEAST_WEIGHT);
     total += weight;
-    cell.box.forEach((value, side) => (box[side]! += weight * value));
+    cell.box.forEach((value, side) => {
+      box[side]! += weight * value;
+    });
     cell.landmarks.forEach(([x, y], point) => {
       landmarks[point]![0] += weight * x;
       landmarks[point]![1] += weight * y;

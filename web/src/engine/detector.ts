@@ -3,7 +3,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import type { Contract } from "./contract";
 import { decodeCells, nonMaximumSuppression, type Outputs } from "./decoder";
 import type { Box, DetectedFace } from "./faces";
-import { resize, type Pixels } from "./pixels";
+import { type Pixels, resize } from "./pixels";
 
 type Size = { width: number; height: number };
 type Run = (values: Float32Array, dimensions: number[]) => Promise<Outputs>;
@@ -129,11 +129,7 @@ function coverage(outer: Box, box: Box): number {
 }
 
 /** Choose the size at which the smallest wanted face still covers enough pixels. */
-function scaledSize(
-  picture: Size,
-  minFacePx: number,
-  options: Contract["detection"],
-): Size {
+function scaledSize(picture: Size, minFacePx: number, options: Contract["detection"]): Size {
   const longest = Math.max(picture.width, picture.height);
   let scale = Math.min(options.network_face_px / minFacePx, 2);
   if (scale > 1) scale = Math.max(1, Math.min(scale, options.max_input_px / longest));
@@ -156,11 +152,7 @@ function shorterSide(face: DetectedFace): number {
   return Math.min(face.box[2] - face.box[0], face.box[3] - face.box[1]);
 }
 
-function rescaled(
-  faces: DetectedFace[],
-  picture: Size,
-  found: Size,
-): DetectedFace[] {
+function rescaled(faces: DetectedFace[], picture: Size, found: Size): DetectedFace[] {
   const x = picture.width / found.width;
   const y = picture.height / found.height;
   return faces.map((face) => ({

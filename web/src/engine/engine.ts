@@ -1,18 +1,19 @@
-import * as ort from "onnxruntime-web/wasm";
 import moduleAddress from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import * as ort from "onnxruntime-web/wasm";
 
 import { modelAddress } from "./address";
 import type { Contract } from "./contract";
-import { cropFace, similarity, type Region, type Similarity } from "./crop";
+import { cropFace, type Region, type Similarity, similarity } from "./crop";
 import type { Outputs } from "./decoder";
 import { FaceDetector, roundHalfEven, runner } from "./detector";
 import type { DetectedFace, FacePrediction, FrameResult } from "./faces";
-import { faceQuality, unsureReason } from "./quality";
 import type { Pixels } from "./pixels";
+import { faceQuality, unsureReason } from "./quality";
 import { RUNTIME_BYTES } from "./runtime";
-import { combine, type Combination } from "./six";
+import { type Combination, combine } from "./six";
 import { largest, Smoother } from "./smoother";
+import { DetectionInterval } from "./timeout";
 import { Tracker } from "./tracker";
 
 /** Every step from frame to answer for one face, for the page that shows them. */
@@ -25,7 +26,6 @@ export interface Explanation {
   /** Class activation map of the shown label's strongest source, rows of `side`. */
   activation: Float32Array;
   side: number;
-  activationLabel: string;
   combination: Combination;
   /** How long finding the face took, in milliseconds. */
   detect_ms: number;
@@ -38,8 +38,9 @@ export interface LiveOptions {
 
 /** Both networks and all rules around them; runs in a worker. */
 export class Engine {
-  private tracker: Tracker;
-  private smoother: Smoother;
+  private tracker!: Tracker;
+  private smoother!: Smoother;
+  private interval!: DetectionInterval;
 
   private constructor(
     readonly contract: Contract,
@@ -47,8 +48,7 @@ export class Engine {
     private readonly emotion: (values: Float32Array, dimensions: number[]) => Promise<Outputs>,
     readonly threads: number,
   ) {
-    this.tracker = new Tracker(contract.tracking);
-    this.smoother = new Smoother(contract.smoothing);
+    this.reset();
   }
 
   /** Fetch and open both networks and what runs them; `loaded` hears of bytes as they come. */
@@ -85,16 +85,16 @@ export class Engine {
 
   /** Begin a new clip: nobody is known any more. */
   reset(): void {
-    this.tracker = new Tracker(this.contract.tracking);
-    this.smoother = new Smoother(this.contract.smoothing);
+    const { tracking, smoothing, track_timeout } = this.contract;
+    this.tracker = new Tracker(tracking, track_timeout);
+    this.smoother = new Smoother(smoothing, track_timeout);
+    this.interval = new DetectionInterval(track_timeout);
   }
 
   /** Analyse one picture at full care. */
   async picture(frame: Region, minFacePx: number): Promise<FrameResult> {
-    const started = performance.now();
     const pixels = frame.read(0, 0, frame.width, frame.height);
     const faces = await this.detector.detect(pixels, minFacePx);
-    const detected = performance.now();
     const { probabilities, crops } = await this.judge(frame, faces);
     return {
       width: frame.width,
@@ -103,8 +103,6 @@ export class Engine {
       faces: faces.map((face, number) =>
         this.predict(frame, number, face, crops[number]!, probabilities[number]!.calibrated),
       ),
-      detect_ms: detected - started,
-      emotion_ms: performance.now() - detected,
     };
   }
 
@@ -115,7 +113,6 @@ export class Engine {
     timestamp_s: number,
     options: LiveOptions,
   ): Promise<FrameResult> {
-    const started = performance.now();
     const scale = small.height / frame.height;
     const minimum = Math.max(1, roundHalfEven(options.minFacePx * scale));
     const x = frame.width / small.width;
@@ -127,29 +124,28 @@ export class Engine {
         score: face.score,
       }),
     );
-    const detected = performance.now();
+    const interval_s = this.interval.update(timestamp_s);
     const tracks = this.tracker.update(
       faces.map((face) => face.box),
       timestamp_s,
+      interval_s,
     );
     const { probabilities, crops } = await this.judge(frame, faces);
     const predictions = faces.map((face, number) => {
       const raw = probabilities[number]!.calibrated;
       const track = tracks[number]!;
       const shown = options.smooth
-        ? this.smoother.update(track, raw, timestamp_s)
+        ? this.smoother.update(track, raw, timestamp_s, interval_s)
         : { probabilities: raw, label: largest(raw) };
       const given = this.predict(frame, number, face, crops[number]!, shown.probabilities);
       return this.relabelled({ ...given, track }, shown.label);
     });
-    this.smoother.forgetBefore(timestamp_s);
+    this.smoother.forgetBefore(timestamp_s, interval_s);
     return {
       width: frame.width,
       height: frame.height,
       timestamp_s,
       faces: predictions,
-      detect_ms: detected - started,
-      emotion_ms: performance.now() - detected,
     };
   }
 
@@ -167,15 +163,14 @@ export class Engine {
     const output = spec.outputs.find((each) => each.name === "activation")!;
     const set = this.contract.label_sets[output.labels!]!;
     const place = set.six.indexOf(prediction.label);
-    const side = Math.round(Math.sqrt(outputs["activation"]!.length / set.labels.length));
+    const side = Math.round(Math.sqrt(outputs.activation!.length / set.labels.length));
     return {
       face: prediction,
       map: similarity(face.landmarks, spec.crop!.landmarks_xy, spec.crop!.size),
       size: spec.crop!.size,
       crop: crops[0]!,
-      activation: outputs["activation"]!.slice(place * side * side, (place + 1) * side * side),
+      activation: outputs.activation!.slice(place * side * side, (place + 1) * side * side),
       side,
-      activationLabel: set.labels[place]!,
       combination,
       detect_ms,
     };
@@ -203,7 +198,9 @@ export class Engine {
     );
     if (faces.length === 0) return { crops, probabilities: [], outputs: {} as Outputs };
     const batch = new Float32Array(faces.length * size * size);
-    crops.forEach((values, number) => batch.set(values, number * size * size));
+    crops.forEach((values, number) => {
+      batch.set(values, number * size * size);
+    });
     for (let place = 0; place < batch.length; place++) {
       batch[place] = (batch[place]! - input.mean[0]!) / input.std[0]!;
     }

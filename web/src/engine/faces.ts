@@ -45,7 +45,4 @@ export interface FrameResult {
   height: number;
   timestamp_s: number | null;
   faces: FacePrediction[];
-  /** How long detection and expression took, in milliseconds. */
-  detect_ms: number;
-  emotion_ms: number;
 }

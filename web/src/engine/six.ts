@@ -2,7 +2,7 @@ import type { Contract } from "./contract";
 import type { Outputs } from "./decoder";
 
 /** Turn logits into probabilities. */
-export function softmax(logits: ArrayLike<number>): number[] {
+function softmax(logits: ArrayLike<number>): number[] {
   const values = Array.from(logits);
   const top = Math.max(...values);
   const powers = values.map((value) => Math.exp(value - top));
@@ -13,7 +13,7 @@ export function softmax(logits: ArrayLike<number>): number[] {
 /** The six probabilities of one face on their way, for the page that shows each step. */
 export interface Combination {
   /** Each head's own probabilities over its own labels. */
-  heads: Record<string, { labels: string[]; probabilities: number[]; weight: number }>;
+  heads: Record<string, { labels: string[]; probabilities: number[] }>;
   /** The six without the correction for class priors and without temperature. */
   plain: number[];
   /** As users see them. */
@@ -33,7 +33,7 @@ export function combine(contract: Contract, outputs: Outputs, face: number): Com
     const set = labelSet(contract, name);
     const size = set.labels.length;
     const probabilities = softmax(outputs[name]!.subarray(face * size, (face + 1) * size));
-    heads[name] = { labels: set.labels, probabilities, weight };
+    heads[name] = { labels: set.labels, probabilities };
     const mapped: number[] = new Array(count).fill(0);
     set.six.forEach((place, label) => {
       if (place !== null) mapped[place]! += probabilities[label]!;

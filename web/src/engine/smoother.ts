@@ -3,12 +3,8 @@
  * the vectors in `tests/parity/smoother.json`).
  */
 
-export interface SmoothingOptions {
-  time_constant_s: number;
-  margin: number;
-  forget_s: number;
-  min_probability: number;
-}
+import type { Contract } from "./contract";
+import { track_timeout_s } from "./timeout";
 
 interface State {
   logs: number[];
@@ -19,17 +15,27 @@ interface State {
 export class Smoother {
   private readonly states = new Map<number, State>();
 
-  constructor(readonly options: SmoothingOptions) {}
+  constructor(
+    private readonly options: Contract["smoothing"],
+    private readonly track_timeout: Contract["track_timeout"],
+  ) {}
 
-  /** Take one frame's probabilities of a person; return the smoothed ones and the label to show. */
+  /**
+   * Take one frame's probabilities of a person; return the smoothed ones and the label to show.
+   * `interval_s` is the time from one detection to the next, 0 if that is not known.
+   */
   update(
     track: number,
     probabilities: number[],
     timestamp_s: number,
+    interval_s = 0,
   ): { probabilities: number[]; label: number } {
-    const logs = probabilities.map((value) => Math.log(Math.max(value, this.options.min_probability)));
+    const logs = probabilities.map((value) =>
+      Math.log(Math.max(value, this.options.min_probability)),
+    );
     let state = this.states.get(track);
-    if (state === undefined || timestamp_s - state.timestamp_s > this.options.forget_s) {
+    const longest_s = track_timeout_s(this.options.forget_s, interval_s, this.track_timeout);
+    if (state === undefined || timestamp_s - state.timestamp_s > longest_s) {
       state = { logs, label: largest(logs), timestamp_s };
       this.states.set(track, state);
     } else {
@@ -49,9 +55,10 @@ export class Smoother {
   }
 
   /** Drop whoever would start anew at this time anyway. */
-  forgetBefore(timestamp_s: number): void {
+  forgetBefore(timestamp_s: number, interval_s = 0): void {
+    const longest_s = track_timeout_s(this.options.forget_s, interval_s, this.track_timeout);
     for (const [track, state] of this.states) {
-      if (timestamp_s - state.timestamp_s > this.options.forget_s) this.states.delete(track);
+      if (timestamp_s - state.timestamp_s > longest_s) this.states.delete(track);
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Contract } from "./contract";
 import type { Box } from "./faces";
+import { track_timeout_s } from "./timeout";
 
 interface Track {
   number: number;
@@ -13,13 +14,18 @@ export class Tracker {
   private tracks: Track[] = [];
   private next = 0;
 
-  constructor(private readonly options: Contract["tracking"]) {}
+  constructor(
+    private readonly options: Contract["tracking"],
+    private readonly track_timeout: Contract["track_timeout"],
+  ) {}
 
-  /** Number the faces of the next frame, from 0 in the order of first appearance. */
-  update(boxes: Box[], timestamp_s: number): number[] {
-    this.tracks = this.tracks.filter(
-      (track) => timestamp_s - track.seen_s <= this.options.max_gap_s,
-    );
+  /**
+   * Number the faces of the next frame, from 0 in the order of first appearance; `interval_s` is the
+   * time from one detection to the next, 0 if that is not known.
+   */
+  update(boxes: Box[], timestamp_s: number, interval_s = 0): number[] {
+    const longest_s = track_timeout_s(this.options.max_gap_s, interval_s, this.track_timeout);
+    this.tracks = this.tracks.filter((track) => timestamp_s - track.seen_s <= longest_s);
     const numbers: number[] = new Array(boxes.length).fill(-1);
     for (const [face, track] of this.matches(boxes, timestamp_s)) {
       this.move(track, boxes[face]!, timestamp_s);

@@ -14,7 +14,12 @@ function context(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {
 }
 
 /** Put a picture onto a canvas, on white, and give access to its pixels. */
-function place(canvas: OffscreenCanvas, bitmap: ImageBitmap, width: number, height: number): Region {
+function place(
+  canvas: OffscreenCanvas,
+  bitmap: ImageBitmap,
+  width: number,
+  height: number,
+): Region {
   if (canvas.width !== width || canvas.height !== height) {
     canvas.width = width;
     canvas.height = height;

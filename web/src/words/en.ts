@@ -106,7 +106,8 @@ export const en = {
     csv: "CSV",
     report: "Report",
     clear: "Clear",
-    dropped: "The oldest {count} {count|row|rows} of this long session {count|is|are} no longer kept.",
+    dropped:
+      "The oldest {count} {count|row|rows} of this long session {count|is|are} no longer kept.",
   },
   how: {
     heading: "How it works",

@@ -54,7 +54,8 @@ export const ko: Words = {
   stage: {
     picture: "얼굴에 상자를 표시한 화면",
     noFace: "화면에 얼굴이 없습니다",
-    unreadable: "{name}을(를) 사진으로 읽을 수 없습니다. JPEG, PNG, WebP, GIF, AVIF 파일을 사용하세요.",
+    unreadable:
+      "{name}을(를) 사진으로 읽을 수 없습니다. JPEG, PNG, WebP, GIF, AVIF 파일을 사용하세요.",
     unplayable:
       "이 브라우저는 {name}을(를) 재생할 수 없습니다. MP4(H.264)나 WebM 영상, 또는 명령줄의 mien analyze를 사용하세요.",
     noPicture:
@@ -130,7 +131,8 @@ export const ko: Words = {
     inputText:
       "{size} × {size} 흑백 픽셀의 숫자: 평균 밝기를 빼고 퍼짐으로 나눕니다. 아래는 오른쪽 눈 주변입니다.",
     attention: "어디를 보았나",
-    attentionText: "클래스 활성화 지도는 얼굴의 어느 부분이 “{label}” 쪽으로 판단하게 했는지 보여 줍니다(밝을수록 강함).",
+    attentionText:
+      "클래스 활성화 지도는 얼굴의 어느 부분이 “{label}” 쪽으로 판단하게 했는지 보여 줍니다(밝을수록 강함).",
     heads: "두 의견",
     headsText:
       "한쪽은 사진마다 열 명의 투표(FER+)에서, 다른 쪽은 원래 라벨(FER-2013)에서 배웠습니다. 사람처럼 자주 의견이 다릅니다.",

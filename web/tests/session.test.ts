@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+
+import { Session } from "../src/app/session";
+import type { Contract } from "../src/engine/contract";
+import type { FacePrediction } from "../src/engine/faces";
+import type { Row } from "../src/engine/row";
+
+const MAX_ROWS = 262_144;
+const LABELS = ["happy", "neutral", "sad", "angry", "fear", "surprise"];
+const FACE: FacePrediction = {
+  face: 0,
+  track: 0,
+  box_xyxy: [0, 1, 9, 10],
+  landmarks_xy: [],
+  detection_score: 0.75,
+  label: 0,
+  confidence: 1,
+  unsure: false,
+  reason: null,
+  probabilities: [1, 0, 0, 0, 0, 0],
+  quality: { size_px: 9, sharpness: 0, brightness: 0, yaw_proxy: 0, roll_deg: 0, truncation: 0 },
+};
+
+const session = () => new Session({ labels: LABELS } as Contract, "camera");
+
+function add(to: Session, frames: number): void {
+  for (let frame = 0; frame < frames; frame++) {
+    to.add({ width: 9, height: 9, timestamp_s: to.frames / 30, faces: [FACE] });
+  }
+}
+
+const frames = (rows: Iterable<Row>) => [...rows].map((row) => row.frame);
+
+test("the oldest rows go and are counted", () => {
+  const long = session();
+  add(long, MAX_ROWS);
+  expect(long.dropped).toBe(0);
+  add(long, 1);
+  expect(long.dropped).toBeGreaterThan(0);
+  let expected = long.dropped;
+  let gaps = 0;
+  for (const row of long.rows()) gaps += row.frame === expected++ ? 0 : 1;
+  expect([gaps, expected]).toEqual([0, MAX_ROWS + 1]);
+});
+
+test("rows that come while others are written leave no gap", () => {
+  const growing = session();
+  add(growing, 3000);
+  const rows = growing.rows();
+  rows.next();
+  add(growing, 5000);
+  expect(frames(rows)).toEqual(Array.from({ length: 2999 }, (_, row) => row + 1));
+});
+
+test("a row holds everything that was found", () => {
+  const short = session();
+  short.add({ width: 9, height: 9, timestamp_s: 1.5, faces: [{ ...FACE, track: 3 }] });
+  expect([...short.rows()]).toEqual([
+    {
+      source: "camera",
+      frame: 0,
+      timestamp_s: 1.5,
+      face: 0,
+      track: 3,
+      box_xyxy: [0, 1, 9, 10],
+      detection_score: 0.75,
+      emotion: "happy",
+      confidence: 1,
+      unsure: false,
+      probabilities: { happy: 1, neutral: 0, sad: 0, angry: 0, fear: 0, surprise: 0 },
+      quality: FACE.quality,
+    },
+  ]);
+});
+
+test("time counts for what was shown, but not the time of a long pause", () => {
+  const paused = session();
+  for (const time of [0, 0.5, 10]) {
+    paused.add({ width: 9, height: 9, timestamp_s: time, faces: [FACE] });
+  }
+  expect(paused.totals()).toEqual([1.5, 0, 0, 0, 0, 0]);
+  expect(paused.length_s).toBe(10);
+  expect(paused.people.get(0)!.bins.map(({ bin, count }) => [bin, count])).toEqual([
+    [0, 1],
+    [1, 1],
+    [20, 1],
+  ]);
+});
