@@ -1,3 +1,4 @@
+import threading
 import warnings
 
 import optuna
@@ -42,7 +43,13 @@ def _library_warnings():
 def run(folder, data, *, trials, hours=None, address="local"):
     from mien.cluster import ray_search
 
-    lines = []
+    lines, standings = [], []
+    lock = threading.RLock()  # as a console has one, which cannot be sent to a process
+
+    def on_standing(standing):
+        with lock:
+            standings.append(standing)
+
     tuned = tune(
         RECIPE,
         SPACE,
@@ -58,9 +65,11 @@ def run(folder, data, *, trials, hours=None, address="local"):
             seeds=0,
             seed=2,
         ),
+        on_standing=on_standing,
         on_line=lines.append,
         search=ray_search(address),
     )
+    assert standings
     return tuned, lines
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import socket
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from optuna.trial import TrialState
@@ -32,10 +34,15 @@ _ANSWER_S = 10
 _LOCAL_SETTINGS = {
     # Without this Ray listens on the machine's own address, not only on the loop.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "disabled",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+}
+
+_APART = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    **dict.fromkeys(("http_proxy", "HTTP_PROXY"), "http://127.0.0.1:9"),
+    **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
 }
 
 
@@ -54,8 +61,7 @@ def ray_search(address: str) -> Search:
     for name, value in _LOCAL_SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
-        import ray
-        import ray.tune.search.optuna
+        import ray.tune.search.optuna  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("a Ray cluster", "cluster") from error
 
@@ -64,10 +70,21 @@ def ray_search(address: str) -> Search:
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
         # Else Ctrl-C would end the trials alone, and the gain would be measured next.
         os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+        with _cluster(address, cpus=job.options.workers * job.options.threads):
+            _run(job, look)
+
+    return search
+
+
+@contextlib.contextmanager
+def _cluster(address: str, *, cpus: int) -> Iterator[None]:
+    """Join a cluster, or begin one on this machine of which nothing is left afterwards."""
+    import ray
+
+    with contextlib.ExitStack() as stack:
         try:
             if address == LOCAL:
-                cpus = job.options.workers * job.options.threads
-                ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
+                _begin_here(cpus, stack.enter_context(_folder()))
             else:
                 _demand_answer(address)
                 ray.init(address=address, log_to_driver=False)
@@ -76,12 +93,41 @@ def ray_search(address: str) -> Search:
                 f"{address}: no Ray cluster can be reached there: {error}. Give the address of its "
                 f"head, or '{LOCAL}'"
             ) from error
-        try:
-            _run(job, look)
-        finally:
-            ray.shutdown()
+        stack.callback(ray.shutdown)
+        yield
 
-    return search
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder for a cluster's logs and sockets, whose paths macOS wants to be short."""
+    place = "/tmp" if sys.platform == "darwin" else None  # noqa: S108
+    return tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True)
+
+
+def _begin_here(cpus: int, folder: str) -> None:
+    """Begin a cluster on this machine that keeps its files in `folder` and asks nobody.
+
+    With its usage reports off, Ray still asks by HTTP in which company's cloud it runs. It gets a
+    proxy for that at which nobody listens; what Ray says to itself does not take proxies.
+    """
+    import ray
+
+    with _environment(_APART):
+        ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment, and leave it as it was."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _demand_answer(address: str) -> None:
@@ -226,5 +272,9 @@ def _looker(look: Callable[[], None]) -> Any:
         def on_trial_complete(self, *args: Any, **kwargs: Any) -> None:
             """Look."""
             look()
+
+        def __reduce__(self) -> Any:
+            """Leave out what looks: Ray saves callbacks with the search, and it may hold a lock."""
+            return tune.Callback, ()
 
     return Looker()
