@@ -1,3 +1,4 @@
+import threading
 import warnings
 
 import optuna
@@ -42,7 +43,13 @@ def _library_warnings():
 def run(folder, data, *, trials, hours=None, address="local"):
     from mien.cluster import ray_runner
 
-    messages = []
+    messages, statuses = [], []
+    lock = threading.RLock()  # as a console has one, which cannot be sent to a process
+
+    def on_status(status):
+        with lock:
+            statuses.append(status)
+
     result = tune(
         RECIPE,
         SPACE,
@@ -58,9 +65,11 @@ def run(folder, data, *, trials, hours=None, address="local"):
             seeds=0,
             seed=2,
         ),
+        on_status=on_status,
         on_message=messages.append,
         runner=ray_runner(address),
     )
+    assert statuses
     return result, messages
 
 

@@ -651,12 +651,19 @@ def test_the_stage_has_the_shape_of_the_image(opened):
 
 
 def test_nothing_leaves_the_device(opened, images, address):
-    page = opened()
     asked: list[tuple[str, str]] = []
-    page.on("request", lambda request: asked.append((request.method, request.url)))
+
+    def watch(page):
+        # Of the whole context: the page from its first byte, its workers, its service worker.
+        page.context.on("request", lambda request: asked.append((request.method, request.url)))
+        page.on("websocket", lambda socket: asked.append(("websocket", socket.url)))
+
+    use_camera(opened(prepare=watch, permissions=["camera"]))
+    page = opened(prepare=watch)
     choose(page, *images)
     page.get_by_text(re.compile(f"{len(images)} photos, ")).wait_for(timeout=READY_MS)
-    assert asked
+    assert ("GET", address) in asked
+    assert any(url.endswith(".wasm") for _, url in asked)
     for method, url in asked:
         assert method == "GET"
         assert url.startswith((address, "blob:"))

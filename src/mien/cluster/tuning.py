@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import socket
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mien.errors import InputError, MissingExtraError
@@ -37,10 +39,15 @@ _CONNECT_TIMEOUT_S = 10
 _LOCAL_SETTINGS = {
     # Without this Ray listens on the machine's network address and not only on the loopback one.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "disabled",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+}
+
+_APART = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    **dict.fromkeys(("http_proxy", "HTTP_PROXY"), "http://127.0.0.1:9"),
+    **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
 }
 
 
@@ -59,8 +66,7 @@ def ray_runner(address: str) -> TrialRunner:
     for name, value in _LOCAL_SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
-        import ray
-        import ray.tune.search.optuna
+        import ray.tune.search.optuna  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("a Ray cluster", "cluster") from error
 
@@ -69,10 +75,21 @@ def ray_runner(address: str) -> TrialRunner:
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
         # Otherwise Ctrl-C would end only the trials, and the gain would be measured next.
         os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+        with _cluster(address, cpus=job.options.workers * job.options.threads):
+            _run(job, on_progress)
+
+    return run
+
+
+@contextlib.contextmanager
+def _cluster(address: str, *, cpus: int) -> Iterator[None]:
+    """Join a cluster, or begin one on this machine of which nothing is left afterwards."""
+    import ray
+
+    with contextlib.ExitStack() as stack:
         try:
             if address == LOCAL:
-                cpus = job.options.workers * job.options.threads
-                ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
+                _begin_here(cpus, stack.enter_context(_folder()))
             else:
                 _check_connection(address)
                 ray.init(address=address, log_to_driver=False)
@@ -81,12 +98,41 @@ def ray_runner(address: str) -> TrialRunner:
                 f"{address}: no Ray cluster can be reached there: {error}. Give the address of its "
                 f"head, or '{LOCAL}'"
             ) from error
-        try:
-            _run(job, on_progress)
-        finally:
-            ray.shutdown()
+        stack.callback(ray.shutdown)
+        yield
 
-    return run
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder for a cluster's logs and sockets, whose paths macOS wants to be short."""
+    place = "/tmp" if sys.platform == "darwin" else None  # noqa: S108
+    return tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True)
+
+
+def _begin_here(cpus: int, folder: str) -> None:
+    """Begin a cluster on this machine that keeps its files in `folder` and asks nobody.
+
+    With its usage reports off, Ray still asks by HTTP in which company's cloud it runs. It gets a
+    proxy for that at which nobody listens; what Ray says to itself does not take proxies.
+    """
+    import ray
+
+    with _environment(_APART):
+        ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment, and leave it as it was."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _check_connection(address: str) -> None:
@@ -234,5 +280,9 @@ def _progress_callback(on_progress: Callable[[], None]) -> Any:
         def on_trial_complete(self, *args: Any, **kwargs: Any) -> None:
             """Report a trial's end."""
             on_progress()
+
+        def __reduce__(self) -> Any:
+            """Leave out the function: Ray saves callbacks with the search, and it may hold a lock."""
+            return tune.Callback, ()
 
     return ProgressCallback()

@@ -19,7 +19,8 @@ def _import() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ[_VARIABLE] = folder
         try:
-            import torch._dynamo  # noqa: F401
+            import torch._dynamo
+            import torch._inductor.compiler_bisector  # noqa: F401  # the exporter asks it
         finally:
             del os.environ[_VARIABLE]
             if before is not None:
@@ -27,5 +28,5 @@ def _import() -> None:
 
 
 # Who imported it before has the folder already, and may compile into it.
-if "torch._dynamo" not in sys.modules:
+if "torch._inductor.compiler_bisector" not in sys.modules:
     _import()

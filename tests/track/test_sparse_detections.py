@@ -23,11 +23,11 @@ def faces(boxes):
 
 
 def test_the_tracker_gives_the_numbers_of_the_vectors():
-    tracker, pace = Tracker(), DetectionScheduler(every=1)
+    tracker, scheduler = Tracker(), DetectionScheduler(every=1)
     for frame, step in enumerate(VECTORS["tracker"]):
-        pace.looks(frame, step["timestamp_s"])
-        assert pace.interval_s == pytest.approx(step["interval_s"], abs=1e-9)
-        tracker.sampling_interval_s = pace.interval_s
+        scheduler.should_detect(frame, step["timestamp_s"])
+        assert scheduler.frame_interval_s == pytest.approx(step["interval_s"], abs=1e-9)
+        tracker.sampling_interval_s = scheduler.frame_interval_s
         assert tracker.update(faces(step["boxes"]), step["timestamp_s"]) == step["numbers"]
 
 
