@@ -154,6 +154,7 @@ def detector(
     from mien.data import read_dataset
     from mien.export import export_detector
     from mien.training import (
+        RUN,
         DetectorRecipe,
         choose_score_threshold,
         label_photos,
@@ -162,6 +163,7 @@ def detector(
     )
 
     read = read_recipe(DetectorRecipe, recipe)
+    RUN.claim(out)
     photos = label_photos(images, teacher, out / "labels.npz")
     strewn = None if crowd is None else read_dataset(crowd).part("train").images
     begin = _start(start, "face.onnx")

@@ -69,7 +69,7 @@ def import_dataset(
             have the same lines, else by image name.
         out: The dataset's folder.
         label_map: What other class names stand for; `-` leaves a class out.
-        overwrite: Whether another dataset at `out` may be replaced.
+        overwrite: Whether another dataset at `out` may be replaced; what else lies there stays.
         on_source: Called with each source's name; see `Step`.
 
     Raises:

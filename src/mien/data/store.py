@@ -8,6 +8,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -109,7 +110,7 @@ def dataset_from_rows(rows: Rows, source: str) -> Dataset:
 def write_dataset(
     rows: Rows, out: Path, sources: tuple[Origin, ...], label_map: Mapping[str, str]
 ) -> Manifest:
-    """Write a dataset's folder; it appears, or replaces the one before, when it is whole.
+    """Write a dataset's folder; it appears, or replaces the dataset before, when it is whole.
 
     Args:
         rows: Images without faults.
@@ -243,20 +244,24 @@ def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
 
 @contextlib.contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """Give a folder to fill that takes the place of `out` when all went well."""
-    partial, old = (out.with_name(out.name + ending) for ending in (".partial", ".old"))
+    """Give a folder to fill that becomes `out`, or whose files replace those in it, at the end.
+
+    What else lies in `out` stays. The manifest comes last: one that stands over another table is
+    found out by its hash.
+    """
+    partial = out.with_name(f".{out.name}.{secrets.token_hex(8)}")
     try:
-        for left in (partial, old):
-            shutil.rmtree(left, ignore_errors=True)
         partial.mkdir(parents=True)
         try:
             yield partial
+            if out.exists():
+                for name in (_TABLE, _MANIFEST):
+                    (partial / name).replace(out / name)
+                partial.rmdir()
+            else:
+                partial.rename(out)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        if out.exists():
-            out.rename(old)
-        partial.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error}. Choose another place") from error

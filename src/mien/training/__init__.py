@@ -7,11 +7,12 @@ from mien.training.emotion_recipe import EmotionRecipe, unfilled_average
 from mien.training.preview import show_augmentation
 from mien.training.pseudo_labels import label_photos
 from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
-from mien.training.run import CURVE, RECIPE
+from mien.training.run import CURVE, RECIPE, RUN
 
 __all__ = [
     "CURVE",
     "RECIPE",
+    "RUN",
     "DetectorRecipe",
     "DeviceOptions",
     "EmotionRecipe",

@@ -11,12 +11,14 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from mien._marking import Marker
 from mien.errors import RecipeError
 from mien.training.recipe import read_recipe, recipe_document, recipe_text
 
 __all__ = [
     "CURVE",
     "RECIPE",
+    "RUN",
     "Curve",
     "OnEpoch",
     "OpenRun",
@@ -29,6 +31,14 @@ __all__ = [
 
 RECIPE = "recipe.toml"
 """The recipe with every key, so that the folder says how to repeat the run."""
+
+RUN = Marker(
+    name="mien-run.txt",
+    text="This folder belongs to a run of `mien train`, which replaces its own files in it.\n",
+    kind="folder of a run",
+    option="--out",
+)
+"""What makes a folder that of a run."""
 
 _FACT = "# "
 
@@ -89,7 +99,7 @@ def open_run(folder: Path, recipe: Any, *, facts: Mapping[str, str], resume: boo
     """Open a run's folder and write recipe and facts into it.
 
     Args:
-        folder: The folder; it is made if need be.
+        folder: The folder, that of a run, or one that is missing or empty.
         recipe: A recipe's dataclass.
         facts: Hashes of what else decides the run, by name; they stand above the recipe.
         resume: Whether to go on from its newest checkpoint, if there is one.
@@ -97,7 +107,9 @@ def open_run(folder: Path, recipe: Any, *, facts: Mapping[str, str], resume: boo
     Raises:
         RecipeError: The folder has a run already and `resume` is not asked for, or that run was
             made from another recipe or other facts; the message names what differs.
+        OutputError: The folder holds something else than a run, or cannot be written.
     """
+    RUN.claim(folder)
     checkpoint, noted = newest_checkpoint(folder), folder / RECIPE
     if checkpoint.exists() and not resume:
         raise RecipeError(
@@ -114,7 +126,6 @@ def open_run(folder: Path, recipe: Any, *, facts: Mapping[str, str], resume: boo
                 "Give what it was begun with, or choose another folder"
             )
         return OpenRun(checkpoint, before)
-    folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"{_FACT}{name}: {value}\n" for name, value in facts.items())
     noted.write_text(lines + recipe_text(recipe), encoding="utf-8")
     return OpenRun(checkpoint if checkpoint.exists() else None, facts)

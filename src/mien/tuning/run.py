@@ -13,6 +13,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
+from mien._marking import Marker
 from mien._wording import counted
 from mien.data import SPLITS, Dataset
 from mien.errors import InputError, OutputError, RecipeError
@@ -32,6 +33,13 @@ __all__ = ["BEST", "REPORT", "STORAGE", "Search", "Tuned", "prepare", "tune"]
 
 BEST, REPORT, STORAGE = "best.toml", "report.html", "study.db"
 """Files in a study's folder: the best recipe, the report, and the storage if none is named."""
+
+_STUDY = Marker(
+    name="mien-study.txt",
+    text="This folder belongs to a study of `mien tune`, which replaces its own files in it.\n",
+    kind="folder of a study",
+    option="--out",
+)
 
 _LOOK_S = 1.0
 
@@ -144,13 +152,10 @@ def tune(
     Raises:
         InputError: The storage cannot be reached, or the training part is too small.
         RecipeError: A study of this name was begun on other terms, or no trial ran to its end.
-        OutputError: The folder cannot be written.
+        OutputError: The folder holds something else than a study, or cannot be written.
     """
     options = options or TuneOptions()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written: {error}") from error
+    _STUDY.claim(out)
     place = storage or str(out / STORAGE)
     job = prepare(recipe, space, data, name=name, storage=place, options=options)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
