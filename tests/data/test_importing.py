@@ -233,6 +233,38 @@ def test_overwriting_spares_a_folder_that_is_no_dataset(tmp_path, fer_csv):
     assert (tmp_path / "fer" / "thesis.txt").exists()
 
 
+def test_what_lies_in_or_beside_a_dataset_outlasts_the_next_import(tmp_path, fer_csv, toy_dataset):
+    import_dataset([fer_csv], tmp_path / "fer")
+    mine = [tmp_path / "fer" / "notes.txt"]
+    for name in ("fer.partial", "fer.old"):
+        (tmp_path / name).mkdir()
+        mine.append(tmp_path / name / "thesis.txt")
+    for path in mine:
+        path.write_text("years of work")
+    fer_csv.write_text("\n".join(["emotion,pixels,Usage", *fer_lines(toy_dataset)[:50]]))
+    import_dataset([fer_csv], tmp_path / "fer", overwrite=True)
+    assert len(read_dataset(tmp_path / "fer")) == 50
+    assert [path.read_text() for path in mine] == ["years of work"] * 3
+    assert not list(tmp_path.glob(".fer*"))
+
+
+def test_an_import_that_fails_leaves_the_dataset_before(
+    tmp_path, fer_csv, toy_dataset, monkeypatch
+):
+    from mien.data import store
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    import_dataset([fer_csv], tmp_path / "fer")
+    fer_csv.write_text("\n".join(["emotion,pixels,Usage", *fer_lines(toy_dataset)[:50]]))
+    monkeypatch.setattr(store, "_write_table", full)
+    with pytest.raises(OutputError, match="No space left"):
+        import_dataset([fer_csv], tmp_path / "fer", overwrite=True)
+    assert len(read_dataset(tmp_path / "fer")) == 96
+    assert not list(tmp_path.glob(".fer*"))
+
+
 GOOD = "3," + " ".join(["7"] * 2304) + ",Training"
 
 

@@ -123,6 +123,49 @@ def test_postscript_starts_no_other_program_wherever_it_comes_from(tmp_path, gho
     assert len(ghostscript) == 1
 
 
+def test_images_to_learn_from_are_of_the_promised_formats(tmp_path, ghostscript):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from mien.data import import_dataset
+    from mien.errors import DatasetError
+    from mien.training.pseudo_labels import read_photos
+
+    tree = tmp_path / "tree"
+    for name, data in (("a.png", encoded("PNG")), ("b.png", EPS)):
+        (tree / "train" / "happy").mkdir(parents=True, exist_ok=True)
+        (tree / "train" / "happy" / name).write_bytes(data)
+    pq.write_table(
+        pa.table({"image": [encoded("PNG"), EPS], "label": [3, 3]}), tmp_path / "a.parquet"
+    )
+    for source in (tree, tmp_path / "a.parquet"):
+        with pytest.raises(DatasetError, match=r"PostScript \(EPS\), which is not read"):
+            import_dataset([source], tmp_path / "out")
+    photos = {"id": ["a", "b"], "kind": ["", ""], "jpeg": [encoded("JPEG"), EPS]}
+    pq.write_table(pa.table(photos), tmp_path / "photos.parquet")
+    for source, names in ((tree, ["train/happy/a.png"]), (tmp_path / "photos.parquet", ["a"])):
+        assert [name for name, _, _ in read_photos(source)] == names
+    assert ghostscript == []
+
+
+def test_an_uploaded_postscript_file_is_refused(ghostscript, tmp_path):
+    from fastapi.testclient import TestClient
+
+    from mien.server import ServerOptions, create_app
+
+    with TestClient(create_app(ServerOptions(jobs=tmp_path / "jobs"))) as client:
+        for query in ("", "?draw=true"):
+            answer = client.post(
+                f"/v1/analyze{query}", content=EPS, headers={"content-type": "image/jpeg"}
+            )
+            assert answer.status_code == 422
+            assert "PostScript (EPS), which is not read" in answer.json()["error"]["message"]
+        with client.websocket_connect("/v1/stream") as stream:
+            stream.send_bytes(EPS)
+            assert "PostScript (EPS)" in stream.receive_json()["error"]
+    assert ghostscript == []
+
+
 def test_an_image_of_another_format_that_somebody_decoded_is_taken():
     with Image.open(io.BytesIO(encoded("PPM"))) as opened:
         with pytest.raises(MediaError, match=r"PPM, which is not read.*image\.convert\('RGB'\)"):

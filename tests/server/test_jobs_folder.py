@@ -52,8 +52,8 @@ def test_a_folder_of_somebody_else_is_refused_and_untouched(foreign):
     with pytest.raises(OutputError) as caught:
         create_app(ServerOptions(jobs=foreign))
     assert str(caught.value) == (
-        f"{foreign}: holds {LOOKS_LIKE_A_JOB}, notes.txt, and no {MARKER}, so that it is no folder "
-        "of jobs. Choose a new or empty one with --jobs"
+        f"{foreign}: holds {LOOKS_LIKE_A_JOB}, notes.txt, and no mien-jobs.txt, so that it is no "
+        "folder of jobs. Choose a new or empty one with --jobs"
     )
     ran = CliRunner().invoke(app, ["serve", "--jobs", str(foreign), "--port", "0"])
     assert isinstance(ran.exception, OutputError)
@@ -64,11 +64,11 @@ def test_neither_a_list_of_jobs_nor_a_marker_that_is_none_makes_it_ours(foreign,
     JobStore(foreign / "jobs.sqlite").close()
     with pytest.raises(OutputError, match="no folder of jobs"):
         create_app(ServerOptions(jobs=foreign))
-    (foreign / MARKER).write_text("my own words")
+    (foreign / MARKER.name).write_text("my own words")
     with pytest.raises(OutputError, match="no folder of jobs"):
         create_app(ServerOptions(jobs=foreign))
-    (foreign / MARKER).unlink()
-    (foreign / MARKER).symlink_to(JobsFolder(tmp_path / "real").path / MARKER)
+    (foreign / MARKER.name).unlink()
+    (foreign / MARKER.name).symlink_to(JobsFolder(tmp_path / "real").path / MARKER.name)
     with pytest.raises(OutputError, match="no folder of jobs"):
         create_app(ServerOptions(jobs=foreign))
     assert (foreign / LOOKS_LIKE_A_JOB / "wedding.jpg").read_bytes() == b"dear"
@@ -89,10 +89,10 @@ def test_a_new_or_an_empty_folder_is_marked_and_known_again(tmp_path):
     for path in (tmp_path / "new" / "jobs", tmp_path / "empty"):
         if path.name == "empty":
             path.mkdir()
-        assert not JobsFolder.check(path)
+        assert not MARKER.check(path)
         JobsFolder(path)
-        assert list(contents(path)) == [MARKER]
-        assert JobsFolder.check(path)
+        assert list(contents(path)) == [MARKER.name]
+        assert MARKER.check(path)
         JobsFolder(path)  # as the next server does
 
 
@@ -173,8 +173,8 @@ def test_an_id_that_leads_elsewhere_deletes_nothing(tmp_path, foreign, name):
     [
         lambda folder, job: (job / RECORD).unlink(),
         lambda folder, job: (job / RECORD).write_text("mien job another\n"),
-        lambda folder, job: (folder / MARKER).unlink(),
-        lambda folder, job: (folder / MARKER).write_text("no longer"),
+        lambda folder, job: (folder / MARKER.name).unlink(),
+        lambda folder, job: (folder / MARKER.name).write_text("no longer"),
     ],
 )
 def test_without_either_sign_nothing_is_deleted(tmp_path, harm):

@@ -15,7 +15,7 @@ import torch
 
 from mien._decode import FieldError
 from mien.data import estimated_overlap, import_dataset
-from mien.errors import ArtefactError, DivergedError, InputError, RecipeError
+from mien.errors import ArtefactError, DivergedError, InputError, OutputError, RecipeError
 from mien.evaluation import evaluate, open_predictor
 from mien.export import calibrate_emotion, export_emotion, export_trained, write_spec
 from mien.inference import EmotionModel
@@ -171,6 +171,14 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path, toy_dataset):
     other = dataclasses.replace(RECIPE, learning_rate=0.2)
     with pytest.raises(RecipeError, match="begun with another learning_rate, see"):
         train_emotion(other, toy_dataset, out=tmp_path, resume=True)
+
+
+def test_a_folder_of_something_else_is_not_trained_in(tmp_path, toy_dataset):
+    (tmp_path / "recipe.toml").write_text("epochs = 3  # my own")
+    with pytest.raises(OutputError, match=r"holds recipe\.toml, and no mien-run\.txt"):
+        train_emotion(RECIPE, toy_dataset, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
+    assert (tmp_path / "recipe.toml").read_text() == "epochs = 3  # my own"
 
 
 def test_a_recipe_that_names_its_images_takes_no_others(tmp_path, toy_dataset):

@@ -13,7 +13,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from mien.errors import InputError, RecipeError
+from mien.errors import InputError, OutputError, RecipeError
 from mien.training import EmotionRecipe, read_recipe
 from mien.tuning import (
     BEST_FILE,
@@ -82,6 +82,14 @@ def test_a_study_gives_a_recipe_that_train_takes_and_a_report(tmp_path, recipe, 
     assert (tmp_path / REPORT_FILE).stat().st_size > 100_000
     assert statuses[-1].complete == 3
     assert statuses[-1].best == result.value
+
+
+def test_a_folder_of_something_else_is_no_place_for_a_study(tmp_path, recipe, images):
+    (tmp_path / BEST_FILE).write_text("my own")
+    with pytest.raises(OutputError, match=r"holds best\.toml, and no mien-study\.txt"):
+        run(recipe, images, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [BEST_FILE]
+    assert (tmp_path / BEST_FILE).read_text() == "my own"
 
 
 def test_a_study_goes_on_and_its_budget_is_that_of_the_whole(tmp_path, recipe, images):

@@ -177,6 +177,7 @@ def detector(
     from mien.data import read_dataset
     from mien.export import export_detector
     from mien.training import (
+        RUN,
         DetectorRecipe,
         choose_score_threshold,
         pseudo_label_images,
@@ -185,6 +186,7 @@ def detector(
     )
 
     read = read_recipe(DetectorRecipe, recipe)
+    RUN.claim(out)
     images = pseudo_label_images(data, teacher, out / "labels.npz")
     faces = None if pasted_faces is None else read_dataset(pasted_faces).subset("train").images
     module = train_detector(

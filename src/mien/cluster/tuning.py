@@ -282,7 +282,7 @@ def _progress_callback(on_progress: Callable[[], None]) -> Any:
             on_progress()
 
         def __reduce__(self) -> Any:
-            """Leave out the function: Ray saves callbacks with the search, and it may hold a lock."""
+            """Leave out the function, which may hold a lock: Ray saves its callbacks."""
             return tune.Callback, ()
 
     return ProgressCallback()

@@ -66,7 +66,8 @@ def import_dataset(
             the same lines, else by image name.
         out: The dataset's folder.
         label_map: The labels of other class names; `-` leaves a class out.
-        overwrite: Whether another dataset at `out` may be replaced.
+        overwrite: Whether another dataset at `out` may be replaced; other files in it
+            stay.
         on_source: Called with each source's name.
 
     Raises:

@@ -8,6 +8,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien._output import cannot_write, partial_path
+from mien._output import cannot_write
 from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.parquet_source import open_parquet
 from mien.data.records import Rows
@@ -253,20 +254,24 @@ def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
 
 @contextlib.contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which replaces `out` at the end if the block succeeds."""
-    partial, old = partial_path(out), out.with_name(out.name + ".old")
+    """Yield a folder to fill that becomes `out`, or whose files replace those in it, at the end.
+
+    Other files in `out` stay. The manifest comes last: one beside another table is found out by its
+    hash.
+    """
+    partial = out.with_name(f".{out.name}.{secrets.token_hex(8)}")
     try:
-        for left in (partial, old):
-            shutil.rmtree(left, ignore_errors=True)
         partial.mkdir(parents=True)
         try:
             yield partial
+            if out.exists():
+                for name in (_TABLE, _MANIFEST):
+                    (partial / name).replace(out / name)
+                partial.rmdir()
+            else:
+                partial.rename(out)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        if out.exists():
-            out.rename(old)
-        partial.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise cannot_write(out, error) from error

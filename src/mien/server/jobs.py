@@ -19,7 +19,7 @@ from mien.errors import MissingExtraError
 from mien.media import open_writer
 from mien.options import VideoOptions
 from mien.server.images import MinFacePx, MinScore
-from mien.server.jobs_folder import JobsFolder, new_job_id
+from mien.server.jobs_folder import MARKER, new_job_id
 from mien.server.limits import Gate
 from mien.server.problems import Problem, documented
 from mien.server.runner import JobRunner
@@ -118,7 +118,7 @@ class Jobs:
         self._coming: collections.Counter[str] = collections.Counter()
         self._runner: JobRunner | None = None
         place = service.options.jobs
-        if JobsFolder.check(place) and (place / "jobs.sqlite").exists():
+        if MARKER.check(place) and (place / "jobs.sqlite").exists():
             self._runner = JobRunner(service)
 
     @property

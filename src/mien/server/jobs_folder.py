@@ -7,32 +7,29 @@ links are neither followed nor taken for a folder.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 import secrets
 import shutil
-import stat
 from pathlib import Path
 
-from mien.errors import OutputError
+from mien._marking import Marker, holds_text, write_new
 
 __all__ = ["MARKER", "RECORD", "JobsFolder", "new_job_id"]
 
 _LOG = logging.getLogger("mien.server")
 
-MARKER = "mien-jobs.txt"
-"""The file that makes a folder one of jobs."""
+MARKER = Marker(
+    name="mien-jobs.txt",
+    text="This folder belongs to `mien serve --jobs`, which deletes jobs in it when they are old.\n"
+    "Keep nothing else here.\n",
+    kind="folder of jobs",
+    option="--jobs",
+)
+"""What makes a folder one of jobs."""
 
 RECORD = "mien-job.txt"
 """The file in each job's folder that holds the job's id; it is made first and deleted last."""
-
-_MARKED = (
-    "This folder belongs to `mien serve --jobs`, which deletes jobs in it when they are old.\n"
-    "Keep nothing else here.\n"
-)
-
-_SHOWN = 3
 
 
 def new_job_id() -> str:
@@ -56,48 +53,7 @@ class JobsFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.check(path)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            if not _is_marked(path):
-                _write_new(path / MARKER, _MARKED)
-        except OSError as error:
-            raise OutputError(
-                f"{path}: cannot be used for jobs ({error}). Choose another folder with --jobs"
-            ) from error
-
-    @staticmethod
-    def check(path: Path) -> bool:
-        """Hold a path against what may become or is a folder of jobs; it stays as it is.
-
-        Returns:
-            Whether it is one already.
-
-        Raises:
-            OutputError: It cannot be one.
-        """
-        try:
-            if _is_marked(path):
-                return True
-            names = sorted(each.name for each in itertools.islice(path.iterdir(), _SHOWN + 1))
-        except FileNotFoundError:
-            return False
-        except NotADirectoryError as error:
-            raise OutputError(
-                f"{path}: is a file, expected a folder. Choose another folder with --jobs"
-            ) from error
-        except OSError as error:
-            raise OutputError(
-                f"{path}: cannot be read ({error}). Choose another folder with --jobs"
-            ) from error
-        if names:
-            more = ", ..." if len(names) > _SHOWN else ""
-            found = ", ".join(names[:_SHOWN]) + more
-            raise OutputError(
-                f"{path}: holds {found}, and no {MARKER}, so that it is no folder of jobs. Choose "
-                "a new or empty one with --jobs"
-            )
-        return False
+        MARKER.claim(path)
 
     def job(self, job_id: str) -> Path:
         """Return where a job's upload and results are."""
@@ -111,17 +67,17 @@ class JobsFolder:
         """
         folder = self.job(job_id)
         folder.mkdir()
-        _write_new(folder / RECORD, _record(job_id))
+        write_new(folder / RECORD, _record(job_id))
         return folder
 
     def owns(self, job_id: str) -> bool:
         """Say whether a job's folder is there and by all signs one that this program made."""
         folder = self.job(job_id)
-        return self._may_own(folder) and _reads(folder / RECORD, _record(job_id))
+        return self._may_own(folder) and holds_text(folder / RECORD, _record(job_id))
 
     def _may_own(self, folder: Path) -> bool:
         within = folder.parent == self.path and folder.name != ".."
-        return within and _is_folder(folder) and _is_marked(self.path)
+        return within and _is_folder(folder) and MARKER.is_in(self.path)
 
     def delete(self, job_id: str) -> bool:
         """Delete a job's folder with all in it; what links in it lead to stays.
@@ -168,26 +124,6 @@ def _record(job_id: str) -> str:
     return f"mien job {job_id}\n"
 
 
-def _is_marked(path: Path) -> bool:
-    return _reads(path / MARKER, _MARKED)
-
-
 def _is_folder(path: Path) -> bool:
     """Say whether a path is a folder itself, rather than a link to one."""
     return path.is_dir() and not path.is_symlink()
-
-
-def _reads(path: Path, text: str) -> bool:
-    """Say whether a path is a plain file, no link, that holds just this text."""
-    try:
-        found = path.lstat()
-        # What is longer is not read: it may be anything.
-        fits = stat.S_ISREG(found.st_mode) and found.st_size == len(text.encode())
-        return fits and path.read_bytes() == text.encode()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-
-
-def _write_new(path: Path, text: str) -> None:
-    with path.open("x", encoding="utf-8", newline="\n") as file:
-        file.write(text)

@@ -8,11 +8,12 @@ from mien.training.emotion_recipe import EmotionRecipe, ema_warnings
 from mien.training.preview import show_augmentation
 from mien.training.pseudo_labels import pseudo_label_images
 from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
-from mien.training.run import METRICS_FILE, RECIPE_FILE
+from mien.training.run import METRICS_FILE, RECIPE_FILE, RUN
 
 __all__ = [
     "METRICS_FILE",
     "RECIPE_FILE",
+    "RUN",
     "DetectorRecipe",
     "DeviceOptions",
     "EmotionRecipe",

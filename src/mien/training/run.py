@@ -12,6 +12,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from mien._marking import Marker
 from mien._output import whole_file
 from mien.errors import RecipeError
 from mien.training.recipe import read_recipe, recipe_document, recipe_text
@@ -19,6 +20,7 @@ from mien.training.recipe import read_recipe, recipe_document, recipe_text
 __all__ = [
     "METRICS_FILE",
     "RECIPE_FILE",
+    "RUN",
     "MetricsLog",
     "OnEpoch",
     "OpenRun",
@@ -37,6 +39,14 @@ METRICS_FILE = "metrics.csv"
 """The metrics, one row per epoch."""
 
 _COMMENT = "# "
+
+RUN = Marker(
+    name="mien-run.txt",
+    text="This folder belongs to a run of `mien train`, which replaces its own files in it.\n",
+    kind="folder of a run",
+    option="--out",
+)
+"""What makes a folder that of a run."""
 
 OnEpoch = Callable[[Mapping[str, float]], None]
 """Takes one epoch's metrics by name; `epoch` is one of them."""
@@ -95,7 +105,7 @@ def open_run(folder: Path, recipe: Any, *, provenance: Mapping[str, str], resume
     """Open a run's folder and write the recipe and the provenance into it.
 
     Args:
-        folder: The folder; it is made if necessary.
+        folder: The folder of a run, or one that is missing or empty.
         recipe: A recipe's dataclass.
         provenance: Hashes of the run's other inputs, by name; the recipe's file has them on top.
         resume: Whether to resume from the last checkpoint, if there is one.
@@ -103,8 +113,9 @@ def open_run(folder: Path, recipe: Any, *, provenance: Mapping[str, str], resume
     Raises:
         RecipeError: The folder already holds a run and `resume` is false, or the run was started
             with another recipe or other inputs; the message names the differences.
-        OutputError: The recipe cannot be written.
+        OutputError: The folder is not that of a run, or cannot be written.
     """
+    RUN.claim(folder)
     checkpoint, written = last_checkpoint(folder), folder / RECIPE_FILE
     if checkpoint.exists() and not resume:
         raise RecipeError(

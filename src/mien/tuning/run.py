@@ -13,7 +13,8 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from mien._output import cannot_write, whole_file
+from mien._marking import Marker
+from mien._output import whole_file
 from mien._wording import pluralize
 from mien.data import SUBSETS, Dataset
 from mien.errors import InputError, RecipeError
@@ -41,6 +42,13 @@ __all__ = [
 
 BEST_FILE, REPORT_FILE, STORAGE_FILE = "best.toml", "report.html", "study.db"
 """Files in a study's folder: the best recipe, the report, and the default storage."""
+
+_STUDY = Marker(
+    name="mien-study.txt",
+    text="This folder belongs to a study of `mien tune`, which replaces its own files in it.\n",
+    kind="folder of a study",
+    option="--out",
+)
 
 _POLL_S = 1.0
 
@@ -149,13 +157,10 @@ def tune(
     Raises:
         InputError: The storage cannot be reached, or the training subset is too small.
         RecipeError: The study was started with other settings, or no trial is complete.
-        OutputError: The folder cannot be written.
+        OutputError: The folder is not that of a study, or cannot be written.
     """
     out, options = Path(out), options or TuneOptions()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(out, error) from error
+    _STUDY.claim(out)
     storage = options.storage or str(out / STORAGE_FILE)
     job = prepare_job(recipe, space, data, storage=storage, options=options)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
