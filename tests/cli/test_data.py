@@ -9,7 +9,6 @@ from mien.cli import app
 from mien.data import read_dataset, read_split
 from mien.emotions import FER2013_7
 from mien.errors import MienError
-from tests.conftest import fer_csv, votes_csv  # noqa: F401
 
 
 def run(*arguments):
@@ -19,16 +18,13 @@ def run(*arguments):
     return result
 
 
-@pytest.fixture
-def dataset(tmp_path, fer_csv, votes_csv):  # noqa: F811
+def test_importing_says_what_came_in_and_the_second_time_that_nothing_changed(
+    tmp_path, fer_csv, votes_csv
+):
     result = run("data", "import", fer_csv, votes_csv, "--out", tmp_path / "fer")
     assert result.exit_code == 0, result.output
     assert "96 images (train 64, val 16, test 16), 96 with votes" in result.output
-    return tmp_path / "fer"
-
-
-def test_importing_again_says_that_nothing_changed(dataset, fer_csv, votes_csv):  # noqa: F811
-    result = run("data", "import", fer_csv, votes_csv, "--out", dataset)
+    result = run("data", "import", fer_csv, votes_csv, "--out", tmp_path / "fer")
     assert "nothing had changed" in result.output
 
 
@@ -43,7 +39,7 @@ def test_check_exits_with_1_when_something_should_be_looked_at(dataset):
         assert sentence.split()[0] in told.output
 
 
-def test_check_reads_sources_and_names_their_bad_lines(tmp_path, fer_csv):  # noqa: F811
+def test_check_reads_sources_and_names_their_bad_lines(tmp_path, fer_csv):
     fer_csv.write_text(fer_csv.read_text() + "3,1 2 3,Training\n")
     result = run("data", "check", fer_csv, "--no-near", "--json")
     assert result.exit_code == 1
@@ -98,7 +94,7 @@ def test_a_dataset_of_one_subset_leads_to_a_split_that_can_be_checked(tmp_path, 
     assert sources.exit_code == 2
 
 
-def test_a_map_without_a_label_is_explained(tmp_path, fer_csv):  # noqa: F811
+def test_a_map_without_a_label_is_explained(tmp_path, fer_csv):
     with pytest.raises(MienError, match="expected NAME=LABEL"):
         run("data", "import", fer_csv, "--out", tmp_path / "x", "--map", "wut")
 

@@ -10,11 +10,10 @@ from mien.emotions import FER2013_7
 from mien.errors import OutputError
 from mien.export import write_spec
 from mien.inference import EmotionModel
-from tests.cli.test_data import dataset, run  # noqa: F401
-from tests.conftest import fer_csv, votes_csv  # noqa: F401
+from tests.cli.test_data import run
 
 
-def test_the_shipped_model_is_evaluated_printed_and_reported(dataset, tmp_path):  # noqa: F811
+def test_the_shipped_model_is_evaluated_printed_and_reported(dataset, tmp_path):
     report = tmp_path / "a.html"
     result = run("evaluate", "--data", dataset, "--report", report, "--out", tmp_path / "kept")
     assert result.exit_code == 0, result.output
@@ -33,14 +32,14 @@ def test_the_shipped_model_is_evaluated_printed_and_reported(dataset, tmp_path):
         run("evaluate", "--data", dataset, "--report", report)
 
 
-def test_a_subset_without_leaks_prints_one_row_per_protocol(dataset):  # noqa: F811
+def test_a_subset_without_leaks_prints_one_row_per_protocol(dataset):
     rows = run("evaluate", "--data", dataset, "--subset", "train").stdout.splitlines()
     firsts = [row.split()[0] for row in rows if row.startswith(" ") and "%" in row]
     assert firsts == ["ferplus-8", "fer2013-7", "fer2013-6", "six-ferplus", "six-fer2013"]
 
 
 def test_models_of_one_name_are_told_apart_and_kept_predictions_are_not_replaced(
-    dataset,  # noqa: F811
+    dataset,
     tmp_path,
 ):
     paths = [tmp_path / run_name / "emotion.onnx" for run_name in ("first", "second")]
@@ -62,7 +61,7 @@ def test_models_of_one_name_are_told_apart_and_kept_predictions_are_not_replaced
     assert (kept / "mean of 2").is_dir()
 
 
-def test_a_fold_can_be_evaluated_and_calibrated_on(dataset, tmp_path):  # noqa: F811
+def test_a_fold_can_be_evaluated_and_calibrated_on(dataset, tmp_path):
     folds = tmp_path / "folds.json"
     assert run("data", "split", dataset, "--kind", "folds", "--out", folds).exit_code == 0
     divided = ("--data", dataset, "--split", folds, "--fold", "1")
@@ -78,7 +77,7 @@ def test_a_fold_can_be_evaluated_and_calibrated_on(dataset, tmp_path):  # noqa: 
     assert flattered in run("evaluate", out, "--data", renamed, *divided[2:]).stderr
 
 
-def test_calibrating_changes_the_spec_alone_and_spares_the_original(dataset, tmp_path):  # noqa: F811
+def test_calibrating_changes_the_spec_alone_and_spares_the_original(dataset, tmp_path):
     original = tmp_path / "model.onnx"
     shutil.copy(EmotionModel().path, original)
     before = original.read_bytes()
@@ -99,13 +98,13 @@ def test_calibrating_changes_the_spec_alone_and_spares_the_original(dataset, tmp
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_options_that_need_a_report_say_so(dataset, tmp_path):  # noqa: F811
+def test_options_that_need_a_report_say_so(dataset, tmp_path):
     result = run("evaluate", "--data", dataset, "--with-faces")
     assert result.exit_code == 2
     assert "--report FILE.html" in result.output
 
 
-def test_a_model_that_is_never_sure_is_said_to_be(dataset, tmp_path):  # noqa: F811
+def test_a_model_that_is_never_sure_is_said_to_be(dataset, tmp_path):
     path = tmp_path / "never.onnx"
     shutil.copy(EmotionModel().path, path)
     spec = EmotionModel(path).spec
@@ -116,7 +115,7 @@ def test_a_model_that_is_never_sure_is_said_to_be(dataset, tmp_path):  # noqa: F
     assert "every prediction is unsure" in result.stderr
 
 
-def test_calibrating_prints_what_changed_and_warns_of_what_was_missing(dataset, tmp_path):  # noqa: F811
+def test_calibrating_prints_what_changed_and_warns_of_what_was_missing(dataset, tmp_path):
     data = read_dataset(dataset)
     sad = data.labels == FER2013_7.index("sad")
     assignment = np.where(sad & (data.split == 1), -1, data.split).astype(np.int8)

@@ -12,17 +12,23 @@ from tests.predictors import oracle
 
 
 def test_the_report_shows_every_protocol_and_faces_only_if_asked(tmp_path, robust, toy_dataset):
-    written = evaluation_report(
-        robust, tmp_path / "a.html", faces=toy_dataset, figures=tmp_path / "figures"
-    )
+    evaluation_report(robust, tmp_path / "a.html", faces=toy_dataset)
     page = (tmp_path / "a.html").read_text()
     assert "NaN" not in page.split("<script>")[0]
     assert page.count("data:image/png") >= 4
     assert page.count("<h3>Image quality</h3>") == len(PROTOCOLS)
-    plain = evaluation_report(robust, str(tmp_path / "b.html"))
+    written = evaluation_report(robust, str(tmp_path / "b.html"))
     assert "data:image/png" not in (tmp_path / "b.html").read_text()
-    assert len(plain) == 1
-    assert len(written) > 20
+    assert written == [tmp_path / "b.html"]
+
+
+def test_every_chart_of_the_report_is_written_as_svg_and_png(tmp_path, toy_dataset):
+    pair = [oracle(toy_dataset), oracle(toy_dataset, share=0.5, name="coin")]
+    found = evaluate(pair, toy_dataset, subset="train", protocols=protocol("six-fer2013"))
+    written = evaluation_report(found, tmp_path / "a.html", figures=tmp_path / "figures")
+    charts = (tmp_path / "a.html").read_text().count("data-chart=")
+    assert len(written) == 1 + 2 * charts > 20
+    assert all(path.stat().st_size > 500 for path in written)
 
 
 def evaluate_six(data, *predictors, robustness=()):

@@ -1,9 +1,11 @@
 import re
 
 import pytest
+import vl_convert
 
 from mien.errors import InputError, OutputError
 from mien.reports import Gain, StudyRecord, TrialRecord, tuning_report
+from mien.reports.tuning.parameters import contour_figures, parallel_figure, slice_figures
 
 SETTING = {"sampler": "tpe", "seed": "1"}
 
@@ -121,33 +123,32 @@ def test_every_chart_is_also_an_image(tmp_path):
     assert all(file.stat().st_size > 500 for file in files)
 
 
-def test_the_axes_of_the_parallel_coordinates_say_their_settings(tmp_path):
-    report(tmp_path, figures=tmp_path / "figures")
-    drawn = (tmp_path / "figures" / "parallel-coordinates.svg").read_text(encoding="utf-8")
-    written = set(re.findall(r"<text[^>]*>([^<]+)</text>", drawn))
+def texts(figure):
+    """Return the texts in a drawn chart, in their order."""
+    drawn = vl_convert.vegalite_to_svg(figure.chart.to_dict())
+    return re.findall(r"<text[^>]*>([^<]+)</text>", drawn)
+
+
+def test_the_axes_of_the_parallel_coordinates_say_their_settings():
+    written = set(texts(parallel_figure(WHOLE)))
     assert {"8", "16", "40", "0", "0.1", "0.4", "sgd", "50.00%", "55.00%", "60.00%"} <= written
 
 
-def test_the_legends_have_whole_trials_and_as_many_decimals_as_they_need(tmp_path):
-    close = [trial(number, value=0.12 + number / 4000) for number in range(3)]
-    report(tmp_path, study(*close), figures=tmp_path / "figures")
-
-    def written(name):
-        drawn = (tmp_path / "figures" / f"{name}.svg").read_text(encoding="utf-8")
-        return re.findall(r"<text[^>]*>([^<]+)</text>", drawn)
-
-    assert written("slice-mixup")[-4:] == ["0", "1", "2", "trial"]
-    shares = [text for text in written("contour-network-widths-0-and-mixup") if "%" in text]
+def test_the_legends_have_whole_trials_and_as_many_decimals_as_they_need():
+    close = study(*(trial(number, value=0.12 + number / 4000) for number in range(3)))
+    slices = {figure.name: figure for figure in slice_figures(close)}
+    contours = {figure.name: figure for figure in contour_figures(close)}
+    assert texts(slices["slice-mixup"])[-4:] == ["0", "1", "2", "trial"]
+    contour = contours["contour-network-widths-0-and-mixup"]
+    shares = [text for text in texts(contour) if "%" in text]
     assert len(set(shares)) == len(shares) > 1
 
 
-def test_settings_that_lie_close_have_one_text(tmp_path):
+def test_settings_that_lie_close_have_one_text():
     values = (0.0, 0.01, 1.0)
     near = [trial(n, value=0.5, values={"mixup": value}) for n, value in enumerate(values)]
-    report(tmp_path, study(*near, importance={}), figures=tmp_path / "figures")
-    drawn = (tmp_path / "figures" / "parallel-coordinates.svg").read_text(encoding="utf-8")
-    written = re.findall(r"<text[^>]*>([^<]+)</text>", drawn)
-    assert {"0", "1"} <= set(written)
+    written = set(texts(parallel_figure(study(*near, importance={}))))
+    assert {"0", "1"} <= written
     assert "0.01" not in written
 
 
