@@ -69,10 +69,11 @@ def test_an_error_has_its_place_and_its_message():
     }
 
 
-def test_the_schema_takes_rows_and_nothing_else(result):
-    schema = row_schema()
-    Draft202012Validator.check_schema(schema)
-    face, error = map(Draft202012Validator, schema["anyOf"])
+def test_the_schemas_take_their_rows_and_nothing_else(result):
+    schemas = row_schema("face"), row_schema("error")
+    for schema in schemas:
+        Draft202012Validator.check_schema(schema)
+    face, error = map(Draft202012Validator, schemas)
     (row,) = json.loads(json.dumps(result.to_rows()))
     failed = FrameResult(source="a.jpg", error="empty").to_rows()[0]
     assert face.is_valid(row)

@@ -143,9 +143,29 @@ def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def row_schema() -> dict[str, Any]:
-    """Return the JSON schema (2020-12) of nested rows: that of a face, or that of an error."""
-    return {"anyOf": [_object_schema("face"), _object_schema("error")]}
+def row_schema(rows: Literal["face", "error"]) -> dict[str, Any]:
+    """Return the JSON schema (2020-12, as in OpenAPI 3.1) of nested rows.
+
+    Args:
+        rows: Those of faces, or those of sources that could not be read.
+    """
+    properties: dict[str, Any] = {}
+    for column in COLUMNS:
+        if column.rows not in (rows, "both"):
+            continue
+        schema, field = _column_schema(column), str(column.path[0])
+        match column.path[1:]:
+            case ():
+                properties[field] = schema
+            case (int(),):
+                array = properties.setdefault(field, {"type": "array", "prefixItems": []})
+                array["prefixItems"].append(schema)
+                array["minItems"] = array["maxItems"] = len(array["prefixItems"])
+            case (key,):
+                group = properties.setdefault(field, _closed({}))
+                group["properties"][key] = schema
+                group["required"] = list(group["properties"])
+    return _closed(properties)
 
 
 def _value(record: Any, path: Sequence[str | int]) -> Any:
@@ -167,26 +187,6 @@ def _nested(record: object, columns: Sequence[Column]) -> dict[str, Any]:
             case (key,):
                 row.setdefault(field, {})[key] = value
     return row
-
-
-def _object_schema(rows: Literal["face", "error"]) -> dict[str, Any]:
-    properties: dict[str, Any] = {}
-    for column in COLUMNS:
-        if column.rows not in (rows, "both"):
-            continue
-        schema, field = _column_schema(column), str(column.path[0])
-        match column.path[1:]:
-            case ():
-                properties[field] = schema
-            case (int(),):
-                array = properties.setdefault(field, {"type": "array", "prefixItems": []})
-                array["prefixItems"].append(schema)
-                array["minItems"] = array["maxItems"] = len(array["prefixItems"])
-            case (key,):
-                group = properties.setdefault(field, _closed({}))
-                group["properties"][key] = schema
-                group["required"] = list(group["properties"])
-    return _closed(properties)
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

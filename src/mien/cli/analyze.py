@@ -64,8 +64,8 @@ def analyze(
         Path | None,
         typer.Option(metavar="FILE.html", help="Write a report on one video (needs mien[data])."),
     ] = None,
-    images: Annotated[
-        bool, typer.Option("--images/--no-images", help="Show small faces in the report.")
+    with_faces: Annotated[
+        bool, typer.Option("--with-faces/--without-faces", help="Show small faces in the report.")
     ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace saved results.")] = False,
     resume: Annotated[
@@ -113,7 +113,9 @@ def analyze(
     options = RunOptions(
         formats=wanted, draw=draw, overwrite=overwrite, resume=resume, video=video, faces=faces
     )
-    reporter = None if report is None else _Reporter(report, overwrite=overwrite, images=images)
+    reporter = (
+        None if report is None else _Reporter(report, overwrite=overwrite, with_faces=with_faces)
+    )
     analyzer = Analyzer(
         model, detector=detector, face_options=faces, threads=threads, device=device
     )
@@ -206,12 +208,12 @@ def _print_end(run: Run, out: Path | None, printer: _Printer) -> None:
 class _Reporter:
     """Collects the results of one video for its report."""
 
-    def __init__(self, path: Path, *, overwrite: bool, images: bool) -> None:
+    def __init__(self, path: Path, *, overwrite: bool, with_faces: bool) -> None:
         from mien.reports import VideoSummary, require_charts
 
         require_charts()
         check_output(path, overwrite=overwrite)
-        self._path, self._overwrite, self._images = path, overwrite, images
+        self._path, self._overwrite, self._with_faces = path, overwrite, with_faces
         self._summary = VideoSummary()
 
     def check(self, sources: tuple[str, ...]) -> None:
@@ -235,7 +237,7 @@ class _Reporter:
             self._summary,
             self._path,
             analysis=_describe_analysis(analyzer.pipeline, options),
-            with_faces=self._images,
+            with_faces=self._with_faces,
             overwrite=self._overwrite,
         )
         print(f"wrote {self._path}", file=sys.stderr)
