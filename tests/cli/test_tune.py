@@ -1,12 +1,12 @@
 import inspect
 import json
-import os
-import subprocess
 import sys
+import warnings
 
 import optuna
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from mien.cli import app, main
 from mien.data import import_dataset
@@ -27,6 +27,14 @@ parameters.learning_rate = { low = 0.01, high = 0.1, log = true }
 """
 
 
+@pytest.fixture(autouse=True)
+def _library_warnings():
+    # Lightning warns of its own dependencies and of short trainings.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 @pytest.fixture
 def place(tmp_path, fer_csv):
     import_dataset([fer_csv], tmp_path / "fer")
@@ -41,15 +49,11 @@ TUNE = (
 )
 
 
-def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place):
-    done = subprocess.run(
-        [sys.executable, "-m", "mien", *TUNE, "--storage", "shared/a.journal"],
-        cwd=place,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "200"},
-    )
-    assert done.returncode == 0, done.stderr
+def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place, monkeypatch):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(app, [*TUNE, "--storage", "shared/a.journal"])
+    assert done.exit_code == 0, done.output
     first, *wrote = done.stdout.splitlines()
     assert first.startswith("best on the selection subset: ")
     assert wrote == ["wrote study/best.toml", "wrote study/report.html"]

@@ -1,15 +1,18 @@
+import dataclasses
 import warnings
+from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
+from mien.detect import OnnxDetector
 from mien.errors import ArtefactError
-from mien.export import export_detector, export_emotion, export_variant
+from mien.export import export_emotion, export_variant
 from mien.models import DetectorNet, DetectorOptions, EmotionNet, TrunkOptions, load_onnx_weights
 from mien.models.onnx_weights import load_onnx_network
 
-DETECTOR = DetectorOptions(stem=(4, 8), width=8, depths=(1, 2, 1))
 SHAPES = [
     TrunkOptions(widths=(8, 16), depths=(2, 1)),
     TrunkOptions(widths=(8, 16), depths=(2, 1), pool_first=True),
@@ -39,59 +42,67 @@ def lived(network, example):
     return network.eval()
 
 
-@pytest.mark.parametrize("options", SHAPES, ids=lambda options: options.family)
-def test_an_emotion_network_comes_back_from_its_file(tmp_path, toy_dataset, options):
-    faces = torch.randn(64, 1, 48, 48, generator=torch.Generator().manual_seed(1))
-    network = lived(EmotionNet(options), faces)
-    export_emotion(network, toy_dataset, path=tmp_path / "emotion.onnx", provenance={})
-    restored = EmotionNet(options)
-    load_onnx_weights(restored, tmp_path / "emotion.onnx", example=faces)
+FACES = torch.randn(64, 1, 48, 48, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module", params=SHAPES, ids=lambda options: options.family)
+def exported(request, tmp_path_factory, toy_dataset):
+    """A network and its model file, for each shape."""
+    path = tmp_path_factory.mktemp("exported") / "emotion.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = lived(EmotionNet(request.param), FACES)
+        export_emotion(network, toy_dataset, path=path, provenance={})
+    return network, path
+
+
+def test_an_emotion_network_comes_back_from_its_file(exported):
+    network, path = exported
+    restored = EmotionNet(network.options)
+    load_onnx_weights(restored, path, example=FACES)
     with torch.no_grad():
-        for answer, expected in zip(restored.eval()(faces), network(faces), strict=True):
-            torch.testing.assert_close(answer, expected, atol=1e-3, rtol=1e-3)
+        for output, expected in zip(restored.eval()(FACES), network(FACES), strict=True):
+            torch.testing.assert_close(output, expected, atol=1e-3, rtol=1e-3)
 
 
-def test_half_precision_weights_come_back_too(tmp_path, toy_dataset):
-    faces = torch.randn(64, 1, 48, 48, generator=torch.Generator().manual_seed(1))
-    network = lived(EmotionNet(SHAPES[1]), faces)
-    whole, half = tmp_path / "whole.onnx", tmp_path / "half.onnx"
-    export_emotion(network, toy_dataset, path=whole, provenance={})
-    export_variant(whole, toy_dataset, precision="fp16", out=half)
-    restored = EmotionNet(SHAPES[1])
-    load_onnx_weights(restored, half)
+def test_half_precision_weights_come_back_too(tmp_path, toy_dataset, exported, monkeypatch):
+    network, path = exported
+    monkeypatch.setattr("mien.export.comparison.MAX_FLIPPED", 1.0)  # it is not trained
+    export_variant(path, toy_dataset, precision="fp16", out=tmp_path / "half.onnx")
+    restored = EmotionNet(network.options)
+    load_onnx_weights(restored, tmp_path / "half.onnx")
     with torch.no_grad():
-        answer = restored.eval()(faces).logits
-        torch.testing.assert_close(answer, network(faces).logits, atol=0.01, rtol=0.01)
+        logits = restored.eval()(FACES).logits
+        torch.testing.assert_close(logits, network(FACES).logits, atol=0.01, rtol=0.01)
 
 
-def test_its_norms_answer_in_training_as_the_file_does(tmp_path):
+def test_its_norms_answer_in_training_as_the_file_does():
     images = 255 * torch.rand(4, 3, 96, 96, generator=torch.Generator().manual_seed(1))
-    network = lived(DetectorNet(DETECTOR), images)
-    path = tmp_path / "face.onnx"
-    export_detector(network, path=path, provenance={}, score_threshold=0.5)
-    restored = DetectorNet(DETECTOR)
+    path = OnnxDetector(None).path
+    session = onnxruntime.InferenceSession(path)
+    names = [output.name for output in session.get_outputs()]
+    expected = session.run(names, {session.get_inputs()[0].name: images.numpy()})
+    restored = DetectorNet(DetectorOptions())
     load_onnx_weights(restored, path, example=images)
     with torch.no_grad():
-        expected = network(images)
         for mode in (restored.eval(), restored.train()):
-            for answer, wanted in zip(mode(images), expected, strict=True):
-                torch.testing.assert_close(answer, wanted, atol=1e-3, rtol=1e-3)
+            for output, wanted in zip(mode(images), expected, strict=True):
+                wanted = torch.from_numpy(wanted)
+                torch.testing.assert_close(output, wanted, atol=1e-3, rtol=1e-3)
 
 
-def test_weights_of_another_network_are_refused_by_name_and_shape(tmp_path, toy_dataset):
-    path = tmp_path / "emotion.onnx"
-    export_emotion(EmotionNet(SHAPES[0]), toy_dataset, path=path, provenance={})
-    other = EmotionNet(TrunkOptions(widths=(8, 24), depths=(2, 1)))
-    with pytest.raises(ArtefactError, match=r"should be \(24, 8, 3, 3\), the file has \(16, 8"):
+def test_weights_of_another_network_are_refused_by_name_and_shape(exported):
+    network, path = exported
+    options = network.options
+    other = EmotionNet(dataclasses.replace(options, widths=(8, 24)))
+    with pytest.raises(ArtefactError, match=r"should be \(24, 8, .*, the file has \(16, 8"):
         load_onnx_weights(other, path)
 
 
-@pytest.mark.parametrize("said", ["{", '{"widths": [8], "invented_later": 1}', '{"widths": 3}'])
-def test_a_network_that_a_later_version_wrote_is_refused(tmp_path, toy_dataset, said):
-    path = tmp_path / "emotion.onnx"
-    export_emotion(EmotionNet(SHAPES[0]), toy_dataset, path=path, provenance={})
+@pytest.mark.parametrize("network", ["{", '{"widths": [8], "invented_later": 1}', '{"widths": 3}'])
+def test_a_network_that_a_later_version_wrote_is_refused(network):
     with pytest.raises(ArtefactError, match="does not know"):
-        load_onnx_network(path, {"network": said})
+        load_onnx_network(Path("emotion.onnx"), {"network": network})
 
 
 def test_what_is_no_model_file_is_refused(tmp_path):

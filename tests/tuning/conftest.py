@@ -5,6 +5,7 @@ import pytest
 
 from mien.data import Dataset
 from mien.training import EmotionRecipe
+from mien.tuning import run
 from mien.tuning.keys import with_values
 
 
@@ -14,6 +15,22 @@ def _library_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@pytest.fixture
+def real_report():
+    """Asked for by tests that need a study's report with its charts, which take seconds."""
+
+
+@pytest.fixture(autouse=True)
+def _empty_reports(request, monkeypatch):
+    if "real_report" not in request.fixturenames:
+        monkeypatch.setattr(run, "tuning_report", empty_report)
+
+
+def empty_report(study, path, **_):
+    path.write_text("")
+    return [path]
 
 
 @pytest.fixture(scope="session")

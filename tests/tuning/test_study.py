@@ -1,10 +1,10 @@
 import dataclasses
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -68,7 +68,9 @@ def run(recipe, images, folder, *, space=SPACE, **changes):
     return result, messages, statuses
 
 
-def test_a_study_gives_a_recipe_that_train_takes_and_a_report(tmp_path, recipe, images):
+def test_a_study_gives_a_recipe_that_train_takes_and_a_report(
+    tmp_path, recipe, images, real_report
+):
     result, messages, statuses = run(recipe, images, tmp_path, epochs=1)
     assert not messages
     trials = trials_of(tmp_path)
@@ -267,13 +269,18 @@ def other_machines_trial(tmp_path):
     return study, trial
 
 
-def test_the_last_trials_of_other_machines_are_waited_for(tmp_path, recipe, images):
+def test_the_last_trials_of_other_machines_are_waited_for(tmp_path, recipe, images, monkeypatch):
+    monkeypatch.setattr("mien.tuning.run._POLL_S", 0.01)
     run(recipe, images, tmp_path, epochs=1, trials=1)
     study, trial = other_machines_trial(tmp_path)
-    teller = threading.Timer(2, lambda: study.tell(trial, 0.99))
-    teller.start()
-    result, messages, _ = run(recipe, images, tmp_path, epochs=1, trials=2)
-    teller.join()
+    messages = []
+
+    def end_the_trial(message):
+        messages.append(message)
+        study.tell(trial, 0.99)
+
+    options = dataclasses.replace(OPTIONS, epochs=1, trials=2)
+    result = tune(recipe, SPACE, images, out=tmp_path, options=options, on_message=end_the_trial)
     assert messages == ["waiting for 1 trial on other machines"]
     assert result.value == 0.99
 
@@ -287,19 +294,39 @@ def test_a_trial_elsewhere_that_does_not_end_is_left_out(tmp_path, recipe, image
 
 
 CHILD = """
-import pickle, sys
+import pickle
+import sys
+import time
 from pathlib import Path
+
+from mien.tuning import objective, run, tune
+
+arguments, blocked, gate = pickle.loads(Path(sys.argv[1]).read_bytes())
+trainings = []
+
+def train(recipe, data, *, on_epoch, folder=None):
+    # The second epoch of the blocked training waits for the gate to open.
+    trainings.append(recipe)
+    for epoch in range(1, recipe.epochs + 1):
+        on_epoch({"epoch": epoch, "val/fer2013_accuracy": recipe.learning_rate})
+        while len(trainings) == blocked and not gate.exists():
+            time.sleep(0.05)
+
+def report(study, path, **_):
+    path.write_text("")
+    return [path]
+
+# The workers, which import this file, train so too.
+objective.train_quietly = train
+run.tuning_report = report
 if __name__ == "__main__":
-    from mien.tuning import tune
-    arguments = pickle.loads(Path(sys.argv[1]).read_bytes())
     tune(**arguments, on_message=lambda message: print(message, flush=True))
 """
 
 
-def start_process(tmp_path, recipe, images, **changes):
-    import pickle
-
-    folder = tmp_path / "study"
+def start_process(tmp_path, recipe, images, *, blocked, **changes):
+    """Start a study in a process whose workers each wait in one training for a file, the gate."""
+    folder, gate = tmp_path / "study", tmp_path / "gate"
     arguments = {
         "recipe": recipe,
         "space": SPACE,
@@ -308,39 +335,41 @@ def start_process(tmp_path, recipe, images, **changes):
         "options": dataclasses.replace(OPTIONS, **changes),
     }
     (tmp_path / "child.py").write_text(CHILD)
-    (tmp_path / "arguments").write_bytes(pickle.dumps(arguments))
-    return folder, subprocess.Popen(
+    (tmp_path / "arguments").write_bytes(pickle.dumps((arguments, blocked, gate)))
+    child = subprocess.Popen(
         [sys.executable, tmp_path / "child.py", tmp_path / "arguments"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
+    return folder, gate, child
 
 
-def wait_for(condition, seconds=240):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.2)
-
-
-def safely(look, *arguments):
+def running_trials(folder):
     try:
-        return look(*arguments)
+        trials = trials_of(folder)
     except Exception:  # the child has not made the study yet
         return []
+    return [t for t in trials if t.state == TrialState.RUNNING and t.intermediate_values]
+
+
+def wait_for(condition, child, seconds=240):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert child.poll() is None, "the study has ended"
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_after_a_kill_a_study_loses_at_most_what_ran(tmp_path, recipe, images):
-    slow = dataclasses.replace(recipe, epochs=40)
-    folder, child = start_process(tmp_path, slow, images, trials=4)
-    wait_for(lambda: len(safely(trials_of, folder)) >= 2)
-    time.sleep(0.5)
+    folder, _, child = start_process(tmp_path, recipe, images, blocked=2, trials=4)
+    wait_for(lambda: [trial.number for trial in running_trials(folder)] == [1], child)
     child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.communicate()
     before = [trial for trial in trials_of(folder) if trial.state == TrialState.COMPLETE]
-    _, messages, _ = run(slow, images, folder, trials=2)
+    assert len(before) == 1
+    _, messages, _ = run(recipe, images, folder, trials=2)
     after = trials_of(folder)
     assert [t.value for t in after[: len(before)]] == [t.value for t in before]
     assert sum(trial.state == TrialState.COMPLETE for trial in after) == 2
@@ -351,15 +380,11 @@ def test_after_a_kill_a_study_loses_at_most_what_ran(tmp_path, recipe, images):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_worker_is_replaced_and_its_point_tried_again(tmp_path, recipe, images):
-    slow = dataclasses.replace(recipe, epochs=25)
-    folder, child = start_process(tmp_path, slow, images, trials=3, workers=2)
-
-    def running():
-        return [t for t in safely(trials_of, folder) if t.state == TrialState.RUNNING and t.params]
-
-    wait_for(running)
-    victim = running()[0]
-    os.kill(int(victim.user_attrs["worker"].rpartition("/")[2]), signal.SIGKILL)
+    folder, gate, child = start_process(tmp_path, recipe, images, blocked=1, trials=3, workers=2)
+    wait_for(lambda: running_trials(folder), child)
+    victim = running_trials(folder)[0]
+    os.kill(int(victim.user_attrs[WORKER_ATTRIBUTE].rpartition("/")[2]), signal.SIGKILL)
+    gate.touch()
     output, _ = child.communicate(timeout=300)
     assert child.returncode == 0
     assert f"was killed by signal 9 in trial {victim.number}; its point is tried again" in output
@@ -454,7 +479,7 @@ def test_options_out_of_range_are_refused(changes):
         TuneOptions(**changes)
 
 
-def test_the_files_of_a_study_lie_in_its_folder(tmp_path, recipe, images):
+def test_the_files_of_a_study_lie_in_its_folder(tmp_path, recipe, images, real_report):
     run(recipe, images, tmp_path, trials=1, epochs=1)
     assert {path.name for path in Path(tmp_path).iterdir()} == {
         BEST_FILE,
