@@ -442,4 +442,5 @@ def test_the_files_of_a_study_lie_in_its_folder(tmp_path, recipe, images):
         REPORT,
         STORAGE,
         "figures",
+        "mien-study.txt",
     }

@@ -155,8 +155,9 @@ def tune(
         OutputError: The folder holds something else than a study, or cannot be written.
     """
     options = options or TuneOptions()
-    _STUDY.claim(out)
     place = storage or str(out / STORAGE)
+    # Another machine may have begun the study, which goes on.
+    dataclasses.replace(_STUDY, beside=Path(place).name).claim(out)
     job = prepare(recipe, space, data, name=name, storage=place, options=options)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     study = job.open()
