@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -35,6 +36,22 @@ def test_any_other_folder_is_refused_with_what_is_in_it(tmp_path):
         MARKER.claim(tmp_path / "a")
     with pytest.raises(OutputError, match="cannot be used"):
         MARKER.claim(tmp_path / "a" / "b")
+
+
+def test_what_is_only_added_to_may_be_there_already(tmp_path):
+    marker = dataclasses.replace(MARKER, beside="study.db")
+    for name in ("study.db", "study.db-wal"):
+        (tmp_path / name).write_text("kept")
+    with pytest.raises(OutputError, match=r"holds study\.db, study\.db-wal, and no"):
+        MARKER.claim(tmp_path)
+    marker.claim(tmp_path)
+    assert marker.is_in(tmp_path)
+    assert (tmp_path / "study.db").read_text() == "kept"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "study.db").write_text("")
+    (tmp_path / "other" / "best.toml").write_text("")
+    with pytest.raises(OutputError, match=r"holds best\.toml, and no"):
+        marker.claim(tmp_path / "other")
 
 
 def test_those_who_claim_at_the_same_time_all_have_it(tmp_path):

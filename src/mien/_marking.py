@@ -28,12 +28,15 @@ class Marker:
         text: What stands in it, to the letter.
         kind: What such a folder is, for messages: `folder of jobs`.
         option: How another one is chosen.
+        beside: Files whose names begin so may lie in a folder that is claimed, since they are only
+            ever added to; None for none.
     """
 
     name: str
     text: str
     kind: str
     option: str
+    beside: str | None = None
 
     def is_in(self, folder: Path) -> bool:
         """Say whether a folder is marked."""
@@ -51,7 +54,8 @@ class Marker:
         try:
             if self.is_in(folder):
                 return True
-            names = sorted(each.name for each in itertools.islice(folder.iterdir(), _SHOWN + 1))
+            others = (each.name for each in folder.iterdir() if not self._may_lie_in(each))
+            names = sorted(itertools.islice(others, _SHOWN + 1))
             if not names or (names == [self.name] and self._is_begun(folder)):
                 return False
             if self.is_in(folder):  # another process has claimed and filled it in between
@@ -91,6 +95,9 @@ class Marker:
                 time.sleep(0.01)
         except OSError as error:
             raise self._unusable(folder, error) from error
+
+    def _may_lie_in(self, path: Path) -> bool:
+        return self.beside is not None and path.name.startswith(self.beside)
 
     def _is_begun(self, folder: Path) -> bool:
         """Say whether a folder's marker is one of ours that is not written to its end."""

@@ -3,7 +3,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
@@ -12,6 +11,7 @@ from mien.errors import ArtefactError
 from mien.export import export_emotion, export_variant
 from mien.models import DetectorNet, DetectorOptions, EmotionNet, TrunkOptions, load_onnx_weights
 from mien.models.onnx_weights import load_onnx_network
+from mien.runtime import onnxruntime
 
 SHAPES = [
     TrunkOptions(widths=(8, 16), depths=(2, 1)),

@@ -486,4 +486,5 @@ def test_the_files_of_a_study_lie_in_its_folder(tmp_path, recipe, images, real_r
         REPORT_FILE,
         STORAGE_FILE,
         "figures",
+        "mien-study.txt",
     }

@@ -160,8 +160,9 @@ def tune(
         OutputError: The folder is not that of a study, or cannot be written.
     """
     out, options = Path(out), options or TuneOptions()
-    _STUDY.claim(out)
     storage = options.storage or str(out / STORAGE_FILE)
+    # Another machine may have started the study, whose storage lies there already.
+    dataclasses.replace(_STUDY, beside=Path(storage).name).claim(out)
     job = prepare_job(recipe, space, data, storage=storage, options=options)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     study = job.open()
