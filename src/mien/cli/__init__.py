@@ -14,6 +14,7 @@ from mien.cli.analyze import analyze
 from mien.cli.evaluate import calibrate, evaluate
 from mien.cli.explain import explain
 from mien.cli.live import live
+from mien.cli.messages import verb
 from mien.cli.models import models
 from mien.cli.serve import serve
 from mien.cli.similar import similar
@@ -26,7 +27,6 @@ app = typer.Typer(
     name="mien",
     help="Find faces and say which of six expressions each one shows.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -54,15 +54,15 @@ def _root(
     """
 
 
-app.command()(analyze)
-app.command()(explain)
-app.command()(similar)
-app.command()(live)
-app.command()(serve)
-app.command()(models)
-app.command()(evaluate)
-app.command()(calibrate)
-app.command()(tune)
+app.command()(verb(analyze))
+app.command()(verb(explain))
+app.command()(verb(similar))
+app.command()(verb(live))
+app.command()(verb(serve))
+app.command()(verb(models))
+app.command()(verb(evaluate))
+app.command()(verb(calibrate))
+app.command()(verb(tune))
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(export.app, name="export")

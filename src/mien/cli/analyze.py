@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from mien._output import check_output
 from mien.cli.formatting import expression
+from mien.cli.messages import LOG
 from mien.cli.options import (
     FACE_DEFAULTS,
     VIDEO_DEFAULTS,
@@ -78,8 +78,8 @@ def analyze(
     smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
     model: EmotionFile = None,
     detector: DetectorFile = None,
-    device: Device = "cpu",
-    threads: Threads = 1,
+    device: Device,
+    threads: Threads,
 ) -> None:
     """Find the faces in images and videos and say which expression each one shows.
 
@@ -131,7 +131,7 @@ def analyze(
                 reporter.check(started.sources)
             if started.resumed_after is not None:
                 done = _describe(started.resumed_after, started.sources)
-                print(f"{out}: going on after {done}", file=sys.stderr)
+                LOG.info(f"{out}: going on after {done}")
 
         def on_result(result: FrameResult) -> None:
             if progress is not None:
@@ -185,24 +185,24 @@ def _describe(checkpoint: Checkpoint, sources: tuple[str, ...]) -> str:
 
 def _print_interruption(run: Run | None, out: Path | None) -> None:
     if run is None:
-        print("stopped before the first result", file=sys.stderr)
+        LOG.info("stopped before the first result")
         return
     advice = ""
     if out is not None:
         advice = "; go on with --resume" if run.can_resume else f"; what was done stays in {out}"
-    print(f"stopped after {_describe(run.checkpoint, run.sources)}{advice}", file=sys.stderr)
+    LOG.info(f"stopped after {_describe(run.checkpoint, run.sources)}{advice}")
 
 
 def _print_end(run: Run, out: Path | None, printer: _Printer) -> None:
     if run.was_done:
-        print(f"{out}: is done already", file=sys.stderr)
+        LOG.info(f"{out}: is done already")
         return
     for note in run.notes:
-        print(note, file=sys.stderr)
+        LOG.info(note)
     for path in run.written:
-        print(f"wrote {path}", file=sys.stderr)
+        LOG.info(f"wrote {path}")
     if len(run.sources) > 1:
-        print(printer.summary(), file=sys.stderr)
+        LOG.info(printer.summary())
 
 
 class _Reporter:
@@ -240,7 +240,7 @@ class _Reporter:
             with_faces=self._with_faces,
             overwrite=self._overwrite,
         )
-        print(f"wrote {self._path}", file=sys.stderr)
+        LOG.info(f"wrote {self._path}")
 
 
 def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescription:
@@ -288,9 +288,9 @@ class _Printer:
             self.finish()
         self._count(result)
         for note in result.notes:
-            print(f"{result.source}: {note}", file=sys.stderr)
+            LOG.info(f"{result.source}: {note}")
         if result.error is not None:
-            print(f"{result.source}: {result.error}", file=sys.stderr)
+            LOG.warning("%s: %s", result.source, result.error)
         if self._as_json:
             for row in result.to_rows():
                 print(json.dumps(row))

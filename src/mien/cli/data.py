@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +11,7 @@ import typer
 
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
+from mien.cli.messages import LOG, verb
 from mien.cli.options import Fold, SplitFile, read_split_dataset
 from mien.cli.progress import progress_bars
 from mien.errors import InputError
@@ -82,7 +82,7 @@ def import_(
             sources, out, label_map=_label_map(map_), overwrite=overwrite, on_source=on_source
         )
     for note in done.notes:
-        print(note, file=sys.stderr)
+        LOG.info(note)
     manifest = done.manifest
     subsets = ", ".join(f"{name} {sum(n.values()):,}" for name, n in manifest.subsets.items())
     print(f"{out}: {pluralize(manifest.rows, 'image')} ({subsets}), {manifest.voted:,} with votes")
@@ -90,6 +90,7 @@ def import_(
 
 
 @app.command()
+@verb
 def check(
     sources: Annotated[
         list[Path],
@@ -133,6 +134,7 @@ def check(
 
 
 @app.command()
+@verb
 def split(
     dataset: DatasetFolder,
     *,
@@ -216,14 +218,14 @@ def split(
     counts = ", ".join(f"{subset} {count:,}" for subset, count in made.counts().items())
     print(f"{out}: {made.kind}: {counts}\nsha256 {made.sha256()}")
     if made.counts().get("val") == 0:
-        print(
+        LOG.warning(
             "WARNING: val is empty, so nothing can be trained on this split. Make another one with "
-            "--kind stratified",
-            file=sys.stderr,
+            "--kind stratified"
         )
 
 
 @app.command()
+@verb
 def report(
     dataset: DatasetFolder,
     *,
@@ -255,13 +257,13 @@ def report(
     steps = _augmented(recipe)
     written = data_report(data, found, out, augmented=steps, figures=figures, overwrite=overwrite)
     for path in written:
-        print(f"wrote {path}", file=sys.stderr)
+        LOG.info(f"wrote {path}")
 
 
 def _augmented(recipe: str) -> ShowSteps | None:
     """Return a function that shows the augmentation step by step; None without torch."""
     if importlib.util.find_spec("torch") is None:
-        print("the report has no augmentation figure: it needs mien[train]", file=sys.stderr)
+        LOG.info("the report has no augmentation figure: it needs mien[train]")
         return None
     from mien.training import EmotionRecipe, read_recipe, show_augmentation
 

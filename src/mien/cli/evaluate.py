@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +14,7 @@ import typer
 from mien._output import check_output, whole_file
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
+from mien.cli.messages import LOG
 from mien.cli.options import Data, Fold, SplitFile, Subset, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
 from mien.errors import OutputError
@@ -115,7 +115,7 @@ def evaluate(
             on_step=on_step,
         )
     for warning in found.warnings:
-        print(f"WARNING: {warning}", file=sys.stderr)
+        LOG.warning("WARNING: %s", warning)
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
     else:
@@ -134,7 +134,7 @@ def evaluate(
             found, report, faces=faces, figures=figures, overwrite=overwrite
         )
     for path in written:
-        print(f"wrote {path}", file=sys.stderr)
+        LOG.info(f"wrote {path}")
 
 
 def calibrate(
@@ -185,7 +185,7 @@ def calibrate(
         spec = calibrate_emotion(partial, dataset, subset=subset, accuracy=accuracy)
     _print_calibration(before, spec)
     for warning in calibration_warnings(open_predictor(target), dataset.subset(subset), subset):
-        print(f"WARNING: {warning}", file=sys.stderr)
+        LOG.warning("WARNING: %s", warning)
     print(f"wrote {target}")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.messages import LOG
 from mien.cli.options import (
     FACE_DEFAULTS,
     DetectorFile,
@@ -40,7 +40,7 @@ def explain(
     min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
     model: EmotionFile = None,
     detector: DetectorFile = None,
-    device: Device = "cpu",
+    device: Device,
 ) -> None:
     """Say what the answer to each face rests on: the parts that are missed when they are covered.
 
@@ -65,7 +65,7 @@ def explain(
     )
     explanations = analyzer.explain(image, face=face)
     if not explanations:
-        print(f"{image}  no face found; --min-face-px finds smaller ones", file=sys.stderr)
+        LOG.info(f"{image}  no face found; --min-face-px finds smaller ones")
     for explanation in explanations:
         if as_json:
             print(json.dumps(explanation.to_row()))
@@ -75,7 +75,7 @@ def explain(
         from mien.reports import draw_explanations
 
         write_image(draw_explanations(explanations), out)
-        print(f"wrote {out}", file=sys.stderr)
+        LOG.info(f"wrote {out}")
 
 
 def _print(explanation: Explanation) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from mien._wording import pluralize
+from mien.cli.messages import verb
 from mien.cli.options import (
     Data,
     DetectorFile,
@@ -31,6 +32,7 @@ def _export() -> None:
 
 
 @app.command()
+@verb
 def model(
     source: Annotated[
         Path, typer.Argument(metavar="MODEL", help="The float32 file of a training.")
@@ -73,6 +75,7 @@ def model(
 
 
 @app.command()
+@verb
 def web(
     *,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The page's folder.")],

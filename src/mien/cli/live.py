@@ -51,7 +51,7 @@ def live(
     smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
     model: EmotionFile = None,
     detector: DetectorFile = None,
-    device: Device = "cpu",
+    device: Device,
 ) -> None:
     """Show a camera with the expressions of those in front of it; h lists the keys.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.cli.defaults import PythonDefault
 from mien.errors import MissingExtraError
 from mien.options import FaceOptions, VideoOptions
 
@@ -82,10 +83,22 @@ SmoothingS = Annotated[
 ]
 
 Device = Annotated[
-    str, typer.Option(metavar="DEVICE", help="Where networks run: cpu, cuda, directml, coreml.")
+    str,
+    typer.Option(
+        metavar="DEVICE",
+        default_factory=PythonDefault("mien.inference:Analyzer", "device"),
+        help="Where networks run: cpu, cuda, directml, coreml.",
+    ),
 ]
 
-Threads = Annotated[int, typer.Option(min=1, help="Threads of one network run.")]
+Threads = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        default_factory=PythonDefault("mien.inference:Analyzer", "threads"),
+        help="Threads of one network run.",
+    ),
+]
 
 Data = Annotated[
     Path,

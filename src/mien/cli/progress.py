@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mien.cli.messages import LOG
 from mien.errors import MediaError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[f
         console=console,
         transient=True,
         redirect_stdout=sys.stdout.isatty(),
-        disable=not (shown and console.is_terminal),
+        disable=not (shown and console.is_terminal and LOG.isEnabledFor(logging.INFO)),
     ) as bars:
 
         def add_bar(name: str) -> Callable[[float, int], None]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mien.cli.defaults import PythonDefault
+from mien.cli.messages import LOG
 from mien.cli.options import FACE_DEFAULTS, DetectorFile, Device, EmotionFile, MinFacePx, MinScore
 from mien.errors import InputError, MissingExtraError
 from mien.options import FaceOptions
@@ -35,9 +36,10 @@ def serve(
         Path,
         typer.Option(
             metavar="FOLDER",
+            default_factory=PythonDefault("mien.server:ServerOptions", "jobs"),
             help="Uploads, results and the list of jobs; new, empty, or of an earlier run.",
         ),
-    ] = Path("mien-jobs"),
+    ],
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep uploaded videos as long as their results.")
     ] = False,
@@ -58,13 +60,19 @@ def serve(
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Of images.")] = 32,
     max_video: Annotated[int, typer.Option(min=1, metavar="MB", help="Of a video.")] = 2000,
     rate: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Requests a minute, per key or address.")
-    ] = 6000,
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            default_factory=PythonDefault("mien.server:ServerOptions", "requests_per_minute"),
+            help="Requests a minute, per key or address.",
+        ),
+    ],
     min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
     min_score: MinScore = FACE_DEFAULTS.min_score,
     model: EmotionFile = None,
     detector: DetectorFile = None,
-    device: Device = "cpu",
+    device: Device,
 ) -> None:
     """Serve the web page, in which everything runs in the visitor's browser, and a REST API.
 
@@ -88,9 +96,7 @@ def serve(
         if keys is None:
             raise typer.BadParameter("--new-key needs a file: --keys FILE")
         print(KeyFile(keys).add(new_key))
-        print(
-            f"kept its hash as '{new_key}' in {keys}; the key is shown only once", file=sys.stderr
-        )
+        LOG.info(f"kept its hash as '{new_key}' in {keys}; the key is shown only once")
         return
     if not _is_loopback(host) and (keys is None or len(KeyFile(keys)) == 0):
         raise InputError(
@@ -118,12 +124,11 @@ def serve(
     listening = _listening(host, port)
     shown = f"http://{_in_address(host)}:{listening.getsockname()[1]}/"
     if name and keys is None and not trust_proxy:
-        print(
+        LOG.warning(
             "no --keys and no --trust-proxy: all who come through a proxy count as one caller, and "
-            "see each other's jobs",
-            file=sys.stderr,
+            "see each other's jobs"
         )
-    print(f"mien serves at {shown}  (Ctrl-C ends)", file=sys.stderr)
+    LOG.info(f"mien serves at {shown}  (Ctrl-C ends)")
     if open_:
         import webbrowser
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.defaults import PythonDefault
 from mien.cli.formatting import expression
+from mien.cli.messages import LOG
 from mien.cli.options import (
     FACE_DEFAULTS,
     DetectorFile,
@@ -45,8 +46,14 @@ def similar(
         int, typer.Option(min=0, metavar="N", help="Which face of IMAGE, 0 is the largest.")
     ] = 0,
     max_faces: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How many faces to find.")
-    ] = 20,
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            default_factory=PythonDefault("mien.inference:find_similar", "max_faces"),
+            help="How many faces to find.",
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw the faces side by side.")
     ] = None,
@@ -56,7 +63,7 @@ def similar(
     min_score: MinScore = FACE_DEFAULTS.min_score,
     model: EmotionFile = None,
     detector: DetectorFile = None,
-    device: Device = "cpu",
+    device: Device,
 ) -> None:
     """Find the faces whose expression is most similar to that of one face.
 
@@ -100,17 +107,17 @@ def similar(
             on_result=on_result,
         )
     for result in failed:
-        print(f"{result.source}: {result.error}", file=sys.stderr)
+        LOG.warning("%s: %s", result.source, result.error)
     for each in similar_faces.found:
         if as_json:
             print(json.dumps({"similarity": each.similarity} | each.prediction.to_row()))
         else:
             typer.echo(_line(each))
     if not similar_faces.found:
-        print("no other face found; --min-face-px finds smaller ones", file=sys.stderr)
+        LOG.info("no other face found; --min-face-px finds smaller ones")
     if out is not None and similar_faces.found:
         write_image(draw_similarity_grid(similar_faces), out)
-        print(f"wrote {out}", file=sys.stderr)
+        LOG.info(f"wrote {out}")
     if failed:
         raise typer.Exit(1)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mien.cli.messages import LOG, verb
 from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
 from mien.options import DeviceOptions
@@ -40,6 +40,7 @@ def _train() -> None:
 
 
 @app.command()
+@verb
 def emotion(
     *,
     data: Data,
@@ -86,7 +87,7 @@ def emotion(
     read = read_recipe(EmotionRecipe, recipe)
     dataset, applied = read_split_dataset(data, split, fold)
     for warning in ema_warnings(read, images=len(dataset.subset("train"))):
-        print(f"WARNING: {warning}", file=sys.stderr)
+        LOG.warning("WARNING: %s", warning)
     module = train_emotion(
         read,
         dataset,
@@ -137,7 +138,7 @@ def emotion(
             on_step=on_step,
         )
     for warning in found.warnings:
-        print(f"WARNING: {warning}", file=sys.stderr)
+        LOG.warning("WARNING: %s", warning)
     pages += evaluation_report(
         found, out / "evaluation.html", faces=dataset, figures=figures, overwrite=True
     )
@@ -147,6 +148,7 @@ def emotion(
 
 
 @app.command()
+@verb
 def detector(
     *,
     data: Annotated[

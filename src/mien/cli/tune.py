@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.messages import LOG
 from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.study_table import study_table
 from mien.options import MIN_SEEDS, PrunerName, SamplerName, TuneOptions
@@ -126,7 +126,7 @@ def tune(
                 runner=_cluster_runner(ray),
             )
     except KeyboardInterrupt as error:
-        print("mien: stopped; run the same command again to go on with the study", file=sys.stderr)
+        LOG.info("mien: stopped; run the same command again to go on with the study")
         raise typer.Exit(130) from error
     _print(result)
 
