@@ -1,6 +1,7 @@
 """A default stands once: in a Python signature, from which the command line reads it."""
 
 import inspect
+from pathlib import Path
 
 import typer
 
@@ -86,7 +87,7 @@ def test_defaults_that_are_read_from_python_are_there_and_shown():
     read = [value for value in options_with_defaults().values() if isinstance(value, PythonDefault)]
     assert len(read) >= 9
     for default in read:
-        assert isinstance(default(), bool | float | int | str), default.owner
+        assert isinstance(default(), bool | float | int | str | Path), default.owner
         assert str(default) == str(default())
 
 

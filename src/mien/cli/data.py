@@ -61,6 +61,7 @@ def _data() -> None:
 
 
 @app.command("import")
+@verb
 def import_(
     sources: Sources,
     *,

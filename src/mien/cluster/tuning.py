@@ -71,7 +71,7 @@ def ray_runner(address: str) -> TrialRunner:
         raise MissingExtraError("a Ray cluster", "cluster") from error
 
     def run(job: StudyJob, on_progress: Callable[[], None]) -> None:
-        # Ray Tune warns of every slow step, and of result files that it is told not to write.
+        # Ray Tune warns of every slow step, and of result files that it should not write.
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
         # Otherwise Ctrl-C would end only the trials, and the gain would be measured next.
         os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")

@@ -93,7 +93,7 @@ def augment(faces: Tensor, options: AugmentationOptions, generator: Generator) -
     Args:
         faces: `(B, 1, H, W)` float, 0 to 255.
         options: How strong the steps are.
-        generator: The source of chance, on the device of `faces`; the same state gives the same
+        generator: The random generator, on the device of `faces`; the same state gives the same
             images.
 
     Returns:

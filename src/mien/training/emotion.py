@@ -290,10 +290,10 @@ def train_emotion(
     devices = devices or DeviceOptions()
     set_torch_threads(devices.threads)
     usable = drop_non_faces(data)
-    for part in ("train", "val"):
-        if not len(usable.subset(part)):
+    for subset in ("train", "val"):
+        if not len(usable.subset(subset)):
             raise InputError(
-                f"{data.source}: no image in {part}; `mien data split --kind stratified` divides "
+                f"{data.source}: no image in {subset}; `mien data split --kind stratified` divides "
                 "a dataset, and --split takes the file"
             )
     recipe = _bind_to_data(recipe, data)

@@ -209,7 +209,7 @@ def _await_other_machines(
     A database marks the trials of machines that no longer respond, and their points are queued
     again. With other storages the wait ends after three times the longest trial so far.
     """
-    started, told = time.monotonic(), False
+    started, waited = time.monotonic(), False
     while running := study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         times = [t.user_attrs.get(SECONDS_ATTRIBUTE, 0.0) for t in study.get_trials(deepcopy=False)]
         if time.monotonic() - started > _MIN_WAIT_S + 3 * max(times):
@@ -218,13 +218,13 @@ def _await_other_machines(
                 "run the same command again to include them when they have ended"
             )
             return False
-        if not told:
+        if not waited:
             on_message(f"waiting for {pluralize(len(running), 'trial')} on other machines")
-            told = True
+            waited = True
         time.sleep(_POLL_S)
         optuna.storages.fail_stale_trials(study)
         on_progress()
-    return told and not job.is_spent(study)
+    return waited and not job.is_spent(study)
 
 
 def _finish(
