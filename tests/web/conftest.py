@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import http.server
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -22,9 +24,11 @@ from PIL import Image
 from mien.detect import OnnxDetector
 from mien.inference import EmotionModel
 from mien.webpage.export import BUILT_PAGE, write_web_page
+from tests.web.driving import OBSERVED, READY_MS
 
 SAMPLES = BUILT_PAGE.parent / "samples"
 WEB = Path(__file__).parents[2] / "web"
+FAKE_WORKER = Path(__file__).parent / "fake_worker.js"
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -101,23 +105,31 @@ def address(page_folder: Path) -> Iterator[str]:
         yield f"{host}/some/path/"
 
 
-def write_camera_video(path: Path) -> Path:
-    """Write a video for the fake camera: one portrait for two seconds, then the other.
+@functools.cache
+def scenes() -> tuple[Image.Image, ...]:
+    """What a camera shows: one person, another one elsewhere in view, nobody."""
+    made = []
+    for name, area in (
+        ("eileen_collins", (0, 0, 640, 480)),
+        ("grace_hopper", (240, 180, 640, 480)),
+        (None, None),
+    ):
+        scene = Image.new("RGB", (640, 480), (70, 80, 90))
+        if name is not None:
+            portrait = Image.open(SAMPLES / f"{name}.jpg").convert("RGB")
+            portrait = portrait.crop((0, 0, portrait.width, portrait.width * 3 // 4))
+            scene.paste(portrait.resize((area[2] - area[0], area[3] - area[1])), area[:2])
+        made.append(scene)
+    return tuple(made)
 
-    The other stands elsewhere in the image, so that it is somebody else for the tracker, too.
-    """
+
+def write_camera_video(path: Path) -> Path:
+    """Write a video for the fake camera: one person for two seconds, then the other."""
     with av.open(path, "w", format="mjpeg") as video:
         stream = video.add_stream("mjpeg", rate=30)
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
         stream.options = {"qmin": "2", "qmax": "3"}
-        for name, area in (
-            ("eileen_collins", (0, 0, 640, 480)),
-            ("grace_hopper", (240, 180, 640, 480)),
-        ):
-            portrait = Image.open(SAMPLES / f"{name}.jpg").convert("RGB")
-            portrait = portrait.crop((0, 0, portrait.width, portrait.width * 3 // 4))
-            scene = Image.new("RGB", (640, 480), (70, 80, 90))
-            scene.paste(portrait.resize((area[2] - area[0], area[3] - area[1])), area[:2])
+        for scene in scenes()[:2]:
             frame = av.VideoFrame.from_ndarray(np.asarray(scene))
             for _ in range(60):
                 video.mux(stream.encode(frame))
@@ -161,17 +173,31 @@ def browser(chromium: str, camera_video: Path) -> Iterator[object]:
 def opened(browser, address: str) -> Iterator[Callable[..., object]]:
     """Open the page in a fresh context; an error in its console fails the test.
 
-    `prepare` is called with the page before it is opened.
+    `prepare` is called with the page before it is opened. For what the page itself does, the worker
+    with its networks is left out: `worker="fake"` gives answers at once (see `fake_worker.js`), and
+    `worker="none"` gives none.
     """
     contexts = []
     errors: list[str] = []
 
-    def opened(fragment: str = "", prepare: Callable[..., object] | None = None, **options: object):
-        options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"} | options
-        context = browser.new_context(**options)
+    def opened(
+        fragment: str = "",
+        prepare: Callable[..., object] | None = None,
+        worker: str = "real",
+        **options: object,
+    ):
+        usual = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"}
+        # The worker that makes the page work offline would fetch everything once more.
+        context = browser.new_context(**{"service_workers": "block", **usual, **options})
+        context.set_default_timeout(READY_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.add_init_script(OBSERVED)
+        if worker == "none":
+            page.route("**/worker-*.js", lambda route: None)
+        if worker == "fake":
+            page.route("**/worker-*.js", lambda route: route.fulfill(path=FAKE_WORKER))
         if prepare is not None:
             prepare(page)
         page.goto(address + fragment)
@@ -181,6 +207,54 @@ def opened(browser, address: str) -> Iterator[Callable[..., object]]:
     for context in contexts:
         context.close()
     assert not errors
+
+
+SHOWN_CAMERA = """
+window.camera = { shown: 0 };
+{
+  const scenes = SCENES.map((address) => Object.assign(new Image(), { src: address }));
+  navigator.mediaDevices.getUserMedia = async () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [640, 480];
+    const stream = canvas.captureStream();
+    const show = () => canvas.getContext("2d").drawImage(scenes[camera.shown ?? 2], 0, 0);
+    await Promise.all(scenes.map((scene) => scene.decode()));
+    show();
+    const shows = setInterval(() => (stream.active ? show() : clearInterval(shows)), 33);
+    return stream;
+  };
+}
+"""
+
+
+def shown_camera(scenes: Iterable[Image.Image]) -> str:
+    """Return a script that gives the page a camera, in front of which a test brings people."""
+    addresses = []
+    for scene in scenes:
+        packed = io.BytesIO()
+        scene.save(packed, "JPEG", quality=95)
+        content = base64.b64encode(packed.getvalue()).decode()
+        addresses.append(f"data:image/jpeg;base64,{content}")
+    return SHOWN_CAMERA.replace("SCENES", json.dumps(addresses))
+
+
+@pytest.fixture
+def opened_with_camera(opened) -> Callable[..., object]:
+    """Open the page with a camera and a clock that are the test's."""
+
+    def opened_with_camera(fragment: str = "", *scripts: str, worker: str = "fake", **options):
+        colours = ((0, 255, 0), (0, 0, 255), (255, 255, 255))
+        people = [Image.new("RGB", (640, 480), colour) for colour in colours]
+        camera = shown_camera(scenes() if worker == "real" else people)
+
+        def prepare(page) -> None:
+            page.clock.install()
+            for script in (camera, *scripts):
+                page.add_init_script(script)
+
+        return opened(fragment, prepare=prepare, worker=worker, **options)
+
+    return opened_with_camera
 
 
 @pytest.fixture(scope="session")
@@ -223,6 +297,11 @@ navigator.mediaDevices.enumerateDevices = async () => [...(await list()), ...(aw
 @pytest.fixture
 def slow_camera(opened):
     """Open the page where a camera, one of two, comes only when `asked[number].allow` is called."""
+
+    def prepare(page) -> None:
+        page.clock.install()
+        page.add_init_script(SLOW_CAMERA)
+
     return lambda fragment="": opened(
-        fragment, prepare=lambda page: page.add_init_script(SLOW_CAMERA), permissions=["camera"]
+        fragment, prepare=prepare, worker="fake", permissions=["camera"]
     )

@@ -9,7 +9,17 @@ import pytest
 from PIL import Image
 
 from tests.web.conftest import SAMPLES
-from tests.web.test_page import READY_MS, choose, frames, give, ready, saved, use_camera
+from tests.web.driving import (
+    choose,
+    frames,
+    give,
+    later,
+    more_frames,
+    ready,
+    saved,
+    turned,
+    use_camera,
+)
 
 COLLINS = SAMPLES / "eileen_collins.jpg"
 HOPPER = SAMPLES / "grace_hopper.jpg"
@@ -51,35 +61,13 @@ HTMLCanvasElement.prototype.toBlob = function (done, ...rest) {
 """
 
 
-@pytest.fixture
-def held(opened):
-    """Open the page behind a script that holds some answers back."""
-
-    def held(script: str, fragment: str = "", **options: object):
-        def prepare(page) -> None:
-            page.clock.install()
-            page.add_init_script(script)
-
-        return opened(fragment, prepare=prepare, permissions=["camera"], **options)
-
-    return held
-
-
-def turned(page) -> None:
-    """Wait until everything that follows from what has just happened is drawn."""
-    page.evaluate(
-        "new Promise((done) => "
-        "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
-    )
-
-
 @pytest.mark.parametrize("answer", [f"deny({GONE})", "allow()"])
 def test_a_camera_that_answers_as_the_visitor_stops_stays_off(slow_camera, answer):
     page = slow_camera()
     page.get_by_role("button", name="Use the camera").click()
     page.wait_for_function("asked.length === 1")
     page.evaluate("asked[0].allow()")
-    page.locator(".card").first.wait_for(timeout=READY_MS)
+    page.locator(".card").first.wait_for()
     page.get_by_role("combobox", name="Camera").select_option(index=1)
     page.wait_for_function("asked.length === 2")
     page.evaluate(f"{STOP}; asked[1].{answer}")
@@ -119,41 +107,38 @@ def test_a_question_of_the_browser_is_waited_for_after_an_earlier_one_is_answere
     assert page.locator(".asking").is_visible()
 
 
-def test_a_frame_that_is_answered_after_its_session_was_cleared_belongs_to_nobody(held):
-    page = held(HELD_ANSWERS)
+def test_a_frame_that_is_answered_after_its_session_was_cleared_belongs_to_nobody(
+    opened_with_camera,
+):
+    page = opened_with_camera("", HELD_ANSWERS)
     use_camera(page)
-    page.clock.fast_forward(600_000)
-    counted = frames(page)
-    page.wait_for_function(
-        "(least) => document.querySelector('.totals').textContent.match(/([\\d,]+) f/)[1] > least",
-        arg=counted,
-        timeout=READY_MS,
-    )
+    later(page, 600)
+    more_frames(page, frames(page) + 2)
     page.on("dialog", lambda dialog: dialog.accept())
     page.evaluate("answers.holding = true")
     page.wait_for_function("answers.held.length === 2")
     page.get_by_role("button", name="Clear").click()
     page.evaluate("letGo()")
-    page.locator(".card").first.wait_for(timeout=READY_MS)
+    page.locator(".card").first.wait_for()
     times = [row["timestamp_s"] for row in json.loads(saved(page, "JSON"))]
     assert max(times) < 600
 
 
-def test_a_photo_that_was_removed_while_it_was_looked_at_is_not_there_again(held):
-    page = held(HELD_ANSWERS)
+def test_a_photo_that_was_removed_while_it_was_looked_at_is_not_there_again(opened_with_camera):
+    page = opened_with_camera("", HELD_ANSWERS)
     ready(page)
     page.evaluate("answers.holding = true")
     choose(page, COLLINS, HOPPER)
     page.wait_for_function("answers.held.length === 1")
     page.get_by_role("button", name="Remove this photo").click()
     page.evaluate("letGo()")
-    page.locator(".card .label").wait_for(timeout=READY_MS)
+    page.locator(".card .label").wait_for()
     assert page.locator(".strip .thumb").count() == 1
     assert {row["source"] for row in json.loads(saved(page, "JSON"))} == {HOPPER.name}
 
 
-def test_the_sample_that_was_chosen_first_is_not_drawn_over_the_other(held):
-    page = held(HELD_ANSWERS)
+def test_the_sample_that_was_chosen_first_is_not_drawn_over_the_other(opened_with_camera):
+    page = opened_with_camera("", HELD_ANSWERS)
     ready(page)
     page.evaluate("answers.holding = true")
     for number, name in enumerate(("Grace Hopper", "Eileen Collins")):
@@ -166,14 +151,16 @@ def test_the_sample_that_was_chosen_first_is_not_drawn_over_the_other(held):
     ready(page)
 
 
-def test_files_that_are_still_looked_into_do_not_take_the_cameras_place(held, tmp_path):
+def test_files_that_are_still_looked_into_do_not_take_the_cameras_place(
+    opened_with_camera, tmp_path
+):
     (tmp_path / "IMG").write_bytes(COLLINS.read_bytes())
-    page = held(HELD_BITMAPS)
+    page = opened_with_camera("", HELD_BITMAPS)
     ready(page)
     choose(page, tmp_path / "IMG")
     page.wait_for_function("bitmaps.length === 1")
     page.get_by_role("button", name="Use the camera").click()
-    page.locator(".card").first.wait_for(timeout=READY_MS)
+    page.locator(".card").first.wait_for()
     page.evaluate("bitmaps[0]()")
     turned(page)
     assert page.locator(".thumb").count() == 0
@@ -182,9 +169,9 @@ def test_files_that_are_still_looked_into_do_not_take_the_cameras_place(held, tm
     page.wait_for_function("bitmaps.length === 2")
 
 
-def test_what_was_given_first_is_opened_first_however_long_it_takes(held, tmp_path):
+def test_what_was_given_first_is_opened_first_however_long_it_takes(opened_with_camera, tmp_path):
     (tmp_path / "IMG").write_bytes(COLLINS.read_bytes())
-    page = held(HELD_BITMAPS)
+    page = opened_with_camera("", HELD_BITMAPS)
     ready(page)
     choose(page, tmp_path / "IMG")
     page.wait_for_function("bitmaps.length === 1")
@@ -196,19 +183,19 @@ def test_what_was_given_first_is_opened_first_however_long_it_takes(held, tmp_pa
     assert page.get_by_role("button", name="Photo 1: IMG").is_visible()
 
 
-def test_the_page_that_explains_shows_what_was_looked_at_last(held, tmp_path):
+def test_the_page_that_explains_shows_what_was_looked_at_last(opened_with_camera, tmp_path):
     Image.open(HOPPER).resize((333, 444)).save(tmp_path / "small.png")
-    page = held(HELD_BLOBS)
+    page = opened_with_camera("", HELD_BLOBS)
     use_camera(page)
     page.get_by_role("button", name="Pause").click()
     page.wait_for_function("blobs.length === 1")
     page.on("dialog", lambda dialog: dialog.accept())
     give(page, tmp_path / "small.png")
     page.locator(".thumb").first.wait_for()
-    page.locator(".card .label").wait_for(timeout=READY_MS)
+    page.locator(".card .label").wait_for()
     page.evaluate("blobs[0]()")
     page.get_by_role("link", name="How it works").click()
-    page.locator(".numbers").wait_for(timeout=READY_MS)
+    page.locator(".numbers").wait_for()
     turned(page)
     size = page.locator(".step").first.get_by_text(re.compile("333 . 444 pixels"))
-    size.wait_for(timeout=READY_MS)
+    size.wait_for()

@@ -9,15 +9,19 @@ import pytest
 from PIL import Image
 
 from tests.web.conftest import SAMPLES
-from tests.web.test_page import (
+from tests.web.driving import (
     DENIED,
-    READY_MS,
     answering,
     choose,
+    file_shown,
     frames,
     give,
+    later,
+    more_frames,
     ready,
     saved,
+    settled,
+    turned,
     use_camera,
 )
 
@@ -25,57 +29,44 @@ COLLINS = SAMPLES / "eileen_collins.jpg"
 LIVE = "document.querySelector('video').srcObject.getTracks()[0].readyState === 'live'"
 
 
-def file_shown(page, name: str) -> None:
-    """Wait until the photo on the stage is the one of a name."""
-    page.locator(".filename").get_by_text(name, exact=True).wait_for()
-
-
 def long_enough(page) -> None:
-    """Wait until a session would be missed."""
-    page.wait_for_function(
-        "/0:(0[6-9]|[1-9])/.test(document.querySelector('.totals')?.textContent)", timeout=READY_MS
-    )
+    """Bring a session to a length that would be missed."""
+    more_frames(page, 0)
+    later(page, 6)
+    page.wait_for_function("/0:(0[6-9]|[1-9])/.test(document.querySelector('.totals').textContent)")
 
 
-def test_stopping_switches_the_camera_off_and_keeps_what_was_found(opened):
-    page = opened(permissions=["camera"])
+def test_stopping_switches_the_camera_off_and_keeps_what_was_found(opened_with_camera):
+    page = opened_with_camera()
     use_camera(page)
-    frames(page)
+    more_frames(page, 0)
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("The camera is off").wait_for()
     assert not page.evaluate(LIVE)
     assert page.evaluate("document.activeElement.textContent").strip() == "Start again"
     assert page.locator(".card").count() > 0
-    page.wait_for_timeout(300)
+    settled(page)
     counted = frames(page)
     before = json.loads(saved(page, "JSON"))
     page.get_by_role("button", name="Start again").click()
-    page.wait_for_function(
-        "(least) => document.querySelector('.totals').textContent.match(/(\\d+) f/)[1] > least + 5",
-        arg=counted,
-        timeout=READY_MS,
-    )
+    more_frames(page, counted + 5)
     assert page.evaluate(LIVE)
     assert json.loads(saved(page, "JSON"))[: len(before)] == before
 
 
-def test_the_way_back_leads_to_the_first_view_and_the_session_waits_there(opened):
-    page = opened(permissions=["camera"])
+def test_the_way_back_leads_to_the_first_view_and_the_session_waits_there(opened_with_camera):
+    page = opened_with_camera()
     use_camera(page)
     counted = frames(page)
     page.go_back()
     page.get_by_role("button", name="Use the camera").wait_for()
     page.wait_for_function(f"!({LIVE})")
     page.get_by_role("link", name="Back to the session").click()
-    page.wait_for_function(
-        "(least) => document.querySelector('.totals').textContent.match(/(\\d+) f/)[1] > least + 5",
-        arg=counted,
-        timeout=READY_MS,
-    )
+    more_frames(page, counted + 5)
 
 
-def test_nobody_loses_a_session_without_being_asked(opened):
-    page = opened(permissions=["camera"])
+def test_nobody_loses_a_session_without_being_asked(opened_with_camera):
+    page = opened_with_camera()
     use_camera(page)
     long_enough(page)
     page.get_by_role("button", name="Stop").click()
@@ -83,8 +74,9 @@ def test_nobody_loses_a_session_without_being_asked(opened):
     page.get_by_role("button", name="Close").click()
     assert asked == ["There are results that are not saved. Discard them?"]
     page.get_by_role("button", name="Start again").wait_for()
-    give(page, COLLINS)
-    page.wait_for_timeout(1000)
+    with page.expect_event("dialog"):
+        give(page, COLLINS)
+    turned(page)
     assert len(asked) == 2
     assert page.locator(".thumb").count() == 0
     page.close(run_before_unload=True)
@@ -92,8 +84,8 @@ def test_nobody_loses_a_session_without_being_asked(opened):
     assert len(asked) == 3
 
 
-def test_what_was_saved_may_go(opened):
-    page = opened(permissions=["camera"])
+def test_what_was_saved_may_go(opened_with_camera):
+    page = opened_with_camera()
     use_camera(page)
     long_enough(page)
     page.get_by_role("button", name="Stop").click()
@@ -123,16 +115,18 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_video_without_an_image_that_can_be_shown_is_told(opened, sound):
-    page = opened()
+    page = opened(worker="none")
     choose(page, sound)
     page.get_by_role("alert").get_by_text("HEVC").wait_for()
     assert page.get_by_role("button", name="Use the camera").is_visible()
 
 
-def test_a_file_that_cannot_be_opened_leaves_the_session_as_it_is(opened, sound, tmp_path):
+def test_a_file_that_cannot_be_opened_leaves_the_session_as_it_is(
+    opened_with_camera, sound, tmp_path
+):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(COLLINS.read_bytes()[:5000])
-    page = opened(permissions=["camera"])
+    page = opened_with_camera()
     use_camera(page)
     asked = answering(page)
     give(page, broken)
@@ -140,19 +134,21 @@ def test_a_file_that_cannot_be_opened_leaves_the_session_as_it_is(opened, sound,
     give(page, sound)
     page.get_by_role("alert").get_by_text("HEVC").wait_for()
     counted = frames(page)
-    page.wait_for_function(
-        "(least) => document.querySelector('.totals').textContent.match(/(\\d+) f/)[1] > least",
-        arg=counted,
-        timeout=READY_MS,
-    )
+    more_frames(page, counted)
     assert asked == []
 
 
 def test_the_share_that_came_counts_what_runs_the_models(opened):
-    held = []
-    page = opened(prepare=lambda page: page.route("**/ort-*.wasm", lambda it: held.append(it)))
-    page.wait_for_function("document.querySelector('.loading')?.ariaValueNow > 5", timeout=READY_MS)
-    page.wait_for_timeout(1000)
+    held, came = [], []
+
+    def prepare(page) -> None:
+        page.route("**/ort-*.wasm", lambda route: held.append(route))
+        page.on("requestfinished", lambda request: came.append(request.url))
+
+    page = opened(prepare=prepare)
+    while len([url for url in came if ".onnx" in url]) < 2 or not held:
+        page.wait_for_event("requestfinished", lambda request: ".onnx" in request.url)
+    page.wait_for_function("document.querySelector('.loading')?.ariaValueNow > 5")
     assert float(page.locator(".loading").get_attribute("aria-valuenow")) < 50
     held[0].continue_()
     ready(page)
@@ -184,7 +180,7 @@ def test_faces_are_numbered_and_the_one_that_is_pointed_at_stands_out(opened, bo
     ready(page)
     page.evaluate("drawn.length = 0")
     choose(page, both)
-    page.locator(".card").nth(1).wait_for(timeout=READY_MS)
+    page.locator(".card").nth(1).wait_for()
     page.wait_for_function("['1', '2'].every((n) => drawn.some(([text]) => text === n))")
     page.evaluate("drawn.length = 0")
     page.locator(".card").nth(1).hover()
@@ -197,7 +193,7 @@ def test_what_is_left_out_of_many_files_is_named(opened, video, tmp_path):
     for name in ("a.txt", "b.txt", "c.txt", "d.txt"):
         others.append(tmp_path / name)
         others[-1].write_text("no image")
-    page = opened()
+    page = opened(worker="none")
     choose(page, COLLINS, video, *others)
     page.wait_for_selector("video")
     said = page.get_by_role("alert").text_content()
@@ -208,7 +204,7 @@ def test_what_is_left_out_of_many_files_is_named(opened, video, tmp_path):
 def test_a_photo_without_type_and_ending_is_read_all_the_same(opened, tmp_path):
     (tmp_path / "IMG").write_bytes(COLLINS.read_bytes())
     (tmp_path / "letter").write_text("no image")
-    page = opened()
+    page = opened(worker="none")
     choose(page, tmp_path / "IMG", tmp_path / "letter")
     page.get_by_role("button", name="Photo 1: IMG").wait_for()
     page.get_by_text("letter is neither an image nor a video.").wait_for()
@@ -219,7 +215,7 @@ def test_a_long_name_is_not_wider_than_a_phone(opened, tmp_path):
     long.write_text("no image")
     broken = tmp_path / f"{'y' * 120}.jpg"
     broken.write_text("no image")
-    page = opened(viewport={"width": 360, "height": 740})
+    page = opened(worker="none", viewport={"width": 360, "height": 740})
     choose(page, long, broken)
     page.locator(".message").wait_for()
     page.get_by_role("alert").get_by_text("xxx").wait_for()
@@ -227,9 +223,9 @@ def test_a_long_name_is_not_wider_than_a_phone(opened, tmp_path):
 
 
 def test_a_saved_report_is_dated_and_keeps_words_whole(opened):
-    page = opened()
+    page = opened(worker="fake")
     choose(page, COLLINS, SAMPLES / "grace_hopper.jpg")
-    page.get_by_text("2 photos, 2 faces").wait_for(timeout=READY_MS)
+    page.get_by_text("2 photos, 2 faces").wait_for()
     report = saved(page, "Report")
     assert "Made on" in report
     assert "<h2>All photos</h2>" in report
@@ -241,7 +237,7 @@ def test_a_saved_report_is_dated_and_keeps_words_whole(opened):
 
 
 def test_the_focus_follows_the_stage_and_comes_back(opened):
-    page = opened()
+    page = opened(worker="fake")
     ready(page)
     page.evaluate(DENIED)
     focused = "document.activeElement.id"
@@ -250,14 +246,14 @@ def test_the_focus_follows_the_stage_and_comes_back(opened):
     page.get_by_role("alert").wait_for()
     page.wait_for_function(f"{focused} === 'start-camera'")
     choose(page, COLLINS)
-    page.locator(".card").wait_for(timeout=READY_MS)
+    page.locator(".card").wait_for()
     page.wait_for_function(f"{focused} === 'content'")
     page.get_by_role("button", name="Close").click()
     page.wait_for_function(f"{focused} === 'start-files'")
 
 
 def test_every_page_has_a_title(opened):
-    page = opened()
+    page = opened(worker="none")
     page.locator("h1").wait_for()
     titles = {page.title()}
     for name in ("How it works", "About the model"):
@@ -270,20 +266,19 @@ def test_every_page_has_a_title(opened):
 def test_how_it_works_names_a_broken_file_and_forgets_it_after_a_good_one(opened, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_text("no image")
-    page = opened("#/how")
-    page.locator(".numbers").wait_for(timeout=READY_MS)
+    page = opened("#/how", worker="fake")
+    page.locator(".numbers").wait_for()
     for path in (broken, COLLINS):
         with page.expect_file_chooser() as chosen:
             page.get_by_role("button", name="Choose a photo").click()
         chosen.value.set_files([str(path)])
         if path == broken:
             page.get_by_role("alert").get_by_text("broken.jpg cannot be read").wait_for()
-    page.wait_for_function("document.querySelector('[role=alert]') === null", timeout=READY_MS)
+    page.wait_for_function("document.querySelector('[role=alert]') === null")
 
 
 def test_an_image_of_oneself_can_be_cancelled(opened):
-    page = opened("#/how", permissions=["camera"])
-    page.locator(".numbers").wait_for(timeout=READY_MS)
+    page = opened("#/how", worker="none", permissions=["camera"])
     page.get_by_role("button", name="Take an image of me").click()
     page.get_by_role("button", name="Take the image").wait_for()
     page.evaluate("window.tracks = document.querySelector('video').srcObject.getTracks()")
@@ -293,7 +288,7 @@ def test_an_image_of_oneself_can_be_cancelled(opened):
 
 
 def test_what_went_wrong_is_said_in_the_language_that_is_chosen_later(opened):
-    page = opened()
+    page = opened(worker="none")
     page.evaluate(DENIED)
     page.get_by_role("button", name="Use the camera").click()
     page.get_by_role("alert").get_by_text("The camera is blocked").wait_for()
@@ -302,7 +297,7 @@ def test_what_went_wrong_is_said_in_the_language_that_is_chosen_later(opened):
 
 
 def test_a_camera_that_fails_in_an_unknown_way_is_told_in_words(opened):
-    page = opened()
+    page = opened(worker="none")
     page.evaluate(
         "navigator.mediaDevices.getUserMedia = () => Promise.reject(new TypeError('x')); null"
     )
@@ -314,15 +309,15 @@ def test_a_camera_that_fails_in_an_unknown_way_is_told_in_words(opened):
 
 def test_one_face_is_not_many(opened, tmp_path):
     Image.new("RGB", (64, 64), "white").save(tmp_path / "empty.png")
-    page = opened()
+    page = opened(worker="fake")
     choose(page, COLLINS, tmp_path / "empty.png")
-    page.get_by_text("2 photos, 1 face", exact=True).wait_for(timeout=READY_MS)
+    page.get_by_text("2 photos, 1 face", exact=True).wait_for()
 
 
 def test_photos_are_turned_removed_and_saved_with_their_boxes(opened):
-    page = opened()
+    page = opened(worker="fake")
     choose(page, COLLINS, SAMPLES / "grace_hopper.jpg")
-    page.get_by_text("2 photos, 2 faces").wait_for(timeout=READY_MS)
+    page.get_by_text("2 photos, 2 faces").wait_for()
     file_shown(page, "eileen_collins.jpg")
     page.keyboard.press("ArrowRight")
     file_shown(page, "grace_hopper.jpg")

@@ -1,0 +1,79 @@
+/**
+ * Answers in place of the page's worker, for tests of what the page does with answers: one face,
+ * or what the colour in the middle says (green the first person, blue the second, white nobody).
+ */
+const canvas = new OffscreenCanvas(1, 1);
+let contract;
+
+function middle(bitmap) {
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, bitmap.width / 2, bitmap.height / 2, 1, 1, 0, 0, 1, 1);
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  if (red > 200 && green > 200 && blue > 200) return null;
+  return blue > 200 && green < 60 ? 1 : 0;
+}
+
+function face(bitmap, track) {
+  const label = track ?? 0;
+  const [left, top, side] = [bitmap.width / 4, bitmap.height / 4, bitmap.height / 3];
+  const at = (x, y) => [left + x * side, top + y * side];
+  return {
+    face: 0,
+    track,
+    box_xyxy: [...at(0, 0), ...at(1, 1)],
+    landmarks_xy: [at(0.3, 0.4), at(0.7, 0.4), at(0.5, 0.6), at(0.35, 0.8), at(0.65, 0.8)],
+    detection_score: 0.9,
+    label,
+    confidence: 0.75,
+    unsure: false,
+    reason: null,
+    probabilities: contract.labels.map((_, place) => (place === label ? 0.75 : 0.05)),
+    quality: { size_px: side, sharpness: 1, brightness: 0.5, turn: 0, tilt_deg: 0, cut: 0 },
+  };
+}
+
+function result(bitmap, timestamp_s) {
+  const person = middle(bitmap);
+  const { width, height } = bitmap;
+  const track = timestamp_s === null ? null : person;
+  return { width, height, timestamp_s, faces: person === null ? [] : [face(bitmap, track)] };
+}
+
+function explanation(bitmap) {
+  const { size } = contract.emotion.spec.crop;
+  const even = (labels) => ({ labels, probabilities: labels.map(() => 1 / labels.length) });
+  const heads = { logits: "ferplus-8", fer2013_logits: "fer2013-7" };
+  const six = even(contract.labels).probabilities;
+  return {
+    face: face(bitmap, null),
+    map: { a: [size / bitmap.width, 0], b: [0, 0] },
+    size,
+    crop: new Float32Array(size * size).fill(128),
+    activation: Float32Array.from({ length: 9 }, (_, place) => place),
+    side: 3,
+    combination: {
+      heads: Object.fromEntries(
+        Object.entries(heads).map(([name, set]) => [name, even(contract.label_sets[set].labels)]),
+      ),
+      plain: six,
+      calibrated: six,
+    },
+    detect_ms: 5,
+  };
+}
+
+const answers = {
+  load(ask) {
+    contract = ask.contract;
+    return 1;
+  },
+  reset: () => null,
+  image: ({ bitmap }) => result(bitmap, null),
+  frame: ({ bitmap, timestamp_s }) => result(bitmap, timestamp_s),
+  explain: ({ bitmap }) => explanation(bitmap),
+};
+
+self.onmessage = ({ data: { id, name, ask } }) => {
+  self.postMessage({ id, answer: answers[name](ask) });
+  ask?.bitmap?.close();
+};
