@@ -28,7 +28,7 @@ function face(bitmap, track) {
     unsure: false,
     reason: null,
     probabilities: contract.labels.map((_, place) => (place === label ? 0.75 : 0.05)),
-    quality: { size_px: side, sharpness: 1, brightness: 0.5, turn: 0, tilt_deg: 0, cut: 0 },
+    quality: { size_px: side, sharpness: 1, brightness: 0.5, yaw_proxy: 0, roll_deg: 0, truncation: 0 },
   };
 }
 

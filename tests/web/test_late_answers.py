@@ -83,7 +83,7 @@ def test_a_camera_that_answers_as_the_visitor_stops_stays_off(slow_camera, answe
 @pytest.mark.parametrize("fragment", ["", "#/how"])
 def test_a_refusal_that_comes_as_the_visitor_goes_elsewhere_is_not_told(slow_camera, fragment):
     page = slow_camera(fragment)
-    name = "Take an image of me" if fragment else "Use the camera"
+    name = "Take a photo of me" if fragment else "Use the camera"
     page.get_by_role("button", name=name).click()
     page.wait_for_function("asked.length === 1")
     page.evaluate(f"addEventListener('hashchange', () => asked[0].deny({GONE}), {{ once: true }})")

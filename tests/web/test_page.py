@@ -307,7 +307,7 @@ def test_it_works_where_the_browser_keeps_nothing_for_the_site(opened):
 
 def test_a_camera_that_comes_too_late_is_switched_off(slow_camera):
     page = slow_camera("#/how")
-    page.get_by_role("button", name="Take an image of me").click()
+    page.get_by_role("button", name="Take a photo of me").click()
     page.wait_for_function("asked.length === 1")
     page.get_by_role("link", name="About the model").click()
     page.locator(".about").wait_for()

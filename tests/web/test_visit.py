@@ -114,7 +114,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_video_without_an_image_that_can_be_shown_is_told(opened, sound):
+def test_a_video_whose_images_cannot_be_shown_is_told(opened, sound):
     page = opened(worker="none")
     choose(page, sound)
     page.get_by_role("alert").get_by_text("HEVC").wait_for()
@@ -277,10 +277,10 @@ def test_how_it_works_names_a_broken_file_and_forgets_it_after_a_good_one(opened
     page.wait_for_function("document.querySelector('[role=alert]') === null")
 
 
-def test_an_image_of_oneself_can_be_cancelled(opened):
+def test_a_photo_of_oneself_can_be_cancelled(opened):
     page = opened("#/how", worker="none", permissions=["camera"])
-    page.get_by_role("button", name="Take an image of me").click()
-    page.get_by_role("button", name="Take the image").wait_for()
+    page.get_by_role("button", name="Take a photo of me").click()
+    page.get_by_role("button", name="Take the photo").wait_for()
     page.evaluate("window.tracks = document.querySelector('video').srcObject.getTracks()")
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_function("tracks.every((track) => track.readyState === 'ended')")

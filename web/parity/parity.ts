@@ -13,13 +13,13 @@ import { Smoother } from "../src/engine/smoother";
 import { DetectionInterval } from "../src/engine/timeout";
 import { Tracker } from "../src/engine/tracker";
 
-interface Picture {
+interface Image {
   width: number;
   height: number;
   rgb: number[];
 }
 
-function pixels({ width, height, rgb }: Picture): Pixels {
+function pixels({ width, height, rgb }: Image): Pixels {
   const data = new Uint8ClampedArray(4 * width * height).fill(255);
   rgb.forEach((value, place) => {
     data[4 * Math.floor(place / 3) + (place % 3)] = value;
@@ -27,8 +27,8 @@ function pixels({ width, height, rgb }: Picture): Pixels {
   return { data, width, height };
 }
 
-function region(picture: Picture): Region {
-  const whole = pixels(picture);
+function region(image: Image): Region {
+  const whole = pixels(image);
   return {
     width: whole.width,
     height: whole.height,
@@ -50,11 +50,11 @@ function arrays(lists: Record<string, number[]>): Record<string, Float32Array> {
 }
 
 const parity = {
-  resize(picture: Picture, width: number, height: number): number[] {
-    return [...resize(pixels(picture), width, height).data].filter((_, place) => place % 4 !== 3);
+  resize(image: Image, width: number, height: number): number[] {
+    return [...resize(pixels(image), width, height).data].filter((_, place) => place % 4 !== 3);
   },
-  crop(picture: Picture, landmarks: Landmarks, places: Landmarks, size: number): number[] {
-    return [...cropFace(region(picture), similarity(landmarks, places, size), size)];
+  crop(image: Image, landmarks: Landmarks, places: Landmarks, size: number): number[] {
+    return [...cropFace(region(image), similarity(landmarks, places, size), size)];
   },
   decode(
     outputs: Record<string, number[]>,

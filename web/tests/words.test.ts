@@ -78,7 +78,7 @@ describe("sentences are filled in", () => {
   });
 
   test("a label of any label set has a word, another one is shown as it is", () => {
-    index.speak("ja");
+    index.setLanguage("ja");
     expect(index.labelWord("happy")).toBe(ja.labels.happy);
     expect(index.labelWord("contempt")).toBe(ja.otherLabels.contempt);
     expect(index.labelWord("unheard-of")).toBe("unheard-of");

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { fill, LANGUAGES, type Language, language, percent, speak, words } from "../words";
+import { fill, LANGUAGES, type Language, language, percent, setLanguage, words } from "../words";
 import { About } from "./About";
 import { How } from "./How";
 import { CloseIcon } from "./icons";
@@ -13,11 +13,11 @@ import {
   loadedShare,
   loading,
   route,
+  setTheme,
   source,
   type Theme,
   theme,
   trouble,
-  wear,
 } from "./state";
 
 /** The whole page. */
@@ -137,7 +137,7 @@ function Header() {
         <select
           aria-label={said.language}
           value={language.value}
-          onChange={(event) => speak(event.currentTarget.value as Language)}
+          onChange={(event) => setLanguage(event.currentTarget.value as Language)}
         >
           {Object.entries(LANGUAGES).map(([code, name]) => (
             <option key={code} value={code}>
@@ -148,7 +148,7 @@ function Header() {
         <select
           aria-label={said.theme.label}
           value={theme.value}
-          onChange={(event) => wear(event.currentTarget.value as Theme)}
+          onChange={(event) => setTheme(event.currentTarget.value as Theme)}
         >
           <option value="auto">{said.theme.auto}</option>
           <option value="light">{said.theme.light}</option>

@@ -7,7 +7,7 @@ import { fill, labelWord, percent, type Said, words } from "../words";
 import { Bars } from "./Bars";
 import { CameraIcon, CloseIcon, PhotosIcon } from "./icons";
 import { openCamera, release } from "./live";
-import { lookedAt, read, UnreadablePicture } from "./photos";
+import { lookedAt, read, UnreadableImage } from "./photos";
 import { Superseded, start, useScope } from "./scope";
 import { BASE, contract, engine, packed, setSubject, subject, viewSignal } from "./state";
 import { Waiting } from "./Waiting";
@@ -18,19 +18,19 @@ const PATCH_ROWS = 6;
 /** How much of the crop is hidden where the map is lowest, of 255. */
 const DARKEST = 215;
 
-interface Seen {
-  /** The picture, scaled to be shown. */
-  picture: HTMLCanvasElement;
+interface Explained {
+  /** The image, scaled to be shown. */
+  image: HTMLCanvasElement;
   width: number;
   height: number;
   explanation: Explanation | null;
 }
 
-/** Every step from a picture to an answer, on a face of the visitor's choice. */
+/** Every step from an image to an answer, on a face of the visitor's choice. */
 export function How() {
   const said = words().how;
   const known = contract.value;
-  const [seen, setSeen] = useState<Seen | null>(null);
+  const [explained, setExplained] = useState<Explained | null>(null);
   const [fault, setFault] = useState<{ said: Said } | null>(null);
   const [looking, setLooking] = useState(true);
   const [camera, setCamera] = useState<MediaStream | null>(null);
@@ -46,7 +46,7 @@ export function How() {
     setLooking(true);
     look(looks.begin(), given, sample).then(
       (found) => {
-        setSeen(found);
+        setExplained(found);
         setLooking(false);
       },
       (error: unknown) => {
@@ -94,13 +94,13 @@ export function How() {
         </div>
       )}
       {looking && <Waiting />}
-      {seen !== null && <Steps seen={seen} />}
+      {explained !== null && <Steps explained={explained} />}
     </article>
   );
 }
 
 function reasonOf(error: unknown): Said {
-  if (error instanceof UnreadablePicture) return error.said;
+  if (error instanceof UnreadableImage) return error.said;
   return () => (error instanceof Error ? error.message : String(error));
 }
 
@@ -108,16 +108,16 @@ async function look(
   signal: AbortSignal,
   given: Blob | null,
   sample: string | undefined,
-): Promise<Seen> {
+): Promise<Explained> {
   return lookedAt(signal, opened(given, sample), async (bitmap) => {
     const { width, height } = bitmap;
     const scale = Math.min(1, SHOWN_PX / Math.max(width, height));
-    const picture = document.createElement("canvas");
-    picture.width = Math.round(width * scale);
-    picture.height = Math.round(height * scale);
-    picture.getContext("2d")!.drawImage(bitmap, 0, 0, picture.width, picture.height);
+    const image = document.createElement("canvas");
+    image.width = Math.round(width * scale);
+    image.height = Math.round(height * scale);
+    image.getContext("2d")!.drawImage(bitmap, 0, 0, image.width, image.height);
     const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px);
-    return { picture, width, height, explanation };
+    return { image, width, height, explanation };
   });
 }
 
@@ -126,7 +126,7 @@ async function opened(given: Blob | null, sample: string | undefined): Promise<I
   return read(blob, given instanceof File ? given.name : words().how.frame);
 }
 
-/** The camera's view, to take a picture or not. */
+/** The camera's view, to take a photo or not. */
 function Selfie({ stream, done }: { stream: MediaStream; done: () => void }) {
   const video = useRef<HTMLVideoElement>(null);
   useEffect(() => {
@@ -157,14 +157,14 @@ function Selfie({ stream, done }: { stream: MediaStream; done: () => void }) {
   );
 }
 
-function Steps({ seen }: { seen: Seen }) {
+function Steps({ explained }: { explained: Explained }) {
   const said = words().how;
-  const { explanation } = seen;
-  const size = { width: seen.width, height: seen.height };
+  const { explanation } = explained;
+  const size = { width: explained.width, height: explained.height };
   return (
     <ol class="steps">
       <Step title={said.frame} text={fill(said.frameText, size)}>
-        <Drawing label={said.frame} draw={(canvas) => paste(canvas, seen.picture)} />
+        <Drawing label={said.frame} draw={(canvas) => paste(canvas, explained.image)} />
       </Step>
       {explanation === null ? (
         <li class="step">
@@ -173,13 +173,13 @@ function Steps({ seen }: { seen: Seen }) {
           </p>
         </li>
       ) : (
-        <FaceSteps seen={seen} explanation={explanation} />
+        <FaceSteps explained={explained} explanation={explanation} />
       )}
     </ol>
   );
 }
 
-function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation }) {
+function FaceSteps({ explained, explanation }: { explained: Explained; explanation: Explanation }) {
   const said = words().how;
   const known = contract.value!;
   const { face, combination, size } = explanation;
@@ -193,7 +193,10 @@ function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation
   return (
     <>
       <Step title={said.detect} text={fill(said.detectText, detected)}>
-        <Drawing label={said.detect} draw={(canvas) => drawDetection(canvas, seen, explanation)} />
+        <Drawing
+          label={said.detect}
+          draw={(canvas) => drawDetection(canvas, explained, explanation)}
+        />
         <ul class="legend">
           {said.points.map((point, place) => (
             <li key={point}>
@@ -204,7 +207,10 @@ function FaceSteps({ seen, explanation }: { seen: Seen; explanation: Explanation
       </Step>
       <Step title={said.crop} text={said.cropText}>
         <div class="pair">
-          <Drawing label={said.crop} draw={(canvas) => drawSquare(canvas, seen, explanation)} />
+          <Drawing
+            label={said.crop}
+            draw={(canvas) => drawSquare(canvas, explained, explanation)}
+          />
           <Drawing label={said.crop} draw={(canvas) => drawCrop(canvas, explanation)} />
         </div>
       </Step>
@@ -323,17 +329,21 @@ function figure(value: number): string {
   return text === "-0.0" ? "0.0" : text.replace("-", "−");
 }
 
-function paste(canvas: HTMLCanvasElement, picture: HTMLCanvasElement): CanvasRenderingContext2D {
-  canvas.width = picture.width;
-  canvas.height = picture.height;
+function paste(canvas: HTMLCanvasElement, image: HTMLCanvasElement): CanvasRenderingContext2D {
+  canvas.width = image.width;
+  canvas.height = image.height;
   const drawn = canvas.getContext("2d")!;
-  drawn.drawImage(picture, 0, 0);
+  drawn.drawImage(image, 0, 0);
   return drawn;
 }
 
-function drawDetection(canvas: HTMLCanvasElement, seen: Seen, { face }: Explanation): void {
-  const drawn = paste(canvas, seen.picture);
-  const scale = seen.picture.width / seen.width;
+function drawDetection(
+  canvas: HTMLCanvasElement,
+  explained: Explained,
+  { face }: Explanation,
+): void {
+  const drawn = paste(canvas, explained.image);
+  const scale = explained.image.width / explained.width;
   const [x0, y0, x1, y1] = face.box_xyxy.map((side) => side * scale) as [
     number,
     number,
@@ -342,7 +352,7 @@ function drawDetection(canvas: HTMLCanvasElement, seen: Seen, { face }: Explanat
   ];
   const radius = Math.max(7, (x1 - x0) * 0.06);
   drawn.strokeStyle = "#fff";
-  drawn.lineWidth = Math.max(2, seen.picture.width / 200);
+  drawn.lineWidth = Math.max(2, explained.image.width / 200);
   drawn.beginPath();
   drawn.roundRect(x0, y0, x1 - x0, y1 - y0, (x1 - x0) * 0.08);
   drawn.stroke();
@@ -359,9 +369,13 @@ function drawDetection(canvas: HTMLCanvasElement, seen: Seen, { face }: Explanat
   });
 }
 
-function drawSquare(canvas: HTMLCanvasElement, seen: Seen, explanation: Explanation): void {
-  const drawn = paste(canvas, seen.picture);
-  const scale = seen.picture.width / seen.width;
+function drawSquare(
+  canvas: HTMLCanvasElement,
+  explained: Explained,
+  explanation: Explanation,
+): void {
+  const drawn = paste(canvas, explained.image);
+  const scale = explained.image.width / explained.width;
   const { map, size } = explanation;
   const corners = (
     [

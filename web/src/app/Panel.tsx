@@ -87,24 +87,24 @@ function PersonCard({
   const { labels } = contract.value!;
   const last = useRef<FacePrediction | null>(null);
   if (face !== null) last.current = face;
-  const seen = last.current;
+  const latest = last.current;
   const away = isAway(person, now_s);
   return (
     <Card number={person.number + 1} away={away}>
       <CardHead
         name={fill(words().people.person, { number: person.number + 1 })}
-        face={seen}
+        face={latest}
         away={away}
       />
-      {seen !== null && !away && (
-        <Bars labels={labels} values={seen.probabilities} shown={seen.label} />
+      {latest !== null && !away && (
+        <Bars labels={labels} values={latest.probabilities} shown={latest.label} />
       )}
       <Timeline person={person} now_s={now_s} colours={colours} />
     </Card>
   );
 }
 
-/** A face's card; its box stands out in the picture while the visitor is at it. */
+/** A face's card; its box stands out in the image while the visitor is at it. */
 function Card({
   number,
   away,
@@ -279,7 +279,7 @@ function PhotoTotals() {
       <h3>{words().people.photoTotals}</h3>
       <Shares values={shares} name={words().people.photoTotalsOf} />
       <p class="quiet">
-        {fill(words().people.pictures, { count: done.length, faces: faces.length })}
+        {fill(words().people.images, { count: done.length, faces: faces.length })}
       </p>
     </section>
   );

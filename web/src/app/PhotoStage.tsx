@@ -54,7 +54,7 @@ export function PhotoStage() {
           class="overlay"
           role="img"
           hidden={photo.error !== null}
-          aria-label={known === null ? said.picture : described(photo.result, known)}
+          aria-label={known === null ? said.image : described(photo.result, known)}
         />
         {photo.result === null && photo.error === null && <Waiting />}
       </View>

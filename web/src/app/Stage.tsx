@@ -28,11 +28,11 @@ import { Waiting } from "./Waiting";
 
 const RETRY_MS = 1500;
 
-/** The picture with its boxes, and what can be done with it. */
+/** The image with its boxes, and what can be done with it. */
 export function Stage() {
   const now = source.value;
   if (now.kind === "camera") return <CameraStage key={now.id} onStage={now.signal} />;
-  if (now.kind === "film") return <FilmStage key={now.id} onStage={now.signal} file={now.file} />;
+  if (now.kind === "video") return <VideoStage key={now.id} onStage={now.signal} file={now.file} />;
   return <PhotoStage />;
 }
 
@@ -47,7 +47,7 @@ function CameraStage({ onStage }: { onStage: AbortSignal }) {
   const [ratio, setRatio] = useState(USUAL_RATIO);
   const [stopped, setStopped] = useState(false);
   const play = usePlaying(video);
-  /** Nobody is filmed while another page is looked at. */
+  /** The camera is off while another page is looked at. */
   const on = !stopped && route.value === "stage";
 
   /** Show the camera; false if there is none. */
@@ -88,7 +88,7 @@ function CameraStage({ onStage }: { onStage: AbortSignal }) {
 
   const switchOff = () => {
     connection.end();
-    // Who paused and went elsewhere does not expect to be filmed on return.
+    // Who paused and went elsewhere does not expect the camera to be on upon return.
     if (paused.value) setStopped(true);
     video.current?.pause();
     keepSubject(video.current);
@@ -171,7 +171,7 @@ function CameraStage({ onStage }: { onStage: AbortSignal }) {
   );
 }
 
-function FilmStage({ file, onStage }: { file: File; onStage: AbortSignal }) {
+function VideoStage({ file, onStage }: { file: File; onStage: AbortSignal }) {
   const video = useRef<HTMLVideoElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [ratio, setRatio] = useState(USUAL_RATIO);
@@ -251,7 +251,7 @@ function Overlay({ canvas }: { canvas: { current: HTMLCanvasElement | null } }) 
       ref={canvas}
       class="overlay"
       role="img"
-      aria-label={known === null ? words().stage.picture : described(shown.value, known)}
+      aria-label={known === null ? words().stage.image : described(shown.value, known)}
     />
   );
 }

@@ -46,7 +46,7 @@ export function Start() {
 }
 
 async function fetched(address: string): Promise<ImageBitmap> {
-  // The picture beside it has just been fetched.
+  // The image beside it has just been fetched.
   const answer = await fetch(address, { cache: "force-cache" });
   return decode(await answer.blob());
 }
@@ -63,11 +63,11 @@ function Example() {
   useEffect(() => {
     if (address === null) return;
     setResult(null);
-    const picture = lookedAt(scope.begin(), fetched(address), (bitmap) =>
-      engine.picture(bitmap, known!.detection.min_face_px),
+    const image = lookedAt(scope.begin(), fetched(address), (bitmap) =>
+      engine.image(bitmap, known!.detection.min_face_px),
     );
     // Why it cannot be looked at is said where the networks are loaded.
-    picture.then(setResult, () => {});
+    image.then(setResult, () => {});
     return () => scope.end();
   }, [address]);
   const draw = () => {
@@ -75,7 +75,7 @@ function Example() {
     const { width, height } = canvas.current.getBoundingClientRect();
     canvas.current.width = result.width;
     canvas.current.height = result.height;
-    // The style sheet lets the picture cover its place.
+    // The style sheet lets the image cover its place.
     const shrink = Math.max(width / result.width, height / result.height);
     const text = Math.min(Math.max(width * TEXT_SHARE, LEAST_TEXT_PX), MOST_TEXT_PX) / shrink;
     const drawn = canvas.current.getContext("2d")!;
@@ -91,7 +91,7 @@ function Example() {
           ref={canvas}
           class={result === null ? "overlay" : "overlay drawn"}
           role="img"
-          aria-label={known === null ? words().stage.picture : described(result, known)}
+          aria-label={known === null ? words().stage.image : described(result, known)}
         />
       </div>
       <figcaption>

@@ -89,19 +89,15 @@ export function SnapshotButton({ video }: { video: { current: HTMLVideoElement |
   );
 }
 
-/** Save a picture with its boxes and labels. */
-export function saveDrawn(
-  picture: CanvasImageSource,
-  result: FrameResult,
-  mirrored: boolean,
-): void {
+/** Save an image with its boxes and labels. */
+export function saveDrawn(image: CanvasImageSource, result: FrameResult, mirrored: boolean): void {
   const canvas = document.createElement("canvas");
   canvas.width = result.width;
   canvas.height = result.height;
   const drawn = canvas.getContext("2d")!;
   drawn.save();
   if (mirrored) drawn.setTransform(-1, 0, 0, 1, canvas.width, 0);
-  drawn.drawImage(picture, 0, 0);
+  drawn.drawImage(image, 0, 0);
   drawn.restore();
   const text = Math.max(12, canvas.height / 28);
   drawFaces(drawn, result, contract.value!, { mirrored, scale: 1, text, pointed: null });

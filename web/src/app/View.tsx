@@ -8,7 +8,7 @@ import { contract } from "./state";
 export const USUAL_RATIO = 4 / 3;
 const NARROWEST = 0.6;
 const WIDEST = 2.4;
-/** Sizes of the labels over the picture; the small one is for stages narrower than the bound. */
+/** Sizes of the labels over the image; the small one is for stages narrower than the bound. */
 const TEXT_PX = 13.5;
 const SMALL_TEXT_PX = 11.5;
 const NARROW_PX = 480;
@@ -23,7 +23,7 @@ export function View({ ratio, children }: { ratio: number; children: ComponentCh
   );
 }
 
-/** Draw a result over the picture as it lies on the screen. */
+/** Draw a result over the image as it lies on the screen. */
 export function drawOver(
   canvas: HTMLCanvasElement | null,
   result: FrameResult,

@@ -9,7 +9,7 @@ import { contract, engine, loaded, loading, route, trouble } from "./state";
 export const mirror = signal(true);
 export const smooth = signal(true);
 export const paused = signal(false);
-/** Whether the picture stands still, since the visitor wants that or is on another page. */
+/** Whether the image stands still, since the visitor wants that or is on another page. */
 export const halted = computed(() => paused.value || route.value !== "stage");
 /** The request for a camera that the browser asks the visitor about. */
 export const asking = signal<AbortSignal | null>(null);
@@ -71,7 +71,7 @@ export class LiveLoop {
       this.video.requestVideoFrameCallback((_, frame) => this.hear(frame.mediaTime));
     } else {
       const video = this.video as HTMLVideoElement;
-      // A camera's clock goes on while its picture stands still.
+      // A camera's clock goes on while its image stands still.
       const still = () => this.camera && video.paused;
       requestAnimationFrame(() => (still() ? this.wait() : this.hear(video.currentTime)));
     }
@@ -152,7 +152,7 @@ export class LiveLoop {
     const counted = this.counted;
     counted.frames++;
     counted.spent_ms += spent_ms;
-    // Of a picture that stands still, the last result has to be shown.
+    // Of an image that stands still, the last result has to be shown.
     if (now - this.shown_ms > SHOWN_EVERY_MS || this.video.paused) {
       shown.value = result;
       this.shown_ms = now;

@@ -1,11 +1,11 @@
 import { fill, listed, type Said, words } from "../words";
 import { session, shown } from "./live";
-import { addPhotos, clearPhotos, type Photo, photos, read, UnreadablePicture } from "./photos";
+import { addPhotos, clearPhotos, type Photo, photos, read, UnreadableImage } from "./photos";
 import { Scope, start, within } from "./scope";
 import { type Content, leaveStage, putOnStage, showStage, source, trouble } from "./state";
 
-const PICTURES = /\.(jpe?g|png|webp|gif|bmp|avif|tiff?)$/i;
-const FILMS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv)$/i;
+const IMAGES = /\.(jpe?g|png|webp|gif|bmp|avif|tiff?)$/i;
+const VIDEOS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv)$/i;
 /** What is shorter or less is soon done again. */
 const WORTH_KEEPING_S = 5;
 const WORTH_KEEPING_PHOTOS = 2;
@@ -86,7 +86,7 @@ function openInTurn(given: File[]): void {
   start(turn);
 }
 
-/** Let the visitor choose photos or a film. */
+/** Let the visitor choose photos or a video. */
 export function chooseFiles(): void {
   const input = document.createElement("input");
   input.type = "file";
@@ -96,7 +96,7 @@ export function chooseFiles(): void {
   input.click();
 }
 
-/** Open photos or a film that are dropped or pasted anywhere; `dropping` hears of files above the page. */
+/** Open photos or a video that are dropped or pasted anywhere; `dropping` hears of files above the page. */
 export function listenForFiles(dropping: (over: boolean) => void): () => void {
   const over = (event: DragEvent) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
@@ -129,7 +129,7 @@ function take(data: DataTransfer | null): void {
   if (given.length > 0) openInTurn(given);
 }
 
-/** Open one film, or else all photos, and say what was left out and why. */
+/** Open one video, or else all photos, and say what was left out and why. */
 async function open(given: File[], signal: AbortSignal): Promise<void> {
   const kinds = new Map<File, Kind>();
   for (const file of given) kinds.set(file, await within(signal, kindOf(file)));
@@ -137,50 +137,50 @@ async function open(given: File[], signal: AbortSignal): Promise<void> {
   const faults: Said[] = [];
   const others = of("other");
   if (others.length > 0) faults.push(() => told("unknown", others));
-  const film = await within(signal, firstFilm(of("film"), faults));
-  if (film !== null) {
-    const left = given.filter((file) => file !== film && kinds.get(file) !== "other");
-    if (left.length > 0) faults.push(() => told("oneFilm", left));
-    if (mayGo()) put({ kind: "film", file: film });
-  } else if (of("picture").length > 0) {
-    await openPhotos(of("picture"), faults, signal);
+  const video = await within(signal, firstVideo(of("video"), faults));
+  if (video !== null) {
+    const left = given.filter((file) => file !== video && kinds.get(file) !== "other");
+    if (left.length > 0) faults.push(() => told("oneVideo", left));
+    if (mayGo()) put({ kind: "video", file: video });
+  } else if (of("image").length > 0) {
+    await openPhotos(of("image"), faults, signal);
   }
   if (faults.length > 0) trouble.value = () => faults.map((fault) => fault()).join(" ");
 }
 
-type Kind = "picture" | "film" | "other";
+type Kind = "image" | "video" | "other";
 
 async function kindOf(file: File): Promise<Kind> {
-  if (file.type.startsWith("video/") || FILMS.test(file.name)) return "film";
-  if (file.type.startsWith("image/") || PICTURES.test(file.name)) return "picture";
+  if (file.type.startsWith("video/") || VIDEOS.test(file.name)) return "video";
+  if (file.type.startsWith("image/") || IMAGES.test(file.name)) return "image";
   if (file.type !== "") return "other";
   // Neither type nor ending says what it is; only trying does.
-  if ((await pictureFault(file)) === null) return "picture";
-  return (await filmFault(file)) === null ? "film" : "other";
+  if ((await imageFault(file)) === null) return "image";
+  return (await videoFault(file)) === null ? "video" : "other";
 }
 
-function told(sentence: "unknown" | "oneFilm", files: File[]): string {
+function told(sentence: "unknown" | "oneVideo", files: File[]): string {
   const names = listed(files.map((file) => file.name));
   return fill(words().stage[sentence], { names, count: files.length });
 }
 
-/** The first film that can be played; why others cannot goes to `faults`. */
-async function firstFilm(films: File[], faults: Said[]): Promise<File | null> {
-  for (const film of films) {
-    const fault = await filmFault(film);
-    if (fault === null) return film;
+/** The first video that can be played; why others cannot goes to `faults`. */
+async function firstVideo(videos: File[], faults: Said[]): Promise<File | null> {
+  for (const video of videos) {
+    const fault = await videoFault(video);
+    if (fault === null) return video;
     faults.push(fault);
   }
   return null;
 }
 
-/** What keeps a film from being played here, or null. */
-async function filmFault(file: File): Promise<Said | null> {
+/** What keeps a video from being played here, or null. */
+async function videoFault(file: File): Promise<Said | null> {
   const video = document.createElement("video");
   const address = URL.createObjectURL(file);
-  const sentence = await new Promise<"noPicture" | "unplayable" | null>((resolve) => {
-    // A film whose picture the browser cannot decode has no size, though its sound may play.
-    video.onloadedmetadata = () => resolve(video.videoWidth > 0 ? null : "noPicture");
+  const sentence = await new Promise<"noImage" | "unplayable" | null>((resolve) => {
+    // A video whose image the browser cannot decode has no size, though its sound may play.
+    video.onloadedmetadata = () => resolve(video.videoWidth > 0 ? null : "noImage");
     video.onerror = () => resolve("unplayable");
     video.preload = "metadata";
     video.src = address;
@@ -190,20 +190,20 @@ async function filmFault(file: File): Promise<Said | null> {
   return sentence && (() => fill(words().stage[sentence], { name: file.name }));
 }
 
-/** What keeps a picture from being read, or null. */
-async function pictureFault(file: File): Promise<Said | null> {
+/** What keeps an image from being read, or null. */
+async function imageFault(file: File): Promise<Said | null> {
   try {
     (await read(file, file.name)).close();
     return null;
   } catch (error) {
-    if (error instanceof UnreadablePicture) return error.said;
+    if (error instanceof UnreadableImage) return error.said;
     throw error;
   }
 }
 
 /** Put photos onto the stage; what is there gives way only to one that can be read. */
 async function openPhotos(given: File[], faults: Said[], signal: AbortSignal): Promise<void> {
-  const running = () => source.value.kind === "camera" || source.value.kind === "film";
+  const running = () => source.value.kind === "camera" || source.value.kind === "video";
   if (running() && !(await within(signal, anyReadable(given, faults)))) return;
   if (running() && !mayGo()) return;
   if (source.value.kind === "photos") {
@@ -217,7 +217,7 @@ async function openPhotos(given: File[], faults: Said[], signal: AbortSignal): P
 async function anyReadable(files: File[], faults: Said[]): Promise<boolean> {
   const found: Said[] = [];
   for (const file of files) {
-    const fault = await pictureFault(file);
+    const fault = await imageFault(file);
     if (fault === null) return true;
     found.push(fault);
   }

@@ -7,7 +7,7 @@ import { fill, labelWord, percent, words } from "../words";
 
 export interface DrawingOptions {
   mirrored: boolean;
-  /** Pixels of the canvas per pixel of the picture. */
+  /** Pixels of the canvas per pixel of the image. */
   scale: number;
   /** Size of the text in pixels of the canvas. */
   text: number;
@@ -21,7 +21,7 @@ export const pointed = signal<number | null>(null);
 const OTHERS_ALPHA = 0.3;
 const FONT = '"Inter Variable", system-ui, sans-serif';
 
-/** A face's number as visitors see it: that of its person, or else its place in the picture. */
+/** A face's number as visitors see it: that of its person, or else its place in the image. */
 export function numberOf(face: FacePrediction): number {
   return (face.track ?? face.face) + 1;
 }
@@ -39,7 +39,7 @@ export function useDrawing(
   }, drawn);
 }
 
-/** Draw boxes and labels of a result onto a canvas whose pixels are the picture's times `scale`. */
+/** Draw boxes and labels of a result onto a canvas whose pixels are the image's times `scale`. */
 export function drawFaces(
   canvas: CanvasRenderingContext2D,
   result: FrameResult,
@@ -211,14 +211,14 @@ function drawLabel(
   }
 }
 
-/** Say in words what a picture shows, for those who do not see it. */
+/** Say in words what an image shows, for those who do not see it. */
 export function described(result: FrameResult | null, contract: Contract): string {
   const spoken = words();
-  if (result === null) return spoken.stage.picture;
+  if (result === null) return spoken.stage.image;
   if (result.faces.length === 0) return spoken.stage.noFace;
   const said = result.faces.map((face) => {
     const name = face.track === null ? spoken.people.face : spoken.people.person;
     return `${fill(name, { number: numberOf(face) })}: ${labelWord(contract.labels[face.label]!)}`;
   });
-  return `${spoken.stage.picture}. ${said.join(", ")}`;
+  return `${spoken.stage.image}. ${said.join(", ")}`;
 }

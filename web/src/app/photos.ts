@@ -50,7 +50,7 @@ export function step(places: number): void {
   if (place >= 0 && place < photos.value.length) chosen.value = place;
 }
 
-/** Read a picture upright, without changing its colours. */
+/** Read an image upright, without changing its colours. */
 export function decode(blob: Blob): Promise<ImageBitmap> {
   return createImageBitmap(blob, {
     imageOrientation: "from-image",
@@ -59,29 +59,29 @@ export function decode(blob: Blob): Promise<ImageBitmap> {
   });
 }
 
-/** A picture that cannot be looked at, and what there is to say about it. */
-export class UnreadablePicture extends Error {
+/** An image that cannot be looked at, and what there is to say about it. */
+export class UnreadableImage extends Error {
   constructor(readonly said: Said) {
     super(said());
   }
 }
 
-/** Read a picture that the visitor gave; an `UnreadablePicture` says why that is not possible. */
+/** Read an image that the visitor gave; an `UnreadableImage` says why that is not possible. */
 export async function read(blob: Blob, name: string): Promise<ImageBitmap> {
   let bitmap: ImageBitmap;
   try {
     bitmap = await decode(blob);
   } catch {
-    const sentence = (await beginsLikeAPicture(blob)) ? "damaged" : "unreadable";
-    throw new UnreadablePicture(() => fill(words().stage[sentence], { name }));
+    const sentence = (await beginsLikeAnImage(blob)) ? "damaged" : "unreadable";
+    throw new UnreadableImage(() => fill(words().stage[sentence], { name }));
   }
   if (bitmap.width * bitmap.height <= MOST_PIXELS) return bitmap;
   bitmap.close();
-  throw new UnreadablePicture(() => fill(words().stage.tooLarge, { name }));
+  throw new UnreadableImage(() => fill(words().stage.tooLarge, { name }));
 }
 
 /** Whether a file begins as JPEG, PNG, GIF or WebP files do, which every browser reads. */
-async function beginsLikeAPicture(blob: Blob): Promise<boolean> {
+async function beginsLikeAnImage(blob: Blob): Promise<boolean> {
   const start = await blob.slice(0, 12).text();
   const bytes = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
   const jpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
@@ -107,13 +107,13 @@ export function clearPhotos(): void {
   chosen.value = 0;
 }
 
-/** Read a picture and let the engine look at it when it is ready, while `signal` lasts. */
+/** Read an image and let the engine look at it when it is ready, while `signal` lasts. */
 export async function lookedAt<Found>(
   signal: AbortSignal,
-  picture: Promise<ImageBitmap>,
+  image: Promise<ImageBitmap>,
   look: (bitmap: ImageBitmap) => Promise<Found>,
 ): Promise<Found> {
-  const bitmap = await within(signal, picture, (late) => late.close());
+  const bitmap = await within(signal, image, (late) => late.close());
   try {
     await within(signal, loaded());
     return await within(signal, look(bitmap));
@@ -128,12 +128,12 @@ async function analyse(photo: Photo): Promise<void> {
   if (signal.aborted) return;
   try {
     change.result = await lookedAt(signal, read(photo.blob, photo.name), (bitmap) =>
-      engine.picture(bitmap, contract.value!.detection.min_face_px),
+      engine.image(bitmap, contract.value!.detection.min_face_px),
     );
   } catch (error) {
     if (error instanceof Superseded) return;
     change.error =
-      error instanceof UnreadablePicture
+      error instanceof UnreadableImage
         ? error.said
         : () => `${photo.name}: ${error instanceof Error ? error.message : String(error)}`;
   }

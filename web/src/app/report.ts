@@ -10,7 +10,7 @@ const WIDTH = 900;
 const HEIGHT = 150;
 const MOST_POINTS = 600;
 const SHORTEST_S = 0.5;
-/** Pictures in a report are as large as a screen shows them, whatever a camera took. */
+/** Images in a report are as large as a screen shows them, whatever a camera took. */
 const LONGEST_PX = 1280;
 
 /** Save one page about a session that needs neither network nor script. */
@@ -120,8 +120,8 @@ function personHtml(person: Person, session: Session, contract: Contract): strin
   const total = person.seconds.reduce((sum, value) => sum + value, 0) || 1;
   const shares = person.seconds.map((value) => value / total);
   const heading = fill(words().people.person, { number: person.number + 1 });
-  const seen = fill(said.seen, { from: clock(person.first_s), to: clock(person.last_s) });
-  return `<section><h2>${escaped(heading)}</h2><p>${escaped(seen)}</p>
+  const inView = fill(said.inView, { from: clock(person.first_s), to: clock(person.last_s) });
+  return `<section><h2>${escaped(heading)}</h2><p>${escaped(inView)}</p>
 <h3>${escaped(said.time)}</h3>${timelineSvg(person, session, contract)}
 <h3>${escaped(said.share)}</h3>${barsHtml(shares, contract)}</section>`;
 }

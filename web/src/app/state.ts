@@ -3,7 +3,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { EngineClient } from "../engine/client";
 import { type Contract, readContract } from "../engine/contract";
 import { RUNTIME_BYTES } from "../engine/runtime";
-import { keep, kept } from "../kept";
+import { store, stored } from "../storage";
 import type { Said } from "../words";
 import { Scope, start, within } from "./scope";
 
@@ -38,10 +38,10 @@ export const loadedShare = computed(() => {
   return loading.value.bytes / (known.face.bytes + known.emotion.bytes + RUNTIME_BYTES);
 });
 
-export const theme = signal<Theme>((kept(THEME) as Theme | null) ?? "auto");
+export const theme = signal<Theme>((stored(THEME) as Theme | null) ?? "auto");
 
 /** What can be put onto the stage. */
-export type Content = { kind: "camera" } | { kind: "film"; file: File } | { kind: "photos" };
+export type Content = { kind: "camera" } | { kind: "video"; file: File } | { kind: "photos" };
 
 /** What is on the stage, if anything, and for how long. */
 export type Source = { kind: "start" } | (Content & { id: number; signal: AbortSignal });
@@ -57,21 +57,21 @@ const view = new Scope();
 /** What is to be said about something that did not work. */
 export const trouble = signal<Said | null>(null);
 
-/** What the page that explains begins with: the last picture that was looked at. */
+/** What the page that explains begins with: the last image that was looked at. */
 export const subject = signal<Blob | null>(null);
 const subjectChoice = new Scope();
 
-/** Explain this picture from now on, or when it is ready, unless another one is chosen first. */
-export function setSubject(picture: Blob | null | Promise<Blob | null>): void {
+/** Explain this image from now on, or when it is ready, unless another one is chosen first. */
+export function setSubject(image: Blob | null | Promise<Blob | null>): void {
   const signal = subjectChoice.begin();
-  if (picture instanceof Promise) {
+  if (image instanceof Promise) {
     start(
-      within(signal, picture).then((ready) => {
+      within(signal, image).then((ready) => {
         subject.value = ready;
       }),
     );
   } else {
-    subject.value = picture;
+    subject.value = image;
   }
 }
 
@@ -80,10 +80,10 @@ export function packed(canvas: HTMLCanvasElement, type: string): Promise<Blob | 
   return new Promise((resolve) => canvas.toBlob(resolve, type, 0.85));
 }
 
-/** Wear other colours from now on, also at the next visit. */
-export function wear(chosen: Theme): void {
+/** Use other colours from now on, also at the next visit. */
+export function setTheme(chosen: Theme): void {
   theme.value = chosen;
-  keep(THEME, chosen);
+  store(THEME, chosen);
 }
 
 let started: Promise<void> | null = null;

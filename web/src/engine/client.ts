@@ -38,8 +38,8 @@ export class EngineClient {
     return this.ask("reset", null);
   }
 
-  picture(bitmap: ImageBitmap, minFacePx: number): Promise<FrameResult> {
-    return this.ask("picture", { bitmap, minFacePx }, bitmap);
+  image(bitmap: ImageBitmap, minFacePx: number): Promise<FrameResult> {
+    return this.ask("image", { bitmap, minFacePx }, bitmap);
   }
 
   frame(bitmap: ImageBitmap, timestamp_s: number, options: LiveOptions): Promise<FrameResult> {

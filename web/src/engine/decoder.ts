@@ -1,6 +1,6 @@
 import type { Box, DetectedFace, Landmarks } from "./faces";
 
-/** e^8 cells are larger than any picture. */
+/** e^8 cells are larger than any image. */
 const LARGEST_LOG_SIZE = 8;
 
 /** Cells whose boxes overlap a face's best one by at least this take part in where the face is. */
@@ -12,7 +12,7 @@ const LEAST_WEIGHT = 1e-6;
 export type Outputs = Record<string, Float32Array>;
 
 /**
- * Turn one picture's cells into faces, best first, in pixels of the network's input (the layout of
+ * Turn one image's cells into faces, best first, in pixels of the network's input (the layout of
  * YuNet, Wu et al. 2023).
  */
 export function decodeCells(

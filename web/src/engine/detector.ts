@@ -22,7 +22,7 @@ export function runner(
   };
 }
 
-/** Finds faces in pictures of any size; the same steps as `mien.detect.OnnxDetector`. */
+/** Finds faces in images of any size; the same steps as `mien.detect.OnnxDetector`. */
 export class FaceDetector {
   private readonly planes = new Planes();
 
@@ -31,21 +31,21 @@ export class FaceDetector {
     private readonly run: Run,
   ) {}
 
-  /** Find the faces of a picture, largest first, in its pixels. */
-  async detect(picture: Pixels, minFacePx: number): Promise<DetectedFace[]> {
+  /** Find the faces of an image, largest first, in its pixels. */
+  async detect(image: Pixels, minFacePx: number): Promise<DetectedFace[]> {
     const { detection } = this.contract;
-    const target = scaledSize(picture, minFacePx, detection);
+    const target = scaledSize(image, minFacePx, detection);
     const longest = Math.max(target.width, target.height);
     const whole = Math.min(longest, detection.max_input_px);
-    let faces = await this.lookAt(picture, target, whole);
+    let faces = await this.lookAt(image, target, whole);
     if (longest > detection.single_scale_px) {
-      const small = await this.lookAt(picture, target, detection.small_input_px);
-      const close = this.tooLarge(small, picture, whole);
+      const small = await this.lookAt(image, target, detection.small_input_px);
+      const close = this.tooLarge(small, image, whole);
       faces = [...close, ...withoutParts(faces, close)];
       if (longest > whole) {
-        const large = resize(picture, target.width, target.height);
-        const tiles = rescaled(await this.tiles(large), picture, large);
-        faces.push(...withoutParts(tiles, this.tooLarge(faces, picture, longest)));
+        const large = resize(image, target.width, target.height);
+        const tiles = rescaled(await this.tiles(large), image, large);
+        faces.push(...withoutParts(tiles, this.tooLarge(faces, image, longest)));
       }
       faces = nonMaximumSuppression(faces, this.contract.face.spec.detection!.nms_iou);
     }
@@ -56,27 +56,27 @@ export class FaceDetector {
       .map(({ face }) => face);
   }
 
-  /** Find faces in the picture as a whole, scaled so that its longer side has some length. */
-  private async lookAt(picture: Pixels, target: Size, longest: number): Promise<DetectedFace[]> {
+  /** Find faces in the image as a whole, scaled so that its longer side has some length. */
+  private async lookAt(image: Pixels, target: Size, longest: number): Promise<DetectedFace[]> {
     const share = longest / Math.max(target.width, target.height);
-    const scaled = resize(picture, side(target.width * share), side(target.height * share));
-    return rescaled(await this.look(scaled), picture, scaled);
+    const scaled = resize(image, side(target.width * share), side(target.height * share));
+    return rescaled(await this.look(scaled), image, scaled);
   }
 
   /** Give the faces that would be too large in an input whose longer side has some length. */
-  private tooLarge(faces: DetectedFace[], picture: Size, longest: number): DetectedFace[] {
-    const scale = longest / Math.max(picture.width, picture.height);
+  private tooLarge(faces: DetectedFace[], image: Size, longest: number): DetectedFace[] {
+    const scale = longest / Math.max(image.width, image.height);
     const largest = this.contract.detection.max_face_px;
     return faces.filter((face) => shorterSide(face) * scale > largest);
   }
 
-  /** Run the network on a picture in its own size. */
-  async look(picture: Pixels): Promise<DetectedFace[]> {
+  /** Run the network on an image in its own size. */
+  async look(image: Pixels): Promise<DetectedFace[]> {
     const { spec } = this.contract.face;
     const multiple = spec.input.multiple_of;
-    const width = Math.ceil(picture.width / multiple) * multiple;
-    const height = Math.ceil(picture.height / multiple) * multiple;
-    const values = this.planes.of(picture, width, height, spec.input.colour);
+    const width = Math.ceil(image.width / multiple) * multiple;
+    const height = Math.ceil(image.height / multiple) * multiple;
+    const values = this.planes.of(image, width, height, spec.input.colour);
     const outputs = await this.run(values, [1, 3, height, width]);
     return decodeCells(outputs, width, height, {
       strides: spec.detection!.strides,
@@ -85,7 +85,7 @@ export class FaceDetector {
     });
   }
 
-  /** Find faces in the tiles of a picture, in its pixels. */
+  /** Find faces in the tiles of an image, in its pixels. */
   private async tiles(large: Pixels): Promise<DetectedFace[]> {
     const longest = this.contract.detection.max_input_px;
     const found: DetectedFace[] = [];
@@ -129,12 +129,12 @@ function coverage(outer: Box, box: Box): number {
 }
 
 /** Choose the size at which the smallest wanted face still covers enough pixels. */
-function scaledSize(picture: Size, minFacePx: number, options: Contract["detection"]): Size {
-  const longest = Math.max(picture.width, picture.height);
+function scaledSize(image: Size, minFacePx: number, options: Contract["detection"]): Size {
+  const longest = Math.max(image.width, image.height);
   let scale = Math.min(options.network_face_px / minFacePx, 2);
   if (scale > 1) scale = Math.max(1, Math.min(scale, options.max_input_px / longest));
   scale = Math.max(scale, Math.min(1, options.small_input_px / longest));
-  return { width: side(picture.width * scale), height: side(picture.height * scale) };
+  return { width: side(image.width * scale), height: side(image.height * scale) };
 }
 
 function side(length: number): number {
@@ -152,9 +152,9 @@ function shorterSide(face: DetectedFace): number {
   return Math.min(face.box[2] - face.box[0], face.box[3] - face.box[1]);
 }
 
-function rescaled(faces: DetectedFace[], picture: Size, found: Size): DetectedFace[] {
-  const x = picture.width / found.width;
-  const y = picture.height / found.height;
+function rescaled(faces: DetectedFace[], image: Size, found: Size): DetectedFace[] {
+  const x = image.width / found.width;
+  const y = image.height / found.height;
   return faces.map((face) => ({
     box: [face.box[0] * x, face.box[1] * y, face.box[2] * x, face.box[3] * y],
     landmarks: face.landmarks.map(([px, py]) => [px * x, py * y]),
@@ -171,13 +171,13 @@ function moved(face: DetectedFace, left: number, top: number): DetectedFace {
   };
 }
 
-function cut(picture: Pixels, left: number, top: number, longest: number): Pixels {
-  const width = Math.min(longest, picture.width - left);
-  const height = Math.min(longest, picture.height - top);
+function cut(image: Pixels, left: number, top: number, longest: number): Pixels {
+  const width = Math.min(longest, image.width - left);
+  const height = Math.min(longest, image.height - top);
   const data = new Uint8ClampedArray(4 * width * height);
   for (let row = 0; row < height; row++) {
-    const from = 4 * ((top + row) * picture.width + left);
-    data.set(picture.data.subarray(from, from + 4 * width), 4 * row * width);
+    const from = 4 * ((top + row) * image.width + left);
+    data.set(image.data.subarray(from, from + 4 * width), 4 * row * width);
   }
   return { data, width, height };
 }
@@ -187,16 +187,16 @@ class Planes {
   private values = new Float32Array(0);
 
   /** One plane per channel, black at the right and below. */
-  of(picture: Pixels, width: number, height: number, colour: string): Float32Array {
+  of(image: Pixels, width: number, height: number, colour: string): Float32Array {
     const area = width * height;
     if (this.values.length !== 3 * area) this.values = new Float32Array(3 * area);
     else this.values.fill(0);
-    const { data } = picture;
+    const { data } = image;
     const { values } = this;
     const [red, blue] = colour === "bgr" ? [2 * area, 0] : [0, 2 * area];
     let from = 0;
-    for (let row = 0; row < picture.height; row++) {
-      const end = row * width + picture.width;
+    for (let row = 0; row < image.height; row++) {
+      const end = row * width + image.width;
       for (let place = row * width; place < end; place++, from += 4) {
         values[red + place] = data[from]!;
         values[area + place] = data[from + 1]!;

@@ -91,11 +91,11 @@ export class Engine {
     this.interval = new DetectionInterval(track_timeout);
   }
 
-  /** Analyse one picture at full care. */
-  async picture(frame: Region, minFacePx: number): Promise<FrameResult> {
+  /** Analyse one image at full care. */
+  async image(frame: Region, minFacePx: number): Promise<FrameResult> {
     const pixels = frame.read(0, 0, frame.width, frame.height);
     const faces = await this.detector.detect(pixels, minFacePx);
-    const { probabilities, crops } = await this.judge(frame, faces);
+    const { probabilities, crops } = await this.classify(frame, faces);
     return {
       width: frame.width,
       height: frame.height,
@@ -106,7 +106,7 @@ export class Engine {
     };
   }
 
-  /** Analyse the next frame of a camera or film; `small` is a scaled copy for the detector. */
+  /** Analyse the next frame of a camera or video; `small` is a scaled copy for the detector. */
   async frame(
     frame: Region,
     small: Pixels,
@@ -130,7 +130,7 @@ export class Engine {
       timestamp_s,
       interval_s,
     );
-    const { probabilities, crops } = await this.judge(frame, faces);
+    const { probabilities, crops } = await this.classify(frame, faces);
     const predictions = faces.map((face, number) => {
       const raw = probabilities[number]!.calibrated;
       const track = tracks[number]!;
@@ -149,14 +149,14 @@ export class Engine {
     };
   }
 
-  /** Analyse a picture and keep every step of its largest face; null if there is none. */
+  /** Analyse an image and keep every step of its largest face; null if there is none. */
   async explain(frame: Region, minFacePx: number): Promise<Explanation | null> {
     const started = performance.now();
     const pixels = frame.read(0, 0, frame.width, frame.height);
     const [face] = await this.detector.detect(pixels, minFacePx);
     const detect_ms = performance.now() - started;
     if (face === undefined) return null;
-    const { probabilities, crops, outputs } = await this.judge(frame, [face]);
+    const { probabilities, crops, outputs } = await this.classify(frame, [face]);
     const combination = probabilities[0]!;
     const prediction = this.predict(frame, 0, face, crops[0]!, combination.calibrated);
     const { spec } = this.contract.emotion;
@@ -190,7 +190,7 @@ export class Engine {
     await this.emotion(new Float32Array(size * size), [1, 1, size, size]);
   }
 
-  private async judge(frame: Region, faces: DetectedFace[]) {
+  private async classify(frame: Region, faces: DetectedFace[]) {
     const { crop, input } = this.contract.emotion.spec;
     const size = crop!.size;
     const crops = faces.map((face) =>

@@ -39,7 +39,7 @@ export interface FacePrediction {
   quality: Quality;
 }
 
-/** What was found in one frame or picture. */
+/** What was found in one frame or image. */
 export interface FrameResult {
   width: number;
   height: number;

@@ -6,40 +6,40 @@ export interface Pixels {
 }
 
 /**
- * Scale down or up as Pillow does in Python: means over whole squares first where the picture is
+ * Scale down or up as Pillow does in Python: means over whole squares first where the image is
  * more than twice too large, then a triangle filter along rows and columns with rounding between.
  */
-export function resize(picture: Pixels, width: number, height: number): Pixels {
-  if (picture.width === width && picture.height === height) return picture;
-  const factorX = Math.max(1, Math.floor(picture.width / width / 2));
-  const factorY = Math.max(1, Math.floor(picture.height / height / 2));
-  const small = factorX > 1 || factorY > 1 ? reduce(picture, factorX, factorY) : picture;
-  const across = filter(picture.width / factorX, small.width, width);
+export function resize(image: Pixels, width: number, height: number): Pixels {
+  if (image.width === width && image.height === height) return image;
+  const factorX = Math.max(1, Math.floor(image.width / width / 2));
+  const factorY = Math.max(1, Math.floor(image.height / height / 2));
+  const small = factorX > 1 || factorY > 1 ? reduce(image, factorX, factorY) : image;
+  const across = filter(image.width / factorX, small.width, width);
   const rows = across === null ? small : horizontal(small, across, width);
-  const down = filter(picture.height / factorY, small.height, height);
+  const down = filter(image.height / factorY, small.height, height);
   return down === null ? rows : vertical(rows, down, height);
 }
 
 /** Means over squares; those at the right and lower edge may be narrower. */
-function reduce(picture: Pixels, factorX: number, factorY: number): Pixels {
-  const width = Math.ceil(picture.width / factorX);
-  const height = Math.ceil(picture.height / factorY);
+function reduce(image: Pixels, factorX: number, factorY: number): Pixels {
+  const width = Math.ceil(image.width / factorX);
+  const height = Math.ceil(image.height / factorY);
   const data = new Uint8ClampedArray(4 * width * height);
   const sums = new Uint32Array(3 * width);
   for (let row = 0; row < height; row++) {
     sums.fill(0);
-    const bottom = Math.min(picture.height, (row + 1) * factorY);
+    const bottom = Math.min(image.height, (row + 1) * factorY);
     for (let y = row * factorY; y < bottom; y++) {
-      let place = 4 * y * picture.width;
-      for (let x = 0; x < picture.width; x++, place += 4) {
+      let place = 4 * y * image.width;
+      for (let x = 0; x < image.width; x++, place += 4) {
         const column = 3 * Math.floor(x / factorX);
-        sums[column]! += picture.data[place]!;
-        sums[column + 1]! += picture.data[place + 1]!;
-        sums[column + 2]! += picture.data[place + 2]!;
+        sums[column]! += image.data[place]!;
+        sums[column + 1]! += image.data[place + 1]!;
+        sums[column + 2]! += image.data[place + 2]!;
       }
     }
     for (let column = 0; column < width; column++) {
-      const covered = Math.min(picture.width, (column + 1) * factorX) - column * factorX;
+      const covered = Math.min(image.width, (column + 1) * factorX) - column * factorX;
       const count = covered * (bottom - row * factorY);
       const place = 4 * (row * width + column);
       for (let channel = 0; channel < 3; channel++) {
@@ -90,10 +90,10 @@ function rounded(value: number): number {
   return Math.floor(value + 0.5);
 }
 
-function horizontal(picture: Pixels, filter: Filter, width: number): Pixels {
-  const data = new Uint8ClampedArray(4 * width * picture.height);
-  for (let row = 0; row < picture.height; row++) {
-    const from = 4 * row * picture.width;
+function horizontal(image: Pixels, filter: Filter, width: number): Pixels {
+  const data = new Uint8ClampedArray(4 * width * image.height);
+  for (let row = 0; row < image.height; row++) {
+    const from = 4 * row * image.width;
     for (let column = 0; column < width; column++) {
       let red = 0;
       let green = 0;
@@ -101,9 +101,9 @@ function horizontal(picture: Pixels, filter: Filter, width: number): Pixels {
       const first = from + 4 * filter.starts[column]!;
       for (let tap = 0; tap < filter.counts[column]!; tap++) {
         const weight = filter.weights[column * filter.longest + tap]!;
-        red += weight * picture.data[first + 4 * tap]!;
-        green += weight * picture.data[first + 4 * tap + 1]!;
-        blue += weight * picture.data[first + 4 * tap + 2]!;
+        red += weight * image.data[first + 4 * tap]!;
+        green += weight * image.data[first + 4 * tap + 1]!;
+        blue += weight * image.data[first + 4 * tap + 2]!;
       }
       const place = 4 * (row * width + column);
       data[place] = rounded(red);
@@ -112,11 +112,11 @@ function horizontal(picture: Pixels, filter: Filter, width: number): Pixels {
       data[place + 3] = 255;
     }
   }
-  return { data, width, height: picture.height };
+  return { data, width, height: image.height };
 }
 
-function vertical(picture: Pixels, filter: Filter, height: number): Pixels {
-  const line = 4 * picture.width;
+function vertical(image: Pixels, filter: Filter, height: number): Pixels {
+  const line = 4 * image.width;
   const data = new Uint8ClampedArray(line * height);
   const sums = new Float32Array(line);
   for (let row = 0; row < height; row++) {
@@ -125,10 +125,10 @@ function vertical(picture: Pixels, filter: Filter, height: number): Pixels {
       const weight = filter.weights[row * filter.longest + tap]!;
       const from = line * (filter.starts[row]! + tap);
       for (let place = 0; place < line; place++) {
-        sums[place]! += weight * picture.data[from + place]!;
+        sums[place]! += weight * image.data[from + place]!;
       }
     }
     for (let place = 0; place < line; place++) data[line * row + place] = rounded(sums[place]!);
   }
-  return { data, width: picture.width, height };
+  return { data, width: image.width, height };
 }

@@ -6,7 +6,7 @@ import type { FrameResult } from "./faces";
 export interface Calls {
   load: { ask: { contract: Contract; base: string; threads: number }; answer: number };
   reset: { ask: null; answer: null };
-  picture: { ask: { bitmap: ImageBitmap; minFacePx: number }; answer: FrameResult };
+  image: { ask: { bitmap: ImageBitmap; minFacePx: number }; answer: FrameResult };
   frame: {
     ask: { bitmap: ImageBitmap; timestamp_s: number; options: LiveOptions };
     answer: FrameResult;

@@ -6,7 +6,7 @@ interface Track {
   number: number;
   box: Box;
   velocity: [number, number];
-  seen_s: number;
+  last_s: number;
 }
 
 /** Gives faces numbers that stay with the person; the same rule as `mien.detect.Tracker`. */
@@ -25,7 +25,7 @@ export class Tracker {
    */
   update(boxes: Box[], timestamp_s: number, interval_s = 0): number[] {
     const longest_s = track_timeout_s(this.options.max_gap_s, interval_s, this.track_timeout);
-    this.tracks = this.tracks.filter((track) => timestamp_s - track.seen_s <= longest_s);
+    this.tracks = this.tracks.filter((track) => timestamp_s - track.last_s <= longest_s);
     const numbers: number[] = new Array(boxes.length).fill(-1);
     for (const [face, track] of this.matches(boxes, timestamp_s)) {
       this.move(track, boxes[face]!, timestamp_s);
@@ -37,7 +37,7 @@ export class Tracker {
         number: this.next++,
         box: boxes[face]!,
         velocity: [0, 0],
-        seen_s: timestamp_s,
+        last_s: timestamp_s,
       };
       this.tracks.push(track);
       numbers[face] = track.number;
@@ -48,7 +48,7 @@ export class Tracker {
   private matches(boxes: Box[], timestamp_s: number): [number, Track][] {
     const pairs: { distance: number; face: number; track: Track }[] = [];
     for (const track of this.tracks) {
-      const passed = timestamp_s - track.seen_s;
+      const passed = timestamp_s - track.last_s;
       const [vx, vy] = track.velocity;
       const expected = track.box.map((side, axis) => side + (axis % 2 ? vy : vx) * passed) as Box;
       boxes.forEach((box, face) => {
@@ -70,7 +70,7 @@ export class Tracker {
   }
 
   private move(track: Track, box: Box, timestamp_s: number): void {
-    const passed = timestamp_s - track.seen_s;
+    const passed = timestamp_s - track.last_s;
     if (passed > 0) {
       const share = this.options.velocity_weight;
       const here = centre(box);
@@ -80,7 +80,7 @@ export class Tracker {
       ) as [number, number];
     }
     track.box = box;
-    track.seen_s = timestamp_s;
+    track.last_s = timestamp_s;
   }
 
   /** How far a face is from where it is expected, in sizes; null if it cannot be the same. */

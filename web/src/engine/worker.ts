@@ -13,7 +13,7 @@ function context(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {
   return drawn;
 }
 
-/** Put a picture onto a canvas, on white, and give access to its pixels. */
+/** Put an image onto a canvas, on white, and give access to its pixels. */
 function place(
   canvas: OffscreenCanvas,
   bitmap: ImageBitmap,
@@ -44,8 +44,8 @@ const answers: { [Name in keyof Calls]: (ask: Calls[Name]["ask"]) => Promise<unk
     ready().reset();
     return null;
   },
-  picture: async ({ bitmap, minFacePx }) =>
-    ready().picture(place(full, bitmap, bitmap.width, bitmap.height), minFacePx),
+  image: async ({ bitmap, minFacePx }) =>
+    ready().image(place(full, bitmap, bitmap.width, bitmap.height), minFacePx),
   frame: async ({ bitmap, timestamp_s, options }) => {
     const { width, height } = bitmap;
     const scale = ready().liveScale(width, height, options.minFacePx);

@@ -16,14 +16,14 @@ export const en = {
   otherLabels: { disgust: "disgust", contempt: "contempt" },
   start: {
     headline: "What does a face show?",
-    lead: "mien finds the faces in your camera, photos or films and says which of six expressions each one shows.",
-    private: "Everything runs in this browser. No picture leaves your device.",
+    lead: "mien finds the faces in your camera, photos or videos and says which of six expressions each one shows.",
+    private: "Everything runs in this browser. No image leaves your device.",
     camera: "Use the camera",
-    files: "Open photos or a film",
-    drop: "or drop them anywhere, or paste a picture",
+    files: "Open photos or a video",
+    drop: "or drop them anywhere, or paste an image",
     sample: "or try a sample:",
     back: "Back to the session",
-    dropHere: "Drop photos or a film",
+    dropHere: "Drop photos or a video",
   },
   status: {
     loading: "Loading the models, {share}",
@@ -35,11 +35,11 @@ export const en = {
     asking: "Your browser asks whether this page may use the camera. Please allow it.",
     denied:
       "The camera is blocked for this page. Allow it in the address bar of your browser, then try again.",
-    missing: "No camera was found. Connect one, or open photos or a film.",
+    missing: "No camera was found. Connect one, or open photos or a video.",
     busy: "The camera is used by another program. Close that program, then try again.",
     insecure:
       "Browsers give the camera only to pages from https:// or from this computer. Open this page that way.",
-    failed: "The camera could not be started. Try again, or open photos or a film.",
+    failed: "The camera could not be started. Try again, or open photos or a video.",
     lost: "The camera went away. Looking for it …",
     device: "Camera",
     mirror: "Mirror",
@@ -52,16 +52,16 @@ export const en = {
     again: "Start again",
   },
   stage: {
-    picture: "The picture with boxes around the faces",
+    image: "The image with boxes around the faces",
     noFace: "No face in view",
-    unreadable: "{name} cannot be read as a picture. Use a JPEG, PNG, WebP, GIF or AVIF file.",
+    unreadable: "{name} cannot be read as an image. Use a JPEG, PNG, WebP, GIF or AVIF file.",
     unplayable:
-      "{name} cannot be played by this browser. Try an MP4 (H.264) or WebM film, or mien analyze on the command line.",
-    noPicture:
-      "Of {name} this browser can play the sound, but not the picture (HEVC, as phones record it). Try an MP4 (H.264) or WebM film, or mien analyze on the command line.",
+      "{name} cannot be played by this browser. Try an MP4 (H.264) or WebM video, or mien analyze on the command line.",
+    noImage:
+      "This browser can play the sound of {name}, but cannot show its images (HEVC, as phones record it). Try an MP4 (H.264) or WebM video, or mien analyze on the command line.",
     damaged: "{name} is damaged: part of it is missing.",
-    unknown: "{names} {count|is|are} neither a picture nor a film.",
-    oneFilm: "One film is opened at a time; left out: {names}.",
+    unknown: "{names} {count|is|are} neither an image nor a video.",
+    oneVideo: "One video is opened at a time; left out: {names}.",
     others: "{names} and {count} more",
     tooLarge: "{name} is larger than this browser can open.",
     analysing: "Looking …",
@@ -69,7 +69,7 @@ export const en = {
     photos: "Photos",
     photo: "Photo {number}: {name}",
     more: "Add more",
-    save: "Save picture",
+    save: "Save image",
     remove: "Remove this photo",
     lose: "There are results that are not saved. Discard them?",
   },
@@ -89,7 +89,7 @@ export const en = {
     totalsOf: "Share of the time, all people",
     photoTotalsOf: "Share of all faces",
     seconds: "{time} analysed, {frames} {frames|frame|frames}",
-    pictures: "{count} {count|photo|photos}, {faces} {faces|face|faces}",
+    images: "{count} {count|photo|photos}, {faces} {faces|face|faces}",
     speed: "{fps} a second, answered after {ms} ms",
   },
   reasons: {
@@ -111,22 +111,22 @@ export const en = {
   },
   how: {
     heading: "How it works",
-    lead: "Seven steps from a picture to an answer, on a face of your choice. Every figure is computed on your device while you read.",
-    camera: "Take a picture of me",
-    shoot: "Take the picture",
+    lead: "Seven steps from an image to an answer, on a face of your choice. Every figure is computed on your device while you read.",
+    camera: "Take a photo of me",
+    shoot: "Take the photo",
     cancel: "Cancel",
     photo: "Choose a photo",
     sample: "Sample",
-    noFace: "No face was found in this picture. Choose another one.",
-    frame: "The picture",
+    noFace: "No face was found in this image. Choose another one.",
+    frame: "The image",
     frameText:
       "{width} × {height} pixels. For the face detector it is scaled so that the smallest face of interest still covers 16 pixels.",
     detect: "Finding the face",
     detectText:
-      "A small model looks at the whole picture once. In each cell of three grids it says whether a face is there, where its box lies, and where eyes, nose and mouth corners are. Here it is {score} sure; finding it took {ms} ms.",
+      "A small model looks at the whole image once. In each cell of three grids it says whether a face is there, where its box lies, and where eyes, nose and mouth corners are. Here it is {score} sure; finding it took {ms} ms.",
     crop: "Bringing it into place",
     cropText:
-      "The five points decide how the picture is turned, scaled and shifted, so that the eyes always come to lie in the same place: as in the pictures that the model learned from.",
+      "The five points decide how the image is turned, scaled and shifted, so that the eyes always come to lie in the same place: as in the images that the model learned from.",
     input: "What the model sees",
     inputText:
       "{size} × {size} grey pixels as numbers: mean luma subtracted, divided by the spread. These are the ones around the person's right eye.",
@@ -135,10 +135,10 @@ export const en = {
       "The class activation map shows which parts of the face speak for “{label}” (bright) or do not (dark).",
     heads: "Two opinions",
     headsText:
-      "One head learned from ten voters per picture (FER+), the other from the original labels (FER-2013). They disagree often, as people do.",
+      "One head learned from ten voters per image (FER+), the other from the original labels (FER-2013). They disagree often, as people do.",
     answer: "One calibrated answer",
     answerText:
-      "Both are combined. How often each expression occurred in the training pictures is taken back in part, and one temperature makes the figure mean what it says. Below {threshold} the answer counts as unsure.",
+      "Both are combined. How often each expression occurred in the training images is taken back in part, and one temperature makes the figure mean what it says. Below {threshold} the answer counts as unsure.",
     ferplus: "ten voters (FER+)",
     fer2013: "original labels (FER-2013)",
     before: "before",
@@ -150,7 +150,7 @@ export const en = {
     lead: "Two small models, trained from scratch, the same files in Python, on a server and in this page.",
     figures: "Figures",
     figuresText:
-      "Measured by mien evaluate on FER-2013's PrivateTest, on which nothing was chosen; written into the model file. “Leak-free” leaves out pictures with an identical copy in the training part.",
+      "Measured by mien evaluate on FER-2013's PrivateTest, on which nothing was chosen; written into the model file. “Leak-free” leaves out images with an identical copy in the training part.",
     protocol: "protocol",
     protocols: {
       "ferplus-8": "FER+, 8 classes",
@@ -168,7 +168,7 @@ export const en = {
     limits: "Limits",
     limitsText: [
       "It says what a face shows to others, not what somebody feels. It is often wrong; a person would be, too.",
-      "It was trained on grey web pictures of 48 pixels. Small, dark, turned or covered faces are harder; then it says unsure.",
+      "It was trained on grey web images of 48 pixels. Small, dark, turned or covered faces are harder; then it says unsure.",
       "How well it does by age, sex or skin colour was not measured.",
       "Contempt is not known, disgust counts as angry.",
     ],
@@ -182,7 +182,7 @@ export const en = {
   report: {
     title: "What the faces showed",
     lead: "Made by mien in the browser. It says what a face shows to others, not what the person feels, and is often wrong.",
-    seen: "Seen from {from} to {to}",
+    inView: "In view from {from} to {to}",
     share: "Share of the time",
     time: "Over time",
     made: "Made on {date}",

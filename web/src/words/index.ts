@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 
-import { keep, kept } from "../kept";
+import { store, stored } from "../storage";
 import { en, type Words } from "./en";
 import { ja } from "./ja";
 import { ko } from "./ko";
@@ -15,7 +15,7 @@ const KEY = "mien.language";
 const MOST_NAMED = 2;
 
 function first(): Language {
-  const wanted = [kept(KEY) ?? "", ...navigator.languages];
+  const wanted = [stored(KEY) ?? "", ...navigator.languages];
   const known = wanted.map((each) => each.slice(0, 2)).find((each) => each in ALL);
   return (known as Language | undefined) ?? "en";
 }
@@ -23,9 +23,9 @@ function first(): Language {
 export const language = signal<Language>(first());
 
 /** Speak another language from now on, also at the next visit. */
-export function speak(chosen: Language): void {
+export function setLanguage(chosen: Language): void {
   language.value = chosen;
-  keep(KEY, chosen);
+  store(KEY, chosen);
 }
 
 /** The words of the current language. */

@@ -53,16 +53,16 @@ export const ja: Words = {
     again: "もう一度始める",
   },
   stage: {
-    picture: "顔を枠で囲んだ画像",
+    image: "顔を枠で囲んだ画像",
     noFace: "顔が映っていません",
     unreadable: "{name} は画像として読めません。JPEG、PNG、WebP、GIF、AVIF を使ってください。",
     unplayable:
       "{name} はこのブラウザーで再生できません。MP4（H.264）か WebM、またはコマンドラインの mien analyze をお使いください。",
-    noPicture:
+    noImage:
       "{name} は、このブラウザーでは音声しか再生できません（スマートフォンの HEVC 動画など）。MP4（H.264）か WebM、またはコマンドラインの mien analyze をお使いください。",
     damaged: "{name} は壊れていて、一部が欠けています。",
     unknown: "{names} は写真でも動画でもありません。",
-    oneFilm: "動画は一度に一つだけ開きます。開かなかったファイル：{names}",
+    oneVideo: "動画は一度に一つだけ開きます。開かなかったファイル：{names}",
     others: "{names} ほか {count} 件",
     tooLarge: "{name} はこのブラウザーで開ける大きさを超えています。",
     analysing: "解析中 …",
@@ -90,7 +90,7 @@ export const ja: Words = {
     totalsOf: "全員の時間の割合",
     photoTotalsOf: "すべての顔に占める割合",
     seconds: "{time} を解析、{frames} フレーム",
-    pictures: "写真 {count} 枚、顔 {faces} 人分",
+    images: "写真 {count} 枚、顔 {faces} 人分",
     speed: "毎秒 {fps} 枚、{ms} ms で応答",
   },
   reasons: {
@@ -182,7 +182,7 @@ export const ja: Words = {
   report: {
     title: "顔が見せたもの",
     lead: "mien がブラウザーで作成。顔が他人に見せるものであり、感じていることではなく、よく間違えます。",
-    seen: "{from} から {to} まで",
+    inView: "{from} から {to} まで",
     share: "時間の割合",
     time: "時間の流れ",
     made: "{date} 作成",

@@ -52,17 +52,17 @@ export const ko: Words = {
     again: "다시 시작",
   },
   stage: {
-    picture: "얼굴에 상자를 표시한 화면",
+    image: "얼굴에 상자를 표시한 화면",
     noFace: "화면에 얼굴이 없습니다",
     unreadable:
       "{name}을(를) 사진으로 읽을 수 없습니다. JPEG, PNG, WebP, GIF, AVIF 파일을 사용하세요.",
     unplayable:
       "이 브라우저는 {name}을(를) 재생할 수 없습니다. MP4(H.264)나 WebM 영상, 또는 명령줄의 mien analyze를 사용하세요.",
-    noPicture:
+    noImage:
       "이 브라우저는 {name}의 소리만 재생하고 화면은 재생하지 못합니다(휴대전화의 HEVC 영상 등). MP4(H.264)나 WebM 영상, 또는 명령줄의 mien analyze를 사용하세요.",
     damaged: "{name} 파일이 손상되어 일부가 빠져 있습니다.",
     unknown: "사진도 영상도 아닌 파일입니다: {names}",
-    oneFilm: "영상은 한 번에 하나만 엽니다. 열지 않은 파일: {names}",
+    oneVideo: "영상은 한 번에 하나만 엽니다. 열지 않은 파일: {names}",
     others: "{names} 외 {count}개",
     tooLarge: "{name}이(가) 이 브라우저가 열 수 있는 크기보다 큽니다.",
     analysing: "살펴보는 중 …",
@@ -90,7 +90,7 @@ export const ko: Words = {
     totalsOf: "모든 사람의 시간 비율",
     photoTotalsOf: "모든 얼굴 중 비율",
     seconds: "{time} 분석, {frames} 프레임",
-    pictures: "사진 {count}장, 얼굴 {faces}개",
+    images: "사진 {count}장, 얼굴 {faces}개",
     speed: "초당 {fps}장, {ms} ms 뒤 응답",
   },
   reasons: {
@@ -182,7 +182,7 @@ export const ko: Words = {
   report: {
     title: "얼굴이 보여 준 것",
     lead: "mien이 브라우저에서 만들었습니다. 얼굴이 남에게 보여 주는 것이며 느낌이 아니고, 자주 틀립니다.",
-    seen: "{from}부터 {to}까지",
+    inView: "{from}부터 {to}까지",
     share: "시간 비율",
     time: "시간에 따라",
     made: "{date}에 만듦",

@@ -1,7 +1,7 @@
 /** Choices that stay until the next visit; a browser that keeps nothing for this site still works. */
 
-/** What was kept under a name, or null. */
-export function kept(name: string): string | null {
+/** What was stored under a name, or null. */
+export function stored(name: string): string | null {
   try {
     return localStorage.getItem(name);
   } catch {
@@ -9,8 +9,8 @@ export function kept(name: string): string | null {
   }
 }
 
-/** Keep a choice if the browser does. */
-export function keep(name: string, value: string): void {
+/** Store a choice if the browser does. */
+export function store(name: string, value: string): void {
   try {
     localStorage.setItem(name, value);
   } catch {
