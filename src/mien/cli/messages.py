@@ -56,6 +56,19 @@ class _StderrHandler(logging.Handler):
         print(text, file=sys.stderr)
 
 
+class _Escape(logging.Filter):
+    """Escapes what is no valid text in the names of files, which not every handler can write."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Put the escaped message in the place of the record's message and arguments."""
+        record.msg = record.getMessage().encode(errors="backslashreplace").decode()
+        record.args = ()
+        return True
+
+
+LOG.addFilter(_Escape())
+
+
 def _configure(*, quiet: bool, verbose: bool) -> None:
     library = logging.getLogger("mien")
     if not any(isinstance(handler, _StderrHandler) for handler in library.handlers):
