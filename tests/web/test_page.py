@@ -218,15 +218,28 @@ def test_a_session_waits_while_another_page_is_looked_at(opened_with_camera):
     assert len(after) > len(before)
 
 
+RATE = """
+window.rate = 1;
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  this.playbackRate = rate;
+  return play.call(this);
+};
+"""
+
+
 def test_a_video_waits_while_another_page_is_looked_at(opened, video):
-    page = opened(worker="fake")
+    page = opened(worker="fake", prepare=lambda page: page.add_init_script(RATE))
     ready(page)
+    page.evaluate("rate = 0.1")
     choose(page, video)
     page.locator(".card").first.wait_for()
     page.get_by_role("link", name="About the model").click()
     page.wait_for_function("document.querySelector('video').paused")
+    page.evaluate("rate = 4")
     page.get_by_role("link", name="Try it").click()
     page.wait_for_function("document.querySelector('video').ended")
+    settled(page)
     times = [row["timestamp_s"] for row in json.loads(saved(page, "JSON"))]
     assert times == sorted(set(times))
     assert times[0] < 1 < 2 < times[-1]
@@ -394,10 +407,16 @@ def test_a_video_that_is_wound_back_is_counted_once(opened, video):
 SLOW_BITMAPS = """
 const real = createImageBitmap;
 let asked = 0;
+window.overtaken = 0;
+window.letGo = () => {};
 window.createImageBitmap = async (source, ...rest) => {
   const bitmap = await real(source, ...rest);
-  if (source instanceof HTMLVideoElement && asked++ % 2 === 0) {
-    await new Promise((done) => setTimeout(done, 80));
+  if (!(source instanceof HTMLVideoElement)) return bitmap;
+  if (asked++ % 2 === 0) {
+    await new Promise((done) => { window.letGo = done; });
+  } else {
+    overtaken++;
+    setTimeout(letGo);
   }
   return bitmap;
 };
@@ -405,11 +424,19 @@ window.createImageBitmap = async (source, ...rest) => {
 
 
 def test_frames_keep_their_order_where_a_bitmap_takes_longer_than_the_next(opened, video):
-    page = opened(worker="fake", prepare=lambda page: page.add_init_script(SLOW_BITMAPS))
+    def prepare(page) -> None:
+        page.add_init_script(SLOW_BITMAPS)
+        page.add_init_script(RATE)
+
+    page = opened(worker="fake", prepare=prepare)
     ready(page)
+    page.evaluate("rate = 0.1")
     choose(page, video)
-    page.wait_for_function("document.querySelector('video')?.ended")
-    page.locator(".card .label").first.wait_for()
+    page.wait_for_function("overtaken === 4")
+    page.evaluate("document.querySelector('video').pause()")
+    turned(page)
+    page.evaluate("letGo()")
+    settled(page)
     times = [row["timestamp_s"] for row in json.loads(saved(page, "JSON"))]
     assert len(times) > 5
     assert times == sorted(times)
@@ -429,6 +456,7 @@ def test_a_video_is_played_and_analysed(opened, video):
     choose(page, video)
     page.locator(".card .label").first.wait_for()
     page.wait_for_function("document.querySelector('video').ended")
+    settled(page)
     rows = json.loads(saved(page, "JSON"))
     assert {row["source"] for row in rows} == {"portrait.webm"}
     assert 0.5 < max(row["timestamp_s"] for row in rows) <= 3.1
