@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import json
 import os
 import pickle
@@ -35,6 +36,7 @@ from mien.tuning.study import (
     requeue_dead_trials,
 )
 from mien.tuning.worker import run_worker
+from tests.tuning import gated
 
 SPACE = Space(
     objective="fer2013_accuracy",
@@ -293,58 +295,6 @@ def test_a_trial_elsewhere_that_does_not_end_is_left_out(tmp_path, recipe, image
     assert any("1 trial on other machines, not ended, left out" in message for message in messages)
 
 
-CHILD = """
-import pickle
-import sys
-import time
-from pathlib import Path
-
-from mien.tuning import objective, run, tune
-
-arguments, blocked, gate = pickle.loads(Path(sys.argv[1]).read_bytes())
-trainings = []
-
-def train(recipe, data, *, on_epoch, folder=None):
-    # The second epoch of the blocked training waits for the gate to open.
-    trainings.append(recipe)
-    for epoch in range(1, recipe.epochs + 1):
-        on_epoch({"epoch": epoch, "val/fer2013_accuracy": recipe.learning_rate})
-        while len(trainings) == blocked and not gate.exists():
-            time.sleep(0.05)
-
-def report(study, path, **_):
-    path.write_text("")
-    return [path]
-
-# The workers, which import this file, train so too.
-objective.train_quietly = train
-run.tuning_report = report
-if __name__ == "__main__":
-    tune(**arguments, on_message=lambda message: print(message, flush=True))
-"""
-
-
-def start_process(tmp_path, recipe, images, *, blocked, **changes):
-    """Start a study in a process whose workers each wait in one training for a file, the gate."""
-    folder, gate = tmp_path / "study", tmp_path / "gate"
-    arguments = {
-        "recipe": recipe,
-        "space": SPACE,
-        "data": images,
-        "out": folder,
-        "options": dataclasses.replace(OPTIONS, **changes),
-    }
-    (tmp_path / "child.py").write_text(CHILD)
-    (tmp_path / "arguments").write_bytes(pickle.dumps((arguments, blocked, gate)))
-    child = subprocess.Popen(
-        [sys.executable, tmp_path / "child.py", tmp_path / "arguments"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    return folder, gate, child
-
-
 def running_trials(folder):
     try:
         trials = trials_of(folder)
@@ -353,20 +303,20 @@ def running_trials(folder):
     return [t for t in trials if t.state == TrialState.RUNNING and t.intermediate_values]
 
 
-def wait_for(condition, child, seconds=240):
-    end = time.monotonic() + seconds
-    while not condition():
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_after_a_kill_a_study_loses_at_most_what_ran(tmp_path, recipe, images):
+    folder = tmp_path / "study"
+    arguments = {"recipe": recipe, "space": SPACE, "data": images, "out": folder}
+    options = dataclasses.replace(OPTIONS, trials=4)
+    (tmp_path / "arguments").write_bytes(pickle.dumps(arguments | {"options": options}))
+    child = subprocess.Popen([sys.executable, gated.__file__, "arguments"], cwd=tmp_path)
+    end = time.monotonic() + 240
+    while [trial.number for trial in running_trials(folder)] != [1]:
         assert child.poll() is None, "the study has ended"
         assert time.monotonic() < end
         time.sleep(0.1)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_after_a_kill_a_study_loses_at_most_what_ran(tmp_path, recipe, images):
-    folder, _, child = start_process(tmp_path, recipe, images, blocked=2, trials=4)
-    wait_for(lambda: [trial.number for trial in running_trials(folder)] == [1], child)
     child.send_signal(signal.SIGKILL)
-    child.communicate()
+    child.wait()
     before = [trial for trial in trials_of(folder) if trial.state == TrialState.COMPLETE]
     assert len(before) == 1
     _, messages, _ = run(recipe, images, folder, trials=2)
@@ -379,20 +329,39 @@ def test_after_a_kill_a_study_loses_at_most_what_ran(tmp_path, recipe, images):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_killed_worker_is_replaced_and_its_point_tried_again(tmp_path, recipe, images):
-    folder, gate, child = start_process(tmp_path, recipe, images, blocked=1, trials=3, workers=2)
-    wait_for(lambda: running_trials(folder), child)
-    victim = running_trials(folder)[0]
-    os.kill(int(victim.user_attrs[WORKER_ATTRIBUTE].rpartition("/")[2]), signal.SIGKILL)
-    gate.touch()
-    output, _ = child.communicate(timeout=300)
-    assert child.returncode == 0
-    assert f"was killed by signal 9 in trial {victim.number}; its point is tried again" in output
-    trials = trials_of(folder)
+def test_a_killed_worker_is_replaced_and_its_point_tried_again(
+    tmp_path, recipe, images, monkeypatch
+):
+    gate, messages, victims = tmp_path / "gate", [], []
+    process = functools.partial(gated.worker_process, gate=gate)
+    monkeypatch.setattr("mien.tuning.worker._worker_process", process)
+    monkeypatch.setattr("mien.tuning.worker._POLL_S", 0.1)
+
+    def kill_a_worker(status):
+        if not victims and (running := running_trials(tmp_path)):
+            victims.append(running[0])
+            worker = running[0].user_attrs[WORKER_ATTRIBUTE].rpartition("/")[2]
+            os.kill(int(worker), signal.SIGKILL)
+            gate.touch()
+
+    options = dataclasses.replace(OPTIONS, trials=3, workers=2)
+    tune(
+        recipe,
+        SPACE,
+        images,
+        out=tmp_path,
+        options=options,
+        on_status=kill_a_worker,
+        on_message=messages.append,
+    )
+    (victim,) = victims
+    lost = f"was killed by signal 9 in trial {victim.number}; its point is tried again"
+    assert any(lost in message for message in messages)
+    trials = trials_of(tmp_path)
     again = [trial for trial in trials if trial.user_attrs.get(RETRY_ATTRIBUTE) == victim.number]
     assert [trial.params for trial in again] == [victim.params]
     assert sum(trial.state == TrialState.COMPLETE for trial in trials) >= 3
-    assert (folder / REPORT_FILE).exists()
+    assert (tmp_path / REPORT_FILE).exists()
 
 
 def test_two_who_share_a_storage_work_on_one_study(tmp_path, recipe, images):
