@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mien._output import whole_file
 from mien.errors import OutputError
 
 __all__ = ["JOURNAL", "Journal"]
@@ -79,13 +80,8 @@ class Journal:
             return
         self._written_at = now
         document = {"settings": self._settings, "length": length(), "position": position()}
-        partial = self.path.with_name(self.path.name + ".partial")
-        try:
+        with whole_file(self.path) as partial:
             partial.write_text(json.dumps(document), encoding="utf-8")
-            partial.replace(self.path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise OutputError(f"{self.path}: cannot write: {error.strerror or error}") from error
 
     def end(self) -> None:
         """Forget the run: it has ended, or another one begins anew."""

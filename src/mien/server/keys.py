@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from pathlib import Path
 
-from mien.errors import ArtefactError, InputError, OutputError
+from mien._output import whole_file
+from mien.errors import ArtefactError, InputError
 
 __all__ = ["KeyFile"]
 
@@ -75,16 +75,9 @@ class KeyFile:
             )
         key = "mien_" + secrets.token_urlsafe(32)
         self._hashes[name] = _digest(key)
-        partial = self.path.with_name(self.path.name + ".partial")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(
-                os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
-            ) as f:
-                json.dump({"keys": self._hashes}, f, indent=1)
-            partial.replace(self.path)
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written: {error}") from error
+        with whole_file(self.path) as partial:
+            partial.touch(mode=0o600)  # readable by the owner alone before anything is in it
+            partial.write_text(json.dumps({"keys": self._hashes}, indent=1), encoding="utf-8")
         return key
 
     def name_of(self, key: str) -> str | None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mien._output import partial_path
 from mien.errors import MienError
 from mien.options import SmoothingOptions, VideoOptions
 from mien.runs import RunOptions, analyze_to, is_interrupted
@@ -101,9 +102,10 @@ class JobRunner:
 
     def rows(self, job_id: str, *, after: int, most: int) -> list[dict[str, Any]]:
         """Return rows that are there so far, in their order."""
-        for name in ("results.jsonl", "results.jsonl.partial"):
+        results = self.folder(job_id) / "results.jsonl"
+        for path in (results, partial_path(results)):
             try:
-                with (self.folder(job_id) / name).open(encoding="utf-8") as lines:
+                with path.open(encoding="utf-8") as lines:
                     chosen = list(itertools.islice(lines, after, after + most))
             except FileNotFoundError:
                 continue
