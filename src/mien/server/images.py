@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
+from mien.columns import example_row, row_schema
 from mien.server.limits import Gate, limited
 from mien.server.problems import Problem, documented
 from mien.server.service import Service
@@ -24,35 +25,6 @@ MinFacePx = Annotated[
 MinScore = Annotated[
     float | None, Query(ge=0, le=1, description="Leave out faces with a lower detection score.")
 ]
-
-_FACE_EXAMPLE = {
-    "source": "portrait.jpg",
-    "frame": 0,
-    "timestamp_s": None,
-    "face": 0,
-    "track": None,
-    "box_xyxy": [177.2, 63.1, 274.0, 172.8],
-    "detection_score": 0.92,
-    "emotion": "happy",
-    "confidence": 0.99,
-    "unsure": False,
-    "probabilities": {
-        "happy": 0.99,
-        "neutral": 0.0,
-        "sad": 0.0,
-        "angry": 0.0,
-        "fear": 0.0,
-        "surprise": 0.01,
-    },
-    "quality": {
-        "size_px": 96.8,
-        "sharpness": 0.6,
-        "brightness": 0.61,
-        "yaw_proxy": 0.03,
-        "roll_deg": 1.2,
-        "truncation": 0.0,
-    },
-}
 
 _RESULTS: dict[str, Any] = {
     "description": "One entry per image, in their order. One that cannot be read has an `error`.",
@@ -71,7 +43,7 @@ _RESULTS: dict[str, Any] = {
                                 "source": {"type": "string"},
                                 "width": {"type": "integer"},
                                 "height": {"type": "integer"},
-                                "faces": {"type": "array", "items": {"type": "object"}},
+                                "faces": {"type": "array", "items": row_schema("face")},
                                 "notes": {"type": "array", "items": {"type": "string"}},
                                 "error": {"type": "string"},
                                 "drawn_jpeg": {"type": "string", "format": "byte"},
@@ -86,7 +58,7 @@ _RESULTS: dict[str, Any] = {
                         "source": "portrait.jpg",
                         "width": 512,
                         "height": 512,
-                        "faces": [_FACE_EXAMPLE],
+                        "faces": [example_row("face")],
                         "notes": [],
                     }
                 ]

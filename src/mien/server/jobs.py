@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from mien.columns import row_schema
 from mien.errors import MissingExtraError
 from mien.media import open_writer
 from mien.options import VideoOptions
@@ -80,7 +81,10 @@ _JOB_SCHEMA: dict[str, Any] = {
         "id": {"type": "string"},
         "name": {"type": "string"},
         "state": {"enum": ["queued", "running", "done", "failed"]},
-        "rows": {"type": "array", "items": {"type": "object"}},
+        "rows": {
+            "type": "array",
+            "items": {"anyOf": [row_schema("face"), row_schema("error")]},
+        },
     },
 }
 _JOB: dict[str, Any] = {
