@@ -15,7 +15,7 @@ from tests.videos import gliding, write_video
 @pytest.fixture
 def stopped_after(monkeypatch):
     """Return a function that has the n-th result be the last before a kill."""
-    monkeypatch.setattr(journal, "_SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(journal, "_INTERVAL_S", 0.0)
 
     def stop(count):
         written = itertools.count(1)

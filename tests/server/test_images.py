@@ -162,7 +162,7 @@ def test_an_unexpected_error_shows_no_traceback(client, monkeypatch):
 
 
 def test_too_much_at_once_is_refused_quickly_and_then_taken_again(tmp_path):
-    options = ServerOptions(jobs=tmp_path, max_waiting=4, workers=1)
+    options = ServerOptions(jobs=tmp_path, max_image_requests=4, workers=1)
     body = PORTRAIT.read_bytes()
 
     async def storm(host):

@@ -120,7 +120,7 @@ def test_what_a_killed_server_left_of_an_upload_goes(client_of, video, tmp_path)
     store = JobStore(folder.path / "jobs.sqlite")
     half, bare, unmade, odd = (new_job_id() for _ in range(4))
     for job_id in (half, bare, unmade, odd):
-        store.note_folder(job_id)
+        store.add_folder(job_id)
     (folder.make(half) / UPLOAD).write_bytes(b"half a video")
     folder.job(bare).mkdir()  # it was killed before it could write the record
     folder.job(odd).mkdir()
@@ -218,7 +218,7 @@ def test_a_job_whose_folder_was_replaced_fails_and_touches_nothing(client_of, vi
         "min_face_px": None,
         "min_score": None,
     }
-    store.note_folder("abc")
+    store.add_folder("abc")
     store.add(
         Job(id="abc", owner="testclient", name="a", options=options, state="queued", created=0.0)
     )

@@ -36,7 +36,7 @@ def host(tmp_path_factory):
         jobs=tmp_path_factory.mktemp("jobs"),
         requests_per_minute=10**6,
         max_jobs=1000,
-        max_jobs_each=1000,
+        max_jobs_per_caller=1000,
     )
     with listening(options) as host:
         yield host

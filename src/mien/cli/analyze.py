@@ -194,7 +194,7 @@ def _print_interruption(run: Run | None, out: Path | None) -> None:
 
 
 def _print_end(run: Run, out: Path | None, printer: _Printer) -> None:
-    if run.was_done:
+    if run.was_complete:
         LOG.info(f"{out}: is done already")
         return
     for note in run.notes:

@@ -86,7 +86,7 @@ def serve(
     try:
         import uvicorn
 
-        from mien.server import KeyFile, ServerOptions, create_app, settings_of
+        from mien.server import KeyFile, ServerOptions, create_app, uvicorn_config
     except ImportError as error:
         raise MissingExtraError("serving", "serve") from error
     from mien.detect import OnnxDetector
@@ -106,9 +106,9 @@ def serve(
     options = ServerOptions(
         keys=keys,
         jobs=jobs,
-        keep=keep,
-        cors=tuple(cors or ()),
-        names=(*_LOOPBACK, _in_address(host), *(name or ())) if keys is None else None,
+        keep_videos=keep,
+        allowed_origins=tuple(cors or ()),
+        host_names=(*_LOOPBACK, _in_address(host), *(name or ())) if keys is None else None,
         trusted_proxies=tuple(trust_proxy or ()),
         max_image_bytes=max_upload * _MB,
         max_video_bytes=max_video * _MB,
@@ -120,7 +120,7 @@ def serve(
         model=EmotionModel(model, device=device),
         detector=OnnxDetector(detector, device=device),
     )
-    settings = settings_of(app, options, host=host, port=port)
+    settings = uvicorn_config(app, options, host=host, port=port)
     listening = _listening(host, port)
     shown = f"http://{_in_address(host)}:{listening.getsockname()[1]}/"
     if name and keys is None and not trust_proxy:

@@ -108,14 +108,14 @@ def similar(
         )
     for result in failed:
         LOG.warning("%s: %s", result.source, result.error)
-    for each in similar_faces.found:
+    for each in similar_faces.faces:
         if as_json:
             print(json.dumps({"similarity": each.similarity} | each.prediction.to_row()))
         else:
             typer.echo(_line(each))
-    if not similar_faces.found:
+    if not similar_faces.faces:
         LOG.info("no other face found; --min-face-px finds smaller ones")
-    if out is not None and similar_faces.found:
+    if out is not None and similar_faces.faces:
         write_image(draw_similarity_grid(similar_faces), out)
         LOG.info(f"wrote {out}")
     if failed:
