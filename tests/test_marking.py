@@ -28,7 +28,7 @@ def test_any_other_folder_is_refused_with_what_is_in_it(tmp_path):
         MARKER.claim(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}: holds ")
     assert str(caught.value).endswith(
-        ", ..., and no mine.txt, so that it is no folder of mine. Choose a new or empty one with "
+        ", ..., and no mine.txt, so it is not a folder of mine. Choose a new or empty folder with "
         "--out"
     )
     assert len(list(tmp_path.iterdir())) == 4
