@@ -3,7 +3,7 @@ import json
 
 from jsonschema import Draft202012Validator
 
-from mien.columns import COLUMNS, error_row, face_row, flat_row, row_schema
+from mien.columns import COLUMNS, error_row, example_row, face_row, flat_row, row_schema
 from mien.structures import FrameResult, Quality
 
 FLAT = """
@@ -91,3 +91,11 @@ def test_the_schemas_take_their_rows_and_nothing_else(result):
     ):
         assert not face.is_valid(row | wrong), wrong
     assert all("description" in each for each in error.schema["properties"].values())
+
+
+def test_the_example_of_each_kind_of_row_fits_its_schema():
+    for rows in ("face", "error"):
+        Draft202012Validator(row_schema(rows)).validate(example_row(rows))
+    face = example_row("face")
+    assert sum(face["probabilities"].values()) == 1
+    assert face["confidence"] == face["probabilities"][face["emotion"]]

@@ -28,7 +28,7 @@ def test_any_other_folder_is_refused_with_what_is_in_it(tmp_path):
         MARKER.claim(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}: holds ")
     assert str(caught.value).endswith(
-        ", ..., and no mine.txt, so that it is no folder of mine. Choose a new or empty one with "
+        ", ..., and no mine.txt, so it is not a folder of mine. Choose a new or empty folder with "
         "--out"
     )
     assert len(list(tmp_path.iterdir())) == 4
@@ -39,7 +39,7 @@ def test_any_other_folder_is_refused_with_what_is_in_it(tmp_path):
 
 
 def test_what_is_only_added_to_may_be_there_already(tmp_path):
-    marker = dataclasses.replace(MARKER, beside="study.db")
+    marker = dataclasses.replace(MARKER, allowed_prefix="study.db")
     for name in ("study.db", "study.db-wal"):
         (tmp_path / name).write_text("kept")
     with pytest.raises(OutputError, match=r"holds study\.db, study\.db-wal, and no"):
@@ -74,7 +74,7 @@ def test_a_marker_that_is_being_written_is_waited_for(tmp_path, monkeypatch):
     )
     MARKER.claim(tmp_path)
     assert MARKER.is_in(tmp_path)
-    monkeypatch.setattr(module, "_CLAIMED_WITHIN_S", 0.0)
+    monkeypatch.setattr(module, "_CLAIM_TIMEOUT_S", 0.0)
     monkeypatch.setattr(module.time, "sleep", lambda _: None)
     (tmp_path / "mine.txt").write_text("")
     with pytest.raises(OutputError, match=r"cannot be used.*exists.*mine\.txt"):

@@ -1,7 +1,7 @@
-"""Strict reading of JSON and TOML documents into dataclasses, all faults reported together.
+"""Strict decoding of JSON and TOML documents into dataclasses; all faults are reported together.
 
-Specs and recipes are both such documents; a pydantic would do the same for three times the size of
-everything else that the run side imports.
+Specs and recipes are such documents. pydantic could do this too, but it is three times as large as
+all other imports of the analysis.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ T = TypeVar("T")
 
 
 class FieldError(ValueError):
-    """A field holds what it must not; the message names it."""
+    """A field has an invalid value; the message names the field."""
 
 
-_together: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
-    "_together", default=None
+_collected_faults: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
+    "_collected_faults", default=None
 )
 
 
@@ -35,7 +35,7 @@ def demand(condition: bool, field: str, expected: str, found: object) -> None:
     if condition:
         return
     fault = f"field '{field}': expected {expected}, found {found!r}"
-    faults = _together.get()
+    faults = _collected_faults.get()
     if faults is None:
         raise FieldError(fault)
     faults.append(fault)
@@ -43,13 +43,13 @@ def demand(condition: bool, field: str, expected: str, found: object) -> None:
 
 @contextlib.contextmanager
 def all_demands() -> Iterator[None]:
-    """Report the demands of a block that do not hold in one `FieldError` at its end."""
+    """Collect the faults of all demands in a block, and raise one `FieldError` at its end."""
     faults: list[str] = []
-    token = _together.set(faults)
+    token = _collected_faults.set(faults)
     try:
         yield
     finally:
-        _together.reset(token)
+        _collected_faults.reset(token)
     if faults:
         raise FieldError("\n".join(faults))
 
@@ -57,12 +57,12 @@ def all_demands() -> Iterator[None]:
 def decode(kind: type[T], document: object) -> T:
     """Build the dataclass `kind` from a parsed document.
 
-    Unknown fields, missing fields and values of the wrong type are collected, and with them what a
-    table's checks in `__post_init__` demand of its other fields. These name their fields as the
-    table does; here they get the dotted name.
+    Collected are unknown fields, missing fields, values of the wrong type, and the faults that the
+    `__post_init__` of a table finds in the other fields. Each fault names its field with the dotted
+    path from the document's root.
 
     Raises:
-        FieldError: Something is wrong; one line per fault, each naming its field.
+        FieldError: The document has faults; one line per fault.
     """
     faults: list[str] = []
     value = _decode(kind, document, "", faults)
@@ -117,7 +117,7 @@ def _decode_dataclass(kind: type, value: Any, path: str, faults: list[str]) -> A
     hints = typing.get_type_hints(kind)
     prefix = f"{path}." if path else ""
     before = len(faults)
-    known = {}
+    decoded_fields = {}
     for key in value:
         if key not in hints:
             near = difflib.get_close_matches(key, hints, n=1)
@@ -129,54 +129,54 @@ def _decode_dataclass(kind: type, value: Any, path: str, faults: list[str]) -> A
             faulty = len(faults)
             decoded = _decode(hints[field.name], item, name, faults)
             if len(faults) == faulty:
-                known[field.name] = decoded
+                decoded_fields[field.name] = decoded
         elif field.default is field.default_factory is dataclasses.MISSING:
             faults.append(f"field '{prefix}{field.name}' is missing")
-    clean = len(faults) == before
-    wrong = [name for name in value if name in hints and name not in known]
-    found = _checked(kind, known, wrong, hints)
-    faults += [_in_table(line, prefix, value, hints) for line in found[1]]
-    return found[0] if clean else None
+    has_no_faults = len(faults) == before
+    invalid = [name for name in value if name in hints and name not in decoded_fields]
+    table, table_faults = _build_table(kind, decoded_fields, invalid, hints)
+    faults += [_qualify(line, prefix, value, hints) for line in table_faults]
+    return table if has_no_faults else None
 
 
-def _checked(
-    kind: type, known: Mapping[str, Any], wrong: Sequence[str], hints: Mapping[str, Any]
+def _build_table(
+    kind: type, fields: Mapping[str, Any], invalid: Sequence[str], hints: Mapping[str, Any]
 ) -> tuple[Any, list[str]]:
-    """Build a table and return it with the faults that its checks find.
+    """Build a table and return it with the faults that its `__post_init__` finds.
 
-    Fields of the wrong type take their default, or each of their choices in turn: a fault counts
-    if it stands whatever they are.
+    In place of an invalid field, its default is taken, or each of its choices in turn. A fault is
+    reported only if it occurs for all of them.
     """
     choices = {
         name: typing.get_args(hints[name])
-        for name in wrong
+        for name in invalid
         if typing.get_origin(hints[name]) is Literal
     }
     if any(
-        field.name not in {**known, **choices} and field.default is field.default_factory
+        field.name not in {**fields, **choices} and field.default is field.default_factory
         for field in dataclasses.fields(kind)
     ):
-        return None, []  # a field that has no default is missing or wrong
-    built, standing = None, list[str]()
-    for number, chosen in enumerate(itertools.product(*choices.values())):
+        return None, []  # a field without a default is missing or invalid
+    table, common = None, list[str]()
+    for number, combination in enumerate(itertools.product(*choices.values())):
         try:
-            built = kind(**known, **dict(zip(choices, chosen, strict=True)))
+            table = kind(**fields, **dict(zip(choices, combination, strict=True)))
             lines = []
         except FieldError as error:
             lines = str(error).split("\n")
-        standing = [line for line in lines if not number or line in standing]
-    return built, [line for line in standing if not set(wrong) & set(_names(line))]
+        common = [line for line in lines if not number or line in common]
+    return table, [line for line in common if not set(invalid) & set(_names(line))]
 
 
 def _names(line: str) -> list[str]:
-    """Return the fields that a fault names: 'widths and depths' are two."""
+    """Return the names of the fields in a fault: two for 'widths and depths'."""
     return re.findall(r"\w+", line.partition("'")[2].partition("':")[0])
 
 
-def _in_table(line: str, prefix: str, given: Mapping[str, Any], hints: Mapping[str, Any]) -> str:
-    """Give a fault's field its dotted name; of several say which ones nobody wrote."""
+def _qualify(line: str, prefix: str, document: Mapping[str, Any], hints: Mapping[str, Any]) -> str:
+    """Add the dotted prefix to a fault's field; of several fields, name those with a default."""
     names = [name for name in _names(line) if name in hints]
-    defaults = [name for name in names if name not in given] if len(names) > 1 else []
+    defaults = [name for name in names if name not in document] if len(names) > 1 else []
     line = line.replace("field '", f"field '{prefix}", 1)
     return line + "".join(f"; {name} is the default" for name in defaults)
 

@@ -1,4 +1,4 @@
-"""A dictionary that cannot be changed, and so can be hashed."""
+"""An immutable, hashable dictionary."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ V = TypeVar("V")
 
 
 class FrozenDict(dict[K, V]):
-    """A dictionary whose entries stay as they are; it can be hashed, copied, pickled and JSON.
+    """An immutable dictionary; it can be hashed, copied, pickled and written as JSON.
 
     Raises:
-        TypeError: Somebody tries to change it.
+        TypeError: An entry is set or removed.
     """
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("results cannot be changed; dict(...) makes a copy that can")
+    def _raise_immutable(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("results cannot be changed; make a copy with dict(...)")
 
-    __setitem__ = __delitem__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
-    __ior__ = _refuse
+    __setitem__ = __delitem__ = _raise_immutable
+    clear = pop = popitem = setdefault = update = _raise_immutable
+    __ior__ = _raise_immutable
 
     def __reduce__(self) -> tuple[type[Self], tuple[dict[K, V]]]:
         return type(self), (dict(self),)

@@ -1,6 +1,6 @@
-"""Folders that the program may fill and clear: new and empty ones, which it marks as its own.
+"""Marker files of folders that the program may fill and clear.
 
-A folder that holds anything else is refused and stays as it is, whatever its contents are called.
+Only a new or empty folder is marked. A folder with any other contents is refused and not changed.
 """
 
 from __future__ import annotations
@@ -15,50 +15,50 @@ from mien.errors import OutputError
 
 __all__ = ["Marker", "holds_text", "write_new"]
 
-_SHOWN = 3
-_CLAIMED_WITHIN_S = 2.0
+_MAX_NAMES = 3
+_CLAIM_TIMEOUT_S = 2.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """The file that makes a folder the program's own.
+    """A file that marks a folder as made by the program.
 
     Attributes:
-        name: Of the file.
-        text: What stands in it, to the letter.
-        kind: What such a folder is, for messages: `folder of jobs`.
-        option: How another one is chosen.
-        beside: Files whose names begin so may lie in a folder that is claimed, since they are only
-            ever added to; None for none.
+        name: The name of the file.
+        text: Its exact contents.
+        kind: What such a folder is, for messages, for example `folder of jobs`.
+        option: The command-line option that sets the folder.
+        allowed_prefix: An unmarked folder may have files whose names start with this; None allows
+            none.
     """
 
     name: str
     text: str
     kind: str
     option: str
-    beside: str | None = None
+    allowed_prefix: str | None = None
 
     def is_in(self, folder: Path) -> bool:
-        """Say whether a folder is marked."""
+        """Return whether a folder is marked."""
         return holds_text(folder / self.name, self.text)
 
     def check(self, folder: Path) -> bool:
-        """Hold a folder against what may become, or is, the program's own; it stays as it is.
+        """Check that a folder is marked, or may be marked; nothing is changed.
 
         Returns:
-            Whether it is marked already; one that is missing or empty is not.
+            Whether it is marked. A folder that is missing or empty is not.
 
         Raises:
-            OutputError: It is a file, cannot be read, or holds what the program did not make.
+            OutputError: It is a file, cannot be read, or holds other files.
         """
         try:
             if self.is_in(folder):
                 return True
-            others = (each.name for each in folder.iterdir() if not self._may_lie_in(each))
-            names = sorted(itertools.islice(others, _SHOWN + 1))
-            if not names or (names == [self.name] and self._is_begun(folder)):
+            others = (each.name for each in folder.iterdir() if not self._is_allowed(each))
+            names = sorted(itertools.islice(others, _MAX_NAMES + 1))
+            if not names or (names == [self.name] and self._has_partial_marker(folder)):
                 return False
-            if self.is_in(folder):  # another process has claimed and filled it in between
+            if self.is_in(folder):  # another process has marked and filled it in the meantime
                 return True
         except FileNotFoundError:
             return False
@@ -69,17 +69,17 @@ class Marker:
                     f"{self.option}"
                 ) from error
             raise self._unusable(folder, error) from error
-        found = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+        contents = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
         raise OutputError(
-            f"{folder}: holds {found}, and no {self.name}, so that it is no {self.kind}. Choose a "
-            f"new or empty one with {self.option}"
+            f"{folder}: holds {contents}, and no {self.name}, so it is not a {self.kind}. Choose a "
+            f"new or empty folder with {self.option}"
         )
 
     def claim(self, folder: Path) -> None:
-        """Make a folder the program's own, if it is not yet: it is made, or empty.
+        """Make and mark a folder, unless it is marked already.
 
         Raises:
-            OutputError: See `check`; or it cannot be written.
+            OutputError: It is a file, cannot be read or written, or holds other files.
         """
         if self.check(folder):
             return
@@ -87,8 +87,8 @@ class Marker:
             folder.mkdir(parents=True, exist_ok=True)
             write_new(folder / self.name, self.text)
         except FileExistsError as error:
-            # Another process has just begun to claim it, which is as good.
-            until = time.monotonic() + _CLAIMED_WITHIN_S
+            # Another process is writing the marker now; wait until it is complete.
+            until = time.monotonic() + _CLAIM_TIMEOUT_S
             while not self.is_in(folder):
                 if time.monotonic() > until:
                     raise self._unusable(folder, error) from error
@@ -96,14 +96,14 @@ class Marker:
         except OSError as error:
             raise self._unusable(folder, error) from error
 
-    def _may_lie_in(self, path: Path) -> bool:
-        return self.beside is not None and path.name.startswith(self.beside)
+    def _is_allowed(self, path: Path) -> bool:
+        return self.allowed_prefix is not None and path.name.startswith(self.allowed_prefix)
 
-    def _is_begun(self, folder: Path) -> bool:
-        """Say whether a folder's marker is one of ours that is not written to its end."""
+    def _has_partial_marker(self, folder: Path) -> bool:
+        """Return whether a folder's marker has been written only in part."""
         marker = folder / self.name
-        found = marker.lstat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size >= len(self.text.encode()):
+        status = marker.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size >= len(self.text.encode()):
             return False
         return self.text.encode().startswith(marker.read_bytes())
 
@@ -114,21 +114,21 @@ class Marker:
 
 
 def holds_text(path: Path, text: str) -> bool:
-    """Say whether a path is a plain file, no link, that holds just this text."""
+    """Return whether a path is a regular file, not a link, that holds exactly this text."""
     try:
-        found = path.lstat()
-        # What is longer is not read: it may be anything.
-        fits = stat.S_ISREG(found.st_mode) and found.st_size == len(text.encode())
-        return fits and path.read_bytes() == text.encode()
+        status = path.lstat()
+        # A file of another size is not read: it may be large.
+        has_size = stat.S_ISREG(status.st_mode) and status.st_size == len(text.encode())
+        return has_size and path.read_bytes() == text.encode()
     except (FileNotFoundError, NotADirectoryError):
         return False
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet.
+    """Write a new file.
 
     Raises:
-        OSError: It is there, or cannot be written.
+        OSError: The file exists already, or cannot be written.
     """
     with path.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""Writing files: nothing is replaced unasked, and a file has its name only when it is whole."""
+"""Writing files: a file is only replaced on request, and gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["cannot_write", "check_output", "partial_path", "whole_file"]
 
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:
-    """Say before the work whether a file can be written after it.
+    """Check before the work that a file can be written after it.
 
     Args:
-        path: Where the file will be; missing folders are no fault.
+        path: The path of the file; missing folders are allowed.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
@@ -31,30 +31,31 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
 
 
 def partial_path(path: Path) -> Path:
-    """Return the name that a file has until it is whole."""
+    """Return the path that a file has until it is complete."""
     return path.with_name(path.name + ".partial")
 
 
 def cannot_write(path: Path, error: Exception) -> OutputError:
-    """Return the error for a file that the system does not let us write."""
+    """Return the error for a file that cannot be written."""
     return OutputError(f"{path}: cannot write: {getattr(error, 'strerror', None) or error}")
 
 
 @contextlib.contextmanager
 def whole_file(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """Write a file under a partial name, and give it its own name at the end.
+    """Write a file under a partial name, and rename it at the end.
 
-    Missing folders are made. If the block fails, nothing is left and what was there stays.
+    Missing folders are made. If the block fails, the partial file is removed, and an existing file
+    stays.
 
     Args:
-        path: Where the finished file goes.
+        path: The path of the finished file.
         overwrite: Whether an existing file may be replaced.
 
     Yields:
-        The partial path, to be written by the block.
+        The partial path, which the block writes.
 
     Raises:
-        OutputError: The file exists already, or the system does not let us write it.
+        OutputError: The file exists already, or cannot be written.
     """
     check_output(path, overwrite=overwrite)
     partial = partial_path(path)

@@ -13,14 +13,15 @@ spec, a field of `FacePrediction` (`units`, a mapping from name to value), and i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from mien.emotions import SIX
 
-__all__ = ["COLUMNS", "Column", "error_row", "face_row", "flat_row", "row_schema"]
+__all__ = ["COLUMNS", "Column", "error_row", "example_row", "face_row", "flat_row", "row_schema"]
 
 Kind = Literal["text", "integer", "number", "boolean"]
+Rows = Literal["face", "error"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Column:
     Attributes:
         name: Its name in CSV, Parquet and data frames.
         path: Where its value stands in a nested row, and in the record that the row is made of: a
-            field, and below it a key, an attribute or a place in a list.
+            field, and below it a key, an attribute or an index of a list.
         kind: The type of its values.
         meaning: Its meaning in one line.
         unit: `px`, `s` or `deg`; empty if it has none.
@@ -39,6 +40,7 @@ class Column:
         values: The texts that are possible; empty if any is.
         nullable: Whether a face's row may have no value.
         rows: Which rows have it: those of faces, those of what cannot be read, or both.
+        example: A value for documentation.
     """
 
     name: str
@@ -51,19 +53,21 @@ class Column:
     values: tuple[str, ...] = ()
     nullable: bool = False
     rows: Literal["face", "error", "both"] = "face"
+    example: Any = None
 
 
 def _plain(name: str, kind: Kind, meaning: str, **more: Any) -> Column:
     return Column(name=name, path=(name,), kind=kind, meaning=meaning, **more)
 
 
-def _box(place: int, name: str, meaning: str) -> Column:
+def _box(index: int, name: str, example: float) -> Column:
     return Column(
         name=f"box_{name}",
-        path=("box_xyxy", place),
+        path=("box_xyxy", index),
         kind="number",
-        meaning=f"{meaning} edge of the face's box, from the frame's upper left corner",
+        meaning=f"{name} edge of the face's box, from the frame's upper left corner",
         unit="px",
+        example=example,
     )
 
 
@@ -72,8 +76,21 @@ def _quality(name: str, meaning: str, **more: Any) -> Column:
 
 
 COLUMNS: tuple[Column, ...] = (
-    _plain("source", "text", "the path or address as it was given", rows="both"),
-    _plain("frame", "integer", "the frame's number in the source, from 0", minimum=0, rows="both"),
+    _plain(
+        "source",
+        "text",
+        "the path or address as it was given",
+        rows="both",
+        example="portrait.jpg",
+    ),
+    _plain(
+        "frame",
+        "integer",
+        "the frame's number in the source, from 0",
+        minimum=0,
+        rows="both",
+        example=0,
+    ),
     _plain(
         "timestamp_s",
         "number",
@@ -82,7 +99,13 @@ COLUMNS: tuple[Column, ...] = (
         nullable=True,
         rows="both",
     ),
-    _plain("face", "integer", "the face's number in the frame, largest first, from 0", minimum=0),
+    _plain(
+        "face",
+        "integer",
+        "the face's number in the frame, largest first, from 0",
+        minimum=0,
+        example=0,
+    ),
     _plain(
         "track",
         "integer",
@@ -90,14 +113,29 @@ COLUMNS: tuple[Column, ...] = (
         minimum=0,
         nullable=True,
     ),
-    _box(0, "left", "left"),
-    _box(1, "top", "top"),
-    _box(2, "right", "right"),
-    _box(3, "bottom", "bottom"),
-    _plain("detection_score", "number", "the detector's score of the face", minimum=0, maximum=1),
-    _plain("emotion", "text", "the expression that the face shows", values=SIX.labels),
-    _plain("confidence", "number", "its calibrated probability", minimum=0, maximum=1),
-    _plain("unsure", "boolean", "whether the confidence is too low to rely on"),
+    _box(0, "left", 177.2),
+    _box(1, "top", 63.1),
+    _box(2, "right", 274.0),
+    _box(3, "bottom", 172.8),
+    _plain(
+        "detection_score",
+        "number",
+        "the detector's score of the face",
+        minimum=0,
+        maximum=1,
+        example=0.92,
+    ),
+    _plain(
+        "emotion",
+        "text",
+        "the expression that the face shows",
+        values=SIX.labels,
+        example="happy",
+    ),
+    _plain(
+        "confidence", "number", "its calibrated probability", minimum=0, maximum=1, example=0.99
+    ),
+    _plain("unsure", "boolean", "whether the confidence is too low to rely on", example=False),
     *(
         Column(
             name=f"p_{label}",
@@ -106,33 +144,55 @@ COLUMNS: tuple[Column, ...] = (
             meaning=f"probability of {label}; the six sum to 1",
             minimum=0,
             maximum=1,
+            example={"happy": 0.99, "surprise": 0.01}.get(label, 0.0),
         )
         for label in SIX.labels
     ),
-    _quality("size_px", "shorter side of the box", unit="px"),
-    _quality("sharpness", "sharpness of the face, low if blurred", minimum=0),
-    _quality("brightness", "mean brightness, from black to white", minimum=0, maximum=1),
+    _quality("size_px", "shorter side of the box", unit="px", example=96.8),
+    _quality("sharpness", "sharpness of the face, low if blurred", minimum=0, example=0.6),
+    _quality(
+        "brightness", "mean brightness, from black to white", minimum=0, maximum=1, example=0.61
+    ),
     _quality(
         "yaw_proxy",
         "turn of the head from the landmarks: 0 frontal, -1 or 1 in profile",
         minimum=-1,
         maximum=1,
+        example=0.03,
     ),
-    _quality("roll_deg", "rotation in the image, clockwise", unit="deg", minimum=-180, maximum=180),
-    _quality("truncation", "share of the box outside the frame", minimum=0, maximum=1),
-    _plain("error", "text", "why the source could not be read", rows="error"),
+    _quality(
+        "roll_deg",
+        "rotation in the image, clockwise",
+        unit="deg",
+        minimum=-180,
+        maximum=180,
+        example=1.2,
+    ),
+    _quality("truncation", "share of the box outside the frame", minimum=0, maximum=1, example=0.0),
+    _plain(
+        "error", "text", "why the source could not be read", rows="error", example="no such file"
+    ),
 )
 """All columns, in the order of every format."""
 
 
 def face_row(prediction: object) -> dict[str, Any]:
     """Return the nested row of one face: plain values that JSON can hold, in the table's order."""
-    return _nested(prediction, [column for column in COLUMNS if column.rows != "error"])
+    return _nested((column, _value(prediction, column.path)) for column in _columns("face"))
 
 
 def error_row(result: object) -> dict[str, Any]:
     """Return the nested row of a source that could not be read."""
-    return _nested(result, [column for column in COLUMNS if column.rows != "face"])
+    return _nested((column, _value(result, column.path)) for column in _columns("error"))
+
+
+def example_row(rows: Rows) -> dict[str, Any]:
+    """Return a nested row for documentation.
+
+    Args:
+        rows: One of a face, or one of a source that could not be read.
+    """
+    return _nested((column, column.example) for column in _columns(rows))
 
 
 def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,29 +203,34 @@ def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def row_schema(rows: Literal["face", "error"]) -> dict[str, Any]:
+def row_schema(rows: Rows) -> dict[str, Any]:
     """Return the JSON schema (2020-12, as in OpenAPI 3.1) of nested rows.
 
     Args:
         rows: Those of faces, or those of sources that could not be read.
     """
     properties: dict[str, Any] = {}
-    for column in COLUMNS:
-        if column.rows not in (rows, "both"):
-            continue
+    for column in _columns(rows):
         schema, field = _column_schema(column), str(column.path[0])
         match column.path[1:]:
             case ():
                 properties[field] = schema
             case (int(),):
-                array = properties.setdefault(field, {"type": "array", "prefixItems": []})
-                array["prefixItems"].append(schema)
-                array["minItems"] = array["maxItems"] = len(array["prefixItems"])
+                # One schema for all items: many tools do not read `prefixItems`.
+                array = properties.setdefault(field, {"type": "array", "minItems": 0})
+                descriptions = [array.get("description", ""), schema.pop("description")]
+                array["description"] = "; ".join(filter(None, descriptions))
+                array["items"] = schema
+                array["minItems"] = array["maxItems"] = array["minItems"] + 1
             case (key,):
                 group = properties.setdefault(field, _closed({}))
                 group["properties"][key] = schema
                 group["required"] = list(group["properties"])
     return _closed(properties)
+
+
+def _columns(rows: Rows) -> list[Column]:
+    return [column for column in COLUMNS if column.rows in (rows, "both")]
 
 
 def _value(record: Any, path: Sequence[str | int]) -> Any:
@@ -175,10 +240,10 @@ def _value(record: Any, path: Sequence[str | int]) -> Any:
     return record
 
 
-def _nested(record: object, columns: Sequence[Column]) -> dict[str, Any]:
+def _nested(values: Iterable[tuple[Column, Any]]) -> dict[str, Any]:
     row: dict[str, Any] = {}
-    for column in columns:
-        value, field = _value(record, column.path), str(column.path[0])
+    for column, value in values:
+        field = str(column.path[0])
         match column.path[1:]:
             case ():
                 row[field] = value

@@ -15,7 +15,7 @@ from tests.videos import gliding, write_video
 @pytest.fixture
 def stopped_after(monkeypatch):
     """Return a function that has the n-th result be the last before a kill."""
-    monkeypatch.setattr(journal, "_SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(journal, "_INTERVAL_S", 0.0)
 
     def stop(count):
         written = itertools.count(1)
@@ -64,7 +64,7 @@ def test_a_folder_goes_on_where_it_was_stopped(album, tmp_path, stopped_after, c
     with (parts / "results.jsonl.partial").open("a") as file:
         file.write('{"source": "half a ro')
     again = run(album, "--out", parts, *formats, "--resume")
-    assert f"going on after {count} of 9" in again.stderr
+    assert f"continuing after {count} of 9" in again.stderr
     first, second = results(whole), results(parts)
     assert set(second) == {"results.jsonl", "results.csv", "results.parquet"}
     assert first["results.jsonl"] == second["results.jsonl"]
@@ -78,23 +78,23 @@ def test_results_among_their_images_are_no_images_themselves(album, tmp_path, st
     restore = stopped_after(4)
     stopped = run(album, "--out", out, "--draw")
     assert stopped.exit_code == 130
-    assert "stopped after 4 of 9; go on with --resume" in stopped.stderr
+    assert "stopped after 4 of 9; continue with --resume" in stopped.stderr
     restore()
     again = run(album, "--out", out, "--draw", "--resume")
-    assert "going on after 4 of 9" in again.stderr
+    assert "continuing after 4 of 9" in again.stderr
     rows = (out / "results.jsonl").read_text().splitlines()
     assert len(rows) == 8, "seven faces and an image that cannot be read"
     assert "9 read" not in again.stderr
     done = run(album, "--out", out, "--draw", "--resume")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "is done already" in done.stderr
+    assert "is complete already" in done.stderr
 
 
 def test_what_was_stopped_is_not_called_whole(album, tmp_path, stopped_after):
     stopped_after(4)
     stopped = run(album, "--out", tmp_path / "out", "--format", "csv")
     assert stopped.exit_code == 130
-    assert f"what was done stays in {tmp_path / 'out'}" in stopped.stderr
+    assert f"the results stay in {tmp_path / 'out'}" in stopped.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.csv.partial"]
 
 
@@ -106,7 +106,7 @@ def test_a_run_that_replaces_results_goes_on_too(album, tmp_path, stopped_after)
     run(album, "--out", out, *formats, "--overwrite")
     restore()
     again = run(album, "--out", out, *formats, "--resume")
-    assert "going on after 4 of 9" in again.stderr
+    assert "continuing after 4 of 9" in again.stderr
     assert results(out)["results.jsonl"] == before["results.jsonl"]
     assert results(out)["results.csv"] == before["results.csv"]
     assert not list(out.glob("*.partial"))
@@ -125,7 +125,7 @@ def test_a_video_goes_on_to_the_same_rows(samples, tmp_path, stopped_after, coun
     before = len((parts / "results.jsonl.partial").read_text().splitlines())
     again = run(video, "--out", parts, "--resume")
     assert again.exit_code == 0
-    assert "going on after 0 of 1 and frame" in again.stderr
+    assert "continuing after 0 of 1 and frame" in again.stderr
     assert 0 < before < len(results(whole)["results.jsonl"].splitlines())
     assert results(parts) == results(whole)
 

@@ -274,7 +274,7 @@ def test_frames_with_times_are_a_clip(analyzer, samples):
 @pytest.mark.parametrize(
     ("clip", "said"),
     [
-        ([(1.0, "rgb"), (0.5, "rgb")], "frame 1: expected a time from 1 s on, found 0.5"),
+        ([(1.0, "rgb"), (0.5, "rgb")], "frame 1: expected a time of 1 s or later, found 0.5"),
         ([(0.0, "rgb"), "rgb"], "frame 1: expected a Frame or"),
         ([(float("nan"), "rgb")], "expected a time"),
     ],

@@ -82,6 +82,6 @@ def test_one_face_can_be_asked_for(analyzer, samples):
     assert len(analyzer.explain(samples / "grace_hopper.jpg", face=0)) == 1
     with pytest.raises(InputError, match="face 3: the image's faces are 0 to 0"):
         analyzer.explain(samples / "grace_hopper.jpg", face=3)
-    with pytest.raises(InputError, match="no face was found"):
+    with pytest.raises(InputError, match="no face was found in the image"):
         analyzer.explain(np.zeros((90, 90, 3), np.uint8), face=0)
     assert analyzer.explain(np.zeros((90, 90, 3), np.uint8)) == ()

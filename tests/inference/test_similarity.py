@@ -33,18 +33,18 @@ def test_the_most_similar_come_first_and_only_so_many_are_kept(analyzer, album):
     found = find_similar(
         analyzer.pipeline, query, find_media([album, album / "missing*"]), on_result=results.append
     )
-    names = [each.prediction.source.rsplit("/", 1)[1] for each in found.found]
+    names = [each.prediction.source.rsplit("/", 1)[1] for each in found.faces]
     assert found.compared == 5
     assert query.name not in names
     assert {name[:6] for name in names[:2]} == {"eileen"}
     assert {name[:5] for name in names[2:]} == {"grace"}
-    likeness = [each.similarity for each in found.found]
+    likeness = [each.similarity for each in found.faces]
     assert likeness == sorted(likeness, reverse=True)
     assert sorted(result.source for result in results if result.error) == [
         str(album / "broken.png"), str(album / "missing*"),
     ]  # fmt: skip
     two = find_similar(analyzer.pipeline, query, find_media([album]), max_faces=2)
-    assert [each.similarity for each in two.found] == pytest.approx(likeness[:2])
+    assert [each.similarity for each in two.faces] == pytest.approx(likeness[:2])
     assert two.compared == 5
 
 
@@ -52,12 +52,12 @@ def test_likeness_is_the_cosine_of_the_embeddings(analyzer, album):
     query, other = album / "eileen_collins0.png", album / "grace_hopper0.png"
     crops = [analyzer.explain(path)[0].crop for path in (query, other)]
     first, second = analyzer.model.run(np.stack(crops))["embedding"]
-    (found,) = find_similar(analyzer.pipeline, query, [str(other)]).found
+    (found,) = find_similar(analyzer.pipeline, query, [str(other)]).faces
     assert found.similarity == pytest.approx(float(first @ second), abs=1e-5)
 
 
 def test_a_query_has_to_have_a_face_and_the_network_an_embedding(analyzer, album):
-    with pytest.raises(InputError, match="no face was found"):
+    with pytest.raises(InputError, match="no face was found in the image"):
         find_similar(analyzer.pipeline, album / "nobody.png", [])
     with pytest.raises(MediaError, match="no such file"):
         find_similar(analyzer.pipeline, album / "gone.png", [])
@@ -78,7 +78,7 @@ def test_in_a_video_a_person_counts_once_in_any_five_seconds(analyzer, samples, 
     seconds = [eileen] * 9 + [grace] * 3
     write_video(path, ((number / 4, seconds[number // 4]) for number in range(4 * len(seconds))))
     query = samples / "eileen_collins.jpg"
-    found = find_similar(analyzer.pipeline, query, find_media([path])).found
+    found = find_similar(analyzer.pipeline, query, find_media([path])).faces
     times = [each.prediction.timestamp_s for each in found if each.prediction.emotion == "happy"]
     assert len(times) == 2
     assert abs(times[0] - times[1]) > 5
@@ -86,7 +86,7 @@ def test_in_a_video_a_person_counts_once_in_any_five_seconds(analyzer, samples, 
     assert found[-1] is other
     assert other.prediction.timestamp_s >= 9
     assert other.prediction.source == str(path)
-    (nearest,) = find_similar(analyzer.pipeline, query, find_media([path]), max_faces=1).found
+    (nearest,) = find_similar(analyzer.pipeline, query, find_media([path]), max_faces=1).faces
     assert nearest.similarity == found[0].similarity
     assert nearest.similarity > 0.9
     assert nearest.image.size == found[0].image.size == (160, 160)
@@ -110,4 +110,4 @@ def test_a_damaged_video_keeps_what_it_gave_and_streams_are_refused(analyzer, sa
     assert list(errors) == [str(cut), "camera:0"]
     assert "cut off" in errors[str(cut)]
     assert "cannot be searched" in errors["camera:0"]
-    assert [each.prediction.source for each in found.found] == [str(cut)]
+    assert [each.prediction.source for each in found.faces] == [str(cut)]

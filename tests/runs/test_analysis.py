@@ -66,7 +66,7 @@ def test_results_are_saved_and_told_in_the_order_of_the_inputs(whole, inputs):
 def test_a_run_that_was_stopped_anywhere_ends_with_the_same_rows(
     analyzer, inputs, whole, tmp_path, monkeypatch, count
 ):
-    monkeypatch.setattr(journal, "_SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(journal, "_INTERVAL_S", 0.0)
     with pytest.raises(Stop):
         analyze_to(tmp_path, [inputs], analyzer=analyzer, on_result=stopping_after(count))
     assert is_interrupted(tmp_path)
@@ -84,7 +84,7 @@ def test_a_run_that_was_stopped_anywhere_ends_with_the_same_rows(
     assert run.resumed_after.inputs <= run.checkpoint.inputs == 5
     assert not is_interrupted(tmp_path)
     again = analyze_to(tmp_path, [inputs], options=RunOptions(resume=True), analyzer=analyzer)
-    assert again.was_done
+    assert again.was_complete
 
 
 def test_without_a_folder_nothing_is_saved(analyzer, inputs, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from mien.server import ServerOptions, create_app, settings_of
+from mien.server import ServerOptions, create_app, uvicorn_config
 from mien.webpage.export import BUILT_PAGE
 
 SAMPLES = BUILT_PAGE.parent / "samples"
@@ -41,7 +41,7 @@ def client(client_of: Callable[..., TestClient]) -> TestClient:
 @contextlib.contextmanager
 def listening(options: ServerOptions) -> Iterator[str]:
     """Run a server on a free loopback port."""
-    settings = settings_of(create_app(options), options, port=0)
+    settings = uvicorn_config(create_app(options), options, port=0)
     server = uvicorn.Server(settings)
     socket = settings.bind_socket()
     thread = threading.Thread(target=server.run, args=([socket],))

@@ -1,7 +1,7 @@
 import pytest
 
+from mien.server.errors import ApiError
 from mien.server.forms import FormFile
-from mien.server.problems import Problem
 
 TYPE = "multipart/form-data; boundary=x"
 
@@ -27,7 +27,7 @@ def test_the_file_comes_out_whole_however_the_body_is_cut(size):
 
 
 def test_a_field_that_is_no_file_is_not_taken_for_the_video():
-    with pytest.raises(Problem, match="no file under the name 'file'"):
+    with pytest.raises(ApiError, match="no file in its field 'file'"):
         taken(part("file", b"text", filename=None) + b"--x--\r\n", size=100)
 
 
@@ -35,8 +35,8 @@ def test_a_field_that_is_no_file_is_not_taken_for_the_video():
     ("body", "says"),
     [
         (b"junk", "cannot be read"),
-        (b"--x--\r\n", "no file under the name 'file'"),
-        (part("other", b"video") + b"--x--\r\n", "no file under the name 'file'"),
+        (b"--x--\r\n", "no file in its field 'file'"),
+        (part("other", b"video") + b"--x--\r\n", "no file in its field 'file'"),
         (part("file", b"video"), "ends before its last boundary"),
         (part("file", b"a") + part("file", b"b") + b"--x--\r\n", "found several"),
         (b"--x\r\nX: " + b"a" * 3000 + b"\r\nY: " + b"b" * 3000 + b"\r\n", None),
@@ -44,13 +44,13 @@ def test_a_field_that_is_no_file_is_not_taken_for_the_video():
     ],
 )
 def test_a_bad_form_is_refused_with_what_is_wrong(body, says):
-    with pytest.raises(Problem, match=says) as found:
+    with pytest.raises(ApiError, match=says) as found:
         taken(body, size=1000)
     assert found.value.status == 400
 
 
 @pytest.mark.parametrize("given", ["multipart/form-data", f"{TYPE}{'y' * 2000}"])
 def test_a_form_needs_a_boundary_of_sensible_length(given):
-    with pytest.raises(Problem, match=r"[Bb]oundary") as found:
+    with pytest.raises(ApiError, match=r"[Bb]oundary") as found:
         FormFile(given, field="file")
     assert found.value.status == 400

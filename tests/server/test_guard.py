@@ -28,9 +28,9 @@ def test_a_key_file_keeps_hashes_alone_and_knows_its_keys(tmp_path):
     assert other not in text
     assert path.stat().st_mode & 0o077 == 0
     keys = KeyFile(path)
-    assert (keys.name_of(key), keys.name_of(other)) == ("phone", "robot")
-    assert keys.name_of(key + "x") is None
-    assert keys.name_of("") is None
+    assert (keys.find_name(key), keys.find_name(other)) == ("phone", "robot")
+    assert keys.find_name(key + "x") is None
+    assert keys.find_name("") is None
 
 
 @pytest.mark.parametrize(("name", "said"), [("phone", "already"), ("", "a name"), (" ", "a name")])
@@ -39,7 +39,7 @@ def test_a_key_is_not_replaced_and_has_a_name(tmp_path, name, said):
     key = KeyFile(path).add("phone")
     with pytest.raises(InputError, match=said):
         KeyFile(path).add(name)
-    assert KeyFile(path).name_of(key) == "phone"
+    assert KeyFile(path).find_name(key) == "phone"
 
 
 def test_keys_that_are_added_or_taken_out_count_at_once(client_of, tmp_path):
@@ -73,7 +73,7 @@ def test_keys_are_compared_in_constant_time(tmp_path, monkeypatch):
     keys = KeyFile(tmp_path / "keys.json")
     first = keys.add("first")
     keys.add("second")
-    assert keys.name_of(first) == "first"
+    assert keys.find_name(first) == "first"
     assert len(compared) == 2
 
 
@@ -109,7 +109,7 @@ def test_the_command_line_makes_keys_and_refuses_to_listen_elsewhere_without(tmp
     empty = mien("serve", "--host", "0.0.0.0", "--keys", tmp_path / "none.json", cwd=tmp_path)
     assert empty.returncode == 1
     made = mien("serve", "--keys", tmp_path / "keys.json", "--new-key", "phone")
-    assert KeyFile(tmp_path / "keys.json").name_of(made.stdout.strip()) == "phone"
+    assert KeyFile(tmp_path / "keys.json").find_name(made.stdout.strip()) == "phone"
     assert list(tmp_path.iterdir()) == [tmp_path / "keys.json"]
 
 
@@ -130,7 +130,9 @@ def test_pages_of_other_origins_are_not_let_in_unless_named(client_of):
     origin = {"origin": "https://elsewhere.example"}
     closed = client_of().get("/v1/model", headers=origin)
     assert "access-control-allow-origin" not in closed.headers
-    named = client_of(cors=("https://elsewhere.example",)).get("/v1/model", headers=origin)
+    named = client_of(allowed_origins=("https://elsewhere.example",)).get(
+        "/v1/model", headers=origin
+    )
     assert named.headers["access-control-allow-origin"] == "https://elsewhere.example"
 
 

@@ -21,7 +21,7 @@ JPEG = {"content-type": "image/jpeg"}
 
 
 def test_bodies_that_drip_take_no_place_from_the_others(tmp_path):
-    options = ServerOptions(jobs=tmp_path, max_waiting=2, upload_timeout_s=5.0)
+    options = ServerOptions(jobs=tmp_path, max_image_requests=2, upload_timeout_s=5.0)
 
     async def drip():
         for _ in range(10):
@@ -44,7 +44,7 @@ def test_bodies_that_drip_take_no_place_from_the_others(tmp_path):
 
 
 def test_uploads_in_memory_are_bounded_together(client_of):
-    client = client_of(max_bytes_waiting=10_000)
+    client = client_of(max_total_image_bytes=10_000)
     answer = client.post("/v1/analyze", content=bytes(20_000), headers=JPEG)
     assert answer.status_code == 503
     assert client.post("/v1/analyze", content=bytes(5_000), headers=JPEG).status_code == 422
@@ -105,7 +105,7 @@ def test_pages_of_other_origins_may_not_even_ask(client):
     [("localhost:8000", 200), ("[::1]:80", 200), ("evil.example", 400), ("127.0.0.1.evil", 400)],
 )
 def test_a_server_without_keys_answers_only_to_its_own_names(client_of, host, status):
-    client = client_of(names=("localhost", "127.0.0.1", "[::1]"))
+    client = client_of(host_names=("localhost", "127.0.0.1", "[::1]"))
     assert client.get("/v1/model", headers={"host": host}).status_code == status
 
 

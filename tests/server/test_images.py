@@ -60,7 +60,7 @@ def test_several_images_of_a_form_come_back_in_their_order_with_their_names(clie
     answer = client.post("/v1/analyze", files=files)
     results = answer.json()["results"]
     assert [result["source"] for result in results] == [name for _, (name, _) in files]
-    assert "the file holds text" in results[1]["error"]
+    assert "it holds text" in results[1]["error"]
     assert results[0]["faces"]
     assert results[2]["faces"]
 
@@ -162,7 +162,7 @@ def test_an_unexpected_error_shows_no_traceback(client, monkeypatch):
 
 
 def test_too_much_at_once_is_refused_quickly_and_then_taken_again(tmp_path):
-    options = ServerOptions(jobs=tmp_path, max_waiting=4, workers=1)
+    options = ServerOptions(jobs=tmp_path, max_image_requests=4, workers=1)
     body = PORTRAIT.read_bytes()
 
     async def storm(host):

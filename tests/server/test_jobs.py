@@ -106,7 +106,7 @@ def test_a_form_without_a_video_is_refused_and_leaves_nothing(client, tmp_path, 
 
 
 def test_the_upload_stays_if_the_server_keeps_it(client_of, video, tmp_path):
-    client = client_of(keep=True)
+    client = client_of(keep_videos=True)
     job_id = hand_in(client, video, "&max_fps=3")
     ended(client, job_id)
     assert (tmp_path / "jobs" / job_id / UPLOAD).read_bytes() == video.read_bytes()
@@ -158,12 +158,12 @@ def test_limits_on_videos(client_of, video):
 def test_one_caller_cannot_take_all_places(client_of, video, tmp_path):
     path = tmp_path / "keys.json"
     mine, other = (f"Bearer {KeyFile(path).add(name)}" for name in ("mine", "other"))
-    client = client_of(keys=path, max_jobs_each=1)
+    client = client_of(keys=path, max_jobs_per_caller=1)
     job_id = hand_in(client, video, authorization=mine)
     body = video.read_bytes()
     refused = client.post("/v1/videos", content=body, headers=MP4 | {"authorization": mine})
     assert refused.status_code == 429
-    assert "1 jobs of yours" in refused.json()["error"]["message"]
+    assert "1 of your jobs" in refused.json()["error"]["message"]
     assert "Retry-After" in refused.headers
     hand_in(client, video, authorization=other)
     ended(client, job_id, authorization=mine)
@@ -171,7 +171,7 @@ def test_one_caller_cannot_take_all_places(client_of, video, tmp_path):
 
 
 def test_a_video_counts_from_the_begin_of_its_upload(video, tmp_path):
-    options = ServerOptions(jobs=tmp_path / "jobs", max_jobs_each=1)
+    options = ServerOptions(jobs=tmp_path / "jobs", max_jobs_per_caller=1)
 
     async def ask(host):
         async with httpx.AsyncClient(base_url=host, timeout=30) as client:
@@ -208,7 +208,7 @@ def test_the_time_that_a_server_before_spent_counts(video, tmp_path):
     with TestClient(create_app(options)) as client:
         job_id = hand_in(client, video)
     store = JobStore(tmp_path / "jobs" / "jobs.sqlite")
-    store.progress(job_id, frames=1, time_s=0.0, worked_s=3601.0)
+    store.set_progress(job_id, frames=1, time_s=0.0, worked_s=3601.0)
     store.close()
     with TestClient(create_app(dataclasses.replace(options, concurrent_jobs=1))) as client:
         assert ended(client, job_id)["error"] == "the video took longer than 3600 s of work"
@@ -217,7 +217,7 @@ def test_the_time_that_a_server_before_spent_counts(video, tmp_path):
 def test_a_disk_without_room_stops_no_worker(client_of, video, monkeypatch):
     from mien.server import runner, store
 
-    ends, end = [], store.JobStore.end
+    ends, end = [], store.JobStore.set_state
 
     def full_at_first(self, *given):
         ends.append(given)
@@ -225,8 +225,8 @@ def test_a_disk_without_room_stops_no_worker(client_of, video, monkeypatch):
             raise sqlite3.OperationalError("database or disk is full")
         return end(self, *given)
 
-    monkeypatch.setattr(runner, "_AGAIN_S", 0.01)
-    monkeypatch.setattr(store.JobStore, "end", full_at_first)
+    monkeypatch.setattr(runner, "_RETRY_INTERVAL_S", 0.01)
+    monkeypatch.setattr(store.JobStore, "set_state", full_at_first)
     claims, claim = [], store.JobStore.claim
 
     def full_once(self):
@@ -297,7 +297,7 @@ def test_a_job_goes_on_after_the_server_was_started_again(video, expected, tmp_p
         ending.set()
         close(self)
 
-    monkeypatch.setattr(journal, "_SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(journal, "_INTERVAL_S", 0.0)
     options = ServerOptions(jobs=tmp_path / "jobs")
     with monkeypatch.context() as patch, TestClient(create_app(options)) as client:
         patch.setattr(analysis, "_renamed", waiting)

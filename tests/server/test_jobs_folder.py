@@ -52,8 +52,8 @@ def test_a_folder_of_somebody_else_is_refused_and_untouched(foreign):
     with pytest.raises(OutputError) as caught:
         create_app(ServerOptions(jobs=foreign))
     assert str(caught.value) == (
-        f"{foreign}: holds {LOOKS_LIKE_A_JOB}, notes.txt, and no mien-jobs.txt, so that it is no "
-        "folder of jobs. Choose a new or empty one with --jobs"
+        f"{foreign}: holds {LOOKS_LIKE_A_JOB}, notes.txt, and no mien-jobs.txt, so it is not a "
+        "folder of jobs. Choose a new or empty folder with --jobs"
     )
     ran = CliRunner().invoke(app, ["serve", "--jobs", str(foreign), "--port", "0"])
     assert isinstance(ran.exception, OutputError)
@@ -62,14 +62,14 @@ def test_a_folder_of_somebody_else_is_refused_and_untouched(foreign):
 
 def test_neither_a_list_of_jobs_nor_a_marker_that_is_none_makes_it_ours(foreign, tmp_path):
     JobStore(foreign / "jobs.sqlite").close()
-    with pytest.raises(OutputError, match="no folder of jobs"):
+    with pytest.raises(OutputError, match="not a folder of jobs"):
         create_app(ServerOptions(jobs=foreign))
     (foreign / MARKER.name).write_text("my own words")
-    with pytest.raises(OutputError, match="no folder of jobs"):
+    with pytest.raises(OutputError, match="not a folder of jobs"):
         create_app(ServerOptions(jobs=foreign))
     (foreign / MARKER.name).unlink()
     (foreign / MARKER.name).symlink_to(JobsFolder(tmp_path / "real").path / MARKER.name)
-    with pytest.raises(OutputError, match="no folder of jobs"):
+    with pytest.raises(OutputError, match="not a folder of jobs"):
         create_app(ServerOptions(jobs=foreign))
     assert (foreign / LOOKS_LIKE_A_JOB / "wedding.jpg").read_bytes() == b"dear"
 
@@ -120,7 +120,7 @@ def test_what_a_killed_server_left_of_an_upload_goes(client_of, video, tmp_path)
     store = JobStore(folder.path / "jobs.sqlite")
     half, bare, unmade, odd = (new_job_id() for _ in range(4))
     for job_id in (half, bare, unmade, odd):
-        store.note_folder(job_id)
+        store.add_folder(job_id)
     (folder.make(half) / UPLOAD).write_bytes(b"half a video")
     folder.job(bare).mkdir()  # it was killed before it could write the record
     folder.job(odd).mkdir()
@@ -218,7 +218,7 @@ def test_a_job_whose_folder_was_replaced_fails_and_touches_nothing(client_of, vi
         "min_face_px": None,
         "min_score": None,
     }
-    store.note_folder("abc")
+    store.add_folder("abc")
     store.add(
         Job(id="abc", owner="testclient", name="a", options=options, state="queued", created=0.0)
     )

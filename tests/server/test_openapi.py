@@ -11,6 +11,7 @@ from PIL import Image
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
+from mien.columns import row_schema
 from mien.server import ServerOptions
 from tests.server.conftest import PORTRAIT, listening
 from tests.videos import gliding, write_video
@@ -35,7 +36,7 @@ def host(tmp_path_factory):
         jobs=tmp_path_factory.mktemp("jobs"),
         requests_per_minute=10**6,
         max_jobs=1000,
-        max_jobs_each=1000,
+        max_jobs_per_caller=1000,
     )
     with listening(options) as host:
         yield host
@@ -141,3 +142,17 @@ def test_every_endpoint_is_documented_with_a_summary(schema_of_app):
         assert all(method["summary"] for method in methods.values())
     analyze = paths["/v1/analyze"]["post"]["responses"]["200"]
     assert "example" in analyze["content"]["application/json"]
+
+
+def test_rows_are_documented_by_the_columns(schema_of_app):
+    paths = schema_of_app.raw_schema["paths"]
+
+    def answer(path, method, status):
+        response = paths[path][method]["responses"][status]
+        return response["content"]["application/json"]["schema"]["properties"]
+
+    faces = answer("/v1/analyze", "post", "200")["results"]["items"]["properties"]["faces"]
+    assert faces["items"] == row_schema("face")
+    both = {"anyOf": [row_schema("face"), row_schema("error")]}
+    assert answer("/v1/jobs/{job_id}", "get", "200")["rows"]["items"] == both
+    assert answer("/v1/videos", "post", "202")["rows"]["items"] == both

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from mien.cli import app
 from mien.errors import InputError
-from mien.server import ServerOptions, create_app, settings_of
-from mien.server.problems import Problem
+from mien.server import ServerOptions, create_app, uvicorn_config
+from mien.server.errors import ApiError
 from mien.server.proxies import TrustedProxies
 from tests.server.conftest import listening
 from tests.videos import write_video
@@ -37,7 +37,7 @@ def connection(peer, *headers):
 
 def caller(peer, *said, trusted=("127.0.0.1", "10.0.0.0/8", "2001:db8::/32")):
     headers = [("X-Forwarded-For", value) for value in said]
-    return TrustedProxies(trusted).caller(connection(peer, *headers))
+    return TrustedProxies(trusted).client_address(connection(peer, *headers))
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_by_default_nobody_is_believed(peer):
     ],
 )
 def test_a_broken_header_of_a_trusted_proxy_is_said(said):
-    with pytest.raises(Problem, match=r"the proxy 127\.0\.0\.1 sent X-Forwarded-For") as caught:
+    with pytest.raises(ApiError, match=r"the proxy 127\.0\.0\.1 sent X-Forwarded-For") as caught:
         caller("127.0.0.1", said)
     assert caught.value.status == 400
 
 
 def test_what_has_no_address_is_local():
-    assert TrustedProxies(["127.0.0.1"]).caller(connection(None)) == "local"
+    assert TrustedProxies(["127.0.0.1"]).client_address(connection(None)) == "local"
     assert caller("testclient", "192.0.2.1") == "testclient"
 
 
@@ -132,7 +132,9 @@ def still(monkeypatch):
 def test_a_forged_header_changes_nothing(video, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
     caplog.set_level(logging.DEBUG)
-    options = ServerOptions(jobs=tmp_path / "jobs", names=("127.0.0.1",), requests_per_minute=120)
+    options = ServerOptions(
+        jobs=tmp_path / "jobs", host_names=("127.0.0.1",), requests_per_minute=120
+    )
     with listening(options) as address:
         mine = hand_in(address, video)
         forged = hand_in(address, video, **FORGED)
@@ -213,7 +215,7 @@ def test_the_stream_counts_callers_likewise(tmp_path, trusted):
 
 def test_uvicorn_believes_no_header_by_itself(monkeypatch):
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
-    settings = settings_of(create_app(), ServerOptions())
+    settings = uvicorn_config(create_app(), ServerOptions())
     assert settings.proxy_headers is False
     assert settings.forwarded_allow_ips == ""
     assert settings.root_path == ""

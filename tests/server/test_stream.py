@@ -47,13 +47,13 @@ def test_a_text_message_ends_the_stream_with_a_reason(client):
 def test_the_newest_frame_wins(client, frame, monkeypatch):
     from mien.server import stream
 
-    look = stream._look
+    look = stream._analyze
 
     def slowly(*given):
         time.sleep(0.2)
         return look(*given)
 
-    monkeypatch.setattr(stream, "_look", slowly)
+    monkeypatch.setattr(stream, "_analyze", slowly)
     with client.websocket_connect("/v1/stream") as socket:
         for _ in range(10):
             socket.send_bytes(frame)

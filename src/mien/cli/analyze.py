@@ -1,4 +1,4 @@
-"""`mien analyze`: images and videos in, one line per face out."""
+"""`mien analyze`: find faces in images and videos and classify their expressions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def analyze(
         Path | None, typer.Option(metavar="FOLDER", help="Save the results in this folder.")
     ] = None,
     formats: Annotated[
-        str, typer.Option("--format", help="Of the saved results: jsonl, csv, parquet.")
+        str, typer.Option("--format", help="Formats of the results: jsonl, csv, parquet.")
     ] = "jsonl",
     draw: Annotated[
         bool, typer.Option("--draw", help="Save images and videos with the results drawn in.")
@@ -69,7 +69,7 @@ def analyze(
     ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace saved results.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run in the same folder.")
+        bool, typer.Option("--resume", help="Continue an interrupted run in the same folder.")
     ] = False,
     min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
     min_score: MinScore = FACE_DEFAULTS.min_score,
@@ -83,7 +83,7 @@ def analyze(
 ) -> None:
     """Find the faces in images and videos and say which expression each one shows.
 
-    For a video, a line is printed whenever a person's expression changes; the saved results and
+    For a video, a line is printed when the expression of a person changes. The saved results and
     --json have every face of every frame.
 
     \b
@@ -98,11 +98,11 @@ def analyze(
     from mien.media import FORMATS
     from mien.runs import RunOptions, analyze_to
 
-    wanted = tuple(dict.fromkeys(name.strip() for name in formats.split(",")))
-    if unknown := [name for name in wanted if name not in FORMATS]:
-        known = ", ".join(FORMATS)
-        raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {known}")
-    if resume and "jsonl" not in wanted:
+    format_names = tuple(dict.fromkeys(name.strip() for name in formats.split(",")))
+    if unknown := [name for name in format_names if name not in FORMATS]:
+        choices = ", ".join(FORMATS)
+        raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {choices}")
+    if resume and "jsonl" not in format_names:
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
     video = VideoOptions(
@@ -111,7 +111,12 @@ def analyze(
         smoothing=SmoothingOptions(time_constant_s=smoothing_s),
     )
     options = RunOptions(
-        formats=wanted, draw=draw, overwrite=overwrite, resume=resume, video=video, faces=faces
+        formats=format_names,
+        draw=draw,
+        overwrite=overwrite,
+        resume=resume,
+        video=video,
+        faces=faces,
     )
     reporter = (
         None if report is None else _Reporter(report, overwrite=overwrite, with_faces=with_faces)
@@ -131,7 +136,7 @@ def analyze(
                 reporter.check(started.sources)
             if started.resumed_after is not None:
                 done = _describe(started.resumed_after, started.sources)
-                LOG.info(f"{out}: going on after {done}")
+                LOG.info(f"{out}: continuing after {done}")
 
         def on_result(result: FrameResult) -> None:
             if progress is not None:
@@ -166,17 +171,19 @@ def _check_usage(
     *, out: Path | None, draw: bool, resume: bool, overwrite: bool, report: Path | None
 ) -> None:
     if draw and out is None:
-        raise typer.BadParameter("--draw needs a folder for the drawn copies: --out FOLDER")
+        raise typer.BadParameter("--draw needs a folder for the drawn copies; add --out FOLDER")
     if resume and out is None:
-        raise typer.BadParameter("--resume needs the folder of the interrupted run: --out FOLDER")
+        raise typer.BadParameter(
+            "--resume needs the folder of the interrupted run; add --out FOLDER"
+        )
     if resume and report is not None:
-        raise typer.BadParameter("--resume: a report needs the whole video; leave out one of them")
+        raise typer.BadParameter("--report needs the whole video; leave out --resume")
     if resume and overwrite:
-        raise typer.BadParameter("--resume goes on and --overwrite starts anew; leave out one")
+        raise typer.BadParameter("--resume continues and --overwrite starts again; leave out one")
 
 
 def _describe(checkpoint: Checkpoint, sources: tuple[str, ...]) -> str:
-    """Say how far a run has come."""
+    """Return how far a run has come, in words."""
     done = f"{checkpoint.inputs} of {len(sources)}"
     if checkpoint.frame is None:
         return done
@@ -189,13 +196,13 @@ def _print_interruption(run: Run | None, out: Path | None) -> None:
         return
     advice = ""
     if out is not None:
-        advice = "; go on with --resume" if run.can_resume else f"; what was done stays in {out}"
+        advice = "; continue with --resume" if run.can_resume else f"; the results stay in {out}"
     LOG.info(f"stopped after {_describe(run.checkpoint, run.sources)}{advice}")
 
 
 def _print_end(run: Run, out: Path | None, printer: _Printer) -> None:
-    if run.was_done:
-        LOG.info(f"{out}: is done already")
+    if run.was_complete:
+        LOG.info(f"{out}: the run is complete already")
         return
     for note in run.notes:
         LOG.info(note)
@@ -217,14 +224,14 @@ class _Reporter:
         self._summary = VideoSummary()
 
     def check(self, sources: tuple[str, ...]) -> None:
-        """Refuse inputs that a report cannot be about."""
+        """Check that the only input is a video."""
         from mien.media import is_live, is_video
 
         if len(sources) != 1 or is_live(sources[0]) or not is_video(sources[0]):
             raise typer.BadParameter("--report: expected one video")
 
     def add(self, result: FrameResult) -> None:
-        """Take one frame into account."""
+        """Add the result of one frame."""
         self._summary.add(result)
 
     def write(self, analyzer: Analyzer, options: RunOptions) -> None:
@@ -244,7 +251,7 @@ class _Reporter:
 
 
 def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescription:
-    """Collect what a report says of networks and settings."""
+    """Collect the networks and settings for the report."""
     from mien.detect import OnnxDetector
     from mien.reports import AnalysisDescription, NetworkDescription
 
@@ -283,7 +290,7 @@ class _Printer:
         self.failures = 0
 
     def print(self, result: FrameResult) -> None:
-        """Print what is new in a result."""
+        """Print the faces of an image, or the changes in a frame of a video."""
         if self._video and result.source != self._video:
             self.finish()
         self._count(result)
@@ -304,7 +311,7 @@ class _Printer:
                 typer.echo(_line(face))
 
     def finish(self) -> None:
-        """Say of the last video if nobody was in it."""
+        """Print a line for the last video if it had no face."""
         if self._video and self._video not in self._with_faces | self._failed:
             typer.echo(f"{self._video}  {_NO_FACE}")
         self._video = ""
@@ -312,9 +319,9 @@ class _Printer:
     def summary(self) -> str:
         """Return how many inputs were read, and how many of them have a face."""
         read = len(self._sources - self._failed)
-        said = f"{len(self._with_faces)} with faces" if self._with_faces else "none with a face"
+        faces = f"{len(self._with_faces)} with faces" if self._with_faces else "none with a face"
         failed = f", {len(self._failed)} not read or damaged" if self._failed else ""
-        return f"{read} read, {said}{failed}"
+        return f"{read} read, {faces}{failed}"
 
     def _count(self, result: FrameResult) -> None:
         self._sources.add(result.source)
@@ -332,14 +339,14 @@ class _Printer:
             if self._labels.get(person) != face.emotion:
                 self._labels[person] = face.emotion
                 time = format_timestamp(face.timestamp_s or 0.0, decimals=2)
-                said = f"{time}  person {face.track}  {expression(face)}{_unsure(face)}"
-                typer.echo(f"{face.source}  {said}")
+                change = f"{time}  person {face.track}  {expression(face)}{_unsure(face)}"
+                typer.echo(f"{face.source}  {change}")
 
 
 def _line(face: FacePrediction) -> str:
     left, top, right, bottom = (round(side) for side in face.box_xyxy)
-    where = f"box {left},{top} to {right},{bottom}"
-    return f"{face.source}  {expression(face)}  {where}{_unsure(face)}"
+    box = f"box {left},{top} to {right},{bottom}"
+    return f"{face.source}  {expression(face)}  {box}{_unsure(face)}"
 
 
 def _unsure(face: FacePrediction) -> str:

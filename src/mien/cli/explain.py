@@ -1,4 +1,4 @@
-"""`mien explain`: what the answer to each face of an image rests on."""
+"""`mien explain`: which parts of a face its answer depends on."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ def explain(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image with faces.")],
     *,
     face: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="One face, 0 is the largest; else all.")
+        int | None,
+        typer.Option(min=0, metavar="N", help="One face, 0 is the largest; default: all."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="OUT.png", help="Draw what speaks for the answers.")
+        Path | None, typer.Option(metavar="OUT.png", help="Draw the evidence for each answer.")
     ] = None,
     as_json: FacesAsJson = False,
     overwrite: ReplaceImage = False,
@@ -42,10 +43,10 @@ def explain(
     detector: DetectorFile = None,
     device: Device,
 ) -> None:
-    """Say what the answer to each face rests on: the parts that are missed when they are covered.
+    """Show which parts of each face its answer depends on.
 
-    A part's bits say how much the odds of the shown expression lose when it is covered: 1 bit
-    halves them. A part below 0 speaks against the answer.
+    Each part is covered, and the bits are the decrease of the log odds of the expression: 1 bit
+    halves the odds. A part with negative bits contradicts the answer.
 
     \b
     Examples:
@@ -84,6 +85,5 @@ def _print(explanation: Explanation) -> None:
     typer.echo(f"{face.source}  face {face.face}: {face.emotion} {face.confidence:.0%}{unsure}")
     for part, bits in explanation.parts.items():
         covered = explanation.covered[part]
-        instead = max(covered, key=lambda label: covered[label])
-        said = f"without it {instead} {covered[instead]:.0%}"
-        typer.echo(f"  {part:<9} {bits:+z5.1f} bits  {said}")
+        label = max(covered, key=lambda name: covered[name])
+        typer.echo(f"  {part:<9} {bits:+z5.1f} bits  without it {label} {covered[label]:.0%}")

@@ -1,4 +1,4 @@
-"""`mien live`: the camera in a window, or its rows on stdout."""
+"""`mien live`: a camera in a window, or its rows on stdout."""
 
 from __future__ import annotations
 
@@ -34,15 +34,13 @@ def live(
         str, typer.Argument(metavar="SOURCE", help="camera:N, rtsp://..., http://..., or a video.")
     ] = "camera:0",
     *,
-    list_: Annotated[bool, typer.Option("--list", help="List the cameras and end.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the cameras and exit.")] = False,
     headless: Annotated[
-        bool, typer.Option("--headless", help="No window: JSON Lines on stdout, a face each.")
+        bool, typer.Option("--headless", help="Print JSON Lines, one face per line; no window.")
     ] = False,
-    mirror: Annotated[
-        bool, typer.Option("--mirror/--no-mirror", help="Show the image as in a mirror.")
-    ] = True,
+    mirror: Annotated[bool, typer.Option("--mirror/--no-mirror", help="Mirror the image.")] = True,
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where snapshots and recordings go.")
+        Path, typer.Option(metavar="FOLDER", help="Folder of snapshots and recordings.")
     ] = Path(),
     min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
     min_score: MinScore = FACE_DEFAULTS.min_score,
@@ -53,9 +51,9 @@ def live(
     detector: DetectorFile = None,
     device: Device,
 ) -> None:
-    """Show a camera with the expressions of those in front of it; h lists the keys.
+    """Show a camera in a window, with the expression of each face; h lists the keys.
 
-    Nothing is kept unless s (snapshot) or r (record) is pressed.
+    Nothing is saved until s (snapshot) or r (record) is pressed.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`mien models`: what model files say about themselves."""
+"""`mien models`: the specs of model files."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 __all__ = ["models"]
 
-_LONGEST = 200
+_MAX_VALUE_LENGTH = 200
 
 
 def models(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[MODEL]...", help="Model files; none for the two shipped ones."),
+        typer.Argument(metavar="[MODEL]...", help="Model files; default: the two shipped models."),
     ] = None,
     *,
     figures: Annotated[
-        bool, typer.Option("--figures", help="Print every measured figure, too.")
+        bool, typer.Option("--figures", help="Also print every measured figure.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON Lines, a model each.")
+        bool, typer.Option("--json", help="Print JSON Lines, one model per line.")
     ] = False,
 ) -> None:
-    """Say what model files say about themselves: what goes in, what comes out, where from.
+    """Print the specs of model files: input, outputs, calibration and provenance.
 
     \b
     Examples:
@@ -48,13 +48,13 @@ def models(
         _, spec = open_session(path, threads=1)
         spec = spec or ModelSpec.from_metadata({}, str(path))
         data = path.read_bytes()
-        about = {"path": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        file = {"path": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         if as_json:
-            print(json.dumps(about | dataclasses.asdict(spec)))
+            print(json.dumps(file | dataclasses.asdict(spec)))
             continue
         if number:
             print()
-        _print_facts(spec, about)
+        _print_spec(spec, file)
         if spec.figures and not figures:
             print(f"  {'figures':<16}{len(spec.figures)}; --figures prints them")
         if figures:
@@ -62,22 +62,25 @@ def models(
                 print(f"  {value:>8.4f}  {name}")
 
 
-def _print_facts(spec: ModelSpec, about: dict[str, Any]) -> None:
-    typer.echo(typer.style(spec.name, bold=True) + f"  {about['path']}")
-    for name, value in _facts(spec, about):
-        said = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}... ({len(value):,} long)"
-        print(f"  {name:<16}{said}")
+def _print_spec(spec: ModelSpec, file: dict[str, Any]) -> None:
+    typer.echo(typer.style(spec.name, bold=True) + f"  {file['path']}")
+    for name, value in _lines(spec, file):
+        text = value
+        if len(value) > _MAX_VALUE_LENGTH:
+            text = f"{value[:_MAX_VALUE_LENGTH]}... ({len(value):,} characters)"
+        print(f"  {name:<16}{text}")
 
 
-def _facts(spec: ModelSpec, about: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _lines(spec: ModelSpec, file: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "task", spec.task
-    yield "size", f"{about['bytes'] / 1e6:.2f} MB"
+    yield "size", f"{file['bytes'] / 1e6:.2f} MB"
     height, width = (side or "any" for side in (spec.input.height, spec.input.width))
     yield "input", f"{spec.input.name}: {spec.input.colour}, {height} x {width}"
     for output in spec.outputs:
         if output.meaning:
-            softened = "" if output.temperature == 1 else f", temperature {output.temperature:.3f}"
-            yield "output", f"{output.name}: {output.meaning}{softened}"
+            has_temperature = output.temperature != 1
+            temperature = f", temperature {output.temperature:.3f}" if has_temperature else ""
+            yield "output", f"{output.name}: {output.meaning}{temperature}"
     if spec.six is not None:
         heads = " + ".join(f"{weight:.2f} {name}" for name, weight in spec.six.weights.items())
         yield "six", f"{heads}, temperature {spec.six.temperature:.3f}"
@@ -85,4 +88,4 @@ def _facts(spec: ModelSpec, about: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if spec.detection is not None:
         yield "score from", f"{spec.detection.score_threshold:g}"
     yield from sorted(spec.provenance.items())
-    yield "sha256", about["sha256"]
+    yield "sha256", file["sha256"]

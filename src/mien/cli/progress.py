@@ -19,14 +19,14 @@ __all__ = ["SourceProgress", "progress_bars"]
 
 @contextlib.contextmanager
 def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[float, int], None]]]:
-    """Show a progress bar per source on stderr, if it is a terminal.
+    """Show progress bars on stderr, if it is a terminal.
 
     Args:
         shown: Whether to show bars at all.
 
     Yields:
-        A function that adds a bar with a name, and returns the function that moves it: it takes how
-        much is done, and the total.
+        A function that adds a bar with a name. It returns a function that moves the bar, which
+        takes how much is done and the total.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -51,37 +51,37 @@ def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[f
 class SourceProgress:
     """Moves a bar with the results of images and videos; each source is one step.
 
-    A video moves the bar in proportion to its length; if the length is not known, the bar moves
-    with the next source.
+    During a video, the bar moves in proportion to the time. If the length of the video is unknown,
+    the bar moves at the next source.
 
     Args:
-        step: Takes the number of sources that are done, and of all sources.
+        step: Takes the number of finished sources, and the number of all sources.
         sources: The sources in the order of their results.
     """
 
     def __init__(self, step: Callable[[float, int], None], sources: Sequence[str]) -> None:
         self._step = step
         self._sources = list(sources)
-        self._place = -1
+        self._index = -1
         self._length_s: float | None = None
 
     def __call__(self, result: FrameResult) -> None:
         """Move the bar to the next result."""
         total = len(self._sources)
-        if self._place < 0 or result.source != self._sources[self._place]:
-            while self._place < total - 1:
-                self._place += 1
-                if result.source == self._sources[self._place]:
+        if self._index < 0 or result.source != self._sources[self._index]:
+            while self._index < total - 1:
+                self._index += 1
+                if result.source == self._sources[self._index]:
                     break
             self._length_s = _length_s(result)
         if result.timestamp_s is None:
-            self._step(self._place + 1, total)
+            self._step(self._index + 1, total)
         elif self._length_s:
-            self._step(self._place + min(1.0, result.timestamp_s / self._length_s), total)
+            self._step(self._index + min(1.0, result.timestamp_s / self._length_s), total)
 
 
 def _length_s(result: FrameResult) -> float | None:
-    """Return the length of a result's video in seconds; None if it is not known or no video."""
+    """Return the length of a result's video in seconds; None if unknown, or for an image."""
     from mien.media import Video, is_video
 
     if result.timestamp_s is None or not is_video(result.source):

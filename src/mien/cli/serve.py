@@ -23,49 +23,54 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 def serve(
     *,
-    host: Annotated[str, typer.Option(help="Where to listen; others need --keys.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others need --keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free port.")] = 8000,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     keys: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Ask for API keys; their hashes are here.")
+        Path | None, typer.Option(metavar="FILE", help="Require API keys; FILE has their hashes.")
     ] = None,
     new_key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Add a key to --keys, print it and end.")
+        str | None, typer.Option(metavar="NAME", help="Add a key to --keys, print it and exit.")
     ] = None,
     jobs: Annotated[
         Path,
         typer.Option(
             metavar="FOLDER",
             default_factory=PythonDefault("mien.server:ServerOptions", "jobs"),
-            help="Uploads, results and the list of jobs; new, empty, or of an earlier run.",
+            help="Folder of uploads and results: new, empty, or of an earlier run.",
         ),
     ],
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep uploaded videos as long as their results.")
     ] = False,
     cors: Annotated[
-        list[str] | None, typer.Option(metavar="ORIGIN", help="Let pages of this origin call.")
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="Allow web pages of this origin; repeatable."),
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST", help="Another name of this server, behind a proxy."),
+        typer.Option(metavar="HOST", help="Another host name of this server; repeatable."),
     ] = None,
     trust_proxy: Annotated[
         list[str] | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Address or network of a proxy whose X-Forwarded-For is believed; repeatable.",
+            help="Address or network of a proxy whose X-Forwarded-For is read; repeatable.",
         ),
     ] = None,
-    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Of images.")] = 32,
-    max_video: Annotated[int, typer.Option(min=1, metavar="MB", help="Of a video.")] = 2000,
+    max_upload: Annotated[
+        int, typer.Option(min=1, metavar="MB", help="Limit of a request with images.")
+    ] = 32,
+    max_video: Annotated[int, typer.Option(min=1, metavar="MB", help="Limit of a video.")] = 2000,
     rate: Annotated[
         int,
         typer.Option(
             min=1,
             metavar="N",
             default_factory=PythonDefault("mien.server:ServerOptions", "requests_per_minute"),
-            help="Requests a minute, per key or address.",
+            help="Limit of requests per minute, per key or address.",
         ),
     ],
     min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
@@ -74,7 +79,7 @@ def serve(
     detector: DetectorFile = None,
     device: Device,
 ) -> None:
-    """Serve the web page, in which everything runs in the visitor's browser, and a REST API.
+    """Serve the web page, which analyses in the visitor's browser, and the REST API.
 
     \b
     Examples:
@@ -86,7 +91,7 @@ def serve(
     try:
         import uvicorn
 
-        from mien.server import KeyFile, ServerOptions, create_app, settings_of
+        from mien.server import KeyFile, ServerOptions, create_app, uvicorn_config
     except ImportError as error:
         raise MissingExtraError("serving", "serve") from error
     from mien.detect import OnnxDetector
@@ -94,21 +99,21 @@ def serve(
 
     if new_key is not None:
         if keys is None:
-            raise typer.BadParameter("--new-key needs a file: --keys FILE")
+            raise typer.BadParameter("--new-key needs a file; add --keys FILE")
         print(KeyFile(keys).add(new_key))
-        LOG.info(f"kept its hash as '{new_key}' in {keys}; the key is shown only once")
+        LOG.info(f"saved its hash as '{new_key}' in {keys}; the key is shown only once")
         return
     if not _is_loopback(host) and (keys is None or len(KeyFile(keys)) == 0):
         raise InputError(
-            f"--host {host}: others can reach that, so callers need keys. Make one with: "
-            "mien serve --keys keys.json --new-key NAME, then pass --keys keys.json"
+            f"--host {host}: other machines can reach this address, so callers need keys. Make a "
+            "key with: mien serve --keys keys.json --new-key NAME, then pass --keys keys.json"
         )
     options = ServerOptions(
         keys=keys,
         jobs=jobs,
-        keep=keep,
-        cors=tuple(cors or ()),
-        names=(*_LOOPBACK, _in_address(host), *(name or ())) if keys is None else None,
+        keep_videos=keep,
+        allowed_origins=tuple(cors or ()),
+        host_names=(*_LOOPBACK, _url_host(host), *(name or ())) if keys is None else None,
         trusted_proxies=tuple(trust_proxy or ()),
         max_image_bytes=max_upload * _MB,
         max_video_bytes=max_video * _MB,
@@ -120,37 +125,37 @@ def serve(
         model=EmotionModel(model, device=device),
         detector=OnnxDetector(detector, device=device),
     )
-    settings = settings_of(app, options, host=host, port=port)
-    listening = _listening(host, port)
-    shown = f"http://{_in_address(host)}:{listening.getsockname()[1]}/"
+    config = uvicorn_config(app, options, host=host, port=port)
+    listener = _listen(host, port)
+    address = f"http://{_url_host(host)}:{listener.getsockname()[1]}/"
     if name and keys is None and not trust_proxy:
         LOG.warning(
-            "no --keys and no --trust-proxy: all who come through a proxy count as one caller, and "
+            "without --keys and --trust-proxy, all clients behind a proxy count as one caller and "
             "see each other's jobs"
         )
-    LOG.info(f"mien serves at {shown}  (Ctrl-C ends)")
+    LOG.info(f"mien serves at {address}  (stop with Ctrl-C)")
     if open_:
         import webbrowser
 
-        webbrowser.open(shown)
-    uvicorn.Server(settings).run([listening])
+        webbrowser.open(address)
+    uvicorn.Server(config).run([listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """Take the place where the server will listen."""
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to the server's address."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.socket(family)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
-            f"cannot listen at {_in_address(host)}:{port}: {reason}. Choose another --port or "
+            f"cannot listen at {_url_host(host)}:{port}: {reason}. Choose another --port or "
             "another --host"
         ) from error
-    listening.set_inheritable(True)
-    return listening
+    listener.set_inheritable(True)
+    return listener
 
 
 def _is_loopback(host: str) -> bool:
@@ -160,5 +165,5 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _in_address(host: str) -> str:
+def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""`mien similar`: the faces whose expression is most similar to that of one face."""
+"""`mien similar`: find the faces whose expressions are most similar to that of one face."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def similar(
     ],
     *,
     face: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Which face of IMAGE, 0 is the largest.")
+        int, typer.Option(min=0, metavar="N", help="The face of IMAGE; 0 is the largest.")
     ] = 0,
     max_faces: Annotated[
         int,
@@ -51,7 +51,7 @@ def similar(
             min=1,
             metavar="N",
             default_factory=PythonDefault("mien.inference:find_similar", "max_faces"),
-            help="How many faces to find.",
+            help="How many faces to return.",
         ),
     ],
     out: Annotated[
@@ -65,11 +65,11 @@ def similar(
     detector: DetectorFile = None,
     device: Device,
 ) -> None:
-    """Find the faces whose expression is most similar to that of one face.
+    """Find the faces whose expressions are most similar to that of one face.
 
     Expressions are compared, not people: nobody is recognised. The number before each face is the
-    cosine of two embeddings, 1 for the same expression. In a video, the most similar frame of a
-    person within any five seconds counts.
+    cosine of the two embeddings, 1 for the same expression. In a video, only the most similar frame
+    of a person within any five seconds counts.
 
     \b
     Examples:
@@ -108,14 +108,14 @@ def similar(
         )
     for result in failed:
         LOG.warning("%s: %s", result.source, result.error)
-    for each in similar_faces.found:
+    for each in similar_faces.faces:
         if as_json:
             print(json.dumps({"similarity": each.similarity} | each.prediction.to_row()))
         else:
             typer.echo(_line(each))
-    if not similar_faces.found:
+    if not similar_faces.faces:
         LOG.info("no other face found; --min-face-px finds smaller ones")
-    if out is not None and similar_faces.found:
+    if out is not None and similar_faces.faces:
         write_image(draw_similarity_grid(similar_faces), out)
         LOG.info(f"wrote {out}")
     if failed:
@@ -126,7 +126,7 @@ def _line(similar: SimilarFace) -> str:
     from mien.media import format_timestamp
 
     face = similar.prediction
-    where = f"face {face.face}"
+    location = f"face {face.face}"
     if face.timestamp_s is not None:
-        where = f"{format_timestamp(face.timestamp_s)}  person {face.track}"
-    return f"{similar.similarity:+.3f}  {expression(face)}  {face.source}  {where}"
+        location = f"{format_timestamp(face.timestamp_s)}  person {face.track}"
+    return f"{similar.similarity:+.3f}  {expression(face)}  {face.source}  {location}"

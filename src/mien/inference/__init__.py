@@ -1,4 +1,4 @@
-"""Networks at work: the pipeline of one face, its runners for each kind of input, the Analyzer."""
+"""Inference: the pipeline of a face, the runners for images, videos and streams, the Analyzer."""
 
 from mien.inference.analyzer import Analyzer, analyze
 from mien.inference.explain import Explanation, explain_face, explain_image, face_regions

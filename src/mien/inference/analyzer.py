@@ -32,25 +32,27 @@ Source = str | Path
 class Analyzer:
     """Finds faces and says which of six expressions each one shows.
 
-    Loading takes a moment and the networks are kept, so make one and use it often. Threads may
-    share it.
+    The networks are loaded once, so make one Analyzer and reuse it. Threads may share it.
 
     Args:
-        model: An emotion network's ONNX file, or a loaded one; None takes the shipped network.
-        detector: A detector's ONNX file, or any `Detector`; None takes the shipped one.
-        face_options: Which faces count, and which answers are sure; each call may take others.
+        model: The ONNX file of an emotion network, or a loaded network; None takes the shipped
+            network.
+        detector: The ONNX file of a face detector, or any `Detector`; None takes the shipped
+            detector.
+        face_options: Which faces count, and below which confidence an answer is unsure; each call
+            may take others.
         threads: Threads of one network run.
-        device: Where networks that are opened here run: `cpu`, `cuda`, `directml`, `coreml`, or the
-            name of one of onnxruntime's execution providers.
-        workers: Threads that read images and find faces when there are many; None takes one per
-            core.
+        device: The device for networks that are loaded here: `cpu`, `cuda`, `directml`, `coreml`,
+            or the name of one of onnxruntime's execution providers.
+        workers: Threads that read images and find faces when there are several images; None takes
+            one per core.
 
     Attributes:
         pipeline: The two networks and the face options; the functions of `mien.inference` take it.
         workers: As given.
 
     Raises:
-        InputError: A number is out of its range, or `detector` is none.
+        InputError: A number is out of range, or `detector` is not a detector.
         ArtefactError: A model file is missing, damaged, or has no spec.
         DeviceError: The device is not available.
     """
@@ -127,15 +129,15 @@ class Analyzer:
                 or a list of any of them.
             channels: The order of an array's channels: `rgb`, `bgr` (OpenCV), `grey`, `rgba` or
                 `bgra`; None takes `rgb`, `rgba` or `grey` by their number.
-            face_options: Other options than the Analyzer's own, for this call.
+            face_options: The options of this call; None takes those of the Analyzer.
 
         Returns:
-            What was found; `faces` is empty when there is no face. For a list, one result per
-            image, in order.
+            The result; `faces` is empty when there is no face. For a list, one result per image, in
+            order.
 
         Raises:
             MediaError: A file cannot be read as an image.
-            FrameError: An array is no frame; the message says what to do.
+            FrameError: An array has a wrong shape or type; the message says what to do.
         """
         pipeline = self.pipeline.with_options(face_options)
         if isinstance(image, list | tuple):
@@ -156,7 +158,7 @@ class Analyzer:
         channels: Channels | None = None,
         face_options: FaceOptions | None = None,
     ) -> tuple[Explanation, ...]:
-        """Say what the answer to each face of an image rests on.
+        """Explain the answer to each face of an image.
 
         Args:
             image: As in `analyze`.
@@ -169,8 +171,8 @@ class Analyzer:
 
         Raises:
             MediaError: The file cannot be read as an image.
-            FrameError: The array is no frame.
-            InputError: There is no face of that number.
+            FrameError: The array has a wrong shape or type.
+            InputError: There is no face with this number.
         """
         pipeline = self.pipeline.with_options(face_options)
         return explain_image(pipeline, as_frame(image, channels=channels), face=face)
@@ -183,17 +185,17 @@ class Analyzer:
         face: int = 0,
         max_faces: int = 20,
     ) -> SimilarFaces:
-        """Find the faces in images and videos whose expressions are most similar to one face's.
+        """Find the faces whose expressions are most similar to that of one face.
 
         Args:
             query: An image file with the face.
             sources: Images, videos, folders and globs to search.
             face: The number of the face within `query`, from 0, largest first.
-            max_faces: How many faces to find.
+            max_faces: How many faces to return.
 
         Raises:
             MediaError: `query` cannot be read as an image.
-            InputError: It has no face of that number, or something among the sources is no path.
+            InputError: The query has no face with this number, or a source is not a path.
             SpecError: The network has no embedding.
         """
         media = find_media(_paths(sources))
@@ -209,25 +211,25 @@ class Analyzer:
         video_options: VideoOptions | None = None,
         face_options: FaceOptions | None = None,
     ) -> Iterator[FrameResult]:
-        """Analyse images, videos, cameras and streams, or frames that the caller makes.
+        """Analyse images, videos, cameras and streams, or frames from the caller.
 
         Args:
             sources: A path, folder or glob, a camera (`camera:0`) or a stream (`rtsp://`,
                 `http://`), or several of them. A camera always gives its newest frame. Or the
-                frames of one clip in the order of their times: `Frame` objects with a
-                `timestamp_s`, or pairs of seconds and an image.
+                frames of one clip, in order: `Frame` objects with a `timestamp_s`, or pairs of
+                seconds and an image.
             channels: The order of the channels of arrays among the frames, as in `analyze`.
-            video_options: How videos, cameras and streams are analysed. Among frames that the
-                caller makes, faces are detected in each one, or in every `every`-th.
+            video_options: How videos, cameras and streams are analysed. In frames from the caller,
+                faces are detected in every frame, unless `detect_every` says otherwise.
             face_options: As in `analyze`.
 
         Returns:
-            One result per image and per frame, in order, made as they are asked for. In videos
-            faces carry a track number and smoothed probabilities. What cannot be read gives a
-            result with `error`, and the others go on.
+            An iterator with one result per image and per frame, in order. In videos, faces have a
+            track number and smoothed probabilities. A source that cannot be read gives a result
+            with `error`; the others are analysed.
 
         Raises:
-            InputError: Something among the sources is none of these, or times go back.
+            InputError: A source is none of these, or a frame is earlier than the one before it.
         """
         pipeline = self.pipeline.with_options(face_options)
         if not isinstance(sources, str | Path) and _is_iterable(sources):
@@ -244,7 +246,7 @@ class Analyzer:
 
 
 _TIME_TOLERANCE_S = 1e-6
-"""Times are often sums of fractions; a frame this much too early is on time."""
+"""Tolerance for rounding errors in the times of frames."""
 
 _LOCK = threading.Lock()
 _DEFAULT: list[Analyzer] = []
@@ -288,10 +290,10 @@ def _paths(sources: Any) -> Iterator[str | Path]:
         yield each
 
 
-def _frames(given: Iterable[Any], channels: Channels | None) -> Iterator[Frame]:
-    """Bring frames of a clip into one form, and check that their times go forward."""
+def _frames(clip: Iterable[Any], channels: Channels | None) -> Iterator[Frame]:
+    """Convert the frames of a clip to `Frame`, and check that their times do not decrease."""
     last_s = float("-inf")
-    for number, each in enumerate(given):
+    for number, each in enumerate(clip):
         if isinstance(each, Frame):
             frame = each
         elif isinstance(each, tuple) and len(each) == 2:
@@ -304,7 +306,8 @@ def _frames(given: Iterable[Any], channels: Channels | None) -> Iterator[Frame]:
             raise InputError(f"frame {number}: expected a Frame or (seconds, image), found {found}")
         if frame.timestamp_s is None or not frame.timestamp_s >= last_s:
             raise InputError(
-                f"frame {number}: expected a time from {last_s:g} s on, found {frame.timestamp_s}"
+                f"frame {number}: expected a time of {last_s:g} s or later, found "
+                f"{frame.timestamp_s}"
             )
         last_s = frame.timestamp_s
         yield frame

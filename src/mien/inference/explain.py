@@ -1,7 +1,7 @@
-"""Why a network says what it says: its answers while parts of the face are covered.
+"""Explanations by occlusion: how the answer changes when parts of the face are covered.
 
 A covered part is filled with the crop's mean luma. The shipped network was trained on faces with
-grey rectangles in them, so its answers to such faces mean something.
+grey rectangles in them, so its answers to such faces are meaningful.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from mien.structures import FacePrediction, Frame
 __all__ = ["Explanation", "explain_face", "explain_image", "face_regions"]
 
 PATCH, STEP = 1 / 4, 1 / 24
-"""Side of the covering square, and how far it moves, in units of the crop's side."""
+"""The side of the covering square and its step, in units of the crop's side."""
 
 _MIN_PROBABILITY = 1e-6
-"""Probabilities are kept this far from 0 and 1, so that evidence stays finite: log odds are 20 bits
-at most, and their difference 40."""
+"""Probabilities are clipped this far from 0 and 1, so that evidence is finite: log odds are at most
+20 bits, and their difference 40."""
 
 Area = tuple[float, float, float, float]
 """Left, top, right and bottom in units of the crop's side."""
@@ -36,17 +36,17 @@ Area = tuple[float, float, float, float]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Explanation:
-    """What one face's answer rests on.
+    """The parts and pixels of a face on which its answer depends.
 
     Attributes:
         prediction: The face and its answer.
-        crop: `(S, S)` float32, luma of 0 to 255: what the network saw.
-        evidence: `(S, S)` float32, bits: how much the log-odds of the shown expression lose when a
-            square around the pixel is covered, the mean over all squares that cover it. What is
-            above 0 speaks for the answer, what is below speaks against it.
-        covered: By part of the face, the six probabilities with that part covered, in the order of
+        crop: The input of the network, `(S, S)` float32, luma of 0 to 255.
+        evidence: `(S, S)` float32, bits: by how much the log odds of the shown expression decrease
+            when the pixel is covered, as the mean over all squares that cover it. Positive values
+            support the answer, negative values contradict it.
+        covered: The six probabilities with each part of the face covered, in the order of
             `face_regions`.
-        heads: By head of the network, its probabilities by its own labels.
+        heads: The probabilities of each head of the network, by its own labels.
     """
 
     prediction: FacePrediction
@@ -57,14 +57,14 @@ class Explanation:
 
     @property
     def parts(self) -> dict[str, float]:
-        """The evidence of each part of the face in bits, what the answer rests on most first."""
-        shown = self.prediction.emotion
-        whole = _log_odds(self.prediction.confidence)
-        lost = {
-            part: float(whole - _log_odds(probabilities[shown]))
+        """The evidence of each part of the face in bits, largest first."""
+        emotion = self.prediction.emotion
+        uncovered = _log_odds(self.prediction.confidence)
+        evidence = {
+            part: float(uncovered - _log_odds(probabilities[emotion]))
             for part, probabilities in self.covered.items()
         }
-        return dict(sorted(lost.items(), key=lambda item: -item[1]))
+        return dict(sorted(evidence.items(), key=lambda item: -item[1]))
 
     def to_row(self) -> dict[str, Any]:
         """Return plain values that JSON can hold: the result's row, heads, parts and evidence."""
@@ -79,10 +79,10 @@ class Explanation:
 
 
 def face_regions(crop: CropSpec) -> dict[str, tuple[Area, ...]]:
-    """Return where the parts of a face lie in the crop, from above to below.
+    """Return the areas of the parts of a face in the crop, from top to bottom.
 
-    They follow from where the crop puts the landmarks, in units of the distance between the eyes;
-    together they cover the face's width, two eye distances, and do not overlap.
+    They follow from the positions of the landmarks in the crop, in units of the distance between
+    the eyes. They do not overlap; together they cover the width of the face, two eye distances.
     """
     (right_eye_x, eye_y), (left_eye_x, _), (nose_x, nose_y), right_mouth, left_mouth = (
         crop.landmarks_xy
@@ -110,7 +110,7 @@ def face_regions(crop: CropSpec) -> dict[str, tuple[Area, ...]]:
 def explain_image(
     pipeline: Pipeline, frame: Frame, *, face: int | None = None
 ) -> tuple[Explanation, ...]:
-    """Say what the answer to each face of an image rests on.
+    """Explain the answer to each face of an image.
 
     Args:
         pipeline: Networks and settings.
@@ -121,15 +121,15 @@ def explain_image(
         One explanation per face, largest first; empty when there is no face.
 
     Raises:
-        InputError: There is no face of that number.
+        InputError: There is no face with this number.
     """
     detected = pipeline.detect_and_crop(frame)
-    found = pipeline.record(detected, pipeline.model.classify(detected.crops)).faces
+    predictions = pipeline.record(detected, pipeline.model.classify(detected.crops)).faces
     if face is not None:
-        face_at(found, face)
+        face_at(predictions, face)
     return tuple(
         explain_face(pipeline.model, prediction, crop)
-        for prediction, crop in zip(found, detected.crops, strict=True)
+        for prediction, crop in zip(predictions, detected.crops, strict=True)
         if face in (None, prediction.face)
     )
 
@@ -137,37 +137,36 @@ def explain_image(
 def explain_face(
     model: EmotionModel, prediction: FacePrediction, crop: NDArray[np.float32]
 ) -> Explanation:
-    """Cover one part of a face after the other, and compare the answers.
+    """Cover the parts of a face one by one, and compare the answers.
 
-    A square that slides over the crop gives the evidence (occlusion, Zeiler and Fergus 2014;
-    counted as weight of evidence, Robnik-Sikonja and Kononenko 2008), rectangles at the crop's
-    landmarks give the parts of the face. One batch of 369 faces in all, for a crop of 48 pixels.
+    A sliding square gives the evidence of each pixel (occlusion, Zeiler and Fergus 2014; as weight
+    of evidence, Robnik-Sikonja and Kononenko 2008). Rectangles around the landmarks give the
+    evidence of each part of the face. For a crop of 48 pixels this is one batch of 369 faces.
 
     Args:
-        model: The network that answered.
-        prediction: What it answered.
-        crop: `(S, S)`, luma of 0 to 255, what it saw.
+        model: The network.
+        prediction: Its answer.
+        crop: Its input, `(S, S)`, luma of 0 to 255.
     """
     side = len(crop)
     patch, step = max(1, round(PATCH * side)), max(1, round(STEP * side))
-    places = np.arange(0, side - patch + 1, step)
+    offsets = np.arange(0, side - patch + 1, step)
     grey = crop.mean()
-    squares = np.zeros((len(places) ** 2, side, side), bool)
-    for number, (top, left) in enumerate((y, x) for y in places for x in places):
+    squares = np.zeros((len(offsets) ** 2, side, side), bool)
+    for number, (top, left) in enumerate((y, x) for y in offsets for x in offsets):
         squares[number, top : top + patch, left : left + patch] = True
     regions = face_regions(model.crop)
     parts = np.stack([_mask(areas, side) for areas in regions.values()])
     masks = np.concatenate([np.zeros((1, side, side), bool), squares, parts])
     answers = model.classify(np.where(masks, grey, crop).astype(np.float32))
     probabilities = answers.probabilities
-    shown = SIX.index(prediction.emotion)
-    log_odds = _log_odds(probabilities[:, shown])
-    lost = log_odds[0] - log_odds[1 : 1 + len(squares)]
+    log_odds = _log_odds(probabilities[:, SIX.index(prediction.emotion)])
+    evidence = log_odds[0] - log_odds[1 : 1 + len(squares)]
     covered = probabilities[1 + len(squares) :]
     return Explanation(
         prediction=prediction,
         crop=crop,
-        evidence=_per_pixel(squares, lost),
+        evidence=_per_pixel(squares, evidence),
         covered=FrozenDict(
             {name: _named(SIX.labels, row) for name, row in zip(regions, covered, strict=True)}
         ),
@@ -188,17 +187,17 @@ def _mask(areas: tuple[Area, ...], side: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _per_pixel(squares: NDArray[np.bool_], lost: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Give each pixel the mean of the squares that cover it, `(N, S, S)` and `(N,)` -> `(S, S)`."""
-    total = np.tensordot(lost, squares, axes=1)  # (S, S)
+def _per_pixel(squares: NDArray[np.bool_], evidence: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Average over the squares that cover each pixel: `(N, S, S)` and `(N,)` to `(S, S)`."""
+    total = np.tensordot(evidence, squares, axes=1)  # (S, S)
     mean: NDArray[np.float32] = (total / squares.sum(axis=0).clip(min=1)).astype(np.float32)
     return mean
 
 
 def _log_odds(probabilities: float | NDArray[np.floating]) -> NDArray[np.float64]:
-    kept = np.clip(np.asarray(probabilities, np.float64), _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
-    odds: NDArray[np.float64] = np.log2(kept / (1 - kept))
-    return odds
+    p = np.clip(np.asarray(probabilities, np.float64), _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
+    log_odds: NDArray[np.float64] = np.log2(p / (1 - p))
+    return log_odds
 
 
 def _named(labels: tuple[str, ...], values: NDArray[np.floating]) -> Mapping[str, float]:

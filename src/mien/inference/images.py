@@ -1,4 +1,4 @@
-"""Many images: read and searched for faces by several threads, their faces classified together."""
+"""Analysis of many images: threads read them and find faces; the faces are classified together."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _MAX_WORKERS = 8
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageOutputs:
-    """An image, or a frame of a video, with what the network says of its faces.
+    """An image or a frame of a video, with the network's outputs for its faces.
 
     Attributes:
-        result: What was found.
-        frame: The image itself; None if it could not be read.
+        result: The result.
+        frame: The image; None if it could not be read.
         outputs: The network's outputs by name, a row per face, in the order of `result.faces`.
     """
 
@@ -40,7 +40,7 @@ class ImageOutputs:
 
     @classmethod
     def failed(cls, error: MediaError) -> Self:
-        """Return what stands for an input that cannot be read."""
+        """Return the outputs of an input that cannot be read: a result with `error`."""
         return cls(result=FrameResult(source=error.source, error=error.reason))
 
 
@@ -55,7 +55,8 @@ def predict_images(
         workers: Threads that read images and find faces; None takes one per core.
 
     Yields:
-        One per image; one that cannot be read has a result with `error` and no row of outputs.
+        The outputs of each image. If it cannot be read, its result has `error` and there are no
+        outputs.
     """
 
     def load(path: str) -> Callable[[], Frame]:
@@ -69,16 +70,16 @@ def predict_frames(
 ) -> Generator[ImageOutputs, None, None]:
     """Analyse images that are in memory; see `predict_images`."""
 
-    def held(frame: Frame) -> Callable[[], Frame]:
+    def load(frame: Frame) -> Callable[[], Frame]:
         return lambda: frame
 
-    yield from _predict(pipeline, ((frame.source, held(frame)) for frame in frames), workers)
+    yield from _predict(pipeline, ((frame.source, load(frame)) for frame in frames), workers)
 
 
 def _predict(
     pipeline: Pipeline, loaders: Iterable[tuple[str, Callable[[], Frame]]], workers: int | None
 ) -> Generator[ImageOutputs, None, None]:
-    """Load frames and find their faces in threads, a few frames before they are classified."""
+    """Load frames and find their faces in threads, a few frames ahead of the classification."""
     count = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
     waiting: deque[tuple[str, Future[DetectedFrame]]] = deque()
     remaining = iter(loaders)
@@ -90,7 +91,7 @@ def _predict(
                 if not waiting:
                     return
                 batch = [waiting.popleft() for _ in range(min(_BATCH_IMAGES, len(waiting)))]
-                yield from _classified(pipeline, batch)
+                yield from _classify(pipeline, batch)
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -100,7 +101,7 @@ def _load_and_detect(pipeline: Pipeline, load: Callable[[], Frame]) -> DetectedF
     return pipeline.detect_and_crop(load())
 
 
-def _classified(
+def _classify(
     pipeline: Pipeline, batch: Sequence[tuple[str, Future[DetectedFrame]]]
 ) -> Generator[ImageOutputs, None, None]:
     detected: list[DetectedFrame | MediaError] = []
@@ -125,12 +126,13 @@ def _classified(
 
 
 def face_at(faces: Sequence[FacePrediction], number: int) -> FacePrediction:
-    """Return the face of a number, from 0, largest first.
+    """Return the face with a number, from 0, largest first.
 
     Raises:
-        InputError: There is none.
+        InputError: There is no face with this number.
     """
+    if not faces:
+        raise InputError(f"face {number}: no face was found in the image")
     if not 0 <= number < len(faces):
-        known = f"0 to {len(faces) - 1}" if faces else "none, for no face was found"
-        raise InputError(f"face {number}: the image's faces are {known}")
+        raise InputError(f"face {number}: the image's faces are 0 to {len(faces) - 1}")
     return faces[number]

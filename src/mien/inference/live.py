@@ -1,4 +1,4 @@
-"""Expressions in front of a camera: each frame at once, without waiting for the next."""
+"""Live analysis: each frame of a camera or stream is analysed as it arrives."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ __all__ = ["LiveAnalysis"]
 
 
 class LiveAnalysis:
-    """Analyses frames as they come.
+    """Analyses frames as they arrive.
 
-    Faces are detected in each frame if there is time for that, else in every n-th frame, and
-    found again near their last place in the frames between; n comes from what the frames before
-    took, or from the options.
+    Faces are detected in every n-th frame. In the frames between, each face is searched for near
+    its last position. n is an option; by default it follows from the time that the last frames
+    took, and is 1 on a fast machine.
 
     Args:
         pipeline: Networks and settings.
-        options: Detections, smoothing, and how long tracks are kept.
+        options: Detection interval, smoothing, and how long a track may be interrupted.
     """
 
     def __init__(self, pipeline: Pipeline, options: VideoOptions | None = None) -> None:
@@ -41,18 +41,18 @@ class LiveAnalysis:
 
     @property
     def every(self) -> int:
-        """Frames from one detection to the next at the present load."""
+        """Frames from one detection to the next at the current load."""
         return self._scheduler.every
 
     def smooth(self, options: SmoothingOptions) -> None:
-        """Change the smoothing from the next frame on; it starts anew for every track."""
+        """Change the smoothing from the next frame on; the state of every track is reset."""
         self._smoother = Smoother(options)
 
     def analyze(self, frame: VideoFrame) -> FrameResult:
         """Analyse one frame.
 
         Args:
-            frame: The next frame; not older than the one before.
+            frame: The next frame; its time must not be before that of the last frame.
         """
         start = time.perf_counter()
         detects = self._scheduler.should_detect(frame.frame, frame.timestamp_s)

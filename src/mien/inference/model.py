@@ -1,4 +1,4 @@
-"""An emotion network in onnxruntime, with the spec that says what its numbers mean."""
+"""An emotion network in onnxruntime, with the spec that gives the meaning of its outputs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SHIPPED = Path(__file__).parent.parent / "assets" / "emotion.onnx"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Classification:
-    """What the network answers to B crops: every output by name.
+    """The network's answers to B crops.
 
     Attributes:
         probabilities: `(B, 6)` float32 in the order of `SIX`; each row sums to 1.
         heads: The calibrated probabilities of each head with labels, `(B, K)` by output name.
-        outputs: Every output of the network as it is, `(B, ...)` by name.
+        outputs: Every raw output of the network, `(B, ...)` by name.
     """
 
     probabilities: NDArray[np.float32]
@@ -49,19 +49,21 @@ class EmotionModel:
     """An emotion network that is ready to run.
 
     Args:
-        path: An ONNX file with its spec inside; None takes the shipped one.
+        path: An ONNX file that contains its spec; None takes the shipped network.
         threads: Threads of one run.
-        device: Where it runs: `cpu`, `cuda`, `directml`, `coreml`, or the name of one of
+        device: The device that runs it: `cpu`, `cuda`, `directml`, `coreml`, or the name of one of
             onnxruntime's execution providers.
 
     Attributes:
         path: The file.
-        spec: What it expects and what its numbers mean.
+        spec: Its inputs, and the meaning of its outputs.
+        crop: How faces are cropped for it.
 
     Raises:
-        ArtefactError: The file is missing or no ONNX file.
+        ArtefactError: The file is missing or is not an ONNX file.
         DeviceError: The device is not available.
-        SpecError: It has no usable spec, or is no emotion network; the message names the field.
+        SpecError: The file has no valid spec, or is not an emotion network; the message names the
+            field.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class EmotionModel:
         """Run the network.
 
         Args:
-            crops: `(B, S, S)`, luma of 0 to 255, framed as `crop` says; B may be 0.
+            crops: `(B, S, S)`, luma of 0 to 255, cropped by `crop`; B may be 0.
 
         Returns:
             The spec's outputs by name, B along the first axis of each.
@@ -95,10 +97,10 @@ class EmotionModel:
         return dict(zip(names, values, strict=True))
 
     def classify(self, crops: NDArray[Any]) -> Classification:
-        """Run the network and say what all of its outputs stand for.
+        """Run the network and convert its outputs to probabilities.
 
         Args:
-            crops: `(B, S, S)`, luma of 0 to 255, framed as `crop` says; B may be 0.
+            crops: `(B, S, S)`, luma of 0 to 255, cropped by `crop`; B may be 0.
         """
         outputs = self.run(crops)
         return Classification(
@@ -112,7 +114,7 @@ class EmotionModel:
         return self.combine(self.run(crops))
 
     def combine(self, outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Return the six probabilities that outputs of `run` stand for, `(B, 6)`."""
+        """Convert outputs of `run` to the six probabilities, `(B, 6)`."""
         return self._six.probabilities(outputs, self.spec.head_labels)
 
     def head_probabilities(
@@ -129,5 +131,5 @@ class EmotionModel:
 
     @property
     def unsure_below(self) -> float:
-        """The confidence under which a prediction counts as unsure, 0 to 1."""
+        """The confidence below which a prediction is unsure, 0 to 1."""
         return self._six.unsure_below

@@ -1,4 +1,4 @@
-"""The path of every face, whatever it comes from: detect, align and crop, classify, record."""
+"""The pipeline that images, videos and streams share: detect, crop, classify, record."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from mien.structures import Face, FacePrediction, Faces, Frame, FrameResult
 __all__ = ["DetectedFrame", "Pipeline"]
 
 MIN_NETWORK_FACE_PX = 16
-"""A frame of a video is shrunk so that the smallest wanted face still has this many pixels."""
+"""Frames of a video are downscaled until the smallest face to find has this many pixels."""
 
 MIN_SIDE_PX = 180
-"""Frames of a video are not shrunk below this side."""
+"""The shorter side of a frame of a video is not downscaled below this."""
 
 EMBEDDING = "embedding"
-"""The output that holds the expression embedding."""
+"""The name of the output with the expression embedding."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DetectedFrame:
-    """A frame with its faces, ready for the network.
+    """A frame with its faces and their crops.
 
     Attributes:
         frame: The frame.
@@ -48,12 +48,12 @@ class DetectedFrame:
 class Pipeline:
     """Detector, emotion model and settings; the runners of images, videos and streams share it.
 
-    A pipeline keeps no state between calls, so threads may share one.
+    A pipeline has no state between calls, so threads may share it.
 
     Args:
-        detector: Finds the faces.
-        model: Says what they show.
-        options: Which faces count, and which answers are sure.
+        detector: The face detector.
+        model: The emotion network.
+        options: Which faces count, and below which confidence an answer is unsure.
     """
 
     def __init__(
@@ -67,20 +67,19 @@ class Pipeline:
         return self if options is None else Pipeline(self.detector, self.model, options=options)
 
     def analyze(self, frame: Frame) -> FrameResult:
-        """Find the faces of one image and say what each one shows."""
+        """Find the faces of one image and classify their expressions."""
         detected = self.detect_and_crop(frame)
         return self.record(detected, self.model.classify(detected.crops))
 
     def detect_and_crop(self, frame: Frame) -> DetectedFrame:
-        """Find the faces of one image and cut them out."""
+        """Find and crop the faces of one image."""
         faces = self.detect(frame)
         return DetectedFrame(frame=frame, faces=faces, crops=self.crop(frame, faces))
 
     def detect(self, frame: Frame | VideoFrame) -> Faces:
         """Find the faces of a frame, in its pixels, largest first.
 
-        A frame of a video is first shrunk by the decoder's own scaler, as far as the smallest
-        wanted face allows.
+        A frame of a video is downscaled by the decoder first, as far as `min_face_px` allows.
         """
         if isinstance(frame, VideoFrame):
             faces = _detect_downscaled(self.detector, frame, self.options.min_face_px)
@@ -91,9 +90,9 @@ class Pipeline:
         return faces
 
     def crop(self, frame: Frame | VideoFrame, faces: Faces) -> NDArray[np.float32]:
-        """Cut the faces out of a frame, aligned, `(F, S, S)`, luma of 0 to 255.
+        """Align and crop the faces of a frame, `(F, S, S)`, luma of 0 to 255.
 
-        A frame of a video gives its decoded luma plane, without a detour through RGB.
+        For a frame of a video, the decoded luma plane is used, without conversion to RGB.
         """
         if isinstance(frame, Frame):
             return crop_faces(frame.frame_rgb, faces.landmarks_xy, self.model.crop)
@@ -110,13 +109,13 @@ class Pipeline:
         *,
         smoothed: Sequence[tuple[NDArray[np.floating], int]] | None = None,
     ) -> FrameResult:
-        """Put together what was found in one frame.
+        """Build the result of one frame.
 
         Args:
             detected: The frame and its F faces.
             answers: The network's answers, one row per face.
-            smoothed: For each face its probabilities `(6,)` and the label to show, as they come out
-                of smoothing over time; None shows the answers themselves.
+            smoothed: For each face its smoothed probabilities `(6,)` and the index of its label;
+                None takes the answers without smoothing.
         """
         frame = detected.frame
         predictions = []
@@ -177,13 +176,13 @@ class Pipeline:
 
     @property
     def unsure_below(self) -> float:
-        """The confidence under which an answer is marked unsure, 0 to 1."""
-        chosen = self.options.unsure_below
-        return self.model.unsure_below if chosen is None else chosen
+        """The confidence below which an answer is unsure, 0 to 1."""
+        threshold = self.options.unsure_below
+        return self.model.unsure_below if threshold is None else threshold
 
 
 def _detect_downscaled(detector: Detector, frame: VideoFrame, min_face_px: int) -> Faces:
-    """Find the faces of a frame that the decoder's own scaler has made small enough."""
+    """Find the faces of a frame that the decoder has downscaled."""
     shorter = min(frame.height, frame.width)
     scale = max(MIN_NETWORK_FACE_PX / min_face_px, min(1.0, MIN_SIDE_PX / shorter))
     scale = min(scale, 1.0)

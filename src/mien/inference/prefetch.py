@@ -1,4 +1,4 @@
-"""Prefetching: the stages of a pipeline run beside each other, with bounded queues between."""
+"""Prefetching: the stages of a pipeline run in threads, with bounded queues between them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _POLL_S = 0.1
 
 
 def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
-    """Run an iterator in a thread of its own, at most `depth` items ahead of the consumer.
+    """Run an iterator in its own thread, at most `depth` items ahead of the consumer.
 
     Args:
-        items: What to iterate; it ends early when the returned generator is closed.
-        depth: The bound of the queue between.
+        items: The iterable; it stops early when the returned generator is closed.
+        depth: The maximum length of the queue.
 
     Yields:
-        The same items in the same order; what the iterator raises is raised here, after the items
-        before it.
+        The same items in the same order. An exception of the iterator is raised here, after the
+        items before it.
     """
-    between: queue.Queue[object] = queue.Queue(depth)
+    buffer: queue.Queue[object] = queue.Queue(depth)
     stop = threading.Event()
 
     def put(item: object) -> bool:
         while not stop.is_set():
             try:
-                between.put(item, timeout=_POLL_S)
+                buffer.put(item, timeout=_POLL_S)
                 return True
             except queue.Full:
                 continue
@@ -56,15 +56,15 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        while (item := between.get()) is not _END:
+        while (item := buffer.get()) is not _END:
             if isinstance(item, _Raised):
                 raise item.error
             yield item  # type: ignore[misc]
     finally:
         stop.set()
         with contextlib.suppress(queue.Empty):
-            while True:  # makes room, so that the thread need not wait to see the end
-                between.get_nowait()
+            while True:  # empties the queue, so that the thread does not wait for room in it
+                buffer.get_nowait()
         thread.join()
 
 

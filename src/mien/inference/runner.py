@@ -1,4 +1,4 @@
-"""Inputs one after the other: images together, videos frame by frame, streams as they come."""
+"""Analysis of a list of inputs: images in batches, videos frame by frame, streams live."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Step:
 
     Attributes:
         result: The result.
-        inputs: How many inputs are known to be finished.
-        video: The state of the video, camera or stream that the result is of, while it goes on.
+        inputs: How many inputs are finished.
+        video: The state of the video, camera or stream that is being analysed, or None.
     """
 
     result: FrameResult
@@ -47,11 +47,11 @@ def analyze_media(
 
     Args:
         pipeline: Networks and settings.
-        media: What `find_media` found; an error among it becomes a result with `error`.
+        media: The inputs, from `find_media`; an error among them gives a result with `error`.
         options: How videos, cameras and streams are analysed.
         workers: Threads that read images and find faces; None takes one per core.
-        inputs: Inputs to pass over, since an earlier run finished them.
-        video: Where to go on in the first input after these.
+        inputs: How many inputs to skip, because an earlier run has finished them.
+        video: The state from which the first input after these is continued.
 
     Yields:
         One step per image and per frame of a video, in order.
@@ -75,16 +75,18 @@ def analyze_media(
 
 
 def is_image(each: str | MediaError) -> bool:
-    """Say whether something that `find_media` found is an image file."""
+    """Return whether an input from `find_media` is an image file."""
     return isinstance(each, str) and not is_live(each) and not is_video(each)
 
 
 def _analyze_one(
     pipeline: Pipeline, each: str | MediaError, options: VideoOptions, state: VideoState
 ) -> Generator[tuple[FrameResult, bool], None, None]:
-    """Analyse a video, camera or stream; yields results, and whether one is certainly the last.
+    """Analyse a video, camera or stream.
 
-    What cannot be opened is one result with `error`, the last.
+    Yields:
+        Each result, and whether the input ends with it. An input that cannot be opened gives one
+        result with `error`.
     """
     try:
         if isinstance(each, MediaError):
@@ -94,7 +96,7 @@ def _analyze_one(
                 for result in results:
                     yield result, False
         else:
-            # Threads read the video until the generator is closed; only then it may be.
+            # The generator is closed before the video, since its threads read from it.
             with (
                 Video(each) as video,
                 contextlib.closing(analyze_video(pipeline, video, options, state=state)) as results,

@@ -1,4 +1,4 @@
-"""A video sampled a few times a second, each frame by itself."""
+"""Analysis of sampled frames of a video, without smoothing over time."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _PREFETCHED_FRAMES = 4
 
 
 def sample_video(pipeline: Pipeline, video: Video) -> Generator[ImageOutputs, None, None]:
-    """Analyse eight frames a second; people have track numbers, nothing is smoothed.
+    """Analyse eight frames per second; faces have track numbers, probabilities are not smoothed.
 
     Args:
         pipeline: Networks and settings.
         video: The video.
 
     Yields:
-        One per sampled frame, in order.
+        The outputs of each sampled frame, in order.
 
     Raises:
-        MediaError: At the end, if the video is damaged.
+        MediaError: The video is damaged; raised after the frames before the damage.
     """
     tracker = Tracker()
     rate = min(DETECTIONS_PER_S, video.frames_per_second or DETECTIONS_PER_S)

@@ -1,4 +1,4 @@
-"""Faces with a similar expression, by the network's embedding."""
+"""Search for faces with a similar expression, by the network's embedding."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from mien.structures import FacePrediction, Frame, FrameResult
 
 __all__ = ["SimilarFace", "SimilarFaces", "find_similar"]
 
-_SIDE_PX = 160
+_THUMBNAIL_PX = 160
 
-_MOMENT_S = 5.0
-"""Of one person in a video only the most similar frame within so many seconds counts, since the
-frames around it are nearly the same."""
+_MIN_GAP_S = 5.0
+"""Neighbouring frames of a video are nearly the same, so only the most similar frame of a person
+within this time counts."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SimilarFace:
-    """A face and how similar its expression is.
+    """A face and the similarity of its expression to the query's.
 
     Attributes:
-        similarity: Cosine of the two embeddings, -1 to 1.
+        similarity: The cosine of the two embeddings, -1 to 1.
         prediction: The face.
-        image: The face with some room around it, 160x160 RGB.
+        image: The face with a margin, 160x160 RGB.
     """
 
     similarity: float
@@ -47,16 +47,16 @@ class SimilarFace:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SimilarFaces:
-    """What `find_similar` found.
+    """The result of `find_similar`.
 
     Attributes:
-        query: The face that others were compared with, 1.0 like itself.
-        found: The most similar faces, the most similar one first; may be empty.
-        compared: How many faces were compared; in a video one face counts in each frame.
+        query: The face that others were compared with; its similarity is 1.
+        faces: The most similar faces, the most similar face first; may be empty.
+        compared: How many faces were compared; in a video, a person counts once per sampled frame.
     """
 
     query: SimilarFace
-    found: tuple[SimilarFace, ...]
+    faces: tuple[SimilarFace, ...]
     compared: int
 
 
@@ -72,42 +72,45 @@ def find_similar(
 ) -> SimilarFaces:
     """Find the faces whose expressions are most similar to that of one face.
 
-    Expressions are compared, as people's votes group them (Vemulapalli and Agarwala 2019), not
-    identities. However many images there are, only the best faces are kept. Videos are sampled
-    eight times a second; of each person the most similar frame within any five seconds counts.
+    Expressions are compared, not identities; the embedding is trained on people's judgements of
+    similarity (Vemulapalli and Agarwala 2019). Memory use does not grow with the number of images.
+    Videos are sampled eight times per second; of each person, the most similar frame within any
+    five seconds counts.
 
     Args:
         pipeline: Networks and settings.
-        query: An image file; it is left out where it occurs again among the others.
-        media: Images and videos, as `find_media` found them.
+        query: An image file; if it is also among `media`, it is skipped there.
+        media: Images and videos, from `find_media`.
         face: The number of the face within `query`, from 0, largest first.
-        max_faces: How many faces to find.
+        max_faces: How many faces to return.
         workers: Threads that read images and find faces; None takes one per core.
-        on_result: Called with the result of each image and of each sampled frame, also where it
-            could not be read.
+        on_result: Called with the result of each image and of each sampled frame; the result of an
+            input that cannot be read has `error`.
 
     Raises:
         MediaError: `query` cannot be read as an image.
-        InputError: It has no face of that number.
+        InputError: The query has no face with this number.
         SpecError: The network has no embedding.
     """
     if EMBEDDING not in (output.name for output in pipeline.model.spec.outputs):
         raise SpecError(f"{pipeline.model.path}: field 'outputs': there is no '{EMBEDDING}'")
-    (asked,) = predict_images(pipeline, [str(query)], workers=1)
-    if asked.frame is None:
-        raise MediaError(asked.result.source, asked.result.error or "")
-    reference = face_at(asked.result.faces, face)
-    wanted = asked.outputs[EMBEDDING][face]
-    best = _Best(max_faces)
+    (query_outputs,) = predict_images(pipeline, [str(query)], workers=1)
+    if query_outputs.frame is None:
+        raise MediaError(query_outputs.result.source, query_outputs.result.error or "")
+    query_face = face_at(query_outputs.result.faces, face)
+    query_embedding = query_outputs.outputs[EMBEDDING][face]
+    best = _TopFaces(max_faces)
     others = (each for each in media if not _same_file(each, query))
     for predicted in _predict_media(pipeline, others, workers, on_end=best.end_video):
         on_result(predicted.result)
         if predicted.frame is not None:
-            cosines = _cosines(predicted.outputs[EMBEDDING], wanted)
+            cosines = _cosines(predicted.outputs[EMBEDDING], query_embedding)
             for prediction, cosine in zip(predicted.result.faces, cosines, strict=True):
-                best.offer(float(cosine), prediction, predicted.frame)
+                best.add(float(cosine), prediction, predicted.frame)
     return SimilarFaces(
-        query=_similar(1.0, reference, asked.frame), found=best.sorted(), compared=best.compared
+        query=_similar(1.0, query_face, query_outputs.frame),
+        faces=best.sorted(),
+        compared=best.compared,
     )
 
 
@@ -136,58 +139,58 @@ def _predict_media(
             on_end()
 
 
-class _Best:
-    """Keeps the most similar faces, and of people in a video one face per moment.
+class _TopFaces:
+    """Collects the most similar faces; of a person in a video, one face per `_MIN_GAP_S`.
 
     Args:
-        most: How many.
+        max_faces: How many faces to collect.
 
     Attributes:
-        compared: How many faces it was shown.
+        compared: How many faces were added.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: list[tuple[float, int, SimilarFace]] = []
-        self._moments: dict[int, SimilarFace] = {}
+    def __init__(self, max_faces: int) -> None:
+        self._max_faces = max_faces
+        self._heap: list[tuple[float, int, SimilarFace]] = []
+        self._best_of_track: dict[int, SimilarFace] = {}
         self._order = itertools.count()
         self.compared = 0
 
-    def offer(self, similarity: float, face: FacePrediction, frame: Frame | VideoFrame) -> None:
-        """Keep a face if it is among the most similar."""
+    def add(self, similarity: float, face: FacePrediction, frame: Frame | VideoFrame) -> None:
+        """Add a face, if it is among the most similar."""
         self.compared += 1
-        if len(self._kept) == self._most and similarity <= self._kept[0][0]:
+        if len(self._heap) == self._max_faces and similarity <= self._heap[0][0]:
             return
         if face.track is None:
-            self._keep(_similar(similarity, face, frame))
+            self._push(_similar(similarity, face, frame))
             return
-        before = self._moments.get(face.track)
+        before = self._best_of_track.get(face.track)
         if before is not None:
-            if _time_s(face) - _time_s(before.prediction) > _MOMENT_S:
-                self._keep(before)
+            if _time_s(face) - _time_s(before.prediction) > _MIN_GAP_S:
+                self._push(before)
             elif similarity <= before.similarity:
                 return
-        self._moments[face.track] = _similar(similarity, face, frame)
+        self._best_of_track[face.track] = _similar(similarity, face, frame)
 
     def end_video(self) -> None:
-        """Settle what is open: the next video's people are others."""
-        for moment in self._moments.values():
-            self._keep(moment)
-        self._moments.clear()
+        """Finish the tracks of a video; the next video has other people."""
+        for similar in self._best_of_track.values():
+            self._push(similar)
+        self._best_of_track.clear()
 
     def sorted(self) -> tuple[SimilarFace, ...]:
-        """Return the most similar faces, the most similar one first."""
-        return tuple(similar for _, _, similar in sorted(self._kept, reverse=True))
+        """Return the most similar faces, the most similar face first."""
+        return tuple(similar for _, _, similar in sorted(self._heap, reverse=True))
 
-    def _keep(self, similar: SimilarFace) -> None:
-        heapq.heappush(self._kept, (similar.similarity, -next(self._order), similar))
-        if len(self._kept) > self._most:
-            heapq.heappop(self._kept)
+    def _push(self, similar: SimilarFace) -> None:
+        heapq.heappush(self._heap, (similar.similarity, -next(self._order), similar))
+        if len(self._heap) > self._max_faces:
+            heapq.heappop(self._heap)
 
 
 def _similar(similarity: float, face: FacePrediction, frame: Frame | VideoFrame) -> SimilarFace:
     pixels = frame.rgb() if isinstance(frame, VideoFrame) else frame.frame_rgb
-    image = face_thumbnail(pixels, face.box_xyxy, side_px=_SIDE_PX)
+    image = face_thumbnail(pixels, face.box_xyxy, side_px=_THUMBNAIL_PX)
     return SimilarFace(similarity=similarity, prediction=face, image=image)
 
 
@@ -195,9 +198,9 @@ def _time_s(face: FacePrediction) -> float:
     return face.timestamp_s or 0.0
 
 
-def _cosines(embeddings: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the cosines of `(B, D)` with `(D,)`, `(B,)`; both are of unit length."""
-    cosines: NDArray[np.float32] = (embeddings @ wanted).clip(-1, 1)
+def _cosines(embeddings: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cosines of `(B, D)` with `(D,)`, `(B,)`; all vectors have length 1."""
+    cosines: NDArray[np.float32] = (embeddings @ query).clip(-1, 1)
     return cosines
 
 

@@ -1,4 +1,4 @@
-"""Frames of a video or camera: faces with track numbers, classified together and smoothed."""
+"""Classification and smoothing of tracked faces, in the frames of a video or camera."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class TrackedFrame:
 def classify_frames(
     pipeline: Pipeline, smoother: Smoother, frames: list[TrackedFrame]
 ) -> Iterator[FrameResult]:
-    """Say what the faces of some frames show; the network runs over all of them at once.
+    """Classify the faces of several frames in one run of the network, and smooth the results.
 
     Args:
         pipeline: Networks and settings.
-        smoother: Holds the state of the tracks up to the frame before; kept up to date.
-        frames: The frames, in the order of their times.
+        smoother: The state of the tracks before these frames; it is updated.
+        frames: The frames, in order.
 
     Yields:
         One result per frame, its faces largest first.
@@ -57,7 +57,7 @@ def classify_frames(
 
 
 def _cropped(pipeline: Pipeline, tracked: TrackedFrame) -> DetectedFrame:
-    """Cut out the faces of a frame, largest first."""
+    """Crop the faces of a frame, largest first."""
     boxes = tracked.faces.boxes_xyxy
     order = np.argsort(-(boxes[:, 2:] - boxes[:, :2]).min(axis=1), kind="stable")
     faces = tracked.faces.select(order)

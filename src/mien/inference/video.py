@@ -1,4 +1,4 @@
-"""Expressions over a video: detection now and then, tracks between, one result per frame."""
+"""Analysis of a video: faces are detected in some frames and interpolated between them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mien.track import Smoother, Tracker
 __all__ = ["DETECTIONS_PER_S", "VideoState", "analyze_frames", "analyze_video"]
 
 DETECTIONS_PER_S = 8.0
-"""How often faces are detected in a video."""
+"""How many times per second faces are detected in a video."""
 
 _PREFETCHED_FRAMES = 12
 _PREFETCHED_WINDOWS = 3
@@ -41,11 +41,11 @@ class VideoState:
     """The state of a video's analysis between two frames: tracks, smoothing, last detection.
 
     Args:
-        options: Smoothing, and how long tracks are kept.
+        options: Smoothing, and how long a track may be interrupted.
 
     Attributes:
-        is_complete: Whether every frame up to the state has been yielded as a result. Only then can
-            another run go on from it.
+        is_complete: Whether the results of all frames up to the state have been yielded. Only then
+            can another run continue from it.
     """
 
     def __init__(self, options: VideoOptions) -> None:
@@ -56,11 +56,11 @@ class VideoState:
 
     @property
     def frame(self) -> int:
-        """The number of the last frame that it covers; -1 before the first."""
+        """The number of the last frame that the state includes; -1 before the first."""
         return -1 if self.detection is None else self.detection.frame
 
     def to_document(self) -> dict[str, Any]:
-        """Return all of it as plain values that JSON can hold."""
+        """Return the state as plain values that JSON can hold."""
         detection = self.detection
         return {
             "smoother": self.smoother.to_document(),
@@ -77,7 +77,7 @@ class VideoState:
         }
 
     def restore(self, document: Mapping[str, Any]) -> None:
-        """Take over what `to_document` returned, to the last bit."""
+        """Restore the exact state from a document of `to_document`."""
         self.smoother.restore(document["smoother"])
         self.tracker.restore(document["tracker"])
         detection = document["detection"]
@@ -106,11 +106,11 @@ def analyze_video(
         pipeline: Networks and settings.
         video: The video.
         options: How it is analysed.
-        state: Goes on after the frames that it covers, and is kept up to date.
+        state: The state to continue from, which is updated; None starts at the beginning.
 
     Yields:
-        One result per frame, in order. A damaged video ends with a result with `error`; the frames
-        before the damage are there.
+        One result per frame, in order. For a damaged video, the frames before the damage, and then
+        a result with `error`.
     """
     options = options or VideoOptions()
     rate = video.frames_per_second or 25.0
@@ -118,13 +118,13 @@ def analyze_video(
     every = options.detect_every or max(1, round(rate / DETECTIONS_PER_S))
     state = state or VideoState(options)
     state.tracker.sampling_interval_s = state.smoother.sampling_interval_s = every / rate
-    covered = state.frame
-    last = max(covered, 0)
+    finished = state.frame
+    last = max(finished, 0)
     try:
         with ExitStack() as stack:
-            # Closed in the opposite order, so that no thread reads from what is closed already.
+            # They are closed in reverse order, so that no thread reads from a closed generator.
             frames = stack.enter_context(closing(video.frames(per_second=options.max_fps)))
-            remaining = (frame for frame in frames if frame.frame > covered)
+            remaining = (frame for frame in frames if frame.frame > finished)
             decoded = stack.enter_context(closing(prefetch(remaining, _PREFETCHED_FRAMES)))
             for result in stack.enter_context(
                 closing(analyze_frames(pipeline, decoded, every=every, state=state))
@@ -145,7 +145,7 @@ def analyze_frames(
         pipeline: Networks and settings.
         frames: The frames of one video.
         every: Frames from one detection to the next.
-        state: The state after the frames before; kept up to date.
+        state: The state before these frames; it is updated.
 
     Yields:
         One result per frame.
@@ -171,7 +171,7 @@ def analyze_frames(
 def _detected(
     pipeline: Pipeline, frames: Iterable[VideoFrame], every: int, *, starts: bool
 ) -> Iterator[tuple[list[VideoFrame], Faces]]:
-    """Group frames so that each group ends with one in which faces are detected."""
+    """Group frames so that faces are detected in the last frame of each group."""
     window: list[VideoFrame] = []
     first = starts
     damage: MediaError | None = None
@@ -182,7 +182,7 @@ def _detected(
                 yield window, pipeline.detect(frame)
                 window, first = [], False
     except MediaError as error:
-        damage = error  # what was decoded before comes out first
+        damage = error  # raised after the frames that were decoded before it
     if window:
         yield window, pipeline.detect(window[-1])
     if damage is not None:
@@ -192,13 +192,13 @@ def _detected(
 def _interpolated(
     before: _Detection | None, window: list[VideoFrame], end: TrackedFrame
 ) -> Iterator[TrackedFrame]:
-    """Give each frame of a window its faces.
+    """Interpolate the faces of the frames between two detections.
 
-    The faces of a track that is at both ends move in a straight line; one that ends or begins here
-    is there up to or from the middle.
+    A track in both detections moves in a straight line. A track that is only in the first stays
+    until the middle, and one that is only in the second starts there.
     """
     if before is None:
-        # A video starts with a detection, so this window has one frame.
+        # Faces are detected in the first frame of a video, so this window has one frame.
         yield end
         return
     start_s, span_s = before.timestamp_s, end.frame.timestamp_s - before.timestamp_s
@@ -207,8 +207,8 @@ def _interpolated(
         faces, tracks = [], []
         for number, track in enumerate(before.tracks):
             if track in end.tracks:
-                there = end.faces[end.tracks.index(track)]
-                faces.append(_between(before.faces[number], there, share))
+                face = end.faces[end.tracks.index(track)]
+                faces.append(_interpolate(before.faces[number], face, share))
                 tracks.append(track)
             elif share < 0.5:
                 faces.append(before.faces[number])
@@ -221,8 +221,8 @@ def _interpolated(
     yield end
 
 
-def _between(a: Face, b: Face, share: float) -> Face:
-    """Return the face at a share of the way from one to another."""
+def _interpolate(a: Face, b: Face, share: float) -> Face:
+    """Return the face between two faces; share 0 gives `a`, 1 gives `b`."""
     return Face(
         box_xyxy=((1 - share) * a.box_xyxy + share * b.box_xyxy).astype(np.float32),
         landmarks_xy=((1 - share) * a.landmarks_xy + share * b.landmarks_xy).astype(np.float32),

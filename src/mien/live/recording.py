@@ -1,4 +1,4 @@
-"""Snapshots and recordings of the window: images, and videos with their rows."""
+"""Snapshots and recordings of the live window: images, and videos with their rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Recording:
     """A video with the results drawn in, and their rows as JSON Lines beside it.
 
     Args:
-        folder: Where both go.
+        folder: The folder of both files.
         first: The first frame; it sets the size and the start.
 
     Attributes:
@@ -50,7 +50,7 @@ class Recording:
         """Add a frame.
 
         Raises:
-            OutputError: The disk is full or the folder went away.
+            OutputError: The disk is full or the folder has been removed.
         """
         self._rows.write(shown.result)
         if (shown.frame.height, shown.frame.width) == self._size:
@@ -62,12 +62,12 @@ class Recording:
         """Note in the rows that no frames arrived for some time.
 
         Raises:
-            OutputError: The disk is full or the folder went away.
+            OutputError: The disk is full or the folder has been removed.
         """
         self._rows.write(gap)
 
     def abandon(self) -> None:
-        """Stop; what was recorded stays under the files' partial names and can be played."""
+        """Stop; the recording stays under the files' partial names, and the video can be played."""
         self._video.abandon()
         self._rows.abandon()
 
@@ -75,7 +75,7 @@ class Recording:
         """Finish both files.
 
         Raises:
-            OutputError: The disk is full or the folder went away.
+            OutputError: The disk is full or the folder has been removed.
         """
         try:
             self._video.close()
@@ -84,7 +84,7 @@ class Recording:
 
 
 def _unused_path(folder: Path, suffix: str) -> Path:
-    """Name a file after the current time; a second of that name gets a number."""
+    """Return a path named after the current time; a number is added if the name is in use."""
     stem = datetime.datetime.now().strftime("mien-%Y-%m-%d-%H%M%S")
     path, number = folder / f"{stem}.{suffix}", 1
     while path.exists():

@@ -18,8 +18,8 @@ _RADIUS, _FRAME, _DOT = 10.0, 4.0, 10
 
 def draw_similarity_grid(similar: SimilarFaces) -> Image.Image:
     """Draw the query and the most similar faces, the most similar first, as an RGB image."""
-    captions = ["query", *(_caption(each) for each in similar.found)]
-    faces = [similar.query, *similar.found]
+    captions = ["query", *(_caption(each) for each in similar.faces)]
+    faces = [similar.query, *similar.faces]
     columns = min(_COLUMNS, len(faces))
     rows = -(-len(faces) // columns)
     tile = (_FACE_PX + _GAP_PX, _FACE_PX + 2 * _LINE_PX + _GAP_PX)

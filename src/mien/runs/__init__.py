@@ -1,4 +1,4 @@
-"""One analysis run: results in a folder, a journal of checkpoints, and resuming from them."""
+"""Analysis runs: results in a folder, a journal of checkpoints, and resuming from them."""
 
 from mien.runs.analysis import Run, RunOptions, analyze_to, is_interrupted
 from mien.runs.checkpoint import Checkpoint

@@ -1,4 +1,4 @@
-"""Analyse and save: many inputs into one folder, resumable after any interruption."""
+"""Runs: analyse many inputs and save the results in a folder, resumable after an interruption."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ __all__ = ["Run", "RunOptions", "analyze_to", "is_interrupted"]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What a run analyses, and what it writes.
+    """How a run analyses its inputs, and what it writes.
 
     Attributes:
         formats: The formats of the results, some of `jsonl`, `csv`, `parquet`.
         draw: Whether images and videos are saved with the results drawn in.
         overwrite: Whether saved results may be replaced.
-        resume: Whether to go on with an interrupted run in the same folder. Inputs, networks and
-            options must be the same; a run that was not interrupted starts from the beginning.
+        resume: Whether to continue an interrupted run in the same folder. Inputs, networks and
+            options must be the same. Without an interrupted run, a new run starts.
         video: How videos, cameras and streams are analysed.
-        faces: Which faces count, and which answers are sure; None takes the Analyzer's own.
-        names: What sources are called in the results, by path; others keep their path.
+        faces: Which faces count, and below which confidence an answer is unsure; None takes the
+            options of the Analyzer.
+        names: Names that replace the paths of sources in the results, by path.
 
     Raises:
-        OptionsError: Options contradict each other.
+        OptionsError: Two options exclude each other.
     """
 
     formats: Sequence[str] = ("jsonl",)
@@ -49,37 +50,36 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         if self.resume and self.overwrite:
-            raise OptionsError("resume goes on and overwrite starts anew; leave out one")
+            raise OptionsError("resume continues and overwrite starts again; leave out one")
         if self.resume and "jsonl" not in self.formats:
             raise OptionsError("resume: only jsonl can be continued; add it to the formats")
 
 
 @dataclasses.dataclass(slots=True, eq=False)
 class Run:
-    """A run that is going on, or has ended.
+    """A run, while it goes on and after its end.
 
     Attributes:
-        sources: The inputs that were found, in the order of their results.
-        resumed_after: The checkpoint of the interrupted run that this one goes on from, or None.
+        sources: The inputs, in the order of their results.
+        resumed_after: The checkpoint of the interrupted run that this one continues, or None.
         checkpoint: How far the run has come.
-        was_done: Whether an earlier run had finished everything, so that nothing was done.
+        was_complete: Whether an earlier run had finished, so that there was nothing to do.
         written: The files and folders that were written, empty until the end.
-        notes: What a person should know of what was written, for example that a video's sound
-            could not be kept.
-        journal: Where the run notes its checkpoints; None if it cannot be resumed.
+        notes: Remarks on what was written, for example that a video's sound was lost.
+        journal: The journal of its checkpoints; None if the run cannot be resumed.
     """
 
     sources: tuple[str, ...]
     resumed_after: Checkpoint | None = None
     checkpoint: Checkpoint = dataclasses.field(default_factory=Checkpoint)
-    was_done: bool = False
+    was_complete: bool = False
     written: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     journal: Journal | None = None
 
     @property
     def can_resume(self) -> bool:
-        """Whether another run with `resume` would go on from here."""
+        """Whether another run with `resume` can continue this one."""
         return self.journal is not None and self.journal.path.exists()
 
 
@@ -99,26 +99,26 @@ def analyze_to(
     `RunOptions(resume=True)` and ends with the same files as an uninterrupted one.
 
     Args:
-        folder: Where the results go; it is made if it is missing. None saves nothing.
+        folder: The folder of the results; it is made if it is missing. None saves nothing.
         inputs: Paths, folders, globs, cameras and streams.
-        options: What is analysed and written.
+        options: How the inputs are analysed, and what is written.
         analyzer: Networks and settings; None takes the shipped networks.
         on_start: Called once before the first result.
-        on_result: Called with each result after it was saved.
+        on_result: Called with each result after it is saved.
 
     Returns:
-        The run, with what was written.
+        The run.
 
     Raises:
         OptionsError: An option does not fit the inputs.
-        OutputError: Results exist already, or cannot be written.
+        OutputError: The results exist already, or cannot be written.
         MissingExtraError: A format needs an extra that is not installed.
     """
     options = options or RunOptions()
     analyzer = analyzer or Analyzer()
     path = None if folder is None else Path(folder)
-    drawn = None if path is None else path / "drawn"
-    media = list(find_media(inputs, exclude=drawn))
+    drawn_folder = None if path is None else path / "drawn"
+    media = list(find_media(inputs, exclude=drawn_folder))
     run = Run(tuple(each if isinstance(each, str) else each.source for each in media))
     _check(path, media, options)
     if path is None:
@@ -127,7 +127,7 @@ def analyze_to(
         return run
     run.journal = journal = _journal(path, media, analyzer, options)
     if options.resume and (path / "results.jsonl").exists() and not is_interrupted(path):
-        run.was_done = True
+        run.was_complete = True
         return run
     with ResultFolder(
         path,
@@ -140,7 +140,7 @@ def analyze_to(
         if results.position is not None:
             run.checkpoint = Checkpoint.from_document(results.position, options.video)
             run.resumed_after = run.checkpoint
-            results.drawn_before(run.sources[: run.checkpoint.inputs])
+            results.reserve_drawn(run.sources[: run.checkpoint.inputs])
         on_start(run)
         _analyze(run, analyzer, media, options, results, on_result)
     run.written, run.notes = tuple(results.written), tuple(results.notes)
@@ -170,30 +170,30 @@ def _analyze(
             if results is not None:
                 results.write(result)
                 if checkpoint.is_complete:
-                    results.keep(checkpoint.to_document)
+                    results.save_position(checkpoint.to_document)
             on_result(result)
             run.checkpoint = checkpoint
 
 
 def _check(path: Path | None, media: Sequence[str | MediaError], options: RunOptions) -> None:
-    """Refuse what no run could do, before anything is written."""
+    """Check that the options fit the inputs, before anything is written."""
     if path is None and (options.draw or options.resume):
         raise OptionsError("draw and resume need a folder for the results")
     if options.draw and any(is_live(str(each)) for each in media):
-        raise OptionsError("a camera or stream cannot be drawn; `mien live` records it")
+        raise OptionsError("draw does not work for a camera or stream; record it with `mien live`")
     if options.draw and options.resume and any(is_video(str(each)) for each in media):
         raise OptionsError("resume: a drawn video cannot be continued; leave out draw")
 
 
 def is_interrupted(folder: str | Path) -> bool:
-    """Say whether a folder holds results of an interrupted run that `resume` can go on with."""
+    """Return whether a folder holds the results of an interrupted run that can be resumed."""
     return (Path(folder) / JOURNAL).exists()
 
 
 def _journal(
     path: Path, media: Sequence[str | MediaError], analyzer: Analyzer, options: RunOptions
 ) -> Journal | None:
-    """Say what a run that is resumed must have in common with this one; a camera's cannot be."""
+    """Return the journal of a run; None if it cannot be resumed, as with a camera."""
     if "jsonl" not in options.formats or any(
         isinstance(each, str) and is_live(each) for each in media
     ):
@@ -212,18 +212,18 @@ def _journal(
 
 
 def _networks(analyzer: Analyzer) -> list[str]:
-    """Return the hashes of the two model files; a detector without one is named by its type."""
-    detector = getattr(analyzer.detector, "path", None)
-    found = [hashlib.sha256(analyzer.model.path.read_bytes()).hexdigest()]
-    if isinstance(detector, Path):
-        found.append(hashlib.sha256(detector.read_bytes()).hexdigest())
-    else:
-        found.append(type(analyzer.detector).__qualname__)
-    return found
+    """Return the hashes of the two model files; for a detector without a file, its type's name."""
+    model, detector = analyzer.model.path, getattr(analyzer.detector, "path", None)
+    return [
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        if isinstance(path, Path)
+        else type(analyzer.detector).__qualname__
+        for path in (model, detector)
+    ]
 
 
 def _renamed(result: FrameResult, names: Mapping[str, str]) -> FrameResult:
-    """Return the result with its source called by another name, if it has one."""
+    """Return the result with the name of its source replaced, if `names` has another."""
     name = names.get(result.source)
     if name is None:
         return result

@@ -1,4 +1,4 @@
-"""How far an analysis of many inputs has come, so that another run can go on from there."""
+"""Checkpoints: how far an analysis has come, so that another run can resume it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Checkpoint:
 
     @classmethod
     def after(cls, step: Step) -> Self:
-        """Return the checkpoint that an analysis has reached with a step."""
+        """Return the checkpoint after a step of an analysis."""
         return cls(step.inputs, step.video)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every result up to it has been yielded; only then it may be kept."""
+        """Whether every result up to it has been yielded; only then may it be saved."""
         return self.video is None or self.video.is_complete
 
     @property
@@ -40,13 +40,13 @@ class Checkpoint:
         return None if self.video is None else self.video.frame
 
     def to_document(self) -> dict[str, Any]:
-        """Return it as plain values that JSON can hold."""
+        """Return the checkpoint as plain values that JSON can hold."""
         video = None if self.video is None else self.video.to_document()
         return {"inputs": self.inputs, "video": video}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], options: VideoOptions) -> Self:
-        """Rebuild what `to_document` returned; `options` are those of the run before."""
+        """Rebuild a checkpoint from `to_document`; `options` are those of the interrupted run."""
         video = None
         if document["video"] is not None:
             video = VideoState(options)

@@ -1,4 +1,4 @@
-"""The folder that `mien analyze --save` fills: result files, and drawn images."""
+"""The folder of results, `mien analyze --out`: result files and drawn images and videos."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from mien.structures import FrameResult
 
 __all__ = ["ResultFolder"]
 
-_ROWS_COPIED_AT_ONCE = 1000
-_LONGEST_STEM = 220
-"""Bytes of a name that file systems take, 255, less what is added to it."""
+_ROWS_PER_COPY = 1000
+_MAX_STEM_BYTES = 220
+"""File systems allow 255 bytes for a name; the rest is for a number and suffixes."""
 
-_EVERYBODYS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO))
-"""What hinders all files of a folder, not one."""
+_FOLDER_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO))
+"""Errors that affect all files of a folder and not only one."""
 
 
 class ResultFolder:
@@ -37,14 +37,13 @@ class ResultFolder:
         formats: Names out of `FORMATS`; each gives `results.<format>`.
         draw: Whether drawn images go into `drawn/`.
         overwrite: Whether existing files may be replaced.
-        journal: Keeps how far the results are sure, so that another run can go on with them; it
-            needs the format `jsonl`.
-        resume: Whether to go on where the journal says; if it says nothing, this is a first run.
+        journal: Saves the checkpoints, so that another run can resume; it needs the format `jsonl`.
+        resume: Whether to continue from the checkpoint in the journal, if there is one.
 
     Attributes:
-        position: Where the interrupted run stopped, as it was given to `keep`; None for a first
-            run.
-        notes: What a person should know of what was drawn, for example that sound was lost.
+        position: The last checkpoint of the interrupted run, as passed to `save_position`; None for
+            a new run.
+        notes: Remarks on what was drawn, for example that a video's sound was lost.
 
     Raises:
         InputError: A format is unknown.
@@ -73,72 +72,75 @@ class ResultFolder:
         self.notes: list[str] = []
         self._video: DrawnVideo | None = None
         self._video_source = ""
-        self._undrawn = ""
+        self._skipped_source = ""
         self._journal = journal if "jsonl" in formats else None
         self.position: dict[str, Any] | None = None
         self._unreadable: set[str] = set()
         self._writers: list[ResultWriter] = []
         self._open = contextlib.ExitStack()
         if self._journal is not None and not overwrite:
-            found = self._journal.read()
-            if found is not None and not resume:
+            checkpoint = self._journal.read()
+            if checkpoint is not None and not resume:
                 raise OutputError(
-                    f"{path}: holds an interrupted analysis. Go on with --resume, or start anew "
-                    "with --overwrite"
+                    f"{path}: holds an interrupted analysis. Continue with --resume, or start "
+                    "again with --overwrite"
                 )
-            if found is not None:
-                length, self.position = found
-                self._go_on(formats, length)
+            if checkpoint is not None:
+                length, self.position = checkpoint
+                self._resume(formats, length)
                 return
         if draw and not overwrite and any((path / "drawn").glob("*")):
             raise OutputError(
-                f"{path / 'drawn'}: has images already. Choose another place or pass --overwrite"
+                f"{path / 'drawn'}: has images already. Choose another folder or pass --overwrite"
             )
-        with contextlib.ExitStack() as undoing:
+        with contextlib.ExitStack() as cleanup:
             for name in dict.fromkeys(formats):
                 writer = open_writer(path / f"results.{name}", overwrite=overwrite)
-                undoing.callback(writer.discard)
+                cleanup.callback(writer.discard)
                 self._writers.append(writer)
-            undoing.pop_all()
+            cleanup.pop_all()
         if self._journal is not None:
-            self._journal.end()
+            self._journal.remove()
         for writer in self._writers:
             self._open.enter_context(writer)
 
-    def _go_on(self, formats: Sequence[str], length: int) -> None:
-        """Open the JSON Lines where they are sure, and write the other formats anew from them."""
+    def _resume(self, formats: Sequence[str], length: int) -> None:
+        """Continue the JSON Lines at the checkpoint, and write the other formats from them."""
         lines = JsonlWriter.resumed(self.path / "results.jsonl", length)
         self._writers.append(lines)
         self._open.enter_context(lines)
         others = []
         for name in dict.fromkeys(formats):
             if name != "jsonl":
-                # The journal says whose results these are, and that they were to be replaced.
+                # The journal shows that these files belong to the interrupted run.
                 writer = open_writer(self.path / f"results.{name}", overwrite=True)
                 self._writers.append(self._open.enter_context(writer))
                 others.append(writer)
         rows = lines.rows()
-        while some := list(itertools.islice(rows, _ROWS_COPIED_AT_ONCE)):
-            self._unreadable.update(row["source"] for row in some if "error" in row)
+        while block := list(itertools.islice(rows, _ROWS_PER_COPY)):
+            self._unreadable.update(row["source"] for row in block if "error" in row)
             for writer in others:
-                writer.write_rows(some)
+                writer.write_rows(block)
 
-    def drawn_before(self, sources: Iterable[str]) -> None:
-        """Name the images that an interrupted run was done with; their drawn copies stay."""
+    def reserve_drawn(self, sources: Iterable[str]) -> None:
+        """Reserve the names of the copies that the interrupted run has drawn, so that they stay."""
         if self._draw:
             for source in sources:
                 if source not in self._unreadable:
                     self._free_name(Path(source).stem, "jpg")
 
-    def keep(self, position: Callable[[], Mapping[str, Any]]) -> None:
-        """Note that what was written so far is all up to a position; written once a second.
+    def save_position(self, position: Callable[[], Mapping[str, Any]]) -> None:
+        """Save a checkpoint in the journal, at most once a second.
+
+        Args:
+            position: Returns the position of the analysis; all its results have been written.
 
         Raises:
-            OutputError: The disk is full or the folder went away.
+            OutputError: The disk is full or the folder has been removed.
         """
         if self._journal is not None:
             lines = next(each for each in self._writers if isinstance(each, JsonlWriter))
-            self._journal.keep(lambda: lines.length, position)
+            self._journal.save(lambda: lines.length, position)
 
     @property
     def written(self) -> list[Path]:
@@ -147,23 +149,23 @@ class ResultFolder:
         return [writer.path for writer in self._writers] + drawn
 
     def write(self, result: FrameResult) -> None:
-        """Add one frame's rows, and draw it if that was asked for.
+        """Add the rows of one frame, and draw the frame if `draw` is set.
 
         Raises:
-            OutputError: The disk is full or the folder went away.
+            OutputError: The disk is full or the folder has been removed.
         """
         for writer in self._writers:
             writer.write(result)
-        if self._draw and result.error is None and result.source != self._undrawn:
+        if self._draw and result.error is None and result.source != self._skipped_source:
             try:
                 self._draw_result(result)
             except (MediaError, OutputError) as error:
-                if _is_everybodys(error):
+                if _affects_all_files(error):
                     raise
                 if self._video is not None and self._video_source == result.source:
                     self._video.discard()
                     self._video = None
-                self._undrawn = result.source
+                self._skipped_source = result.source
                 self.notes.append(f"{result.source}: is not drawn: {error}")
 
     def _draw_result(self, result: FrameResult) -> None:
@@ -184,13 +186,12 @@ class ResultFolder:
             self.notes += video.notes
 
     def _free_name(self, stem: str, suffix: str) -> Path:
-        """Name what is drawn after its source; a second of that name gets a number."""
+        """Return the path of a drawn copy; a number is added if the name is in use."""
         number = 1
-        # Room for a number and for what tells an unfinished file.
-        stem = stem.encode(errors="surrogateescape")[:_LONGEST_STEM].decode(errors="ignore")
+        stem = stem.encode(errors="surrogateescape")[:_MAX_STEM_BYTES].decode(errors="ignore")
         while True:
-            ending = f"-{number}.{suffix}" if number > 1 else f".{suffix}"
-            path = self.path / "drawn" / (stem + ending)
+            end = f"-{number}.{suffix}" if number > 1 else f".{suffix}"
+            path = self.path / "drawn" / (stem + end)
             if path not in self._drawn:
                 self._drawn.add(path)
                 return path
@@ -214,16 +215,16 @@ class ResultFolder:
                 self._video.discard()
         finally:
             if kind is not None and self._journal is not None and self._journal.path.exists():
-                # Not whole: it keeps its partial name, and a resumed run goes on with it.
+                # The files keep their partial names; a resumed run continues them.
                 for writer in self._writers:
                     writer.abandon()
             else:
                 self._open.__exit__(kind, exception, traceback)
         if kind is None and self._journal is not None:
-            self._journal.end()
+            self._journal.remove()
 
 
-def _is_everybodys(error: Exception) -> bool:
-    """Say whether an error is one that the next file would meet as well."""
+def _affects_all_files(error: Exception) -> bool:
+    """Return whether an error would occur for the next file as well."""
     cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno in _EVERYBODYS
+    return isinstance(cause, OSError) and cause.errno in _FOLDER_ERRORS

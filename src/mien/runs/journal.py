@@ -1,4 +1,4 @@
-"""The note beside unfinished results that says how far they are sure, for a run that goes on."""
+"""The journal of a run: a file beside unfinished results with the last checkpoint."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mien._output import whole_file
 from mien.errors import OutputError
 
 __all__ = ["JOURNAL", "Journal"]
 
 JOURNAL = "results.unfinished.json"
-"""The file beside unfinished results."""
+"""The name of the journal."""
 
-_SECONDS_BETWEEN = 1.0
+_INTERVAL_S = 1.0
 
 
 class Journal:
-    """Keeps how far an analysis has come in a small file; gone when the analysis has ended.
+    """Saves the checkpoints of a run in a small file, which is removed at the end of the run.
 
     Args:
-        folder: Where the results go.
-        settings: What has to be the same for a run to go on where another one stopped, as plain
+        folder: The folder of the results.
+        settings: What a run must have in common with the interrupted run that it resumes, as plain
             values that JSON can hold.
     """
 
@@ -33,13 +34,14 @@ class Journal:
         self._written_at = float("-inf")
 
     def read(self) -> tuple[int, dict[str, Any]] | None:
-        """Return how many bytes of the JSON Lines are sure and the position that they end at.
+        """Read the last checkpoint of an interrupted run.
 
         Returns:
+            The bytes of JSON Lines that belong to the checkpoint, and the position of the analysis;
             None if no run was interrupted here.
 
         Raises:
-            OutputError: That run had other settings, or the file is damaged.
+            OutputError: The interrupted run had other settings, or the file is damaged.
         """
         try:
             document = json.loads(self.path.read_text(encoding="utf-8"))
@@ -49,44 +51,39 @@ class Journal:
         except FileNotFoundError:
             return None
         except NotADirectoryError as error:
-            reason = "is a file, expected a folder for the results. Choose another place"
+            reason = "is a file, expected a folder for the results. Choose another folder"
             raise OutputError(f"{self.path.parent}: {reason}") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OutputError(
-                f"{self.path}: cannot be read ({error}). Start anew with --overwrite"
+                f"{self.path}: cannot be read ({error}). Start again with --overwrite"
             ) from error
         names = settings.keys() | self._settings.keys()
-        other = sorted(n for n in names if settings.get(n) != self._settings.get(n))
-        if other:
+        differing = sorted(n for n in names if settings.get(n) != self._settings.get(n))
+        if differing:
             raise OutputError(
-                f"{self.path}: the interrupted run differs in {', '.join(other)}. Give the same "
-                "again, or start anew with --overwrite"
+                f"{self.path}: the interrupted run differs in {', '.join(differing)}. Use its "
+                "values, or start again with --overwrite"
             )
         return length, position
 
-    def keep(self, length: Callable[[], int], position: Callable[[], Mapping[str, Any]]) -> None:
-        """Note how far the results are sure, at most once a second.
+    def save(self, length: Callable[[], int], position: Callable[[], Mapping[str, Any]]) -> None:
+        """Save a checkpoint, at most once a second.
 
         Args:
-            length: Gives the bytes of the JSON Lines so far.
-            position: Gives the position that they end at.
+            length: Returns the bytes of JSON Lines so far.
+            position: Returns the position of the analysis that belongs to them.
 
         Raises:
-            OutputError: The disk is full or the folder went away.
+            OutputError: The disk is full or the folder has been removed.
         """
         now = time.monotonic()
-        if now - self._written_at < _SECONDS_BETWEEN:
+        if now - self._written_at < _INTERVAL_S:
             return
         self._written_at = now
         document = {"settings": self._settings, "length": length(), "position": position()}
-        partial = self.path.with_name(self.path.name + ".partial")
-        try:
+        with whole_file(self.path) as partial:
             partial.write_text(json.dumps(document), encoding="utf-8")
-            partial.replace(self.path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise OutputError(f"{self.path}: cannot write: {error.strerror or error}") from error
 
-    def end(self) -> None:
-        """Forget the run: it has ended, or another one begins anew."""
+    def remove(self) -> None:
+        """Remove the file: the run has ended, or a new one starts from the beginning."""
         self.path.unlink(missing_ok=True)

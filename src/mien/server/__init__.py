@@ -1,8 +1,8 @@
-"""The REST API and the web page behind one address."""
+"""A server with the REST API and the web page."""
 
 from mien.server.app import create_app
 from mien.server.keys import KeyFile
 from mien.server.options import ServerOptions
-from mien.server.run import settings_of
+from mien.server.run import uvicorn_config
 
-__all__ = ["KeyFile", "ServerOptions", "create_app", "settings_of"]
+__all__ = ["KeyFile", "ServerOptions", "create_app", "uvicorn_config"]

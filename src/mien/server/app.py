@@ -1,4 +1,4 @@
-"""The application: the API, the page, and what surrounds both."""
+"""The application: the API, the web page, and the middleware of both."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from starlette.middleware.cors import CORSMiddleware
 from mien.detect import FileDetector, OnnxDetector
 from mien.inference import Analyzer, EmotionModel
 from mien.server.bodies import BodiesMiddleware
+from mien.server.errors import error_responses, install_handlers
 from mien.server.images import images_router
-from mien.server.jobs import Jobs, jobs_router
-from mien.server.limits import Gate
+from mien.server.jobs import JobQueue, jobs_router
+from mien.server.limits import AccessControl
 from mien.server.metrics import MetricsMiddleware
 from mien.server.options import ServerOptions
 from mien.server.page import HeadersMiddleware, mount_page
-from mien.server.problems import documented, install_handlers
 from mien.server.service import Service
 from mien.server.stream import stream_router
 from mien.webpage import BUILT_PAGE, page_contract, page_files
@@ -28,8 +28,8 @@ from mien.webpage import BUILT_PAGE, page_contract, page_files
 __all__ = ["create_app"]
 
 _DESCRIPTION = """Finds faces and says which of six expressions each one shows: happy, neutral, sad,
-angry, fear, surprise. It says what a face shows, not what a person feels, and is often wrong: read
-`confidence` and `unsure`. Where keys are asked for, send `Authorization: Bearer KEY`."""
+angry, fear, surprise. An expression is not a feeling, and the answer is often wrong: read
+`confidence` and `unsure`. If the server needs keys, send `Authorization: Bearer KEY`."""
 
 
 def create_app(
@@ -38,27 +38,29 @@ def create_app(
     model: EmotionModel | None = None,
     detector: FileDetector | None = None,
 ) -> FastAPI:
-    """Make the application with API and page.
+    """Make the application with the API and the web page.
 
     Args:
         options: Keys, folders and limits.
-        model: The emotion network; None takes the shipped one.
-        detector: The face detector; None takes the shipped one.
+        model: The emotion network; None takes the shipped network.
+        detector: The face detector; None takes the shipped network.
 
     Raises:
-        ArtefactError: A model file or the file of keys is damaged.
+        ArtefactError: A model file or the key file is damaged.
+        InputError: A trusted proxy is not an address.
+        OutputError: The jobs folder holds other files, or another server uses it.
     """
     options = options or ServerOptions()
     detector = detector or OnnxDetector()
     analyzer = Analyzer(model, detector=detector, face_options=options.faces)
     service = Service(analyzer, detector, options)
-    gate = Gate(options)
-    jobs = Jobs(service)
+    access = AccessControl(options)
+    queue = JobQueue(service)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        jobs.close()
+        queue.close()
         service.close()
 
     app = FastAPI(
@@ -68,62 +70,62 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        # Else the environment's variables can have it report requests to an OpenTelemetry server.
+        # Otherwise environment variables could send requests to an OpenTelemetry server.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     install_handlers(app)
-    app.include_router(images_router(service, gate))
-    app.include_router(jobs_router(service, gate, jobs))
-    app.include_router(stream_router(service, gate))
-    _install_health(app, service, gate, jobs)
+    app.include_router(images_router(service, access))
+    app.include_router(jobs_router(service, access, queue))
+    app.include_router(stream_router(service, access))
+    _install_health(app, service, access, queue)
     mount_page(
         app,
-        built=BUILT_PAGE,
+        folder=BUILT_PAGE,
         files=page_files(analyzer.model, detector),
         contract=page_contract(analyzer.model, detector, options.faces),
     )
     app.add_middleware(MetricsMiddleware, metrics=service.metrics)
     app.add_middleware(BodiesMiddleware)
     app.add_middleware(HeadersMiddleware)
-    if options.cors:
+    if options.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(options.cors),
+            allow_origins=list(options.allowed_origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )
     return app
 
 
-def _install_health(app: FastAPI, service: Service, gate: Gate, jobs: Jobs) -> None:
-    @app.get("/healthz", summary="Whether the process answers", responses=documented(500))
+def _install_health(app: FastAPI, service: Service, access: AccessControl, queue: JobQueue) -> None:
+    @app.get("/healthz", summary="Check that the process answers", responses=error_responses(500))
     async def healthy() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get(
         "/readyz",
-        summary="Whether it takes work",
-        responses={503: {"description": "full, or ending"}, **documented(500)},
+        summary="Check that the server accepts requests",
+        responses={503: {"description": "busy or stopping"}, **error_responses(500)},
     )
     async def ready() -> JSONResponse:
-        full = service.images.inside >= service.images.most
+        full = service.image_limit.active >= service.image_limit.max_active
         status: dict[str, Any] = {"ready": not full and not service.closing}
-        status["waiting"] = service.images.inside
+        status["waiting"] = service.image_limit.active
         return JSONResponse(status, 200 if status["ready"] else 503)
 
     @app.get(
         "/metrics",
-        summary="Counters for Prometheus",
+        summary="Metrics for Prometheus",
         responses={
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-            **documented(400, 401, 403, 429, 500),
+            **error_responses(400, 401, 403, 429, 500),
         },
         response_class=Response,
     )
     async def metrics(request: Request) -> Response:
-        gate.caller(request)
-        if jobs.started is not None:
+        access.authorize(request)
+        if queue.runner is not None:
+            counts = queue.runner.store.count_by_state()
             for state in ("queued", "running", "done", "failed"):
-                count = jobs.started.store.counts().get(state, 0)
-                service.metrics.jobs.labels(state).set(count)
+                service.metrics.jobs.labels(state).set(counts.get(state, 0))
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")

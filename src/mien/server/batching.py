@@ -1,4 +1,4 @@
-"""The faces of all requests that wait, judged in one run of the emotion network."""
+"""Batching: the faces of all waiting requests are classified in one run of the network."""
 
 from __future__ import annotations
 
@@ -19,63 +19,63 @@ _Waiting = tuple[NDArray[np.float32], "Future[Classification]"]
 
 
 class Batcher:
-    """Runs a function over the crops of several callers at once.
+    """Classifies the crops of several callers together.
 
-    It waits for nothing: whoever came while the last run was under way goes into the next one.
+    No run is delayed to fill a batch: crops that arrive during a run go into the next one.
 
     Args:
-        run: Takes crops `(B, S, S)` and classifies them.
-        most: Crops per run, unless one caller brings more.
-        ran: Hears of the size of each run.
+        classify: Classifies crops `(B, S, S)`.
+        max_crops: A run takes no further request once it has this many crops.
+        on_run: Called with the size of each run.
     """
 
     def __init__(
         self,
-        run: Callable[[NDArray[Any]], Classification],
+        classify: Callable[[NDArray[Any]], Classification],
         *,
-        most: int = 64,
-        ran: Callable[[int], None] = lambda _: None,
+        max_crops: int = 64,
+        on_run: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._run, self._most, self._ran = run, most, ran
+        self._classify, self._max_crops, self._on_run = classify, max_crops, on_run
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="mien-batcher", daemon=True)
         self._thread.start()
 
     def submit(self, crops: NDArray[np.float32]) -> Future[Classification]:
-        """Ask for the classification of some crops, `(B, S, S)`; B may be 0."""
+        """Queue crops for classification, `(B, S, S)`; B may be 0."""
         future: Future[Classification] = Future()
         self._waiting.put((crops, future))
         return future
 
     def close(self) -> None:
-        """Finish what waits and end."""
+        """Classify what is queued, then stop the thread."""
         self._waiting.put(None)
         self._thread.join()
 
     def _work(self) -> None:
         while (first := self._waiting.get()) is not None:
-            batch, ending = self._gathered(first)
-            # A caller that gave up has cancelled; from here on nobody can.
+            batch, is_last = self._collect(first)
+            # Requests that were cancelled while they waited are dropped; from here on none can be.
             batch = [each for each in batch if each[1].set_running_or_notify_cancel()]
             try:
                 if batch:
-                    together = np.concatenate([crops for crops, _ in batch])
-                    found = self._run(together)
-                    self._ran(len(together))
+                    all_crops = np.concatenate([crops for crops, _ in batch])
+                    classified = self._classify(all_crops)
+                    self._on_run(len(all_crops))
             except Exception as error:
                 for _, future in batch:
                     future.set_exception(error)
             else:
-                place = 0
+                start = 0
                 for crops, future in batch:
-                    future.set_result(found[place : place + len(crops)])
-                    place += len(crops)
-            if ending:
+                    future.set_result(classified[start : start + len(crops)])
+                    start += len(crops)
+            if is_last:
                 return
 
-    def _gathered(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+    def _collect(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
         batch, count = [first], len(first[0])
-        while count < self._most:
+        while count < self._max_crops:
             try:
                 more = self._waiting.get_nowait()
             except queue.Empty:

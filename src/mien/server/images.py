@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
-from mien.server.limits import Gate, limited
-from mien.server.problems import Problem, documented
+from mien.columns import example_row, row_schema
+from mien.server.errors import ApiError, error_responses
+from mien.server.limits import AccessControl, limit_body
 from mien.server.service import Service
 
 __all__ = ["MinFacePx", "MinScore", "images_router"]
@@ -25,37 +26,8 @@ MinScore = Annotated[
     float | None, Query(ge=0, le=1, description="Leave out faces with a lower detection score.")
 ]
 
-_FACE_EXAMPLE = {
-    "source": "portrait.jpg",
-    "frame": 0,
-    "timestamp_s": None,
-    "face": 0,
-    "track": None,
-    "box_xyxy": [177.2, 63.1, 274.0, 172.8],
-    "detection_score": 0.92,
-    "emotion": "happy",
-    "confidence": 0.99,
-    "unsure": False,
-    "probabilities": {
-        "happy": 0.99,
-        "neutral": 0.0,
-        "sad": 0.0,
-        "angry": 0.0,
-        "fear": 0.0,
-        "surprise": 0.01,
-    },
-    "quality": {
-        "size_px": 96.8,
-        "sharpness": 0.6,
-        "brightness": 0.61,
-        "yaw_proxy": 0.03,
-        "roll_deg": 1.2,
-        "truncation": 0.0,
-    },
-}
-
 _RESULTS: dict[str, Any] = {
-    "description": "One entry per image, in their order. One that cannot be read has an `error`.",
+    "description": "One entry per image, in order. An image that cannot be read has an `error`.",
     "content": {
         "application/json": {
             "schema": {
@@ -71,7 +43,7 @@ _RESULTS: dict[str, Any] = {
                                 "source": {"type": "string"},
                                 "width": {"type": "integer"},
                                 "height": {"type": "integer"},
-                                "faces": {"type": "array", "items": {"type": "object"}},
+                                "faces": {"type": "array", "items": row_schema("face")},
                                 "notes": {"type": "array", "items": {"type": "string"}},
                                 "error": {"type": "string"},
                                 "drawn_jpeg": {"type": "string", "format": "byte"},
@@ -86,7 +58,7 @@ _RESULTS: dict[str, Any] = {
                         "source": "portrait.jpg",
                         "width": 512,
                         "height": 512,
-                        "faces": [_FACE_EXAMPLE],
+                        "faces": [example_row("face")],
                         "notes": [],
                     }
                 ]
@@ -98,13 +70,13 @@ _RESULTS: dict[str, Any] = {
 _IMAGE = {"type": "string", "format": "binary", "minLength": 1}
 
 
-def _body(max_images: int) -> dict[str, Any]:
+def _body_schema(max_images: int) -> dict[str, Any]:
     files = {"type": "array", "minItems": 1, "maxItems": max_images, "items": _IMAGE}
     form = {"type": "object", "required": ["files"], "properties": {"files": files}}
     return {
         "requestBody": {
             "required": True,
-            "description": "One image as it is, or several as `files` of a form.",
+            "description": "The file of one image, or several as `files` of a form.",
             "content": {
                 "image/*": {"schema": _IMAGE},
                 "application/octet-stream": {"schema": _IMAGE},
@@ -114,15 +86,18 @@ def _body(max_images: int) -> dict[str, Any]:
     }
 
 
-def images_router(service: Service, gate: Gate) -> APIRouter:
-    """Make the endpoints for images and for what the models say about themselves."""
+def images_router(service: Service, access: AccessControl) -> APIRouter:
+    """Make the endpoints for images and for the description of the models."""
     router = APIRouter()
 
     @router.post(
         "/v1/analyze",
         summary="Find the faces in images and say which expression each one shows",
-        responses={200: _RESULTS, **documented(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)},
-        openapi_extra=_body(service.options.max_images),
+        responses={
+            200: _RESULTS,
+            **error_responses(400, 401, 403, 408, 413, 415, 422, 429, 500, 503),
+        },
+        openapi_extra=_body_schema(service.options.max_images),
         response_class=Response,
     )
     async def analyze(
@@ -131,63 +106,63 @@ def images_router(service: Service, gate: Gate) -> APIRouter:
         min_score: MinScore = None,
         draw: bool = False,
     ) -> Response:
-        gate.caller(request)
+        access.authorize(request)
         faces = service.options.face_options(min_face_px=min_face_px, min_score=min_score)
-        with service.memory.share() as take:
-            # Only what has come is work: whoever sends slowly takes no place from the others.
-            given = await _given(request, service, take)
-            with service.images.enter(), service.metrics.waiting.track_inprogress():
+        with service.body_memory.reserve() as on_bytes:
+            # The limit counts from the end of the body: slow uploads do not block other requests.
+            images = await _read_images(request, service, on_bytes)
+            with service.image_limit.acquire(), service.metrics.waiting.track_inprogress():
                 results = [
                     await service.analyze(data, name, face_options=faces, draw=draw)
-                    for name, data in given
+                    for name, data in images
                 ]
         if all("error" in result for result in results):
             faults = "; ".join(f"{each['source']}: {each['error']}" for each in results)
-            raise Problem(422, faults)
+            raise ApiError(422, faults)
         return Response(json.dumps({"results": results}), media_type="application/json")
 
     @router.get(
         "/v1/model",
-        summary="What the two model files say about themselves",
-        responses=documented(400, 401, 403, 429, 500),
+        summary="The specs of the emotion model and the face detector",
+        responses=error_responses(400, 401, 403, 429, 500),
     )
     async def model(request: Request) -> dict[str, Any]:
-        gate.caller(request)
-        return service.described()
+        access.authorize(request)
+        return service.model_info()
 
     return router
 
 
-async def _given(
-    request: Request, service: Service, take: Callable[[int], None]
+async def _read_images(
+    request: Request, service: Service, on_bytes: Callable[[int], None]
 ) -> list[tuple[str, bytes]]:
-    """Read the images of a request with their names."""
+    """Read the images of a request; return their names and files."""
     options = service.options
-    request = limited(
+    request = limit_body(
         request,
         max_bytes=options.max_image_bytes,
         timeout_s=options.upload_timeout_s,
-        take=take,
+        on_bytes=on_bytes,
     )
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return await _from_form(request, options.max_images)
+        return await _read_form(request, options.max_images)
     if not kind.startswith("image/") and kind not in ("", "application/octet-stream"):
-        raise Problem(
+        raise ApiError(
             415, f"expected image/*, application/octet-stream or multipart/form-data, found {kind}"
         )
     data = await request.body()
     if not data:
-        raise Problem(400, "the body is empty; send an image")
+        raise ApiError(400, "the body is empty; send an image")
     return [("image", data)]
 
 
-async def _from_form(request: Request, most: int) -> list[tuple[str, bytes]]:
+async def _read_form(request: Request, max_images: int) -> list[tuple[str, bytes]]:
     try:
-        async with request.form(max_files=most, max_fields=8) as form:
+        async with request.form(max_files=max_images, max_fields=8) as form:
             files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
             if not files:
-                raise Problem(400, "the form has no file under the name 'files'")
+                raise ApiError(400, "the form has no file in its field 'files'")
             return [(file.filename or "image", await file.read()) for file in files]
     except MultiPartException as error:
-        raise Problem(400, f"the form cannot be read: {error.message}") from error
+        raise ApiError(400, f"the form cannot be read: {error.message}") from error

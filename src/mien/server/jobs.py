@@ -1,10 +1,11 @@
-"""`POST /v1/videos` and `/v1/jobs`: videos that take longer than a request."""
+"""`POST /v1/videos` and `/v1/jobs`: videos are analysed as jobs, in the background."""
 
 from __future__ import annotations
 
 import asyncio
 import collections
 import contextlib
+import itertools
 import json
 import threading
 import time
@@ -15,28 +16,29 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from mien.columns import row_schema
 from mien.errors import MissingExtraError
 from mien.media import open_writer
 from mien.options import VideoOptions
+from mien.server.errors import ApiError, error_responses
 from mien.server.images import MinFacePx, MinScore
 from mien.server.jobs_folder import MARKER, new_job_id
-from mien.server.limits import Gate
-from mien.server.problems import Problem, documented
+from mien.server.limits import AccessControl
 from mien.server.runner import JobRunner
 from mien.server.service import Service
 from mien.server.store import Job
 from mien.server.videos import FORM_FIELD, MAX_NAME, receive_video
 
-__all__ = ["Jobs", "jobs_router"]
+__all__ = ["JobQueue", "jobs_router"]
 
 _MAX_ROWS = 1000
 _MAX_JOBS = 1000
 _VIDEO_DEFAULTS = VideoOptions()
-_WRITING = threading.Lock()
-"""Held while rows are written in another format: two callers would write into one file."""
+_CONVERSION_LOCK = threading.Lock()
+"""Held while rows are converted, so that two requests do not write the same file."""
 
-_ROWS_AT_ONCE = 5000
-_TYPES = {
+_ROWS_PER_WRITE = 5000
+_MEDIA_TYPES = {
     "jsonl": "application/jsonl",
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
@@ -45,8 +47,8 @@ _VIDEO = {"type": "string", "format": "binary", "minLength": 1}
 _BODY = {
     "requestBody": {
         "required": True,
-        "description": "The video as it is, MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV, "
-        f"or as `{FORM_FIELD}` of a form.",
+        "description": "The video file (MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV), "
+        f"or the same as `{FORM_FIELD}` of a form.",
         "content": {
             "video/*": {"schema": _VIDEO},
             "application/octet-stream": {"schema": _VIDEO},
@@ -80,7 +82,10 @@ _JOB_SCHEMA: dict[str, Any] = {
         "id": {"type": "string"},
         "name": {"type": "string"},
         "state": {"enum": ["queued", "running", "done", "failed"]},
-        "rows": {"type": "array", "items": {"type": "object"}},
+        "rows": {
+            "type": "array",
+            "items": {"anyOf": [row_schema("face"), row_schema("error")]},
+        },
     },
 }
 _JOB: dict[str, Any] = {
@@ -102,58 +107,65 @@ _JOBS: dict[str, Any] = {
 }
 
 
-class Jobs:
-    """Starts the runner with the first job, or at once if an earlier server left some.
+class JobQueue:
+    """Limits the jobs, and starts the runner with the first job.
+
+    If an earlier server left jobs, the runner starts at once.
 
     Args:
         service: The networks and limits.
 
     Raises:
-        OutputError: The place for jobs is no folder of jobs, or another server has it.
+        OutputError: The jobs folder holds other files, or another server uses it.
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._lock = threading.Lock()
-        self._coming: collections.Counter[str] = collections.Counter()
+        self._uploads: collections.Counter[str] = collections.Counter()
         self._runner: JobRunner | None = None
-        place = service.options.jobs
-        if MARKER.check(place) and (place / "jobs.sqlite").exists():
+        folder = service.options.jobs
+        if MARKER.check(folder) and (folder / "jobs.sqlite").exists():
             self._runner = JobRunner(service)
 
     @property
-    def started(self) -> JobRunner | None:
-        """The runner, if there ever was a job."""
+    def runner(self) -> JobRunner | None:
+        """The runner; None before the first job."""
         return self._runner
 
-    def runner(self) -> JobRunner:
-        """Return the runner."""
+    def _start(self) -> JobRunner:
         with self._lock:
             if self._runner is None:
                 self._runner = JobRunner(self._service)
             return self._runner
 
     @contextlib.contextmanager
-    def place(self, owner: str) -> Iterator[JobRunner]:
-        """Give a caller a place for one more job; a video counts from the begin of its upload.
+    def upload(self, owner: str) -> Iterator[JobRunner]:
+        """Count an upload of an owner as a job until the block ends.
+
+        Yields:
+            The runner that takes the job.
 
         Raises:
-            Problem: 503 if all places are taken, 429 if this caller has its share.
+            ApiError: 503 if the server has too many jobs, 429 if the owner has too many.
         """
-        options, runner = self._service.options, self.runner()
-        counts = runner.store.counts()
-        waiting = counts.get("queued", 0) + counts.get("running", 0)
-        if waiting + self._coming.total() >= options.max_jobs:
-            raise Problem(503, "too many jobs wait", headers={"Retry-After": "60"})
-        if runner.store.open_of(owner) + self._coming[owner] >= options.max_jobs_each:
-            said = f"{options.max_jobs_each} jobs of yours wait or run; wait for one"
-            raise Problem(429, said, headers={"Retry-After": "60"})
-        self._coming[owner] += 1
+        options, runner = self._service.options, self._start()
+        counts = runner.store.count_by_state()
+        open_jobs = counts.get("queued", 0) + counts.get("running", 0)
+        if open_jobs + self._uploads.total() >= options.max_jobs:
+            message = "the server has too many jobs; try again later"
+            raise ApiError(503, message, headers={"Retry-After": "60"})
+        if runner.store.count_open(owner) + self._uploads[owner] >= options.max_jobs_per_caller:
+            message = (
+                f"{options.max_jobs_per_caller} of your jobs wait or run; wait until one has ended"
+            )
+            raise ApiError(429, message, headers={"Retry-After": "60"})
+        self._uploads[owner] += 1
         try:
             yield runner
         finally:
-            self._coming[owner] -= 1
-            self._coming += collections.Counter()  # forgets who has none
+            self._uploads[owner] -= 1
+            self._uploads += collections.Counter()  # removes owners without uploads
 
     def close(self) -> None:
         """Stop the runner."""
@@ -161,21 +173,21 @@ class Jobs:
             self._runner.close()
 
 
-def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
-    """Make the endpoints for videos."""
+def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> APIRouter:
+    """Make the endpoints for videos and jobs."""
     router = APIRouter()
 
     @router.post(
         "/v1/videos",
         status_code=202,
-        summary="Hand in a video; the answer is a job",
-        responses={202: _JOB, **documented(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)},
+        summary="Submit a video; the answer is a job",
+        responses={202: _JOB, **error_responses(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)},
         openapi_extra=_BODY,
     )
-    async def hand_in(
+    async def submit_video(
         request: Request,
         name: Annotated[
-            str | None, Query(max_length=MAX_NAME, description="What to call it.")
+            str | None, Query(max_length=MAX_NAME, description="The name of the video.")
         ] = None,
         max_fps: Annotated[float | None, Query(gt=0, le=240)] = _VIDEO_DEFAULTS.max_fps,
         detect_every: Annotated[int | None, Query(ge=1, le=1000)] = _VIDEO_DEFAULTS.detect_every,
@@ -185,7 +197,7 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
         min_face_px: MinFacePx = None,
         min_score: MinScore = None,
     ) -> dict[str, Any]:
-        owner = gate.caller(request)
+        owner = access.authorize(request)
         options = {
             "max_fps": max_fps,
             "detect_every": detect_every,
@@ -194,14 +206,14 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
             "min_score": min_score,
         }
         job_id = new_job_id()
-        with jobs.place(owner) as runner:
+        with queue.upload(owner) as runner:
             try:
                 folder = await asyncio.to_thread(runner.make_folder, job_id)
-                called, duration_s = await receive_video(request, folder, service.options, name)
+                video_name, duration_s = await receive_video(request, folder, service.options, name)
                 job = Job(
                     id=job_id,
                     owner=owner,
-                    name=called,
+                    name=video_name,
                     options=options,
                     state="queued",
                     created=time.time(),
@@ -211,110 +223,111 @@ def jobs_router(service: Service, gate: Gate, jobs: Jobs) -> APIRouter:
             except BaseException:
                 runner.discard(job_id)
                 raise
-        return _shown(job, [])
+        return _document(job, [])
 
     @router.get(
         "/v1/jobs",
-        summary="The caller's own jobs, newest first",
-        responses={200: _JOBS, **documented(400, 401, 403, 422, 429, 500)},
+        summary="The caller's jobs, newest first",
+        responses={200: _JOBS, **error_responses(400, 401, 403, 422, 429, 500)},
     )
-    async def own(
-        request: Request, most: Annotated[int, Query(ge=1, le=_MAX_JOBS)] = 100
+    async def list_jobs(
+        request: Request,
+        max_jobs: Annotated[
+            int, Query(alias="most", ge=1, le=_MAX_JOBS, description="Limit of the jobs.")
+        ] = 100,
     ) -> dict[str, Any]:
-        owner, runner = gate.caller(request), jobs.started
-        found = [] if runner is None else runner.store.newest_of(owner, most)
-        return {"jobs": [_shown(job, []) for job in found]}
+        owner, runner = access.authorize(request), queue.runner
+        jobs = [] if runner is None else runner.store.newest(owner, max_jobs=max_jobs)
+        return {"jobs": [_document(job, []) for job in jobs]}
 
     @router.get(
         "/v1/jobs/{job_id}",
-        summary="How far a job is, and rows that are there already",
-        responses={200: _JOB, **documented(400, 401, 403, 404, 422, 429, 500)},
+        summary="The state of a job, and the rows so far",
+        responses={200: _JOB, **error_responses(400, 401, 403, 404, 422, 429, 500)},
     )
-    async def look(
+    async def get_job(
         request: Request,
         job_id: str,
-        after: Annotated[int, Query(ge=0, le=2**31, description="Rows to pass over.")] = 0,
-        rows: Annotated[int, Query(ge=0, le=_MAX_ROWS)] = 0,
+        after: Annotated[int, Query(ge=0, le=2**31, description="Rows to skip.")] = 0,
+        max_rows: Annotated[
+            int, Query(alias="rows", ge=0, le=_MAX_ROWS, description="Limit of the rows.")
+        ] = 0,
     ) -> dict[str, Any]:
-        runner, job = _owned(gate.caller(request), jobs, job_id)
-        found = await asyncio.to_thread(runner.rows, job_id, after=after, most=rows)
-        return _shown(job, found)
+        runner, job = _owned_job(access.authorize(request), queue, job_id)
+        rows = await asyncio.to_thread(runner.rows, job_id, after=after, max_rows=max_rows)
+        return _document(job, rows)
 
     @router.get(
         "/v1/jobs/{job_id}/result",
-        summary="The rows of a job that is done",
+        summary="The results of a job that is done",
         responses={
             200: {
                 "description": "The rows.",
-                "content": {kind: {"schema": {"type": "string"}} for kind in _TYPES.values()},
+                "content": {kind: {"schema": {"type": "string"}} for kind in _MEDIA_TYPES.values()},
             },
-            **documented(400, 401, 403, 404, 409, 422, 429, 500, 501),
+            **error_responses(400, 401, 403, 404, 409, 422, 429, 500, 501),
         },
         response_class=FileResponse,
     )
-    async def result(
+    async def get_result(
         request: Request,
         job_id: str,
         format: Literal["jsonl", "csv", "parquet"] = "jsonl",
     ) -> FileResponse:
-        runner, job = _owned(gate.caller(request), jobs, job_id)
+        runner, job = _owned_job(access.authorize(request), queue, job_id)
         if job.state != "done":
-            raise Problem(409, f"the job is {job.state}; its rows are whole when it is done")
-        path = await asyncio.to_thread(_written, runner.folder(job_id), format)
-        return FileResponse(path, media_type=_TYPES[format], filename=f"{job_id}.{format}")
+            raise ApiError(409, f"the job is {job.state}; its results are complete when it is done")
+        path = await asyncio.to_thread(_result_file, runner.folder(job_id), format)
+        return FileResponse(path, media_type=_MEDIA_TYPES[format], filename=f"{job_id}.{format}")
 
     @router.delete(
         "/v1/jobs/{job_id}",
         status_code=204,
-        summary="Stop a job and remove everything of it",
-        responses=documented(400, 401, 403, 404, 422, 429, 500),
+        summary="Stop a job and delete its video and results",
+        responses=error_responses(400, 401, 403, 404, 422, 429, 500),
     )
-    async def remove(request: Request, job_id: str) -> Response:
-        runner, _ = _owned(gate.caller(request), jobs, job_id)
+    async def delete_job(request: Request, job_id: str) -> Response:
+        runner, _ = _owned_job(access.authorize(request), queue, job_id)
         await asyncio.to_thread(runner.remove, job_id)
         return Response(status_code=204)
 
     return router
 
 
-def _owned(caller: str, jobs: Jobs, job_id: str) -> tuple[JobRunner, Job]:
-    """Return a caller's job; another one's does not exist for them."""
-    runner = jobs.started
+def _owned_job(caller: str, queue: JobQueue, job_id: str) -> tuple[JobRunner, Job]:
+    """Return a job of the caller; the jobs of others are answered like missing ones."""
+    runner = queue.runner
     job = runner.store.get(job_id) if runner is not None else None
     if runner is None or job is None or job.owner != caller:
-        raise Problem(404, "no such job")
+        raise ApiError(404, "you have no job with this id")
     return runner, job
 
 
-def _shown(job: Job, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _document(job: Job, rows: list[dict[str, Any]]) -> dict[str, Any]:
     share = 1.0 if job.state == "done" else 0.0
     if job.state != "done" and job.duration_s:
         share = min(1.0, job.time_s / job.duration_s)
-    shown = {
+    document = {
         name: getattr(job, name)
         for name in ("id", "name", "state", "created", "ended", "frames", "time_s", "duration_s")
     }
-    return shown | {"share": share, "error": job.error, "rows": rows}
+    return document | {"share": share, "error": job.error, "rows": rows}
 
 
-def _written(folder: Path, kind: str) -> Path:
-    """Return a job's rows in a format, written when they are first asked for."""
-    path = folder / f"results.{kind}"
-    with _WRITING:
+def _result_file(folder: Path, format: str) -> Path:
+    """Return the file of a job's rows in a format; it is made at the first request."""
+    path = folder / f"results.{format}"
+    with _CONVERSION_LOCK:
         if path.exists():
             return path
         try:
             with (
                 (folder / "results.jsonl").open(encoding="utf-8") as lines,
-                open_writer(path) as out,
+                open_writer(path) as writer,
             ):
-                block: list[dict[str, Any]] = []
-                for line in lines:
-                    block.append(json.loads(line))
-                    if len(block) == _ROWS_AT_ONCE:
-                        out.write_rows(block)
-                        block = []
-                out.write_rows(block)
+                rows = map(json.loads, lines)
+                while block := list(itertools.islice(rows, _ROWS_PER_WRITE)):
+                    writer.write_rows(block)
         except MissingExtraError as error:
-            raise Problem(501, str(error)) from error
+            raise ApiError(501, str(error)) from error
     return path

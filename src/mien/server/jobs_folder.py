@@ -1,8 +1,8 @@
-"""The folder of jobs on the disk: what the server made there, and alone that is ever deleted.
+"""The jobs folder on disk; only what the server made in it is ever deleted.
 
-Two signs have to agree before anything goes: the folder of all jobs carries the program's marker,
-and the one job's folder carries a record of its own name. No name is ever taken for a sign, and
-links are neither followed nor taken for a folder.
+A job's folder is deleted if two conditions hold: the jobs folder has the program's marker file, and
+the job's folder has a record file with the job's id. The name of a folder is never enough, and
+links are neither followed nor treated as folders.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ MARKER = Marker(
     kind="folder of jobs",
     option="--jobs",
 )
-"""What makes a folder one of jobs."""
+"""The marker file of a jobs folder."""
 
 RECORD = "mien-job.txt"
-"""The file in each job's folder that holds the job's id; it is made first and deleted last."""
+"""The file in each job's folder with the job's id; it is made first and deleted last."""
 
 
 def new_job_id() -> str:
-    """Return a random id that nobody can guess; it can be the name of a folder."""
+    """Return a random id that cannot be guessed and is a valid name of a folder."""
     return secrets.token_urlsafe(16)
 
 
 class JobsFolder:
-    """A folder of jobs that is the program's own.
+    """A folder of jobs that the program owns.
 
     Args:
-        path: Made if it is missing, marked if it is new or empty.
+        path: The folder; it is made if it is missing, and marked if it is empty.
 
     Attributes:
         path: The folder.
 
     Raises:
-        OutputError: It is a file, cannot be written, or holds what the program did not make; then
-            nothing in it was touched.
+        OutputError: The path is a file, cannot be written, or holds other files; nothing in it has
+            been changed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,14 +56,14 @@ class JobsFolder:
         MARKER.claim(path)
 
     def job(self, job_id: str) -> Path:
-        """Return where a job's upload and results are."""
+        """Return the folder of a job's upload and results."""
         return self.path / job_id
 
     def make(self, job_id: str) -> Path:
         """Make a job's folder with its record.
 
         Raises:
-            OSError: It is there already or cannot be written.
+            OSError: The folder exists already or cannot be written.
         """
         folder = self.job(job_id)
         folder.mkdir()
@@ -71,7 +71,7 @@ class JobsFolder:
         return folder
 
     def owns(self, job_id: str) -> bool:
-        """Say whether a job's folder is there and by all signs one that this program made."""
+        """Return whether a job's folder exists and was made by this program."""
         folder = self.job(job_id)
         return self._may_own(folder) and holds_text(folder / RECORD, _record(job_id))
 
@@ -80,14 +80,14 @@ class JobsFolder:
         return within and _is_folder(folder) and MARKER.is_in(self.path)
 
     def delete(self, job_id: str) -> bool:
-        """Delete a job's folder with all in it; what links in it lead to stays.
+        """Delete a job's folder and its contents; the targets of links stay.
 
         Args:
-            job_id: Of a job that the list of jobs knew.
+            job_id: The id of a job that is or was in the list of jobs.
 
         Returns:
-            Whether it is gone. What is not provably ours stays, and so does what cannot be deleted
-            now; both are logged.
+            Whether the folder is gone. A folder that this program did not make, or that cannot be
+            deleted now, stays and is logged.
         """
         folder = self.job(job_id)
         if not os.path.lexists(folder):
@@ -99,23 +99,23 @@ class JobsFolder:
                         _delete(each)
                 (folder / RECORD).unlink()
             elif not self._may_own(folder) or any(folder.iterdir()):
-                _LOG.warning("%s: is not deleted, since this server did not make it", folder)
+                _LOG.warning("%s: is not deleted: this server did not make it", folder)
                 return False
-            folder.rmdir()  # empty from the beginning if a server was killed before the record
+            folder.rmdir()  # without a record, it is empty: a server was killed before writing one
         except OSError as error:
             _LOG.warning("%s: cannot be deleted now: %s", folder, error)
             return False
         return True
 
     def delete_file(self, job_id: str, name: str) -> None:
-        """Delete one file of a job; a folder that is not ours stays as it is."""
+        """Delete one file of a job, if this program made the job's folder."""
         if self.owns(job_id):
             (self.job(job_id) / name).unlink(missing_ok=True)
 
 
 def _delete(path: Path) -> None:
     if _is_folder(path):
-        shutil.rmtree(path)  # which follows no links
+        shutil.rmtree(path)  # does not follow links
     else:
         path.unlink(missing_ok=True)
 
@@ -125,5 +125,5 @@ def _record(job_id: str) -> str:
 
 
 def _is_folder(path: Path) -> bool:
-    """Say whether a path is a folder itself, rather than a link to one."""
+    """Return whether a path is a folder and not a link to one."""
     return path.is_dir() and not path.is_symlink()

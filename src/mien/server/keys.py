@@ -1,7 +1,6 @@
-"""API keys: 256 random bits each, of which only the hash is kept.
+"""API keys: 256 random bits each; only their hashes are saved.
 
-A key of that many random bits cannot be guessed from its SHA-256, so that no slow password hash is
-needed, and a request costs no more than a comparison.
+A key of 256 random bits cannot be found from its SHA-256, so a slow password hash is not needed.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from pathlib import Path
 
-from mien.errors import ArtefactError, InputError, OutputError
+from mien._output import whole_file
+from mien.errors import ArtefactError, InputError
 
 __all__ = ["KeyFile"]
 
@@ -22,7 +21,7 @@ class KeyFile:
     """A JSON file of key names with their SHA-256.
 
     Args:
-        path: The file; missing is the same as empty.
+        path: The file; a missing file has no keys.
 
     Raises:
         ArtefactError: The file is damaged.
@@ -30,26 +29,26 @@ class KeyFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._written: tuple[int, int] | None = None
+        self._version: tuple[int, int] | None = None
         self._hashes: dict[str, str] = {}
         self._read()
 
     def _read(self) -> None:
-        """Read the file if it is another than that which was read last."""
+        """Read the file if it has changed since it was read last."""
         try:
-            written = (self.path.stat().st_mtime_ns, self.path.stat().st_size)
+            version = (self.path.stat().st_mtime_ns, self.path.stat().st_size)
         except FileNotFoundError:
-            self._written, self._hashes = None, {}
+            self._version, self._hashes = None, {}
             return
-        if written == self._written:
+        if version == self._version:
             return
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
-            self._hashes = {str(name): str(digest) for name, digest in found["keys"].items()}
-            self._written = written
+            document = json.loads(self.path.read_text(encoding="utf-8"))
+            self._hashes = {str(name): str(digest) for name, digest in document["keys"].items()}
+            self._version = version
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtefactError(
-                f"{self.path}: expected JSON with 'keys', names and their SHA-256: {error}. "
+                f"{self.path}: expected JSON with 'keys', an object of names and SHA-256: {error}. "
                 "Make keys with: mien serve --keys FILE --new-key NAME"
             ) from error
 
@@ -57,51 +56,44 @@ class KeyFile:
         return len(self._hashes)
 
     def add(self, name: str) -> str:
-        """Make a key and keep its hash under a name.
+        """Make a key and save its hash under a name.
 
         Returns:
-            The key, which is not kept anywhere.
+            The key; it is not saved.
 
         Raises:
-            InputError: There is a key of that name, or it is no name.
+            InputError: The name is in use or empty.
             OutputError: The file cannot be written.
         """
         if not name.strip():
-            raise InputError("a key needs a name that says whose it is")
+            raise InputError("a key needs a name, for example that of its user")
         if name in self._hashes:
             raise InputError(
-                f"{self.path}: there is a key called '{name}' already. Choose another name, or "
-                "take its line out of the file"
+                f"{self.path}: has a key called '{name}' already. Choose another name, or remove "
+                "its line from the file"
             )
         key = "mien_" + secrets.token_urlsafe(32)
         self._hashes[name] = _digest(key)
-        partial = self.path.with_name(self.path.name + ".partial")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(
-                os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
-            ) as f:
-                json.dump({"keys": self._hashes}, f, indent=1)
-            partial.replace(self.path)
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written: {error}") from error
+        with whole_file(self.path) as partial:
+            partial.touch(mode=0o600)  # readable by the owner alone before anything is in it
+            partial.write_text(json.dumps({"keys": self._hashes}, indent=1), encoding="utf-8")
         return key
 
-    def name_of(self, key: str) -> str | None:
-        """Return the name of a key, or None; takes as long whichever it is.
+    def find_name(self, key: str) -> str | None:
+        """Return the name of a key, or None; the time does not depend on which key matches.
 
-        A file that has changed is read again: keys that were added or taken out since count.
+        A file that has changed is read again, so that added and removed keys take effect at once.
 
         Raises:
-            ArtefactError: It is damaged by now.
+            ArtefactError: The file has been damaged.
         """
         self._read()
         digest = _digest(key)
-        found = None
-        for name, known in self._hashes.items():
-            if hmac.compare_digest(digest, known):
-                found = name
-        return found
+        match = None
+        for name, saved_digest in self._hashes.items():
+            if hmac.compare_digest(digest, saved_digest):
+                match = name
+        return match
 
 
 def _digest(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Who may ask, how often, how much and how slowly."""
+"""Limits of the server: access, request rate, concurrency, and the size and time of bodies."""
 
 from __future__ import annotations
 
@@ -12,216 +12,231 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import Message, Receive
 
 from mien.errors import ArtefactError
+from mien.server.errors import ApiError
 from mien.server.keys import KeyFile
 from mien.server.options import ServerOptions
-from mien.server.problems import Problem
 from mien.server.proxies import TrustedProxies
 
-__all__ = ["Admission", "Gate", "Memory", "limited"]
+__all__ = ["AccessControl", "ConcurrencyLimit", "MemoryBudget", "limit_body"]
 
 _BYTES_PER_TIMEOUT = 10_000_000
+_MAX_BUCKETS = 10_000
 
 _PORT = re.compile(r":\d+$")
 
-_CLOSING = {"Connection": "close"}
-"""What is left of a body that was refused is not waited for."""
+_CLOSE = {"Connection": "close"}
+"""The connection ends, so that the rest of a refused body is not read."""
 
 
-class Gate:
-    """Lets callers in by key and by how often they came.
+class AccessControl:
+    """Checks who may call the API: the host name, the origin, the key and the request rate.
 
     Args:
-        options: Keys, origins, proxies and the rate.
+        options: Keys, host names, origins, proxies and the rate.
 
     Raises:
-        ArtefactError: The file of keys is damaged.
-        InputError: A trusted proxy is no address.
+        ArtefactError: The key file is damaged.
+        InputError: A trusted proxy is not an address.
     """
 
     def __init__(self, options: ServerOptions) -> None:
         self._keys = KeyFile(options.keys) if options.keys is not None else None
         self._proxies = TrustedProxies(options.trusted_proxies)
         self._rate_per_s = options.requests_per_minute / 60
-        self._most = float(max(1, options.requests_per_minute // 6))
-        self._cors, self._names = options.cors, options.names
-        self._left: dict[str, tuple[float, float]] = {}
+        self._burst = float(max(1, options.requests_per_minute // 6))
+        self._allowed_origins, self._host_names = options.allowed_origins, options.host_names
+        self._buckets: dict[str, tuple[float, float]] = {}
 
-    def caller(self, request: HTTPConnection, given: str | None = None) -> str:
-        """Return who asks: the name of the key, or the address where no keys are asked for.
+    def authorize(self, request: HTTPConnection, key: str | None = None) -> str:
+        """Check a request and return its caller.
 
         Args:
-            request: What was asked.
-            given: A key that came another way than in the header.
+            request: The request or web socket.
+            key: A key that was not sent in the `Authorization` header.
+
+        Returns:
+            The name of the key; without a key file, the address of the client.
 
         Raises:
-            Problem: 400 by a foreign name or for a trusted proxy's broken header, 403 from a page
-                of a foreign origin, 401 without a valid key, 429 after too many requests.
+            ApiError: 400 if the host name is wrong or a trusted proxy sends a broken header, 403
+                for a page of another origin, 401 without a valid key, 429 after too many requests.
         """
-        self._check_place(request)
+        self._check_host_and_origin(request)
         if self._keys is None:
-            name = self._proxies.caller(request)
+            caller = self._proxies.client_address(request)
         else:
             try:
-                found = self._keys.name_of(given or _bearer(request.headers))
+                name = self._keys.find_name(key or _bearer_key(request.headers))
             except ArtefactError as error:
-                raise Problem(503, f"the keys cannot be read: {error}") from error
-            if found is None:
-                raise Problem(
+                raise ApiError(503, f"the keys cannot be read: {error}") from error
+            if name is None:
+                raise ApiError(
                     401,
                     "expected a valid key in the header 'Authorization: Bearer KEY'",
                     headers={"WWW-Authenticate": "Bearer"},
                 )
-            name = found
-        self._count(name)
-        return name
+            caller = name
+        self._check_rate(caller)
+        return caller
 
-    def _check_place(self, connection: HTTPConnection) -> None:
-        """Refuse names and origins that are not ours.
+    def _check_host_and_origin(self, connection: HTTPConnection) -> None:
+        """Refuse other host names, and pages of other origins.
 
-        CORS hides answers from foreign pages, but lets them ask, and does not guard web sockets.
+        CORS alone is not enough: the browser hides the answer from the page, but still sends the
+        request, and web sockets are not covered.
         """
         host = connection.headers.get("host", "")
-        if self._names is not None and _PORT.sub("", host).lower() not in self._names:
-            raise Problem(400, f"this server is not called {host!r}; see --name")
+        if self._host_names is not None and _PORT.sub("", host).lower() not in self._host_names:
+            raise ApiError(400, f"{host!r} is not a name of this server; add it with --name")
         origin = connection.headers.get("origin")
-        ours = origin is None or origin in self._cors or origin.partition("://")[2] == host
-        if not ours:
-            raise Problem(403, f"pages of {origin} are not let in; see --cors")
+        same_origin = origin is None or origin.partition("://")[2] == host
+        if not same_origin and origin not in self._allowed_origins:
+            raise ApiError(403, f"pages of {origin} may not call this server; see --cors")
 
-    def _count(self, name: str) -> None:
-        """Take one from a bucket that fills at the allowed rate."""
+    def _check_rate(self, caller: str) -> None:
+        """Take one token from the caller's bucket, which fills at the allowed rate."""
         now = time.monotonic()
-        left, since = self._left.get(name, (self._most, now))
-        left = min(self._most, left + (now - since) * self._rate_per_s)
-        if left < 1:
-            wait = max(1, round((1 - left) / self._rate_per_s))
-            raise Problem(429, "too many requests; slow down", headers={"Retry-After": str(wait)})
-        self._left[name] = (left - 1, now)
-        if len(self._left) > 10_000:
-            full = now - self._most / self._rate_per_s
-            self._left = {who: each for who, each in self._left.items() if each[1] > full}
+        tokens, since = self._buckets.get(caller, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - since) * self._rate_per_s)
+        if tokens < 1:
+            wait_s = max(1, round((1 - tokens) / self._rate_per_s))
+            raise ApiError(
+                429, "too many requests; slow down", headers={"Retry-After": str(wait_s)}
+            )
+        self._buckets[caller] = (tokens - 1, now)
+        if len(self._buckets) > _MAX_BUCKETS:
+            full = now - self._burst / self._rate_per_s
+            self._buckets = {
+                name: bucket for name, bucket in self._buckets.items() if bucket[1] > full
+            }
 
 
-class Memory:
-    """Counts the bytes of bodies that are being read or worked on.
+class MemoryBudget:
+    """Limits the bytes of all request bodies that are in memory.
 
     Args:
-        most: All requests together.
+        max_bytes: Limit of all requests together.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most, self.held = most, 0
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes, self.used_bytes = max_bytes, 0
 
     @contextlib.contextmanager
-    def share(self) -> Iterator[Callable[[int], None]]:
-        """Give a function that counts more bytes; they count until the end.
+    def reserve(self) -> Iterator[Callable[[int], None]]:
+        """Count the bytes of one request until the block ends.
 
-        Raises:
-            Problem: 503 if there are too many.
+        Yields:
+            A function that adds bytes; it raises an `ApiError` 503 when the budget is exceeded.
         """
-        mine = 0
+        reserved = 0
 
-        def take(count: int) -> None:
-            nonlocal mine
-            mine += count
-            self.held += count
-            if self.held > self.most:
-                raise Problem(
-                    503, "too much is being uploaded already", headers={"Retry-After": "2"}
+        def add(count: int) -> None:
+            nonlocal reserved
+            reserved += count
+            self.used_bytes += count
+            if self.used_bytes > self.max_bytes:
+                raise ApiError(
+                    503,
+                    "the server holds too many uploads; try again in a moment",
+                    headers={"Retry-After": "2"},
                 )
 
         try:
-            yield take
+            yield add
         finally:
-            self.held -= mine
+            self.used_bytes -= reserved
 
 
-class Admission:
-    """Counts what is in work and refuses what would be too much.
+class ConcurrencyLimit:
+    """Limits how many requests or streams are served at the same time.
 
     Args:
-        most: At the same time.
-        what: Of what, for the message.
+        max_active: The limit.
+        kind: The name of what is counted, in the plural, for the message.
+
+    Attributes:
+        active: How many are being served now.
     """
 
-    def __init__(self, most: int, what: str) -> None:
-        self.most, self._what = most, what
-        self.inside = 0
+    def __init__(self, max_active: int, kind: str) -> None:
+        self.max_active, self._kind = max_active, kind
+        self.active = 0
 
     @contextlib.contextmanager
-    def enter(self) -> Iterator[None]:
-        """Be counted while inside.
+    def acquire(self) -> Iterator[None]:
+        """Count one more until the block ends.
 
         Raises:
-            Problem: 503 if there are too many.
+            ApiError: 503 if the limit is reached.
         """
-        if self.inside >= self.most:
-            raise Problem(
+        if self.active >= self.max_active:
+            raise ApiError(
                 503,
-                f"{self.most} {self._what} are in work already; try again in a moment",
+                f"the server handles {self.max_active} {self._kind} already; try again in a moment",
                 headers={"Retry-After": "1"},
             )
-        self.inside += 1
+        self.active += 1
         try:
             yield
         finally:
-            self.inside -= 1
+            self.active -= 1
 
 
-def limited(
+def limit_body(
     request: Request,
     *,
     max_bytes: int,
     timeout_s: float,
-    take: Callable[[int], None] = lambda _: None,
+    on_bytes: Callable[[int], None] = lambda _: None,
 ) -> Request:
-    """Return the request with a body that may be neither too long nor too slow.
+    """Return the request with limits on the size and the time of its body.
 
     Args:
-        request: As it came.
-        max_bytes: Of the body.
-        timeout_s: For the body, per 10 MB begun.
-        take: Hears of the bytes as they come.
+        request: The request.
+        max_bytes: Limit of the body.
+        timeout_s: Time for each 10 MB of the body, the last ones included.
+        on_bytes: Called with the size of each part that arrives.
 
     Raises:
-        Problem: 413 if the request itself says that it is too long.
+        ApiError: 413 if the header declares a larger body. While the body is read: 413 if it is
+            larger, 408 if it is too slow.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    return Request(request.scope, _limited(request.receive, max_bytes, timeout_s, take))
+    return Request(request.scope, _limited(request.receive, max_bytes, timeout_s, on_bytes))
 
 
 def _limited(
-    receive: Receive, max_bytes: int, timeout_s: float, take: Callable[[int], None]
+    receive: Receive, max_bytes: int, timeout_s: float, on_bytes: Callable[[int], None]
 ) -> Receive:
-    came = 0
+    received = 0
     started = time.monotonic()
 
     async def next_message() -> Message:
-        nonlocal came
-        allowed_s = timeout_s * (1 + came // _BYTES_PER_TIMEOUT)
-        left_s = allowed_s - (time.monotonic() - started)
+        nonlocal received
+        allowed_s = timeout_s * (1 + received // _BYTES_PER_TIMEOUT)
+        remaining_s = allowed_s - (time.monotonic() - started)
         try:
-            message = await asyncio.wait_for(receive(), max(left_s, 0.001))
+            message = await asyncio.wait_for(receive(), max(remaining_s, 0.001))
         except TimeoutError:
-            said = f"the body did not come within {allowed_s:g} s"
-            raise Problem(408, said, headers=_CLOSING) from None
+            reason = f"the body did not arrive within {allowed_s:g} s"
+            raise ApiError(408, reason, headers=_CLOSE) from None
         size = len(message.get("body", b""))
-        came += size
-        take(size)
-        if came > max_bytes:
+        received += size
+        on_bytes(size)
+        if received > max_bytes:
             raise _too_large(max_bytes)
         return message
 
     return next_message
 
 
-def _too_large(max_bytes: int) -> Problem:
+def _too_large(max_bytes: int) -> ApiError:
     limit = f"{max_bytes / 1e6:g} MB"
-    return Problem(413, f"the body is larger than {limit}; send less at once", headers=_CLOSING)
+    return ApiError(413, f"the body is larger than {limit}; send less at once", headers=_CLOSE)
 
 
-def _bearer(headers: Mapping[str, str]) -> str:
+def _bearer_key(headers: Mapping[str, str]) -> str:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""

@@ -1,4 +1,4 @@
-"""What the server counts, in the form that Prometheus reads."""
+"""The server's metrics, for Prometheus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Metrics", "MetricsMiddleware"]
 
 
 class Metrics:
-    """The counters of one server, in a registry of its own."""
+    """The metrics of one server, in their own registry."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
@@ -21,49 +21,51 @@ class Metrics:
         self.latency = Histogram(
             "mien_request_seconds", "Time to the end of the answer", ["route"], registry=registry
         )
-        self.faces = Counter("mien_faces", "Faces whose expression was told", registry=registry)
+        self.faces = Counter("mien_faces", "Faces that were classified", registry=registry)
         self.batch = Histogram(
             "mien_batch_faces",
             "Faces per run of the emotion network",
             buckets=(1, 2, 4, 8, 16, 32, 64, 128),
             registry=registry,
         )
-        self.waiting = Gauge("mien_waiting", "Requests with images in work", registry=registry)
+        self.waiting = Gauge(
+            "mien_waiting", "Requests with images that are being served", registry=registry
+        )
         self.jobs = Gauge("mien_jobs", "Jobs by state", ["state"], registry=registry)
         self.streams = Gauge("mien_streams", "Open web sockets", registry=registry)
 
     def text(self) -> bytes:
-        """Return all of them as Prometheus reads them."""
+        """Return all metrics in the text format of Prometheus."""
         return generate_latest(self._registry)
 
 
 class MetricsMiddleware:
-    """Counts every request under the route that answered it.
+    """Counts every request by its route and status, and measures its time.
 
     Args:
-        app: What answers.
-        metrics: Where it is counted.
+        app: The application.
+        metrics: The metrics to update.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and count it."""
+        """Handle and count a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
         status = 500
 
-        async def counted(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, counted)
+            await self._app(scope, receive, send_and_note_status)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.requests.labels(route, str(status)).inc()

@@ -1,4 +1,4 @@
-"""What a server may be asked for, and how much of it."""
+"""The options of a server: keys, folders and limits."""
 
 from __future__ import annotations
 
@@ -15,44 +15,45 @@ class ServerOptions:
     """How a server behaves; sizes in bytes, times in seconds.
 
     Attributes:
-        keys: A file of hashed API keys; None asks for none, which is for loopback only.
-        jobs: The folder of uploads, results and the list of jobs; made and marked as ours with the
-            first job. One that holds anything else is refused.
-        keep: Whether uploaded videos stay as long as their results.
-        retention_s: Finished jobs are removed after so long.
-        cors: Origins whose pages may call the API; none by default.
-        names: Names by which the server may be called, against pages that have their own name point
-            here; None asks for none, which is for servers that ask for keys.
-        trusted_proxies: Addresses and networks of proxies that may say in `X-Forwarded-For` for
-            whom they ask; from anybody else that header is not read. None by default.
-        faces: Which faces count, unless a request says otherwise.
-        max_image_bytes: Of one request with images.
-        max_images: Of one request.
-        max_pixels: Of one image.
-        max_video_bytes: Of one video.
-        max_video_s: Of one video.
-        concurrent_jobs: Videos that are analysed at the same time.
-        max_jobs: Jobs that wait or run; more are refused.
-        max_jobs_each: The same, of one key or of one address where no keys are asked for.
-        max_job_s: A job that has worked for so long fails.
-        max_waiting: Requests with images that are in work; more are refused.
-        max_bytes_waiting: Of bodies in memory, all requests together.
-        max_streams: Web sockets at the same time.
-        max_connections: At the same time.
-        requests_per_minute: Of one key, or of one address where no keys are asked for.
-        upload_timeout_s: A request's body has to come within this time, per 10 MB begun.
-        head_timeout_s: A request's head has to come within this time; an idle connection ends then.
-        stream_timeout_s: A web socket on which nothing came for so long is closed.
-        request_timeout_s: Images have to be analysed within this time.
-        workers: Threads that decode and look for faces; None takes one per core.
+        keys: The file of hashed API keys. None needs no key, which is safe on loopback only.
+        jobs: The folder of uploads, results and the list of jobs. It is made with the first job. A
+            folder with other contents is refused.
+        keep_videos: Whether uploaded videos stay as long as their results.
+        retention_s: Finished jobs are removed after this time.
+        allowed_origins: Origins whose pages may call the API; none by default.
+        host_names: The values of the `Host` header that are accepted; this stops DNS rebinding.
+            None accepts all, which is safe with keys.
+        trusted_proxies: Addresses and networks of proxies whose `X-Forwarded-For` is read; none by
+            default.
+        faces: Which faces count, unless a request gives other values.
+        max_image_bytes: Limit of the body of one request with images.
+        max_images: Limit of the images of one request.
+        max_pixels: Limit of the pixels of one image.
+        max_video_bytes: Limit of one video file.
+        max_video_s: Limit of the length of one video.
+        concurrent_jobs: How many videos are analysed at the same time.
+        max_jobs: Limit of the jobs that wait or run.
+        max_jobs_per_caller: Limit of the jobs of one key that wait or run; without keys, of one
+            address.
+        max_job_s: A job fails after this much work.
+        max_image_requests: Limit of the requests with images that are served at the same time.
+        max_total_image_bytes: Limit of the bodies with images in memory, all requests together.
+        max_streams: Limit of the web sockets that are open at the same time.
+        max_connections: Limit of the connections that are open at the same time.
+        requests_per_minute: Limit of the requests of one key; without keys, of one address.
+        upload_timeout_s: Time for each 10 MB of a request's body.
+        head_timeout_s: Time for the head of a request; an idle connection is closed after it.
+        stream_timeout_s: A web socket that receives nothing for this time is closed.
+        request_timeout_s: Time for the analysis of one image.
+        workers: Threads that decode images and find faces; None takes one per core.
     """
 
     keys: Path | None = None
     jobs: Path = Path("mien-jobs")
-    keep: bool = False
+    keep_videos: bool = False
     retention_s: float = 24 * 3600.0
-    cors: tuple[str, ...] = ()
-    names: tuple[str, ...] | None = None
+    allowed_origins: tuple[str, ...] = ()
+    host_names: tuple[str, ...] | None = None
     trusted_proxies: tuple[str, ...] = ()
     faces: FaceOptions = dataclasses.field(default_factory=FaceOptions)
     max_image_bytes: int = 32_000_000
@@ -62,10 +63,10 @@ class ServerOptions:
     max_video_s: float = 4 * 3600.0
     concurrent_jobs: int = 1
     max_jobs: int = 32
-    max_jobs_each: int = 8
+    max_jobs_per_caller: int = 8
     max_job_s: float = 6 * 3600.0
-    max_waiting: int = 128
-    max_bytes_waiting: int = 512_000_000
+    max_image_requests: int = 128
+    max_total_image_bytes: int = 512_000_000
     max_streams: int = 8
     max_connections: int = 1000
     requests_per_minute: int = 6000
@@ -78,7 +79,7 @@ class ServerOptions:
     def face_options(
         self, *, min_face_px: int | None = None, min_score: float | None = None
     ) -> FaceOptions:
-        """Return the face options of a request; None takes the server's own."""
+        """Return the face options of a request; None takes the server's default."""
         return dataclasses.replace(
             self.faces,
             min_face_px=self.faces.min_face_px if min_face_px is None else min_face_px,

@@ -1,4 +1,4 @@
-"""The web page: built files with packed copies, the networks, and the headers that guard it."""
+"""The web page: its files with compressed copies, the networks, and the security headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mien.server.problems import Problem
+from mien.server.errors import ApiError
 
 __all__ = ["HeadersMiddleware", "mount_page"]
 
@@ -24,7 +24,7 @@ _TYPES = {
     ".onnx": "application/octet-stream",
     ".woff2": "font/woff2",
 }
-_PACKED = (("br", ".br"), ("gzip", ".gz"))
+_COMPRESSED_SUFFIXES = (("br", ".br"), ("gzip", ".gz"))
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
@@ -46,84 +46,85 @@ _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mien
 
 
 class HeadersMiddleware:
-    """Gives every answer the headers that keep a browser from doing what it should not.
+    """Adds the security headers to every answer.
 
     Args:
-        app: What answers.
+        app: The application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._headers = [(n.lower().encode(), value.encode()) for n, value in _HEADERS.items()]
+        self._headers = [
+            (name.lower().encode(), value.encode()) for name, value in _HEADERS.items()
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and add to its answer."""
+        """Handle a request and add the headers to its answer."""
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", []), *self._headers]
             await send(message)
 
-        await self._app(scope, receive, guarded if scope["type"] == "http" else send)
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
 def mount_page(
-    app: FastAPI, *, built: Path, files: Mapping[str, Path], contract: Mapping[str, Any]
+    app: FastAPI, *, folder: Path, files: Mapping[str, Path], contract: Mapping[str, Any]
 ) -> None:
     """Serve the page at the root.
 
     Args:
-        app: The application; its other routes come first.
-        built: The folder of the built page; missing is answered by how to build it.
-        files: Further files by their address.
-        contract: What the page has to know, served as `models/contract.json`.
+        app: The application; its other routes have precedence.
+        folder: The folder of the built page; if it is missing, the answer says how to build it.
+        files: More files by their address.
+        contract: The data of `models/contract.json`.
     """
-    known = dict(files)
-    if built.is_dir():
-        known |= {
-            path.relative_to(built).as_posix(): path
-            for path in built.rglob("*")
+    paths = dict(files)
+    if folder.is_dir():
+        paths |= {
+            path.relative_to(folder).as_posix(): path
+            for path in folder.rglob("*")
             if path.is_file() and path.suffix not in (".br", ".gz")
         }
 
     @app.get("/models/contract.json", include_in_schema=False)
-    async def told() -> JSONResponse:
+    async def contract_file() -> JSONResponse:
         return JSONResponse(contract, headers={"Cache-Control": "no-cache"})
 
     @app.api_route("/{address:path}", methods=["GET", "HEAD"], include_in_schema=False)
     async def file(request: Request, address: str) -> Response:
-        path = known.get(address or "index.html")
+        path = paths.get(address or "index.html")
         if path is None and not address:
             return HTMLResponse(_NOT_BUILT, 503)
         if path is None and (methods := _methods(app, request.url.path)):
             message = f"/{address} takes {', '.join(methods)}"
-            raise Problem(405, message, headers={"Allow": ", ".join(methods)})
+            raise ApiError(405, message, headers={"Allow": ", ".join(methods)})
         if path is None:
-            raise Problem(404, f"there is nothing at /{address}")
-        return _file(path, request, hashed=address.startswith("assets/"))
+            raise ApiError(404, f"there is nothing at /{address}")
+        return _file_response(path, request, has_hash=address.startswith("assets/"))
 
 
 def _methods(app: FastAPI, path: str) -> list[str]:
-    """Return the methods that the API takes at an address."""
+    """Return the methods that the API accepts at an address."""
     for template, operations in app.openapi()["paths"].items():
         if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path):
             return sorted(method.upper() for method in operations)
     return []
 
 
-def _file(path: Path, request: Request, *, hashed: bool) -> FileResponse:
-    """Answer with a file, packed if the browser takes that and there is such a copy."""
+def _file_response(path: Path, request: Request, *, has_hash: bool) -> FileResponse:
+    """Answer with a file, or with its compressed copy if there is one that the browser accepts."""
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
-    kept = "public, max-age=31536000, immutable" if hashed else "no-cache"
-    headers = {"Cache-Control": kept, "Vary": "Accept-Encoding"}
+    caching = "public, max-age=31536000, immutable" if has_hash else "no-cache"
+    headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
     accepted = {
         each.partition(";")[0].strip()
         for each in request.headers.get("accept-encoding", "").split(",")
     }
-    for coding, ending in _PACKED:
-        packed = path.with_name(path.name + ending)
-        if coding in accepted and packed.exists():
-            return FileResponse(
-                packed, headers={**headers, "Content-Encoding": coding}, media_type=kind
-            )
+    for encoding, suffix in _COMPRESSED_SUFFIXES:
+        compressed = path.with_name(path.name + suffix)
+        if encoding in accepted and compressed.exists():
+            headers["Content-Encoding"] = encoding
+            return FileResponse(compressed, headers=headers, media_type=kind)
     return FileResponse(path, headers=headers, media_type=kind)

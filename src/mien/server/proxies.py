@@ -1,7 +1,7 @@
-"""Whose address counts as the caller's: the connection's, or what a trusted proxy says of it.
+"""The client's address: that of the connection, or the one that a trusted proxy forwards.
 
-Uvicorn can do this too, but believes loopback by default, lets an environment variable add to that,
-and takes for an address whatever stands in the header; here its part is switched off.
+Uvicorn can do this too, but it trusts loopback by default, reads an environment variable and does
+not check the addresses in the header. So its option is switched off.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from starlette.requests import HTTPConnection
 
 from mien.errors import InputError
-from mien.server.problems import Problem
+from mien.server.errors import ApiError
 
 __all__ = ["TrustedProxies"]
 
@@ -20,75 +20,76 @@ _HEADER = "X-Forwarded-For"
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_SHOWN = 60
+_MAX_QUOTED = 60
 
 
 class TrustedProxies:
-    """The proxies that may say for whom they ask, in `X-Forwarded-For` alone.
+    """The proxies whose `X-Forwarded-For` is read; no other header is.
 
     Args:
         addresses: Addresses (`127.0.0.1`, `::1`) and networks (`10.0.0.0/8`); none by default.
 
     Raises:
-        InputError: One of them is neither, or is everybody.
+        InputError: One of them is not an address or network, or it contains all addresses.
     """
 
     def __init__(self, addresses: Sequence[str] = ()) -> None:
         self._networks = tuple(map(_network, addresses))
 
-    def caller(self, connection: HTTPConnection) -> str:
-        """Return the address of who asks.
+    def client_address(self, connection: HTTPConnection) -> str:
+        """Return the address of the client.
 
-        Behind trusted proxies that is the right-most one in the header that is not theirs: whoever
-        asks can write what they like to the left of it. If all are theirs, one of them asks.
+        Behind trusted proxies it is the right-most address in the header that is not trusted: the
+        client itself can write anything to the left of it. If all addresses are trusted, it is the
+        left-most one.
 
         Raises:
-            Problem: 400 if a trusted proxy sends a header that holds something else than addresses.
+            ApiError: 400 if the header of a trusted proxy holds anything but addresses.
         """
         if connection.client is None:
             return "local"
         peer = _parsed(connection.client.host)
         if peer is None:
             return connection.client.host
-        said = ",".join(connection.headers.getlist(_HEADER))
-        if not self._trusts(peer) or not said.strip():
+        forwarded = ",".join(connection.headers.getlist(_HEADER))
+        if not self._trusts(peer) or not forwarded.strip():
             return str(peer)
-        found = peer
-        for each in reversed(said.split(",")):
-            address = _parsed(_without_port(each.strip()))
+        client = peer
+        for text in reversed(forwarded.split(",")):
+            address = _parsed(_without_port(text.strip()))
             if address is None:
-                raise Problem(
+                raise ApiError(
                     400,
-                    f"the proxy {peer} sent {_HEADER}: {said[:_SHOWN]!r}, expected addresses; set "
-                    "the header in the proxy",
+                    f"the proxy {peer} sent {_HEADER}: {forwarded[:_MAX_QUOTED]!r}, expected "
+                    "addresses; set the header in the proxy",
                 )
-            found = address
-            if not self._trusts(found):
+            client = address
+            if not self._trusts(client):
                 break
-        return str(found)
+        return str(client)
 
     def _trusts(self, address: _Address) -> bool:
         return any(address in network for network in self._networks)
 
 
-def _network(given: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
-        network = ipaddress.ip_network(given.strip())
+        network = ipaddress.ip_network(text.strip())
     except ValueError as error:
         raise InputError(
-            f"--trust-proxy {given}: expected an address such as 127.0.0.1, or a network such as "
+            f"--trust-proxy {text}: expected an address such as 127.0.0.1, or a network such as "
             f"10.0.0.0/8 ({error})"
         ) from error
     if network.prefixlen == 0:
         raise InputError(
-            f"--trust-proxy {given}: that is everybody, so that any caller could write any "
-            "address. Name the proxy's own"
+            f"--trust-proxy {text}: this is every address, so that any client could claim any "
+            "address. Give the address of the proxy"
         )
     return network
 
 
 def _parsed(text: str) -> _Address | None:
-    """Return an address; one of IPv4 that is written as IPv6 is that of IPv4."""
+    """Return an address, or None; an IPv4 address in IPv6 form is returned as IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The application under uvicorn, which by itself waits for ever for the end of a request's head."""
+"""The settings of uvicorn, with a time limit for the head of a request, which uvicorn lacks."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mien.server.options import ServerOptions
 
-__all__ = ["settings_of"]
+__all__ = ["uvicorn_config"]
 
-_WAITING_MESSAGES = 2
+_MAX_QUEUED_MESSAGES = 2
 
 
-def settings_of(
+def uvicorn_config(
     app: FastAPI, options: ServerOptions, *, host: str = "127.0.0.1", port: int = 8000
 ) -> uvicorn.Config:
-    """Return uvicorn's settings for an application of ours.
+    """Return the settings under which uvicorn serves the application.
 
     Args:
         app: The application.
         options: Its limits.
-        host: Where to listen.
-        port: Where to listen; 0 takes a free one.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free port.
     """
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        proxy_headers=False,  # whom to believe is for `TrustedProxies`, not for the environment
+        proxy_headers=False,  # `TrustedProxies` reads them; no environment variable adds a proxy
         forwarded_allow_ips="",
         root_path="",
-        http=_timed(options.head_timeout_s),
+        http=_protocol_with_timeout(options.head_timeout_s),
         ws="websockets-sansio",
         ws_max_size=options.max_image_bytes,
-        ws_max_queue=_WAITING_MESSAGES,
-        ws_per_message_deflate=False,  # frames are packed already, and bombs would be, too
+        ws_max_queue=_MAX_QUEUED_MESSAGES,
+        # Frames are compressed already, and a compressed message could be a decompression bomb.
+        ws_per_message_deflate=False,
         limit_concurrency=options.max_connections,
         timeout_graceful_shutdown=20,
         server_header=False,
@@ -46,32 +47,32 @@ def settings_of(
     )
 
 
-def _timed(head_s: float) -> type[H11Protocol]:
-    class Timed(H11Protocol):
-        """Gives up a connection whose next request's head does not come to its end in time."""
+def _protocol_with_timeout(head_timeout_s: float) -> type[H11Protocol]:
+    class TimeoutProtocol(H11Protocol):
+        """Closes a connection on which the head of the next request does not arrive in time."""
 
         _timer: Any = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self._watch()
+            self._restart_timer()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            self._watch()
+            self._restart_timer()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._timer.cancel()
             super().connection_lost(exc)
 
-        def _watch(self) -> None:
+        def _restart_timer(self) -> None:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self.loop.call_later(head_s, self._give_up)
+            self._timer = self.loop.call_later(head_timeout_s, self._close)
 
-        def _give_up(self) -> None:
-            mine = self.transport.get_protocol() is self  # else it is a web socket by now
-            if mine and (self.cycle is None or self.cycle.response_complete):
+        def _close(self) -> None:
+            is_http = self.transport.get_protocol() is self  # a web socket has another protocol
+            if is_http and (self.cycle is None or self.cycle.response_complete):
                 self.transport.close()
 
-    return Timed
+    return TimeoutProtocol

@@ -1,4 +1,4 @@
-"""The networks at work behind the API: images in, rows out, all requests' faces together."""
+"""The analysis behind the API: the networks, the threads and the limits of all endpoints."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mien.inference import Analyzer, DetectedFrame, Pipeline
 from mien.media import decode_image
 from mien.options import FaceOptions
 from mien.server.batching import Batcher
-from mien.server.limits import Admission, Memory
+from mien.server.errors import ApiError
+from mien.server.limits import ConcurrencyLimit, MemoryBudget
 from mien.server.metrics import Metrics
 from mien.server.options import ServerOptions
-from mien.server.problems import Problem
 from mien.structures import Frame, FrameResult
 
 __all__ = ["Service"]
@@ -28,11 +28,11 @@ _JPEG_QUALITY = 88
 
 
 class Service:
-    """What all endpoints share.
+    """The networks, threads and limits that all endpoints share.
 
     Args:
         analyzer: The networks.
-        detector: The detector among them, with its file.
+        detector: The analyzer's detector, with its file.
         options: Limits.
     """
 
@@ -40,15 +40,15 @@ class Service:
         self.analyzer, self.detector, self.options = analyzer, detector, options
         self.pipeline = analyzer.pipeline
         self.metrics = Metrics()
-        self.images = Admission(options.max_waiting, "requests")
-        self.memory = Memory(options.max_bytes_waiting)
-        self.streams = Admission(options.max_streams, "streams")
+        self.image_limit = ConcurrencyLimit(options.max_image_requests, "requests")
+        self.body_memory = MemoryBudget(options.max_total_image_bytes)
+        self.stream_limit = ConcurrencyLimit(options.max_streams, "streams")
         self.pool = ThreadPoolExecutor(options.workers or os.cpu_count() or 1, "mien-images")
-        self.batcher = Batcher(analyzer.model.classify, ran=self.metrics.batch.observe)
+        self.batcher = Batcher(analyzer.model.classify, on_run=self.metrics.batch.observe)
         self.closing = False
 
     def close(self) -> None:
-        """Finish what is in work."""
+        """Finish the running work and stop the threads."""
         self.closing = True
         self.pool.shutdown(cancel_futures=True)
         self.batcher.close()
@@ -61,10 +61,10 @@ class Service:
         face_options: FaceOptions | None = None,
         draw: bool = False,
     ) -> dict[str, Any]:
-        """Analyse one encoded image; what cannot be read has an `error`.
+        """Analyse one encoded image; the answer has an `error` if it cannot be read.
 
         Raises:
-            Problem: 503 if it took too long.
+            ApiError: 503 after `request_timeout_s`.
         """
         try:
             work = self._analyze(data, source, self.pipeline.with_options(face_options), draw)
@@ -73,7 +73,7 @@ class Service:
             return _document(FrameResult(source=source, error=error.reason))
         except TimeoutError:
             limit = f"{self.options.request_timeout_s:g} s"
-            raise Problem(
+            raise ApiError(
                 503, f"{source}: took longer than {limit}", headers={"Retry-After": "5"}
             ) from None
 
@@ -87,11 +87,11 @@ class Service:
             return frame, pipeline.detect_and_crop(frame)
 
         def detect_and_draw() -> dict[str, Any]:
-            # In one go: an image that waited for its turn to be drawn would be held decoded, and
-            # small uploads may be large images.
+            # In one task, so that no decoded image waits in memory: a small upload may be a large
+            # image.
             frame, detected = detect()
             result = pipeline.record(detected, self.batcher.submit(detected.crops).result())
-            return _document(result) | {"drawn_jpeg": _drawn(frame, result)}
+            return _document(result) | {"drawn_jpeg": _drawn_jpeg(frame, result)}
 
         if draw:
             document = await loop.run_in_executor(self.pool, detect_and_draw)
@@ -102,19 +102,19 @@ class Service:
         self.metrics.faces.inc(len(document["faces"]))
         return document
 
-    def described(self) -> dict[str, Any]:
-        """Return what the two model files say about themselves."""
-        models = {"emotion": self.pipeline.model.spec, "face": self.detector.spec}
-        found = {name: dataclasses.asdict(spec) for name, spec in models.items()}
-        for document in found.values():
+    def model_info(self) -> dict[str, Any]:
+        """Return the specs of the two models, without the sketch of the training data."""
+        specs = {"emotion": self.pipeline.model.spec, "face": self.detector.spec}
+        documents = {name: dataclasses.asdict(spec) for name, spec in specs.items()}
+        for document in documents.values():
             document["provenance"].pop("training_sketch", None)
-        return found
+        return documents
 
 
-def _drawn(frame: Frame, result: FrameResult) -> str:
-    packed = io.BytesIO()
-    result.plot(frame_rgb=frame.frame_rgb).save(packed, "JPEG", quality=_JPEG_QUALITY)
-    return base64.b64encode(packed.getvalue()).decode()
+def _drawn_jpeg(frame: Frame, result: FrameResult) -> str:
+    jpeg = io.BytesIO()
+    result.plot(frame_rgb=frame.frame_rgb).save(jpeg, "JPEG", quality=_JPEG_QUALITY)
+    return base64.b64encode(jpeg.getvalue()).decode()
 
 
 def _document(result: FrameResult) -> dict[str, Any]:

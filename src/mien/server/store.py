@@ -1,4 +1,4 @@
-"""The list of jobs, in an SQLite file that outlasts the server."""
+"""The list of jobs, in an SQLite file that later servers continue."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ CREATE TABLE IF NOT EXISTS folders (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One video that is, was or will be analysed.
+    """A video to analyse, and the state of its analysis.
 
     Attributes:
-        id: A random name.
-        owner: The caller whose job it is.
-        name: What the caller called the video.
+        id: A random id.
+        owner: The caller who submitted it.
+        name: The name of the video.
         options: The request's `max_fps`, `detect_every`, `smoothing_s`, `min_face_px` and
             `min_score`.
         state: `queued`, `running`, `done` or `failed`.
-        created: When it was handed in, seconds since 1970.
-        ended: When it ended, or None.
-        duration_s: The video's length as its file says, or None.
-        frames: Frames analysed so far.
-        time_s: How far into the video that is.
-        worked_s: For how long it has been worked on, by all servers together.
+        created: When it was submitted, in seconds since 1970.
+        ended: When it ended, in seconds since 1970, or None.
+        duration_s: The video's length by its file, or None.
+        frames: How many frames have been analysed.
+        time_s: The time in the video of the last of these frames.
+        worked_s: How long the analysis has run, on all servers together.
         error: Why it failed, or None.
     """
 
@@ -72,13 +72,13 @@ class Job:
 
 
 class JobStore:
-    """Keeps jobs across restarts; may be used from several threads.
+    """Stores jobs across restarts; threads may share it.
 
     Args:
-        path: The file; made if it is missing, in a folder that is there.
+        path: The file; it is made if it is missing. Its folder must exist.
 
     Raises:
-        OutputError: Another server uses it, or it cannot be written.
+        OutputError: Another server uses the file, or it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -105,7 +105,7 @@ class JobStore:
                 f"{path}: cannot be used ({error}); another server may have it. Choose another "
                 "folder with --jobs"
             ) from error
-        # What was running when the last server ended goes on.
+        # Jobs that ran when the last server ended are continued.
         self._database.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
 
     def close(self) -> None:
@@ -117,12 +117,12 @@ class JobStore:
         """Add a job."""
         fields = dataclasses.asdict(job) | {"options": json.dumps(job.options)}
         names = ", ".join(fields)
-        marks = ", ".join(f":{name}" for name in fields)
+        values = ", ".join(f":{name}" for name in fields)
         with self._locked() as database:
-            database.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", fields)  # noqa: S608
+            database.execute(f"INSERT INTO jobs ({names}) VALUES ({values})", fields)  # noqa: S608
 
     def get(self, job_id: str) -> Job | None:
-        """Return a job, or None if there is none of that id."""
+        """Return the job with an id, or None."""
         with self._locked() as database:
             row = database.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return None if row is None else _job(row)
@@ -136,16 +136,16 @@ class JobStore:
             ).fetchone()
         return None if row is None else _job(row)
 
-    def progress(self, job_id: str, *, frames: int, time_s: float, worked_s: float) -> None:
-        """Note how far a job is, and how long that took."""
+    def set_progress(self, job_id: str, *, frames: int, time_s: float, worked_s: float) -> None:
+        """Save how far a job has come, and how long it has run."""
         with self._locked() as database:
             database.execute(
                 "UPDATE jobs SET frames = ?, time_s = ?, worked_s = ? WHERE id = ?",
                 (frames, time_s, worked_s, job_id),
             )
 
-    def end(self, job_id: str, state: str, error: str | None = None) -> None:
-        """Note that a job ended, or with `queued` that it waits again."""
+    def set_state(self, job_id: str, state: str, error: str | None = None) -> None:
+        """Save that a job has ended, `done` or `failed`, or that it waits again, `queued`."""
         ended = None if state == "queued" else time.time()
         with self._locked() as database:
             database.execute(
@@ -154,35 +154,35 @@ class JobStore:
             )
 
     def remove(self, job_id: str) -> None:
-        """Forget a job."""
+        """Remove a job from the list."""
         with self._locked() as database:
             database.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 
-    def note_folder(self, job_id: str) -> None:
-        """Note that a folder for a job is about to be made; it stays noted until it is gone."""
+    def add_folder(self, job_id: str) -> None:
+        """Save the id of a job before its folder is made, so that the folder can be found."""
         with self._locked() as database:
             database.execute("INSERT INTO folders (id) VALUES (?)", (job_id,))
 
-    def forget_folder(self, job_id: str) -> None:
-        """Note that a job's folder is gone."""
+    def remove_folder(self, job_id: str) -> None:
+        """Remove the id of a job whose folder has been deleted."""
         with self._locked() as database:
             database.execute("DELETE FROM folders WHERE id = ?", (job_id,))
 
-    def strays(self) -> list[str]:
-        """Return the ids whose folders were noted and that are no jobs."""
+    def orphaned_folders(self) -> list[str]:
+        """Return the ids that have a folder but no job."""
         with self._locked() as database:
             rows = database.execute(
                 "SELECT id FROM folders WHERE id NOT IN (SELECT id FROM jobs)"
             ).fetchall()
         return [row["id"] for row in rows]
 
-    def counts(self) -> dict[str, int]:
+    def count_by_state(self) -> dict[str, int]:
         """Return how many jobs there are in each state."""
         with self._locked() as database:
             rows = database.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state").fetchall()
         return dict(map(tuple, rows))
 
-    def open_of(self, owner: str) -> int:
+    def count_open(self, owner: str) -> int:
         """Return how many jobs of an owner wait or run."""
         with self._locked() as database:
             row = database.execute(
@@ -191,18 +191,19 @@ class JobStore:
             ).fetchone()
         return int(row[0])
 
-    def newest_of(self, owner: str, most: int) -> list[Job]:
-        """Return a caller's jobs, the newest first."""
+    def newest(self, owner: str, *, max_jobs: int) -> list[Job]:
+        """Return the newest jobs of an owner, the newest first."""
         with self._locked() as database:
             rows = database.execute(
-                "SELECT * FROM jobs WHERE owner = ? ORDER BY created DESC LIMIT ?", (owner, most)
+                "SELECT * FROM jobs WHERE owner = ? ORDER BY created DESC LIMIT ?",
+                (owner, max_jobs),
             ).fetchall()
         return [_job(row) for row in rows]
 
-    def ended_before(self, moment: float) -> list[str]:
-        """Return the ids of the jobs that ended before a moment, seconds since 1970."""
+    def ended_before(self, time_s: float) -> list[str]:
+        """Return the ids of the jobs that ended before a time, in seconds since 1970."""
         with self._locked() as database:
-            rows = database.execute("SELECT id FROM jobs WHERE ended < ?", (moment,)).fetchall()
+            rows = database.execute("SELECT id FROM jobs WHERE ended < ?", (time_s,)).fetchall()
         return [row["id"] for row in rows]
 
     @contextlib.contextmanager

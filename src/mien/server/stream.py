@@ -1,4 +1,4 @@
-"""`WS /v1/stream`: frames in, results out; whoever sends faster than we look loses old frames."""
+"""`WS /v1/stream`: live frames in, results out; old frames are dropped if they come too fast."""
 
 from __future__ import annotations
 
@@ -12,100 +12,101 @@ from starlette.websockets import WebSocketState
 from mien.errors import MediaError
 from mien.inference import LiveAnalysis
 from mien.media import VideoFrame, decode_image
-from mien.server.limits import Gate
+from mien.server.errors import ApiError
+from mien.server.limits import AccessControl
 from mien.server.options import ServerOptions
-from mien.server.problems import Problem
 from mien.server.service import Service
 
 __all__ = ["stream_router"]
 
-_KEY = "mien.key."
+_KEY_PREFIX = "mien.key."
+"""Web pages cannot set headers of a web socket, so they send the key as a subprotocol."""
 
 
-def stream_router(service: Service, gate: Gate) -> APIRouter:
-    """Make the endpoint for live images."""
+def stream_router(service: Service, access: AccessControl) -> APIRouter:
+    """Make the endpoint for live frames."""
     router = APIRouter()
 
     @router.websocket("/v1/stream")
     async def stream(socket: WebSocket) -> None:
         offered = socket.scope.get("subprotocols", [])
-        named = next((each for each in offered if each.startswith(_KEY)), None)
+        protocol = next((each for each in offered if each.startswith(_KEY_PREFIX)), None)
         try:
-            gate.caller(socket, named.removeprefix(_KEY) if named else None)
-            with service.streams.enter():
-                await socket.accept(subprotocol=named)
+            access.authorize(socket, protocol.removeprefix(_KEY_PREFIX) if protocol else None)
+            with service.stream_limit.acquire():
+                await socket.accept(subprotocol=protocol)
                 service.metrics.streams.inc()
                 try:
                     await _serve(socket, service)
                 finally:
                     service.metrics.streams.dec()
-        except Problem as problem:
-            # Closed before it is accepted, it answers with 403, which says too little of a server
-            # that is only full.
-            full = problem.status == 503
-            if full and socket.application_state is WebSocketState.CONNECTING:
-                await socket.accept(subprotocol=named)
-            await socket.close(1013 if full else 1008, problem.message)
+        except ApiError as error:
+            # A socket that is closed before it is accepted is answered with 403, which is wrong if
+            # the server is only busy.
+            busy = error.status == 503
+            if busy and socket.application_state is WebSocketState.CONNECTING:
+                await socket.accept(subprotocol=protocol)
+            await socket.close(1013 if busy else 1008, error.message)
 
     return router
 
 
-class _Newest:
-    """Holds the newest frame that came; older ones are dropped."""
+class _LatestFrame:
+    """Holds the newest frame that was received; older ones are dropped."""
 
     def __init__(self) -> None:
         self._frame: tuple[int, float, bytes] | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self.dropped = 0
         self.ended = False
 
     def put(self, number: int, timestamp_s: float, data: bytes) -> None:
-        """Take a frame."""
+        """Replace the frame."""
         self.dropped += self._frame is not None
         self._frame = (number, timestamp_s, data)
-        self._news.set()
+        self._changed.set()
 
     def end(self) -> None:
-        """No frame comes any more."""
+        """Note that there will be no more frames."""
         self.ended = True
-        self._news.set()
+        self._changed.set()
 
     async def take(self) -> tuple[int, float, bytes] | None:
-        """Wait for a frame; None at the end."""
-        await self._news.wait()
-        self._news.clear()
+        """Wait for a frame and remove it; None at the end."""
+        await self._changed.wait()
+        self._changed.clear()
         frame, self._frame = self._frame, None
         return frame
 
 
 async def _serve(socket: WebSocket, service: Service) -> None:
-    newest = _Newest()
-    reading = asyncio.create_task(_read(socket, newest, service.options))
+    latest = _LatestFrame()
+    receiving = asyncio.create_task(_receive_frames(socket, latest, service.options))
     live = LiveAnalysis(service.pipeline)
     loop = asyncio.get_running_loop()
     try:
-        while (given := await newest.take()) is not None:
-            number, timestamp_s, _ = given
-            answer: dict[str, Any] = {"frame": number, "dropped": newest.dropped}
+        while (frame := await latest.take()) is not None:
+            number, timestamp_s, _ = frame
+            answer: dict[str, Any] = {"frame": number, "dropped": latest.dropped}
             try:
                 answer |= await loop.run_in_executor(
-                    service.pool, _look, live, given, service.options.max_pixels
+                    service.pool, _analyze, live, frame, service.options.max_pixels
                 )
             except MediaError as error:
                 answer |= {"timestamp_s": timestamp_s, "faces": [], "error": error.reason}
             await socket.send_json(answer)
-            if newest.ended:
+            if latest.ended:
                 break
     except (WebSocketDisconnect, RuntimeError):
-        # The other side went away while an answer was on its way.
+        # The client disconnected while an answer was being sent.
         pass
     finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
 
 
-async def _read(socket: WebSocket, newest: _Newest, options: ServerOptions) -> None:
-    began = time.monotonic()
+async def _receive_frames(socket: WebSocket, latest: _LatestFrame, options: ServerOptions) -> None:
+    start_s = time.monotonic()
     number = 0
     try:
         while True:
@@ -116,16 +117,18 @@ async def _read(socket: WebSocket, newest: _Newest, options: ServerOptions) -> N
             if data is None or len(data) > options.max_image_bytes:
                 await socket.close(1003, "expected JPEG or PNG frames as binary messages")
                 break
-            newest.put(number, time.monotonic() - began, data)
+            latest.put(number, time.monotonic() - start_s, data)
             number += 1
     except TimeoutError:
-        await socket.close(1001, "nothing came for too long")
+        await socket.close(1001, f"no frame was received for {options.stream_timeout_s:g} s")
     finally:
-        newest.end()
+        latest.end()
 
 
-def _look(live: LiveAnalysis, given: tuple[int, float, bytes], max_pixels: int) -> dict[str, Any]:
-    number, timestamp_s, data = given
+def _analyze(
+    live: LiveAnalysis, frame: tuple[int, float, bytes], max_pixels: int
+) -> dict[str, Any]:
+    number, timestamp_s, data = frame
     image = decode_image(data, "stream", max_pixels=max_pixels)
     result = live.analyze(VideoFrame.from_rgb(image.frame_rgb, "stream", number, timestamp_s))
     return {

@@ -162,7 +162,7 @@ def tune(
     out, options = Path(out), options or TuneOptions()
     storage = options.storage or str(out / STORAGE_FILE)
     # Another machine may have started the study, whose storage lies there already.
-    dataclasses.replace(_STUDY, beside=Path(storage).name).claim(out)
+    dataclasses.replace(_STUDY, allowed_prefix=Path(storage).name).claim(out)
     job = prepare_job(recipe, space, data, storage=storage, options=options)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     study = job.open()

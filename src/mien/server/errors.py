@@ -1,0 +1,113 @@
+"""Errors as JSON answers: a status, a code for programs and a message for people."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+__all__ = ["ERROR_SCHEMA", "INTERNAL_ERROR", "ApiError", "error_responses", "install_handlers"]
+
+_LOG = logging.getLogger("mien.server")
+
+_CODES = {
+    400: "bad_request",
+    401: "key_missing",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "upload_too_slow",
+    409: "conflict",
+    413: "too_large",
+    415: "unsupported_type",
+    422: "unreadable",
+    429: "too_many_requests",
+    500: "internal_error",
+    501: "not_installed",
+    503: "overloaded",
+}
+
+INTERNAL_ERROR = "internal error; see the server's log"
+
+ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+        }
+    },
+}
+
+
+class ApiError(Exception):
+    """A request that cannot be served; it is answered with `{"error": ...}`.
+
+    Args:
+        status: The HTTP status.
+        message: What was expected, what came, and what to do.
+        headers: More headers of the answer.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, dict(headers or {})
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI descriptions of the errors that an endpoint may answer with."""
+    return {
+        status: {
+            "description": _CODES[status].replace("_", " "),
+            "content": {"application/json": {"schema": ERROR_SCHEMA}},
+        }
+        for status in statuses
+    }
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Answer every error of an application in the same form, never with a traceback."""
+
+    async def api_error(request: Request, error: Exception) -> JSONResponse:
+        error = cast(ApiError, error)
+        return _answer(error.status, error.message, error.headers)
+
+    async def http_error(request: Request, error: Exception) -> JSONResponse:
+        error = cast(HTTPException, error)
+        return _answer(error.status_code, str(error.detail), dict(error.headers or {}))
+
+    async def validation_error(request: Request, error: Exception) -> JSONResponse:
+        error = cast(RequestValidationError, error)
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        )
+        return _answer(422, faults, {})
+
+    async def internal_error(request: Request, error: Exception) -> JSONResponse:
+        _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return _answer(500, INTERNAL_ERROR, {})
+
+    async def disconnected(request: Request, error: Exception) -> JSONResponse:
+        return _answer(400, "the connection ended before the end of the body", {})
+
+    app.add_exception_handler(ApiError, api_error)
+    app.add_exception_handler(ClientDisconnect, disconnected)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, validation_error)
+    app.add_exception_handler(Exception, internal_error)
+
+
+def _answer(status: int, message: str, headers: Mapping[str, str]) -> JSONResponse:
+    error = {"code": _CODES.get(status, "error"), "message": message}
+    return JSONResponse({"error": error}, status, dict(headers))
