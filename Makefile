@@ -22,9 +22,9 @@ run: $(VENV)/run.stamp
 
 # The page's tests follow alone: they watch a video and a camera as they run.
 test: $(VENV)/dev.stamp $(PAGE)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/web
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/web --durations 10
 	$(BIN)/python web/build.py test
-	$(BIN)/python -m pytest tests/web
+	$(BIN)/python -m pytest tests/web --durations 10
 
 web: $(VENV)/run.stamp $(PAGE)
 
