@@ -48,10 +48,10 @@ parameters.learning_rate = { low = 0.01, high = 0.1, log = true }
 """
 
 ANALYSING = [
-    f"analyze {SAMPLES} video.mp4 --save results --format jsonl,csv,parquet --draw",
+    f"analyze {SAMPLES} video.mp4 --out results --format jsonl,csv,parquet --draw",
     "analyze video.mp4 --report video.html",
-    f"explain {PORTRAIT} --save why.png",
-    f"similar {PORTRAIT} video.mp4 --save similar.png",
+    f"explain {PORTRAIT} --out why.png",
+    f"similar {PORTRAIT} video.mp4 --out similar.png",
     "models --figures",
     "live video.mp4 --headless",
     "data import fer2013.csv fer2013new.csv --out fer",
@@ -63,10 +63,10 @@ TRAINING = [
     "train emotion --data fer --recipe recipe.toml --out run --threads 1",
     "export model run/emotion.onnx --data fer --out small.onnx",
     "calibrate run/emotion.onnx --data fer --out calibrated.onnx",
-    "evaluate run/emotion.onnx --data fer --report val.html --save predictions",
-    "data report fer fer.html --recipe recipe.toml",
+    "evaluate run/emotion.onnx --data fer --report val.html --out predictions",
+    "data report fer --out fer.html --recipe recipe.toml",
     "tune --data fer --recipe recipe.toml --space space.toml --out study --no-near"
-    " --share 0.25 --trials 2 --seeds 0",
+    " --selection-share 0.25 --trials 2 --seeds 0",
 ]
 ELSEWHERE = {
     "export web": "tests/web does it, where the page is built",

@@ -1,5 +1,4 @@
 import importlib
-import inspect
 import json
 import pkgutil
 import subprocess
@@ -64,16 +63,6 @@ def test_analysing_and_explaining_images_needs_no_torch_and_no_tables(samples):
         "print(json.dumps(sorted(heavy & set(sys.modules))))"
     )
     assert json.loads(loaded) == []
-
-
-def test_the_command_line_has_the_same_defaults_as_python():
-    options = inspect.signature(Analyzer).parameters
-    command = typer.main.get_command(app)
-    verb = {parameter.name: parameter.default for parameter in command.commands["analyze"].params}
-    assert verb["min_face"] == options["min_face_px"].default
-    assert verb["threads"] == options["threads"].default
-    assert verb["model"] is options["model"].default is None
-    assert verb["detector"] is options["detector"].default is None
 
 
 def test_every_verb_stands_in_the_readme_and_shows_two_examples():

@@ -35,7 +35,7 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path, fer_csv, votes_csv, monk
     assert "'train': 64" in said
     assert "balanced" in said
     assert (tmp_path / "out" / "evaluation.html").exists()
-    assert "best on the selection part" in said
+    assert "best on the selection subset" in said
     assert (tmp_path / "out" / "tuning" / "report.html").exists()
     assert (tmp_path / "out" / "tuning" / "best.toml").exists()
     assert (tmp_path / "out" / "data.html").stat().st_size > 100_000

@@ -129,7 +129,7 @@ def test_images_to_learn_from_are_of_the_promised_formats(tmp_path, ghostscript)
 
     from mien.data import import_dataset
     from mien.errors import DatasetError
-    from mien.training.pseudo_labels import read_photos
+    from mien.training.pseudo_labels import read_unlabelled_images
 
     tree = tmp_path / "tree"
     for name, data in (("a.png", encoded("PNG")), ("b.png", EPS)):
@@ -144,7 +144,7 @@ def test_images_to_learn_from_are_of_the_promised_formats(tmp_path, ghostscript)
     photos = {"id": ["a", "b"], "kind": ["", ""], "jpeg": [encoded("JPEG"), EPS]}
     pq.write_table(pa.table(photos), tmp_path / "photos.parquet")
     for source, names in ((tree, ["train/happy/a.png"]), (tmp_path / "photos.parquet", ["a"])):
-        assert [name for name, _, _ in read_photos(source)] == names
+        assert [name for name, _, _ in read_unlabelled_images(source)] == names
     assert ghostscript == []
 
 

@@ -25,7 +25,7 @@ PROMISED = "JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF"
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 """The same by Pillow's names."""
 
-_GIVE = f"Give a {PROMISED} file"
+_USE = f"Use a {PROMISED} file"
 
 
 def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -71,14 +71,14 @@ def check_promised(image: Image.Image, source: str) -> None:
     # A phone's JPEG with a second image in it is Pillow's MPO; what was made in memory has none.
     if image.format is not None and image.format not in (*_FORMATS, "MPO"):
         raise MediaError(
-            source, f"{image.format}, which is not read. {_GIVE}, or pass image.convert('RGB')"
+            source, f"{image.format}, which is not read. {_USE}, or pass image.convert('RGB')"
         )
 
 
 def too_large(source: str, max_pixels: int, found: str) -> MediaError:
     """Return the error for an image of too many pixels."""
     limit = f"more than the limit of {max_pixels / 1e6:.0f} million pixels"
-    return MediaError(source, f"{limit}: {found}. Scale it down first")
+    return MediaError(source, f"{limit}: {found}. Scale the image down first")
 
 
 def _why_unidentified(start: bytes) -> str:
@@ -90,7 +90,7 @@ def _why_unidentified(start: bytes) -> str:
     if name is not None and name.upper() in _FORMATS:
         return f"damaged or cut off: {name} by its first bytes. Copy or download it again"
     if name is not None:
-        return f"{name}, which is not read. {_GIVE}"
+        return f"{name}, which is not read. {_USE}"
     if start.isascii() and b"\0" not in start:
-        return f"not an image, it holds text. {_GIVE}"
-    return f"not an image that can be read. {_GIVE}"
+        return f"not an image, the file holds text. {_USE}"
+    return f"not an image that can be read. {_USE}"
