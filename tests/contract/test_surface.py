@@ -13,6 +13,7 @@ import mien
 from mien.cli import app, train
 from mien.export import multiply_adds, parameter_count
 from mien.inference import Analyzer
+from mien.options import FaceOptions
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(
@@ -70,8 +71,8 @@ def test_the_command_line_has_the_same_defaults_as_python():
     options = inspect.signature(Analyzer).parameters
     command = typer.main.get_command(app)
     verb = {parameter.name: parameter.default for parameter in command.commands["analyze"].params}
-    assert verb["min_face"] == options["min_face_px"].default
-    assert verb["threads"] == options["threads"].default
+    assert verb["min_face_px"] == FaceOptions().min_face_px
+    assert verb["threads"]() == options["threads"].default
     assert verb["model"] is options["model"].default is None
     assert verb["detector"] is options["detector"].default is None
 
