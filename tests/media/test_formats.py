@@ -64,7 +64,7 @@ def test_whatever_else_pillow_writes_and_opens_is_not():
                 Image.open(io.BytesIO(data)).close()
             except (OSError, ValueError, KeyError):
                 continue
-            with pytest.raises(MediaError, match="Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF"):
+            with pytest.raises(MediaError, match="Use a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF"):
                 decode_image(data, kind)
             refused += 1
             break
@@ -96,7 +96,7 @@ def test_the_error_names_what_came_and_what_is_promised(tmp_path, data, name):
     path.write_bytes(data)
     with pytest.raises(MediaError) as caught:
         read_image(path)
-    given = "Give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
+    given = "Use a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
     assert caught.value.reason == f"{name}, which is not read. {given}"
 
 

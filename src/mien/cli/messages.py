@@ -73,5 +73,7 @@ def _configure(*, quiet: bool, verbose: bool) -> None:
     library = logging.getLogger("mien")
     if not any(isinstance(handler, _StderrHandler) for handler in library.handlers):
         library.addHandler(_StderrHandler())
+    for logger in (library, LOG):
+        logger.disabled = False  # as libraries leave others' loggers that set up their own
     library.setLevel(logging.DEBUG if verbose else logging.WARNING)
     LOG.setLevel(logging.WARNING if quiet else logging.INFO)
