@@ -128,7 +128,7 @@ def one_pixel(_samples):
         ("gone.jpg", None, "no such file or folder. Check the path"),
         ("empty.jpg", lambda _: b"", "the file is empty. Copy or download it again"),
         ("half.jpg", half_a_jpeg, "damaged or cut off"),
-        ("text.jpg", lambda _: b"just words\n", "not an image, it holds text. Use a JPEG"),
+        ("text.jpg", lambda _: b"just words\n", "not an image, the file holds text. Use a JPEG"),
         ("dot.png", one_pixel, "only 1 x 1 pixels"),
         ("huge.png", huge_png, "more than the limit of 100 million pixels"),
     ],

@@ -12,7 +12,6 @@ import mien
 from mien.cli import app, train
 from mien.export import multiply_adds, parameter_count
 from mien.inference import Analyzer
-from mien.options import FaceOptions
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(
@@ -66,19 +65,6 @@ def test_analysing_and_explaining_images_needs_no_torch_and_no_tables(samples):
     assert json.loads(loaded) == []
 
 
-<<<<<<< HEAD
-=======
-def test_the_command_line_has_the_same_defaults_as_python():
-    options = inspect.signature(Analyzer).parameters
-    command = typer.main.get_command(app)
-    verb = {parameter.name: parameter.default for parameter in command.commands["analyze"].params}
-    assert verb["min_face_px"] == FaceOptions().min_face_px
-    assert verb["threads"]() == options["threads"].default
-    assert verb["model"] is options["model"].default is None
-    assert verb["detector"] is options["detector"].default is None
-
-
->>>>>>> w/words
 def test_every_verb_stands_in_the_readme_and_shows_two_examples():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = typer.main.get_command(app)

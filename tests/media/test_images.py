@@ -138,7 +138,7 @@ def jpeg():
         (b"", "the file is empty"),
         (jpeg()[:5000], "damaged or cut off"),
         (jpeg()[:30], "damaged or cut off"),
-        (b"Dear diary, this is no image.\n", "not an image, it holds text"),
+        (b"Dear diary, this is no image.\n", "not an image, the file holds text"),
         (b"\x00\x01\x02\x03" * 100, "not an image that can be read"),
         (b"\0\0\0\x18ftypheic" + bytes(100), "HEIC, which is not read. Use a JPEG, PNG"),
         (b"\xff\x0a" + bytes(100), "JPEG XL, which is not read"),

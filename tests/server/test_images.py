@@ -60,7 +60,7 @@ def test_several_images_of_a_form_come_back_in_their_order_with_their_names(clie
     answer = client.post("/v1/analyze", files=files)
     results = answer.json()["results"]
     assert [result["source"] for result in results] == [name for _, (name, _) in files]
-    assert "it holds text" in results[1]["error"]
+    assert "the file holds text" in results[1]["error"]
     assert results[0]["faces"]
     assert results[2]["faces"]
 
