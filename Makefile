@@ -20,7 +20,7 @@ PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
 
-# The page's tests follow alone: they watch a video and a camera as they run.
+# The page's tests follow alone: one browser with its worker keeps two cores busy.
 test: $(VENV)/dev.stamp $(PAGE)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/web --durations 10
 	$(BIN)/python web/build.py test

@@ -12,10 +12,12 @@ READY_MS = 120_000
 OBSERVED = """
 window.pending = { answers: 0, bitmaps: 0 };
 window.sessions = 0;
+window.asked_s = 0;
 window.Worker = class extends Worker {
   postMessage(question, moved) {
     pending.answers++;
     sessions += question.name === "reset" ? 1 : 0;
+    if (question.name === "frame") window.asked_s = question.ask.timestamp_s;
     super.postMessage(question, moved);
   }
   set onmessage(listener) {
@@ -37,7 +39,8 @@ window.framesShown = () => {
   return Number((text.match(/([\\d,]+) frames?/)?.[1] ?? "0").replaceAll(",", ""));
 };
 """
-"""Counts what is on its way and the sessions that began; reads how many frames were analysed."""
+"""Counts what is on its way and the sessions that began, notes the newest frame that was asked
+about, and reads how many frames the page says that it analysed."""
 
 
 def ready(page) -> None:
@@ -93,6 +96,15 @@ def settled(page) -> None:
     """Wait until whatever was on its way is answered and drawn."""
     page.wait_for_function("pending.answers === 0 && pending.bitmaps === 0")
     turned(page)
+
+
+def ended(page) -> None:
+    """Wait until a video has been played and its last frame analysed."""
+    page.wait_for_function(
+        "(() => { const video = document.querySelector('video');"
+        "return video?.ended && video.duration - asked_s < 0.3; })()"
+    )
+    settled(page)
 
 
 def frames(page) -> int:

@@ -21,6 +21,7 @@ from tests.web.driving import (
     DENIED,
     READY_MS,
     choose,
+    ended,
     failing_once,
     frames,
     give,
@@ -238,8 +239,7 @@ def test_a_video_waits_while_another_page_is_looked_at(opened, video):
     page.wait_for_function("document.querySelector('video').paused")
     page.evaluate("rate = 4")
     page.get_by_role("link", name="Try it").click()
-    page.wait_for_function("document.querySelector('video').ended")
-    settled(page)
+    ended(page)
     times = [row["timestamp_s"] for row in json.loads(saved(page, "JSON"))]
     assert times == sorted(set(times))
     assert times[0] < 1 < 2 < times[-1]
@@ -270,8 +270,7 @@ def test_a_pause_holds_the_image_and_ends_with_its_source(opened_with_camera, vi
     page.on("dialog", lambda dialog: dialog.accept())
     give(page, video)
     page.get_by_text("portrait.webm").wait_for()
-    page.wait_for_function("document.querySelector('video').ended")
-    settled(page)
+    ended(page)
     rows = json.loads(saved(page, "JSON"))
     assert {row["source"] for row in rows} == {"portrait.webm"}
 
@@ -387,16 +386,14 @@ def test_a_video_that_is_wound_back_is_counted_once(opened, video):
     page = opened(worker="fake")
     ready(page)
     choose(page, video)
-    page.wait_for_function("document.querySelector('video')?.ended")
-    settled(page)
+    ended(page)
     assert json.loads(saved(page, "JSON"))[-1]["timestamp_s"] > 2.5
     page.evaluate("document.querySelector('video').currentTime = 1")
     page.wait_for_function("sessions === 2")
     settled(page)
     assert json.loads(saved(page, "JSON"))[0]["timestamp_s"] >= 0.9
     page.evaluate("document.querySelector('video').play()")
-    page.wait_for_function("document.querySelector('video').ended")
-    settled(page)
+    ended(page)
     rows = json.loads(saved(page, "JSON"))
     times = [row["timestamp_s"] for row in rows]
     assert times == sorted(set(times))
@@ -455,8 +452,7 @@ def test_a_video_is_played_and_analysed(opened, video):
     ready(page)
     choose(page, video)
     page.locator(".card .label").first.wait_for()
-    page.wait_for_function("document.querySelector('video').ended")
-    settled(page)
+    ended(page)
     rows = json.loads(saved(page, "JSON"))
     assert {row["source"] for row in rows} == {"portrait.webm"}
     assert 0.5 < max(row["timestamp_s"] for row in rows) <= 3.1
