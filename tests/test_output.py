@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from mien._output import check_output, whole_file
+from mien._output import REPORT_SUFFIXES, check_output, whole_file
 from mien.errors import OutputError
 
 
@@ -44,3 +44,13 @@ def test_names_that_cannot_be_written_are_told_before_the_work(tmp_path):
         check_output(tmp_path, overwrite=True)
     with pytest.raises(OutputError, match="is a file, expected a folder"):
         check_output(file / "b.txt")
+
+
+def test_an_input_is_never_an_output_and_the_ending_has_to_fit(tmp_path):
+    video = tmp_path / "v.mp4"
+    video.write_text("a video")
+    with pytest.raises(OutputError, match="is one of the inputs"):
+        check_output(video, overwrite=True, inputs=[tmp_path / "gone", str(video)])
+    with pytest.raises(OutputError, match=r"expected a name that ends in \.html, \.htm"):
+        check_output(video, overwrite=True, suffixes=REPORT_SUFFIXES)
+    check_output(tmp_path / "V.HTML", suffixes=REPORT_SUFFIXES, inputs=[video])

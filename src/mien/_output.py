@@ -3,31 +3,55 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mien.errors import OutputError
 
-__all__ = ["cannot_write", "check_output", "partial_path", "whole_file"]
+__all__ = ["REPORT_SUFFIXES", "cannot_write", "check_output", "partial_path", "whole_file"]
 
 
-def check_output(path: Path, *, overwrite: bool = False) -> None:
-    """Check before the work that a file can be written after it.
+REPORT_SUFFIXES = (".html", ".htm")
+"""The endings of a report's file."""
+
+
+def check_output(
+    path: Path,
+    *,
+    overwrite: bool = False,
+    suffixes: Sequence[str] = (),
+    inputs: Iterable[str | Path] = (),
+) -> None:
+    """Check before the work that a file can be written afterwards.
 
     Args:
-        path: The path of the file; missing folders are allowed.
+        path: The file that will be written; missing folders are made later.
         overwrite: Whether an existing file may be replaced.
+        suffixes: The endings that the file may have, in small letters; empty for any.
+        inputs: Files that are read and must stay, whatever `overwrite` says.
 
     Raises:
-        OutputError: The file exists already, is a folder, or would lie below a file.
+        OutputError: The file has another ending, exists already, is an input or a folder, or would
+            lie below a file.
     """
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise OutputError(f"{path}: expected a name that ends in {', '.join(suffixes)}")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder, expected the name of a file")
+    if path.exists() and any(_is_same(path, each) for each in inputs):
+        raise OutputError(f"{path}: is one of the inputs. Choose another name")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
     parent = next(parent for parent in path.absolute().parents if parent.exists())
     if not parent.is_dir():
         raise OutputError(f"{path}: {parent} is a file, expected a folder")
+
+
+def _is_same(path: Path, other: str | Path) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 def partial_path(path: Path) -> Path:

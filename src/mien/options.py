@@ -36,6 +36,14 @@ MIN_SEEDS = 3
 """Smallest number of seeds for a gain: the interval of fewer trainings would say nothing."""
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FaceOptions:
     """Which faces count, and which answers are sure.
@@ -56,12 +64,13 @@ class FaceOptions:
     unsure_below: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.min_face_px >= 1:
-            raise InputError(f"min_face_px: expected 1 or more, found {self.min_face_px}")
+        if not (_is_whole(self.min_face_px) and self.min_face_px >= 1):
+            expected = "expected a whole number from 1 on"
+            raise InputError(f"min_face_px: {expected}, found {self.min_face_px!r}")
         for name in ("min_score", "unsure_below"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise InputError(f"{name}: expected 0 to 1, found {value}")
+            if value is not None and not (_is_number(value) and 0 <= value <= 1):
+                raise InputError(f"{name}: expected 0 to 1, found {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +94,8 @@ class SmoothingOptions:
     def __post_init__(self) -> None:
         for name in ("time_constant_s", "margin", "forget_s"):
             value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise InputError(f"{name}: expected 0 or more, found {value}")
+            if not (_is_number(value) and 0 <= value < math.inf):
+                raise InputError(f"{name}: expected 0 or more, found {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +120,16 @@ class VideoOptions:
     max_gap_s: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.detect_every is not None and not self.detect_every >= 1:
-            raise InputError(f"detect_every: expected 1 or more, found {self.detect_every}")
-        if self.max_fps is not None and not 0 < self.max_fps < math.inf:
-            raise InputError(f"max_fps: expected more than 0, found {self.max_fps}")
-        if not 0 <= self.max_gap_s < math.inf:
-            raise InputError(f"max_gap_s: expected 0 or more, found {self.max_gap_s}")
+        every, max_fps, gap_s = self.detect_every, self.max_fps, self.max_gap_s
+        if every is not None and not (_is_whole(every) and every >= 1):
+            raise InputError(f"detect_every: expected a whole number from 1 on, found {every!r}")
+        if max_fps is not None and not (_is_number(max_fps) and 0 < max_fps < math.inf):
+            raise InputError(f"max_fps: expected more than 0, found {max_fps!r}")
+        if not isinstance(self.smoothing, SmoothingOptions):
+            found = type(self.smoothing).__name__
+            raise InputError(f"smoothing: expected SmoothingOptions, found {found}")
+        if not (_is_number(gap_s) and 0 <= gap_s < math.inf):
+            raise InputError(f"max_gap_s: expected 0 or more, found {gap_s!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

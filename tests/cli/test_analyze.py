@@ -246,3 +246,17 @@ def test_a_file_is_no_folder_for_results(samples, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="is a file, expected a folder"):
         run(samples, "--out", tmp_path / "file", catch_exceptions=False)
+
+
+def test_no_verb_writes_over_what_it_reads(samples, tmp_path):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes((samples / "eileen_collins.jpg").read_bytes())
+    before = photo.read_bytes()
+    for arguments in (
+        ("explain", photo, "--out", photo),
+        ("similar", photo, samples, "--out", photo),
+        ("similar", samples / "eileen_collins.jpg", photo, "--out", photo),
+    ):
+        result = CliRunner().invoke(app, [*map(str, arguments), "--overwrite"])
+        assert "is one of the inputs" in str(result.exception)
+    assert photo.read_bytes() == before

@@ -322,3 +322,41 @@ def test_a_result_is_drawn_without_reading_its_file_again(analyzer, samples, tmp
     assert drawn.size == (result.width, result.height)
     with pytest.raises(InputError, match="frame_rgb"):
         dataclasses.replace(result, frame_rgb=None).plot()
+
+
+def test_frames_before_time_zero_are_frames(analyzer):
+    grey = np.full((64, 64, 3), 90, np.uint8)
+    clip = [(-2.0, grey), (-1.0, grey), (0.0, grey)]
+    assert [result.timestamp_s for result in analyzer.stream(clip)] == [-2.0, -1.0, 0.0]
+    seldom = analyzer.stream(clip, video_options=VideoOptions(max_fps=0.5))
+    assert [result.timestamp_s for result in seldom] == [-2.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (FaceOptions, {"min_face_px": "a"}),
+        (FaceOptions, {"min_face_px": True}),
+        (FaceOptions, {"min_face_px": None}),
+        (FaceOptions, {"min_score": "0.8"}),
+        (VideoOptions, {"detect_every": 1.5}),
+        (VideoOptions, {"max_fps": "x"}),
+        (VideoOptions, {"smoothing": 0.4}),
+        (SmoothingOptions, {"margin": None}),
+    ],
+)
+def test_options_of_another_type_are_refused(kind, options):
+    (name,) = options
+    with pytest.raises(InputError, match=f"{name}: expected"):
+        kind(**options)
+
+
+def test_options_of_another_kind_are_refused(analyzer, samples):
+    path = samples / "grace_hopper.jpg"
+    for wrong in ({"min_face_px": 40}, {}, VideoOptions()):
+        with pytest.raises(InputError, match="expected FaceOptions or None"):
+            analyzer.analyze(path, face_options=wrong)
+    with pytest.raises(InputError, match="expected VideoOptions or None"):
+        analyzer.stream(path, video_options={})
+    with pytest.raises(InputError, match="max_faces: expected 1 or more"):
+        analyzer.find_similar(path, samples, max_faces=0)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import mien
-from mien.errors import OptionsError, OutputError
+from mien.errors import InputError, OptionsError, OutputError
 from mien.media import read_image
 from mien.options import FaceOptions, VideoOptions
 from mien.runs import RunOptions, analyze_to, is_interrupted, journal
@@ -154,3 +154,17 @@ def test_runs_that_fail_in_the_middle_of_a_video_leave_no_thread(analyzer, input
             analyze_to(None, [inputs / "c.mp4"], analyzer=analyzer, on_result=stopping_after(1))
         failures.append(raised.value)  # as a program that keeps its errors, with their frames
         assert threading.active_count() == before
+
+
+def test_one_path_is_one_input_and_what_is_no_path_is_refused(analyzer, inputs, tmp_path):
+    run = analyze_to(tmp_path / "one", str(inputs / "a.png"), analyzer=analyzer)
+    assert run.sources == (str(inputs / "a.png"),)
+    for wrong in ([None], [b"a.png"], 3):
+        with pytest.raises(InputError, match="expected paths"):
+            analyze_to(tmp_path / "none", wrong, analyzer=analyzer)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_name_of_a_format_is_no_list_of_formats():
+    with pytest.raises(OptionsError, match=r"found 'csv'"):
+        RunOptions(formats="csv")

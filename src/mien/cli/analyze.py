@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien._output import check_output
+from mien._output import REPORT_SUFFIXES, check_output
 from mien.cli.formatting import expression
 from mien.cli.messages import LOG
 from mien.cli.options import (
@@ -219,7 +219,7 @@ class _Reporter:
         from mien.reports import VideoSummary, require_charts
 
         require_charts()
-        check_output(path, overwrite=overwrite)
+        check_output(path, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
         self._path, self._overwrite, self._with_faces = path, overwrite, with_faces
         self._summary = VideoSummary()
 
@@ -228,7 +228,9 @@ class _Reporter:
         from mien.media import is_live, is_video
 
         if len(sources) != 1 or is_live(sources[0]) or not is_video(sources[0]):
-            raise typer.BadParameter("--report: expected one video")
+            found = sources[0] if len(sources) == 1 else f"{len(sources)} inputs"
+            raise typer.BadParameter(f"--report: expected one video, found {found}")
+        check_output(self._path, overwrite=self._overwrite, inputs=sources)
 
     def add(self, result: FrameResult) -> None:
         """Add the result of one frame."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien._output import check_output, whole_file
+from mien._output import REPORT_SUFFIXES, check_output, whole_file
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
 from mien.cli.messages import LOG
@@ -96,7 +96,7 @@ def evaluate(
     if report is None and (figures is not None or with_faces):
         raise typer.BadParameter("--figures and --with-faces need a report: --report FILE.html")
     if report is not None:
-        check_output(report, overwrite=overwrite)
+        check_output(report, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
     predictors = _opened(models or [])
     if ensemble:
         predictors.append(evaluation.ensemble(predictors))

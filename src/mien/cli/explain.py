@@ -57,7 +57,7 @@ def explain(
     from mien.inference import Analyzer
 
     if out is not None:
-        check_image_name(out, overwrite=overwrite)
+        check_image_name(out, overwrite=overwrite, inputs=[image])
     analyzer = Analyzer(
         model,
         detector=detector,

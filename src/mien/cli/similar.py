@@ -82,16 +82,15 @@ def similar(
     from mien.media import find_media
     from mien.reports import draw_similarity_grid
 
-    if out is not None:
-        check_image_name(out, overwrite=overwrite)
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
     analyzer = Analyzer(model, detector=detector, face_options=faces, device=device)
     media = list(find_media(named_inputs(inputs)))
+    sources = [each if isinstance(each, str) else each.source for each in media]
+    if out is not None:
+        check_image_name(out, overwrite=overwrite, inputs=[query, *sources])
     failed: list[FrameResult] = []
     with progress_bars() as begin:
-        progress = SourceProgress(
-            begin("Comparing"), [each if isinstance(each, str) else each.source for each in media]
-        )
+        progress = SourceProgress(begin("Comparing"), sources)
 
         def on_result(result: FrameResult) -> None:
             progress(result)

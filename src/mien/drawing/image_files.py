@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from mien._output import cannot_write, check_output, whole_file
-from mien.errors import OutputError
 
 __all__ = ["check_image_name", "write_image"]
 
@@ -21,15 +21,18 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def check_image_name(path: Path, *, overwrite: bool) -> None:
+def check_image_name(path: Path, *, overwrite: bool, inputs: Iterable[str | Path] = ()) -> None:
     """Check before the work that `write_image` can write its file afterwards.
+
+    Args:
+        path: The file.
+        overwrite: Whether an existing file may be replaced.
+        inputs: Files that are read and must stay.
 
     Raises:
         OutputError: The name ends with no known suffix, or belongs to a file that must stay.
     """
-    if path.suffix.lower() not in _FORMATS:
-        raise OutputError(f"{path}: expected a name that ends in {', '.join(_FORMATS)}")
-    check_output(path, overwrite=overwrite)
+    check_output(path, overwrite=overwrite, suffixes=tuple(_FORMATS), inputs=inputs)
 
 
 def write_image(image: Image.Image, path: Path, *, overwrite: bool = True) -> None:

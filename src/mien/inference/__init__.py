@@ -1,6 +1,6 @@
 """Inference: the pipeline of a face, the runners for images, videos and streams, the Analyzer."""
 
-from mien.inference.analyzer import Analyzer, analyze
+from mien.inference.analyzer import Analyzer, analyze, check_paths
 from mien.inference.explain import Explanation, explain_face, explain_image, face_regions
 from mien.inference.images import ImageOutputs, predict_images
 from mien.inference.live import LiveAnalysis
@@ -26,6 +26,7 @@ __all__ = [
     "analyze",
     "analyze_media",
     "analyze_video",
+    "check_paths",
     "explain_face",
     "explain_image",
     "face_regions",

@@ -17,13 +17,13 @@ from mien.inference.images import predict_frames
 from mien.inference.live import LiveAnalysis
 from mien.inference.model import EmotionModel
 from mien.inference.pipeline import Pipeline
-from mien.inference.runner import analyze_media
+from mien.inference.runner import analyze_media, check_video_options
 from mien.inference.similarity import SimilarFaces, find_similar
 from mien.media import Channels, ImageInput, VideoFrame, as_frame, find_media
 from mien.options import FaceOptions, VideoOptions
 from mien.structures import Frame, FrameResult
 
-__all__ = ["Analyzer", "analyze"]
+__all__ = ["Analyzer", "analyze", "check_paths"]
 
 Source = str | Path
 """A path, folder or glob, a camera (`camera:0`) or a stream (`rtsp://`, `http://`)."""
@@ -198,7 +198,7 @@ class Analyzer:
             InputError: The query has no face with this number, or a source is not a path.
             SpecError: The network has no embedding.
         """
-        media = find_media(_paths(sources))
+        media = find_media(check_paths(sources))
         return find_similar(
             self.pipeline, query, media, face=face, max_faces=max_faces, workers=self.workers
         )
@@ -232,15 +232,16 @@ class Analyzer:
             InputError: A source is none of these, or a frame is earlier than the one before it.
         """
         pipeline = self.pipeline.with_options(face_options)
+        options = check_video_options(video_options)
         if not isinstance(sources, str | Path) and _is_iterable(sources):
             remaining = iter(sources)
             first = next(remaining, None)
             if isinstance(first, Frame | tuple):
                 frames = _frames(_chained(first, remaining), channels)
-                return _analyze_clip(pipeline, frames, video_options or VideoOptions())
+                return _analyze_clip(pipeline, frames, options)
             sources = () if first is None else _chained(first, remaining)
         steps = analyze_media(
-            pipeline, find_media(_paths(sources)), video_options, workers=self.workers
+            pipeline, find_media(check_paths(sources)), options, workers=self.workers
         )
         return (step.result for step in steps)
 
@@ -274,7 +275,12 @@ def _chained(first: Any, remaining: Iterator[Any]) -> Iterator[Any]:
     yield from remaining
 
 
-def _paths(sources: Any) -> Iterator[str | Path]:
+def check_paths(sources: Any) -> Iterator[str | Path]:
+    """Yield the paths among sources; a single one stands for itself.
+
+    Raises:
+        InputError: One of them is no path.
+    """
     if isinstance(sources, str | Path):
         yield sources
         return
@@ -319,13 +325,14 @@ def _analyze_clip(
     live = LiveAnalysis(
         pipeline, dataclasses.replace(options, detect_every=options.detect_every or 1)
     )
-    next_s = 0.0
+    next_s: float | None = None
     for frame in frames:
         timestamp_s = frame.timestamp_s or 0.0
-        if timestamp_s < next_s - _TIME_TOLERANCE_S:
-            continue
         if options.max_fps is not None:
-            next_s = max(next_s + 1 / options.max_fps, timestamp_s)
+            if next_s is not None and timestamp_s < next_s - _TIME_TOLERANCE_S:
+                continue
+            due_s = timestamp_s if next_s is None else next_s
+            next_s = max(due_s + 1 / options.max_fps, timestamp_s)
         yield live.analyze(
             VideoFrame.from_rgb(frame.frame_rgb, frame.source, frame.frame, timestamp_s)
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mien.detect import Detector, face_quality
 from mien.emotions import SIX, label_set
+from mien.errors import InputError
 from mien.inference.model import Classification, EmotionModel
 from mien.media import VideoFrame
 from mien.options import FaceOptions
@@ -60,10 +61,17 @@ class Pipeline:
         self, detector: Detector, model: EmotionModel, *, options: FaceOptions | None = None
     ) -> None:
         self.detector, self.model = detector, model
-        self.options = options or FaceOptions()
+        self.options = FaceOptions() if options is None else options
 
     def with_options(self, options: FaceOptions | None) -> Pipeline:
-        """Return a pipeline with the same networks and other options; None changes nothing."""
+        """Return a pipeline with the same networks and other options; None changes nothing.
+
+        Raises:
+            InputError: `options` is something else.
+        """
+        if options is not None and not isinstance(options, FaceOptions):
+            found = type(options).__name__
+            raise InputError(f"face_options: expected FaceOptions or None, found {found}")
         return self if options is None else Pipeline(self.detector, self.model, options=options)
 
     def analyze(self, frame: Frame) -> FrameResult:

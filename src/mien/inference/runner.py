@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 from collections.abc import Generator, Iterable
 
-from mien.errors import MediaError
+from mien.errors import InputError, MediaError
 from mien.inference.images import predict_images
 from mien.inference.live import LiveAnalysis
 from mien.inference.pipeline import Pipeline
@@ -16,7 +16,7 @@ from mien.media import LiveSource, Video, is_live, is_video
 from mien.options import VideoOptions
 from mien.structures import FrameResult
 
-__all__ = ["Step", "analyze_media", "is_image"]
+__all__ = ["Step", "analyze_media", "check_video_options", "is_image"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,7 +56,7 @@ def analyze_media(
     Yields:
         One step per image and per frame of a video, in order.
     """
-    options = options or VideoOptions()
+    options = check_video_options(options)
     remaining = itertools.islice(media, inputs, None)
     for images, group in itertools.groupby(remaining, key=is_image):
         if images:
@@ -72,6 +72,18 @@ def analyze_media(
                         result=result, inputs=inputs + is_last, video=None if is_last else state
                     )
             inputs += 1
+
+
+def check_video_options(options: VideoOptions | None) -> VideoOptions:
+    """Return the options, or the defaults for None.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if options is not None and not isinstance(options, VideoOptions):
+        found = type(options).__name__
+        raise InputError(f"video_options: expected VideoOptions or None, found {found}")
+    return options or VideoOptions()
 
 
 def is_image(each: str | MediaError) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.drawing import face_thumbnail
-from mien.errors import MediaError, SpecError
+from mien.errors import InputError, MediaError, SpecError
 from mien.inference.images import ImageOutputs, face_at, predict_images
 from mien.inference.pipeline import EMBEDDING, Pipeline
 from mien.inference.runner import is_image
@@ -92,6 +92,8 @@ def find_similar(
         InputError: The query has no face with this number.
         SpecError: The network has no embedding.
     """
+    if not max_faces >= 1:
+        raise InputError(f"max_faces: expected 1 or more, found {max_faces}")
     if EMBEDDING not in (output.name for output in pipeline.model.spec.outputs):
         raise SpecError(f"{pipeline.model.path}: field 'outputs': there is no '{EMBEDDING}'")
     (query_outputs,) = predict_images(pipeline, [str(query)], workers=1)

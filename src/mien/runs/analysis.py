@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import MediaError, OptionsError
-from mien.inference import Analyzer, analyze_media
+from mien.inference import Analyzer, analyze_media, check_paths
 from mien.media import find_media, is_live, is_video
 from mien.options import FaceOptions, VideoOptions
 from mien.runs.checkpoint import Checkpoint
@@ -49,6 +49,8 @@ class RunOptions:
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if isinstance(self.formats, str):
+            raise OptionsError(f"formats: expected names such as ['csv'], found {self.formats!r}")
         if self.resume and self.overwrite:
             raise OptionsError("resume continues and overwrite starts again; leave out one")
         if self.resume and "jsonl" not in self.formats:
@@ -66,6 +68,7 @@ class Run:
         was_complete: Whether an earlier run had finished, so that there was nothing to do.
         written: The files and folders that were written, empty until the end.
         notes: Remarks on what was written, for example that a video's sound was lost.
+        draws_video: Whether a video is drawn, which cannot be continued.
         journal: The journal of its checkpoints; None if the run cannot be resumed.
     """
 
@@ -75,17 +78,18 @@ class Run:
     was_complete: bool = False
     written: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    draws_video: bool = False
     journal: Journal | None = None
 
     @property
     def can_resume(self) -> bool:
         """Whether another run with `resume` can continue this one."""
-        return self.journal is not None and self.journal.path.exists()
+        return self.journal is not None and self.journal.path.exists() and not self.draws_video
 
 
 def analyze_to(
     folder: str | Path | None,
-    inputs: Iterable[str | Path],
+    inputs: str | Path | Iterable[str | Path],
     *,
     options: RunOptions | None = None,
     analyzer: Analyzer | None = None,
@@ -110,6 +114,7 @@ def analyze_to(
         The run.
 
     Raises:
+        InputError: Something among the inputs is no path.
         OptionsError: An option does not fit the inputs.
         OutputError: The results exist already, or cannot be written.
         MissingExtraError: A format needs an extra that is not installed.
@@ -118,8 +123,9 @@ def analyze_to(
     analyzer = analyzer or Analyzer()
     path = None if folder is None else Path(folder)
     drawn_folder = None if path is None else path / "drawn"
-    media = list(find_media(inputs, exclude=drawn_folder))
+    media = list(find_media(check_paths(inputs), exclude=drawn_folder))
     run = Run(tuple(each if isinstance(each, str) else each.source for each in media))
+    run.draws_video = options.draw and any(is_video(str(each)) for each in media)
     _check(path, media, options)
     if path is None:
         on_start(run)

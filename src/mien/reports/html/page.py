@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mien._output import check_output, whole_file
+from mien._output import REPORT_SUFFIXES, check_output, whole_file
 from mien.errors import MissingExtraError
 from mien.reports.html.blocks import Block
 
@@ -114,7 +114,7 @@ def write_page(
         MissingExtraError: vl-convert, which brings the charts' script, is not installed.
     """
     path = Path(path)
-    check_output(path, overwrite=overwrite)
+    check_output(path, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
     page = _with_different_names(page)
     text = _document(page)
     with whole_file(path, overwrite=overwrite) as partial:
