@@ -34,10 +34,10 @@ def check_output(
         OutputError: The file has another ending, exists already, is an input or a folder, or would
             lie below a file.
     """
-    if suffixes and path.suffix.lower() not in suffixes:
-        raise OutputError(f"{path}: expected a name that ends in {', '.join(suffixes)}")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder, expected the name of a file")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise OutputError(f"{path}: expected a name that ends in {', '.join(suffixes)}")
     if path.exists() and any(_is_same(path, each) for each in inputs):
         raise OutputError(f"{path}: is one of the inputs. Choose another name")
     if path.exists() and not overwrite:
