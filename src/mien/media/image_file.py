@@ -85,7 +85,8 @@ def _why_unidentified(start: bytes) -> str:
     if not start:
         return "the file is empty. Copy or download it again"
     if is_container(start):
-        return "a video, not an image. Use `mien analyze` or Analyzer.stream, and an ending such as .mp4"
+        use = "Use `mien analyze` or Analyzer.stream, and an ending such as .mp4"
+        return f"a video, not an image. {use}"
     name = format_name(start)
     if name is not None and name.upper() in _FORMATS:
         return f"damaged or cut off: {name} by its first bytes. Copy or download it again"
