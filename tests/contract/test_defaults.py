@@ -8,6 +8,7 @@ import typer
 from mien.cli import app
 from mien.cli.defaults import PythonDefault
 from mien.export import calibrate_emotion
+from mien.inference import Analyzer
 from mien.options import DeviceOptions, FaceOptions, SmoothingOptions, TuneOptions
 from mien.server import ServerOptions
 
@@ -96,3 +97,12 @@ def test_verbs_whose_function_needs_torch_read_the_same_defaults_elsewhere():
     parameters = inspect.signature(calibrate_emotion).parameters
     for name in ("subset", "accuracy"):
         assert defaults[f"calibrate {name}"]() == parameters[name].default
+
+
+def test_both_networks_are_the_shipped_ones_unless_others_are_named():
+    command = typer.main.get_command(app).commands["analyze"]
+    options = {option.name: option.default for option in command.params}
+    parameters = inspect.signature(Analyzer).parameters
+    for name in ("model", "detector"):
+        assert options[name] is parameters[name].default is None
+    assert options["threads"]() == parameters["threads"].default
