@@ -8,7 +8,7 @@ from mien.data.check import (
     conflicting_groups,
     mostly_not_a_face,
 )
-from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
+from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, is_duplicate, near_pairs
 from mien.data.importing import ImportResult, import_dataset, read_sources
 from mien.data.overlap import estimated_overlap, image_sketch, merged_sketches
@@ -25,6 +25,8 @@ from mien.data.splits import (
 from mien.data.store import Manifest, dataset_from_rows, read_dataset, read_manifest
 
 __all__ = [
+    "FACE_CROP",
+    "FRAMINGS",
     "SUBSETS",
     "VOTE_COLUMNS",
     "DataCheck",
