@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import csv
+import dataclasses
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.dataset import VOTE_COLUMNS
-from mien.data.records import USAGES, Fault, Progress, Record, Rows, encode_grey
+from mien.data.framing import Picture
+from mien.data.reading import Reading
+from mien.data.records import (
+    GROUP_COLUMNS,
+    LABEL_COLUMNS,
+    LEFT_OUT,
+    SUBSET_COLUMNS,
+    Fault,
+    Progress,
+    Rows,
+    encode_png,
+    subset_named,
+)
+from mien.data.text_table import TextTable, column_named, open_table
 from mien.emotions import FER2013_7
-from mien.errors import DatasetError
+from mien.errors import DatasetError, InputError
 
-__all__ = ["Votes", "csv_columns", "is_fer_csv", "is_votes_csv", "read_fer_csv", "read_votes"]
+__all__ = ["Votes", "is_fer_csv", "is_votes_csv", "read_fer_csv", "read_votes"]
 
 _SIDE_PX = 48
-_LINES_PER_REPORT = 500
-_LONGEST_LINE = 10_000_000
 
 
 class Votes:
@@ -42,63 +52,109 @@ class Votes:
         return len(self.counts)
 
 
-def csv_columns(path: Path) -> list[str]:
-    """Return the names in a CSV's first line, without the spaces around them."""
-    with _open(path) as file:
-        return [name.strip() for name in next(csv.reader(file), [])]
-
-
 def is_fer_csv(columns: list[str]) -> bool:
-    """Return whether these are the columns of FER-2013's CSV, of either publication."""
-    return {"emotion", "pixels", "usage"} <= {name.lower() for name in columns}
+    """Return whether these are the columns of FER-2013's CSV, of any publication."""
+    return column_named(columns, LABEL_COLUMNS) is not None and "pixels" in _folded(columns)
 
 
 def is_votes_csv(columns: list[str]) -> bool:
     """Return whether these are the columns of FER+'s CSV."""
-    return {"Usage", "Image name", *VOTE_COLUMNS} <= set(columns)
+    return {"usage", "image name", *map(str.lower, VOTE_COLUMNS)} <= set(_folded(columns))
 
 
-def read_fer_csv(path: Path, *, on_progress: Progress | None = None) -> Rows:
+def _folded(columns: list[str]) -> list[str]:
+    return [column.lower() for column in columns]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where a FER-2013 CSV has what; None where it does not have it."""
+
+    label: int
+    pixels: int
+    subset: int | None
+    group: int | None
+    conditions: dict[str, int]
+
+
+def read_fer_csv(path: Path, reading: Reading, *, on_progress: Progress | None = None) -> Rows:
     """Read FER-2013's CSV; each fault names its line.
 
+    The columns are `emotion` (a number in FER-2013's order or a name), `pixels` and `Usage`, in any
+    order and with spaces around the names. Without `Usage` the file's name says the subset.
+
     Args:
-        path: The file; `emotion,pixels,Usage` in any order and with spaces around the names.
+        path: The file.
+        reading: How labels are translated and rows are picked.
         on_progress: Called with the number of bytes read and their total.
+
+    Raises:
+        DatasetError: The file is damaged, or has no column that a condition is about.
     """
     rows = Rows()
-    size = path.stat().st_size
-    with _open(path) as file, warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # numpy warns of text that is no number
-        reader = csv.reader(file)
-        names = [name.strip().lower() for name in next(reader)]
-        columns = [names.index(name) for name in ("emotion", "pixels", "usage")]
-        for cells in _cells(reader, path, rows):
-            where = f"{path.name}, line {reader.line_num}"
-            if not cells:
-                continue
-            record = _fer_record(cells, columns, len(names), where)
-            (rows.records if isinstance(record, Record) else rows.faults).append(record)  # type: ignore[arg-type]
-            if on_progress is not None and reader.line_num % _LINES_PER_REPORT == 0:
-                on_progress(file.buffer.tell(), size)  # type: ignore[attr-defined]
-    if not rows.records and not rows.faults:
-        rows.faults.append(Fault(path.name, "expected rows of images below the header, found 0"))
+    with open_table(path) as table:
+        pictures = _pictures(table, reading, rows, on_progress)
+        reading.framer.add(pictures, rows, total=0)
     return rows
 
 
-def _fer_record(cells: list[str], columns: list[int], expected: int, where: str) -> Record | Fault:
-    if len(cells) != expected:
-        return Fault(where, f"expected {expected} columns, found {len(cells)}; was the file cut?")
-    emotion, pixels, usage = (cells[column].strip() for column in columns)
-    if not (emotion.isdecimal() and int(emotion) < len(FER2013_7)):
-        return Fault(where, f"emotion: expected 0 to {len(FER2013_7) - 1}, found {emotion[:20]!r}")
-    if usage.lower() not in USAGES:
+def _pictures(
+    table: TextTable, reading: Reading, rows: Rows, on_progress: Progress | None
+) -> Iterator[Picture]:
+    names, path = table.columns, table.path
+    conditions = reading.conditions.columns(path.name, names)
+    columns = _Columns(
+        label=column_named(names, LABEL_COLUMNS) or 0,
+        pixels=_folded(names).index("pixels"),
+        subset=column_named(names, SUBSET_COLUMNS),
+        group=column_named(names, GROUP_COLUMNS),
+        conditions={name: names.index(column) for name, column in conditions.items()},
+    )
+    default = reading.default_subset(path, rows) if columns.subset is None else ""
+    if columns.group is not None:
+        rows.notes.append(f"{path.name}: {names[columns.group]} is read as the person")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # numpy warns of text that is no number
+        line = 0
+        for line, cells in table.lines(on_progress=on_progress):
+            where = f"{path.name}, line {line}"
+            if len(cells) != len(names):
+                cut = f"expected {len(names)} columns, found {len(cells)}; was the file cut?"
+                rows.faults.append(Fault(where, cut))
+                continue
+            if not reading.conditions.hold({n: cells[i] for n, i in columns.conditions.items()}):
+                continue
+            picture = _picture([cell.strip() for cell in cells], columns, default, where, reading)
+            if isinstance(picture, Fault):
+                rows.faults.append(picture)
+            elif picture is not None:
+                yield picture
+    if table.damage is not None:
+        rows.faults.append(Fault(f"{path.name}, line {table.damage[0]}", table.damage[1]))
+    elif not line:
+        rows.faults.append(Fault(path.name, "expected rows of images below the header, found 0"))
+
+
+def _picture(
+    cells: list[str], columns: _Columns, default: str, where: str, reading: Reading
+) -> Picture | Fault | None:
+    """Return the picture of one line, its fault, or None if its class is left out."""
+    try:
+        label = reading.labels.of_cell(cells[columns.label], FER2013_7.labels)
+    except InputError as error:
+        return Fault(where, f"emotion: {error}")
+    usage = default if columns.subset is None else cells[columns.subset]
+    subset = subset_named(usage)
+    if subset is None:
         known = "Training, PublicTest or PrivateTest"
         return Fault(where, f"Usage: expected {known}, found {usage[:20]!r}")
-    grey = _pixels(pixels)
+    if label == LEFT_OUT:
+        return None
+    grey = _pixels(cells[columns.pixels])
     if isinstance(grey, str):
         return Fault(where, grey)
-    label = FER2013_7.labels[int(emotion)]
-    return Record(encode_grey(grey), label, USAGES[usage.lower()], where)
+    group = cells[columns.group] if columns.group is not None else ""
+    return Picture(encode_png(grey), label, subset, where, group=group)
 
 
 def _pixels(text: str) -> NDArray[np.uint8] | str:
@@ -125,45 +181,30 @@ def read_votes(path: Path) -> Votes:
     """
     rows = Rows()
     usages, image_names, counts = [], [], []
-    with _open(path) as file:
-        reader = csv.reader(file)
-        names = [name.strip() for name in next(reader)]
-        usage, image_name = names.index("Usage"), names.index("Image name")
-        columns = [names.index(name) for name in VOTE_COLUMNS]
-        for cells in _cells(reader, path, rows):
-            where = f"{path.name}, line {reader.line_num}"
-            if not cells:
-                continue
+    with open_table(path) as table:
+        names = _folded(table.columns)
+        usage, image_name = names.index("usage"), names.index("image name")
+        columns = [names.index(name.lower()) for name in VOTE_COLUMNS]
+        for line, cells in table.lines():
+            where = f"{path.name}, line {line}"
             if len(cells) != len(names):
                 what = f"expected {len(names)} columns, found {len(cells)}; was the file cut?"
                 rows.faults.append(Fault(where, what))
                 continue
             votes = [cells[column].strip() for column in columns]
+            subset = subset_named(cells[usage])
             if invalid := [vote for vote in votes if not (vote.isdecimal() and int(vote) < 256)]:
                 what = f"votes: expected whole numbers from 0, found {invalid[0][:20]!r}"
                 rows.faults.append(Fault(where, what))
-            elif cells[usage].strip().lower() not in USAGES:
+            elif subset is None:
                 rows.faults.append(Fault(where, f"Usage: unknown {cells[usage][:20]!r}"))
             else:
-                usages.append(USAGES[cells[usage].strip().lower()])
+                usages.append(subset)
                 image_names.append(cells[image_name].strip())
                 counts.append([int(vote) for vote in votes])
+        if table.damage is not None:
+            rows.faults.append(Fault(f"{path.name}, line {table.damage[0]}", table.damage[1]))
     rows.raise_faults()
     if not counts:
         raise DatasetError(f"{path}: expected rows of votes below the header, found 0")
     return Votes(path.name, usages, image_names, np.array(counts, np.uint8))
-
-
-def _cells(reader: Iterator[list[str]], path: Path, rows: Rows) -> Iterator[list[str]]:
-    """Yield the lines; an error of the CSV reader becomes a fault and ends the file."""
-    csv.field_size_limit(_LONGEST_LINE)
-    try:
-        yield from reader
-    except csv.Error as error:
-        line = getattr(reader, "line_num", 0)
-        rows.faults.append(Fault(f"{path.name}, line {line}", f"not CSV from here on: {error}"))
-
-
-def _open(path: Path) -> IO[str]:
-    # Bytes that are not text become faults of their cells and do not end the file.
-    return path.open(newline="", encoding="utf-8-sig", errors="replace")

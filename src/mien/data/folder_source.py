@@ -2,87 +2,120 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from mien._wording import pluralize
-from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
-from mien.errors import InputError, MediaError
-from mien.media import IMAGE_SUFFIXES, read_image
+from mien.data.framing import Picture
+from mien.data.reading import Reading
+from mien.data.records import (
+    LEFT_OUT,
+    Fault,
+    Labels,
+    Progress,
+    Rows,
+    first_names,
+    subset_named,
+)
+from mien.errors import DatasetError, InputError
+from mien.media import IMAGE_SUFFIXES
 
-__all__ = ["class_folders", "is_ignored", "read_class_folders"]
-
-_IMAGES_PER_REPORT = 100
+__all__ = ["files_below", "has_images", "read_class_folders"]
 
 _IGNORED_PREFIXES = (".", "__", "@")
 """How the names of folders begin that programs create: `.ipynb_checkpoints`, `__MACOSX`,
 `@eaDir`."""
 
-
-def is_ignored(path: Path, root: Path) -> bool:
-    """Return whether a path below `root` is, or is in, a folder that a program created."""
-    return any(part.startswith(_IGNORED_PREFIXES) for part in path.relative_to(root).parts)
+_DATASET_FILES = frozenset(("dataset.parquet", "manifest.json"))
 
 
-def class_folders(root: Path) -> list[Path]:
-    """List the folders below `root` that hold no other folders."""
-    return [folder for folder in _folders(root) if folder != root and not _folders_in(folder)]
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Folder:
+    """One folder of a tree.
+
+    Attributes:
+        path: Where it is.
+        parts: The names of the folders from the root to it, itself included.
+        images: Its own images.
+        others: Its other files.
+        children: Its folders.
+    """
+
+    path: Path
+    parts: tuple[str, ...]
+    images: tuple[Path, ...]
+    others: tuple[Path, ...]
+    children: tuple[_Folder, ...]
+
+    def below(self) -> Iterator[_Folder]:
+        """Yield this folder and all below it, each before its own."""
+        yield self
+        for child in self.children:
+            yield from child.below()
+
+    def has_images(self) -> bool:
+        """Return whether it or a folder below it holds an image."""
+        return any(folder.images for folder in self.below())
 
 
-def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | None = None) -> Rows:
-    """Read a tree of images; the last folder of each path is the class.
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Place:
+    """What the names of the folders above an image say.
 
-    The subset is named by the beginning of the file's name (`PrivateTest_88305.jpg`, as in one
-    publication of FER-2013, whose folder `test` mixes two subsets), else by a folder of the path
-    (`train`, `validation`, `test`, ...), else it is `train`.
+    Attributes:
+        subset: The subset of the nearest folder that names one, or an empty string.
+        names: The other folders' names, from the root.
+        known: The positions in `names` of known classes.
+    """
+
+    subset: str
+    names: tuple[str, ...]
+    known: tuple[int, ...]
+
+
+def files_below(root: Path, skipped: frozenset[Path] = frozenset()) -> list[Path]:
+    """List the files below a folder, symbolic links followed and cycles cut.
+
+    Folders that programs create, and datasets that were imported, are left out.
 
     Args:
         root: The folder.
-        labels: Translates class names.
+        skipped: Folders that are left out, too, resolved.
+    """
+    return [
+        file for folder in _tree(root, skipped).below() for file in (*folder.images, *folder.others)
+    ]
+
+
+def has_images(root: Path, skipped: frozenset[Path] = frozenset()) -> bool:
+    """Return whether a folder below `root` holds images."""
+    return any(child.has_images() for child in _tree(root, skipped).children)
+
+
+def read_class_folders(
+    root: Path, reading: Reading, *, on_progress: Progress | None = None
+) -> Rows:
+    """Read a tree of images, whose folders name the class, and maybe the subset and the person.
+
+    They may lie in any order (`train/angry`, `angry/train`, `angry/anna`, `anna/angry`): a subset
+    is known by its name, the class by a known spelling or the map; what lies below the class is
+    taken for the person. The beginning of a file's name may say the subset, too
+    (`PrivateTest_88305.jpg`, as in one publication of FER-2013, whose folder `test` mixes two).
+    Without any the subset is `train`.
+
+    Args:
+        root: The folder.
+        reading: How labels are translated and pictures are framed.
         on_progress: Called with the number of images read and their total.
     """
     rows = Rows()
-    images: list[tuple[Path, str]] = []
-    mixed = _mixed_folders(root, rows)
-    ignored: list[Path] = []
-    for folder in class_folders(root):
-        if any(each in folder.parents for each in mixed):
-            continue
-        shown = folder.relative_to(root.parent).as_posix()
-        try:
-            label = labels[folder.name]
-        except InputError as error:
-            rows.faults.append(Fault(shown, str(error)))
-            continue
-        if label == LEFT_OUT:
-            continue
-        found, others = _images(folder), _other_files(folder)
-        if not found:
-            counts = _count_by_suffix(others) or "none"
-            what = f"an empty class: expected images, found {counts}. Remove the folder"
-            rows.faults.append(Fault(shown, what))
-        ignored += others
-        images.extend((path, label) for path in found)
-    if not images and not rows.faults:
+    tree = _tree(root, reading.skipped)
+    pictures = _pictures(tree, reading, rows)
+    if not pictures and not rows.faults:
         rows.faults.append(Fault(str(root), "expected folders of images, each named as its class"))
-    left_out = (_count_by_suffix(ignored), _count_outside_classes(root))
-    if any(left_out):
-        rows.notes.append(f"{root.name}: left out: {', '.join(filter(None, left_out))}")
-    for number, (path, label) in enumerate(images):
-        where = path.relative_to(root.parent).as_posix()
-        try:
-            frame = read_image(path).frame_rgb
-        except MediaError as error:
-            rows.faults.append(Fault(where, error.reason))
-            continue
-        png = encode_grey(np.asarray(Image.fromarray(frame).convert("L")))
-        rows.records.append(Record(png, label, _subset(path, root), where, path.name))
-        if on_progress is not None and number % _IMAGES_PER_REPORT == 0:
-            on_progress(number, len(images))
+    reading.framer.add(pictures, rows, total=len(pictures), on_progress=on_progress)
     if rows.records and len({record.subset for record in rows.records}) == 1:
         subset = rows.records[0].subset
         rows.notes.append(
@@ -92,74 +125,181 @@ def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | No
     return rows
 
 
-def _folders(root: Path) -> list[Path]:
-    below = sorted(path for path in root.rglob("*") if path.is_dir())
-    return [root, *(folder for folder in below if not is_ignored(folder, root))]
-
-
-def _folders_in(folder: Path) -> list[Path]:
-    return sorted(
-        child for child in folder.iterdir() if child.is_dir() and not is_ignored(child, folder)
-    )
-
-
-def _holds_classes(folder: Path, root: Path) -> bool:
-    """Return whether a folder is the root or that of a subset, which hold the class folders."""
-    return folder == root or folder.name.lower() in USAGES
-
-
-def _mixed_folders(root: Path, rows: Rows) -> list[Path]:
-    """Return the folders that hold both images and folders, and add a fault for each."""
-    mixed = []
-    for folder in _folders(root):
-        inner, found = _folders_in(folder), _images(folder)
-        if not (inner and found) or _holds_classes(folder, root):
+def _pictures(tree: _Folder, reading: Reading, rows: Rows) -> list[Picture]:
+    """List the pictures of a tree, and note its faults and what is left out."""
+    labels = reading.labels
+    holders = _holders(tree, labels, rows)
+    places = [_place(folder, labels) for folder in holders]
+    level, sure = _class_level(places)
+    pictures: list[Picture] = []
+    people: dict[str, None] = {}
+    for folder, place in zip(holders, places, strict=True):
+        position = _class_position(place, level, sure=sure)
+        label = _label(folder, place, position, labels, rows)
+        if label is None or position is None or label == LEFT_OUT:
             continue
-        mixed.append(folder)
-        rows.faults.append(
-            Fault(
-                folder.relative_to(root.parent).as_posix(),
-                f"expected images or folders, found {pluralize(len(found), 'image')} beside the "
-                f"folder {inner[0].name}. Move one of them",
-            )
+        below, above = place.names[position + 1 :], place.names[:position]
+        group = "/".join(below) or (above[-1] if above and reading.above else "")
+        if below:
+            people[group] = None
+        pictures.extend(_picture(path, tree, folder, place, label, group) for path in folder.images)
+    if people:
+        rows.notes.append(
+            f"{tree.path.name}: the folders below the classes are taken for people: "
+            f"{first_names(list(people))}"
         )
-    return mixed
+    return pictures
 
 
-def _images(folder: Path) -> list[Path]:
-    return [path for path in _files(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+def _picture(
+    path: Path, tree: _Folder, folder: _Folder, place: _Place, label: str, group: str
+) -> Picture:
+    origin = "/".join((tree.path.name, *folder.parts, path.name))
+    start = path.name.split("_")[0].lower()
+    own = subset_named(start) if start in ("training", "publictest", "privatetest") else None
+    subset = own or place.subset or subset_named(tree.path.name) or "train"
+    return Picture(path, label, subset, origin, path.name, path=origin, group=group)
 
 
-def _other_files(folder: Path) -> list[Path]:
-    return [path for path in _files(folder) if path.suffix.lower() not in IMAGE_SUFFIXES]
+def _holders(tree: _Folder, labels: Labels, rows: Rows) -> list[_Folder]:
+    """Return the folders whose images are read; the others are counted, or faults."""
+    holders, outside, ignored = [], 0, list[Path]()
+    wrong = _among_subsets(tree, labels, rows)
+    empty: set[tuple[str, ...]] = set()
+    for folder in tree.below():
+        if any(folder.parts[: len(each)] == each for each in wrong):
+            continue
+        inner = [child for child in folder.children if child.has_images()]
+        place = _place(folder, labels)
+        if folder.images and not place.names:
+            outside += len(folder.images)
+        elif folder.images and inner:
+            wrong.append(folder.parts)
+            rows.faults.append(
+                Fault(
+                    _shown(tree, folder),
+                    f"expected images or folders, found {pluralize(len(folder.images), 'image')} "
+                    f"beside the folder {inner[0].parts[-1]}. Move one of them",
+                )
+            )
+        elif folder.images:
+            holders.append(folder)
+            ignored += folder.others
+        elif place.known and not folder.has_images() and folder.parts[:-1] not in empty:
+            empty.add(folder.parts)
+            counts = _count_by_suffix(path for each in folder.below() for path in each.others)
+            what = f"an empty class: expected images, found {counts or 'none'}. Remove the folder"
+            rows.faults.append(Fault(_shown(tree, folder), what))
+    holders = [each for each in holders if not any(each.parts[: len(w)] == w for w in wrong)]
+    beside = f"{pluralize(outside, 'image')} beside the class folders" if outside else ""
+    if left_out := [each for each in (_count_by_suffix(ignored), beside) if each]:
+        rows.notes.append(f"{tree.path.name}: left out: {', '.join(left_out)}")
+    return holders
 
 
-def _files(folder: Path) -> list[Path]:
-    children = sorted(folder.iterdir())
-    return [path for path in children if path.is_file() and not path.name.startswith(".")]
+def _among_subsets(tree: _Folder, labels: Labels, rows: Rows) -> list[tuple[str, ...]]:
+    """Return the folders beside those of subsets that name none themselves; each is a fault."""
+    wrong = []
+    for folder in tree.below():
+        full = [child for child in folder.children if child.has_images()]
+        named = {child.parts[-1]: _subset(child.parts[-1], labels) for child in full}
+        if not any(named.values()):
+            continue
+        known = ", ".join(name for name, subset in named.items() if subset)
+        for child in full:
+            if named[child.parts[-1]] is None:
+                wrong.append(child.parts)
+                what = f"no subset is known by this name, but beside it are {known}"
+                use = "Rename it to train, val or test, or move it away"
+                rows.faults.append(Fault(_shown(tree, child), f"{what}. {use}"))
+    return wrong
+
+
+def _place(folder: _Folder, labels: Labels) -> _Place:
+    subsets = [_subset(name, labels) for name in folder.parts]
+    names = tuple(n for n, subset in zip(folder.parts, subsets, strict=True) if subset is None)
+    nearest = next((subset for subset in reversed(subsets) if subset is not None), "")
+    known = tuple(number for number, name in enumerate(names) if labels.knows(name))
+    return _Place(nearest, names, known)
+
+
+def _subset(name: str, labels: Labels) -> str | None:
+    return None if labels.knows(name) else subset_named(name)
+
+
+def _class_level(places: list[_Place]) -> tuple[int, bool]:
+    """Return at which position among the names the class stands, and whether known ones say so.
+
+    Without known ones it is where the fewest different names are.
+    """
+    known = Counter(place.known[0] for place in places if len(place.known) == 1)
+    if known:
+        return known.most_common(1)[0][0], True
+    depth = min((len(place.names) for place in places), default=1)
+    different = [len({place.names[level] for place in places}) for level in range(depth)]
+    return max(range(depth), key=lambda level: (-different[level], level), default=0), False
+
+
+def _class_position(place: _Place, level: int, *, sure: bool) -> int | None:
+    """Return where a folder's class stands among its names; None if that cannot be told."""
+    if len(place.known) == 1:
+        return place.known[0]
+    if len(place.known) > 1 and not (sure and level in place.known):
+        return None
+    return min(level, len(place.names) - 1)
+
+
+def _label(
+    folder: _Folder, place: _Place, position: int | None, labels: Labels, rows: Rows
+) -> str | None:
+    """Return a folder's label, or None after a fault."""
+    shown = "/".join((folder.path.parents[len(folder.parts) - 1].name, *folder.parts))
+    if position is None:
+        two = " and ".join(place.names[number] for number in place.known[:2])
+        what = f"two classes in one path, {two}. Rename one of the folders"
+        rows.faults.append(Fault(shown, what))
+        return None
+    try:
+        return labels[place.names[position]]
+    except InputError as error:
+        rows.faults.append(Fault(shown, str(error)))
+        return None
+
+
+def _shown(tree: _Folder, folder: _Folder) -> str:
+    return "/".join((tree.path.name, *folder.parts))
+
+
+def _tree(root: Path, skipped: frozenset[Path]) -> _Folder:
+    """Read the folders below `root`, links followed; a link to a folder around it is cut."""
+    return _read_folder(root, (), skipped | {root.resolve()})
+
+
+def _read_folder(path: Path, parts: tuple[str, ...], around: frozenset[Path]) -> _Folder:
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
+    files = [each for each in entries if each.is_file() and not each.name.startswith(".")]
+    children = []
+    for each in entries:
+        if not each.is_dir() or each.name.startswith(_IGNORED_PREFIXES):
+            continue
+        real = each.resolve()
+        if real in around or _is_dataset(each):
+            continue
+        children.append(_read_folder(each, (*parts, each.name), around | {real}))
+    images = tuple(each for each in files if each.suffix.lower() in IMAGE_SUFFIXES)
+    others = tuple(each for each in files if each.suffix.lower() not in IMAGE_SUFFIXES)
+    return _Folder(path, parts, images, others, tuple(children))
+
+
+def _is_dataset(folder: Path) -> bool:
+    """Return whether a folder is a dataset that was imported before."""
+    return all((folder / name).is_file() for name in _DATASET_FILES)
 
 
 def _count_by_suffix(paths: Iterable[Path]) -> str:
     """Return the number of files by their ending: `3 .heic, 1 without an ending`."""
     counts = Counter(path.suffix.lower() or "without an ending" for path in paths)
     return ", ".join(f"{count:,} {suffix}" for suffix, count in counts.most_common())
-
-
-def _count_outside_classes(root: Path) -> str:
-    """Return the number of images beside the class folders, which belong to no class."""
-    count = sum(
-        len(_images(folder))
-        for folder in _folders(root)
-        if _holds_classes(folder, root) and _folders_in(folder)
-    )
-    return f"{pluralize(count, 'image')} beside the class folders" if count else ""
-
-
-def _subset(path: Path, root: Path) -> str:
-    start = path.name.split("_")[0].lower()
-    if start in ("training", "publictest", "privatetest"):
-        return USAGES[start]
-    for parent in reversed(path.relative_to(root).parts[:-2]):
-        if parent.lower() in USAGES:
-            return USAGES[parent.lower()]
-    return USAGES.get(root.name.lower(), "train")

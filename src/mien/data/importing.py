@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from mien.data.fer_csv import (
-    Votes,
-    csv_columns,
-    is_fer_csv,
-    is_votes_csv,
-    read_fer_csv,
-    read_votes,
-)
-from mien.data.folder_source import class_folders, is_ignored, read_class_folders
+from mien._wording import pluralize
+from mien.data.fer_csv import Votes, is_fer_csv, is_votes_csv, read_fer_csv, read_votes
+from mien.data.folder_source import files_below, has_images, read_class_folders
+from mien.data.framing import Align, Framer, NoFace
+from mien.data.grouping import ABOVE, Grouping
 from mien.data.parquet_source import read_parquet
-from mien.data.records import Fault, Labels, OnStep, Record, Rows
+from mien.data.reading import Reading
+from mien.data.records import Conditions, Fault, Labels, OnStep, Record, Rows, first_names
+from mien.data.repeats import drop_repeated
 from mien.data.store import Manifest, Origin, read_manifest, write_dataset
+from mien.data.text_table import open_table
 from mien.errors import DatasetError, OutputError
 
 __all__ = ["ImportResult", "import_dataset", "read_sources"]
@@ -29,7 +28,10 @@ _FORMS = (
     "FER-2013's CSV (emotion, pixels, Usage), FER+'s CSV of votes, a Parquet with bytes of "
     "images and labels, or folders of images named as their class"
 )
+_TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_PARQUETS = (".parquet", ".pq")
 _CHUNK = 1 << 22
+_PIXELS_IN_A_LINE = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,36 +56,64 @@ def import_dataset(
     out: str | Path,
     *,
     label_map: Mapping[str, str] | None = None,
+    own_classes: bool = False,
+    align: Align = "auto",
+    no_face: NoFace = "drop",
+    group: str | None = None,
+    where: Mapping[str, str] | None = None,
     overwrite: bool = False,
     on_source: OnStep | None = None,
 ) -> ImportResult:
     """Import labelled images into one dataset folder: a Parquet and a manifest.
 
     The folder appears when it is complete. Importing the same sources again changes nothing.
+    Images of 48x48 pixels are face crops already; in all others the largest face is found and
+    aligned, unless `align` says otherwise.
 
     Args:
         sources: Files or folders. FER+'s votes are joined to the images: by line if both files have
             the same lines, else by image name.
         out: The dataset's folder.
-        label_map: The labels of other class names; `-` leaves a class out.
+        label_map: The labels of other class names or numbers; `-` leaves a class out.
+        own_classes: Whether names that are no known expression become classes of their own.
+        align: `auto`; `always` aligns images of 48x48 pixels, too; `never` takes every image as the
+            face crop that it is.
+        no_face: What becomes of an image in which no face is found: `drop`, `keep` (as a whole), or
+            `error`.
+        group: What says who an image shows: a regular expression over its path with one group, a
+            CSV of names and persons, `folder` (the folder below its class, else the one above), or
+            `none`. None takes a column `person`, and folders below the classes, where there are
+            any.
+        where: The rows of tables to take, by the value of a column: `{"set": "ck48"}`.
         overwrite: Whether another dataset at `out` may be replaced; other files in it
             stay.
         on_source: Called with each source's name.
 
     Raises:
         DatasetError: The sources have faults, or an unknown form.
-        InputError: `label_map` maps to an unknown label.
+        InputError: `label_map` maps to an unknown label or from a class that no image has, or
+            another option is none of its values.
         OutputError: `out` exists and is another dataset or no dataset, or cannot be written.
         MissingExtraError: pyarrow is not installed.
     """
     out = Path(out)
-    labels = Labels(label_map)
-    found = [file for source in sources for file in _find_files(Path(source))]
-    origins = tuple(Origin(path.name, kind, *_fingerprint(path)) for path, kind in found)
+    reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, out)
+    found = [file for source in sources for file in _find_files(Path(source), reading.skipped)]
+    origins = tuple(
+        Origin(path.name, kind, *_fingerprint(path, reading.skipped)) for path, kind in found
+    )
     mapping = dict(sorted((label_map or {}).items()))
+    settings = {
+        "align": align,
+        "no_face": no_face,
+        "own_classes": str(own_classes).lower(),
+        "group": grouping.description,
+        "where": ", ".join(f"{name}={value}" for name, value in sorted((where or {}).items())),
+    }
     if out.exists():
         known = _manifest_at(out)
-        if known is not None and (known.sources, known.label_map) == (origins, mapping):
+        same = (origins, mapping, settings)
+        if known is not None and (known.sources, known.label_map, known.settings) == same:
             return ImportResult(out, known, (), unchanged=True)
         if known is None:
             raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
@@ -91,9 +121,9 @@ def import_dataset(
             raise OutputError(
                 f"{out}: exists and is another dataset. Choose another folder or pass --overwrite"
             )
-    rows = _read(found, labels, on_source)
+    rows = _read(found, reading, grouping, on_source)
     rows.raise_faults()
-    manifest = write_dataset(rows, out, origins, mapping)
+    manifest = write_dataset(rows, out, origins, mapping, settings)
     return ImportResult(out, manifest, tuple(rows.notes), unchanged=False)
 
 
@@ -101,20 +131,51 @@ def read_sources(
     sources: Sequence[str | Path],
     *,
     label_map: Mapping[str, str] | None = None,
+    own_classes: bool = False,
+    align: Align = "auto",
+    no_face: NoFace = "drop",
+    group: str | None = None,
+    where: Mapping[str, str] | None = None,
     on_source: OnStep | None = None,
 ) -> Rows:
     """Read labelled images without importing them, and collect their faults.
 
     Args:
-        sources: As for `import_dataset`.
-        label_map: As for `import_dataset`.
-        on_source: As for `import_dataset`.
+        sources: As for `import_dataset`, like the others.
+        label_map: The labels of other class names or numbers.
+        own_classes: Whether unknown names become classes of their own.
+        align: Which images are aligned.
+        no_face: What becomes of images without a face.
+        group: What says who an image shows.
+        where: The rows of tables to take.
+        on_source: Called with each source's name.
 
     Raises:
         DatasetError: A source has an unknown form.
+        InputError: An option has none of its values, or fits no image.
     """
-    found = [file for source in sources for file in _find_files(Path(source))]
-    return _read(found, Labels(label_map), on_source)
+    reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, None)
+    found = [file for source in sources for file in _find_files(Path(source), frozenset())]
+    return _read(found, reading, grouping, on_source)
+
+
+def _reading(
+    label_map: Mapping[str, str] | None,
+    own_classes: bool,
+    align: Align,
+    no_face: NoFace,
+    group: str | None,
+    where: Mapping[str, str] | None,
+    out: Path | None,
+) -> tuple[Reading, Grouping]:
+    reading = Reading(
+        labels=Labels(label_map, own=own_classes),
+        conditions=Conditions(where),
+        framer=Framer(align=align, no_face=no_face),
+        above=group == ABOVE,
+        skipped=frozenset() if out is None else frozenset([out.resolve()]),
+    )
+    return reading, Grouping(group)
 
 
 def _manifest_at(out: Path) -> Manifest | None:
@@ -124,39 +185,51 @@ def _manifest_at(out: Path) -> Manifest | None:
         return None
 
 
-def _find_files(source: Path) -> list[tuple[Path, str]]:
+def _find_files(source: Path, skipped: frozenset[Path]) -> list[tuple[Path, str]]:
     """Return the files of a path with their kinds; a tree of class folders counts as one file."""
     if not source.exists():
         raise DatasetError(f"{source}: no such file or folder. Check the path")
+    if source.name in ("", ".."):
+        source = source.resolve()
     if source.is_file():
-        kind = _kind(source)
+        kind, found = _kind(source)
         if kind is None:
-            raise DatasetError(f"{source}: unknown form, expected {_FORMS}")
+            raise DatasetError(f"{source}: unknown form, expected {_FORMS}; found {found}")
         return [(source, kind)]
-    files = sorted(path for path in source.rglob("*") if path.suffix in (".csv", ".parquet"))
-    own = [path for path in files if not is_ignored(path, source)]
-    known = [(path, kind) for path in own if (kind := _kind(path)) is not None]
-    if all(kind == "votes" for _, kind in known) and class_folders(source):
+    files = [path for path in files_below(source, skipped) if _is_table(path)]
+    known = [(path, kind) for path in files if (kind := _kind(path)[0]) is not None]
+    if has_images(source, skipped):
         known.append((source, "folders"))
     if not known:
         raise DatasetError(f"{source}: no file of a known form in this folder, expected {_FORMS}")
     return known
 
 
-def _kind(path: Path) -> str | None:
+def _is_table(path: Path) -> bool:
+    return path.name.lower().endswith((*_TABLES, *_PARQUETS))
+
+
+def _kind(path: Path) -> tuple[str | None, str]:
+    """Return the kind of a file, None if it is unknown, and what was found in it."""
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
-            return "parquet"
-    columns = csv_columns(path)
+            return "parquet", ""
+    with open_table(path) as table:
+        columns = table.columns
     if is_votes_csv(columns):
-        return "votes"
-    return "csv" if is_fer_csv(columns) else None
+        return "votes", ""
+    if is_fer_csv(columns):
+        return "csv", ""
+    if any(cell.count(" ") > _PIXELS_IN_A_LINE for cell in columns):
+        return None, "an image in its first line, and no names of columns"
+    named = first_names([column[:40] for column in columns if column])
+    return None, f"the columns {named}" if named else "no text"
 
 
-def _fingerprint(path: Path) -> tuple[int, str]:
+def _fingerprint(path: Path, skipped: frozenset[Path]) -> tuple[int, str]:
     """Return size and hash; for a folder, of all its files and their paths."""
     digest, size = hashlib.sha256(), 0
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    files = [path] if path.is_file() else sorted(files_below(path, skipped))
     for file in files:
         if path.is_dir():
             digest.update(file.relative_to(path).as_posix().encode(errors="surrogateescape"))
@@ -167,30 +240,58 @@ def _fingerprint(path: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _read(found: Iterable[tuple[Path, str]], labels: Labels, on_source: OnStep | None) -> Rows:
-    rows, votes = Rows(), list[Votes]()
+def _read(
+    found: Sequence[tuple[Path, str]],
+    reading: Reading,
+    grouping: Grouping,
+    on_source: OnStep | None,
+) -> Rows:
+    read, votes = list[tuple[str, str, Rows]](), list[Votes]()
     for path, kind in found:
         progress = on_source(path.name) if on_source is not None else None
         if kind == "votes":
             votes.append(read_votes(path))
-            continue
-        if kind == "csv":
-            read = read_fer_csv(path, on_progress=progress)
+        elif kind == "csv":
+            read.append((path.name, kind, read_fer_csv(path, reading, on_progress=progress)))
         elif kind == "parquet":
-            read = read_parquet(path, labels, on_progress=progress)
+            read.append((path.name, kind, read_parquet(path, reading, on_progress=progress)))
         else:
-            read = read_class_folders(path, labels, on_progress=progress)
-        rows.records += read.records
-        rows.faults += read.faults
-        rows.notes += read.notes
+            source = read_class_folders(path, reading, on_progress=progress)
+            read.append((path.name, kind, source))
     if len(votes) > 1:
         names = ", ".join(each.file for each in votes)
         raise DatasetError(f"{names}: expected at most one file of votes, found {len(votes)}")
-    if not rows.records and not rows.faults:
+    reading.conditions.raise_unmet()
+    drop_repeated(read)
+    rows = Rows()
+    for _, _, source in read:
+        rows.extend(source)
+    if not (rows.records or rows.faults or rows.faceless):
         raise DatasetError(f"found no images, expected {_FORMS}")
+    if not rows.faults:
+        reading.labels.raise_unused()
+        _note_faces(rows, reading.framer)
+        grouping.apply(rows)
     if votes and not rows.faults:
         _join_votes(rows, votes[0])
     return rows
+
+
+def _note_faces(rows: Rows, framer: Framer) -> None:
+    """Say what was found in pictures that were searched for faces."""
+    if rows.several:
+        count = pluralize(len(rows.several), "image shows", "images show")
+        rows.notes.append(
+            f"{count} several faces, the largest was taken: {first_names(rows.several)}"
+        )
+    if rows.faceless:
+        count = pluralize(len(rows.faceless), "image")
+        done = "kept as a whole" if framer.no_face == "keep" else "left out"
+        names = first_names(rows.faceless)
+        if not rows.records:
+            use = "Pass --align never if they are face crops, or --no-face keep"
+            rows.faults.append(Fault(f"{count}", f"no face was found in any ({names}). {use}"))
+        rows.notes.append(f"{count} without a face {done}: {names}")
 
 
 def _join_votes(rows: Rows, votes: Votes) -> None:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import io
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
-
-from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
+from mien.data.framing import Picture
+from mien.data.reading import Reading
+from mien.data.records import (
+    GROUP_COLUMNS,
+    LABEL_COLUMNS,
+    LEFT_OUT,
+    SUBSET_COLUMNS,
+    Fault,
+    Progress,
+    Rows,
+    subset_named,
+)
 from mien.emotions import FER2013_7
-from mien.errors import DatasetError, InputError, MediaError, MissingExtraError
-from mien.media import decode_image, open_image
+from mien.errors import DatasetError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-__all__ = ["grey_png", "open_parquet", "read_parquet"]
+__all__ = ["open_parquet", "read_parquet"]
 
-_LABEL_COLUMNS = ("emotion", "label", "labels", "class", "expression")
-_SUBSET_COLUMNS = ("usage", "split", "subset", "part")
 _ROWS_PER_BATCH = 1024
 
 
@@ -46,7 +51,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         ) from error
 
 
-def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = None) -> Rows:
+def read_parquet(path: Path, reading: Reading, *, on_progress: Progress | None = None) -> Rows:
     """Read a Parquet of images.
 
     The image is a column of bytes, or one of `{bytes, path}` as Hugging Face stores it. The label
@@ -56,57 +61,72 @@ def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = N
 
     Args:
         path: The file.
-        labels: Translates class names.
+        reading: How labels are translated, rows are picked and pictures are framed.
         on_progress: Called with the number of rows read and their total.
 
     Raises:
-        DatasetError: There is no column of images, or none of labels.
+        DatasetError: There is no column of images, or none of labels, or none that a condition is
+            about.
         MissingExtraError: pyarrow is not installed.
     """
     rows = Rows()
     with open_parquet(path) as file:
-        image, label, subset = _columns(path, file)
-        names = _class_names(file, label)
-        if names is None:
-            names = list(FER2013_7.labels)
-            if not _is_text(file, label):
-                rows.notes.append(
-                    f"{path.name}: the numbers in {label} are read as FER-2013's classes"
-                )
-        default_subset = _subset_from_name(path)
-        if subset is None:
-            rows.notes.append(
-                f"{path.name}: no column for the subset, all rows go to {default_subset}"
-            )
-        wanted = [column for column in (image, label, subset) if column is not None]
-        total = file.metadata.num_rows
-        for number, row in enumerate(_rows(file, wanted)):
-            where = f"{path.name}, row {number}"
-            usage = str(row[subset]).strip().lower() if subset is not None else default_subset
-            record = _record(row[image], row[label], usage, where=where, names=names, to=labels)
-            if isinstance(record, Fault):
-                rows.faults.append(record)
-            elif record.label != LEFT_OUT:
-                rows.records.append(record)
-            if on_progress is not None and number % _ROWS_PER_BATCH == 0:
-                on_progress(number, total)
+        pictures = _pictures(path, file, _columns(path, file), reading, rows)
+        reading.framer.add(pictures, rows, total=file.metadata.num_rows, on_progress=on_progress)
     return rows
 
 
-def _columns(path: Path, file: pq.ParquetFile) -> tuple[str, str, str | None]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Columns:
+    """The names of a file's columns; None where it does not have one."""
+
+    image: str
+    label: str
+    subset: str | None
+    group: str | None
+
+
+def _columns(path: Path, file: pq.ParquetFile) -> _Columns:
     schema = file.schema_arrow
-    by_name = {name.lower(): name for name in schema.names}
+    by_name = {name.strip().lower(): name for name in schema.names}
     images = [
         field.name
         for field in schema
         if str(field.type) in ("binary", "large_binary") or _is_image_struct(field)
     ]
-    label = next((by_name[name] for name in _LABEL_COLUMNS if name in by_name), None)
+    label, subset, group = (
+        next((by_name[name] for name in names if name in by_name), None)
+        for names in (LABEL_COLUMNS, SUBSET_COLUMNS, GROUP_COLUMNS)
+    )
     if not images or label is None:
-        missing = "bytes of images" if not images else f"labels ({', '.join(_LABEL_COLUMNS)})"
+        missing = "bytes of images" if not images else f"labels ({', '.join(LABEL_COLUMNS)})"
         raise DatasetError(f"{path}: no column with {missing}; it has {', '.join(schema.names)}")
-    subset = next((by_name[name] for name in _SUBSET_COLUMNS if name in by_name), None)
-    return images[0], label, subset
+    return _Columns(images[0], label, subset, group)
+
+
+def _pictures(
+    path: Path, file: pq.ParquetFile, columns: _Columns, reading: Reading, rows: Rows
+) -> Iterator[Picture]:
+    names = _class_names(file, columns.label)
+    if names is None:
+        names = list(FER2013_7.labels)
+        if not _is_text(file, columns.label):
+            rows.notes.append(
+                f"{path.name}: the numbers in {columns.label} are read as FER-2013's classes"
+            )
+    default = reading.default_subset(path, rows) if columns.subset is None else ""
+    if columns.group is not None:
+        rows.notes.append(f"{path.name}: {columns.group} is read as the person")
+    conditions = reading.conditions.columns(path.name, file.schema_arrow.names)
+    wanted = {columns.image, columns.label, columns.subset, columns.group, *conditions.values()}
+    for number, row in enumerate(_rows(file, [each for each in wanted if each is not None])):
+        if not reading.conditions.hold({name: row[each] for name, each in conditions.items()}):
+            continue
+        picture = _picture(row, columns, default, f"{path.name}, row {number}", names, reading)
+        if isinstance(picture, Fault):
+            rows.faults.append(picture)
+        elif picture is not None:
+            yield picture
 
 
 def _is_image_struct(field: Any) -> bool:
@@ -129,50 +149,42 @@ def _class_names(file: pq.ParquetFile, label: str) -> list[str] | None:
     return [str(name) for name in names] if isinstance(names, list) else None
 
 
-def _subset_from_name(path: Path) -> str:
-    start = path.stem.lower().replace("_", "-").split("-")[0]
-    return start if start in USAGES else "train"
-
-
 def _rows(file: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
     for batch in file.iter_batches(_ROWS_PER_BATCH, columns=columns):
         yield from batch.to_pylist()
 
 
-def _record(
-    image: Any, label: Any, usage: str, *, where: str, names: list[str], to: Labels
-) -> Record | Fault:
-    if usage not in USAGES:
-        return Fault(where, f"subset: expected train, val or test, found {usage[:20]!r}")
-    if isinstance(label, int) and not 0 <= label < len(names):
-        return Fault(where, f"label: expected 0 to {len(names) - 1}, found {label}")
+def _picture(
+    row: dict[str, Any],
+    columns: _Columns,
+    default: str,
+    where: str,
+    names: list[str],
+    reading: Reading,
+) -> Picture | Fault | None:
+    """Return the picture of one row, its fault, or None if its class is left out."""
+    usage = default if columns.subset is None else str(row[columns.subset])
+    subset = subset_named(usage)
+    if subset is None:
+        return Fault(where, f"subset: expected train, val or test, found {usage.strip()[:20]!r}")
+    try:
+        label = reading.labels.of_cell(row[columns.label], names)
+    except InputError as error:
+        return Fault(where, f"{columns.label}: {error}")
+    if label == LEFT_OUT:
+        return None
+    image = row[columns.image]
     stored = image.get("bytes") if isinstance(image, dict) else image
-    name = str(image.get("path") or "") if isinstance(image, dict) else ""
+    own_path = str(image.get("path") or "") if isinstance(image, dict) else ""
     if not stored:
         return Fault(where, "image: expected the bytes of an image, found none")
-    try:
-        translated = to[names[label] if isinstance(label, int) else str(label)]
-        png = grey_png(stored, where)
-    except MediaError as error:
-        return Fault(where, error.reason)
-    except InputError as error:
-        return Fault(where, str(error))
-    return Record(png, translated, USAGES[usage], where, Path(name).name)
-
-
-def grey_png(stored: bytes, where: str) -> bytes:
-    """Convert an encoded image to 8-bit grey PNG; an image of that form is returned unchanged.
-
-    Raises:
-        MediaError: The image cannot be read.
-    """
-    if stored.startswith(b"\x89PNG"):
-        try:
-            with open_image(io.BytesIO(stored), where) as image:
-                if image.mode == "L" and "transparency" not in image.info:
-                    image.load()
-                    return stored
-        except (MediaError, OSError, SyntaxError, ValueError):
-            pass  # `decode_image` says what is wrong with it
-    frame = decode_image(stored, where).frame_rgb
-    return encode_grey(np.asarray(Image.fromarray(frame).convert("L")))
+    group = row[columns.group] if columns.group is not None else None
+    return Picture(
+        bytes(stored),
+        label,
+        subset,
+        where,
+        name=Path(own_path).name,
+        path=own_path,
+        group="" if group is None else str(group).strip(),
+    )

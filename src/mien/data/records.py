@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,34 +16,46 @@ from mien.emotions import FER2013_7, canonical_label
 from mien.errors import DatasetError, InputError
 
 __all__ = [
+    "GROUP_COLUMNS",
+    "LABEL_COLUMNS",
     "LEFT_OUT",
-    "USAGES",
+    "SUBSET_COLUMNS",
+    "Conditions",
     "Fault",
     "Labels",
     "OnStep",
     "Progress",
     "Record",
     "Rows",
-    "encode_grey",
+    "encode_png",
+    "first_names",
+    "subset_named",
 ]
 
-USAGES = {
-    "training": "train",
-    "train": "train",
-    "publictest": "val",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "privatetest": "test",
-    "test": "test",
-    "testing": "test",
+LABEL_COLUMNS = ("emotion", "label", "labels", "class", "expression")
+SUBSET_COLUMNS = ("usage", "split", "subset", "part")
+GROUP_COLUMNS = ("person", "person_id", "subject", "subject_id", "group", "identity", "participant")
+"""How tables name the columns of labels, subsets and groups, in small letters."""
+
+
+_SUBSET_WORDS = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "development"), "val"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
 }
-"""Common names of the three subsets, in lower case."""
+"""The words by which a subset is named."""
+
+_FER_2013 = {"publictest": "val", "privatetest": "test"}
+"""FER-2013's own words for two subsets."""
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_ENDINGS = ("sets", "set", "images", "data", "split", "part", "faces")
+"""What is written behind a subset's name without a break: `trainset`."""
 
 LEFT_OUT = "-"
 """The target of a class that is left out (`--map contempt=-`)."""
 
-_SHOWN_FAULTS = 20
+_SHOWN = 20
 
 Progress = Callable[[int, int], None]
 """Called from time to time with the amount done and the total, in any unit."""
@@ -56,11 +69,15 @@ class Record:
     """One labelled image.
 
     Attributes:
-        png: The image as 8-bit grey PNG.
-        label: A label of `FER2013_7`, or None.
+        png: The image as 48x48 grey PNG.
+        label: Its label, or None.
         subset: `train`, `val` or `test`.
         origin: Its place in the source: line of a CSV, row of a Parquet, or file of a folder.
         name: The image's own file name, or an empty string.
+        path: The path of the image's file in its source, or an empty string.
+        group: The person that it shows, or another group; empty if unknown.
+        framed: How it was made, one of `FRAMINGS`.
+        face: The aligned face in `FACE_CROP` as PNG; empty if it was not aligned.
     """
 
     png: bytes
@@ -68,6 +85,10 @@ class Record:
     subset: str
     origin: str
     name: str = ""
+    path: str = ""
+    group: str = ""
+    framed: str = "given"
+    face: bytes = b""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,6 +117,8 @@ class Rows:
         notes: How the source was interpreted, a sentence each, where that is not obvious.
         votes: `(N, 10)` uint8, one row of annotator counts per record, if FER+ was joined.
         image_names: FER+'s `Image name` per record, if FER+ was joined.
+        several: The origins of images with several faces, of which the largest was taken.
+        faceless: The origins of images in which no face was found, whether they were kept or not.
     """
 
     records: list[Record] = dataclasses.field(default_factory=list)
@@ -103,6 +126,13 @@ class Rows:
     notes: list[str] = dataclasses.field(default_factory=list)
     votes: NDArray[np.uint8] | None = None
     image_names: list[str] | None = None
+    several: list[str] = dataclasses.field(default_factory=list)
+    faceless: list[str] = dataclasses.field(default_factory=list)
+
+    def extend(self, other: Rows) -> None:
+        """Add the content of another source."""
+        for name in ("records", "faults", "notes", "several", "faceless"):
+            getattr(self, name).extend(getattr(other, name))
 
     def raise_faults(self) -> None:
         """Raise an error if there are faults.
@@ -112,9 +142,9 @@ class Rows:
         """
         if not self.faults:
             return
-        shown = [f"  {fault}" for fault in self.faults[:_SHOWN_FAULTS]]
-        if len(self.faults) > _SHOWN_FAULTS:
-            shown.append(f"  ... and {len(self.faults) - _SHOWN_FAULTS} more")
+        shown = [f"  {fault}" for fault in self.faults[:_SHOWN]]
+        if len(self.faults) > _SHOWN:
+            shown.append(f"  ... and {len(self.faults) - _SHOWN} more")
         count = pluralize(len(self.faults), "fault")
         raise DatasetError("\n".join([f"{count}, nothing was imported:", *shown]))
 
@@ -124,45 +154,215 @@ class Labels:
 
     Args:
         given: The labels of other names, for example `{"wut": "angry"}`, used before the known
-            spellings; `LEFT_OUT` leaves a class out.
+            spellings; `LEFT_OUT` leaves a class out. A name may be the number of a class, too.
+        own: Whether names that are no known spelling become classes of their own.
 
     Raises:
         InputError: A name is mapped to something that is not a label of FER-2013.
     """
 
-    def __init__(self, given: Mapping[str, str] | None = None) -> None:
-        self._given = {}
+    def __init__(self, given: Mapping[str, str] | None = None, *, own: bool = False) -> None:
+        self.own = own
+        self._given: dict[str, str] = {}
+        self._written: dict[str, str] = {}
+        self._used: set[str] = set()
+        self._found: dict[str, None] = {}
         for name, target in (given or {}).items():
-            label = target if target == LEFT_OUT else canonical_label(target)
-            if label != LEFT_OUT and label not in FER2013_7.labels:
-                known = ", ".join(FER2013_7.labels)
-                raise InputError(f"{name}={target}: expected one of {known}, or {LEFT_OUT}")
-            self._given[name.strip().lower()] = label
+            self._given[_folded(name)] = self._target(name, target)
+            self._written[_folded(name)] = f"{name}={target}"
 
-    def __getitem__(self, name: str) -> str:
-        """Return a label of `FER2013_7`, or `LEFT_OUT`.
+    def _target(self, name: str, target: str) -> str:
+        if target == LEFT_OUT:
+            return LEFT_OUT
+        try:
+            label = canonical_label(target)
+        except InputError:
+            if not self.own:
+                raise
+            return _folded(target)
+        if label not in FER2013_7.labels and not self.own:
+            known = ", ".join(FER2013_7.labels)
+            raise InputError(f"{name}={target}: expected one of {known}, or {LEFT_OUT}")
+        return label
+
+    def __getitem__(self, names: str | tuple[str, ...]) -> str:
+        """Return a label, or `LEFT_OUT`.
+
+        Args:
+            names: The class as the source has it; or several names of it, its number and its name.
 
         Raises:
             InputError: The name is unknown; the message explains how to map it.
         """
-        folded = name.strip().lower()
-        if folded in self._given:
-            return self._given[folded]
+        names = (names,) if isinstance(names, str) else names
+        self._found[names[-1].strip()] = None
+        given = self._mapped(names)
+        if given is not None:
+            return given
+        label = next((known for name in names if (known := _label(name))), "")
+        if label:
+            return label
+        if self.own:
+            return _folded(names[-1])
+        known, name = ", ".join(FER2013_7.labels), names[-1]
+        raise InputError(
+            f"unknown class {name!r}; known are {known}. Map it with "
+            f"--map {name}=LABEL, or leave it out with --map {name}={LEFT_OUT}"
+        )
+
+    def of_cell(self, value: object, names: Sequence[str]) -> str:
+        """Return the label of a table's cell, or `LEFT_OUT`.
+
+        Args:
+            value: A name or a number, also as text (`3`, `3.0`).
+            names: The names of the numbers from 0.
+
+        Raises:
+            InputError: The cell holds no class, or an unknown one.
+        """
+        last = len(names) - 1
+        folded = "" if value is None else _folded(str(value))
+        if not folded or folded == "nan" or (isinstance(value, float) and not value.is_integer()):
+            raise InputError(f"expected 0 to {last} or the name of a class, found {value!r:.20}")
+        if not folded.isdecimal():
+            return self[str(value).strip()]
+        if int(folded) <= last:
+            return self[folded, names[int(folded)]]
         try:
-            label = canonical_label(folded)
-        except InputError:
-            label = ""
-        if label not in FER2013_7.labels:
-            known = ", ".join(FER2013_7.labels)
+            return self[folded]
+        except InputError as error:
             raise InputError(
-                f"unknown class {name!r}; known are {known}. Map it with "
-                f"--map {name}=LABEL, or leave it out with --map {name}={LEFT_OUT}"
+                f"expected 0 to {last}, found {value!r:.20}. Map it with --map {folded}=LABEL, or "
+                f"leave it out with --map {folded}={LEFT_OUT}"
+            ) from error
+
+    def knows(self, name: str) -> bool:
+        """Return whether a name is a known spelling of a label, or mapped."""
+        return bool(_label(name)) or self._key((name,)) is not None
+
+    def _mapped(self, names: tuple[str, ...]) -> str | None:
+        key = self._key(names)
+        if key is None:
+            return None
+        self._used.add(key)
+        return self._given[key]
+
+    def _key(self, names: tuple[str, ...]) -> str | None:
+        """Return the name in the map that means one of these: as written, or another spelling."""
+        for name in names:
+            if _folded(name) in self._given:
+                return _folded(name)
+        labels = {_label(name) for name in names} - {""}
+        return next((key for key in self._given if _label(key) in labels), None)
+
+    def raise_unused(self) -> None:
+        """Raise an error if a name of the map occurred in no source.
+
+        Raises:
+            InputError: There is one; the message lists the classes that occurred.
+        """
+        unused = [self._written[key] for key in self._given if key not in self._used]
+        if unused:
+            found = first_names(list(self._found)) or "none"
+            raise InputError(
+                f"--map {unused[0]}: no image is of this class; found are {found}. "
+                "Correct the name, or leave it out"
             )
-        return label
 
 
-def encode_grey(grey: NDArray[np.uint8]) -> bytes:
-    """Encode `(H, W)` uint8 luma as PNG."""
+class Conditions:
+    """Picks the rows of tables by the values of columns.
+
+    Args:
+        given: The value that a column must have, for example `{"set": "ck48"}`.
+    """
+
+    def __init__(self, given: Mapping[str, str] | None = None) -> None:
+        self._given = {name.strip(): value.strip() for name, value in (given or {}).items()}
+        self._met: set[str] = set()
+        self._found: dict[str, dict[str, None]] = {name: {} for name in self._given}
+
+    def columns(self, source: str, columns: Iterable[str]) -> dict[str, str]:
+        """Return the columns of a table that conditions are about, as it has them.
+
+        Raises:
+            DatasetError: The table has no such column.
+        """
+        by_name = {column.strip().lower(): column for column in columns}
+        if missing := [name for name in self._given if name.lower() not in by_name]:
+            raise DatasetError(
+                f"{source}: --where {missing[0]}={self._given[missing[0]]}: no such column; it has "
+                f"{first_names(list(by_name.values()))}"
+            )
+        return {name: by_name[name.lower()] for name in self._given}
+
+    def hold(self, values: Mapping[str, object]) -> bool:
+        """Return whether a row's values, by the names of the conditions, are those asked for."""
+        holds = True
+        for name, value in values.items():
+            found = str(value).strip()
+            self._found[name][found] = None
+            if _folded(found) == _folded(self._given[name]):
+                self._met.add(name)
+            else:
+                holds = False
+        return holds
+
+    def raise_unmet(self) -> None:
+        """Raise an error if a condition holds for no row.
+
+        Raises:
+            DatasetError: There is one; the message lists the values that occur.
+        """
+        for name, value in self._given.items():
+            if name not in self._met:
+                found = first_names(list(self._found[name])) or "no value: no table was read"
+                raise DatasetError(f"--where {name}={value}: no row has it; found {found}")
+
+
+def _folded(name: str) -> str:
+    """Fold a class name for comparing: case, spaces, and `3.0` for 3."""
+    folded = " ".join(name.split()).lower()
+    number, _, zeros = folded.partition(".")
+    return number if number.isdecimal() and zeros.strip("0") == "" else folded
+
+
+def _label(name: str) -> str:
+    """Return the label of FER-2013 that a name is a spelling of, or an empty string."""
+    try:
+        label = canonical_label(_folded(name))
+    except InputError:
+        return ""
+    return label if label in FER2013_7.labels else ""
+
+
+def subset_named(name: str) -> str | None:
+    """Return the subset that a name says: `train`, `val`, `test`, or None if it says none.
+
+    Words beside it do not matter: `Train_Set`, `FER2013Valid`, `val2017`, `testing`. A name that
+    says two (`train_val`) says none.
+    """
+    folded = "".join(character for character in name.lower() if character.isalpha())
+    for word, subset in _FER_2013.items():
+        if word in folded:
+            return subset
+    words = [word.lower() for word in _WORD.findall(name)]
+    shortened = [
+        word.removesuffix(ending) for word in words for ending in _ENDINGS if word.endswith(ending)
+    ]
+    said = {_SUBSET_WORDS[word] for word in (*words, *shortened) if word in _SUBSET_WORDS}
+    return said.pop() if len(said) == 1 else None
+
+
+def first_names(names: list[str]) -> str:
+    """Return the first twenty names, and how many more there are."""
+    shown = ", ".join(names[:_SHOWN])
+    more = len(names) - _SHOWN
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def encode_png(pixels: NDArray[np.uint8], *, fast: bool = False) -> bytes:
+    """Encode `(H, W)` luma or `(H, W, 3)` RGB, uint8, as PNG."""
     packed = io.BytesIO()
-    Image.fromarray(grey).save(packed, "PNG")
+    Image.fromarray(pixels).save(packed, "PNG", **({"compress_level": 1} if fast else {}))
     return packed.getvalue()

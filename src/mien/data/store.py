@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mien._output import cannot_write
-from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
+from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.parquet_source import open_parquet
 from mien.data.records import Rows
 from mien.emotions import FER2013_7
 from mien.errors import DatasetError, MediaError, MissingExtraError
 from mien.media import open_image
+from mien.preprocess import FER_CROP
 
 __all__ = [
     "Manifest",
@@ -37,10 +37,9 @@ __all__ = [
 ]
 
 _TABLE, _MANIFEST = "dataset.parquet", "manifest.json"
-_FORMAT = 2
-_SIDE_PX = 48
-_AVERAGING = Image.Resampling.BILINEAR
+_FORMAT = 3
 _ROWS_PER_GROUP = 4096
+_MOST_CLASSES = 127
 
 _DAMAGES = (
     *(OSError, ValueError, KeyError, TypeError, SyntaxError, OverflowError),
@@ -78,6 +77,10 @@ class Manifest:
         voted: Images with annotator votes.
         sources: The files and folders it was imported from.
         label_map: The labels of other class names that were given at the import.
+        settings: The other options of the import.
+        label_names: `Dataset.label_names`.
+        framed: Images by how they were made.
+        people: The number of different groups.
         mien: The version that wrote it.
         format: The version of this layout.
     """
@@ -88,6 +91,10 @@ class Manifest:
     voted: int
     sources: tuple[Origin, ...]
     label_map: dict[str, str]
+    settings: dict[str, str]
+    label_names: tuple[str, ...]
+    framed: dict[str, int]
+    people: int
     mien: str
     format: int = _FORMAT
 
@@ -99,22 +106,37 @@ def dataset_from_rows(rows: Rows, source: str) -> Dataset:
         rows: The records.
         source: The dataset's name.
     """
-    count = len(rows.records)
-    votes = rows.votes if rows.votes is not None else np.zeros((count, len(VOTE_COLUMNS)), np.uint8)
-    labels = [FER2013_7.labels.index(r.label) if r.label else -1 for r in rows.records]
+    records = rows.records
+    own = sorted({r.label for r in records if r.label} - set(FER2013_7.labels))
+    label_names = (*FER2013_7.labels, *own)
+    if len(label_names) > _MOST_CLASSES:
+        raise DatasetError(f"{source}: expected at most {_MOST_CLASSES} classes, found {len(own)}")
+    votes = np.zeros((len(records), len(VOTE_COLUMNS)), np.uint8)
     return Dataset(
-        images=_decoded([record.png for record in rows.records]),
-        labels=np.array(labels, np.int8),
-        votes=votes,
-        split=np.array([SUBSETS.index(record.subset) for record in rows.records], np.int8),
-        rows=np.arange(count, dtype=np.int64),
+        images=_decoded([record.png for record in records]),
+        labels=np.array([label_names.index(r.label) if r.label else -1 for r in records], np.int8),
+        votes=votes if rows.votes is None else rows.votes,
+        split=np.array([SUBSETS.index(record.subset) for record in records], np.int8),
+        rows=np.arange(len(records), dtype=np.int64),
         source=source,
-        names=np.array(rows.image_names or [record.name for record in rows.records], np.str_),
+        names=np.array(rows.image_names or [record.name for record in records], np.str_),
+        label_names=label_names,
+        faces=_decoded_faces([record.face for record in records]),
+        framed=np.array([FRAMINGS.index(record.framed) for record in records], np.int8),
+        groups=_groups([record.group for record in records]),
     )
 
 
+def _groups(names: list[str]) -> NDArray[np.str_] | None:
+    return np.array(names, np.str_) if any(names) else None
+
+
 def write_dataset(
-    rows: Rows, out: Path, sources: tuple[Origin, ...], label_map: Mapping[str, str]
+    rows: Rows,
+    out: Path,
+    sources: tuple[Origin, ...],
+    label_map: Mapping[str, str],
+    settings: Mapping[str, str],
 ) -> Manifest:
     """Write a dataset's folder; it appears, or replaces an existing one, when it is complete.
 
@@ -123,6 +145,7 @@ def write_dataset(
         out: The folder.
         sources: The files and folders they were read from.
         label_map: The labels of other class names.
+        settings: The other options of the import.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -136,6 +159,10 @@ def write_dataset(
         voted=int(data.votes.any(axis=1).sum()),
         sources=sources,
         label_map=dict(label_map),
+        settings=dict(settings),
+        label_names=data.label_names,
+        framed={name: int((data.framed == i).sum()) for i, name in enumerate(FRAMINGS)},
+        people=0 if data.groups is None else len(set(data.groups.tolist()) - {""}),
         mien=importlib.metadata.version("mien"),
     )
     with _replacing(out) as partial:
@@ -146,7 +173,7 @@ def write_dataset(
 
 
 def read_dataset(path: str | Path) -> Dataset:
-    """Read an imported dataset with its images as 48x48 luma.
+    """Read an imported dataset.
 
     Args:
         path: The dataset's folder.
@@ -159,7 +186,7 @@ def read_dataset(path: str | Path) -> Dataset:
     path = Path(path)
     manifest = read_manifest(path)
     try:
-        data = _read_table(path)
+        data = _read_table(path, manifest.label_names)
     except _DAMAGES as error:
         raise DatasetError(f"{path}: {_TABLE} is damaged ({error}). Import it again") from error
     if data.sha256() != manifest.sha256:
@@ -183,6 +210,7 @@ def read_manifest(path: str | Path) -> Manifest:
                 f"{file}: format: expected {_FORMAT}, found {fields['format']}. Import it again"
             )
         fields["sources"] = tuple(Origin(**source) for source in fields["sources"])
+        fields["label_names"] = tuple(map(str, fields["label_names"]))
         return Manifest(**fields)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
@@ -192,17 +220,16 @@ def read_manifest(path: str | Path) -> Manifest:
 
 
 def _counts(data: Dataset) -> dict[str, int]:
-    names = [FER2013_7.labels[label] if label >= 0 else "" for label in data.labels]
+    names = [data.label_names[label] if label >= 0 else "" for label in data.labels]
     counts = Counter(names)
-    return {name: counts[name] for name in (*FER2013_7.labels, "") if counts[name]}
+    return {name: counts[name] for name in (*data.label_names, "") if counts[name]}
 
 
-def _read_table(path: Path) -> Dataset:
+def _read_table(path: Path, label_names: tuple[str, ...]) -> Dataset:
+    columns = ["image", "label", "subset", "row", "image_name", "framed", "face", "person"]
     with open_parquet(path / _TABLE) as file:
-        table = file.read(
-            ["image", "label", "subset", "row", "image_name", *VOTE_COLUMNS]
-        ).to_pydict()
-    labels = [FER2013_7.labels.index(label) if label else -1 for label in table["label"]]
+        table = file.read([*columns, *VOTE_COLUMNS]).to_pydict()
+    labels = [label_names.index(label) if label else -1 for label in table["label"]]
     votes = np.array([table[name] for name in VOTE_COLUMNS], np.uint8).T
     return Dataset(
         images=_decoded(table["image"]),
@@ -212,20 +239,36 @@ def _read_table(path: Path) -> Dataset:
         rows=np.array(table["row"], np.int64),
         source=path.name,
         names=np.array(table["image_name"], np.str_),
+        label_names=label_names,
+        faces=_decoded_faces(table["face"]),
+        framed=np.array([FRAMINGS.index(name) for name in table["framed"]], np.int8),
+        groups=_groups(table["person"]),
     )
 
 
 def _decoded(encoded: list[bytes]) -> NDArray[np.uint8]:
-    """Decode images to 48x48 luma; others are resized."""
-    images = np.empty((len(encoded), _SIDE_PX, _SIDE_PX), np.uint8)
+    """Decode the images, `(N, 48, 48)`."""
+    images = np.empty((len(encoded), FER_CROP.size, FER_CROP.size), np.uint8)
     for number, png in enumerate(encoded):
-        with open_image(io.BytesIO(png), f"image {number}") as decoded:
-            size = (_SIDE_PX, _SIDE_PX)
-            fitting = decoded.size == size
-            images[number] = np.asarray(
-                decoded if fitting else decoded.resize(size, _AVERAGING, reducing_gap=3.0)
-            )
+        images[number] = _pixels(png, f"image {number}")
     return images
+
+
+def _decoded_faces(encoded: list[bytes]) -> NDArray[np.uint8] | None:
+    """Decode the aligned faces, in colour if one of them is; None if there is none."""
+    decoded = {number: _pixels(png, f"face {number}") for number, png in enumerate(encoded) if png}
+    if not decoded:
+        return None
+    side, colour = FACE_CROP.size, any(face.ndim == 3 for face in decoded.values())
+    faces = np.zeros((len(encoded), side, side, *((3,) if colour else ())), np.uint8)
+    for number, face in decoded.items():
+        faces[number] = face[..., None] if colour and face.ndim == 2 else face
+    return faces
+
+
+def _pixels(png: bytes, source: str) -> NDArray[np.uint8]:
+    with open_image(io.BytesIO(png), source) as decoded:
+        return np.asarray(decoded)
 
 
 def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
@@ -243,12 +286,15 @@ def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
             **{name: pa.array(data.votes[:, i]) for i, name in enumerate(VOTE_COLUMNS)},
             "subset": pa.array([record.subset for record in records]).dictionary_encode(),
             "image_name": pa.array(data.names),
+            "framed": pa.array([record.framed for record in records]).dictionary_encode(),
+            "face": pa.array([record.face for record in records], pa.binary()),
+            "person": pa.array([record.group for record in records]).dictionary_encode(),
             "source": pa.array([record.origin for record in records]),
             "sha256": pa.array([hashlib.sha256(pixels).hexdigest() for pixels in data.images]),
         }
     )
     # Compression makes the other columns smaller, but not PNG images.
-    plain = dict.fromkeys(table.column_names, "zstd") | {"image": "none"}
+    plain = dict.fromkeys(table.column_names, "zstd") | {"image": "none", "face": "none"}
     pq.write_table(table, path, compression=plain, row_group_size=_ROWS_PER_GROUP)
 
 

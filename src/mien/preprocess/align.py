@@ -19,6 +19,7 @@ __all__ = [
     "FER_CROP",
     "VIEW_MARGIN_PX",
     "VIEW_PX",
+    "align_faces",
     "crop_faces",
     "similarity_transforms",
     "view_for_detection",
@@ -90,11 +91,38 @@ def crop_faces(
     Raises:
         FrameError: An array has another shape, or landmarks do not span a face.
     """
+    crops = _crops(pixels, landmarks_xy, crop, luma=True)
+    return np.stack(crops) if crops else np.zeros((0, crop.size, crop.size), np.float32)
+
+
+def align_faces(
+    pixels: NDArray[np.uint8], landmarks_xy: NDArray[np.float32], crop: CropSpec
+) -> NDArray[np.float32]:
+    """Crop the faces of a frame as `crop_faces` does, but in the frame's own colours.
+
+    Args:
+        pixels: `(H, W, 3)` RGB or `(H, W)` luma, uint8.
+        landmarks_xy: `(F, 5, 2)`, pixels of the frame; F may be 0.
+        crop: The crop's frame, S pixels on each side.
+
+    Returns:
+        `(F, S, S, 3)` float32 of 0 to 255; `(F, S, S)` for luma.
+
+    Raises:
+        FrameError: An array has another shape, or landmarks do not span a face.
+    """
+    crops = _crops(pixels, landmarks_xy, crop, luma=False)
+    empty = np.zeros((0, crop.size, crop.size, *pixels.shape[2:]), np.float32)
+    return np.stack(crops) if crops else empty
+
+
+def _crops(
+    pixels: NDArray[np.uint8], landmarks_xy: NDArray[np.float32], crop: CropSpec, *, luma: bool
+) -> list[NDArray[np.float32]]:
     if pixels.ndim not in (2, 3) or pixels.size == 0:
         raise FrameError(f"pixels: expected (H, W, 3) or (H, W), found {pixels.shape}")
     transforms = similarity_transforms(landmarks_xy, crop)
-    crops = [_crop_one(pixels, a, b, crop.size) for a, b in transforms]
-    return np.stack(crops) if crops else np.zeros((0, crop.size, crop.size), np.float32)
+    return [_crop_one(pixels, a, b, crop.size, luma=luma) for a, b in transforms]
 
 
 def view_for_detection(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -112,7 +140,9 @@ def view_for_detection(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return grey[..., None].repeat(3, axis=2)
 
 
-def _crop_one(pixels: NDArray[np.uint8], a: complex, b: complex, size: int) -> NDArray[np.float32]:
+def _crop_one(
+    pixels: NDArray[np.uint8], a: complex, b: complex, size: int, *, luma: bool
+) -> NDArray[np.float32]:
     centres = np.arange(size) + 0.5
     frame = (centres[None, :] + 1j * centres[:, None] - b) / a  # (S, S), where to look
     factor = max(1, math.floor(1 / abs(a)))
@@ -120,7 +150,7 @@ def _crop_one(pixels: NDArray[np.uint8], a: complex, b: complex, size: int) -> N
     top = _whole(frame.imag.min(), factor)
     columns = math.ceil((frame.real.max() - left) / factor) + 2
     rows = math.ceil((frame.imag.max() - top) / factor) + 2
-    region = _reduced_luma(pixels, (left, top), (rows, columns), factor)
+    region = _reduced(pixels, (left, top), (rows, columns), factor, luma=luma)
     return _bilinear(region, (frame.real - left) / factor, (frame.imag - top) / factor)
 
 
@@ -129,19 +159,24 @@ def _whole(coordinate: float, factor: int) -> int:
     return math.floor(coordinate) - factor
 
 
-def _reduced_luma(
-    pixels: NDArray[np.uint8], corner: tuple[int, int], shape: tuple[int, int], factor: int
+def _reduced(
+    pixels: NDArray[np.uint8],
+    corner: tuple[int, int],
+    shape: tuple[int, int],
+    factor: int,
+    *,
+    luma: bool,
 ) -> NDArray[np.float32]:
-    """Cut a region of `shape` squares of `factor` pixels and return each square's mean luma."""
+    """Cut a region of `shape` squares of `factor` pixels and return each square's mean."""
     region = _region(pixels, corner, (shape[0] * factor, shape[1] * factor))
     if factor > 1:
         # Rows are added first: that reads memory in order and leaves less for the second sum.
         rows = region.reshape(shape[0], factor, -1).sum(axis=1, dtype=np.uint32)
         region = rows.reshape(*shape, factor, *region.shape[2:]).sum(axis=2, dtype=np.uint32)
-    luma = region.astype(np.float32)
-    if region.ndim == 3:
-        luma = luma @ LUMA_BT601
-    return luma if factor == 1 else luma / np.float32(factor**2)
+    values = region.astype(np.float32)
+    if region.ndim == 3 and luma:
+        values = values @ LUMA_BT601
+    return values if factor == 1 else values / np.float32(factor**2)
 
 
 def _region(
@@ -165,6 +200,8 @@ def _bilinear(
     x, y = x - 0.5, y - 0.5
     column, row = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
     right, down = (x - column).astype(np.float32), (y - row).astype(np.float32)
+    if region.ndim == 3:
+        right, down = right[..., None], down[..., None]
     above = region[row, column] * (1 - right) + region[row, column + 1] * right
     below = region[row + 1, column] * (1 - right) + region[row + 1, column + 1] * right
     sampled = above * (1 - down) + below * down

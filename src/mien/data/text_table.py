@@ -1,0 +1,110 @@
+"""Tables as text: CSV of any separator and encoding, packed or not."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from mien.data.records import Progress
+from mien.errors import DatasetError
+
+__all__ = ["TextTable", "column_named", "open_table"]
+
+_SEPARATORS = (",", ";", "\t", "|")
+_LONGEST_LINE = 10_000_000
+_LINES_PER_REPORT = 500
+_START_BYTES = 512
+_TAR_MAGIC = slice(257, 262)
+_BYTE_ORDER_MARKS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+_DAMAGES = (csv.Error, EOFError, OSError, zlib.error)
+"""What the reading of a table raises where it is damaged."""
+
+
+class TextTable:
+    """A table whose first line names its columns, and whose others are read one by one.
+
+    Attributes:
+        path: The file.
+        columns: The names in its first line, without the spaces around them.
+        separator: What stands between two cells.
+        damage: What is wrong with the file from some line on, once that line was reached.
+    """
+
+    def __init__(self, path: Path, raw: IO[bytes], text: IO[str]) -> None:
+        self.path, self._raw, self._text = path, raw, text
+        csv.field_size_limit(_LONGEST_LINE)
+        head = text.readline(_LONGEST_LINE)
+        parsed = [next(csv.reader([head], delimiter=each), []) for each in _SEPARATORS]
+        found = max(range(len(parsed)), key=lambda number: len(parsed[number]))
+        self.separator = _SEPARATORS[found]
+        self.columns = [name.strip() for name in parsed[found]]
+        self.damage: tuple[int, str] | None = None
+
+    def lines(self, *, on_progress: Progress | None = None) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number of each line, from 1, and its cells; lines without text are left out.
+
+        Args:
+            on_progress: Called with the number of bytes read and their total.
+        """
+        reader = csv.reader(self._text, delimiter=self.separator)
+        size = self.path.stat().st_size
+        try:
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield reader.line_num + 1, cells
+                if on_progress is not None and reader.line_num % _LINES_PER_REPORT == 0:
+                    on_progress(self._raw.tell(), size)
+        except _DAMAGES as error:
+            self.damage = reader.line_num + 1, f"not CSV from here on: {error}"
+
+
+@contextlib.contextmanager
+def open_table(path: Path) -> Iterator[TextTable]:
+    """Open a CSV: UTF-8 or UTF-16, packed by gzip or not, its cells separated by `,` `;` tab `|`.
+
+    Raises:
+        DatasetError: The file cannot be read, or is an archive.
+    """
+    try:
+        with path.open("rb") as raw:
+            start = raw.read(_START_BYTES)
+            raw.seek(0)
+            packed = start.startswith(b"\x1f\x8b")
+            stream = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if packed else raw
+            if packed:
+                start = stream.read(_START_BYTES)
+                stream.seek(0)
+            if start.startswith(b"PK\x03\x04") or start[_TAR_MAGIC] == b"ustar":
+                raise DatasetError(f"{path}: an archive. Unpack it and give the folder")
+            # Bytes that are not text become faults of their cells and do not end the file.
+            with io.TextIOWrapper(
+                stream, encoding=_encoding(start), errors="replace", newline=""
+            ) as text:
+                yield TextTable(path, raw, text)
+    except _DAMAGES as error:
+        raise DatasetError(f"{path}: cannot be read as a table ({error}). Copy it again") from error
+
+
+def column_named(columns: list[str], names: tuple[str, ...]) -> int | None:
+    """Return the position of the first of several names among the columns, in any case."""
+    folded = [column.lower() for column in columns]
+    return next((folded.index(name) for name in names if name in folded), None)
+
+
+def _encoding(start: bytes) -> str:
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    if b"\0" in start[:64]:
+        return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+    return "utf-8"
