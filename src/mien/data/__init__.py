@@ -10,6 +10,7 @@ from mien.data.check import (
 )
 from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, is_duplicate, near_pairs
+from mien.data.framing import Framing, measure_framing
 from mien.data.importing import ImportResult, import_dataset, read_sources
 from mien.data.overlap import estimated_overlap, image_sketch, merged_sketches
 from mien.data.records import Fault, OnStep, Progress, Rows
@@ -20,6 +21,7 @@ from mien.data.splits import (
     leak_free_split,
     published_split,
     read_split,
+    split_groups,
     stratified_split,
 )
 from mien.data.store import Manifest, dataset_from_rows, read_dataset, read_manifest
@@ -32,6 +34,7 @@ __all__ = [
     "DataCheck",
     "Dataset",
     "Fault",
+    "Framing",
     "ImportResult",
     "Leak",
     "Manifest",
@@ -52,6 +55,7 @@ __all__ = [
     "import_dataset",
     "is_duplicate",
     "leak_free_split",
+    "measure_framing",
     "merged_sketches",
     "mostly_not_a_face",
     "near_pairs",
@@ -60,5 +64,6 @@ __all__ = [
     "read_manifest",
     "read_sources",
     "read_split",
+    "split_groups",
     "stratified_split",
 ]

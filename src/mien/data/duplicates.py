@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError
 
-__all__ = ["NearPairs", "copy_groups", "exact_groups", "is_duplicate", "near_pairs"]
+__all__ = [
+    "NearPairs",
+    "copy_groups",
+    "exact_groups",
+    "is_duplicate",
+    "joined_groups",
+    "near_pairs",
+]
 
 NEAR_CORRELATION = 0.95
 """Two images are near copies if their pixels, one mirrored or not, correlate at least so much."""
@@ -173,13 +180,33 @@ def copy_groups(groups: NDArray[np.int64], pairs: NearPairs) -> NDArray[np.int64
     Raises:
         MissingExtraError: SciPy is not installed.
     """
+    return joined_groups(groups, pairs.first, pairs.second)
+
+
+def joined_groups(
+    groups: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Join groups along pairs of images, transitively.
+
+    Args:
+        groups: The group's number of each image, `(N,)`.
+        first: `(P,)`, the images of each pair.
+        second: `(P,)`.
+
+    Returns:
+        `(N,)` int64: images have the same number if a chain of groups and pairs connects them.
+
+    Raises:
+        MissingExtraError: SciPy is not installed.
+    """
     try:
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
     except ImportError as error:
         raise MissingExtraError("grouping copies", "data") from error
     count = len(groups)
-    a = np.concatenate((np.arange(count), pairs.first))
-    b = np.concatenate((groups, pairs.second))
+    _, firsts, unit = np.unique(groups, return_index=True, return_inverse=True)
+    a = np.concatenate((np.arange(count), first))
+    b = np.concatenate((firsts[unit], second))
     _, joined = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(count, count)))
     return np.asarray(joined, np.int64)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from mien._wording import pluralize
-from mien.data import SUBSETS, Dataset, copy_groups, exact_groups, near_pairs
+from mien.data import SUBSETS, Dataset, split_groups
 from mien.errors import InputError
 
 __all__ = ["selection_split"]
@@ -26,7 +26,7 @@ def selection_split(
     """Divide the training subset into images for training and the selection subset.
 
     The reported `val` and `test` are left out, and so are training images with a copy in them.
-    Copies of one image are never in both subsets.
+    Copies of one image, and the images of one person, are never in both subsets.
 
     Args:
         data: The dataset with its reported split.
@@ -41,9 +41,7 @@ def selection_split(
     Raises:
         InputError: The training subset is too small, or has fewer images than `max_images`.
     """
-    groups = exact_groups(data.images)
-    if near:
-        groups = copy_groups(groups, near_pairs(data.images))
+    groups = split_groups(data, near=near)
     reported = (data.split >= 0) & (data.split != _TRAIN)
     usable = np.flatnonzero((data.split == _TRAIN) & ~np.isin(groups, groups[reported]))
     rng = np.random.default_rng(seed)
