@@ -103,7 +103,9 @@ def test_a_detector_finds_the_images_without_a_face(images):
             )
 
     images = np.stack([np.full((48, 48), value, np.uint8) for value in (250, 10, 200)])
-    found = check_dataset(dataset(images, [0, 1, 2], [0] * 3), near=False, detector=SeesBright())
+    found = check_dataset(
+        dataset(images, [0, 1, 2], [0] * 3), near=False, detector=SeesBright(), find_faces=True
+    )
     assert found.faceless.tolist() == [1]
     assert "in 1 image no face is found" in found.warnings
 

@@ -79,7 +79,7 @@ def test_the_competitions_csv_has_spaces_in_its_header(tmp_path, toy_dataset):
 def test_a_folder_gives_what_is_in_it_and_ignores_the_rest(
     tmp_path, fer_csv, votes_csv, toy_dataset
 ):
-    (tmp_path / "train.csv").write_text("emotion,pixels\n0,1 2 3\n")
+    (tmp_path / "test.csv").write_text("pixels\n1 2 3\n")
     (tmp_path / "README.csv").write_text("hello\n")
     import_dataset([tmp_path], tmp_path / "out" / "fer")
     same_images(read_dataset(tmp_path / "out" / "fer"), toy_dataset)
@@ -171,7 +171,7 @@ def test_large_colour_and_turned_images_become_upright_grey(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
     Image.fromarray(bright_top).save(folder / "a.png", exif=exif)
-    import_dataset([tmp_path / "mine"], tmp_path / "fer")
+    import_dataset([tmp_path / "mine"], tmp_path / "fer", align="never")
     image = read_dataset(tmp_path / "fer").images[0]
     assert image.shape == (48, 48)
     assert image[:20].max() == 0
@@ -280,7 +280,9 @@ GOOD = "3," + " ".join(["7"] * 2304) + ",Training"
         ("3," + " ".join(["7"] * 2303) + " x,Training", "expected whole numbers, found 'x'"),
         ("3,,Training", "expected 2304 values (48x48), found 0"),
         ("7," + GOOD[2:], "emotion: expected 0 to 6, found '7'"),
-        ("happy," + GOOD[2:], "emotion: expected 0 to 6, found 'happy'"),
+        ("cross," + GOOD[2:], "emotion: unknown class 'cross'"),
+        ("," + GOOD[2:], "emotion: expected 0 to 6 or the name of a class, found ''"),
+        ("3.5," + GOOD[2:], "emotion: unknown class '3.5'"),
         (
             GOOD.replace("Training", "Trainig"),
             "Usage: expected Training, PublicTest or PrivateTest",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,7 +38,43 @@ Map = Annotated[
     typer.Option(
         "--map",
         metavar="NAME=LABEL",
-        help="The label of a class name; NAME=- leaves the class out.",
+        help="The label of a class name or number; NAME=- leaves the class out.",
+    ),
+]
+OwnClasses = Annotated[
+    bool,
+    typer.Option(
+        "--own-classes", help="Keep names that are no known expression as classes of their own."
+    ),
+]
+AlignFaces = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option(
+        "--align",
+        default_factory=PythonDefault("mien.data:import_dataset", "align"),
+        help="Find and align the face: in all images but those of 48x48 pixels, in all, in none.",
+    ),
+]
+WithoutFace = Annotated[
+    Literal["drop", "keep", "error"],
+    typer.Option(
+        "--no-face",
+        default_factory=PythonDefault("mien.data:import_dataset", "no_face"),
+        help="What becomes of images in which no face is found.",
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX|CSV|folder|none",
+        help="Who an image shows: a pattern over its path with one group, a CSV of names and "
+        "persons, or the folder below or above its class.",
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN=VALUE", help="Take only the rows of tables whose column has this value."
     ),
 ]
 DatasetFolder = Annotated[
@@ -67,26 +104,49 @@ def import_(
     *,
     out: Annotated[Path, typer.Option(metavar="DATASET", help="The dataset's folder.")],
     map_: Map = None,
+    own_classes: OwnClasses = False,
+    align: AlignFaces,
+    no_face: WithoutFace,
+    group: Group = None,
+    where: Where = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Read labelled images of any supported form into one dataset.
+    """Read labelled images of any supported form into one dataset, with faces found and aligned.
+
+    Images of 48x48 pixels are face crops already. In all others the largest face is found, aligned
+    and cut out.
 
     \b
     Examples:
       mien data import fer2013.csv fer2013new.csv --out fer
-      mien data import faces/ --map wut=angry --map unsure=- --out mine
+      mien data import faces/ --map wut=angry --map unsure=- --group folder --out mine
+      mien data import sets.parquet --where set=ck48 --map contempt=- --out ck48
     """
     from mien.data import import_dataset
 
     with progress_bars() as on_source:
         done = import_dataset(
-            sources, out, label_map=_label_map(map_), overwrite=overwrite, on_source=on_source
+            sources,
+            out,
+            label_map=_pairs("--map", map_),
+            own_classes=own_classes,
+            align=align,
+            no_face=no_face,
+            group=group,
+            where=_pairs("--where", where),
+            overwrite=overwrite,
+            on_source=on_source,
         )
     for note in done.notes:
         LOG.info(note)
     manifest = done.manifest
     subsets = ", ".join(f"{name} {sum(n.values()):,}" for name, n in manifest.subsets.items())
-    print(f"{out}: {pluralize(manifest.rows, 'image')} ({subsets}), {manifest.voted:,} with votes")
+    people = f", {pluralize(manifest.people, 'person', 'people')}" if manifest.people else ""
+    print(
+        f"{out}: {pluralize(manifest.rows, 'image')} ({subsets}), {manifest.voted:,} with votes"
+        + people
+    )
+    print(_framed(manifest.framed))
     print(f"sha256 {manifest.sha256}" + ("; nothing had changed" if done.unchanged else ""))
 
 
@@ -99,6 +159,11 @@ def check(
     ],
     *,
     map_: Map = None,
+    own_classes: OwnClasses = False,
+    align: AlignFaces,
+    no_face: WithoutFace,
+    group: Group = None,
+    where: Where = None,
     split: SplitFile = None,
     fold: Fold = None,
     near: Near,
@@ -119,11 +184,22 @@ def check(
     from mien.data import check_dataset
     from mien.detect import OnnxDetector
 
-    data, rows = _read(sources, map_, split, fold)
+    data, rows = _read(
+        sources,
+        split,
+        fold,
+        label_map=_pairs("--map", map_),
+        own_classes=own_classes,
+        align=align,
+        no_face=no_face,
+        group=group,
+        where=_pairs("--where", where),
+    )
     found = check_dataset(
         data,
         near=near,
-        detector=OnnxDetector() if find_faces else None,
+        detector=OnnxDetector(),
+        find_faces=find_faces,
         faults=rows.faults if rows is not None else (),
     )
     if as_json:
@@ -148,7 +224,14 @@ def split(
             "random split of FER-PP."
         ),
     ] = "leak-free",
-    near: Annotated[bool, typer.Option("--near", help="Count near copies as copies.")] = False,
+    near: Annotated[
+        bool | None,
+        typer.Option(
+            "--near/--no-near",
+            help="Count near copies as copies; stratified does it by itself where no people are "
+            "known.",
+        ),
+    ] = None,
     val: Annotated[
         float,
         typer.Option(
@@ -194,6 +277,8 @@ def split(
       mien data split fer --kind leak-free --out leak-free.json
       mien data split mine --kind stratified --val 0.2 --test 0.2 --out mine.json
       mien data split fer --kind folds --folds 10 --near --out folds.json
+
+    Images of one person stay in one subset of stratified and folds, if the import knew people.
     """
     from mien.data import (
         fer_pp_split,
@@ -206,11 +291,11 @@ def split(
 
     data = read_dataset(dataset)
     if kind == "leak-free":
-        made = leak_free_split(data, near=near)
+        made = leak_free_split(data, near=bool(near))
     elif kind == "stratified":
         made = stratified_split(data, val=val, test=test, seed=seed, near=near)
     elif kind == "folds":
-        made = group_folds(data, folds=folds, seed=seed, near=near)
+        made = group_folds(data, folds=folds, seed=seed, near=bool(near))
     elif kind == "fer-pp":
         made = fer_pp_split(data, selection=selection, seed=seed)
     else:
@@ -218,11 +303,25 @@ def split(
     made.write(out, overwrite=overwrite)
     counts = ", ".join(f"{subset} {count:,}" for subset, count in made.counts().items())
     print(f"{out}: {made.kind}: {counts}\nsha256 {made.sha256()}")
+    if kind in ("stratified", "folds"):
+        LOG.info(_people_note(data))
     if made.counts().get("val") == 0:
         LOG.warning(
             "WARNING: val is empty, so nothing can be trained on this split. Make another one with "
             "--kind stratified"
         )
+
+
+def _people_note(data: Dataset) -> str:
+    if data.groups is None:
+        return (
+            "no people are known, so one person may be on both sides; only copies of an image are "
+            "kept together. Import with --group to say who an image shows"
+        )
+    people = len(set(data.groups.tolist()) - {""})
+    alone = int((data.groups == "").sum())
+    rest = f"; {pluralize(alone, 'image')} of unknown people may be on any side" if alone else ""
+    return f"each of {pluralize(people, 'person', 'people')} is on one side{rest}"
 
 
 @app.command()
@@ -271,8 +370,18 @@ def _augmented(recipe: str) -> ShowSteps | None:
     return show_augmentation(read_recipe(EmotionRecipe, recipe))
 
 
+def _framed(framed: Mapping[str, int]) -> str:
+    """Say how the images of a dataset were made."""
+    done = {
+        "given": "taken as the face crops that they are",
+        "aligned": "with the face found and aligned",
+        "whole": "without a face, kept as a whole",
+    }
+    return "; ".join(f"{count:,} {done[name]}" for name, count in framed.items() if count)
+
+
 def _read(
-    sources: list[Path], map_: list[str] | None, split: Path | None, fold: int | None
+    sources: list[Path], split: Path | None, fold: int | None, **reading: Any
 ) -> tuple[Dataset, Rows | None]:
     from mien.data import dataset_from_rows, read_sources
 
@@ -281,15 +390,19 @@ def _read(
     if split is not None:
         raise typer.BadParameter("--split needs a DATASET that `mien data import` made")
     with progress_bars() as on_source:
-        rows = read_sources(sources, label_map=_label_map(map_), on_source=on_source)
+        rows = read_sources(sources, on_source=on_source, **reading)
+    for note in rows.notes:
+        LOG.info(note)
     return dataset_from_rows(rows, ", ".join(source.name for source in sources)), rows
 
 
-def _label_map(given: list[str] | None) -> dict[str, str]:
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """Return the values of an option by their names."""
     pairs = [pair.partition("=") for pair in given or ()]
     if wrong := [name for name, equals, _ in pairs if not equals]:
-        raise InputError(f"--map {wrong[0]}: expected NAME=LABEL, for example wut=angry")
-    return {name: label for name, _, label in pairs}
+        form = {"--map": "NAME=LABEL, for example wut=angry", "--where": "COLUMN=VALUE"}[option]
+        raise InputError(f"{option} {wrong[0]}: expected {form}")
+    return {name: value for name, _, value in pairs}
 
 
 def _print_check(found: DataCheck) -> None:
@@ -318,6 +431,8 @@ def _print_check(found: DataCheck) -> None:
             f"{found.votes.agreement:.1%} of {found.votes.with_majority:,} images with a majority "
             f"have its label ({by_label})"
         )
+    for note in found.notes:
+        console.print(note)
     for fault in found.faults:
         console.print(f"unreadable: {fault}", style="red")
     for sentence in found.warnings:

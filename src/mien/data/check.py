@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mien._wording import pluralize
 from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import NearPairs, copy_groups, exact_groups, is_duplicate, near_pairs
+from mien.data.framing import Framing, measure_framing
 from mien.data.records import Fault
 from mien.detect import Detector
 from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
@@ -38,6 +39,7 @@ class Leak:
         near: Images of `subset` with a copy in `other`, near copies included; None if near copies
             were not searched.
         images: Images of `subset`.
+        people: Images of `subset` whose person is in `other`, too; None if no people are known.
     """
 
     subset: str
@@ -45,6 +47,7 @@ class Leak:
     exact: int
     near: int | None
     images: int
+    people: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,7 +90,10 @@ class DataCheck:
         near: Near copies; None if they were not searched.
         leaks: For each pair of subsets, the copies between them.
         blank: `(n,)` rows of blank images.
-        faceless: `(n,)` rows in which the detector finds no face; None without a detector.
+        faceless: `(n,)` rows in which the detector finds no face; None if not all were searched.
+        framing: How faces lie in a sample of the images that were not aligned; None without a
+            detector.
+        people: The number of different people; None if none are known.
         votes: Labels against votes; None if there are no votes.
         faults: The parts of the source that cannot be read.
         groups: `(N,)`, the result of `exact_groups`.
@@ -106,6 +112,15 @@ class DataCheck:
     votes: VoteCheck | None
     faults: tuple[Fault, ...]
     groups: NDArray[np.int64]
+    framing: Framing | None = None
+    people: int | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What is worth knowing and needs no attention, a sentence each."""
+        if self.people is not None or not self.leaks:
+            return []
+        return ["no people are known, so one person may be in several subsets"]
 
     @property
     def warnings(self) -> list[str]:
@@ -130,10 +145,18 @@ class DataCheck:
                     f"{leak.exact:,} of {pluralize(leak.images, 'image')} of {leak.subset} {has} "
                     f"an exact copy in {leak.other}{near}: figures on them are too good"
                 )
+            if leak.people:
+                shows = pluralize(leak.people, "image shows", "images show")
+                found.append(
+                    f"{shows} people in {leak.subset} who are in {leak.other}, too, of "
+                    f"{leak.images:,}: figures on them are too good"
+                )
         if len(self.blank):
             found.append(f"{pluralize(len(self.blank), 'image is', 'images are')} blank")
         if self.faceless is not None and len(self.faceless):
             found.append(f"in {pluralize(len(self.faceless), 'image')} no face is found")
+        if self.framing is not None:
+            found += self.framing.warnings
         return found
 
     def _label_warnings(self) -> list[str]:
@@ -156,7 +179,7 @@ class DataCheck:
                 f"{pluralize(self.votes.mostly_not_a_face, 'image')} without a face, by most votes"
             )
         for subset, counts in self.counts.items():
-            missing = [label for label in FER2013_7.labels if not counts.get(label)]
+            missing = [label for label in counts if label and not counts[label]]
             if missing:
                 found.append(f"{subset} has no image of {', '.join(missing)}")
         counts = self.counts.get("train", {})
@@ -186,8 +209,11 @@ class DataCheck:
             "leaks": [dataclasses.asdict(leak) for leak in self.leaks],
             "blank_rows": self.blank.tolist(),
             "faceless_rows": None if self.faceless is None else self.faceless.tolist(),
+            "framing": None if self.framing is None else dataclasses.asdict(self.framing),
+            "people": self.people,
             "votes": None if self.votes is None else dataclasses.asdict(self.votes),
             "unreadable": [dataclasses.asdict(fault) for fault in self.faults],
+            "notes": self.notes,
             "warnings": self.warnings,
         }
 
@@ -197,6 +223,7 @@ def check_dataset(
     *,
     near: bool = True,
     detector: Detector | None = None,
+    find_faces: bool = False,
     faults: Sequence[Fault] = (),
 ) -> DataCheck:
     """Check a dataset for copies, leaks, conflicting labels, blank images and doubtful labels.
@@ -204,7 +231,9 @@ def check_dataset(
     Args:
         data: The dataset.
         near: Whether to search near copies, which takes most of the time.
-        detector: Searches a face in every image; None leaves that out.
+        detector: Searches faces in a sample of the images, to see how they lie; None leaves that
+            out.
+        find_faces: Whether it searches a face in every image, too.
         faults: The parts of the source that cannot be read.
 
     Raises:
@@ -225,10 +254,12 @@ def check_dataset(
         near=pairs,
         leaks=tuple(_leaks(data, groups, joined)),
         blank=np.flatnonzero(spread < _BLANK_SPREAD),
-        faceless=None if detector is None else _faceless(data, detector),
+        faceless=_faceless(data, detector) if detector is not None and find_faces else None,
         votes=_check_votes(data) if data.votes.any() else None,
         faults=tuple(faults),
         groups=groups,
+        framing=None if detector is None else measure_framing(data, detector),
+        people=None if data.groups is None else len(set(data.groups.tolist()) - {""}),
     )
 
 
@@ -247,7 +278,7 @@ def _counts(data: Dataset) -> dict[str, dict[str, int]]:
         labels = data.subset(name).labels
         if not len(labels):
             continue
-        counts[name] = {label: int((labels == i).sum()) for i, label in enumerate(FER2013_7.labels)}
+        counts[name] = {label: int((labels == i).sum()) for i, label in enumerate(data.label_names)}
         if (labels < 0).any():
             counts[name][""] = int((labels < 0).sum())
     return counts
@@ -272,9 +303,20 @@ def _leaks(
                 exact=crossing[0] or 0,
                 near=crossing[1],
                 images=int(in_subset.sum()),
+                people=_shared_people(data, in_other, in_subset),
             )
         )
     return leaks
+
+
+def _shared_people(
+    data: Dataset, in_other: NDArray[np.bool_], in_subset: NDArray[np.bool_]
+) -> int | None:
+    """Return the images of a subset whose person is in the other one, too."""
+    if data.groups is None:
+        return None
+    known = data.groups != ""
+    return int(np.isin(data.groups[in_subset & known], data.groups[in_other & known]).sum())
 
 
 def mostly_not_a_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -299,6 +341,7 @@ def _check_votes(data: Dataset) -> VoteCheck:
     voted = votes.any(axis=1)
     majority, has_majority = ferplus_majority(votes)
     as_ferplus = np.array([FERPLUS_8.labels.index(label) for label in FER2013_7.labels])
+    labels = np.where(labels < len(FER2013_7), labels, -1)  # FER+ has no classes of one's own
     label_as_ferplus = as_ferplus[labels]
     both = has_majority & (labels >= 0)
     agrees = majority == label_as_ferplus

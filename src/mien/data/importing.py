@@ -198,7 +198,7 @@ def _find_files(source: Path, skipped: frozenset[Path]) -> list[tuple[Path, str]
         return [(source, kind)]
     files = [path for path in files_below(source, skipped) if _is_table(path)]
     known = [(path, kind) for path in files if (kind := _kind(path)[0]) is not None]
-    if has_images(source, skipped):
+    if has_images(source, skipped) or (not known and any(map(Path.is_dir, source.iterdir()))):
         known.append((source, "folders"))
     if not known:
         raise DatasetError(f"{source}: no file of a known form in this folder, expected {_FORMS}")

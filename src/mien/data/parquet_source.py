@@ -44,7 +44,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     except ImportError as error:
         raise MissingExtraError("reading Parquet", "data") from error
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, page_checksum_verification=True)
     except (pa.ArrowInvalid, OSError) as error:
         raise DatasetError(
             f"{path}: not a complete Parquet file ({error}). Copy it again"

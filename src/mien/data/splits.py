@@ -259,7 +259,7 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     return Split(kind, data.sha256(), SUBSETS, assignment)
 
 
-def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool | None = None) -> Split:
+def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = False) -> Split:
     """Divide `train` and `val` into folds of similar class balance, each with all copies.
 
     All images of a person are in one fold. `test` is left out, and so are images with a copy in it
@@ -269,8 +269,7 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool | No
         data: The dataset.
         folds: How many, 2 to 36.
         seed: The random seed.
-        near: Whether near copies count as copies; None if no people are known, see
-            `split_groups`.
+        near: Whether near copies count as copies.
 
     Raises:
         InputError: The number of folds is out of range, or there are too few images or people for
@@ -330,8 +329,7 @@ def stratified_split(
         val: Share of `val`, above 0.
         test: Share of `test`; 0 makes none.
         seed: The random seed.
-        near: Whether near copies count as copies; None if no people are known, see
-            `split_groups`.
+        near: Whether near copies count as copies.
 
     Raises:
         InputError: The shares are out of range, no class has two different images, or all images

@@ -226,9 +226,8 @@ def _counts(data: Dataset) -> dict[str, int]:
 
 
 def _read_table(path: Path, label_names: tuple[str, ...]) -> Dataset:
-    columns = ["image", "label", "subset", "row", "image_name", "framed", "face", "person"]
     with open_parquet(path / _TABLE) as file:
-        table = file.read([*columns, *VOTE_COLUMNS]).to_pydict()
+        table = file.read().to_pydict()
     labels = [label_names.index(label) if label else -1 for label in table["label"]]
     votes = np.array([table[name] for name in VOTE_COLUMNS], np.uint8).T
     return Dataset(
@@ -295,7 +294,14 @@ def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
     )
     # Compression makes the other columns smaller, but not PNG images.
     plain = dict.fromkeys(table.column_names, "zstd") | {"image": "none", "face": "none"}
-    pq.write_table(table, path, compression=plain, row_group_size=_ROWS_PER_GROUP)
+    pq.write_table(
+        table,
+        path,
+        compression=plain,
+        row_group_size=_ROWS_PER_GROUP,
+        write_page_checksum=True,
+        write_statistics=False,  # they would hold whole images
+    )
 
 
 @contextlib.contextmanager
