@@ -25,6 +25,7 @@ from mien.data.splits import (
     stratified_split,
 )
 from mien.data.store import Manifest, dataset_from_rows, read_dataset, read_manifest
+from mien.data.text_table import open_table
 
 __all__ = [
     "FACE_CROP",
@@ -59,6 +60,7 @@ __all__ = [
     "merged_sketches",
     "mostly_not_a_face",
     "near_pairs",
+    "open_table",
     "published_split",
     "read_dataset",
     "read_manifest",

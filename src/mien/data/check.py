@@ -337,11 +337,10 @@ def mostly_not_a_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _check_votes(data: Dataset) -> VoteCheck:
-    votes, labels = data.votes, data.labels
+    votes, labels = data.votes, data.fer2013_labels
     voted = votes.any(axis=1)
     majority, has_majority = ferplus_majority(votes)
     as_ferplus = np.array([FERPLUS_8.labels.index(label) for label in FER2013_7.labels])
-    labels = np.where(labels < len(FER2013_7), labels, -1)  # FER+ has no classes of one's own
     label_as_ferplus = as_ferplus[labels]
     both = has_majority & (labels >= 0)
     agrees = majority == label_as_ferplus

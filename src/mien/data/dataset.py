@@ -132,6 +132,11 @@ class Dataset:
         """Return the images of `train`, `val` or `test`."""
         return self.select(self.split == SUBSETS.index(name))
 
+    @property
+    def fer2013_labels(self) -> NDArray[np.int8]:
+        """The labels in the order of `FER2013_7`, `(N,)`; -1 for classes of the dataset's own."""
+        return np.where(self.labels < len(FER2013_7), self.labels, -1).astype(np.int8)
+
     def crops(self, crop: CropSpec) -> NDArray[np.uint8]:
         """Return the faces as a network is given them by its own crop.
 

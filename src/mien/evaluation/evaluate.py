@@ -25,7 +25,9 @@ from mien.evaluation.results import (
 from mien.evaluation.warnings import (
     always_unsure,
     calibrated_on_subset,
+    framing_warnings,
     missing_classes,
+    own_classes_left_out,
     trained_on_images,
 )
 from mien.metrics import (
@@ -92,9 +94,10 @@ def evaluate(
     if len(set(names)) < len(names):
         raise InputError(f"models: expected different names, found {', '.join(names)}")
     images = _images(data, subset, protocols)
-    warnings: list[str] = []
+    warnings = framing_warnings(images.data) + own_classes_left_out(images.data)
     results: list[ModelEvaluation] = []
     for predictor in predictors:
+        predictor.check_rows(data)
         if subset != "train":
             warnings += trained_on_images(predictor, images.data)
         warnings += calibrated_on_subset(predictor, data, subset) + always_unsure(predictor)
@@ -141,7 +144,7 @@ def _images(data: Dataset, subset: str, protocols: Sequence[Protocol]) -> _Image
         data=chosen,
         leaked=np.array([image.tobytes() in known for image in chosen.images], np.bool_),
         thirds=quality_thirds(chosen.images),
-        truths={each.name: each.labels(chosen.labels, chosen.votes) for each in protocols},
+        truths={each.name: each.labels(chosen.fer2013_labels, chosen.votes) for each in protocols},
     )
 
 
@@ -217,7 +220,9 @@ def _with_robustness(
     progress = on_step(f"{predictor.name}, robustness") if on_step else None
     for number, (name, strength) in enumerate(conditions):
         pixels = corrupt(images.data.images, name, strength) if name else images.data.images
-        outputs = predictor.probabilities(dataclasses.replace(images.data, images=pixels))
+        # Crops come out of the corrupted images, not out of the faces that were kept larger.
+        corrupted = dataclasses.replace(images.data, images=pixels, faces=None)
+        outputs = predictor.probabilities(corrupted)
         for protocol in protocols:
             truth = images.truths[protocol.name]
             included = truth >= 0

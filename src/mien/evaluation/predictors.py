@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from mien._output import whole_file
 from mien.data import Dataset, Progress
-from mien.emotions import LABEL_SETS, SIX, LabelSet, canonical_label
-from mien.errors import DatasetError, InputError, MissingExtraError
+from mien.emotions import LABEL_SETS, SIX
+from mien.errors import DatasetError, InputError
+from mien.evaluation.prediction_table import is_table, read_predictions
 from mien.inference import EmotionModel
 
 __all__ = ["Predictor", "ensemble", "open_predictor", "save_predictions"]
 
 _BATCH = 256
+_FROM_1 = ". Rows are counted from 0, and this table seems to count from 1"
 _PREFIX = "p_"
 
 Probabilities = NDArray[np.floating]
@@ -55,17 +57,39 @@ class Predictor:
             InputError: The table has no row for one of the images.
         """
         if self.model is not None:
-            return _run(self.model, data.images, on_progress)
+            return _run(self.model, data, on_progress)
         if self.members:
             return self._mean(data, on_progress)
         return {name: self._from_table(name, data) for name in self.known}
+
+    def check_rows(self, data: Dataset) -> None:
+        """Check that a table counts its rows as a dataset does.
+
+        Args:
+            data: The whole dataset, not only the subset that is evaluated.
+
+        Raises:
+            InputError: A row is beyond the dataset, or only row 0 is missing, as in a table that
+                counts from 1.
+        """
+        for member in self.members:
+            member.check_rows(data)
+        last = int(data.rows.max(initial=0))
+        for rows, _ in self.known.values():
+            from_1 = _FROM_1 if rows.min() == 1 else ""
+            if rows.max() > last:
+                raise InputError(
+                    f"{self.name}: has row {rows.max()}, but the last one of {data.source} is "
+                    f"{last}{from_1}"
+                )
+            if from_1 and 0 in data.rows and len(rows) >= len(data) - 1:
+                raise InputError(f"{self.name}: has every row of {data.source} but 0{from_1}")
 
     def embedding(self, data: Dataset) -> NDArray[np.float32] | None:
         """Return the model's embedding of each image, `(N, D)`; None where it has none."""
         if self.model is None or "embedding" not in {o.name for o in self.model.spec.outputs}:
             return None
-        starts = range(0, len(data), _BATCH)
-        batches = [self.model.run(data.images[start : start + _BATCH]) for start in starts]
+        batches = [self.model.run(crops) for crops in _batches(self.model, data)]
         return np.concatenate([outputs["embedding"] for outputs in batches])
 
     def _mean(self, data: Dataset, on_progress: Progress | None) -> dict[str, Probabilities]:
@@ -83,9 +107,11 @@ class Predictor:
         place = np.searchsorted(rows[order], data.rows).clip(max=len(rows) - 1)
         missing = rows[order][place] != data.rows
         if missing.any():
+            from_1 = _FROM_1 if np.isin(data.rows + 1, rows).all() else ""
             raise InputError(
                 f"{self.name}: no prediction for {int(missing.sum())} of {len(data)} images, "
-                f"first for row {data.rows[missing.argmax()]}. Predict all images of {data.source}"
+                f"first for row {data.rows[missing.argmax()]}. Predict all images of "
+                f"{data.source}{from_1}"
             )
         found: Probabilities = values[order][place]
         return found
@@ -94,28 +120,39 @@ class Predictor:
 def open_predictor(path: str | Path | None) -> Predictor:
     """Open a model file, a table of predictions, or a folder of such tables.
 
-    A table (Parquet or CSV) has a column `row`, the row in the dataset, and a column `p_<label>`
-    for each label of one label set, in any order and spelling.
+    A table (Parquet or CSV) has a column `row`, the row in the dataset from 0, and a column
+    `p_<label>` for each label of one label set, in any order and spelling.
 
     Args:
         path: An ONNX file, a `.parquet`, a `.csv` or a folder of these; None takes the shipped
             model.
 
     Raises:
-        ArtefactError: The file is no model, has no spec, or is no such table.
+        ArtefactError: The file is no model or has no spec.
+        DatasetError: The table or folder is no such table, or has none.
         MissingExtraError: Polars, which reads Parquet, is not installed.
     """
     if path is None:
         return Predictor(name="mien", model=EmotionModel(None))
     path = Path(path)
     if path.is_dir():
-        tables = sorted(p for p in path.iterdir() if p.suffix in (".parquet", ".csv"))
-        if not tables:
-            raise DatasetError(f"{path}: no table of predictions (.parquet or .csv) in this folder")
-        return Predictor(name=path.name, known=dict(_read_table(table) for table in tables))
-    if path.suffix in (".parquet", ".csv"):
-        return Predictor(name=path.stem, known=dict([_read_table(path)]))
+        return Predictor(name=path.resolve().name, known=_read_folder(path))
+    if is_table(path):
+        return Predictor(name=path.name.partition(".")[0], known=dict([read_predictions(path)]))
     return Predictor(name=path.stem, model=EmotionModel(path))
+
+
+def _read_folder(path: Path) -> dict[str, tuple[NDArray[np.int64], Probabilities]]:
+    tables = sorted(file for file in path.iterdir() if is_table(file))
+    if not tables:
+        raise DatasetError(f"{path}: no table of predictions (.parquet or .csv) in this folder")
+    known: dict[str, tuple[NDArray[np.int64], Probabilities]] = {}
+    for table in tables:
+        name, predictions = read_predictions(table)
+        if name in known:
+            raise DatasetError(f"{path}: two tables of {name}, {table.name} is one. Remove one")
+        known[name] = predictions
+    return known
 
 
 def ensemble(predictors: Sequence[Predictor]) -> Predictor:
@@ -162,60 +199,23 @@ def save_predictions(
     return written
 
 
+def _batches(model: EmotionModel, data: Dataset) -> Iterator[NDArray[np.uint8]]:
+    """Yield the crops of a dataset as the model takes them, some at a time."""
+    for start in range(0, len(data), _BATCH):
+        yield data.select(slice(start, start + _BATCH)).crops(model.crop)
+
+
 def _run(
-    model: EmotionModel, images: NDArray[np.uint8], on_progress: Progress | None
+    model: EmotionModel, data: Dataset, on_progress: Progress | None
 ) -> dict[str, Probabilities]:
     by_label_set: dict[str, list[Probabilities]] = {}
-    for start in range(0, len(images), _BATCH):
-        outputs = model.run(images[start : start + _BATCH])
+    done = 0
+    for crops in _batches(model, data):
+        outputs = model.run(crops)
+        done += len(crops)
         for name, probabilities in model.head_probabilities(outputs).items():
             by_label_set.setdefault(model.spec.head_labels[name], []).append(probabilities)
         by_label_set.setdefault(SIX.name, []).append(model.combine(outputs))
         if on_progress is not None:
-            on_progress(min(start + _BATCH, len(images)), len(images))
+            on_progress(done, len(data))
     return {name: np.concatenate(values) for name, values in by_label_set.items()}
-
-
-def _read_table(path: Path) -> tuple[str, tuple[NDArray[np.int64], Probabilities]]:
-    columns = _columns(path)
-    by_label = {}
-    for column in columns:
-        if column.startswith(_PREFIX):
-            by_label[canonical_label(column.removeprefix(_PREFIX))] = column
-    label_set = _label_set(path, set(by_label))
-    if "row" not in columns:
-        raise DatasetError(f"{path}: no column 'row'; it has {', '.join(columns)}")
-    try:
-        rows = np.asarray(columns["row"], np.int64)
-        ordered = [columns[by_label[label]] for label in label_set.labels]
-        values = np.array(ordered, np.float64).T
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: expected numbers in every column ({error})") from error
-    if len(np.unique(rows)) != len(rows):
-        raise DatasetError(f"{path}: expected each row once, found some rows twice")
-    return label_set.name, (rows, values)
-
-
-def _columns(path: Path) -> dict[str, list[object]]:
-    try:
-        import polars as pl
-    except ImportError as error:
-        raise MissingExtraError("reading predictions", "data") from error
-    try:
-        table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DatasetError(f"{path}: cannot be read as a table ({error})") from error
-    if not len(table):
-        raise DatasetError(f"{path}: a table without a row; expected one row for each image")
-    return {name: table[name].to_list() for name in table.columns}
-
-
-def _label_set(path: Path, labels: set[str]) -> LabelSet:
-    for known in LABEL_SETS.values():
-        if set(known.labels) == labels:
-            return known
-    sets = "; ".join(f"{known.name}: {', '.join(known.labels)}" for known in LABEL_SETS.values())
-    raise DatasetError(
-        f"{path}: the columns {_PREFIX}<label> are of no label set, found "
-        f"{', '.join(sorted(labels))}; expected those of {sets}"
-    )

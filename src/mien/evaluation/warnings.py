@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data import Dataset, estimated_overlap
+from mien._wording import pluralize
+from mien.data import Dataset, estimated_overlap, measure_framing
+from mien.emotions import FER2013_7
 from mien.errors import MienError
 from mien.evaluation.predictors import Predictor
 from mien.metrics import PROTOCOLS, Protocol
@@ -14,9 +16,25 @@ __all__ = [
     "always_unsure",
     "calibrated_on_subset",
     "calibration_warnings",
+    "framing_warnings",
     "missing_classes",
+    "own_classes_left_out",
     "trained_on_images",
 ]
+
+
+def framing_warnings(data: Dataset) -> list[str]:
+    """Warn of images that are not framed as a network takes faces, by a sample of them."""
+    return measure_framing(data).warnings
+
+
+def own_classes_left_out(data: Dataset) -> list[str]:
+    """Warn of images whose class no protocol has."""
+    own = data.label_names[len(FER2013_7) :]
+    count = int((data.labels >= len(FER2013_7)).sum())
+    if not count:
+        return []
+    return [f"{pluralize(count, 'image')} of {', '.join(own)} left out: no protocol has the class"]
 
 
 def missing_classes(protocol: Protocol, truth: NDArray[np.int64], subset: str) -> list[str]:

@@ -165,11 +165,11 @@ def calibrate_emotion(
     train, val = data.subset("train"), data.subset(subset)
     if not len(val):
         raise InputError(f"{data.source}: no image in {subset}")
-    outputs = model.run(val.images)
+    outputs = model.run(val.crops(model.crop))
     majority, decided = ferplus_majority(val.votes)
     ferplus = np.where(decided, majority, -1)
     soft, _ = ferplus_soft_labels(train.votes)
-    hard = train.labels[train.labels >= 0]
+    hard = train.fer2013_labels[train.fer2013_labels >= 0]
     six = fit_six(
         CalibrationData(
             head_logits={name: outputs[name] for name in ("logits", "fer2013_logits")},
@@ -180,7 +180,7 @@ def calibrate_emotion(
             },
             six_labels={
                 "ferplus": to_six(ferplus, FERPLUS_8),
-                "fer2013": to_six(val.labels, FER2013_7),
+                "fer2013": to_six(val.fer2013_labels, FER2013_7),
             },
             confident_in="ferplus",
             # A head that imitates FER+'s votes calls clearly angry or frightened faces from other
@@ -193,7 +193,7 @@ def calibrate_emotion(
     provenance = dict(model.spec.provenance) | {"calibrated_on": calibrated_on}
     temperatures = {
         "logits": fit_temperature(outputs["logits"], ferplus),
-        "fer2013_logits": fit_temperature(outputs["fer2013_logits"], val.labels),
+        "fer2013_logits": fit_temperature(outputs["fer2013_logits"], val.fer2013_labels),
     }
     heads = tuple(
         dataclasses.replace(output, temperature=temperatures.get(output.name, 1.0))

@@ -28,7 +28,7 @@ class _BatchDataset(TorchDataset[Batch]):
         soft, _ = ferplus_soft_labels(data.votes)
         self.faces = torch.from_numpy(data.images).unsqueeze(1)
         self.ferplus = torch.from_numpy(soft)
-        labels = torch.from_numpy(data.labels.astype(np.int64))
+        labels = torch.from_numpy(data.fer2013_labels.astype(np.int64))
         hard = functional.one_hot(labels.clamp(min=0), len(FER2013_7)).float()
         hard = hard * (1 - label_smoothing) + label_smoothing / len(FER2013_7)
         self.fer2013 = hard * (labels >= 0)[:, None]
