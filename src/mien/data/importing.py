@@ -98,7 +98,7 @@ def import_dataset(
     """
     out = Path(out)
     reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, out)
-    found = [file for source in sources for file in _find_files(Path(source), reading.skipped)]
+    found, notes = _find_all(sources, reading.skipped)
     origins = tuple(
         Origin(path.name, kind, *_fingerprint(path, reading.skipped)) for path, kind in found
     )
@@ -124,7 +124,7 @@ def import_dataset(
     rows = _read(found, reading, grouping, on_source)
     rows.raise_faults()
     manifest = write_dataset(rows, out, origins, mapping, settings)
-    return ImportResult(out, manifest, tuple(rows.notes), unchanged=False)
+    return ImportResult(out, manifest, (*notes, *rows.notes), unchanged=False)
 
 
 def read_sources(
@@ -155,8 +155,10 @@ def read_sources(
         InputError: An option has none of its values, or fits no image.
     """
     reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, None)
-    found = [file for source in sources for file in _find_files(Path(source), frozenset())]
-    return _read(found, reading, grouping, on_source)
+    found, notes = _find_all(sources, reading.skipped)
+    rows = _read(found, reading, grouping, on_source)
+    rows.notes[:0] = notes
+    return rows
 
 
 def _reading(
@@ -185,23 +187,44 @@ def _manifest_at(out: Path) -> Manifest | None:
         return None
 
 
-def _find_files(source: Path, skipped: frozenset[Path]) -> list[tuple[Path, str]]:
+def _find_all(
+    sources: Sequence[str | Path], skipped: frozenset[Path]
+) -> tuple[list[tuple[Path, str]], list[str]]:
+    """Return the files of all sources with their kinds, and what is said of others."""
+    found: list[tuple[Path, str]] = []
+    notes: list[str] = []
+    for source in sources:
+        found += _find_files(Path(source), skipped, notes)
+    return found, notes
+
+
+def _find_files(source: Path, skipped: frozenset[Path], notes: list[str]) -> list[tuple[Path, str]]:
     """Return the files of a path with their kinds; a tree of class folders counts as one file."""
     if not source.exists():
         raise DatasetError(f"{source}: no such file or folder. Check the path")
     if source.name in ("", ".."):
         source = source.resolve()
     if source.is_file():
-        kind, found = _kind(source)
+        kind, content = _kind(source)
         if kind is None:
-            raise DatasetError(f"{source}: unknown form, expected {_FORMS}; found {found}")
+            raise DatasetError(f"{source}: unknown form, expected {_FORMS}; found {content}")
         return [(source, kind)]
-    files = [path for path in files_below(source, skipped) if _is_table(path)]
-    known = [(path, kind) for path in files if (kind := _kind(path)[0]) is not None]
+    known: list[tuple[Path, str]] = []
+    for path in files_below(source, skipped):
+        if not _is_table(path):
+            continue
+        kind, content = _kind(path)
+        if kind is None:
+            notes.append(f"{path.name}: left out, found {content}")
+        else:
+            known.append((path, kind))
     if has_images(source, skipped) or (not known and any(map(Path.is_dir, source.iterdir()))):
         known.append((source, "folders"))
     if not known:
-        raise DatasetError(f"{source}: no file of a known form in this folder, expected {_FORMS}")
+        others = f"; {'; '.join(notes[:3])}" if notes else ""
+        raise DatasetError(
+            f"{source}: no file of a known form in this folder, expected {_FORMS}{others}"
+        )
     return known
 
 
@@ -214,6 +237,8 @@ def _kind(path: Path) -> tuple[str | None, str]:
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return "parquet", ""
+    if path.name.lower().endswith(_PARQUETS):
+        raise DatasetError(f"{path}: not a Parquet file. Copy it again")
     with open_table(path) as table:
         columns = table.columns
     if is_votes_csv(columns):
