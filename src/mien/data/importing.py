@@ -21,6 +21,7 @@ from mien.data.repeats import drop_repeated
 from mien.data.store import Manifest, Origin, read_manifest, write_dataset
 from mien.data.text_table import open_table
 from mien.errors import DatasetError, OutputError
+from mien.media import IMAGE_SUFFIXES
 
 __all__ = ["ImportResult", "import_dataset", "read_sources"]
 
@@ -221,7 +222,9 @@ def _find_files(source: Path, skipped: frozenset[Path], notes: list[str]) -> lis
     if has_images(source, skipped) or (not known and any(map(Path.is_dir, source.iterdir()))):
         known.append((source, "folders"))
     if not known:
-        others = f"; {'; '.join(notes[:3])}" if notes else ""
+        alone = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in source.iterdir())
+        said = [f"{pluralize(alone, 'image')} in no folder of a class"] if alone else []
+        others = "; found " + "; ".join([*said, *notes[:3]]) if said or notes else ""
         raise DatasetError(
             f"{source}: no file of a known form in this folder, expected {_FORMS}{others}"
         )
