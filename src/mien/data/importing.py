@@ -242,6 +242,8 @@ def _kind(path: Path) -> tuple[str | None, str]:
             return "parquet", ""
     if path.name.lower().endswith(_PARQUETS):
         raise DatasetError(f"{path}: not a Parquet file. Copy it again")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return None, "a single image. Give the folder that holds the folders of the classes"
     with open_table(path) as table:
         columns = table.columns
     if is_votes_csv(columns):
@@ -251,7 +253,9 @@ def _kind(path: Path) -> tuple[str | None, str]:
     if any(cell.count(" ") > _PIXELS_IN_A_LINE for cell in columns):
         return None, "an image in its first line, and no names of columns"
     named = first_names([column[:40] for column in columns if column])
-    return None, f"the columns {named}" if named else "no text"
+    if not named or not named.isprintable() or "\ufffd" in named:
+        return None, "no text"
+    return None, f"the columns {named}"
 
 
 def _fingerprint(path: Path, skipped: frozenset[Path]) -> tuple[int, str]:

@@ -238,22 +238,24 @@ class Labels:
 
     def knows(self, name: str) -> bool:
         """Return whether a name is a known spelling of a label, or mapped."""
-        return bool(_label(name)) or self._key((name,)) is not None
+        return bool(_label(name) or self._keys((name,)))
 
     def _mapped(self, names: tuple[str, ...]) -> str | None:
-        key = self._key(names)
-        if key is None:
-            return None
-        self._used.add(key)
-        return self._given[key]
+        keys = self._keys(names)
+        self._used.update(keys)
+        targets = {self._given[key] for key in keys}
+        if len(targets) > 1:
+            two = " and ".join(f"--map {self._written[key]}" for key in keys[:2])
+            raise InputError(f"{two}: are of one class. Keep one of them")
+        return targets.pop() if targets else None
 
-    def _key(self, names: tuple[str, ...]) -> str | None:
-        """Return the name in the map that means one of these: as written, or another spelling."""
-        for name in names:
-            if _folded(name) in self._given:
-                return _folded(name)
+    def _keys(self, names: tuple[str, ...]) -> list[str]:
+        """Return the names in the map that mean these: as written, else in another spelling."""
+        written = [_folded(name) for name in names if _folded(name) in self._given]
+        if written:
+            return written
         labels = {_label(name) for name in names} - {""}
-        return next((key for key in self._given if _label(key) in labels), None)
+        return [key for key in self._given if _label(key) in labels]
 
     def raise_unused(self) -> None:
         """Raise an error if a name of the map occurred in no source.

@@ -19,7 +19,7 @@ __all__ = ["TextTable", "column_named", "open_table"]
 _SEPARATORS = (",", ";", "\t", "|")
 _LONGEST_LINE = 10_000_000
 _LINES_PER_REPORT = 500
-_START_BYTES = 512
+_START_BYTES, _HEAD_BYTES = 512, 16
 _TAR_MAGIC = slice(257, 262)
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
@@ -105,6 +105,7 @@ def _encoding(start: bytes) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return encoding
-    if b"\0" in start[:64]:
-        return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
-    return "utf-8"
+    head = start[:_HEAD_BYTES]
+    if head and not any(head[1::2]):
+        return "utf-16-le"
+    return "utf-16-be" if head and not any(head[::2]) else "utf-8"
