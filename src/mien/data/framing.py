@@ -230,9 +230,9 @@ def _aligned(picture: Picture, frame: FrameRGB, faces: Faces) -> Record:
     """Crop the largest face: grey for the dataset's images, and larger in the picture's colours."""
     landmarks = faces.landmarks_xy[:1]
     image = crop_faces(frame, landmarks, FER_CROP)[0].round().clip(0, 255).astype(np.uint8)
-    grey = (frame[..., 0] == frame[..., 1]).all() and (frame[..., 0] == frame[..., 2]).all()
-    pixels = frame[..., 0] if grey else frame
-    face = align_faces(pixels, landmarks, FACE_CROP)[0].round().clip(0, 255).astype(np.uint8)
+    face = align_faces(frame, landmarks, FACE_CROP)[0].round().clip(0, 255).astype(np.uint8)
+    if (face == face[..., :1]).all():
+        face = face[..., 0]
     return _record(picture, encode_png(image), framed="aligned", face=encode_png(face, fast=True))
 
 
