@@ -112,6 +112,30 @@ def test_a_table_of_another_form_is_refused_with_what_was_found(tmp_path, conten
         import_dataset([tmp_path / "a.csv"], tmp_path / "out")
 
 
+@pytest.mark.parametrize("cell", ["9" * 5000, "\N{ARABIC-INDIC DIGIT THREE}", "\0", "nan", "-1"])
+def test_a_cell_that_is_no_class_is_named(tmp_path, cell):
+    (tmp_path / "x.csv").write_text(f"emotion,pixels,Usage\n{cell},0 0,Training\n")
+    with pytest.raises(DatasetError, match=r"x\.csv, line 2: emotion: ") as caught:
+        import_dataset([tmp_path / "x.csv"], tmp_path / "out")
+    assert len(str(caught.value)) < 600
+
+
+def test_a_table_with_one_endless_cell_is_refused(tmp_path):
+    (tmp_path / "x.csv").write_text("x" * 20_000_000)
+    with pytest.raises(DatasetError, match=r"x\.csv: unknown form"):
+        import_dataset([tmp_path / "x.csv"], tmp_path / "out")
+
+
+def test_a_parquet_damaged_in_its_rows_is_named(tmp_path):
+    table = pa.table({"image": [b"x" * 500] * 96, "label": [0] * 96})
+    pq.write_table(table, tmp_path / "a.parquet", compression="none", use_dictionary=False)
+    data = bytearray((tmp_path / "a.parquet").read_bytes())
+    data[4:60] = b"\xff" * 56
+    (tmp_path / "a.parquet").write_bytes(data)
+    with pytest.raises(DatasetError, match=r"a\.parquet: cannot be read as Parquet"):
+        import_dataset([tmp_path / "a.parquet"], tmp_path / "out")
+
+
 def test_a_packed_table_that_ends_early_is_a_fault(tmp_path, few):
     path = write_csv(tmp_path / "a.csv.gz", few)
     path.write_bytes(path.read_bytes()[:-400])

@@ -22,6 +22,7 @@ from mien.data.records import (
     Progress,
     Rows,
     encode_png,
+    is_number,
     subset_named,
 )
 from mien.data.text_table import TextTable, column_named, open_table
@@ -193,7 +194,7 @@ def read_votes(path: Path) -> Votes:
                 continue
             votes = [cells[column].strip() for column in columns]
             subset = subset_named(cells[usage])
-            if invalid := [vote for vote in votes if not (vote.isdecimal() and int(vote) < 256)]:
+            if invalid := [vote for vote in votes if not (is_number(vote) and int(vote) < 256)]:
                 what = f"votes: expected whole numbers from 0, found {invalid[0][:20]!r}"
                 rows.faults.append(Fault(where, what))
             elif subset is None:

@@ -119,7 +119,7 @@ def _pictures(
         rows.notes.append(f"{path.name}: {columns.group} is read as the person")
     conditions = reading.conditions.columns(path.name, file.schema_arrow.names)
     wanted = {columns.image, columns.label, columns.subset, columns.group, *conditions.values()}
-    for number, row in enumerate(_rows(file, [each for each in wanted if each is not None])):
+    for number, row in enumerate(_rows(path, file, [each for each in wanted if each is not None])):
         if not reading.conditions.hold({name: row[each] for name, each in conditions.items()}):
             continue
         picture = _picture(row, columns, default, f"{path.name}, row {number}", names, reading)
@@ -149,9 +149,18 @@ def _class_names(file: pq.ParquetFile, label: str) -> list[str] | None:
     return [str(name) for name in names] if isinstance(names, list) else None
 
 
-def _rows(file: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
-    for batch in file.iter_batches(_ROWS_PER_BATCH, columns=columns):
-        yield from batch.to_pylist()
+def _rows(path: Path, file: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
+    batches = file.iter_batches(_ROWS_PER_BATCH, columns=columns)
+    while True:
+        try:
+            rows = next(batches).to_pylist()
+        except StopIteration:
+            return
+        except (OSError, ValueError, OverflowError) as error:
+            raise DatasetError(
+                f"{path}: cannot be read as Parquet ({error}). Copy it again"
+            ) from error
+        yield from rows
 
 
 def _picture(

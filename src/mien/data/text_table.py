@@ -44,7 +44,7 @@ class TextTable:
         self.path, self._raw, self._text = path, raw, text
         csv.field_size_limit(_LONGEST_LINE)
         head = text.readline(_LONGEST_LINE)
-        parsed = [next(csv.reader([head], delimiter=each), []) for each in _SEPARATORS]
+        parsed = [_cells(head, separator) for separator in _SEPARATORS]
         found = max(range(len(parsed)), key=lambda number: len(parsed[number]))
         self.separator = _SEPARATORS[found]
         self.columns = [name.strip() for name in parsed[found]]
@@ -93,6 +93,13 @@ def open_table(path: Path) -> Iterator[TextTable]:
                 yield TextTable(path, raw, text)
     except _DAMAGES as error:
         raise DatasetError(f"{path}: cannot be read as a table ({error}). Copy it again") from error
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return []
 
 
 def column_named(columns: list[str], names: tuple[str, ...]) -> int | None:
