@@ -273,6 +273,29 @@ def test_subsets_are_known_by_common_spellings_and_no_unknown_one_becomes_train(
     }
 
 
+def test_a_folder_says_the_subset_of_its_tables(tmp_path, few):
+    for subset, name in enumerate(("train", "validation", "test")):
+        own = few.select(few.split == subset)
+        table = pa.table({"image": [png(i) for i in own.images], "label": own.labels.astype(int)})
+        (tmp_path / "src" / "default" / name).mkdir(parents=True)
+        pq.write_table(table, tmp_path / "src" / "default" / name / "0000.parquet")
+    done = import_dataset([tmp_path / "src"], tmp_path / "out")
+    assert {subset: sum(n.values()) for subset, n in done.manifest.subsets.items()} == {
+        "train": 10,
+        "val": 10,
+        "test": 10,
+    }
+
+
+def test_a_table_of_no_subset_beside_those_of_some_is_refused(tmp_path, few):
+    for subset, name in enumerate(("train", "test", "more")):
+        own = few.select(few.split == subset)
+        lines = [line.rpartition(",")[0] for line in fer_lines(own)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["emotion,pixels", *lines]))
+    with pytest.raises(DatasetError, match=r"more\.csv: no subset is known.* train\.csv"):
+        import_dataset([tmp_path], tmp_path / "out")
+
+
 def test_a_class_beside_subsets_is_refused(tmp_path, few):
     put(tmp_path / "src" / "train" / "happy" / "a.png", few.images[0])
     put(tmp_path / "src" / "sad" / "a.png", few.images[1])

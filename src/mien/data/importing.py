@@ -36,6 +36,21 @@ _PIXELS_IN_A_LINE = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class _File:
+    """A file, or a tree of class folders, that is read.
+
+    Attributes:
+        path: Where it is.
+        kind: `csv`, `votes`, `parquet` or `folders`.
+        folders: The names of the folders from the source to it.
+    """
+
+    path: Path
+    kind: str
+    folders: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ImportResult:
     """The result of `import_dataset`.
 
@@ -101,7 +116,8 @@ def import_dataset(
     reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, out)
     found, notes = _find_all(sources, reading.skipped)
     origins = tuple(
-        Origin(path.name, kind, *_fingerprint(path, reading.skipped)) for path, kind in found
+        Origin(file.path.name, file.kind, *_fingerprint(file.path, reading.skipped))
+        for file in found
     )
     mapping = dict(sorted((label_map or {}).items()))
     settings = {
@@ -190,16 +206,16 @@ def _manifest_at(out: Path) -> Manifest | None:
 
 def _find_all(
     sources: Sequence[str | Path], skipped: frozenset[Path]
-) -> tuple[list[tuple[Path, str]], list[str]]:
+) -> tuple[list[_File], list[str]]:
     """Return the files of all sources with their kinds, and what is said of others."""
-    found: list[tuple[Path, str]] = []
+    found: list[_File] = []
     notes: list[str] = []
     for source in sources:
         found += _find_files(Path(source), skipped, notes)
     return found, notes
 
 
-def _find_files(source: Path, skipped: frozenset[Path], notes: list[str]) -> list[tuple[Path, str]]:
+def _find_files(source: Path, skipped: frozenset[Path], notes: list[str]) -> list[_File]:
     """Return the files of a path with their kinds; a tree of class folders counts as one file."""
     if not source.exists():
         raise DatasetError(f"{source}: no such file or folder. Check the path")
@@ -209,8 +225,8 @@ def _find_files(source: Path, skipped: frozenset[Path], notes: list[str]) -> lis
         kind, content = _kind(source)
         if kind is None:
             raise DatasetError(f"{source}: unknown form, expected {_FORMS}; found {content}")
-        return [(source, kind)]
-    known: list[tuple[Path, str]] = []
+        return [_File(source, kind)]
+    known: list[_File] = []
     for path in files_below(source, skipped):
         if not _is_table(path):
             continue
@@ -218,9 +234,9 @@ def _find_files(source: Path, skipped: frozenset[Path], notes: list[str]) -> lis
         if kind is None:
             notes.append(f"{path.name}: left out, found {content}")
         else:
-            known.append((path, kind))
+            known.append(_File(path, kind, path.relative_to(source).parts[:-1]))
     if has_images(source, skipped) or (not known and any(map(Path.is_dir, source.iterdir()))):
-        known.append((source, "folders"))
+        known.append(_File(source, "folders"))
     if not known:
         alone = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in source.iterdir())
         said = [f"{pluralize(alone, 'image')} in no folder of a class"] if alone else []
@@ -273,29 +289,31 @@ def _fingerprint(path: Path, skipped: frozenset[Path]) -> tuple[int, str]:
 
 
 def _read(
-    found: Sequence[tuple[Path, str]],
+    found: Sequence[_File],
     reading: Reading,
     grouping: Grouping,
     on_source: OnStep | None,
 ) -> Rows:
     read, votes = list[tuple[str, str, Rows]](), list[Votes]()
-    for path, kind in found:
+    for file in found:
+        path, kind, folders = file.path, file.kind, file.folders
         progress = on_source(path.name) if on_source is not None else None
         if kind == "votes":
             votes.append(read_votes(path))
-        elif kind == "csv":
-            read.append((path.name, kind, read_fer_csv(path, reading, on_progress=progress)))
+            continue
+        if kind == "csv":
+            source = read_fer_csv(path, reading, folders=folders, on_progress=progress)
         elif kind == "parquet":
-            read.append((path.name, kind, read_parquet(path, reading, on_progress=progress)))
+            source = read_parquet(path, reading, folders=folders, on_progress=progress)
         else:
             source = read_class_folders(path, reading, on_progress=progress)
-            read.append((path.name, kind, source))
+        read.append((path.name, kind, source))
     if len(votes) > 1:
         names = ", ".join(each.file for each in votes)
         raise DatasetError(f"{names}: expected at most one file of votes, found {len(votes)}")
     reading.conditions.raise_unmet()
     drop_repeated(read)
-    rows = Rows()
+    rows = Rows(faults=reading.unknown_subsets())
     for _, _, source in read:
         rows.extend(source)
     if not (rows.records or rows.faults or rows.faceless):
