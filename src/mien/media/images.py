@@ -197,7 +197,7 @@ def _read_cut_off(data: bytes, source: str, max_pixels: int) -> Frame:
 def _missing_share(pixels: NDArray[np.uint8]) -> float:
     """Return the share of the rows that libjpeg has filled in: all of them in middle grey."""
     is_middle = np.abs(pixels.astype(np.int16) - _MIDDLE_GREY) <= 1
-    is_filled: NDArray[np.bool_] = is_middle.reshape(len(pixels), -1).all(axis=1)
+    is_filled = np.asarray(is_middle.reshape(len(pixels), -1).all(axis=1))
     (others,) = np.nonzero(~is_filled)
     read = others[-1] + 1 if len(others) else 0
     return float(1 - read / len(pixels))
