@@ -113,9 +113,9 @@ def test_a_folder_of_results_can_be_passed_over(tmp_path):
 
 
 CONTAINERS = {
-    "asf": "mpeg4", "avi": "mpeg4", "3g2": "mpeg4", "flv": "flv", "matroska": "mpeg4", "mov": "mpeg4",
-    "mpeg": "mpeg1video", "mpeg2video": "mpeg2video", "mpegts": "mpeg2video", "mxf": "mpeg2video",
-    "webm": "libvpx", "ogg": "libvpx",
+    "asf": "mpeg4", "avi": "mpeg4", "3g2": "mpeg4", "flv": "flv", "matroska": "mpeg4",
+    "mov": "mpeg4", "mpeg": "mpeg1video", "mpeg2video": "mpeg2video", "mpegts": "mpeg2video",
+    "mxf": "mpeg2video", "webm": "libvpx", "ogg": "libvpx",
 }  # fmt: skip
 
 

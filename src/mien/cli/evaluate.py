@@ -14,7 +14,7 @@ import typer
 from mien._output import REPORT_SUFFIXES, check_output, whole_file
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
-from mien.cli.messages import LOG
+from mien.cli.messages import LOG, refuse_ignored
 from mien.cli.options import Data, Fold, SplitFile, Subset, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
 from mien.errors import OutputError
@@ -95,6 +95,8 @@ def evaluate(
     wanted = [each for name in protocol or PROTOCOLS for each in named(name)]
     if report is None and (figures is not None or with_faces):
         raise typer.BadParameter("--figures and --with-faces need a report: --report FILE.html")
+    if report is None and out is None:
+        refuse_ignored("without --report FILE.html or --out FOLDER", "overwrite")
     if report is not None:
         check_output(report, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
     predictors = _opened(models or [])

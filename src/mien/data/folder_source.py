@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,11 @@ from PIL import Image
 from mien._wording import pluralize
 from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
 from mien.errors import InputError, MediaError
-from mien.media import count_by_suffix, is_image_file, read_image
+from mien.media import IMAGE_SUFFIXES, read_image
 
 __all__ = ["class_folders", "is_ignored", "read_class_folders"]
 
 _IMAGES_PER_REPORT = 100
-_MAX_NOTES = 5
 
 _IGNORED_PREFIXES = (".", "__", "@")
 """How the names of folders begin that programs create: `.ipynb_checkpoints`, `__MACOSX`,
@@ -62,31 +62,27 @@ def read_class_folders(root: Path, labels: Labels, *, on_progress: Progress | No
             continue
         found, others = _images(folder), _other_files(folder)
         if not found:
-            counts = count_by_suffix(others) or "none"
+            counts = _count_by_suffix(others) or "none"
             what = f"an empty class: expected images, found {counts}. Remove the folder"
             rows.faults.append(Fault(shown, what))
         ignored += others
         images.extend((path, label) for path in found)
     if not images and not rows.faults:
         rows.faults.append(Fault(str(root), "expected folders of images, each named as its class"))
-    left_out = (count_by_suffix(ignored), _count_outside_classes(root))
+    left_out = (_count_by_suffix(ignored), _count_outside_classes(root))
     if any(left_out):
         rows.notes.append(f"{root.name}: left out: {', '.join(filter(None, left_out))}")
-    read_notes = Counter[str]()
     for number, (path, label) in enumerate(images):
         where = path.relative_to(root.parent).as_posix()
         try:
-            frame = read_image(path)
+            frame = read_image(path).frame_rgb
         except MediaError as error:
             rows.faults.append(Fault(where, error.reason))
             continue
-        read_notes.update(frame.notes)
-        png = encode_grey(np.asarray(Image.fromarray(frame.frame_rgb).convert("L")))
+        png = encode_grey(np.asarray(Image.fromarray(frame).convert("L")))
         rows.records.append(Record(png, label, _subset(path, root), where, path.name))
         if on_progress is not None and number % _IMAGES_PER_REPORT == 0:
             on_progress(number, len(images))
-    for note, count in read_notes.most_common(_MAX_NOTES):
-        rows.notes.append(f"{root.name}: {pluralize(count, 'image')}: {note}")
     if rows.records and len({record.subset for record in rows.records}) == 1:
         subset = rows.records[0].subset
         rows.notes.append(
@@ -131,16 +127,22 @@ def _mixed_folders(root: Path, rows: Rows) -> list[Path]:
 
 
 def _images(folder: Path) -> list[Path]:
-    return [path for path in _files(folder) if is_image_file(path)]
+    return [path for path in _files(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _other_files(folder: Path) -> list[Path]:
-    return [path for path in _files(folder) if not is_image_file(path)]
+    return [path for path in _files(folder) if path.suffix.lower() not in IMAGE_SUFFIXES]
 
 
 def _files(folder: Path) -> list[Path]:
     children = sorted(folder.iterdir())
     return [path for path in children if path.is_file() and not path.name.startswith(".")]
+
+
+def _count_by_suffix(paths: Iterable[Path]) -> str:
+    """Return the number of files by their ending: `3 .heic, 1 without an ending`."""
+    counts = Counter(path.suffix.lower() or "without an ending" for path in paths)
+    return ", ".join(f"{count:,} {suffix}" for suffix, count in counts.most_common())
 
 
 def _count_outside_classes(root: Path) -> str:

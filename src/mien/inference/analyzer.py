@@ -333,6 +333,7 @@ def _analyze_clip(
                 continue
             due_s = timestamp_s if next_s is None else next_s
             next_s = max(due_s + 1 / options.max_fps, timestamp_s)
-        yield live.analyze(
+        result = live.analyze(
             VideoFrame.from_rgb(frame.frame_rgb, frame.source, frame.frame, timestamp_s)
         )
+        yield dataclasses.replace(result, notes=(*frame.notes, *result.notes))

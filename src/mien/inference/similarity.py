@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class SimilarFace:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SimilarFaces:
-    """The result of `find_similar`.
+    """The result of `find_similar`: a sequence of faces, the most similar face first.
 
     Attributes:
         query: The face that others were compared with; its similarity is 1.
@@ -58,6 +59,21 @@ class SimilarFaces:
     query: SimilarFace
     faces: tuple[SimilarFace, ...]
     compared: int
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __iter__(self) -> Iterator[SimilarFace]:
+        return iter(self.faces)
+
+    @overload
+    def __getitem__(self, index: int) -> SimilarFace: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[SimilarFace, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> SimilarFace | tuple[SimilarFace, ...]:
+        return self.faces[index]
 
 
 def find_similar(

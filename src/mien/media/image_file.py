@@ -50,7 +50,7 @@ def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) ->
         with warnings.catch_warnings():
             # Pillow warns of large images by a limit of its own; ours is checked below.
             warnings.simplefilter("ignore")
-            image = Image.open(file, formats=_FORMATS)
+            image: Image.Image = Image.open(file, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise too_large(source, max_pixels, "Pillow does not even open it") from error
     except UnidentifiedImageError as error:

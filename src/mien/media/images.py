@@ -291,7 +291,7 @@ def _why_unreadable(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it. Change its permissions or copy it elsewhere"
     if isinstance(error, IsADirectoryError):
-        return "a folder, not an image. Use Analyzer.stream or the command line for folders"
+        return "a folder, not an image. `mien analyze` and Analyzer.stream take folders"
     if isinstance(error, ValueError) and "null byte" in str(error):
         return "not a valid file name, it contains a zero byte. Check the path"
     if isinstance(error, MemoryError):

@@ -103,7 +103,7 @@ def _decoded(image: object, source: str | None) -> Frame:
         return image
     if isinstance(image, str | Path):
         if is_live(str(image)):
-            reason = "a camera or stream, not an image. Use Analyzer.stream"
+            reason = "a camera or stream, not an image. Use Analyzer.stream or `mien live`"
             raise MediaError(str(image), reason)
         return read_image(image)
     if isinstance(image, bytes | bytearray | memoryview):
