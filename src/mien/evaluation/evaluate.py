@@ -27,6 +27,7 @@ from mien.evaluation.warnings import (
     calibrated_on_subset,
     missing_classes,
     trained_on_images,
+    whole_photos,
 )
 from mien.metrics import (
     PROTOCOLS,
@@ -91,8 +92,15 @@ def evaluate(
     names = [predictor.name for predictor in predictors]
     if len(set(names)) < len(names):
         raise InputError(f"models: expected different names, found {', '.join(names)}")
+    if strange := [each for each in protocols if not isinstance(each, Protocol)]:
+        raise InputError(
+            f"protocols: expected those of mien.metrics.protocol, found {strange[0]!r}"
+        )
     images = _images(data, subset, protocols)
-    warnings: list[str] = []
+    has_model = any(predictor.model is not None or predictor.members for predictor in predictors)
+    warnings = whole_photos(images.data, subset) if has_model else []
+    if robustness and not has_model:
+        warnings.append("tables of predictions have no model to measure the robustness of")
     results: list[ModelEvaluation] = []
     for predictor in predictors:
         if subset != "train":

@@ -20,6 +20,7 @@ from mien.inference.pipeline import EMBEDDING, Pipeline
 from mien.inference.runner import is_image
 from mien.inference.sampling import sample_video
 from mien.media import Video, VideoFrame, is_live
+from mien.options import check_count
 from mien.structures import FacePrediction, Frame, FrameResult
 
 __all__ = ["SimilarFace", "SimilarFaces", "find_similar"]
@@ -108,8 +109,10 @@ def find_similar(
         InputError: The query has no face with this number.
         SpecError: The network has no embedding.
     """
-    if not max_faces >= 1:
-        raise InputError(f"max_faces: expected 1 or more, found {max_faces}")
+    if not isinstance(query, str | Path):
+        found = type(query).__name__
+        raise InputError(f"query: expected the path of an image, found {found}")
+    check_count("max_faces", max_faces)
     if EMBEDDING not in (output.name for output in pipeline.model.spec.outputs):
         raise SpecError(f"{pipeline.model.path}: field 'outputs': there is no '{EMBEDDING}'")
     (query_outputs,) = predict_images(pipeline, [str(query)], workers=1)

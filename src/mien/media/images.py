@@ -279,7 +279,8 @@ def _flatten(image: Image.Image) -> tuple[Image.Image, bool]:
     transparent = "A" in image.getbands() or "a" in image.getbands()
     if not transparent and "transparency" not in image.info:
         return image if image.mode == "RGB" else image.convert("RGB"), False
-    image = image.convert("RGBA")
+    # Pillow converts grey with transparency that is multiplied in by one step alone.
+    image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
     is_clear = not np.asarray(image.getchannel("A")).any()
     white = Image.new("RGBA", image.size, _WHITE)
     return Image.alpha_composite(white, image).convert("RGB"), is_clear
