@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mien.errors import MediaError
-from mien.media import as_frame, decode_image
+from mien.media import Video, as_frame, decode_image
 from tests.conftest import SAMPLES
 
 with Image.open(SAMPLES / "eileen_collins.jpg") as photo:
@@ -187,3 +187,22 @@ def test_what_cannot_be_scaled_is_refused():
     data = tiff(pixels, photometric=2, extra=[(338, [1])])
     with pytest.raises(MediaError, match="use a part of their range"):
         decode_image(data, "a.tiff")
+
+
+def test_numbered_images_whose_levels_ffmpeg_would_not_scale_are_refused(tmp_path):
+    for number in range(2):
+        (tmp_path / f"shot_{number:02}.png").write_bytes(png(deep(GREY[..., None], 12)))
+    with pytest.raises(MediaError, match=r"each image holds 12-bit levels\. Save them with 8 bits"):
+        Video(tmp_path / "shot_%02d.png")
+    for number in range(2):
+        (tmp_path / f"shot_{number:02}.png").write_bytes(png(deep(GREY[..., None], 16)))
+    with Video(tmp_path / "shot_%02d.png") as video:
+        found = next(video.frames()).rgb().astype(int)
+    np.testing.assert_allclose(found, GREYS, atol=2)
+
+
+def test_the_preview_of_a_raw_photo_is_said():
+    data = tiff(deep(RGB, 16), extra=[(254, [1])])
+    assert decode_image(data, "a.dng").notes == (
+        "its first image is a small preview, only that was read; export the photo as JPEG",
+    )

@@ -267,3 +267,17 @@ def test_a_frame_says_where_it_comes_from(path):
         assert as_frame(each, source="door").source == "door"
     with pytest.raises(MediaError, match=r"^door: not an image"):
         as_frame(b"text", source="door")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "La", "P", "PA", "RGBA", "RGBa", "CMYK", "HSV"])
+def test_every_mode_of_pillow_is_taken(mode):
+    source = Image.fromarray(RGB // 64 * 64).convert("L").convert("RGB")
+    through = {"La": source.convert("LA"), "RGBa": source.convert("RGBA")}
+    image = source.quantize() if mode in ("P", "PA") else through.get(mode, source)
+    image = image.convert(mode)
+    expected = 255 * (np.asarray(source) > 127) if mode == "1" else np.asarray(source)
+    found = pixels(image).astype(int)
+    if mode == "1":
+        assert set(np.unique(found)) == {0, 255}
+    else:
+        np.testing.assert_allclose(found, expected, atol=2)

@@ -34,6 +34,7 @@ __all__ = [
     "MIN_SIDE_PX",
     "convert_image",
     "decode_image",
+    "partial_range",
     "read_image",
     "to_rgb",
 ]
@@ -61,6 +62,11 @@ _MAX_MISSING_SHARE = 0.25
 
 _MIDDLE_GREY = 128
 """What libjpeg puts in the place of missing parts; 127 where the numbers are inverted (CMYK)."""
+
+_NEW_SUBFILE_TYPE, _REDUCED = 254, 1
+"""The tag of TIFF 6.0 that says that an image is a reduced version of another."""
+
+_PREVIEW_NOTE = "its first image is a small preview, only that was read; export the photo as JPEG"
 
 _DECODER_ERRORS = (
     OSError,
@@ -111,6 +117,19 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
             return _read(file, str(path), max_pixels)
     except (OSError, ValueError) as error:
         raise MediaError(str(path), _why_unreadable(error)) from error
+
+
+def partial_range(path: str | Path) -> str | None:
+    """Return of what range the levels of an image are whose 16 bits hold fewer, in words.
+
+    Returns:
+        For example `holds 12-bit levels`; None for all other images, and for what cannot be read.
+    """
+    try:
+        notes = read_image(path).notes
+    except MediaError:
+        return None
+    return next((each.partition(",")[0] for each in notes if "-bit levels" in each), None)
 
 
 def decode_image(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Frame:
@@ -225,6 +244,8 @@ def _decode(
     notes: tuple[str, ...] = ()
     if count > 1:
         notes = (f"has {count} frames, only the first was read",)
+    if _is_preview(image):
+        notes += (_PREVIEW_NOTE,)
     declared, is_deep = declared_largest(image, file), is_deep_colour(image)
     image.load()
     shown = image
@@ -243,6 +264,12 @@ def _decode(
     turn = _UPRIGHT_TRANSPOSE.get(_orientation(image))
     upright = rgb if turn is None else rgb.transpose(turn)
     return Frame(frame_rgb=np.asarray(upright), source=source, notes=notes)
+
+
+def _is_preview(image: Image.Image) -> bool:
+    """Return whether a TIFF's first image is a small copy of another, as in cameras' raw files."""
+    kind = getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0)
+    return isinstance(kind, int) and bool(kind & _REDUCED)
 
 
 def _scaled_colour(
