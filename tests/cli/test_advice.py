@@ -183,3 +183,23 @@ def test_the_script_of_completion_is_for_the_command():
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert " _MIEN_COMPLETE=complete_bash $1" in shown
     assert shown.endswith("complete -o default -F _mien_completion mien\n")
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are(plain, tmp_path):
+    faces = tmp_path / "faces" / "happy"
+    faces.mkdir(parents=True)
+    (faces / "a.png").write_bytes(plain.read_bytes())
+    (faces / "[red]b.png").write_bytes(b"no image")
+    result = run("data", "check", tmp_path / "faces", "--no-near")
+    assert "happy/[red]b.png" in result.stdout.replace("\n", "")
+    assert result.exit_code == 1
+
+
+def test_a_name_with_a_line_break_is_one_line_in_every_error(plain, tmp_path):
+    broken = tmp_path / "a\n\x1b[31mb.png"
+    broken.write_bytes(plain.read_bytes()[:40])
+    result = run("explain", broken)
+    assert r"a\n\x1b[31mb.png: damaged or cut off" in str(result.exception)
+    assert "\n" not in str(result.exception)
+    refused = run("explain", plain, "--out", tmp_path / "x\ny.txt")
+    assert r"x\ny.txt: expected a name that ends in" in str(refused.exception)

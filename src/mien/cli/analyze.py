@@ -99,8 +99,8 @@ def analyze(
 
     format_names = tuple(dict.fromkeys(name.strip() for name in formats.split(",")))
     if unknown := [name for name in format_names if name not in FORMATS]:
-        choices = ", ".join(FORMATS)
-        raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {choices}")
+        found, choices = ", ".join(map(repr, unknown)), ", ".join(FORMATS)
+        raise typer.BadParameter(f"--format: unknown {found}; choose from {choices}")
     if resume and "jsonl" not in format_names:
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)

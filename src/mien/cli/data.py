@@ -11,7 +11,7 @@ import typer
 
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
-from mien.cli.messages import LOG, refuse_ignored, verb
+from mien.cli.messages import LOG, printable, refuse_ignored, verb
 from mien.cli.options import Fold, SplitFile, read_split_dataset
 from mien.cli.progress import progress_bars
 from mien.errors import InputError
@@ -313,7 +313,7 @@ def _print_check(found: DataCheck) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     labels = list(dict.fromkeys(label for counts in found.counts.values() for label in counts))
     table = Table("subset", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for name in (*(label or "no label" for label in labels), "all"):
@@ -335,7 +335,7 @@ def _print_check(found: DataCheck) -> None:
             f"have its label ({by_label})"
         )
     for fault in found.faults:
-        console.print(f"unreadable: {fault}", style="red")
+        console.print(f"unreadable: {printable(fault)}", style="red")
     for sentence in found.warnings:
         console.print(f"! {sentence}", style="yellow")
     if not found.warnings:

@@ -93,8 +93,8 @@ def evaluate(
     from mien.reports import evaluation_report
 
     wanted = [each for name in protocol or PROTOCOLS for each in named(name)]
-    if report is None and (figures is not None or with_faces):
-        raise typer.BadParameter("--figures and --with-faces need a report: --report FILE.html")
+    if report is None:
+        refuse_ignored("without --report FILE.html", "figures", "with_faces")
     if report is None and out is None:
         refuse_ignored("without --report FILE.html or --out FOLDER", "overwrite")
     if report is not None:
@@ -200,7 +200,7 @@ def _print_calibration(before: ModelSpec, after: ModelSpec) -> None:
     old, new = _calibration_rows(before), _calibration_rows(after)
     for name, value in new.items():
         table.add_row(name, old.get(name, ""), value)
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
 def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
@@ -250,7 +250,7 @@ def _print(found: Evaluation) -> None:
 
     from mien.reports import EVALUATION_COLUMNS, evaluation_rows
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     count = pluralize(found.images, "image")
     where = f"{found.data}, {found.split} split, {found.subset}, {count}"
     console.print(where, style="bold")

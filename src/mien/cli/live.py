@@ -63,6 +63,7 @@ def live(
       mien live rtsp://door.local/stream --headless > door.jsonl
     """
     if list_:
+        refuse_ignored("with --list", "headless", "mirror", "out", "model", "detector", "max_fps")
         _list_cameras()
         return
     if headless:
