@@ -218,3 +218,21 @@ def test_an_image_that_is_transparent_throughout_is_said():
     Image.fromarray(np.dstack((COLOURED, np.zeros((40, 64), np.uint8)))).save(packed, "PNG")
     frame = decode_image(packed.getvalue(), "a.png")
     assert frame.notes == ("every pixel is transparent and was taken for white",)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+def test_a_jpeg_with_zeros_in_its_middle_is_damaged(options):
+    data = bytearray(photo((320, 320), **options))
+    middle, fifth = len(data) // 2, len(data) // 5
+    data[middle : middle + fifth] = bytes(fifth)
+    with pytest.raises(MediaError, match=r"^a\.jpg: damaged"):
+        decode_image(bytes(data), "a.jpg")
+
+
+def test_large_areas_of_one_colour_are_no_damage():
+    for colour in ("white", "navy"):
+        packed = io.BytesIO()
+        Image.new("RGB", (3000, 3000), colour).save(packed, "JPEG", optimize=True)
+        assert decode_image(packed.getvalue(), "a.jpg").notes == ()
+    padded = photo() + bytes(5000)  # some cameras write zeros behind the image
+    assert decode_image(padded, "a.jpg").notes == ()

@@ -26,6 +26,7 @@ from mien.media.depth import (
     white_is_zero,
 )
 from mien.media.image_file import MAX_PIXELS, check_promised, open_image, too_large
+from mien.media.jpeg import has_zeroed_part
 from mien.structures import Frame
 
 __all__ = [
@@ -189,11 +190,15 @@ def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
     try:
         with reopen() as image:
             is_jpeg = image.format in ("JPEG", "MPO")
-            return _decode(image, source, file, reopen)
+            frame = _decode(image, source, file, reopen)
     except _DECODER_ERRORS as error:
         if is_jpeg and "truncated" in str(error):
             return _read_cut_off(_whole(file), source, max_pixels)
         raise MediaError(source, _why_unreadable(error)) from error
+    if is_jpeg and has_zeroed_part(file):
+        reason = "damaged: a part of its middle was replaced by zeros"
+        raise MediaError(source, f"{reason}. Copy or download it again")
+    return frame
 
 
 def _read_cut_off(data: bytes, source: str, max_pixels: int) -> Frame:
