@@ -81,7 +81,8 @@ def _is_text(start: bytes) -> bool:
     try:
         start.decode()
     except UnicodeDecodeError as error:
-        return len(start) - error.start < _MAX_CHARACTER_BYTES and b"\0" not in start
+        is_cut = len(start) == START_BYTES and len(start) - error.start < _MAX_CHARACTER_BYTES
+        return is_cut and b"\0" not in start
     return b"\0" not in start
 
 
