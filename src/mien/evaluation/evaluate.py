@@ -27,7 +27,6 @@ from mien.evaluation.warnings import (
     calibrated_on_subset,
     missing_classes,
     trained_on_images,
-    whole_photos,
 )
 from mien.metrics import (
     PROTOCOLS,
@@ -97,10 +96,7 @@ def evaluate(
             f"protocols: expected those of mien.metrics.protocol, found {strange[0]!r}"
         )
     images = _images(data, subset, protocols)
-    has_model = any(predictor.model is not None or predictor.members for predictor in predictors)
-    warnings = whole_photos(images.data, subset) if has_model else []
-    if robustness and not has_model:
-        warnings.append("tables of predictions have no model to measure the robustness of")
+    warnings: list[str] = []
     results: list[ModelEvaluation] = []
     for predictor in predictors:
         if subset != "train":
@@ -120,6 +116,8 @@ def evaluate(
             results.append(_evaluate_model(predictor, protocol, images, probabilities))
         if robustness and predictor.model is not None:
             results = _with_robustness(results, predictor, images, protocols, on_step)
+        elif robustness:
+            warnings.append(f"{predictor.name}: robustness is measured for single models alone")
     if not results:
         wanted = ", ".join(protocol.name for protocol in protocols)
         raise InputError(f"no model has an output, or {subset} has no labels, for {wanted}")

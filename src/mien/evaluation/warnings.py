@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data import Dataset, estimated_overlap
-from mien.detect import OnnxDetector
 from mien.errors import MienError
 from mien.evaluation.predictors import Predictor
 from mien.metrics import PROTOCOLS, Protocol
-from mien.preprocess import VIEW_PX, view_for_detection
 
 __all__ = [
     "always_unsure",
@@ -18,18 +16,7 @@ __all__ = [
     "calibration_warnings",
     "missing_classes",
     "trained_on_images",
-    "whole_photos",
 ]
-
-_LOOKED_AT = 48
-"""Images of a subset in which faces are looked for."""
-
-_MIN_FOUND = 5
-"""With fewer faces nothing is said."""
-
-_MIN_CROP_SHARE = 0.7
-"""The face of a crop takes nearly all of its height: in FER-2013 0.96 at the median. In photos that
-were squeezed to that size it takes 0.2 to 0.5."""
 
 
 def missing_classes(protocol: Protocol, truth: NDArray[np.int64], subset: str) -> list[str]:
@@ -75,31 +62,6 @@ def always_unsure(predictor: Predictor) -> list[str]:
     ]
 
 
-def whole_photos(data: Dataset, subset: str) -> list[str]:
-    """Warn of images that are no crops of faces, which is what a network takes.
-
-    Args:
-        data: The images.
-        subset: The name of their subset.
-    """
-    detector = OnnxDetector()
-    rows = np.linspace(0, len(data) - 1, min(len(data), _LOOKED_AT)).astype(int)
-    heights_px = [
-        faces.boxes_xyxy[0, 3] - faces.boxes_xyxy[0, 1]
-        for row in rows
-        if len(faces := detector.detect(view_for_detection(data.images[row]), min_face_px=1))
-    ]
-    if len(heights_px) < _MIN_FOUND:
-        return []
-    share = float(np.median(heights_px)) / VIEW_PX
-    if share >= _MIN_CROP_SHARE:
-        return []
-    return [
-        f"{subset}: these look like whole photos, not crops of faces: the face takes {share:.0%} "
-        "of the height. Figures on them are too low; crop the faces before you import them"
-    ]
-
-
 def calibration_warnings(predictor: Predictor, data: Dataset, subset: str) -> list[str]:
     """Warn of what was missing in a calibration.
 
@@ -108,7 +70,7 @@ def calibration_warnings(predictor: Predictor, data: Dataset, subset: str) -> li
         data: The images that it was calibrated on.
         subset: The name of their subset.
     """
-    warnings = whole_photos(data, subset)
+    warnings = []
     for protocol in (PROTOCOLS["six-ferplus"], PROTOCOLS["six-fer2013"]):
         truth = protocol.labels(data.labels, data.votes)
         if (truth >= 0).any():
