@@ -370,7 +370,7 @@ def test_an_unfinished_run_is_no_teacher(tmp_path, finished):
     run = finished.copy(tmp_path / "run")
     written = (run / "recipe.toml").read_text()
     (run / "recipe.toml").write_text(written.replace("epochs = 2\n", "epochs = 9\n", 1))
-    with pytest.raises(RecipeError, match=r"has trained 2 of 9 epochs.*--resume"):
+    with pytest.raises(RecipeError, match=r"has trained 2 of 9 epochs.*resume=True"):
         load_teacher(run)
 
 

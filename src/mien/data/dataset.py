@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DatasetError
+from mien.errors import DatasetError, InputError
 
 __all__ = ["SUBSETS", "VOTE_COLUMNS", "Dataset"]
 
@@ -89,7 +89,13 @@ class Dataset:
         )
 
     def subset(self, name: str) -> Dataset:
-        """Return the images of `train`, `val` or `test`."""
+        """Return the images of `train`, `val` or `test`.
+
+        Raises:
+            InputError: It is another name.
+        """
+        if name not in SUBSETS:
+            raise InputError(f"subset: expected one of {', '.join(SUBSETS)}, found {name!r}")
         return self.select(self.split == SUBSETS.index(name))
 
     def sha256(self) -> str:
