@@ -209,7 +209,7 @@ def test_the_same_sources_a_second_time_change_nothing(tmp_path, fer_csv, toy_da
     assert (first.unchanged, again.unchanged) == (False, True)
     assert (tmp_path / "fer" / "dataset.parquet").stat().st_mtime_ns == written
     fer_csv.write_text("\n".join(["emotion,pixels,Usage", *fer_lines(toy_dataset)[:50]]))
-    with pytest.raises(OutputError, match=r"another dataset.*--overwrite"):
+    with pytest.raises(OutputError, match=r"another dataset.*overwrite=True"):
         import_dataset([fer_csv], tmp_path / "fer")
     assert read_manifest(tmp_path / "fer").rows == 96
     assert import_dataset([fer_csv], tmp_path / "fer", overwrite=True).manifest.rows == 50

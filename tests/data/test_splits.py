@@ -128,7 +128,7 @@ def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leakin
     assert again.sha256() == split.sha256()
     np.testing.assert_array_equal(again.assignment, split.assignment)
     np.testing.assert_array_equal(again.apply(leaking).split, split.assignment)
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         split.write(path)
     fields = json.loads(path.read_text())
     fields["assignment"] = fields["assignment"][::-1]

@@ -358,5 +358,39 @@ def test_options_of_another_kind_are_refused(analyzer, samples):
             analyzer.analyze(path, face_options=wrong)
     with pytest.raises(InputError, match="expected VideoOptions or None"):
         analyzer.stream(path, video_options={})
-    with pytest.raises(InputError, match="max_faces: expected 1 or more"):
+    with pytest.raises(InputError, match="max_faces: expected a whole number from 1 on"):
         analyzer.find_similar(path, samples, max_faces=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"face_options": {"min_face_px": 3}}, "face_options: expected FaceOptions or None, found"),
+        ({"threads": "two"}, "threads: expected a whole number from 1 on, found 'two'"),
+        ({"threads": 1.5}, "threads: expected a whole number from 1 on"),
+        ({"workers": 0}, "workers: expected a whole number from 1 on"),
+    ],
+)
+def test_arguments_of_other_types_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Analyzer(**arguments)
+
+
+def test_numbers_of_faces_are_whole(samples):
+    analyzer, photo = Analyzer(), samples / "eileen_collins.jpg"
+    for face in ("0", 1.0, True):
+        with pytest.raises(InputError, match="face: expected a whole number from 0 on"):
+            analyzer.explain(photo, face=face)
+        with pytest.raises(InputError, match="face: expected a whole number from 0 on"):
+            analyzer.find_similar(photo, samples, face=face)
+    with pytest.raises(InputError, match="max_faces: expected a whole number from 1 on"):
+        analyzer.find_similar(photo, samples, max_faces=2.5)
+    with pytest.raises(InputError, match="query: expected the path of an image, found bytes"):
+        analyzer.find_similar(photo.read_bytes(), samples)
+
+
+def test_the_notes_of_frames_are_those_of_their_results(samples):
+    deep = read_image(samples / "eileen_collins.jpg").frame_rgb.astype(np.uint16) * 16
+    (result,) = Analyzer().stream([(0.0, deep)])
+    assert result.notes == ("holds 12-bit levels, scaled by their range of 0 to 4095",)
+    assert len(result) == 1

@@ -168,3 +168,22 @@ def test_one_path_is_one_input_and_what_is_no_path_is_refused(analyzer, inputs, 
 def test_a_name_of_a_format_is_no_list_of_formats():
     with pytest.raises(OptionsError, match=r"found 'csv'"):
         RunOptions(formats="csv")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"draw": "yes"}, "draw: expected bool, found str"),
+        ({"video": FaceOptions()}, "video: expected VideoOptions, found FaceOptions"),
+        ({"faces": VideoOptions()}, "faces: expected FaceOptions or None, found VideoOptions"),
+        ({"names": {"gone.jpg": "x"}}, "names: 'gone.jpg' is none of the inputs"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(samples, options, message):
+    with pytest.raises(OptionsError, match=message):
+        analyze_to(None, samples, options=RunOptions(**options))
+
+
+def test_options_of_another_type_are_refused(samples):
+    with pytest.raises(OptionsError, match="options: expected RunOptions, found dict"):
+        analyze_to(None, samples, options={"draw": True})

@@ -222,7 +222,7 @@ def test_the_exported_page_is_whole_and_replaces_only_itself(built, tmp_path, mo
     web_page.write_web_page(folder, EmotionModel(), OnnxDetector())
     contract = json.loads((folder / "models" / "contract.json").read_text())
     assert (folder / "models" / "emotion.onnx").stat().st_size == contract["emotion"]["bytes"]
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         web_page.write_web_page(folder, EmotionModel(), OnnxDetector())
     web_page.write_web_page(folder, EmotionModel(), OnnxDetector(), overwrite=True)
     other = tmp_path / "other"

@@ -30,6 +30,7 @@ from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions, TeacherEnsemble, distillation_loss
 from mien.training.emotion import EmotionModule
 from mien.training.weights import load_teacher
+from tests.training import kept_midway
 
 RECIPE = EmotionRecipe(
     network=TrunkOptions(widths=(8, 16), depths=(1, 1), dropout=0.1),
@@ -369,7 +370,7 @@ def test_an_unfinished_run_is_no_teacher(tmp_path, finished):
     run = finished.copy(tmp_path / "run")
     written = (run / "recipe.toml").read_text()
     (run / "recipe.toml").write_text(written.replace("epochs = 2\n", "epochs = 9\n", 1))
-    with pytest.raises(RecipeError, match=r"has trained 2 of 9 epochs.*--resume"):
+    with pytest.raises(RecipeError, match=r"has trained 2 of 9 epochs.*resume=True"):
         load_teacher(run)
 
 
@@ -523,21 +524,15 @@ def test_a_killed_run_goes_on_to_the_curve_of_an_uninterrupted_one(
     assert {"training.html", "evaluation.html", "figures/accuracy.png"} <= made
 
 
-def test_two_processes_train_one_network_and_go_on_where_they_were_killed(
-    tmp_path, fer_csv, votes_csv
-):
+def test_two_processes_train_one_network_and_go_on_where_they_were(tmp_path, fer_csv, votes_csv):
     import_dataset([fer_csv, votes_csv], tmp_path / "data")
     (tmp_path / "tiny.toml").write_text(TINY)
-    both = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    _, errors = mien_train(tmp_path, whole, *both).communicate()
-    assert (whole / "emotion.onnx").exists(), errors.decode()
-    saved = torch.load(whole / "checkpoints" / "last.ckpt", weights_only=True)
-    assert saved["global_step"] == 4 * 4  # each takes half of every batch
-    process = mien_train(tmp_path, cut, *both, start_new_session=True)
-    wait_for_a_checkpoint(cut, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    _, errors = mien_train(tmp_path, cut, *both, "--resume").communicate()
-    assert (cut / "emotion.onnx").exists(), errors.decode()
+    whole, cut = tmp_path / "whole", tmp_path / "whole-midway"
+    for out, more in ((whole, []), (cut, ["--resume"])):
+        both = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp", *more]
+        command = [sys.executable, kept_midway.__file__, *arguments(tmp_path, out, *both)]
+        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert (out / "emotion.onnx").exists(), ended.stderr.decode()
+        saved = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
+        assert saved["global_step"] == 4 * 4  # each takes half of every batch
     assert curve(cut) == curve(whole)

@@ -74,7 +74,7 @@ def main() -> None:
         # A file name that is no valid text is printed escaped instead of ending the run.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="mien")
     except MienError as error:
         print(f"mien: {error}", file=sys.stderr)
         sys.exit(1)

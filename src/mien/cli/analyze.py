@@ -10,7 +10,7 @@ import typer
 
 from mien._output import REPORT_SUFFIXES, check_output
 from mien.cli.formatting import expression
-from mien.cli.messages import LOG
+from mien.cli.messages import LOG, printable, refuse_ignored
 from mien.cli.options import (
     FACE_DEFAULTS,
     VIDEO_DEFAULTS,
@@ -27,7 +27,6 @@ from mien.cli.options import (
     named_inputs,
 )
 from mien.cli.progress import SourceProgress, progress_bars
-from mien.errors import OptionsError
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
@@ -100,8 +99,8 @@ def analyze(
 
     format_names = tuple(dict.fromkeys(name.strip() for name in formats.split(",")))
     if unknown := [name for name in format_names if name not in FORMATS]:
-        choices = ", ".join(FORMATS)
-        raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {choices}")
+        found, choices = ", ".join(map(repr, unknown)), ", ".join(FORMATS)
+        raise typer.BadParameter(f"--format: unknown {found}; choose from {choices}")
     if resume and "jsonl" not in format_names:
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
@@ -155,8 +154,6 @@ def analyze(
                 on_result=on_result,
             )
             printer.finish()
-        except OptionsError as error:
-            raise typer.BadParameter(str(error)) from error
         except KeyboardInterrupt:
             _print_interruption(run, out)
             raise typer.Exit(130) from None
@@ -170,6 +167,12 @@ def analyze(
 def _check_usage(
     *, out: Path | None, draw: bool, resume: bool, overwrite: bool, report: Path | None
 ) -> None:
+    if out is None:
+        refuse_ignored("without --out FOLDER", "formats")
+    if report is None:
+        refuse_ignored("without --report FILE.html", "with_faces")
+    if out is None and report is None:
+        refuse_ignored("without --out FOLDER", "overwrite")
     if draw and out is None:
         raise typer.BadParameter("--draw needs a folder for the drawn copies; add --out FOLDER")
     if resume and out is None:
@@ -307,7 +310,7 @@ class _Printer:
             self._video = result.source
             self._print_changes(result)
         elif result.error is None and not result.faces:
-            typer.echo(f"{result.source}  {_NO_FACE}")
+            typer.echo(f"{printable(result.source)}  {_NO_FACE}")
         else:
             for face in result.faces:
                 typer.echo(_line(face))
@@ -315,7 +318,7 @@ class _Printer:
     def finish(self) -> None:
         """Print a line for the last video if it had no face."""
         if self._video and self._video not in self._with_faces | self._failed:
-            typer.echo(f"{self._video}  {_NO_FACE}")
+            typer.echo(f"{printable(self._video)}  {_NO_FACE}")
         self._video = ""
 
     def summary(self) -> str:
@@ -342,13 +345,13 @@ class _Printer:
                 self._labels[person] = face.emotion
                 time = format_timestamp(face.timestamp_s or 0.0, decimals=2)
                 change = f"{time}  person {face.track}  {expression(face)}{_unsure(face)}"
-                typer.echo(f"{face.source}  {change}")
+                typer.echo(f"{printable(face.source)}  {change}")
 
 
 def _line(face: FacePrediction) -> str:
     left, top, right, bottom = (round(side) for side in face.box_xyxy)
     box = f"box {left},{top} to {right},{bottom}"
-    return f"{face.source}  {expression(face)}  {box}{_unsure(face)}"
+    return f"{printable(face.source)}  {expression(face)}  {box}{_unsure(face)}"
 
 
 def _unsure(face: FacePrediction) -> str:

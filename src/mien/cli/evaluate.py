@@ -14,7 +14,7 @@ import typer
 from mien._output import REPORT_SUFFIXES, check_output, whole_file
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
-from mien.cli.messages import LOG
+from mien.cli.messages import LOG, refuse_ignored
 from mien.cli.options import Data, Fold, SplitFile, Subset, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
 from mien.errors import OutputError
@@ -93,8 +93,10 @@ def evaluate(
     from mien.reports import evaluation_report
 
     wanted = [each for name in protocol or PROTOCOLS for each in named(name)]
-    if report is None and (figures is not None or with_faces):
-        raise typer.BadParameter("--figures and --with-faces need a report: --report FILE.html")
+    if report is None:
+        refuse_ignored("without --report FILE.html", "figures", "with_faces")
+    if report is None and out is None:
+        refuse_ignored("without --report FILE.html or --out FOLDER", "overwrite")
     if report is not None:
         check_output(report, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
     predictors = _opened(models or [])
@@ -198,7 +200,7 @@ def _print_calibration(before: ModelSpec, after: ModelSpec) -> None:
     old, new = _calibration_rows(before), _calibration_rows(after)
     for name, value in new.items():
         table.add_row(name, old.get(name, ""), value)
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
 def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
@@ -248,7 +250,7 @@ def _print(found: Evaluation) -> None:
 
     from mien.reports import EVALUATION_COLUMNS, evaluation_rows
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     count = pluralize(found.images, "image")
     where = f"{found.data}, {found.split} split, {found.subset}, {count}"
     console.print(where, style="bold")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.defaults import PythonDefault
-from mien.cli.messages import LOG
+from mien.cli.messages import LOG, refuse_ignored
 from mien.cli.options import FACE_DEFAULTS, DetectorFile, Device, EmotionFile, MinFacePx, MinScore
 from mien.errors import InputError, MissingExtraError
 from mien.options import FaceOptions
@@ -100,6 +100,7 @@ def serve(
     if new_key is not None:
         if keys is None:
             raise typer.BadParameter("--new-key needs a file; add --keys FILE")
+        refuse_ignored("with --new-key", "host", "port", "open_", "jobs", "keep", "cors", "name")
         print(KeyFile(keys).add(new_key))
         LOG.info(f"saved its hash as '{new_key}' in {keys}; the key is shown only once")
         return

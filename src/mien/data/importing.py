@@ -136,7 +136,8 @@ def import_dataset(
             raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
         if not overwrite:
             raise OutputError(
-                f"{out}: exists and is another dataset. Choose another folder or pass --overwrite"
+                f"{out}: exists and is another dataset. Choose another folder or pass "
+                "overwrite=True"
             )
     rows = _read(found, reading, grouping, on_source)
     rows.raise_faults()

@@ -20,7 +20,7 @@ from mien.inference.pipeline import Pipeline
 from mien.inference.runner import analyze_media, check_video_options
 from mien.inference.similarity import SimilarFaces, find_similar
 from mien.media import Channels, ImageInput, VideoFrame, as_frame, find_media
-from mien.options import FaceOptions, VideoOptions
+from mien.options import FaceOptions, VideoOptions, check_count
 from mien.structures import Frame, FrameResult
 
 __all__ = ["Analyzer", "analyze", "check_paths"]
@@ -67,9 +67,9 @@ class Analyzer:
         device: str = "cpu",
         workers: int | None = None,
     ) -> None:
-        for name, value in (("threads", threads), ("workers", 1 if workers is None else workers)):
-            if not value >= 1:
-                raise InputError(f"{name}: expected 1 or more, found {value}")
+        check_count("threads", threads)
+        if workers is not None:
+            check_count("workers", workers)
         self.workers = workers
         if not isinstance(model, EmotionModel):
             model = EmotionModel(model, threads=threads, device=device)
@@ -78,7 +78,7 @@ class Analyzer:
         if not callable(getattr(detector, "detect", None)):
             found = type(detector).__name__
             raise InputError(f"detector: expected a file or a Detector, found {found}")
-        self.pipeline = Pipeline(detector, model, options=face_options)
+        self.pipeline = Pipeline(detector, model).with_options(face_options)
 
     @property
     def model(self) -> EmotionModel:
@@ -333,6 +333,7 @@ def _analyze_clip(
                 continue
             due_s = timestamp_s if next_s is None else next_s
             next_s = max(due_s + 1 / options.max_fps, timestamp_s)
-        yield live.analyze(
+        result = live.analyze(
             VideoFrame.from_rgb(frame.frame_rgb, frame.source, frame.frame, timestamp_s)
         )
+        yield dataclasses.replace(result, notes=(*frame.notes, *result.notes))

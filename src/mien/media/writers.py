@@ -138,7 +138,7 @@ class JsonlWriter(_TextWriter):
             if found < length:
                 raise OutputError(
                     f"{partial}: expected at least {length} bytes of the interrupted run, found "
-                    f"{found}. Start again with --overwrite"
+                    f"{found}. Start again with overwrite=True"
                 )
             os.truncate(partial, length)
         except OSError as error:

@@ -49,6 +49,14 @@ class RunOptions:
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, kind, found in (
+            ("video", VideoOptions, self.video),
+            ("faces", FaceOptions | None, self.faces),
+            *((name, bool, getattr(self, name)) for name in ("draw", "overwrite", "resume")),
+        ):
+            if not isinstance(found, kind):
+                expected = getattr(kind, "__name__", "FaceOptions or None")
+                raise OptionsError(f"{name}: expected {expected}, found {type(found).__name__}")
         if isinstance(self.formats, str):
             raise OptionsError(f"formats: expected names such as ['csv'], found {self.formats!r}")
         if self.resume and self.overwrite:
@@ -119,6 +127,8 @@ def analyze_to(
         OutputError: The results exist already, or cannot be written.
         MissingExtraError: A format needs an extra that is not installed.
     """
+    if options is not None and not isinstance(options, RunOptions):
+        raise OptionsError(f"options: expected RunOptions, found {type(options).__name__}")
     options = options or RunOptions()
     analyzer = analyzer or Analyzer()
     path = None if folder is None else Path(folder)
@@ -183,6 +193,9 @@ def _analyze(
 
 def _check(path: Path | None, media: Sequence[str | MediaError], options: RunOptions) -> None:
     """Check that the options fit the inputs, before anything is written."""
+    sources = {each if isinstance(each, str) else each.source for each in media}
+    if unknown := options.names.keys() - sources:
+        raise OptionsError(f"names: {min(unknown)!r} is none of the inputs")
     if path is None and (options.draw or options.resume):
         raise OptionsError("draw and resume need a folder for the results")
     if options.draw and any(is_live(str(each)) for each in media):

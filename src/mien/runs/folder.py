@@ -82,8 +82,8 @@ class ResultFolder:
             checkpoint = self._journal.read()
             if checkpoint is not None and not resume:
                 raise OutputError(
-                    f"{path}: holds an interrupted analysis. Continue with --resume, or start "
-                    "again with --overwrite"
+                    f"{path}: holds an interrupted analysis. Continue with resume=True, or "
+                    "start again with overwrite=True"
                 )
             if checkpoint is not None:
                 length, self.position = checkpoint
@@ -91,7 +91,8 @@ class ResultFolder:
                 return
         if draw and not overwrite and any((path / "drawn").glob("*")):
             raise OutputError(
-                f"{path / 'drawn'}: has images already. Choose another folder or pass --overwrite"
+                f"{path / 'drawn'}: has images already. Choose another folder or pass "
+                "overwrite=True"
             )
         with contextlib.ExitStack() as cleanup:
             for name in dict.fromkeys(formats):

@@ -55,14 +55,14 @@ class Journal:
             raise OutputError(f"{self.path.parent}: {reason}") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OutputError(
-                f"{self.path}: cannot be read ({error}). Start again with --overwrite"
+                f"{self.path}: cannot be read ({error}). Start again with overwrite=True"
             ) from error
         names = settings.keys() | self._settings.keys()
         differing = sorted(n for n in names if settings.get(n) != self._settings.get(n))
         if differing:
             raise OutputError(
                 f"{self.path}: the interrupted run differs in {', '.join(differing)}. Use its "
-                "values, or start again with --overwrite"
+                "values, or start again with overwrite=True"
             )
         return length, position
 

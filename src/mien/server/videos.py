@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import Request
 
 from mien.errors import MediaError
-from mien.media import START_BYTES, Video, format_name, is_container
+from mien.media import PROMISED_VIDEOS, START_BYTES, Video, format_name, is_container
 from mien.server.errors import ApiError
 from mien.server.forms import FormFile
 from mien.server.limits import limit_body
@@ -79,8 +79,9 @@ def _duration_s(path: Path, name: str) -> float | None:
         start = file.read(START_BYTES)
     if not is_container(start):
         found = format_name(start) or "of no known format"
-        accepted = "MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV"
-        raise ApiError(422, f"{name}: {found}, not a video that can be analysed. Send {accepted}")
+        raise ApiError(
+            422, f"{name}: {found}, not a video that can be analysed. Send {PROMISED_VIDEOS}"
+        )
     try:
         with Video(path) as video:
             return video.duration_s

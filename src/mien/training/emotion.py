@@ -294,7 +294,7 @@ def train_emotion(
         if not len(usable.subset(subset)):
             raise InputError(
                 f"{data.source}: no image in {subset}; `mien data split --kind stratified` divides "
-                "a dataset, and --split takes the file"
+                "a dataset, and --split or Split.apply takes the file"
             )
     recipe = _bind_to_data(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)

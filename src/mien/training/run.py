@@ -44,7 +44,7 @@ RUN = Marker(
     name="mien-run.txt",
     text="This folder belongs to a run of `mien train`, which replaces its own files in it.\n",
     kind="folder of a run",
-    option="--out",
+    option="out=FOLDER",
 )
 """What makes a folder that of a run."""
 
@@ -119,7 +119,7 @@ def open_run(folder: Path, recipe: Any, *, provenance: Mapping[str, str], resume
     checkpoint, written = last_checkpoint(folder), folder / RECIPE_FILE
     if checkpoint.exists() and not resume:
         raise RecipeError(
-            f"{folder}: holds a run already. Pass --resume to go on, or choose another folder"
+            f"{folder}: holds a run already. Pass resume=True to go on, or choose another folder"
         )
     if checkpoint.exists() and written.exists():
         before = _read_provenance(written)

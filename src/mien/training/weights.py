@@ -102,7 +102,7 @@ def load_teacher(path: Path) -> EmotionNet:
     if not is_finished(checkpoint, epochs=recipe.epochs, patience=recipe.patience):
         raise RecipeError(
             f"{path}: has trained {completed_epochs(checkpoint)} of {recipe.epochs} epochs. Finish "
-            "it with --resume before you use it as a teacher"
+            "it with resume=True before you use it as a teacher"
         )
     network = EmotionNet(recipe.network)
     load_checkpoint_weights(network, selected_checkpoint(path, patience=recipe.patience))

@@ -47,7 +47,7 @@ _STUDY = Marker(
     name="mien-study.txt",
     text="This folder belongs to a study of `mien tune`, which replaces its own files in it.\n",
     kind="folder of a study",
-    option="--out",
+    option="out=FOLDER",
 )
 
 _POLL_S = 1.0
@@ -95,7 +95,7 @@ def prepare_job(
     if options.seeds and not (data.split == SUBSETS.index("val")).any():
         raise InputError(
             f"{data.source}: no image in val, on which the gain is measured. Divide the dataset, "
-            "or leave the gain out with --seeds 0"
+            "or leave the gain out with seeds=0"
         )
     trials = options.trials
     if options.sampler == "grid":

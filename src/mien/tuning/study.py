@@ -121,8 +121,8 @@ def _check_settings(name: str, before: dict[str, str], now: dict[str, str]) -> N
         detail = f" (it differs in {', '.join(keys) or 'its objective'})"
     raise RecipeError(
         f"study '{name}': the storage has a study of this name with another "
-        f"{' and another '.join(differences)}{detail}. Give it the same, or choose another --study "
-        "or --storage"
+        f"{' and another '.join(differences)}{detail}. Give it the same, or choose another study "
+        "or storage"
     )
 
 

@@ -52,7 +52,9 @@ def write_web_page(
     before = list[str]()
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         if not overwrite:
-            raise OutputError(f"{folder}: exists already. Choose another name or pass --overwrite")
+            raise OutputError(
+                f"{folder}: exists already. Choose another name or pass overwrite=True"
+            )
         if (listed := _listed(folder)) is None:
             raise OutputError(
                 f"{folder}: holds something else than an exported page (there is no {_LIST} that "
