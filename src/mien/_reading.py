@@ -12,7 +12,7 @@ import contextlib
 import csv
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -32,6 +32,10 @@ __all__ = [
 
 _MAX_BYTES = 1 << 26
 """Documents are small: the largest, a split, has one byte per image."""
+
+_MAX_TOML_BYTES = 1 << 16
+_MAX_DOTS = 1000
+"""Recipes and spaces are short. What the parser needs grows with the square of a key's parts."""
 
 _MAX_CELL = 10_000_000
 """Characters of a CSV's cell."""
@@ -86,8 +90,13 @@ def parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML.
 
     Raises:
-        ValueError: It is no TOML, is nested too deeply, or has a number that is too long.
+        ValueError: It is no TOML, is too long or nested too deeply, or has a number that is too
+            long.
     """
+    if len(text) > _MAX_TOML_BYTES:
+        raise ValueError(f"has more than {_MAX_TOML_BYTES:,} characters")
+    if any(line.count(".") > _MAX_DOTS for line in text.splitlines()):
+        raise ValueError("is nested too deeply")
     document: dict[str, Any] = _bounded(lambda: tomllib.loads(text))
     return document
 
@@ -129,16 +138,21 @@ def read_csv(path: Path, error: type[MienError], *, expected: str) -> dict[str, 
 
 
 def read_parquet_columns(
-    path: Path, error: type[MienError], *, expected: str
+    path: Path, error: type[MienError], *, expected: str, columns: Sequence[str] | None = None
 ) -> dict[str, list[Any]]:
     """Read a Parquet, as Python's values by column.
+
+    Args:
+        path: The file.
+        error: What is raised if it cannot be read.
+        expected: What the file should be and what to do, for the message.
+        columns: Those to read, if the file has them; None reads all.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
     """
-    with reading_parquet(path, error, expected=expected) as pq:
-        with pq.ParquetFile(path) as file:
-            table = file.read()
+    with reading_parquet(path, error, expected=expected) as pq, pq.ParquetFile(path) as file:
+        table = file.read(columns)
         return dict(zip(table.column_names, (c.to_pylist() for c in table.columns), strict=True))
 
 

@@ -327,7 +327,7 @@ def test_a_file_without_images_is_refused(tmp_path, content, reason):
 
 def test_damaged_parquet_empty_classes_and_broken_images_are_named(tmp_path, toy_dataset):
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
-    with pytest.raises(DatasetError, match=r"cut.parquet: not a complete Parquet file"):
+    with pytest.raises(DatasetError, match=r"cut.parquet: cannot be read as Parquet"):
         import_dataset([tmp_path / "cut.parquet"], tmp_path / "fer")
     write_tree(tmp_path / "tree", toy_dataset)
     (tmp_path / "tree" / "train" / "neutral").mkdir(exist_ok=True)

@@ -139,7 +139,7 @@ def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leakin
     with pytest.raises(DatasetError, match="format: expected 2, found 1"):
         read_split(path)
     path.write_text("{}")
-    with pytest.raises(DatasetError, match="not a split"):
+    with pytest.raises(DatasetError, match="format: expected 2, found None"):
         read_split(path)
 
 

@@ -81,7 +81,7 @@ def test_keys_are_compared_in_constant_time(tmp_path, monkeypatch):
 def test_a_damaged_key_file_is_refused(tmp_path, text):
     path = tmp_path / "keys.json"
     path.write_text(text)
-    with pytest.raises(ArtefactError, match="expected JSON"):
+    with pytest.raises(ArtefactError, match=r"keys\.json: .*Expected JSON with 'keys'"):
         KeyFile(path)
 
 

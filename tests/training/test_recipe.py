@@ -118,7 +118,7 @@ def test_a_default_that_nobody_wrote_is_said_to_be_one(tmp_path):
         ("label_smoothing = 2", "'label_smoothing': expected 0 to below 1"),
         ("[augmentation]\nerasing = -1", "'augmentation.erasing': expected 0 to 1"),
         ("[network]\ndropout = 1.5", "'network.dropout': expected 0 to below 1"),
-        ("epochs = ", "not a TOML file"),
+        ("epochs = ", "is no TOML"),
     ],
 )
 def test_a_value_out_of_range_is_named(tmp_path, text, message):
@@ -129,7 +129,7 @@ def test_a_value_out_of_range_is_named(tmp_path, text, message):
 
 
 def test_a_missing_recipe_names_the_shipped(tmp_path):
-    with pytest.raises(RecipeError, match=r"cannot read the recipe.*detector, emotion"):
+    with pytest.raises(RecipeError, match=r"cannot be read: No such file.*detector, emotion"):
         read_recipe(EmotionRecipe, tmp_path / "gone.toml")
 
 
