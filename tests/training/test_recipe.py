@@ -106,7 +106,7 @@ def test_a_default_that_nobody_wrote_is_said_to_be_one(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epochs = 0", "'epochs': expected at least 1, found 0"),
+        ("epochs = 0", "'epochs': expected 1 to 100000, found 0"),
         ("batch_size = 1", "'batch_size'"),
         ("ema_decay = 1.0", "'ema_decay'"),
         ("framing = 0", "'framing': expected 0.5 to 2"),
