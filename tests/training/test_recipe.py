@@ -119,6 +119,15 @@ def test_a_default_that_nobody_wrote_is_said_to_be_one(tmp_path):
         ("[augmentation]\nerasing = -1", "'augmentation.erasing': expected 0 to 1"),
         ("[network]\ndropout = 1.5", "'network.dropout': expected 0 to below 1"),
         ("epochs = ", "is no TOML"),
+        ("epochs = " + "9" * 5000, "has a number of too many digits"),
+        ("epochs = 0x" + "f" * 5000, "'epochs': expected a whole number of at most 64 bits, found"),
+        ("learning_rate = 0x" + "f" * 400, "'learning_rate': expected a finite number, found"),
+        ("epochs = " + "[" * 2000, "is nested too deeply"),
+        ("learning_rate = nan", "'learning_rate': expected a finite number, found nan"),
+        ("seed = 4294967296", "'seed': expected below"),
+        ("[network]\nwidths = [1000000000]\ndepths = [1]", "'network.widths': expected numbers ab"),
+        ("[a.b.c]", "field 'a' is unknown"),
+        ("epochs = 1979-05-27", "'epochs': expected int, found datetime.date"),
     ],
 )
 def test_a_value_out_of_range_is_named(tmp_path, text, message):

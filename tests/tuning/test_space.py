@@ -121,6 +121,18 @@ def test_all_faults_of_a_space_are_named_together(written):
         ("[parameters]\nmixup = { low = 0.1, high = 1.0, step = 0 }", "a number above 0, found 0"),
         ("[parameters]\nepochs = { low = 1, high = 5, step = 0.5 }", "expected a whole number"),
         ("[parameters]\nmixup = { low = 0.1 }", "numbers low and high"),
+        ("[parameters]\nmixup = { low = 0.1, high = 1e308 }", "numbers low and high from -1e+15"),
+        ("[parameters]\nepochs = { low = 1, high = 0x" + "f" * 5000 + " }", "numbers low and high"),
+        (
+            "[parameters]\nmixup = { low = 0.1, high = 1.0, step = 5e-324 }",
+            "step: expected at most 100,000 steps from low to high",
+        ),
+        (
+            "[parameters]\nepochs = { choices = [1979-05-27, 2] }",
+            "datetime.date(1979, 5, 27) is",
+        ),
+        ("[parameters." + "a." * 900 + "b]\nlow = 1", "the recipe has no such key"),
+        (f"[parameters]\nepochs = {{ choices = {list(range(1, 2000))} }}", "at most 1000 values"),
     ],
 )
 def test_a_fault_says_what_was_expected(written, text, part):

@@ -149,10 +149,11 @@ class _File:
     @all_demands()
     def __post_init__(self) -> None:
         folds = [f"fold {number}" for number in range(len(self.subsets))]
-        known = bool(self.subsets) and set(self.subsets) <= set(SUBSETS)
-        known = known and len(set(self.subsets)) == len(self.subsets)
+        different = len(set(self.subsets)) == len(self.subsets)
+        known = set(self.subsets) <= set(SUBSETS) or list(self.subsets) == folds
         expected = f"names of {', '.join(SUBSETS)}, or fold 0, fold 1, ..."
-        demand(known or list(self.subsets) == folds, "subsets", expected, self.subsets)
+        right = bool(self.subsets) and different and known
+        demand(right, "subsets", expected, self.subsets)
         symbols = _SYMBOLS[: len(self.subsets)] + _LEFT_OUT
         strange = sorted(set(self.assignment) - set(symbols))
         demand(not strange, "assignment", f"one of {symbols} per image", "".join(strange))
