@@ -49,6 +49,7 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "std": (0.001, 10_000),
         "temperature": (0.01, 100),
         "landmark": (-1, 2),
+        "landmark_gap": (0.05, 3),
         "weight": (0, 1),
         "bias": (-100, 100),
         "stride": (1, 256),
@@ -150,19 +151,20 @@ class CropSpec:
         if count != 5:
             return
         right_eye, left_eye, nose, right_mouth, left_mouth = self.landmarks_xy
+        gap = LIMITS["landmark_gap"][0]
         sides = left_eye[0] - right_eye[0], left_mouth[0] - right_mouth[0]
         demand(
-            min(sides) >= _MIN_GAP,
+            min(sides) >= gap,
             "landmarks_xy",
             "the person's right eye and right mouth corner to the left of the others, by "
-            f"{_MIN_GAP:g} or more: the crop is not mirrored",
+            f"{gap:g} or more: the crop is not mirrored",
             self.landmarks_xy,
         )
         eyes, mouth = (right_eye[1] + left_eye[1]) / 2, (right_mouth[1] + left_mouth[1]) / 2
         demand(
-            eyes < nose[1] < mouth and mouth - eyes >= _MIN_GAP,
+            eyes < nose[1] < mouth and mouth - eyes >= gap,
             "landmarks_xy",
-            f"eyes above the nose and the nose above the mouth, by {_MIN_GAP:g} or more",
+            f"eyes above the nose and the nose above the mouth, by {gap:g} or more",
             self.landmarks_xy,
         )
 
@@ -432,10 +434,6 @@ class Graph:
 
     inputs: Mapping[str, tuple[object, ...]]
     outputs: Mapping[str, tuple[object, ...]]
-
-
-_MIN_GAP = 0.05
-"""Least distance of a crop's landmarks, as a share of its side."""
 
 
 def _demand_name(name: str) -> None:
