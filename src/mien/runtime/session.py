@@ -49,8 +49,9 @@ class Session:
         options.log_severity_level = 4  # what goes wrong is raised, and said once
         self._opened = (path, threads, device)
         try:
+            # Without the fallback of onnxruntime's own, which prints to stdout.
             self._session = onnxruntime.InferenceSession(
-                path, sess_options=options, providers=providers
+                path, sess_options=options, providers=providers, enable_fallback=0
             )
             # Names and metadata of a damaged file may be no text.
             self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -59,6 +60,11 @@ class Session:
                 outputs={each.name: tuple(each.shape) for each in self._session.get_outputs()},
             )
         except Exception as error:  # onnxruntime's own errors share no narrower base
+            if isinstance(error, RuntimeError) and len(providers) > 1:
+                raise DeviceError(
+                    f"device: {device!r} could not be started: {_first_line(error)}. Install its "
+                    "driver and libraries, or take another device"
+                ) from error
             raise ArtefactError(
                 f"{path}: not an ONNX file that can be run: {_first_line(error)}"
             ) from error

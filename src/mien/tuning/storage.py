@@ -72,7 +72,7 @@ def open_storage(
             f"{shown}: the storage's driver is not installed: {error}. Install it, or give a path "
             "for an SQLite file"
         ) from error
-    except (SQLAlchemyError, OSError, RuntimeError, *_DAMAGES) as error:
+    except (SQLAlchemyError, StorageInternalError, OSError, RuntimeError, *_DAMAGES) as error:
         raise InputError(
             f"{shown}: the storage cannot be reached: {_reason(error)}. Check the address, or give "
             "a path for an SQLite file"

@@ -83,7 +83,7 @@ def open_study(
         stream: Number of this worker's random stream.
 
     Raises:
-        InputError: The storage cannot be reached.
+        InputError: The storage cannot be reached, or is damaged.
         RecipeError: The study was started with other settings.
     """
     settings = settings | {"space": json.dumps(space.document())}
@@ -94,21 +94,18 @@ def open_study(
         )
         attributes, trials = study.user_attrs, study.get_trials(deepcopy=False)
         before = attributes.get(_SETTINGS_ATTRIBUTE)
-        if before is not None:
-            before = {name: str(value) for name, value in before.items()}
-            _parameters(before)
-    if before is None:
-        if start is not None and not trials:
-            study.enqueue_trial(start, user_attrs={START_ATTRIBUTE: True}, skip_if_exists=True)
-        study.set_user_attr(_CREATOR_ATTRIBUTE, worker_name())
-        study.set_user_attr(_SETTINGS_ATTRIBUTE, settings)
-    else:
-        _check_settings(options.study, before, settings)
-    # Workers must not repeat the random numbers of this study's earlier workers, nor those of a
-    # machine that joined at the same moment.
-    stream += 101 * len(study.get_trials(deepcopy=False))
-    if study.user_attrs.get(_CREATOR_ATTRIBUTE) != worker_name():
-        stream += zlib.crc32(worker_name().encode())
+        if before is None:
+            if start is not None and not trials:
+                study.enqueue_trial(start, user_attrs={START_ATTRIBUTE: True}, skip_if_exists=True)
+            study.set_user_attr(_CREATOR_ATTRIBUTE, worker_name())
+            study.set_user_attr(_SETTINGS_ATTRIBUTE, settings)
+        else:
+            _check_settings(options.study, dict(before), settings)
+        # Workers must not repeat the random numbers of this study's earlier workers, nor those of a
+        # machine that joined at the same moment.
+        stream += 101 * len(study.get_trials(deepcopy=False))
+        if study.user_attrs.get(_CREATOR_ATTRIBUTE) != worker_name():
+            stream += zlib.crc32(worker_name().encode())
     study.sampler = make_sampler(options, space, stream=stream)
     study.pruner = make_pruner(options, epochs=epochs)
     return study
