@@ -24,11 +24,11 @@ def main() -> int:
     seed = int(os.environ.get("SEED") or time.time())
     names = [name for name in TARGETS if os.environ.get("TARGET") in (None, "", name)]
     cases = int(os.environ.get("CASES") or sys.maxsize)
-    end_s = time.time() + 60 * float(os.environ.get("MINUTES") or 10)
+    limit_s = 60 * float(os.environ.get("MINUTES") or 10)
     print(f"seed {seed}, {', '.join(names)}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="mien-fuzz-"))
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=run_cases, args=(names, seed, cases, end_s, folder))
+    process = context.Process(target=run_cases, args=(names, seed, cases, limit_s, folder))
     process.start()
     process.join()
     if not (folder / "done").exists():

@@ -92,19 +92,20 @@ def repeat_command(name: str, seed: int) -> str:
     return f'make fuzz SEED={seed} TARGET="{name}" CASES=1'
 
 
-def run_cases(names: list[str], seed: int, cases: int, end_s: float, folder: Path) -> None:
+def run_cases(names: list[str], seed: int, cases: int, limit_s: float, folder: Path) -> None:
     """Run cases of several targets in turn, and print those that fail.
 
     Args:
         names: Keys of `TARGETS`.
         seed: Of the first case of each.
         cases: How many at most, all together.
-        end_s: When to end before, as of `time.time`.
+        limit_s: When to end before, in seconds from here.
         folder: Gets `current`, which names the case that runs, the inputs that failed, and at the
             end `done`, the numbers of failures and of cases.
     """
     failures = number = 0
-    while number < cases and time.time() < end_s:
+    end_s = time.monotonic() + limit_s
+    while number < cases and time.monotonic() < end_s:
         name, case = names[number % len(names)], seed + number // len(names)
         (folder / "current").write_text(f"{case} {name}")
         faulthandler.dump_traceback_later(_STUCK_S, exit=True)

@@ -208,6 +208,19 @@ test("faces far outside of the image are none", () => {
   expect(decodeCells(cells([0, 0, 0, 0], -1e5), 32, 16, CELLS)).toEqual([]);
 });
 
+test("of a network that sees faces everywhere the best cells are kept", () => {
+  const count = 128 * 128;
+  const outputs = {
+    cls_8: Float32Array.from({ length: count }, (_, place) => 0.7 + (0.3 * place) / count),
+    obj_8: new Float32Array(count).fill(1),
+    bbox_8: new Float32Array(4 * count).fill(-1),
+    kps_8: new Float32Array(10 * count),
+  };
+  const faces = decodeCells(outputs, 1024, 1024, CELLS);
+  expect(faces.length).toBe(4096);
+  expect(faces.at(-1)!.score).toBeGreaterThan(0.9);
+});
+
 test("an output of another size is told", () => {
   const outputs = { ...cells([0, 0, 0, 0], 0), bbox_8: new Float32Array(40) };
   expect(() => decodeCells(outputs, 32, 16, CELLS)).toThrow(

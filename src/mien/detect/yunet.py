@@ -33,6 +33,10 @@ YUNET_NMS_IOU = 0.3
 _LARGEST_LOG_SIZE = 8.0
 """e^8 cells are larger than any image; the bound keeps a damaged network from overflowing."""
 
+_MAX_CELLS = 4096
+"""So many cells of an image may respond, the best ones: a crowd has fewer, and a damaged network in
+which all of them do needs neither the time nor the memory to compare each with each."""
+
 _FARTHEST = 1.0
 """A face may reach beyond the input by its longer side; what reaches further is none. It bounds the
 region that is cropped, whatever a damaged network says."""
@@ -125,6 +129,9 @@ def decode_yunet(
         for stride in strides
     ]
     scores, boxes, landmarks = (np.concatenate(parts) for parts in zip(*levels, strict=True))
+    if len(scores) > _MAX_CELLS:
+        kept = np.sort(np.argsort(-scores, kind="stable")[:_MAX_CELLS])
+        scores, boxes, landmarks = scores[kept], boxes[kept], landmarks[kept]
     best = non_maximum_suppression(boxes, scores, iou=nms_iou)
     weights = _agreement(boxes, scores, best)
     return Faces(

@@ -3,6 +3,9 @@ import type { Box, DetectedFace, Landmarks } from "./faces";
 /** e^8 cells are larger than any image. */
 const LARGEST_LOG_SIZE = 8;
 
+/** So many cells of an image may respond, the best ones, whatever a damaged network says. */
+const MAX_CELLS = 4096;
+
 /**
  * A face may reach beyond the input by its longer side; what reaches further is none, whatever a
  * damaged network says.
@@ -56,7 +59,13 @@ export function decodeCells(
         found.push({ box, landmarks, score });
     }
   }
-  return nonMaximumSuppression(found, options.iou).map((best) => merged(best, found));
+  const best = found.length > MAX_CELLS ? bestOf(found) : found;
+  return nonMaximumSuppression(best, options.iou).map((face) => merged(face, best));
+}
+
+/** Return the cells with the best scores. */
+function bestOf(found: DetectedFace[]): DetectedFace[] {
+  return [...found].sort((a, b) => b.score - a.score).slice(0, MAX_CELLS);
 }
 
 /** Place a face where the cells that agree with its best one put it, weighted by their scores. */
