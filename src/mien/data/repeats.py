@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mien._wording import pluralize
 from mien.data.records import Record, Rows
+from mien.media import open_image
 
 __all__ = ["drop_repeated"]
 
@@ -59,7 +59,12 @@ def drop_repeated(sources: Sequence[tuple[str, str, Rows]]) -> None:
 
 
 def _images(records: Sequence[Record]) -> NDArray[np.uint8]:
-    return np.stack([np.asarray(Image.open(io.BytesIO(record.png))) for record in records])
+    return np.stack([_pixels(record) for record in records])
+
+
+def _pixels(record: Record) -> NDArray[np.uint8]:
+    with open_image(io.BytesIO(record.png), record.origin) as image:
+        return np.asarray(image)
 
 
 def _same(
