@@ -3,6 +3,7 @@
 # make evaluate DATA=fer2013/   measure the shipped model and write its figures where they stand
 # make serve  build the web page and serve it with the API on this machine
 # make web    build the web page (needs Node, or fetches it as a package)
+# make fuzz   read damaged files for MINUTES=10, from SEED=...; prints what repeats a failure
 # make check  formatting, lint, types, import rules, of Python and of the page
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test web serve check evaluate benchmark clean
+.PHONY: run test web serve check evaluate benchmark fuzz clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
@@ -47,6 +48,9 @@ evaluate: $(VENV)/dev.stamp
 
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/speed.py
+
+fuzz: $(VENV)/dev.stamp
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" TARGET="$(TARGET)" CASES="$(CASES)" $(BIN)/python -m tests.fuzz
 
 clean:
 	rm -rf $(VENV) $(OUT)

@@ -327,7 +327,7 @@ def test_a_file_without_images_is_refused(tmp_path, content, reason):
 
 def test_damaged_parquet_empty_classes_and_broken_images_are_named(tmp_path, toy_dataset):
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
-    with pytest.raises(DatasetError, match=r"cut.parquet: not a complete Parquet file"):
+    with pytest.raises(DatasetError, match=r"cut.parquet: cannot be read as Parquet"):
         import_dataset([tmp_path / "cut.parquet"], tmp_path / "fer")
     write_tree(tmp_path / "tree", toy_dataset)
     (tmp_path / "tree" / "train" / "neutral").mkdir(exist_ok=True)
@@ -368,6 +368,61 @@ def test_a_dataset_that_was_tampered_with_is_not_read(tmp_path, fer_csv, votes_c
         DatasetError, match=r"not an imported dataset\. Import one with: mien data import"
     ):
         read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 100_000, "is nested too deeply"),
+        ("\0", "is no JSON"),
+        ("[]", "format: expected 2, found None"),
+        ('{"format": 2}', "field 'rows' is missing"),
+        ('{"format": 2, "rows": "many"}', "field 'rows': expected int, found 'many'"),
+    ],
+)
+def test_a_damaged_manifest_is_named_with_what_is_wrong(tmp_path, text, reason):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DatasetError, match=rf"(?s)manifest\.json: .*{reason}"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("9" * 5000, "emotion: expected 0 to 6, found '9999"),
+        ("\N{ARABIC-INDIC DIGIT THREE}", "emotion: expected 0 to 6"),
+        ("\0", "emotion: expected 0 to 6"),
+    ],
+)
+def test_a_cell_that_is_no_number_is_named(tmp_path, cell, reason):
+    (tmp_path / "x.csv").write_text(f"emotion,pixels,Usage\n{cell},0 0,Training\n")
+    with pytest.raises(DatasetError, match=f"x.csv, line 2: {reason}"):
+        import_dataset([tmp_path / "x.csv"], tmp_path / "fer")
+
+
+def test_a_csv_with_one_endless_cell_is_refused(tmp_path):
+    (tmp_path / "x.csv").write_text("x" * 20_000_000)
+    with pytest.raises(DatasetError, match=r"x\.csv: unknown form"):
+        import_dataset([tmp_path / "x.csv"], tmp_path / "fer")
+
+
+def test_a_csv_of_another_encoding_comes_in(tmp_path, fer_csv):
+    fer_csv.write_bytes(fer_csv.read_text().encode("utf-16"))
+    assert import_dataset([fer_csv], tmp_path / "fer").manifest.rows == 96
+
+
+def test_a_parquet_damaged_in_its_rows_is_named(tmp_path, toy_dataset):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = len(toy_dataset)
+    table = pa.table({"image": [b"x" * 500] * rows, "label": [0] * rows})
+    pq.write_table(table, tmp_path / "a.parquet", compression="none", use_dictionary=False)
+    data = bytearray((tmp_path / "a.parquet").read_bytes())
+    data[4:60] = b"\xff" * 56
+    (tmp_path / "a.parquet").write_bytes(data)
+    with pytest.raises(DatasetError, match=r"a\.parquet: cannot be read as Parquet"):
+        import_dataset([tmp_path / "a.parquet"], tmp_path / "fer")
 
 
 def test_a_dataset_whose_table_was_damaged_says_so(tmp_path, fer_csv):

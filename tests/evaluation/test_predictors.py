@@ -41,6 +41,9 @@ def test_predictions_come_back_from_their_folder_and_from_other_orders(tmp_path,
         other.probabilities(toy_dataset.subset("test"))
 
 
+HEADER = "row,p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise\n"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -51,6 +54,16 @@ def test_predictions_come_back_from_their_folder_and_from_other_orders(tmp_path,
             "row,p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise\n1,1,0,0,0,0,0\n1,1,0,0,0,0,0\n",
             "found some rows twice",
         ),
+        (f"{HEADER}0,nan,0,0,0,0,1\n", "probabilities of 0 to 1 that sum to 1, found nan, 0, 0"),
+        (f"{HEADER}0,inf,0,0,0,0,1\n", "probabilities of 0 to 1"),
+        (f"{HEADER}0,-1,2,0,0,0,0\n", "found -1, 2, 0, 0, 0, 0 in row 0"),
+        (f"{HEADER}3,0.5,0,0,0,0,0\n", "that sum to 1, found 0.5, 0, 0, 0, 0, 0 in row 3"),
+        (f"{HEADER}1.5,1,0,0,0,0,0\n", "row: expected whole numbers from 0, found 1.5"),
+        (f"{HEADER}-1,1,0,0,0,0,0\n", "row: expected whole numbers from 0, found -1"),
+        (f"{HEADER}{'9' * 5000},1,0,0,0,0,0\n", "row: expected whole numbers from 0, found inf"),
+        (f"{HEADER}x,1,0,0,0,0,0\n", "expected numbers in every column"),
+        (f"{HEADER}0,1,0\n", "row 1 has 3 values for 7 columns"),
+        ("\0\0\0", "without a row"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path, text, reason):

@@ -6,11 +6,11 @@ import csv
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._reading import open_csv
 from mien.data.dataset import VOTE_COLUMNS
 from mien.data.records import USAGES, Fault, Progress, Record, Rows, encode_grey
 from mien.emotions import FER2013_7
@@ -20,7 +20,6 @@ __all__ = ["Votes", "csv_columns", "is_fer_csv", "is_votes_csv", "read_fer_csv",
 
 _SIDE_PX = 48
 _LINES_PER_REPORT = 500
-_LONGEST_LINE = 10_000_000
 
 
 class Votes:
@@ -44,8 +43,11 @@ class Votes:
 
 def csv_columns(path: Path) -> list[str]:
     """Return the names in a CSV's first line, without the spaces around them."""
-    with _open(path) as file:
-        return [name.strip() for name in next(csv.reader(file), [])]
+    with open_csv(path) as file:
+        try:
+            return [name.strip() for name in next(csv.reader(file), [])]
+        except csv.Error:
+            return []
 
 
 def is_fer_csv(columns: list[str]) -> bool:
@@ -67,7 +69,7 @@ def read_fer_csv(path: Path, *, on_progress: Progress | None = None) -> Rows:
     """
     rows = Rows()
     size = path.stat().st_size
-    with _open(path) as file, warnings.catch_warnings():
+    with open_csv(path) as file, warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)  # numpy warns of text that is no number
         reader = csv.reader(file)
         names = [name.strip().lower() for name in next(reader)]
@@ -89,7 +91,8 @@ def _fer_record(cells: list[str], columns: list[int], expected: int, where: str)
     if len(cells) != expected:
         return Fault(where, f"expected {expected} columns, found {len(cells)}; was the file cut?")
     emotion, pixels, usage = (cells[column].strip() for column in columns)
-    if not (emotion.isdecimal() and int(emotion) < len(FER2013_7)):
+    number = _whole(emotion, below=len(FER2013_7))
+    if number is None:
         return Fault(where, f"emotion: expected 0 to {len(FER2013_7) - 1}, found {emotion[:20]!r}")
     if usage.lower() not in USAGES:
         known = "Training, PublicTest or PrivateTest"
@@ -97,8 +100,14 @@ def _fer_record(cells: list[str], columns: list[int], expected: int, where: str)
     grey = _pixels(pixels)
     if isinstance(grey, str):
         return Fault(where, grey)
-    label = FER2013_7.labels[int(emotion)]
+    label = FER2013_7.labels[number]
     return Record(encode_grey(grey), label, USAGES[usage.lower()], where)
+
+
+def _whole(text: str, *, below: int) -> int | None:
+    """Return a whole number of 0 to below some other; None if it is none."""
+    plain = text.isascii() and text.isdecimal() and len(text) <= len(str(below))
+    return int(text) if plain and int(text) < below else None
 
 
 def _pixels(text: str) -> NDArray[np.uint8] | str:
@@ -125,7 +134,7 @@ def read_votes(path: Path) -> Votes:
     """
     rows = Rows()
     usages, image_names, counts = [], [], []
-    with _open(path) as file:
+    with open_csv(path) as file:
         reader = csv.reader(file)
         names = [name.strip() for name in next(reader)]
         usage, image_name = names.index("Usage"), names.index("Image name")
@@ -139,7 +148,8 @@ def read_votes(path: Path) -> Votes:
                 rows.faults.append(Fault(where, what))
                 continue
             votes = [cells[column].strip() for column in columns]
-            if invalid := [vote for vote in votes if not (vote.isdecimal() and int(vote) < 256)]:
+            counted = [_whole(vote, below=256) for vote in votes]
+            if invalid := [v for v, count in zip(votes, counted, strict=True) if count is None]:
                 what = f"votes: expected whole numbers from 0, found {invalid[0][:20]!r}"
                 rows.faults.append(Fault(where, what))
             elif cells[usage].strip().lower() not in USAGES:
@@ -147,7 +157,7 @@ def read_votes(path: Path) -> Votes:
             else:
                 usages.append(USAGES[cells[usage].strip().lower()])
                 image_names.append(cells[image_name].strip())
-                counts.append([int(vote) for vote in votes])
+                counts.append(counted)
     rows.raise_faults()
     if not counts:
         raise DatasetError(f"{path}: expected rows of votes below the header, found 0")
@@ -156,14 +166,8 @@ def read_votes(path: Path) -> Votes:
 
 def _cells(reader: Iterator[list[str]], path: Path, rows: Rows) -> Iterator[list[str]]:
     """Yield the lines; an error of the CSV reader becomes a fault and ends the file."""
-    csv.field_size_limit(_LONGEST_LINE)
     try:
         yield from reader
     except csv.Error as error:
         line = getattr(reader, "line_num", 0)
         rows.faults.append(Fault(f"{path.name}, line {line}", f"not CSV from here on: {error}"))
-
-
-def _open(path: Path) -> IO[str]:
-    # Bytes that are not text become faults of their cells and do not end the file.
-    return path.open(newline="", encoding="utf-8-sig", errors="replace")

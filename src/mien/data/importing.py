@@ -135,7 +135,7 @@ def _find_files(source: Path) -> list[tuple[Path, str]]:
             raise DatasetError(f"{source}: unknown form, expected {_FORMS}")
         return [(source, kind)]
     files = sorted(path for path in source.rglob("*") if path.suffix in (".csv", ".parquet"))
-    own = [path for path in files if not is_ignored(path, source)]
+    own = [path for path in files if path.is_file() and not is_ignored(path, source)]
     known = [(path, kind) for path in own if (kind := _kind(path)) is not None]
     if all(kind == "votes" for _, kind in known) and class_folders(source):
         known.append((source, "folders"))
@@ -145,10 +145,13 @@ def _find_files(source: Path) -> list[tuple[Path, str]]:
 
 
 def _kind(path: Path) -> str | None:
-    with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
-            return "parquet"
-    columns = csv_columns(path)
+    try:
+        with path.open("rb") as file:
+            if file.read(4) == b"PAR1":
+                return "parquet"
+        columns = csv_columns(path)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     if is_votes_csv(columns):
         return "votes"
     return "csv" if is_fer_csv(columns) else None
@@ -161,10 +164,13 @@ def _fingerprint(path: Path) -> tuple[int, str]:
     for file in files:
         if path.is_dir():
             digest.update(file.relative_to(path).as_posix().encode(errors="surrogateescape"))
-        with file.open("rb") as opened:
-            while chunk := opened.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
+        try:
+            with file.open("rb") as opened:
+                while chunk := opened.read(_CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+        except OSError as error:
+            raise DatasetError(f"{file}: cannot be read: {error.strerror}") from error
     return size, digest.hexdigest()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,39 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from mien._reading import parse_json, reading_parquet
 from mien.data.records import LEFT_OUT, USAGES, Fault, Labels, Progress, Record, Rows, encode_grey
 from mien.emotions import FER2013_7
-from mien.errors import DatasetError, InputError, MediaError, MissingExtraError
+from mien.errors import DatasetError, InputError, MediaError
 from mien.media import decode_image, open_image
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-__all__ = ["grey_png", "open_parquet", "read_parquet"]
+__all__ = ["grey_png", "read_parquet"]
 
 _LABEL_COLUMNS = ("emotion", "label", "labels", "class", "expression")
 _SUBSET_COLUMNS = ("usage", "split", "subset", "part")
 _ROWS_PER_BATCH = 1024
-
-
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file.
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-        DatasetError: The file is damaged or not a Parquet file.
-    """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError("reading Parquet", "data") from error
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DatasetError(
-            f"{path}: not a complete Parquet file ({error}). Copy it again"
-        ) from error
+_FORM = "a whole Parquet of images and labels. Copy it again"
 
 
 def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = None) -> Rows:
@@ -64,7 +45,10 @@ def read_parquet(path: Path, labels: Labels, *, on_progress: Progress | None = N
         MissingExtraError: pyarrow is not installed.
     """
     rows = Rows()
-    with open_parquet(path) as file:
+    with (
+        reading_parquet(path, DatasetError, expected=_FORM) as parquet,
+        parquet.ParquetFile(path) as file,
+    ):
         image, label, subset = _columns(path, file)
         names = _class_names(file, label)
         if names is None:
@@ -122,7 +106,7 @@ def _class_names(file: pq.ParquetFile, label: str) -> list[str] | None:
     """Read the class names from Hugging Face's metadata."""
     stored = (file.schema_arrow.metadata or {}).get(b"huggingface")
     try:
-        feature = json.loads(stored)["info"]["features"][label] if stored else {}
+        feature = parse_json(stored)["info"]["features"][label] if stored else {}
     except (ValueError, KeyError, TypeError):
         return None
     names = feature.get("names") if isinstance(feature, dict) else None

@@ -11,15 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien._output import whole_file
+from mien._reading import read_csv, read_parquet_columns
 from mien.data import Dataset, Progress
 from mien.emotions import LABEL_SETS, SIX, LabelSet, canonical_label
-from mien.errors import DatasetError, InputError, MissingExtraError
+from mien.errors import DatasetError, InputError
 from mien.inference import EmotionModel
 
 __all__ = ["Predictor", "ensemble", "open_predictor", "save_predictions"]
 
 _BATCH = 256
 _PREFIX = "p_"
+_MAX_ROUNDING = 0.05
+"""How far a row's sum may be from 1, for tables with two decimals."""
 
 Probabilities = NDArray[np.floating]
 
@@ -103,7 +106,7 @@ def open_predictor(path: str | Path | None) -> Predictor:
 
     Raises:
         ArtefactError: The file is no model, has no spec, or is no such table.
-        MissingExtraError: Polars, which reads Parquet, is not installed.
+        MissingExtraError: pyarrow, which reads Parquet, is not installed.
     """
     if path is None:
         return Predictor(name="mien", model=EmotionModel(None))
@@ -186,28 +189,35 @@ def _read_table(path: Path) -> tuple[str, tuple[NDArray[np.int64], Probabilities
     if "row" not in columns:
         raise DatasetError(f"{path}: no column 'row'; it has {', '.join(columns)}")
     try:
-        rows = np.asarray(columns["row"], np.int64)
+        numbers = np.asarray(columns["row"], np.float64)
         ordered = [columns[by_label[label]] for label in label_set.labels]
         values = np.array(ordered, np.float64).T
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{path}: expected numbers in every column ({error})") from error
+    whole = (numbers >= 0) & (numbers < 2**53) & (numbers == np.floor(numbers))
+    if not whole.all():
+        found = numbers[~whole][0]
+        raise DatasetError(f"{path}: row: expected whole numbers from 0, found {found:g}")
+    rows = numbers.astype(np.int64)
+    right = ((values >= 0) & (values <= 1)).all(axis=1)  # NaN is not
+    right &= np.abs(values.sum(axis=1) - 1) <= _MAX_ROUNDING
+    if not right.all():
+        found = ", ".join(f"{value:g}" for value in values[~right][0])
+        raise DatasetError(
+            f"{path}: expected probabilities of 0 to 1 that sum to 1, found {found} in row "
+            f"{rows[~right][0]}"
+        )
     if len(np.unique(rows)) != len(rows):
         raise DatasetError(f"{path}: expected each row once, found some rows twice")
     return label_set.name, (rows, values)
 
 
-def _columns(path: Path) -> dict[str, list[object]]:
-    try:
-        import polars as pl
-    except ImportError as error:
-        raise MissingExtraError("reading predictions", "data") from error
-    try:
-        table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DatasetError(f"{path}: cannot be read as a table ({error})") from error
-    if not len(table):
+def _columns(path: Path) -> Mapping[str, Sequence[object]]:
+    read = read_parquet_columns if path.suffix == ".parquet" else read_csv
+    columns = read(path, DatasetError, expected="a table of predictions, as `mien evaluate` writes")
+    if not any(columns.values()):
         raise DatasetError(f"{path}: a table without a row; expected one row for each image")
-    return {name: table[name].to_list() for name in table.columns}
+    return columns
 
 
 def _label_set(path: Path, labels: set[str]) -> LabelSet:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien._output import whole_file
+from mien._reading import read_parquet_columns
 from mien.detect import Detector, OnnxDetector, box_iou, non_maximum_suppression
-from mien.errors import DatasetError, MediaError, MissingExtraError
+from mien.errors import DatasetError, MediaError
 from mien.media import decode_image, find_images, read_image
 from mien.structures import Faces, FrameRGB
 
@@ -78,8 +81,8 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
         Name, kind and image `(H, W, 3)` uint8. Unreadable images of a folder are left out.
 
     Raises:
-        DatasetError: The Parquet lacks one of these columns.
-        MissingExtraError: Polars, which reads Parquet, is not installed.
+        DatasetError: The Parquet cannot be read, or lacks one of these columns.
+        MissingExtraError: pyarrow, which reads Parquet, is not installed.
     """
     if source.is_dir():
         for found in find_images([source]):
@@ -89,17 +92,16 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
             except MediaError:
                 continue
         return
-    try:
-        import polars as pl
-    except ImportError as error:
-        raise MissingExtraError("reading Parquet", "data") from error
-    table = pl.read_parquet(source)
-    if missing := {"id", "kind", "jpeg"} - set(table.columns):
+    expected = "a folder of images, or a Parquet with id, kind and jpeg"
+    names = ("id", "kind", "jpeg")
+    table = read_parquet_columns(source, DatasetError, expected=expected, columns=names)
+    if missing := set(names) - set(table):
         raise DatasetError(f"{source}: no column {', '.join(sorted(missing))}")
-    kinds = table["kind"].cast(pl.String)
-    for name, kind, jpeg in zip(table["id"], kinds, table["jpeg"], strict=True):
+    for name, kind, jpeg in zip(*(table[each] for each in names), strict=True):
+        if not isinstance(jpeg, bytes):
+            raise DatasetError(f"{source}: jpeg: expected bytes, found {type(jpeg).__name__}")
         with contextlib.suppress(MediaError):
-            yield str(name), kind, decode_image(jpeg, str(name)).frame_rgb
+            yield str(name), str(kind), decode_image(jpeg, str(name)).frame_rgb
 
 
 def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[PseudoLabelledImage]:
@@ -112,12 +114,12 @@ def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[Pseudo
             written anew with those of all images.
 
     Raises:
-        DatasetError: The Parquet lacks a column.
-        MissingExtraError: Polars, which reads Parquet, is not installed.
+        DatasetError: The Parquet or the cache cannot be read, or a column is missing.
+        MissingExtraError: pyarrow, which reads Parquet, is not installed.
         OutputError: The cache cannot be written.
     """
     detector = OnnxDetector(teacher, score_threshold=TEACHER_THRESHOLD)
-    known = dict(np.load(cache)) if cache.exists() else {}
+    known = _read_cache(cache) if cache.exists() else {}
     digest = hashlib.sha256(teacher.read_bytes()).hexdigest()
     if str(known.get("teacher")) != digest:
         known = {"teacher": np.array(digest)}
@@ -137,6 +139,16 @@ def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[Pseudo
     with whole_file(cache) as partial, partial.open("wb") as file:
         np.savez(file, **known)
     return images
+
+
+def _read_cache(cache: Path) -> dict[str, Any]:
+    try:
+        with np.load(cache) as file:
+            return dict(file)
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise DatasetError(
+            f"{cache}: not a cache of labels ({error}). Remove it, or give another name"
+        ) from error
 
 
 def pseudo_label_image(teacher: Detector, image_rgb: FrameRGB) -> Faces:

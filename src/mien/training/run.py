@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback
 
 from mien._marking import Marker
 from mien._output import whole_file
+from mien._reading import read_text
 from mien.errors import RecipeError
 from mien.training.recipe import read_recipe, recipe_document, recipe_text
 
@@ -144,14 +145,14 @@ def write_run_file(path: Path, text: str) -> None:
         OutputError: The file cannot be written.
     """
     with contextlib.suppress(OSError):
-        if path.read_text(encoding="utf-8") == text:
+        if path.read_bytes() == text.encode():
             return
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def _read_provenance(path: Path) -> dict[str, str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path, RecipeError, expected="the recipe of a run").splitlines()
     entries = (
         line.removeprefix(_COMMENT).rpartition(": ") for line in lines if line.startswith(_COMMENT)
     )

@@ -62,6 +62,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     missing = _REQUIRED_KEYS.difference(saved if isinstance(saved, dict) else ())
     if missing:
         raise RecipeError(f"{path}: no checkpoint of a training: no {', '.join(sorted(missing))}")
+    try:
+        is_finished(saved, epochs=1, patience=1)
+        weights = all(isinstance(value, Tensor) for value in saved["state_dict"].values())
+        if not (weights and all(isinstance(name, str) for name in saved["state_dict"])):
+            raise TypeError("its weights are no tensors")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise RecipeError(f"{path}: no checkpoint of a training: damaged ({error})") from error
     return dict(saved)
 
 
@@ -79,7 +86,7 @@ def load_checkpoint_weights(network: nn.Module, path: Path) -> None:
     }
     try:
         network.load_state_dict(state)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, NotImplementedError) as error:
         raise RecipeError(
             f"{path}: weights of another network. Give a recipe with the network of that training"
         ) from error

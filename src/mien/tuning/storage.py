@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
@@ -17,9 +18,12 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from mien.errors import InputError
 
-__all__ = ["open_storage", "redacted_storage"]
+__all__ = ["open_storage", "reading_storage", "redacted_storage"]
 
 _JOURNAL_SUFFIXES = (".journal", ".log")
+_DAMAGES = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
+"""What Optuna raises over entries of a storage that are not its own."""
+
 _HEARTBEAT_S = 30
 _STALE_AFTER_S = 120
 """Time without a heartbeat after which a trial in a database counts as lost."""
@@ -68,12 +72,31 @@ def open_storage(
             f"{shown}: the storage's driver is not installed: {error}. Install it, or give a path "
             "for an SQLite file"
         ) from error
-    except (SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    except (SQLAlchemyError, StorageInternalError, OSError, RuntimeError, *_DAMAGES) as error:
         raise InputError(
-            f"{shown}: the storage cannot be reached: {reason}. Check the address, or give a path "
-            "for an SQLite file"
+            f"{shown}: the storage cannot be reached: {_reason(error)}. Check the address, or give "
+            "a path for an SQLite file"
         ) from error
+
+
+@contextlib.contextmanager
+def reading_storage(storage: str) -> Iterator[None]:
+    """Turn what is raised over a damaged storage into one error that names it.
+
+    Raises:
+        InputError: The storage is damaged.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, *_DAMAGES) as error:
+        raise InputError(
+            f"{redacted_storage(storage)}: the storage is damaged: {_reason(error)}. Give another"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    text = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    return text.splitlines()[0]
 
 
 def _database(

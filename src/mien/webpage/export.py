@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from mien._reading import read_json
 from mien.detect import FileDetector
 from mien.errors import ArtefactError, OutputError
 from mien.inference import EmotionModel
@@ -117,9 +118,9 @@ def _write_list(folder: Path, names: list[str]) -> None:
 def _listed(folder: Path) -> list[str] | None:
     """Return the files of the page that an earlier call wrote; None if none did."""
     try:
-        found = json.loads((folder / _LIST).read_text(encoding="utf-8"))["files"]
+        found = read_json(folder / _LIST, ArtefactError, expected="a list of files")["files"]
         names = [PurePosixPath(name) for name in found]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ArtefactError, KeyError, TypeError):
         return None
     if any(name.is_absolute() or not name.name or ".." in name.parts for name in names):
         return None
