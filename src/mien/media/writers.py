@@ -161,6 +161,8 @@ class JsonlWriter(_TextWriter):
         try:
             if is_complete and not partial.exists() and path.stat().st_size == length:
                 path.replace(partial)
+            if not length and not partial.exists():
+                return cls(path)  # it was killed before it opened its files
             found = partial.stat().st_size
             if found < length:
                 raise OutputError(

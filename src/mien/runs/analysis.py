@@ -145,6 +145,8 @@ def analyze_to(
     run.journal = journal = _journal(path, media, analyzer, options)
     if options.resume and (path / "results.jsonl").exists() and not is_interrupted(path):
         run.was_complete = True
+        if journal is not None:
+            journal.remove()  # a kill may have left a part of it
         names = {source: options.names.get(source, source) for source in run.sources}
         run.failures = failures_of_complete(path, names, formats=options.formats, draw=options.draw)
         return run

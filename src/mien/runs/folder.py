@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mien._output import cannot_write
+from mien._output import cannot_write, check_output
 from mien.drawing import write_image
 from mien.errors import InputError, MediaError, OutputError
 from mien.media.drawn_video import DrawnVideo
@@ -108,19 +108,28 @@ class ResultFolder:
 
     def _start(self, formats: Sequence[str]) -> None:
         """Open the files of a new run, and save that nothing is done yet."""
-        if self._journal is not None:
-            self._journal.remove()  # before the results that it describes are overwritten
+        names = [self.path / f"results.{name}" for name in dict.fromkeys(formats)]
+        for name in names:
+            check_output(name, overwrite=self._overwrite)
         with contextlib.ExitStack() as cleanup:
-            for name in dict.fromkeys(formats):
-                writer = open_writer(self.path / f"results.{name}", overwrite=self._overwrite)
+            if self._journal is not None:
+                # Before all else: what lies in the folder after a kill is known by it.
+                cleanup.callback(self._journal.remove)
+                self._make_folder()
+                self._journal.save(SavedPosition(position={"inputs": 0, "video": None}), now=True)
+            for name in names:
+                writer = open_writer(name, overwrite=self._overwrite)
                 cleanup.callback(writer.discard)
                 self._writers.append(writer)
-            if self._journal is not None:
-                # Before anything is drawn: what lies in the folder after a kill is known by it.
-                self._journal.save(SavedPosition(position={"inputs": 0, "video": None}), now=True)
             cleanup.pop_all()
         for writer in self._writers:
             self._open.enter_context(writer)
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
     def _resume(self, formats: Sequence[str], saved: SavedPosition) -> None:
         """Continue the JSON Lines at the checkpoint, and write the other formats from them."""

@@ -15,13 +15,14 @@ from mien._output import cannot_write, whole_file
 from mien.errors import OutputError
 from mien.runs.fingerprint import Fingerprint
 
-__all__ = ["INPUTS", "JOURNAL", "Journal", "SavedPosition"]
+__all__ = ["JOURNAL", "Journal", "SavedPosition"]
 
 JOURNAL = "results.unfinished.json"
 """The name of the file with the last checkpoint."""
 
-INPUTS = "results.unfinished.inputs.json"
-"""The name of the file with the inputs; there may be many, so it is written only once."""
+_INPUTS = "results.unfinished.inputs-{}.json"
+"""The name of the file with the inputs, with a part of its hash. There may be many inputs, so they
+are written only once."""
 
 _INTERVAL_S = 1.0
 _MAX_NAMES = 3
@@ -66,7 +67,6 @@ class Journal:
         self, folder: Path, settings: Mapping[str, Any], inputs: Mapping[str, Fingerprint]
     ) -> None:
         self.path = folder / JOURNAL
-        self._inputs_path = folder / INPUTS
         self._settings = json.loads(json.dumps(settings))
         self._inputs = inputs
         self._inputs_text = json.dumps(list(inputs.items()))
@@ -89,9 +89,9 @@ class Journal:
             if document["sha256"] != _sha256(json.dumps(run)):
                 raise ValueError("it is damaged")
             settings, saved = run["settings"], SavedPosition(**run["saved"])
-            inputs_text = self._inputs_path.read_text(encoding="utf-8")
+            inputs_text = self._inputs_path(run["inputs"]).read_text(encoding="utf-8")
             if run["inputs"] != _sha256(inputs_text):
-                raise ValueError(f"{INPUTS} is damaged")
+                raise ValueError("the list of inputs is damaged")
         except NotADirectoryError as error:
             reason = "is a file, expected a folder for the results. Choose another folder"
             raise OutputError(f"{self.path.parent}: {reason}") from error
@@ -156,17 +156,28 @@ class Journal:
         if not self.path.parent.is_dir():
             raise OutputError(f"{self.path.parent}: the folder of the results has been removed")
         self._written_at = time.monotonic()
+        inputs = _sha256(self._inputs_text)
         if self.saved is None:
-            _write_durably(self._inputs_path, self._inputs_text)
+            _write_durably(self._inputs_path(inputs), self._inputs_text)
         run = {
             "settings": self._settings,
-            "inputs": _sha256(self._inputs_text),
+            "inputs": inputs,
             "saved": dataclasses.asdict(self._latest),
         }
         # Before it is hashed, it has to look as it will when it is read.
         run = json.loads(json.dumps(run))
         _write_durably(self.path, json.dumps({"sha256": _sha256(json.dumps(run)), "run": run}))
+        if self.saved is None:
+            self._remove_inputs(but=self._inputs_path(inputs))  # those of a run that is replaced
         self.saved = self._latest
+
+    def _inputs_path(self, sha256: str) -> Path:
+        return self.path.with_name(_INPUTS.format(sha256[:12]))
+
+    def _remove_inputs(self, *, but: Path | None = None) -> None:
+        for path in self.path.parent.glob(_INPUTS.format("*")):
+            if path != but:
+                path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the files: the run has ended, or a new one starts from the beginning.
@@ -177,7 +188,7 @@ class Journal:
         self.saved = self._latest = None
         try:
             self.path.unlink(missing_ok=True)
-            self._inputs_path.unlink(missing_ok=True)
+            self._remove_inputs()
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
