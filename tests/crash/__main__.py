@@ -91,10 +91,11 @@ def main() -> int:
             status, events = killing.run(
                 lambda s=scenario, w=whole: s.work(w, again=False), whole, log
             )
-            if status == 99 or not events:
-                print(f"{name}: cannot run:\n{log.read_text()}")
+            try:
+                prepared[name] = (scenario, events, (status, scenario.result(whole)))
+            except (OSError, ValueError) as error:
+                print(f"{name}: cannot run: {error}\n{log.read_text()}")
                 return 1
-            prepared[name] = (scenario, events, (status, scenario.result(whole)))
         for number in itertools.count(1):
             for name, (scenario, events, expected) in prepared.items():
                 if time.monotonic() > until or number > (options.cases or number):

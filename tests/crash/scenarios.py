@@ -172,6 +172,11 @@ widths = [8, 16]
 depths = [1, 1]
 """
 
+_SPACE = """objective = "fer2013_accuracy"
+[parameters]
+learning_rate = { low = 0.01, high = 0.2, log = true }
+"""
+
 
 class Training(Scenario):
     """Trains a tiny network."""
@@ -183,12 +188,13 @@ class Training(Scenario):
         _dataset_csv(inputs / "fer2013.csv")
         import_dataset([inputs / "fer2013.csv"], inputs / "data")
         (inputs / "tiny.toml").write_text(_RECIPE)
+        (inputs / "space.toml").write_text(_SPACE)
 
     def work(self, folder: Path, *, again: bool) -> int:
         """Train, or go on; the reports are left out."""
-        import mien.reports
+        from mien import reports
 
-        mien.reports.training_report = mien.reports.evaluation_report = lambda *_, **__: []
+        reports.training_report = reports.evaluation_report = lambda *_, **__: []
         how = ["--resume"] if again else []
         paths = ["--data", self.inputs / "data", "--recipe", self.inputs / "tiny.toml"]
         return mien("train", "emotion", *paths, "--out", folder / "run", "--threads", "1", *how)
@@ -204,11 +210,13 @@ class Study(Training):
 
     def work(self, folder: Path, *, again: bool) -> int:
         """Search; the same command goes on."""
-        import mien.tuning.run
+        from mien.tuning import run
 
-        mien.tuning.run.tuning_report = lambda *_, **__: []
+        run.tuning_report = lambda *_, **__: []
         paths = ["--data", self.inputs / "data", "--recipe", self.inputs / "tiny.toml"]
+        paths += ["--space", self.inputs / "space.toml"]
         budget = ["--trials", "2", "--epochs", "1", "--seeds", "0", "--threads", "1"]
+        budget += ["--no-near", "--selection-share", "0.25"]
         return mien("tune", *paths, "--out", folder / "study", *budget)
 
     def result(self, folder: Path) -> Any:

@@ -27,7 +27,7 @@ from mien.cli.options import (
     named_inputs,
 )
 from mien.cli.progress import SourceProgress, progress_bars
-from mien.errors import OptionsError
+from mien.errors import OptionsError, OutputError
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
@@ -161,6 +161,10 @@ def analyze(
         except KeyboardInterrupt:
             _print_interruption(run, out)
             raise typer.Exit(130) from None
+        except OutputError:
+            if run is not None and run.can_resume:
+                _print_interruption(run, out)
+            raise
     _print_end(run, out, printer)
     if reporter is not None:
         reporter.write(analyzer, options)

@@ -188,8 +188,10 @@ def detector(
     )
 
     read = read_recipe(DetectorRecipe, recipe)
-    RUN.claim(out)
-    images = pseudo_label_images(data, teacher, out / "labels.npz")
+    RUN.check(out)
+    images = pseudo_label_images(
+        data, teacher, out / "labels.npz", before_writing=lambda: RUN.claim(out)
+    )
     faces = None if pasted_faces is None else read_dataset(pasted_faces).subset("train").images
     module = train_detector(
         read,

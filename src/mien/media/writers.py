@@ -240,7 +240,9 @@ class ParquetWriter(ResultWriter):
         try:
             self._file = parquet.ParquetWriter(self._partial, self._schema)
         except OSError as error:
-            raise _cannot_write(self._partial, error) from error
+            with contextlib.suppress(OSError):
+                self._partial.unlink()
+            raise cannot_write(self._partial, error) from error
 
     def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows; whole row groups are in the file when this returns."""

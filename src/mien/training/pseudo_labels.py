@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +96,10 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
         import polars as pl
     except ImportError as error:
         raise MissingExtraError("reading Parquet", "data") from error
-    table = pl.read_parquet(source)
+    try:
+        table = pl.read_parquet(source)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DatasetError(f"{source}: cannot be read as Parquet: {error}") from error
     if missing := {"id", "kind", "jpeg"} - set(table.columns):
         raise DatasetError(f"{source}: no column {', '.join(sorted(missing))}")
     kinds = table["kind"].cast(pl.String)
@@ -102,14 +108,21 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
             yield str(name), kind, decode_image(jpeg, str(name)).frame_rgb
 
 
-def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[PseudoLabelledImage]:
+def pseudo_label_images(
+    source: Path,
+    teacher: Path,
+    cache: Path,
+    *,
+    before_writing: Callable[[], None] = lambda: None,
+) -> list[PseudoLabelledImage]:
     """Read images and label them with the teacher's detections.
 
     Args:
         source: A folder of images, or a Parquet with `id`, `kind` and `jpeg`.
         teacher: The teacher's ONNX file.
         cache: An `.npz` file of labels. Labels of this teacher are taken from it, and it is
-            written anew with those of all images.
+            written anew with those of all images. One that is damaged counts as missing.
+        before_writing: Called when all images are labelled, before the cache is written.
 
     Raises:
         DatasetError: The Parquet lacks a column.
@@ -117,7 +130,7 @@ def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[Pseudo
         OutputError: The cache cannot be written.
     """
     detector = OnnxDetector(teacher, score_threshold=TEACHER_THRESHOLD)
-    known = dict(np.load(cache)) if cache.exists() else {}
+    known = _read_labels(cache)
     digest = hashlib.sha256(teacher.read_bytes()).hexdigest()
     if str(known.get("teacher")) != digest:
         known = {"teacher": np.array(digest)}
@@ -133,10 +146,19 @@ def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[Pseudo
         images.append(
             PseudoLabelledImage(name=name, key=key, kind=kind, image_rgb=image_rgb, faces=faces)
         )
+    before_writing()
     # NumPy adds `.npz` to a path that does not end with it, but not to an open file.
     with whole_file(cache) as partial, partial.open("wb") as file:
         np.savez(file, **known)
     return images
+
+
+def _read_labels(cache: Path) -> dict[str, Any]:
+    """Return the arrays of a cache; none if it is missing or damaged."""
+    try:
+        return dict(np.load(cache))
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {}
 
 
 def pseudo_label_image(teacher: Detector, image_rgb: FrameRGB) -> Faces:
