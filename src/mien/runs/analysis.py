@@ -160,7 +160,8 @@ def analyze_to(
     ) as results:
         if results.position is not None:
             run.checkpoint = Checkpoint.from_document(results.position, options.video)
-            run.resumed_after = run.checkpoint
+            # Another one, since the state of the video goes on.
+            run.resumed_after = Checkpoint.from_document(results.position)
             run.failures, run.with_faces = results.failures, frozenset(results.with_faces)
             results.reserve_drawn(run.sources[: run.checkpoint.inputs])
         on_start(run)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from mien.errors import InputError
+from mien.errors import InputError, OutputError
 
-__all__ = ["open_storage", "redacted_storage"]
+__all__ = ["open_storage", "redacted_storage", "storage_errors"]
 
 _JOURNAL_SUFFIXES = (".journal", ".log")
 _HEARTBEAT_S = 30
@@ -37,6 +38,24 @@ def redacted_storage(storage: str) -> str:
         return make_url(storage).render_as_string(hide_password=True)
     except ArgumentError:
         return storage
+
+
+@contextlib.contextmanager
+def storage_errors(storage: str) -> Iterator[None]:
+    """Turn the errors of a storage that fails during a study into errors of mien.
+
+    Raises:
+        OutputError: The storage cannot be read or written any more, for example on a full disk.
+    """
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        reason = str(getattr(cause, "orig", None) or cause or error).strip().splitlines()[0]
+        raise OutputError(
+            f"{redacted_storage(storage)}: the storage failed: {reason}. Run the same command "
+            "again to go on with the study"
+        ) from error
 
 
 def open_storage(

@@ -18,6 +18,7 @@ from mien.options import TuneOptions
 from mien.training import EmotionRecipe
 from mien.tuning.objective import Objective, TrialFailure
 from mien.tuning.space import Space
+from mien.tuning.storage import storage_errors
 from mien.tuning.study import (
     WORKER_ATTRIBUTE,
     counts_against_budget,
@@ -184,7 +185,8 @@ def _loss(worker: BaseProcess, numbers: list[int]) -> str:
 
 def _worker_process(job: StudyJob, stream: int) -> None:
     try:
-        run_worker(job, stream=stream)
+        with storage_errors(job.storage):
+            run_worker(job, stream=stream)
     except MienError as error:
         raise SystemExit(f"mien: {error}") from error
     except KeyboardInterrupt as error:
