@@ -103,10 +103,12 @@ class Analysis(Scenario):
 
     def work(self, folder: Path, *, again: bool) -> int:
         """Analyse, or go on."""
-        from mien.runs import journal
+        from mien.runs import is_interrupted, journal
 
         journal._INTERVAL_S = self.interval_s
-        how = ["--resume"] if again else ["--overwrite"] if self._replaces else []
+        how = ["--overwrite"] if self._replaces else []
+        if again and is_interrupted(folder / "out"):  # else it was killed before it began
+            how = ["--resume"]
         return mien("analyze", self.inputs, "--out", folder / "out", *self._options, *how)
 
     def result(self, folder: Path) -> Any:

@@ -11,14 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills children that it forks")
-@pytest.mark.parametrize(
-    ("scenarios", "cases"),
-    [(("drawn", "replaced"), 4), (("mixed", "import", "import-replaced", "job", "cut-job"), 2)],
-)
-def test_what_was_killed_ends_with_the_results_of_what_was_not(scenarios, cases):
-    command = [sys.executable, "-m", "tests.crash", *scenarios, "--cases", str(cases)]
-    done = subprocess.run(
-        [*command, "--seed", "19"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def test_what_was_killed_ends_with_the_results_of_what_was_not():
+    scenarios = ("drawn", "replaced", "import-replaced", "cut-job")
+    command = [sys.executable, "-m", "tests.crash", *scenarios, "--cases", "2", "--seed", "19"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{cases} cases of each scenario, all the same" in done.stdout
+    assert "2 cases of each scenario, all the same in the end" in done.stdout

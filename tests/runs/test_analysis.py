@@ -257,6 +257,7 @@ def files(folder):
 
 def test_a_disk_that_is_full_at_the_end_keeps_the_run(analyzer, inputs, tmp_path, monkeypatch):
     def full(writer):
+        writer._file.close()
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
