@@ -87,6 +87,9 @@ def main() -> None:
         print_error(str(error))
         drop_stdout()
         sys.exit(1)
+    except KeyboardInterrupt:
+        drop_stdout()
+        sys.exit(130)
     except BrokenPipeError:
         # The reader of the output has closed it; without this Python prints an error at its end.
         drop_stdout()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
@@ -19,28 +20,27 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_os_error", "drop_stdout", "interrupt_once", "print_error", "set_up_streams"]
 
-_IGNORED_S = 10.0
-"""How long a process has for closing its files after Ctrl-C; then the next one kills it."""
+_IGNORED_S = 3.0
+"""How long a process has for closing its files after Ctrl-C, before the next one counts."""
 
 
 def interrupt_once() -> None:
-    """Have the first Ctrl-C raise `KeyboardInterrupt`, and ignore those that follow.
+    """Have Ctrl-C raise `KeyboardInterrupt`, but ignore those that follow at once.
 
-    A second one would interrupt the closing of files and of threads that read from them. Who holds
-    the keys longer than that kills the process, without a traceback.
+    A second one would interrupt the closing of files and of threads that read from them.
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    interrupted_at: float | None = None
+    interrupted_at = float("-inf")
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal interrupted_at
-        if interrupted_at is None:
-            interrupted_at = time.monotonic()
-            raise KeyboardInterrupt
-        if time.monotonic() - interrupted_at > _IGNORED_S:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGINT)
+        if time.monotonic() - interrupted_at < _IGNORED_S:
+            return
+        interrupted_at = time.monotonic()
+        # At its very end Python takes the handler away, and another Ctrl-C would kill it.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
 
     # A shell has processes in the background ignore Ctrl-C.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -112,7 +112,7 @@ class _TextWriter(ResultWriter):
                 newline="",
             )
         except OSError as error:
-            raise _cannot_write(self._partial, error) from error
+            raise cannot_write(self._partial, error) from error
 
     def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows; they are in the file when this returns."""

@@ -6,7 +6,9 @@ import contextlib
 import csv
 import dataclasses
 import io
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ __all__ = [
     "OnEpoch",
     "OpenRun",
     "WholeCheckpoints",
+    "as_keyboard_interrupt",
     "completed_epochs",
     "is_finished",
     "last_checkpoint",
@@ -176,6 +179,23 @@ def _different_keys(before: Any, now: Any) -> list[str]:
 
     first, second = flat(recipe_document(before)), flat(recipe_document(now))
     return sorted(key for key in first | second if first.get(key) != second.get(key))
+
+
+@contextlib.contextmanager
+def as_keyboard_interrupt() -> Iterator[None]:
+    """Have Ctrl-C raise `KeyboardInterrupt` out of a training.
+
+    Lightning itself ends the process with status 1, and has it ignore the next Ctrl-C.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
 
 
 class WholeCheckpoints(TorchCheckpointIO):

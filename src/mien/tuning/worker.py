@@ -111,8 +111,11 @@ def run_worker(
         while not job.is_spent(study):
             study.optimize(objective, n_trials=1, catch=(TrialFailure,))
             on_progress()
-    except BaseException:
+    except BaseException as error:
         _requeue_own_trial(study)
+        if isinstance(error.__context__, KeyboardInterrupt):
+            # Ctrl-C while Optuna ends a trial turns into an error of its own.
+            raise KeyboardInterrupt from error
         raise
 
 
