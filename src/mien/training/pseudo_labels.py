@@ -38,6 +38,8 @@ __all__ = [
 TEACHER_THRESHOLD = 0.3
 """Lowest score of a teacher's detection; everything below is background."""
 
+_DAMAGES = (zipfile.BadZipFile, zlib.error)
+
 FLIPPED_LANDMARKS = (1, 0, 2, 4, 3)
 """The order of the landmarks in a mirrored image: right and left change places."""
 
@@ -156,8 +158,17 @@ def pseudo_label_images(
 def _read_labels(cache: Path) -> dict[str, Any]:
     """Return the arrays of a cache; none if it is missing or damaged."""
     try:
-        return dict(np.load(cache))
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        with np.load(cache) as saved:
+            return dict(saved)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):
         return {}
 
 
