@@ -158,17 +158,9 @@ def pseudo_label_images(
 def _read_labels(cache: Path) -> dict[str, Any]:
     """Return the arrays of a cache; none if it is missing or damaged."""
     try:
-        with np.load(cache) as saved:
+        with cache.open("rb") as file, np.load(file) as saved:
             return dict(saved)
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ):
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, *_DAMAGES):
         return {}
 
 
