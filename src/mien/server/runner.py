@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mien._output import partial_path
-from mien.errors import MienError
+from mien.errors import MienError, OutputError
 from mien.options import SmoothingOptions, VideoOptions
 from mien.runs import RunOptions, analyze_to, is_interrupted
 from mien.server.errors import INTERNAL_ERROR
@@ -58,6 +59,9 @@ class JobRunner:
         # A server that is killed during an upload leaves a folder without a job.
         for job_id in self.store.orphaned_folders():
             self.discard(job_id)
+        # One that is killed after the end of a job has not deleted its video.
+        for job_id in self.store.ended_before(math.inf):
+            self._delete_video(job_id)
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._lock = threading.Lock()
@@ -176,22 +180,33 @@ class JobRunner:
                 raise _Interrupted
             progress.update(result)
 
-        analyze_to(
-            self.folder(job.id),
-            [video],
-            options=self._run_options(job, names={video: job.name}),
-            analyzer=self._service.analyzer,
-            on_result=on_result,
-        )
+        def analyze(*, resume: bool) -> None:
+            analyze_to(
+                self.folder(job.id),
+                [video],
+                options=self._run_options(job, names={video: job.name}, resume=resume),
+                analyzer=self._service.analyzer,
+                on_result=on_result,
+            )
+
+        resume = is_interrupted(self.folder(job.id))
+        try:
+            analyze(resume=resume)
+        except OutputError as error:
+            if not resume or progress.has_results:
+                raise
+            _LOG.warning("job %s starts again: %s", job.id, error)
+        if resume and not progress.has_results:
+            # What the last server wrote cannot be continued, or all of it is done, and how far that
+            # was is not known.
+            analyze(resume=False)
         if job.id in self._removed:
             raise _Interrupted
         progress.finish()
         self._end(job, progress.failure)
 
-    def _run_options(self, job: Job, *, names: dict[str, str]) -> RunOptions:
+    def _run_options(self, job: Job, *, names: dict[str, str], resume: bool) -> RunOptions:
         request = job.options
-        # Without a journal there is no checkpoint yet, so the results are written again.
-        resume = is_interrupted(self.folder(job.id))
         return RunOptions(
             overwrite=not resume,
             resume=resume,
@@ -215,8 +230,11 @@ class JobRunner:
                 _LOG.exception("the end of job %s cannot be saved; trying again", job.id)
                 if self._stopping.wait(_RETRY_INTERVAL_S):
                     return
+        self._delete_video(job.id)
+
+    def _delete_video(self, job_id: str) -> None:
         if not self._service.options.keep_videos:
-            self._jobs.delete_file(job.id, UPLOAD)
+            self._jobs.delete_file(job_id, UPLOAD)
 
     def _remove_old(self) -> None:
         if self._stopping.is_set():
@@ -233,6 +251,7 @@ class _Progress:
         self._started = time.monotonic() - job.worked_s
         self._frames, self._time_s, self._saved_at = 0, 0.0, 0.0
         self.failure: str | None = None
+        self.has_results = False
 
     def update(self, result: FrameResult) -> None:
         """Update the progress with the next result.
@@ -240,6 +259,7 @@ class _Progress:
         Raises:
             MienError: The video is too long, or the job took too long.
         """
+        self.has_results = True
         self.failure = result.error or self.failure
         if result.error is None:
             self._frames, self._time_s = result.frame + 1, result.timestamp_s or 0.0
