@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from mien.errors import MediaError
+from mien.media.bounds import describe_frames
 from mien.media.image_file import MAX_PIXELS, check_promised, open_image, too_large
 from mien.structures import Frame
 
@@ -140,8 +141,8 @@ def _decode(image: Image.Image, source: str) -> Frame:
     if min(width, height) < MIN_SIDE_PX:
         reason = f"only {width} x {height} pixels, expected at least {MIN_SIDE_PX} on each side"
         raise MediaError(source, f"{reason}. Use a larger image")
-    count = getattr(image, "n_frames", 1)
-    notes = (f"has {count} frames, only the first was read",) if count > 1 else ()
+    count = describe_frames(image)
+    notes = (f"has {count} frames, only the first was read",) if count is not None else ()
     image.load()
     turn = _UPRIGHT_TRANSPOSE.get(_orientation(image))
     upright = image if turn is None else image.transpose(turn)
