@@ -89,9 +89,13 @@ def serve(
       mien serve --name example.org --trust-proxy 127.0.0.1
     """
     try:
-        import uvicorn
-
-        from mien.server import KeyFile, ServerOptions, create_app, uvicorn_config
+        from mien.server import (
+            KeyFile,
+            ServerOptions,
+            StoppingServer,
+            create_app,
+            uvicorn_config,
+        )
     except ImportError as error:
         raise MissingExtraError("serving", "serve") from error
     from mien.detect import OnnxDetector
@@ -138,7 +142,7 @@ def serve(
         import webbrowser
 
         webbrowser.open(address)
-    uvicorn.Server(config).run([listener])
+    StoppingServer(config).run([listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

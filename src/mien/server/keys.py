@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from mien._output import whole_file
 from mien.errors import ArtefactError, InputError
 
 __all__ = ["KeyFile"]
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class KeyFile:
@@ -44,9 +47,12 @@ class KeyFile:
             return
         try:
             document = json.loads(self.path.read_text(encoding="utf-8"))
-            self._hashes = {str(name): str(digest) for name, digest in document["keys"].items()}
-            self._version = version
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            hashes = {str(name): str(digest) for name, digest in document["keys"].items()}
+            for name, digest in hashes.items():
+                if _DIGEST.fullmatch(digest) is None:
+                    raise ValueError(f"that of {name!r} is not 64 hexadecimal digits")
+            self._hashes, self._version = hashes, version
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ArtefactError(
                 f"{self.path}: expected JSON with 'keys', an object of names and SHA-256: {error}. "
                 "Make keys with: mien serve --keys FILE --new-key NAME"
