@@ -62,7 +62,7 @@ def analyzed(client, body, query=""):
 @functools.cache
 def slow_jpeg():
     """A small JPEG with as many scans as allowed, which takes seconds to decode."""
-    return progressive(100, side=4000, quality=10)
+    return progressive(60, side=4000, quality=10)
 
 
 def test_images_of_many_scans_and_pages_are_answered_at_once(client):

@@ -16,6 +16,9 @@ MAX_SCANS = 100
 """Limit of the scans of a JPEG. Encoders write 10 to 20. Each scan passes over all pixels, so a
 small file with many scans can keep a decoder busy for minutes."""
 
+_MIN_LIMIT, _MAX_SCANNED_PIXELS = 20, 1_000_000_000
+"""A large JPEG may have fewer scans: as many as pass over so many pixels, but at least 20."""
+
 MAX_COUNTED_PAGES = 100
 """Limit up to which the pages of a TIFF are counted."""
 
@@ -28,12 +31,13 @@ _SEQUENTIAL = frozenset((0xC0, 0xC1, 0xC9))
 _SCAN, _END = 0xDA, 0xD9
 
 
-def check_scans(file: IO[bytes], source: str) -> None:
-    """Check that a JPEG has at most `MAX_SCANS` scans.
+def check_scans(file: IO[bytes], source: str, *, pixels: int) -> None:
+    """Check that a JPEG has at most `MAX_SCANS` scans, or fewer if it is large.
 
     Args:
         file: The JPEG; its position is kept.
         source: What to call it in messages.
+        pixels: How many pixels it declares.
 
     Raises:
         MediaError: It has more.
@@ -42,13 +46,12 @@ def check_scans(file: IO[bytes], source: str) -> None:
     file.seek(0)
     data = file.read()
     file.seek(position)
-    if _has_too_many_scans(data):
-        raise MediaError(
-            source, f"a JPEG with more than {MAX_SCANS} scans. Save it as a baseline JPEG"
-        )
+    limit = min(MAX_SCANS, max(_MIN_LIMIT, _MAX_SCANNED_PIXELS // max(1, pixels)))
+    if _has_more_scans(data, limit):
+        raise MediaError(source, f"a JPEG with more than {limit} scans. Save it as a baseline JPEG")
 
 
-def _has_too_many_scans(data: bytes) -> bool:
+def _has_more_scans(data: bytes, limit: int) -> bool:
     scans, position, frame_kind, components = 0, 2, 0, 0
     while (found := _MARKER.search(data, position)) is not None:
         kind, position = found[1][0], found.end()
@@ -60,7 +63,7 @@ def _has_too_many_scans(data: bytes) -> bool:
             frame_kind, components = kind, data[position + 7] if position + 7 < len(data) else 0
         if kind == _SCAN:
             scans += 1
-            if scans > MAX_SCANS:
+            if scans > limit:
                 return True
             if frame_kind in _SEQUENTIAL and data[position + 2 : position + 3] == bytes(
                 (components,)

@@ -6,7 +6,6 @@ apart from the server so that the process starts quickly.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import signal
@@ -74,11 +73,6 @@ def prepare_process(max_memory_bytes: int) -> None:
     os.dup2(null, 2)
     os.close(null)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    with contextlib.suppress(ImportError):
-        from PIL import AvifImagePlugin
-
-        # Each thread holds images of its own, and all processes together use all cores.
-        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     if sys.platform == "linux":
         import resource
 

@@ -60,7 +60,7 @@ def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) ->
         image.close()
         raise too_large(source, max_pixels, f"it declares {width} x {height} pixels")
     if image.format in ("JPEG", "MPO"):
-        check_scans(file, source)
+        check_scans(file, source, pixels=width * height)
     return image
 
 

@@ -78,11 +78,16 @@ _IMAGE = {"type": "string", "format": "binary", "minLength": 1}
 
 def _body_schema(max_images: int) -> dict[str, Any]:
     files = {"type": "array", "minItems": 1, "maxItems": max_images, "items": _IMAGE}
-    form = {"type": "object", "required": ["files"], "properties": {"files": files}}
+    form = {
+        "type": "object",
+        "required": ["files"],
+        "properties": {"files": files},
+        "additionalProperties": False,
+    }
     return {
         "requestBody": {
             "required": True,
-            "description": "The file of one image, or several as `files` of a form.",
+            "description": "The file of one image, or several as `files` (or `file`) of a form.",
             "content": {
                 "image/*": {"schema": _IMAGE},
                 "application/octet-stream": {"schema": _IMAGE},

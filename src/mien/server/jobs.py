@@ -62,6 +62,7 @@ _BODY = {
                     "type": "object",
                     "required": [FORM_FIELDS[0]],
                     "properties": {FORM_FIELDS[0]: _VIDEO},
+                    "additionalProperties": False,
                 }
             },
         },

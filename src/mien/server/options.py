@@ -79,7 +79,7 @@ class ServerOptions:
     head_timeout_s: float = 15.0
     stream_timeout_s: float = 60.0
     request_timeout_s: float = 60.0
-    decode_timeout_s: float = 20.0
+    decode_timeout_s: float = 10.0
     max_decode_bytes: int = 1_000_000_000
     ready_wait_s: float = 10.0
     stop_timeout_s: int = 8
