@@ -3,6 +3,7 @@
 # make evaluate DATA=fer2013/   measure the shipped model and write its figures where they stand
 # make serve  build the web page and serve it with the API on this machine
 # make web    build the web page (needs Node, or fetches it as a package)
+# make lowest run with the lowest versions that pyproject.toml declares
 # make check  formatting, lint, types, import rules, of Python and of the page
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test web serve check evaluate benchmark clean
+.PHONY: run test web serve check lowest evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
@@ -37,6 +38,9 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python web/build.py check
+
+lowest:
+	$(PYTHON) .ci/lowest.py
 
 evaluate: $(VENV)/dev.stamp
 	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see README, "Know the data")'; exit 2; }

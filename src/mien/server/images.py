@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
@@ -181,8 +182,8 @@ async def _read_form(request: Request, max_images: int) -> list[tuple[str, bytes
             if not files:
                 raise ApiError(400, "the form has no file in its field 'files'")
             return [(file.filename or "image", await file.read()) for file in files]
-    except MultiPartException as error:
-        raise ApiError(400, f"the form cannot be read: {error.message}") from error
+    except (FormParserError, MultiPartException) as error:
+        raise ApiError(400, f"the form cannot be read: {error}") from error
     except OSError as error:
         _LOG.error("a form cannot be saved: %s", error)
         message = f"the server cannot save the form: {error.strerror}; try again later"
