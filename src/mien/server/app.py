@@ -41,6 +41,9 @@ def create_app(
 ) -> FastAPI:
     """Make the application with the API and the web page.
 
+    Images are decoded in other processes, which import the script that was started: its code needs
+    `if __name__ == "__main__":` around it.
+
     Args:
         options: Keys, folders and limits.
         model: The emotion network; None takes the shipped network.
