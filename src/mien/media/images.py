@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from mien.errors import MediaError
+from mien.media.bounds import describe_frames
 from mien.media.depth import (
     Scaled,
     declared_largest,
@@ -245,10 +246,8 @@ def _decode(
     if min(width, height) < MIN_SIDE_PX:
         reason = f"only {width} x {height} pixels, expected at least {MIN_SIDE_PX} on each side"
         raise MediaError(source, f"{reason}. Use a larger image")
-    count = getattr(image, "n_frames", 1)
-    notes: tuple[str, ...] = ()
-    if count > 1:
-        notes = (f"has {count} frames, only the first was read",)
+    count = describe_frames(image)
+    notes = (f"has {count} frames, only the first was read",) if count is not None else ()
     if _is_preview(image):
         notes += (_PREVIEW_NOTE,)
     declared, is_deep = declared_largest(image, file), is_deep_colour(image)

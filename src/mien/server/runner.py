@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import json
 import logging
@@ -33,6 +34,7 @@ UPLOAD = "upload.mkv"
 _POLL_INTERVAL_S = 0.5
 _RETRY_INTERVAL_S = 5.0
 _PROGRESS_INTERVAL_S = 0.5
+_STOP_TIMEOUT_S = 5.0
 
 
 class _Interrupted(Exception):  # noqa: N818 - not an error
@@ -67,6 +69,7 @@ class JobRunner:
         self._lock = threading.Lock()
         self._running: set[str] = set()
         self._removed: set[str] = set()
+        self._readers: collections.Counter[str] = collections.Counter()
         self._threads = [
             threading.Thread(target=self._work, name=f"mien-job-{number}", daemon=True)
             for number in range(service.options.concurrent_jobs)
@@ -98,12 +101,31 @@ class JobRunner:
         self._wake.set()
 
     def remove(self, job_id: str) -> None:
-        """Stop and remove a job, and delete its folder as soon as it no longer runs."""
+        """Stop and remove a job; its folder is deleted when it neither runs nor is read."""
         with self._lock:
             self.store.remove(job_id)
-            if job_id in self._running:
+            if job_id in self._running or self._readers[job_id]:
                 self._removed.add(job_id)
                 return
+        self.discard(job_id)
+
+    def hold(self, job_id: str) -> None:
+        """Keep a job's folder until `release`, even if the job is removed."""
+        with self._lock:
+            self._readers[job_id] += 1
+
+    def release(self, job_id: str) -> None:
+        """End a `hold`; the folder of a removed job is deleted."""
+        with self._lock:
+            self._readers[job_id] -= 1
+            self._readers += collections.Counter()  # removes those without readers
+        self._discard_if_removed(job_id)
+
+    def _discard_if_removed(self, job_id: str) -> None:
+        with self._lock:
+            if job_id not in self._removed or job_id in self._running or self._readers[job_id]:
+                return
+            self._removed.discard(job_id)
         self.discard(job_id)
 
     def rows(self, job_id: str, *, after: int, max_rows: int) -> list[dict[str, Any]]:
@@ -122,16 +144,21 @@ class JobRunner:
         """Stop the threads; the next server continues the running jobs."""
         self._stopping.set()
         self._wake.set()
+        until = time.monotonic() + _STOP_TIMEOUT_S
         for thread in self._threads:
-            thread.join()
-        self.store.close()
+            thread.join(max(0.0, until - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
+            # Nothing was saved since the last result, and the file is closed with the process.
+            _LOG.warning("a job does not stop: its decoder is busy; the next server continues it")
+        else:
+            self.store.close()
 
     def _work(self) -> None:
         while not self._stopping.is_set():
             try:
                 had_job = self._run_next()
-            except (sqlite3.Error, OSError):
-                # The disk may be full; try again later.
+            except Exception:
+                # The disk may be full; whatever it is, the next jobs need this thread.
                 _LOG.exception("the jobs in %s cannot be run", self._jobs.path)
                 had_job = False
             if not had_job:
@@ -158,10 +185,7 @@ class JobRunner:
         finally:
             with self._lock:
                 self._running.remove(job.id)
-                removed = job.id in self._removed
-                self._removed.discard(job.id)
-            if removed:
-                self.discard(job.id)
+            self._discard_if_removed(job.id)
         return True
 
     def _video(self, job: Job) -> Path:
@@ -239,7 +263,7 @@ class JobRunner:
     def _remove_old(self) -> None:
         if self._stopping.is_set():
             return
-        for job_id in self.store.ended_before(time.time() - self._service.options.retention_s):
+        for job_id in self.store.expired(self._service.options.retention_s):
             self.remove(job_id)
 
 

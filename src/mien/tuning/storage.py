@@ -55,8 +55,8 @@ def storage_errors(storage: str) -> Iterator[None]:
     except (StorageInternalError, SQLAlchemyError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         raise OutputError(
-            f"{redacted_storage(storage)}: the storage failed: {_reason(cause or error)}. Run the same command "
-            "again to go on with the study"
+            f"{redacted_storage(storage)}: the storage failed: {_reason(cause or error)}. Run the "
+            "same command again to go on with the study"
         ) from error
 
 
