@@ -195,6 +195,7 @@ class LiveSource:
         track, packets = video_packets(container)
         self._aspect = pixel_aspect(track)
         self._reading = reading = Reading(container, track)
+        is_played = reading.duration_s is not None or _is_file(container)
         begin_s, first_s, damaged = self._clock(), None, 0
         for packet in _until_lost(packets):
             if packet is not None:
@@ -211,8 +212,10 @@ class LiveSource:
                 continue
             for decoded in frames:
                 damaged = 0
+                if packet is None:
+                    decoded.time_base = track.time_base
                 reading.add_frame(decoded)
-                if reading.duration_s is not None and decoded.time is not None:
+                if is_played and decoded.time is not None:
                     first_s = decoded.time if first_s is None else first_s
                     position_s = decoded.time - first_s
                     self._stop.wait(max(0.0, begin_s + position_s - self._clock()))
