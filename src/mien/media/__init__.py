@@ -2,7 +2,7 @@
 
 from mien.media.image_file import MAX_PIXELS, open_image
 from mien.media.images import IMAGE_SUFFIXES, convert_image, decode_image, read_image
-from mien.media.inputs import Channels, ImageInput, as_frame
+from mien.media.inputs import Channels, ImageInput, as_frame, check_channels
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.signatures import START_BYTES, format_name, is_container
 from mien.media.sources import find_images, find_media, is_video
@@ -26,6 +26,7 @@ __all__ = [
     "VideoWriter",
     "as_frame",
     "cameras",
+    "check_channels",
     "convert_image",
     "decode_image",
     "find_images",
