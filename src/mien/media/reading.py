@@ -24,8 +24,8 @@ _MISSING_TOLERANCE_S, _MISSING_TOLERANCE_SHARE = 0.25, 0.03
 _GAP_FRAMES = 2.5
 """Frames that are farther apart than this many intervals have a gap between them."""
 
-_MIN_LOST_BYTES = 500
-"""Bytes between two frames that belong to no packet: in intact files they are a few headers."""
+_MIN_LOST_BYTES = 1000
+"""Bytes in a row that belong to no packet: in intact files fewer are headers and padding."""
 
 _LOST_SHARE = 0.5
 """Share of the bytes of a gap's time that has to be lost for damage: frames of a video may be far
@@ -91,6 +91,7 @@ class Reading:
         self._covered = self._frame_count = self.restarts = 0
         self._lost_bytes: deque[int] = deque([0], maxlen=_LOST_PACKETS)
         self._last_packet_s: float | None = None
+        self._first_frame_s: float | None = None
         self._last_frame_s: float | None = None
         self._damage: str | None = None
         self._suspect: list[_Span] = []
@@ -99,9 +100,10 @@ class Reading:
     def add_packet(self, packet: Any) -> None:
         """Take the next packet of any track."""
         if packet.pos is not None and packet.pos >= 0:
-            if self._covered:
-                self._lost_bytes[-1] += max(0, packet.pos - self._covered)
-            self._covered = max(self._covered, packet.pos + packet.size)
+            if self._covered and packet.pos - self._covered >= _MIN_LOST_BYTES:
+                self._lost_bytes[-1] += packet.pos - self._covered
+            # Several packets that lie in one of the container's share its place.
+            self._covered = max(self._covered, packet.pos) + packet.size
         if packet.time_base is None or packet.pts is None:
             return
         begin_s = float(packet.pts * packet.time_base) - self._start_s
@@ -132,7 +134,7 @@ class Reading:
     def _are_lost(self, lost_bytes: int, apart_s: float) -> bool:
         """Return whether so many bytes without a packet are what a time would hold."""
         per_s = self._size / max(self.duration_s or 0.0, self.end_s, self._frame_s)
-        return lost_bytes > max(_MIN_LOST_BYTES, _LOST_SHARE * per_s * apart_s)
+        return lost_bytes > _LOST_SHARE * per_s * apart_s
 
     def add_frame(self, frame: Any) -> None:
         """Take the next decoded frame."""
@@ -142,6 +144,8 @@ class Reading:
         if frame.time is None:
             return
         last_s, self._last_frame_s = self._last_frame_s, frame.time - self._start_s
+        if self._first_frame_s is None:
+            self._first_frame_s = self._last_frame_s
         if last_s is not None and self._last_frame_s - last_s > _GAP_FRAMES * self._frame_s:
             self._gaps.append(_Span(last_s + self._frame_s, self._last_frame_s))
 
@@ -166,7 +170,11 @@ class Reading:
         ) or _merged(each for each in self._suspect if each.end_s > each.begin_s)
         parts = [self._damage] if self._damage is not None else []
         if gaps:
-            named = [f"{gap.begin_s:.1f} to {gap.end_s:.1f} s" for gap in gaps[:_NAMED_GAPS]]
+            first_s = self._first_frame_s or 0.0
+            named = [
+                f"{gap.begin_s - first_s:.1f} to {gap.end_s - first_s:.1f} s"
+                for gap in gaps[:_NAMED_GAPS]
+            ]
             more = [f"{len(gaps) - len(named)} more times"] if len(gaps) > len(named) else []
             parts.append(f"no images from {', '.join(named + more)}")
         if self._is_declared and self.ends_early:

@@ -79,10 +79,9 @@ class DetectionScheduler:
             self.frame_interval_s = _mean(self.frame_interval_s, elapsed_s)
         self._last_frame = (frame, timestamp_s)
         is_due = self._last_detection is None or frame - self._last_detection >= self.every
-        if not force and not is_due:
-            return False
-        self._last_detection = frame
-        return True
+        if is_due:
+            self._last_detection = frame
+        return is_due or force
 
     def record_duration(self, duration_s: float, *, detected: bool) -> None:
         """Note the time that a frame took, with detection or with redetection."""
