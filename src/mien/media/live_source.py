@@ -167,10 +167,12 @@ class LiveSource:
             is_whole = False
             try:
                 with contextlib.closing(self._open()) as container:
+                    # A server that does not say how long an image is just ends.
+                    is_whole = container.format.name in _IMAGE_FORMATS
                     for decoded in self._decoded(container):
                         self._publish(decoded)
                         wait_s, last_s = _FIRST_WAIT_S, self._clock()
-                    is_whole = _is_file(container)
+                    is_whole = is_whole or _is_file(container)
                 ended = "the stream ended" if self._frame_count else "the stream sent no frame"
                 error: Exception = OSError(ended)
             except (av.FFmpegError, OSError, ValueError, IndexError) as raised:
@@ -309,9 +311,8 @@ def _until_lost(packets: Iterator[Any]) -> Iterator[Any]:
 
 
 def _is_file(container: Any) -> bool:
-    """Return whether what was read to its end is an image, or as long as the server said."""
-    name = container.format.name
-    return name in _IMAGE_FORMATS or (name != "hls" and container.size > 0)
+    """Return whether there is as much to read as the server says, and then no more."""
+    return container.format.name != "hls" and container.size > 0
 
 
 def _reason(error: Exception) -> str:
