@@ -312,7 +312,7 @@ def _until_lost(packets: Iterator[Any]) -> Iterator[Any]:
 
 def _is_file(container: Any) -> bool:
     """Return whether there is as much to read as the server says, and then no more."""
-    return container.format.name != "hls" and container.size > 0
+    return bool(container.format.name != "hls" and container.size > 0)
 
 
 def _reason(error: Exception) -> str:
