@@ -247,7 +247,9 @@ def _decode(
         reason = f"only {width} x {height} pixels, expected at least {MIN_SIDE_PX} on each side"
         raise MediaError(source, f"{reason}. Use a larger image")
     count = describe_frames(image)
-    notes = (f"has {count} frames, only the first was read",) if count is not None else ()
+    notes: tuple[str, ...] = ()
+    if count is not None:
+        notes = (f"has {count} frames, only the first was read",)
     if _is_preview(image):
         notes += (_PREVIEW_NOTE,)
     declared, is_deep = declared_largest(image, file), is_deep_colour(image)
