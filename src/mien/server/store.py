@@ -118,16 +118,20 @@ class JobStore:
                 f"{path}: cannot be opened ({error}). Choose another folder with --jobs"
             ) from error
         self._database.row_factory = sqlite3.Row
+        self._database.text_factory = lambda text: text.decode(errors="replace")
         # One server per folder: the first write locks the file for as long as it is open.
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         try:
             self._database.execute("PRAGMA journal_mode = WAL")
+            found = self._database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(f"it is damaged: {' '.join(found.split())}")
             self._database.executescript(_SCHEMA)
             self._database.execute("BEGIN EXCLUSIVE")
             # Jobs that ran when the last server ended are continued.
             self._database.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
             self._database.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self._database.close()
             raise OutputError(
                 f"{path}: cannot be used ({error}); another server may have it. Choose another "
