@@ -21,7 +21,10 @@ from mien.errors import InputError
 from mien.evaluation import open_predictor
 from mien.inference import EmotionModel
 from mien.media import Video, read_image
+from mien.runs.fingerprint import fingerprint
+from mien.runs.journal import JOURNAL, Journal, SavedPosition
 from mien.server.keys import KeyFile
+from mien.server.store import Job, JobStore
 from mien.spec import METADATA_KEY, ModelSpec
 from mien.tuning.space import Space
 from tests.fuzz.mutating import damaged_bytes, damaged_json
@@ -294,6 +297,51 @@ def _read_storage(path: Path) -> object:
     return len(study.get_trials())
 
 
+def _jobs(folder: Path) -> Files:
+    store = JobStore(folder / "jobs.sqlite")
+    for number, state in enumerate(("queued", "running", "done", "queued")):
+        options = {"max_fps": 5.0, "min_score": None}
+        name = f"clip {number}.mp4"
+        store.add(
+            Job(
+                id=f"job{number}",
+                owner="a",
+                name=name,
+                options=options,
+                state=state,
+                created=float(number),
+            )
+        )
+    store.close()
+    return {"jobs.sqlite": (folder / "jobs.sqlite").read_bytes()}
+
+
+def _read_jobs(path: Path) -> object:
+    store = JobStore(path)
+    try:
+        found = [store.get(f"job{number}") for number in range(4)]
+        while (job := store.claim()) is not None:
+            store.set_state(job.id, "done")
+        return [job.created for job in found if job is not None], store.count_by_state()
+    finally:
+        store.close()
+
+
+def _journal(folder: Path) -> Journal:
+    fingerprints = {"a.mp4": fingerprint(str(SAMPLE)), "b.png": None}
+    return Journal(folder, {"max_fps": 5.0}, fingerprints)
+
+
+def _journals(folder: Path) -> Files:
+    _journal(folder).save(SavedPosition(length=3, position={"inputs": 1, "video": None}), now=True)
+    return {JOURNAL: (folder / JOURNAL).read_bytes()}
+
+
+def _read_journal(path: Path) -> object:
+    saved = _journal(path.parent).read()
+    return None if saved is None else dataclasses.asdict(saved)
+
+
 TARGETS = {
     "images": Target(whole=_images, read=lambda path: read_image(path).frame_rgb, cases=600),
     "videos": Target(whole=_videos, read=_read_video, cases=150),
@@ -322,5 +370,7 @@ TARGETS = {
         cases=400,
     ),
     "checkpoints": Target(whole=_checkpoints, read=_read_checkpoint, cases=100),
+    "jobs": Target(whole=_jobs, read=_read_jobs, cases=150),
+    "journals": Target(whole=_journals, read=_read_journal, damage=damaged_json),
     "storages": Target(whole=_storages, read=_read_storage, cases=40),
 }

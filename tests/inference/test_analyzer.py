@@ -394,3 +394,27 @@ def test_the_notes_of_frames_are_those_of_their_results(samples):
     (result,) = Analyzer().stream([(0.0, deep)])
     assert result.notes == ("holds 12-bit levels, scaled by their range of 0 to 4095",)
     assert len(result) == 1
+
+
+def test_an_order_of_channels_is_read_or_refused(analyzer, samples):
+    photo = samples / "eileen_collins.jpg"
+    pixels = read_image(photo).frame_rgb
+    with pytest.raises(InputError, match=r"channels: expected one of rgb.*found 'nonsense'"):
+        analyzer.stream(photo, channels="nonsense")
+    with pytest.raises(InputError, match="channels: only arrays and tensors need it"):
+        analyzer.stream([photo], channels="bgr")
+    with pytest.raises(InputError, match="channels: only arrays and tensors need it"):
+        list(
+            analyzer.stream([Frame(frame_rgb=pixels, source="a", timestamp_s=0.0)], channels="bgr")
+        )
+    (result,) = analyzer.stream([(0.0, pixels[..., ::-1])], channels="bgr")
+    assert result.faces[0].emotion == "happy"
+    assert list(analyzer.stream([], channels="bgr")) == []
+
+
+@pytest.mark.parametrize("seconds", ["x", "1.5", None, [1.0], float("nan"), float("inf")])
+def test_a_frame_without_a_number_of_seconds_is_refused(analyzer, seconds):
+    pixels = np.full((64, 64, 3), 128, np.uint8)
+    with pytest.raises(InputError, match="frame 0: expected"):
+        list(analyzer.stream([(seconds, pixels)]))
+    assert len(list(analyzer.stream([(np.float32(1.5), pixels)]))) == 1

@@ -81,7 +81,7 @@ def test_a_folder_that_becomes_somebody_elses_before_the_first_job_is_untouched(
     foreign.rename(tmp_path / "later")
     before = contents(tmp_path / "later")
     answer = client.post("/v1/videos", content=video.read_bytes())
-    assert answer.status_code == 500
+    assert answer.status_code == 503
     assert contents(tmp_path / "later") == before
 
 

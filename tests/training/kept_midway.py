@@ -1,6 +1,6 @@
 """`mien` with the arguments given, but a training keeps a copy of its folder after two epochs.
 
-Reports are left out. It runs as a program of its own, since each device of a training has a process.
+Reports are left out. It is a program of its own, since each device of a training has a process.
 """
 
 import os

@@ -1,6 +1,7 @@
 import contextlib
 import csv
 import dataclasses
+import errno
 import os
 import shutil
 import signal
@@ -29,6 +30,7 @@ from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emoti
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions, TeacherEnsemble, distillation_loss
 from mien.training.emotion import EmotionModule
+from mien.training.run import WholeCheckpoints
 from mien.training.weights import load_teacher
 from tests.training import kept_midway
 
@@ -472,6 +474,48 @@ def test_a_start_that_cannot_be_read_is_named(tmp_path, toy_dataset, content, me
 def test_devices_that_do_not_exist_are_named(tmp_path, toy_dataset, devices, message):
     with pytest.raises(RecipeError, match=message):
         train_emotion(RECIPE, toy_dataset, out=tmp_path / "run", devices=devices)
+
+
+def test_a_checkpoint_on_a_full_disk_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "last.ckpt"
+    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
+
+    def full(path, data):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match=r"last\.ckpt: cannot write: No space left"):
+        WholeCheckpoints().save_checkpoint({"epoch": 2}, path)
+    assert torch.load(path, weights_only=True) == {"epoch": 1}
+    assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_checkpoints_are_not_moved_from_another_folder(tmp_path, toy_dataset, monkeypatch):
+    """A move from the system's folder for temporary files may be a copy, which a kill cuts off."""
+    moved = []
+    monkeypatch.setattr("shutil.move", lambda source, target: moved.append(target))
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    train_emotion(recipe, toy_dataset, out=tmp_path / "run", progress=False)
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+    assert moved == []
+
+
+def test_ctrl_c_in_a_training_says_how_it_goes_on(tmp_path, fer_csv, votes_csv, monkeypatch):
+    import_dataset([fer_csv, votes_csv], tmp_path / "data")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    handler = signal.getsignal(signal.SIGINT)
+
+    def interrupt(module, batch, number):
+        if module.current_epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(EmotionModule, "on_train_batch_start", interrupt, raising=False)
+    stopped = CliRunner().invoke(app, arguments(tmp_path, tmp_path / "run"))
+    assert stopped.exit_code == 130
+    assert "stopped; continue with --resume" in stopped.stderr
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert not (tmp_path / "run" / "emotion.onnx").exists()
 
 
 TINY = """epochs = 4

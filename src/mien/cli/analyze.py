@@ -27,6 +27,7 @@ from mien.cli.options import (
     named_inputs,
 )
 from mien.cli.progress import SourceProgress, progress_bars
+from mien.errors import OutputError
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def analyze(
             if started.resumed_after is not None:
                 done = _describe(started.resumed_after, started.sources)
                 LOG.info(f"{out}: continuing after {done}")
+                printer.add_earlier(started)
 
         def on_result(result: FrameResult) -> None:
             if progress is not None:
@@ -157,10 +159,14 @@ def analyze(
         except KeyboardInterrupt:
             _print_interruption(run, out)
             raise typer.Exit(130) from None
+        except OutputError:
+            if run is not None and run.can_resume:
+                _print_interruption(run, out)
+            raise
     _print_end(run, out, printer)
     if reporter is not None:
         reporter.write(analyzer, options)
-    if printer.failures:
+    if run.failures:
         raise typer.Exit(1)
 
 
@@ -196,16 +202,18 @@ def _describe(checkpoint: Checkpoint, sources: tuple[str, ...]) -> str:
 def _print_interruption(run: Run | None, out: Path | None) -> None:
     if run is None:
         LOG.info("stopped before the first result")
-        return
-    advice = ""
-    if out is not None:
-        advice = "; continue with --resume" if run.can_resume else f"; the results stay in {out}"
-    LOG.info(f"stopped after {_describe(run.checkpoint, run.sources)}{advice}")
+    elif run.can_resume:
+        done = _describe(run.resumes_after, run.sources)
+        LOG.info(f"stopped after {done}; continue with --resume")
+    else:
+        advice = "" if out is None else f"; the results stay in {out}"
+        LOG.info(f"stopped after {_describe(run.checkpoint, run.sources)}{advice}")
 
 
 def _print_end(run: Run, out: Path | None, printer: _Printer) -> None:
     if run.was_complete:
         LOG.info(f"{out}: the run is complete already")
+        _print_failures(run)
         return
     for note in run.notes:
         LOG.info(note)
@@ -213,6 +221,11 @@ def _print_end(run: Run, out: Path | None, printer: _Printer) -> None:
         LOG.info(f"wrote {path}")
     if len(run.sources) > 1:
         LOG.info(printer.summary())
+
+
+def _print_failures(run: Run) -> None:
+    for source, error in run.failures.items():
+        LOG.warning("%s: %s", source, error)
 
 
 class _Reporter:
@@ -279,11 +292,7 @@ def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescr
 
 
 class _Printer:
-    """Prints results: every face of an image, every change of expression in a video.
-
-    Attributes:
-        failures: How many results had an error.
-    """
+    """Prints results: every face of an image, every change of expression in a video."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -292,7 +301,14 @@ class _Printer:
         self._sources: set[str] = set()
         self._with_faces: set[str] = set()
         self._failed: set[str] = set()
-        self.failures = 0
+
+    def add_earlier(self, run: Run) -> None:
+        """Count what a run had done before it was interrupted, and repeat its errors."""
+        done = run.sources[: run.checkpoint.inputs]
+        self._sources.update(done)
+        self._with_faces.update(run.with_faces)
+        _print_failures(run)
+        self._failed.update(run.failures)
 
     def print(self, result: FrameResult) -> None:
         """Print the faces of an image, or the changes in a frame of a video."""
@@ -334,7 +350,6 @@ class _Printer:
             self._with_faces.add(result.source)
         if result.error is not None:
             self._failed.add(result.source)
-            self.failures += 1
 
     def _print_changes(self, result: FrameResult) -> None:
         from mien.media import format_timestamp

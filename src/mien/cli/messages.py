@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -136,7 +137,10 @@ class _StderrHandler(logging.Handler):
         text = self.format(record)
         if record.name != LOG.name:
             text = f"{record.levelname} {record.name}: {text}"
-        print(text, file=sys.stderr)
+        with contextlib.suppress(
+            OSError
+        ):  # the results count, whether or not stderr can be written
+            print(text, file=sys.stderr)
 
 
 class _Escape(logging.Filter):

@@ -89,9 +89,13 @@ def serve(
       mien serve --name example.org --trust-proxy 127.0.0.1
     """
     try:
-        import uvicorn
-
-        from mien.server import KeyFile, ServerOptions, create_app, uvicorn_config
+        from mien.server import (
+            KeyFile,
+            ServerOptions,
+            StoppingServer,
+            create_app,
+            uvicorn_config,
+        )
     except ImportError as error:
         raise MissingExtraError("serving", "serve") from error
     from mien.detect import OnnxDetector
@@ -139,7 +143,7 @@ def serve(
         import webbrowser
 
         webbrowser.open(address)
-    uvicorn.Server(config).run([listener])
+    StoppingServer(config).run([listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -149,6 +153,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen()  # whoever reads the address may connect at once
     except OSError as error:
         reason = error.strerror or error
         raise InputError(

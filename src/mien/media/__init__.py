@@ -2,7 +2,7 @@
 
 from mien.media.image_file import MAX_PIXELS, open_image
 from mien.media.images import IMAGE_SUFFIXES, convert_image, decode_image, read_image
-from mien.media.inputs import Channels, ImageInput, as_frame
+from mien.media.inputs import Channels, ImageInput, as_frame, check_channels
 from mien.media.live_source import LiveSource, cameras, is_live
 from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_container
 from mien.media.sources import (
@@ -33,6 +33,7 @@ __all__ = [
     "VideoWriter",
     "as_frame",
     "cameras",
+    "check_channels",
     "convert_image",
     "count_by_suffix",
     "decode_image",

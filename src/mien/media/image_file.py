@@ -12,6 +12,7 @@ from typing import IO
 from PIL import Image, UnidentifiedImageError
 
 from mien.errors import MediaError
+from mien.media.bounds import check_scans
 from mien.media.signatures import START_BYTES, format_name, is_container
 
 __all__ = ["MAX_PIXELS", "PROMISED", "check_promised", "open_image", "too_large"]
@@ -42,8 +43,8 @@ def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) ->
         Pillow's image, which holds on to `file` until it is loaded or closed.
 
     Raises:
-        MediaError: The file is of another format, which the reason names, or has too many pixels;
-            or it is a HEIC, and the extra that reads it is not installed.
+        MediaError: The file is of another format, which the reason names, or has too many pixels or
+            scans; or it is a HEIC, and the extra that reads it is not installed.
         OSError: The file cannot be read. What else Pillow raises for damaged files passes, too.
     """
     try:
@@ -63,6 +64,8 @@ def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) ->
     if width * height > max_pixels:
         image.close()
         raise too_large(source, max_pixels, f"it declares {width} x {height} pixels")
+    if image.format in ("JPEG", "MPO"):
+        check_scans(file, source, pixels=width * height)
     return image
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from mien.errors import MediaError
+from mien.media.bounds import describe_frames
 from mien.media.depth import (
     Scaled,
     declared_largest,
@@ -245,9 +246,9 @@ def _decode(
     if min(width, height) < MIN_SIDE_PX:
         reason = f"only {width} x {height} pixels, expected at least {MIN_SIDE_PX} on each side"
         raise MediaError(source, f"{reason}. Use a larger image")
-    count = getattr(image, "n_frames", 1)
+    count = describe_frames(image)
     notes: tuple[str, ...] = ()
-    if count > 1:
+    if count is not None:
         notes = (f"has {count} frames, only the first was read",)
     if _is_preview(image):
         notes += (_PREVIEW_NOTE,)

@@ -19,7 +19,7 @@ from mien.media.live_source import is_live
 from mien.structures import Frame, FrameRGB
 from mien.structures.frame import uint8_advice
 
-__all__ = ["Channels", "ImageInput", "TensorLike", "as_frame"]
+__all__ = ["Channels", "ImageInput", "TensorLike", "as_frame", "check_channels"]
 
 
 class TensorLike(Protocol):
@@ -83,8 +83,7 @@ def as_frame(
             it.
         InputError: It is something else, or `channels` does not fit.
     """
-    if channels is not None and channels not in _COUNTS:
-        raise InputError(f"channels: expected one of {', '.join(_COUNTS)}, found {channels!r}")
+    check_channels(channels)
     if isinstance(image, np.ndarray):
         pixels, notes = _array_rgb(image, channels)
         return Frame(frame_rgb=pixels, source=source or "array", notes=notes)
@@ -95,6 +94,16 @@ def as_frame(
         raise InputError(f"channels: only arrays and tensors need it, found it with a {found}")
     frame = _decoded(image, source)
     return frame if source is None else dataclasses.replace(frame, source=source)
+
+
+def check_channels(channels: object) -> None:
+    """Check the order of channels that a caller gave; None is one, too.
+
+    Raises:
+        InputError: It is none of `Channels`.
+    """
+    if channels is not None and (not isinstance(channels, str) or channels not in _COUNTS):
+        raise InputError(f"channels: expected one of {', '.join(_COUNTS)}, found {channels!r}")
 
 
 def _decoded(image: object, source: str | None) -> Frame:

@@ -27,7 +27,7 @@ from mien.training.detector_augment import DetectorAugmentation, draw_training_i
 from mien.training.detector_loss import CellGrid, detector_losses, pairwise_iou
 from mien.training.devices import set_torch_threads
 from mien.training.pseudo_labels import TEACHER_THRESHOLD, PseudoLabelledImage, is_held_out
-from mien.training.run import last_checkpoint, open_run
+from mien.training.run import WholeCheckpoints, as_keyboard_interrupt, last_checkpoint, open_run
 from mien.training.schedule import ema_callback, parameter_groups, warmup_cosine
 from mien.training.weights import file_sha256, load_checkpoint_weights, read_checkpoint
 
@@ -381,6 +381,7 @@ def train_detector(
         max_epochs=-1,
         precision=recipe.precision,
         callbacks=[best, last, ema_callback(recipe.ema_decay)],
+        plugins=[WholeCheckpoints()],
         logger=CSVLogger(out, name="metrics", version=f"from-step-{done}"),
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,
@@ -389,13 +390,14 @@ def train_detector(
         gradient_clip_val=10.0,
         log_every_n_steps=50,
     )
-    trainer.fit(
-        module,
-        DataLoader(train, batch_size=None, num_workers=workers),
-        DataLoader([image for image in images if is_held_out(image.name)], batch_size=None),  # type: ignore[arg-type]
-        ckpt_path=checkpoint,
-        weights_only=True,
-    )
+    with as_keyboard_interrupt():
+        trainer.fit(
+            module,
+            DataLoader(train, batch_size=None, num_workers=workers),
+            DataLoader([image for image in images if is_held_out(image.name)], batch_size=None),  # type: ignore[arg-type]
+            ckpt_path=checkpoint,
+            weights_only=True,
+        )
     if best.best_model_path:
         load_checkpoint_weights(module.network, Path(best.best_model_path))
     return module

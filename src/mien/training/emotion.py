@@ -36,6 +36,7 @@ from mien.training.run import (
     MetricsLog,
     OnEpoch,
     OpenRun,
+    as_keyboard_interrupt,
     completed_epochs,
     is_finished,
     last_checkpoint,
@@ -337,7 +338,8 @@ def train_emotion(
     if saved is not None and is_finished(saved, epochs=recipe.epochs, patience=recipe.patience):
         module.trainer = trainer
     else:
-        trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
+        with as_keyboard_interrupt():
+            trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
     if trainer.is_global_zero:
         load_checkpoint_weights(module.network, selected_checkpoint(out, patience=recipe.patience))
     return module

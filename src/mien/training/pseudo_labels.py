@@ -10,7 +10,8 @@ import contextlib
 import dataclasses
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ __all__ = [
 
 TEACHER_THRESHOLD = 0.3
 """Lowest score of a teacher's detection; everything below is background."""
+
+_DAMAGES = (zipfile.BadZipFile, zlib.error)
 
 FLIPPED_LANDMARKS = (1, 0, 2, 4, 3)
 """The order of the landmarks in a mirrored image: right and left change places."""
@@ -104,14 +107,21 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
             yield str(name), str(kind), decode_image(jpeg, str(name)).frame_rgb
 
 
-def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[PseudoLabelledImage]:
+def pseudo_label_images(
+    source: Path,
+    teacher: Path,
+    cache: Path,
+    *,
+    before_writing: Callable[[], None] = lambda: None,
+) -> list[PseudoLabelledImage]:
     """Read images and label them with the teacher's detections.
 
     Args:
         source: A folder of images, or a Parquet with `id`, `kind` and `jpeg`.
         teacher: The teacher's ONNX file.
         cache: An `.npz` file of labels. Labels of this teacher are taken from it, and it is
-            written anew with those of all images.
+            written anew with those of all images. One that is damaged counts as missing.
+        before_writing: Called when all images are labelled, before the cache is written.
 
     Raises:
         DatasetError: The Parquet or the cache cannot be read, or a column is missing.
@@ -119,7 +129,7 @@ def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[Pseudo
         OutputError: The cache cannot be written.
     """
     detector = OnnxDetector(teacher, score_threshold=TEACHER_THRESHOLD)
-    known = _read_cache(cache) if cache.exists() else {}
+    known = _read_labels(cache)
     digest = hashlib.sha256(teacher.read_bytes()).hexdigest()
     if str(known.get("teacher")) != digest:
         known = {"teacher": np.array(digest)}
@@ -135,20 +145,20 @@ def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[Pseudo
         images.append(
             PseudoLabelledImage(name=name, key=key, kind=kind, image_rgb=image_rgb, faces=faces)
         )
+    before_writing()
     # NumPy adds `.npz` to a path that does not end with it, but not to an open file.
     with whole_file(cache) as partial, partial.open("wb") as file:
         np.savez(file, **known)
     return images
 
 
-def _read_cache(cache: Path) -> dict[str, Any]:
+def _read_labels(cache: Path) -> dict[str, Any]:
+    """Return the arrays of a cache; none if it is missing or damaged."""
     try:
-        with np.load(cache) as file:
-            return dict(file)
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DatasetError(
-            f"{cache}: not a cache of labels ({error}). Remove it, or give another name"
-        ) from error
+        with cache.open("rb") as file, np.load(file) as saved:
+            return dict(saved)
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, *_DAMAGES):
+        return {}
 
 
 def pseudo_label_image(teacher: Detector, image_rgb: FrameRGB) -> Faces:

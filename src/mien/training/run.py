@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-from collections.abc import Callable, Mapping
+import io
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 
 from mien._marking import Marker
@@ -25,6 +30,8 @@ __all__ = [
     "MetricsLog",
     "OnEpoch",
     "OpenRun",
+    "WholeCheckpoints",
+    "as_keyboard_interrupt",
     "completed_epochs",
     "is_finished",
     "last_checkpoint",
@@ -173,6 +180,44 @@ def _different_keys(before: Any, now: Any) -> list[str]:
 
     first, second = flat(recipe_document(before)), flat(recipe_document(now))
     return sorted(key for key in first | second if first.get(key) != second.get(key))
+
+
+@contextlib.contextmanager
+def as_keyboard_interrupt() -> Iterator[None]:
+    """Have Ctrl-C raise `KeyboardInterrupt` out of a training.
+
+    Lightning itself ends the process with status 1, and has it ignore the next Ctrl-C.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Has Lightning replace a checkpoint only by a complete one.
+
+    Lightning itself writes it into the system's temporary folder and moves it from there. Between
+    two file systems that is a copy, of which a kill leaves a part in the place of the checkpoint.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            OutputError: The file cannot be written; the checkpoint before it stays.
+        """
+        packed = io.BytesIO()
+        torch.save(checkpoint, packed)
+        with whole_file(Path(path)) as partial:
+            partial.write_bytes(packed.getbuffer())
 
 
 class MetricsLog(Callback):

@@ -16,9 +16,9 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from mien.errors import InputError
+from mien.errors import InputError, OutputError
 
-__all__ = ["open_storage", "reading_storage", "redacted_storage"]
+__all__ = ["open_storage", "reading_storage", "redacted_storage", "storage_errors"]
 
 _JOURNAL_SUFFIXES = (".journal", ".log")
 _DAMAGES = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
@@ -41,6 +41,23 @@ def redacted_storage(storage: str) -> str:
         return make_url(storage).render_as_string(hide_password=True)
     except ArgumentError:
         return storage
+
+
+@contextlib.contextmanager
+def storage_errors(storage: str) -> Iterator[None]:
+    """Turn the errors of a storage that fails during a study into errors of mien.
+
+    Raises:
+        OutputError: The storage cannot be read or written any more, for example on a full disk.
+    """
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        raise OutputError(
+            f"{redacted_storage(storage)}: the storage failed: {_reason(cause or error)}. Run the "
+            "same command again to go on with the study"
+        ) from error
 
 
 def open_storage(
@@ -94,7 +111,7 @@ def reading_storage(storage: str) -> Iterator[None]:
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     text = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
     return text.splitlines()[0]
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from mien._output import whole_file
 from mien._reading import read_json
 from mien.detect import FileDetector
 from mien.errors import ArtefactError, OutputError
@@ -112,7 +113,8 @@ def _parents(folder: Path, name: str) -> list[Path]:
 
 def _write_list(folder: Path, names: list[str]) -> None:
     text = json.dumps({"files": sorted(set(names))}, indent=1) + "\n"
-    (folder / _LIST).write_text(text, encoding="utf-8")
+    with whole_file(folder / _LIST) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _listed(folder: Path) -> list[str] | None:
