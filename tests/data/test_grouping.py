@@ -61,6 +61,9 @@ def test_a_pattern_that_fits_some_images_leaves_the_others_unknown(tmp_path, pic
         ("(a)(b)", "found 2"),
         ("(dora)_", "says of no image who it shows; images are src/happy/anna_01.png"),
         ("folder", "says of no image who it shows"),
+        ("(" + "x" * 5000 + ")", "says of no image who it shows"),
+        ("(a)\0", "says of no image who it shows"),
+        ("", "found 0"),
     ],
 )
 def test_a_pattern_that_says_nothing_is_refused(tmp_path, pictures, given, said):

@@ -363,10 +363,11 @@ def report(
       mien data report fer --out fer.html --figures figures --recipe my.toml
     """
     from mien.data import check_dataset
+    from mien.detect import OnnxDetector
     from mien.reports import data_report
 
     data, _ = read_split_dataset(dataset, split, fold)
-    found = check_dataset(data)
+    found = check_dataset(data, detector=OnnxDetector())
     steps = _augmented(recipe)
     written = data_report(data, found, out, augmented=steps, figures=figures, overwrite=overwrite)
     for path in written:

@@ -122,7 +122,7 @@ class DataCheck:
         """What is worth knowing and needs no attention, a sentence each."""
         found = []
         if any(count for name, count in self.framed.items() if name != "given"):
-            found.append(framed_text(self.framed))
+            found.append(f"images: {framed_text(self.framed)}")
         if self.people is None and self.leaks:
             found.append("no people are known, so one person may be in several subsets")
         return found

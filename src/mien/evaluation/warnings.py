@@ -90,7 +90,7 @@ def calibration_warnings(predictor: Predictor, data: Dataset, subset: str) -> li
     """
     warnings = framing_warnings(data)
     for protocol in (PROTOCOLS["six-ferplus"], PROTOCOLS["six-fer2013"]):
-        truth = protocol.labels(data.labels, data.votes)
+        truth = protocol.labels(data.fer2013_labels, data.votes)
         if (truth >= 0).any():
             warnings += missing_classes(protocol, truth, subset)
     return warnings + always_unsure(predictor)
