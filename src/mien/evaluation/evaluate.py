@@ -97,9 +97,9 @@ def evaluate(
         raise InputError(
             f"protocols: expected those of mien.metrics.protocol, found {strange[0]!r}"
         )
+    images = _images(data, subset, protocols)
     for predictor in predictors:
         predictor.check_rows(data)
-    images = _images(data, subset, protocols)
     warnings = framing_warnings(images.data) + own_classes_left_out(images.data)
     results: list[ModelEvaluation] = []
     for predictor in predictors:
