@@ -128,8 +128,8 @@ def fit_six(data: CalibrationData, *, accuracy: float = SURE_ACCURACY) -> SixFit
         InputError: There are not two heads, none of them had training labels, or no image has a
             label.
     """
-    if len(data.head_labels) != 2:
-        raise InputError(f"expected two heads, found {', '.join(data.head_labels) or 'none'}")
+    if len(data.head_priors) != 2:
+        raise InputError(f"expected two heads, found {', '.join(data.head_priors) or 'none'}")
     data = data.labelled()
     tried = [
         (_score(data, candidate), strengths, candidate)
@@ -210,7 +210,7 @@ def unsure_threshold(
 
 def _shares(data: CalibrationData) -> tuple[float, ...]:
     """Return the weights of the first head that are tried."""
-    first, second = (data.head_priors[name].sum() > 0 for name in data.head_labels)
+    first, second = (data.head_priors[name].sum() > 0 for name in data.head_priors)
     if not first and not second:
         raise InputError(
             "no head had training labels: the subset train has none. Import labelled images"
@@ -219,7 +219,7 @@ def _shares(data: CalibrationData) -> tuple[float, ...]:
 
 
 def _candidate(data: CalibrationData, share: float, strengths: tuple[float, ...]) -> SixSpec:
-    weights = dict(zip(data.head_labels, (share, 1 - share), strict=True))
+    weights = dict(zip(data.head_priors, (share, 1 - share), strict=True))
     bias = np.zeros(len(SIX))
     for (name, weight), strength in zip(weights.items(), strengths, strict=True):
         if not weight:
