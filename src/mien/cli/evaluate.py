@@ -161,18 +161,38 @@ def calibrate(
             help="The accuracy that predictions must reach which are not unsure.",
         ),
     ],
+    foreign: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DATASET",
+            help="An imported dataset of other people to choose by, too; repeatable.",
+        ),
+    ] = None,
+    framing: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.5,
+            max=2.0,
+            help="How tightly to crop faces, 1 for FER-2013's framing; of several the best is "
+            "taken. Without it the framing stays.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace FILE, or MODEL if no FILE is given.")
     ] = False,
 ) -> None:
     """Fit priors, temperatures and the threshold of "unsure", and write them into the spec.
 
+    With --foreign, datasets of other people count as much as the one it was trained on.
+
     \b
     Examples:
       mien calibrate runs/first/emotion.onnx --data fer --out calibrated.onnx
       mien calibrate mine.onnx --data fer --accuracy 0.9 --overwrite
+      mien calibrate mine.onnx --data fer --foreign actors --framing 1 --framing 1.1 --out a.onnx
     """
     require_extra("calibrating", "train", "torch", "onnx")
+    from mien.data import read_dataset
     from mien.evaluation import calibration_warnings, open_predictor
     from mien.export import calibrate_emotion
     from mien.inference import EmotionModel
@@ -184,7 +204,14 @@ def calibrate(
     dataset, _ = read_split_dataset(data, split, fold)
     with whole_file(target, overwrite=overwrite) as partial:
         shutil.copyfile(model, partial)
-        spec = calibrate_emotion(partial, dataset, subset=subset, accuracy=accuracy)
+        spec = calibrate_emotion(
+            partial,
+            dataset,
+            subset=subset,
+            accuracy=accuracy,
+            foreign=[read_dataset(each) for each in foreign or []],
+            framings=framing or (),
+        )
     _print_calibration(before, spec)
     for warning in calibration_warnings(open_predictor(target), dataset.subset(subset), subset):
         LOG.warning("WARNING: %s", warning)
@@ -203,6 +230,19 @@ def _print_calibration(before: ModelSpec, after: ModelSpec) -> None:
     Console(highlight=False, markup=False).print(table)
 
 
+def _framing(spec: ModelSpec) -> float:
+    """Return how much larger faces are in a network's crops than in FER-2013's images."""
+    from mien.preprocess import FER_CROP
+
+    if spec.crop is None:
+        return 1.0
+    spans = [
+        max(x for x, _ in crop.landmarks_xy) - min(x for x, _ in crop.landmarks_xy)
+        for crop in (spec.crop, FER_CROP)
+    ]
+    return spans[0] / spans[1]
+
+
 def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
     """Return the calibrated values by name."""
     from mien.emotions import SIX
@@ -214,6 +254,7 @@ def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
     return {
         **{f"weight of {name}": f"{weight:.2f}" for name, weight in six.weights.items()},
         **{f"bias of {label}": f"{b:+.2f}" for label, b in zip(SIX.labels, six.bias, strict=True)},
+        "framing": f"{_framing(spec):.2f}",
         "temperature": f"{six.temperature:.3f}",
         "unsure below": f"{six.unsure_below:.1%}",
         **{f"temperature of {head.name}": f"{head.temperature:.3f}" for head in heads},
