@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -39,6 +40,21 @@ def test_messages_that_cannot_be_written_do_not_stop_the_work(monkeypatch, capsy
     monkeypatch.setattr(sys, "stderr", Full())
     edge.print_error("unseen")
     assert capsys.readouterr().err == ""
+
+
+def test_an_interruption_that_python_could_not_raise_is_raised_in_the_next_turn(monkeypatch):
+    edge.raise_interruption()
+    monkeypatch.setattr(edge, "_interrupted", threading.Event())
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        edge.interrupt_once()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                edge.raise_interruption()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_the_system_refuses_is_said_with_the_path():

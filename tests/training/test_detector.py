@@ -341,7 +341,8 @@ class Trap:
 
 def test_a_start_is_read_and_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    parts = {"state_dict": {}, "loops": {}, "callbacks": {}}
+    loops = {"fit_loop": {"epoch_progress": {"current": {"processed": 1}}}}
+    parts = {"state_dict": {}, "loops": loops, "callbacks": {}}
     torch.save({**parts, "trap": Trap()}, "trap.ckpt")
     torch.save({**parts, "state_dict": {"network.x": torch.zeros(1)}}, "other.ckpt")
     images = [labelled_image(str(number)) for number in range(30)]

@@ -441,6 +441,9 @@ def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_datase
         train_emotion(recipe, toy_dataset, out=run, resume=True)
 
 
+LOOPS = {"fit_loop": {"epoch_progress": {"current": {"processed": 1}}}}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -448,7 +451,7 @@ def test_a_run_does_not_go_on_with_another_teacher_or_start(tmp_path, toy_datase
         (b"some notes", "no checkpoint of a training"),
         ({"weights": 1}, "no callbacks, loops, state_dict"),
         (
-            {"state_dict": {"network.other": torch.zeros(1)}, "loops": {}, "callbacks": {}},
+            {"state_dict": {"network.other": torch.zeros(1)}, "loops": LOOPS, "callbacks": {}},
             "weights of another network",
         ),
     ],

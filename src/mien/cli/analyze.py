@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien._output import REPORT_SUFFIXES, check_output
+from mien.cli.edge import raise_interruption
 from mien.cli.formatting import expression
 from mien.cli.messages import LOG, printable, refuse_ignored
 from mien.cli.options import (
@@ -140,6 +141,7 @@ def analyze(
                 printer.add_earlier(started)
 
         def on_result(result: FrameResult) -> None:
+            raise_interruption()
             if progress is not None:
                 progress(result)
             printer.print(result)

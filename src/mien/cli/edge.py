@@ -18,10 +18,20 @@ from mien.errors import OutputError
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-__all__ = ["describe_os_error", "drop_stdout", "interrupt_once", "print_error", "set_up_streams"]
+__all__ = [
+    "describe_os_error",
+    "drop_stdout",
+    "interrupt_once",
+    "print_error",
+    "raise_interruption",
+    "set_up_streams",
+]
 
 _IGNORED_S = 3.0
 """How long a process has for closing its files after Ctrl-C, before the next one counts."""
+
+_interrupted = threading.Event()
+"""Whether Ctrl-C was pressed."""
 
 
 def interrupt_once() -> None:
@@ -29,6 +39,7 @@ def interrupt_once() -> None:
 
     A second one would interrupt the closing of files and of threads that read from them.
     """
+    _interrupted.clear()
     if threading.current_thread() is not threading.main_thread():
         return
     interrupted_at = float("-inf")
@@ -38,6 +49,7 @@ def interrupt_once() -> None:
         if time.monotonic() - interrupted_at < _IGNORED_S:
             return
         interrupted_at = time.monotonic()
+        _interrupted.set()
         # At its very end Python takes the handler away, and another Ctrl-C would kill it.
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         raise KeyboardInterrupt
@@ -45,6 +57,15 @@ def interrupt_once() -> None:
     # A shell has processes in the background ignore Ctrl-C.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, on_interrupt)
+
+
+def raise_interruption() -> None:
+    """Raise `KeyboardInterrupt` if Ctrl-C was pressed; loops call it in each turn.
+
+    The exception of the signal is lost where Python cannot raise it, for example in a finaliser.
+    """
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 def print_error(message: str) -> None:

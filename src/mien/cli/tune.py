@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.edge import raise_interruption
 from mien.cli.messages import LOG
 from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.study_table import study_table
 from mien.options import MIN_SEEDS, PrunerName, SamplerName, TuneOptions
 
 if TYPE_CHECKING:
-    from mien.tuning import TrialRunner, TuneResult
+    from mien.tuning import StudyStatus, TrialRunner, TuneResult
 
 __all__ = ["tune"]
 
@@ -114,7 +115,12 @@ def tune(
     )
     dataset, _ = read_split_dataset(data, split, fold)
     try:
-        with study_table() as (on_status, on_message):
+        with study_table() as (show_status, on_message):
+
+            def on_status(status: StudyStatus) -> None:
+                raise_interruption()
+                show_status(status)
+
             result = run_study(
                 start,
                 search_space,

@@ -60,6 +60,11 @@ class VideoState:
         """The number of the last frame that the state includes; -1 before the first."""
         return -1 if self.detection is None else self.detection.frame
 
+    @property
+    def timestamp_s(self) -> float:
+        """The time of that frame in the video, in seconds; 0 before the first."""
+        return 0.0 if self.detection is None else self.detection.timestamp_s
+
     def to_document(self) -> dict[str, Any]:
         """Return the state as plain values that JSON can hold."""
         detection = self.detection

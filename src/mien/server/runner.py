@@ -16,7 +16,7 @@ from typing import Any
 from mien._output import partial_path
 from mien.errors import MienError, OutputError
 from mien.options import SmoothingOptions, VideoOptions
-from mien.runs import RunOptions, analyze_to, is_interrupted
+from mien.runs import Run, RunOptions, analyze_to, is_interrupted
 from mien.server.errors import INTERNAL_ERROR
 from mien.server.jobs_folder import JobsFolder
 from mien.server.options import ServerOptions
@@ -210,6 +210,7 @@ class JobRunner:
                 [video],
                 options=self._run_options(job, names={video: job.name}, resume=resume),
                 analyzer=self._service.analyzer,
+                on_start=progress.start,
                 on_result=on_result,
             )
 
@@ -276,6 +277,12 @@ class _Progress:
         self._frames, self._time_s, self._saved_at = 0, 0.0, 0.0
         self.failure: str | None = None
         self.has_results = False
+
+    def start(self, run: Run) -> None:
+        """Take over how far the interrupted run has come that this one continues."""
+        if run.resumed_after is not None and run.resumed_after.video is not None:
+            video = run.resumed_after.video
+            self._frames, self._time_s = video.frame + 1, video.timestamp_s
 
     def update(self, result: FrameResult) -> None:
         """Update the progress with the next result.
