@@ -24,6 +24,7 @@ from mien.errors import ArtefactError, DivergedError, InputError, OutputError, R
 from mien.evaluation import evaluate, open_predictor
 from mien.export import calibrate_emotion, export_emotion, export_trained, write_spec
 from mien.inference import EmotionModel
+from mien.metrics import SixFit
 from mien.models import EmotionNet, TrunkOptions
 from mien.preprocess import FER_CROP
 from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emotion
@@ -207,6 +208,30 @@ def test_images_with_labels_alone_and_not_of_every_class_are_enough(tmp_path, to
     assert six.weights == {"logits": 0.0, "fer2013_logits": 1.0}
     assert np.isfinite(six.bias).all()
     assert EmotionModel(path).probabilities(own.images[:3]).shape == (3, 6)
+
+
+def test_calibration_takes_a_better_framing_at_which_no_head_loses(
+    tmp_path, toy_dataset, model_file, monkeypatch
+):
+    path = shutil.copy(model_file, tmp_path / "emotion.onnx")
+    six = EmotionModel(path).spec.six
+    looked_at = []
+    monkeypatch.setattr(
+        "mien.export.emotion._head_accuracy",
+        lambda model, crop, data: np.array([0.8, 0.7 if crop != FER_CROP.zoomed(1.2) else 0.69]),
+    )
+
+    def fit(data, *, accuracy):
+        looked_at.append(len(data.foreign["actors"].labels))
+        return SixFit(six, score=0.5 + 0.1 * len(looked_at))
+
+    monkeypatch.setattr("mien.export.emotion.fit_six", fit)
+    actors = dataclasses.replace(toy_dataset.subset("test"), source="actors")
+    framings = (1.1, 1.2)
+    spec = calibrate_emotion(path, toy_dataset, foreign=[actors], framings=framings)
+    assert spec.crop == EmotionModel(path).crop == FER_CROP.zoomed(1.1)
+    assert looked_at == [len(actors)] * 2
+    assert actors.sha256() in spec.provenance["calibrated_on"]
 
 
 @pytest.mark.parametrize("subset", [0, 1])

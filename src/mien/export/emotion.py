@@ -30,7 +30,10 @@ from mien.models.emotion import EMBEDDING_SIZE, PIXEL_MEAN, PIXEL_STD, EmotionNe
 from mien.preprocess import FER_CROP, network_input
 from mien.spec import CropSpec, InputSpec, ModelSpec, OutputSpec, SixSpec
 
-__all__ = ["calibrate_emotion", "emotion_spec", "export_emotion", "export_trained"]
+__all__ = ["HEAD_LOSS", "calibrate_emotion", "emotion_spec", "export_emotion", "export_trained"]
+
+HEAD_LOSS = 0.005
+"""What a head may lose of its accuracy on its own labels for the sake of another framing."""
 
 _PARITY_IMAGES = 64
 
@@ -156,8 +159,9 @@ def calibrate_emotion(
     """Calibrate a model file's probabilities and write the result into its metadata.
 
     Fitted are the six-way output, one temperature for each head on its own labels, and, if
-    framings are given, how tightly faces are cropped: that of the best `SixFit.score`, and among
-    those that count as equal the one nearest to the file's own.
+    framings are given, how tightly faces are cropped: of those at which no head loses more than
+    `HEAD_LOSS` of its accuracy, that of the best `SixFit.score`, and among those that count as
+    equal the one nearest to the file's own.
 
     Args:
         path: The ONNX file; only its metadata change.
@@ -167,8 +171,8 @@ def calibrate_emotion(
         accuracy: Accuracy that the predictions above the threshold of `unsure` should reach.
         foreign: Datasets of other people that the six-way output is chosen by, too, with all their
             images; nothing may be reported as unseen on them afterwards.
-        framings: The framings to choose from, 1 for that of FER-2013; above, faces are larger in
-            the crop. None keeps the file's own.
+        framings: The framings to choose from beside the file's own, 1 for that of FER-2013; above,
+            faces are larger in the crop.
 
     Returns:
         The new spec.
@@ -182,26 +186,20 @@ def calibrate_emotion(
     train, val = data.subset("train"), data.subset(subset)
     if not len(val):
         raise InputError(f"{data.source}: no image in {subset}")
-    crops = [FER_CROP.zoomed(framing) for framing in framings] or [model.crop]
+    own_accuracy = _head_accuracy(model, model.crop, val)
     fits = [
-        fit_six(_calibration_data(model, crop, train, val, foreign), accuracy=accuracy)
-        for crop in crops
+        (crop, fit_six(_calibration_data(model, crop, train, val, foreign), accuracy=accuracy))
+        for crop in (model.crop, *(FER_CROP.zoomed(framing) for framing in framings))
+        if np.all(_head_accuracy(model, crop, val) >= own_accuracy - HEAD_LOSS)
     ]
-    best = max(fit.score for fit in fits)
+    best = max(fit.score for _, fit in fits)
     own = np.asarray(model.crop.landmarks_xy)
     crop, six = min(
-        (
-            (crop, fit.six)
-            for crop, fit in zip(crops, fits, strict=True)
-            if fit.score >= best - EQUAL_WITHIN
-        ),
+        ((crop, fit.six) for crop, fit in fits if fit.score >= best - EQUAL_WITHIN),
         key=lambda each: float(np.abs(np.asarray(each[0].landmarks_xy) - own).sum()),
     )
-    outputs = model.run(val.crops(crop))
-    temperatures = {
-        "logits": fit_temperature(outputs["logits"], _ferplus_labels(val)),
-        "fer2013_logits": fit_temperature(outputs["fer2013_logits"], val.fer2013_labels),
-    }
+    logits, labels = _head_logits(model, crop, val), _head_labels(val)
+    temperatures = {name: fit_temperature(logits[name], labels[name]) for name in logits}
     used = [f"{data.source}, {subset}, {data.sha256()}"]
     used += [f"{each.source}, {each.sha256()}" for each in foreign]
     spec = dataclasses.replace(
@@ -224,7 +222,7 @@ def _calibration_data(
     soft, _ = ferplus_soft_labels(train.votes)
     hard = train.fer2013_labels
     hard = hard[hard >= 0]
-    at_home = _head_logits(model, crop, val)
+    at_home, labels = _head_logits(model, crop, val), _head_labels(val)
     return CalibrationData(
         head_labels=model.spec.head_labels,
         head_priors={
@@ -233,10 +231,10 @@ def _calibration_data(
         },
         home={
             "ferplus": LabelledOutputs(
-                head_logits=at_home, labels=to_six(_ferplus_labels(val), FERPLUS_8)
+                head_logits=at_home, labels=to_six(labels["logits"], FERPLUS_8)
             ),
             "fer2013": LabelledOutputs(
-                head_logits=at_home, labels=to_six(val.fer2013_labels, FER2013_7)
+                head_logits=at_home, labels=to_six(labels["fer2013_logits"], FER2013_7)
             ),
         },
         foreign={
@@ -260,6 +258,20 @@ def _head_logits(
     return {name: outputs[name] for name in ("logits", "fer2013_logits")}
 
 
-def _ferplus_labels(data: Dataset) -> NDArray[np.int64]:
+def _head_labels(data: Dataset) -> dict[str, NDArray[np.int64]]:
+    """Return the labels of each head, `(N,)`; -1 where there is none."""
     majority, decided = ferplus_majority(data.votes)
-    return np.where(decided, majority, -1).astype(np.int64)
+    return {
+        "logits": np.where(decided, majority, -1).astype(np.int64),
+        "fer2013_logits": data.fer2013_labels.astype(np.int64),
+    }
+
+
+def _head_accuracy(model: EmotionModel, crop: CropSpec, data: Dataset) -> NDArray[np.float64]:
+    """Return the accuracy of each head on its own labels, 0 to 1; 0 where there are none."""
+    logits = _head_logits(model, crop, data)
+    right = [
+        (logits[name].argmax(axis=1) == labels)[labels >= 0]
+        for name, labels in _head_labels(data).items()
+    ]
+    return np.array([each.mean() if len(each) else 0.0 for each in right])
