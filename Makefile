@@ -18,16 +18,15 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test web serve check crash fuzz lowest evaluate benchmark clean
+.PHONY: run test web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
 
-# The page's tests follow alone: one browser with its worker keeps two cores busy.
+# Three at a time on two cores: tests of the page and of processes wait for others most of the time.
 test: $(VENV)/dev.stamp $(PAGE)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/web --durations 10
 	$(BIN)/python web/build.py test
-	$(BIN)/python -m pytest tests/web --durations 10
+	$(BIN)/python -m pytest -n 3 --dist loadfile --durations 10
 
 web: $(VENV)/run.stamp $(PAGE)
 
@@ -35,11 +34,18 @@ serve: $(VENV)/serve.stamp $(PAGE)
 	$(BIN)/mien serve --open
 
 check: $(VENV)/dev.stamp
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-page check-style
+
+check-types:
+	$(BIN)/mypy
+
+check-page:
+	$(BIN)/python web/build.py check
+
+check-style:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python web/build.py check
 
 MINUTES ?= 10
 
@@ -87,5 +93,6 @@ $(VENV)/serve.stamp: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing mien with its development extras into $(VENV) ..."
-	@$(INSTALL) -e '.[dev]'
+	@# Modules are compiled when they are imported; of those that training brings, few ever are.
+	@$(INSTALL) --no-compile -e '.[dev]'
 	@touch $(VENV)/run.stamp $@
