@@ -1,4 +1,4 @@
-"""`mien fine-tune`: a network for the user's own pictures."""
+"""`mien fine-tune`: a network for the user's own images."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def fine_tune(
         bool, typer.Option("--overwrite", help="Replace the files of an earlier one.")
     ] = False,
 ) -> None:
-    """Fine-tune the emotion network on your own pictures, without forgetting what it knew.
+    """Fine-tune the emotion network on your own images, without forgetting what it knew.
 
     It learns from the subsets train and val, and says how much better it is on people that it did
     not see. Where it is not better than chance, it says so, and the file is the start's.

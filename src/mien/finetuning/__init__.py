@@ -1,4 +1,4 @@
-"""Fine-tuning of an emotion network on a user's own pictures."""
+"""Fine-tuning of an emotion network on a user's own images."""
 
 from mien.finetuning.entry import fine_tune
 from mien.finetuning.result import ClassChange, FineTuned, Tried

@@ -27,9 +27,9 @@ def fine_tune(
     overwrite: bool = False,
     on_message: Callable[[str], None] | None = None,
 ) -> FineTuned:
-    """Fine-tune an emotion network on labelled pictures, without forgetting what it knew.
+    """Fine-tune an emotion network on labelled images, without forgetting what it knew.
 
-    The trunk stays as it is. Its heads, and a small layer beside it, learn the pictures of `train`
+    The trunk stays as it is. Its heads, and a small layer beside it, learn the images of `train`
     and `val`; how, is chosen by trials on people that each trial did not see. At the same time they
     are held to their old answers, on the faces of `replay` or on what the package remembers of the
     faces that the shipped network was trained on. Where no trial is better than chance, the file
@@ -54,7 +54,7 @@ def fine_tune(
         ArtefactError: The start is no model file that can be trained on, or the new file's answers
             differ from torch's.
         DatasetError: `data` or `replay` is no dataset.
-        InputError: There are no labelled pictures in `train` or `val`, or only one class.
+        InputError: There are no labelled images in `train` or `val`, or only one class.
         MissingExtraError: torch, onnx or scikit-learn is not installed.
         OutputError: `out` holds such files already, or cannot be written.
     """

@@ -13,7 +13,7 @@ import torch
 from mien.data import Dataset, image_sketch, merged_sketches
 from mien.export.comparison import compare_with_torch
 from mien.export.onnx_file import export_network, to_float16_weights, write_spec
-from mien.finetuning.pictures import Pictures
+from mien.finetuning.own_images import OwnImages
 from mien.inference import EmotionModel
 from mien.models import EmotionNet
 from mien.preprocess import network_input
@@ -31,7 +31,7 @@ def write_network(
     network: EmotionNet,
     start: ModelSpec,
     data: Dataset,
-    pictures: Pictures,
+    images: OwnImages,
     *,
     path: Path,
     provenance: dict[str, str],
@@ -42,8 +42,8 @@ def write_network(
     Args:
         network: The network.
         start: The start's spec.
-        data: The dataset whose pictures it learned.
-        pictures: These pictures.
+        data: The dataset whose images it learned.
+        images: These images.
         path: The new file.
         provenance: Entries to add to the start's.
         own_temperature: The temperature of the own classes' head.
@@ -54,13 +54,13 @@ def write_network(
     """
     outputs = tuple(output for output in start.outputs if output.name != OWN_HEAD)
     label_sets = {}
-    if pictures.own:
-        label_sets = {OWN_LABELS: pictures.names}
+    if images.own:
+        label_sets = {OWN_LABELS: images.names}
         outputs += (
             OutputSpec(
                 name=OWN_HEAD,
                 labels=OWN_LABELS,
-                meaning=f"(B, {len(pictures.names)}), the user's own classes",
+                meaning=f"(B, {len(images.names)}), the user's own classes",
                 temperature=own_temperature,
             ),
         )
@@ -81,10 +81,10 @@ def write_network(
         | provenance,
         figures={},  # those of the start are not this network's
     )
-    crops = np.resize(pictures.crops, (_PARITY_IMAGES, *pictures.crops.shape[1:]))
+    crops = np.resize(images.crops, (_PARITY_IMAGES, *images.crops.shape[1:]))
     faces = torch.from_numpy(network_input(crops.astype(np.float32), spec.input))
     export_network(network, faces, spec=spec, path=path, dynamic={0: "batch"})
     if spec.provenance.get("precision") == "fp16":
         onnx.save_model(to_float16_weights(onnx.load(path)), path)
         write_spec(path, spec)
-    compare_with_torch(network, EmotionModel(path), pictures.crops).check(str(path))
+    compare_with_torch(network, EmotionModel(path), images.crops).check(str(path))

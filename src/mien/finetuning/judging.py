@@ -1,4 +1,4 @@
-"""Judging of heads: on pictures that they did not learn from, and on what they answered before."""
+"""Judging of heads: on images that they did not learn from, and on what they answered before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from mien.emotions import SIX
 from mien.finetuning.learning import six_scores
 from mien.finetuning.memory import Memory
-from mien.finetuning.pictures import Pictures
+from mien.finetuning.own_images import OwnImages
 from mien.metrics import Interval
 from mien.models import EmotionNet
 from mien.spec import SixSpec
@@ -26,7 +26,7 @@ _RESAMPLES = 1000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Gain:
-    """A difference of balanced accuracy between two predictions of the same pictures.
+    """A difference of balanced accuracy between two predictions of the same images.
 
     Attributes:
         before: Balanced accuracy of the first, 0 to 1.
@@ -93,22 +93,22 @@ def gain(
     truth: NDArray[np.int64],
     before: NDArray[np.int64],
     after: NDArray[np.int64],
-    pictures: Pictures,
+    images: OwnImages,
     *,
     seed: int = 1,
 ) -> Gain:
-    """Compare two predictions of the same pictures.
+    """Compare two predictions of the same images.
 
     Args:
-        truth: `(N,)`, true classes; pictures below 0 are left out.
+        truth: `(N,)`, true classes; images below 0 are left out.
         before: `(N,)`, the first predictions.
         after: `(N,)`, the second ones.
-        pictures: The N pictures.
+        images: The N images.
         seed: The seed of the bootstrap.
     """
     known = truth >= 0
     truth, before, after = truth[known], before[known], after[known]
-    _, people = np.unique(pictures.groups[known], return_inverse=True)
+    _, people = np.unique(images.groups[known], return_inverse=True)
     count = int(people.max(initial=-1)) + 1
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
@@ -124,9 +124,7 @@ def gain(
     with np.errstate(invalid="ignore"):
         differences = np.nanmean(recalls["after"], axis=0) - np.nanmean(recalls["before"], axis=0)
     low, high = np.nanpercentile(differences, (5, 95))
-    return Gain(
-        balanced(truth, before), balanced(truth, after), Interval(float(low), float(high))
-    )
+    return Gain(balanced(truth, before), balanced(truth, after), Interval(float(low), float(high)))
 
 
 def _recalls(
@@ -134,4 +132,7 @@ def _recalls(
 ) -> NDArray[np.float64]:
     totals = np.bincount(truth, minlength=classes)
     hits = np.bincount(truth[predicted == truth], minlength=classes)
-    return np.divide(hits, totals, out=np.full(classes, np.nan), where=totals > 0)
+    recalls: NDArray[np.float64] = np.divide(
+        hits, totals, out=np.full(classes, np.nan), where=totals > 0
+    )
+    return recalls

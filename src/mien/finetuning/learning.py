@@ -1,10 +1,10 @@
-"""Learning of the heads on features: a user's pictures, beside what is remembered."""
+"""Learning of the heads on features: a user's images, beside what is remembered."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, mapping_matrix
 from mien.finetuning.memory import Memory
-from mien.finetuning.pictures import Pictures
+from mien.finetuning.own_images import OwnImages
 from mien.models import EmotionNet
 from mien.models.emotion import HeadLogits
 from mien.spec import ModelSpec, SixSpec
@@ -48,12 +48,12 @@ _LEARNING_RATE = 3e-3
 _PULL = 1e-4
 """Weight of the squared distance from the start's heads (L2-SP, Li et al. 2018)."""
 _ABSENT = 2.0
-"""How often answers that the pictures lack are remembered, relative to the others."""
+"""How often answers that the images lack are remembered, relative to the others."""
 _MOVED = 0.5
-"""Share of these that are moved towards the pictures: how such a face would look among them."""
+"""Share of these that are moved towards the images: how such a face would look among them."""
 _FEATURES_AT_ONCE = 256
 _COPIES = 6000
-"""Augmented copies of all pictures together, at most 12 of each."""
+"""Augmented copies of all images together, at most 12 of each."""
 
 AUGMENTATION = AugmentationOptions(erasing=0.1)
 
@@ -113,7 +113,7 @@ def features_of(network: EmotionNet, crops: Tensor, spec: ModelSpec) -> Tensor:
 def augmented_features(
     network: EmotionNet, crops: NDArray[np.uint8], spec: ModelSpec, *, seed: int
 ) -> Tensor:
-    """Return the features of pictures as they are, and of augmented copies, `(A, N, D)`."""
+    """Return the features of images as they are, and of augmented copies, `(A, N, D)`."""
     plain = torch.from_numpy(crops)
     generator = Generator().manual_seed(seed)
     found = [features_of(network, plain, spec)]
@@ -123,9 +123,9 @@ def augmented_features(
     return torch.stack(found)
 
 
-def steps_for(pictures: int, classes: int) -> int:
-    """Return the steps of a learning: more for more pictures and classes, 200 to 500."""
-    return int(np.clip(150 + pictures / 2 + 10 * classes, 200, 500))
+def steps_for(images: int, classes: int) -> int:
+    """Return the steps of a learning: more for more images and classes, 200 to 500."""
+    return int(np.clip(150 + images / 2 + 10 * classes, 200, 500))
 
 
 def six_scores(heads: HeadLogits, six: SixSpec) -> Tensor:
@@ -178,7 +178,7 @@ def learn(
     start: EmotionNet,
     spec: ModelSpec,
     features: Tensor,
-    pictures: Pictures,
+    images: OwnImages,
     memory: Memory | None,
     candidate: Candidate,
     *,
@@ -188,14 +188,14 @@ def learn(
     """Learn the heads.
 
     Classes are drawn equally often. Remembered faces keep all answers of the start; those of
-    answers that the pictures lack are partly moved by what separates the pictures from what is
-    remembered, so that these answers are kept among such pictures, too.
+    answers that the images lack are partly moved by what separates the images from what is
+    remembered, so that these answers are kept among such images, too.
 
     Args:
         start: The network with room to learn.
         spec: The start's spec.
-        features: `(A, N, D)`, the pictures' features and those of augmented copies.
-        pictures: The N pictures.
+        features: `(A, N, D)`, the images' features and those of augmented copies.
+        images: The N images.
         memory: What is remembered; None keeps the weights near the start's instead.
         candidate: How to learn.
         steps: Steps of the whole learning.
@@ -212,8 +212,8 @@ def learn(
     six = spec.six
     if six is None:  # an emotion network has one
         raise ValueError("no six-way output")
-    rows = _Rows(pictures)
-    recall = None if memory is None else _Recall(memory, features[0], pictures, start, six)
+    rows = _Rows(images)
+    recall = None if memory is None else _Recall(memory, features[0], images, start, six)
     average = {name: value.clone() for name, value in head_weights(network).items()}
     # The average looks back over a tenth of the steps.
     decay = 1 - 10 / steps
@@ -254,14 +254,14 @@ def _learning(network: EmotionNet) -> list[nn.Parameter]:
 
 
 class _Rows:
-    """The loss on the user's pictures."""
+    """The loss on the user's images."""
 
-    def __init__(self, pictures: Pictures) -> None:
-        counts = np.bincount(pictures.classes, minlength=len(pictures.names))
-        self._chances = torch.from_numpy(1 / counts[pictures.classes])
-        self._classes = torch.from_numpy(pictures.classes)
-        self._six = torch.from_numpy(pictures.six)
-        self._fer2013 = torch.from_numpy(pictures.fer2013)
+    def __init__(self, images: OwnImages) -> None:
+        counts = np.bincount(images.classes, minlength=len(images.names))
+        self._chances = torch.from_numpy(1 / counts[images.classes])
+        self._classes = torch.from_numpy(images.classes)
+        self._six = torch.from_numpy(images.six)
+        self._fer2013 = torch.from_numpy(images.fer2013)
 
     def loss(
         self, network: EmotionNet, features: Tensor, six: SixSpec, generator: Generator
@@ -280,10 +280,10 @@ class _Recall:
     """The loss on what is remembered: how far the answers are from the start's."""
 
     def __init__(
-        self, memory: Memory, features: Tensor, pictures: Pictures, start: EmotionNet, six: SixSpec
+        self, memory: Memory, features: Tensor, images: OwnImages, start: EmotionNet, six: SixSpec
     ) -> None:
         self._memory, self._start, self._six = memory, start, six
-        answers = torch.from_numpy(pictures.six)
+        answers = torch.from_numpy(images.six)
         present = torch.tensor([bool((answers == each).any()) for each in range(len(SIX))])
         self._absent = ~present
         self._weights = torch.where(present, 1.0, _ABSENT)

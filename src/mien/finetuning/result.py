@@ -17,7 +17,7 @@ class ClassChange:
 
     Attributes:
         name: The class.
-        pictures: How many were judged.
+        images: How many were judged.
         before: Share that the start recognises, 0 to 1; None if it has no such class.
         before_interval: Its interval, None likewise.
         after: Share that the fine-tuned network recognises.
@@ -25,7 +25,7 @@ class ClassChange:
     """
 
     name: str
-    pictures: int
+    images: int
     before: float | None
     before_interval: Interval | None
     after: float
@@ -38,7 +38,7 @@ class Tried:
 
     Attributes:
         name: What learned.
-        accuracy: Balanced accuracy on pictures of people that it did not see, 0 to 1; None if all
+        accuracy: Balanced accuracy on images of people that it did not see, 0 to 1; None if all
             it did forgot too much.
         share: How far it went from the start's weights to the learned ones, 0 to 1.
         steps: The steps after which it stopped.
@@ -57,9 +57,9 @@ class FineTuned:
     Attributes:
         path: The model file.
         changed: Whether it holds learned weights, and not the start's.
-        pictures: What it learned from, in words.
+        images: What it learned from, in words.
         judged_on: What `classes` were judged on, in words.
-        classes: Each class of the pictures.
+        classes: Each class of the images.
         balanced_before: Mean of the shares before over the classes that the start has, 0 to 1;
             None if it has none of them.
         balanced_after: Mean over the classes after.
@@ -67,7 +67,7 @@ class FineTuned:
             difference.
         old: The six answers on faces that are not the user's, before and after.
         old_judged_on: What `old` was judged on, in words.
-        absent: Expressions that the pictures lack.
+        absent: Expressions that the images lack.
         tried: What was tried.
         recommendation: One sentence: whether to use the file, and what would help.
         seconds: How long it took.
@@ -75,7 +75,7 @@ class FineTuned:
 
     path: Path
     changed: bool
-    pictures: str
+    images: str
     judged_on: str
     classes: tuple[ClassChange, ...]
     balanced_before: float | None
@@ -96,7 +96,7 @@ class FineTuned:
         """Return the result as a table for people."""
         width = max(len(each.name) for each in (*self.classes, *self.old))
         width = max(width, len("balanced"))
-        title = f"{'':{width}}  {'pictures':>8}  {'before':>17}  {'after':>17}"
+        title = f"{'':{width}}  {'images':>8}  {'before':>17}  {'after':>17}"
         lines = [f"your classes, {self.judged_on}", title]
         lines += [_row(each, width) for each in self.classes]
         before = _percent(self.balanced_before)
@@ -107,7 +107,7 @@ class FineTuned:
             lines += ["", f"old answers, {self.old_judged_on}", title]
             lines += [_row(each, width) for each in self.old]
         if self.tried:
-            lines += ["", "tried, on pictures of people that each trial did not see:"]
+            lines += ["", "tried, on images of people that each trial did not see:"]
             lines += [
                 f"  {each.name}: forgot too much"
                 if each.accuracy is None
@@ -118,7 +118,7 @@ class FineTuned:
         if self.absent:
             lines += [
                 "",
-                f"no pictures of {', '.join(self.absent)}: whether such faces among yours are "
+                f"no images of {', '.join(self.absent)}: whether such faces among yours are "
                 "still recognised cannot be seen; import some to test it",
             ]
         return [*lines, "", self.recommendation]
@@ -132,7 +132,7 @@ def _row(change: ClassChange, width: int) -> str:
             (change.after, change.after_interval),
         )
     )
-    return f"{change.name:{width}}  {change.pictures:>8}  {before:>17}  {after:>17}"
+    return f"{change.name:{width}}  {change.images:>8}  {before:>17}  {after:>17}"
 
 
 def _percent(share: float | None) -> str:

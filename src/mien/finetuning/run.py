@@ -34,7 +34,7 @@ from mien.finetuning.learning import (
     with_weights,
 )
 from mien.finetuning.memory import Memory, shipped_memory
-from mien.finetuning.pictures import Pictures, pictures_of
+from mien.finetuning.own_images import OwnImages, images_of
 from mien.finetuning.result import ClassChange, FineTuned, Tried
 from mien.finetuning.search import CANDIDATES, Limits, Search, search
 from mien.inference import EmotionModel
@@ -56,7 +56,7 @@ _EXPORT_S = 15.0
 """Writing and checking the file takes about so long."""
 
 _FEWEST = 12
-"""With fewer pictures, nothing can be told from chance."""
+"""With fewer images, nothing can be told from chance."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -84,29 +84,31 @@ def run(
     set_torch_threads(threads)
     begin = _opened(start)
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data))
-    pictures, test = pictures_of(dataset, begin.model.crop)
-    say(f"learning from {pictures.described()}" + ("" if test is None else f"; {len(test)} to test"))
-    if not pictures.people:
-        say("WARNING: who they show is unknown, so one person may be on both sides; say it at the "
-            "import with --group")  # fmt: skip
+    images, test = images_of(dataset, begin.model.crop)
+    say(f"learning from {images.described()}" + ("" if test is None else f"; {len(test)} to test"))
+    if not images.people:
+        say(
+            "WARNING: who they show is unknown, so one person may be on both sides; say it at the "
+            "import with --group"
+        )
     memory, old, old_judged_on = _memory(begin, replay, seed, say)
-    steps = steps_for(len(pictures), len(pictures.names))
-    say(f"this takes about {_duration(_expected_s(begin, pictures, memory, steps))}")
-    features = augmented_features(begin.network, pictures.crops, begin.model.spec, seed=seed)
-    found = _searched(begin, features, pictures, memory, old, steps=steps, seed=seed, say=say)
+    steps = steps_for(len(images), len(images.names))
+    say(f"this takes about {_duration(_expected_s(begin, images, memory, steps))}")
+    features = augmented_features(begin.network, images.crops, begin.model.spec, seed=seed)
+    found = _searched(begin, features, images, memory, old, steps=steps, seed=seed, say=say)
     chosen = found.chosen
-    changed = chosen is not None and (found.better or pictures.own)
+    changed = chosen is not None and (found.better or images.own)
     with whole_file(out / MODEL_FILE, overwrite=overwrite) as made:
         if chosen is not None and changed:
-            network = _learned(begin, features, pictures, memory, found, steps=steps, seed=seed)
+            network = _learned(begin, features, images, memory, found, steps=steps, seed=seed)
             temperature = 1.0
             if chosen.own_logits is not None:
-                temperature = fit_temperature(chosen.own_logits, pictures.classes)
+                temperature = fit_temperature(chosen.own_logits, images.classes)
             write_network(
                 network,
                 begin.model.spec,
                 dataset,
-                pictures,
+                images,
                 path=made,
                 provenance={
                     "recipe": "fine-tune",
@@ -121,11 +123,11 @@ def run(
         else:
             network = begin.network
             shutil.copyfile(begin.model.path, made)
-    judged = _judged(begin, EmotionModel(out / MODEL_FILE), pictures, test, found, changed=changed)
+    judged = _judged(begin, EmotionModel(out / MODEL_FILE), images, test, found, changed=changed)
     result = FineTuned(
         path=out / MODEL_FILE,
         changed=changed,
-        pictures=pictures.described(),
+        images=images.described(),
         judged_on=judged.on,
         classes=judged.classes,
         balanced_before=judged.before,
@@ -134,15 +136,15 @@ def run(
         old=_old_changes(begin, network, old),
         old_judged_on=old_judged_on,
         absent=tuple(
-            name for place, name in enumerate(SIX.labels) if not (pictures.six == place).any()
+            name for place, name in enumerate(SIX.labels) if not (images.six == place).any()
         )
-        if (pictures.six >= 0).any()
+        if (images.six >= 0).any()
         else (),
         tried=_tried(found, steps),
         recommendation="",
         seconds=time.monotonic() - began,
     )
-    result = dataclasses.replace(result, recommendation=_recommendation(result, pictures))
+    result = dataclasses.replace(result, recommendation=_recommendation(result, images))
     with whole_file(out / RESULT_FILE, overwrite=overwrite) as partial:
         partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
     return result
@@ -178,8 +180,10 @@ def _memory(
         return memory, old, f"on {pluralize(len(judged), 'image')} of val of {dataset.source}"
     shipped = shipped_memory(network)
     if shipped is None:
-        say("WARNING: nothing is remembered of what this network was trained on, so what it forgets "
-            "is not seen; pass its dataset with --replay")  # fmt: skip
+        say(
+            "WARNING: nothing is remembered of what this network was trained on, so what it "
+            "forgets is not seen; pass its dataset with --replay"
+        )
         return None, None, ""
     old = Old.remembered(shipped, network, six, seed=seed)
     on = "share kept, estimated from what is remembered of FER-2013; --replay measures it"
@@ -201,16 +205,16 @@ def _some(data: Dataset, count: int, seed: int) -> Dataset:
     return data.select(np.sort(np.random.default_rng(seed).permutation(len(data))[:count]))
 
 
-def _expected_s(begin: _Start, pictures: Pictures, memory: Memory | None, steps: int) -> float:
+def _expected_s(begin: _Start, images: OwnImages, memory: Memory | None, steps: int) -> float:
     """Return how long the fine-tuning will take, from a few images and steps."""
-    some = torch.from_numpy(np.resize(pictures.crops, (16, *pictures.crops.shape[1:])))
+    some = torch.from_numpy(np.resize(images.crops, (16, *images.crops.shape[1:])))
     features_of(begin.network, some, begin.model.spec)
     clock = time.monotonic()
     features = features_of(begin.network, some, begin.model.spec)
     face_s = (time.monotonic() - clock) / len(some)
     tried = 10
     network = extended(begin.network, adapter=True, own_classes=0)
-    rows = pictures.select(np.arange(len(pictures)) < 16)
+    rows = images.select(np.arange(len(images)) < 16)
     clock = time.monotonic()
     learn(
         network,
@@ -223,10 +227,10 @@ def _expected_s(begin: _Start, pictures: Pictures, memory: Memory | None, steps:
         seed=1,
     )
     step_s = (time.monotonic() - clock) / tried
-    copies = 1 + max(1, min(12, 6000 // len(pictures)))
-    learnings = len(CANDIDATES) * len(np.unique(pictures.folds)) + 1
+    copies = 1 + max(1, min(12, 6000 // len(images)))
+    learnings = len(CANDIDATES) * len(np.unique(images.folds)) + 1
     # Augmentation takes about as long as the trunk.
-    return 2 * len(pictures) * copies * face_s + learnings * steps * step_s + _EXPORT_S
+    return 2 * len(images) * copies * face_s + learnings * steps * step_s + _EXPORT_S
 
 
 def _duration(seconds: float) -> str:
@@ -238,7 +242,7 @@ def _duration(seconds: float) -> str:
 def _searched(
     begin: _Start,
     features: Tensor,
-    pictures: Pictures,
+    images: OwnImages,
     memory: Memory | None,
     old: Old | None,
     *,
@@ -246,7 +250,7 @@ def _searched(
     seed: int,
     say: Callable[[str], None],
 ) -> Search:
-    if not len(pictures.folds) or len(pictures) < _FEWEST:
+    if not len(images.folds) or len(images) < _FEWEST:
         return Search(
             start=answers(begin.network, features[0], begin.six),
             trials=(),
@@ -258,7 +262,7 @@ def _searched(
         begin.network,
         begin.model.spec,
         features,
-        pictures,
+        images,
         memory,
         old,
         steps=steps,
@@ -271,24 +275,24 @@ def _searched(
 def _learned(
     begin: _Start,
     features: Tensor,
-    pictures: Pictures,
+    images: OwnImages,
     memory: Memory | None,
     found: Search,
     *,
     steps: int,
     seed: int,
 ) -> EmotionNet:
-    """Learn as chosen from all pictures."""
+    """Learn as chosen from all images."""
     chosen = found.chosen
     if chosen is None:
         raise ValueError("nothing was chosen")
-    own = len(pictures.names) if pictures.own else 0
+    own = len(images.names) if images.own else 0
     network = extended(begin.network, adapter=chosen.candidate.adapter, own_classes=own)
     learned = learn(
         network,
         begin.model.spec,
         features,
-        pictures,
+        images,
         memory,
         chosen.candidate,
         steps=steps,
@@ -314,21 +318,21 @@ class _Judged:
 def _judged(
     begin: _Start,
     model: EmotionModel,
-    pictures: Pictures,
-    test: Pictures | None,
+    images: OwnImages,
+    test: OwnImages | None,
     found: Search,
     *,
     changed: bool,
 ) -> _Judged:
     """Judge the file on `test`, or where there is none, the trials on what they did not see."""
     if test is not None:
-        judged, on = test, f"by the file on {pluralize(len(test), 'picture')} of test"
+        judged, on = test, f"by the file on {pluralize(len(test), 'image')} of test"
         before = begin.model.probabilities(test.crops).argmax(axis=1).astype(np.int64)
         answered = model.classify(test.crops)
         after = answered.probabilities.argmax(axis=1).astype(np.int64)
-        own = answered.heads[OWN_HEAD].argmax(axis=1) if pictures.own and changed else None
+        own = answered.heads[OWN_HEAD].argmax(axis=1) if images.own and changed else None
     else:
-        judged, on = pictures, "on people that the trial did not see (there is no test)"
+        judged, on = images, "on people that the trial did not see (there is no test)"
         chosen = found.chosen
         before = found.start
         after = chosen.six if chosen is not None and found.better else before
@@ -349,7 +353,7 @@ def _judged(
         classes.append(
             ClassChange(
                 name=name,
-                pictures=count,
+                images=count,
                 before=hits[0] / count if had else None,
                 before_interval=wilson_interval(hits[0], count) if had else None,
                 after=hits[1] / count,
@@ -374,9 +378,7 @@ def _judged(
     )
 
 
-def _old_changes(
-    begin: _Start, network: EmotionNet, old: Old | None
-) -> tuple[ClassChange, ...]:
+def _old_changes(begin: _Start, network: EmotionNet, old: Old | None) -> tuple[ClassChange, ...]:
     if old is None:
         return ()
     before = old.recalls(begin.network, begin.six)
@@ -389,7 +391,7 @@ def _old_changes(
         changes.append(
             ClassChange(
                 name=name,
-                pictures=count,
+                images=count,
                 before=float(before[place]),
                 before_interval=wilson_interval(round(before[place] * count), count),
                 after=float(after[place]),
@@ -419,15 +421,15 @@ def _tried(found: Search, steps: int) -> tuple[Tried, ...]:
     return tuple(tried)
 
 
-def _recommendation(result: FineTuned, pictures: Pictures) -> str:
-    counts = pictures.counts()
-    weakest = min(result.classes, key=lambda each: (each.after, each.pictures)).name
+def _recommendation(result: FineTuned, images: OwnImages) -> str:
+    counts = images.counts()
+    weakest = min(result.classes, key=lambda each: (each.after, each.images)).name
     wanted = max(20, 10 * round(counts[weakest] / 10))
-    more = f"{wanted} more pictures of {weakest}, of other people, would help most"
+    more = f"{wanted} more images of {weakest}, of other people, would help most"
     if not result.changed:
         if not result.tried:
             return (
-                f"not judged: {pluralize(len(pictures), 'picture')} are too few to tell a better "
+                f"not judged: {pluralize(len(images), 'image')} are too few to tell a better "
                 f"network from chance; the file is the start. {more}"
             )
         return f"not better than chance; the file is the start unchanged. {more}"
@@ -435,8 +437,8 @@ def _recommendation(result: FineTuned, pictures: Pictures) -> str:
     if result.old:
         fell = np.mean([(each.after - (each.before or 0.0)) for each in result.old])
         old = f", old answers {100 * fell:+.1f}"
-    if pictures.own:
-        chance = 1 / len(pictures.names)
+    if images.own:
+        chance = 1 / len(images.names)
         said = (
             f"own classes: {100 * result.balanced_after:.1f} % right (chance {100 * chance:.1f} %)"
         )
@@ -446,7 +448,7 @@ def _recommendation(result: FineTuned, pictures: Pictures) -> str:
     points = 100 * (result.balanced_after - (result.balanced_before or 0.0))
     interval = result.gain_interval
     if points <= 0 or (interval is not None and interval.low < -0.02 and points < 2):
-        return f"not better on these pictures: {points:+.1f} points{old}: keep the start. {more}"
+        return f"not better on these images: {points:+.1f} points{old}: keep the start. {more}"
     between = ""
     if interval is not None:
         between = f" ({100 * interval.low:+.0f} to {100 * interval.high:+.0f})"

@@ -1,4 +1,4 @@
-"""The search for how to learn: each way is tried on pictures of people that it did not see."""
+"""The search for how to learn: each way is tried on images of people that it did not see."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mien.finetuning.learning import (
     with_weights,
 )
 from mien.finetuning.memory import Memory
-from mien.finetuning.pictures import Pictures
+from mien.finetuning.own_images import OwnImages
 from mien.metrics import mcnemar
 from mien.models import EmotionNet
 from mien.spec import ModelSpec
@@ -50,7 +50,7 @@ class Limits:
 
     Attributes:
         balanced: Of the balanced accuracy of the six.
-        absent: Of an answer that the pictures lack.
+        absent: Of an answer that the images lack.
     """
 
     balanced: float = 0.02
@@ -64,13 +64,13 @@ measured on FER-2013's validation images."""
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trial:
-    """One way of learning, judged on pictures of people that it did not see.
+    """One way of learning, judged on images of people that it did not see.
 
     Attributes:
         candidate: The way.
         stop: The part of the steps after which it stopped.
         share: How far it went from the start's weights to the learned ones.
-        accuracy: Balanced accuracy on the pictures, 0 to 1.
+        accuracy: Balanced accuracy on the images, 0 to 1.
         predicted: `(N,)`, the predicted classes: six-way answers, or own classes.
         six: `(N,)`, the six-way answers.
         own_logits: `(N, K)`; None without own classes.
@@ -105,7 +105,7 @@ class Search:
         start: `(N,)`, the start's six-way answers.
         trials: The best trial of each candidate within the limits, where there is one.
         chosen: The best of them; None if nothing was tried.
-        gain: Of the chosen trial over the start, by the six-way answer; None without pictures
+        gain: Of the chosen trial over the start, by the six-way answer; None without images
             of the six.
         better: Whether the chosen trial is better, and not by chance.
     """
@@ -121,7 +121,7 @@ def search(
     start: EmotionNet,
     spec: ModelSpec,
     features: Tensor,
-    pictures: Pictures,
+    images: OwnImages,
     memory: Memory | None,
     old: Old | None,
     *,
@@ -130,14 +130,14 @@ def search(
     seed: int,
     on_step: Callable[[int, int], None],
 ) -> Search:
-    """Try all candidates in turn on each fold of the pictures.
+    """Try all candidates in turn on each fold of the images.
 
     Args:
         start: The start.
         spec: Its spec.
-        features: `(A, N, D)`, the pictures' features and those of augmented copies.
-        pictures: The N pictures.
-        memory: What is remembered, to learn beside the pictures; None if there is nothing.
+        features: `(A, N, D)`, the images' features and those of augmented copies.
+        images: The N images.
+        memory: What is remembered, to learn beside the images; None if there is nothing.
         old: Faces on which forgetting is measured; None if there are none.
         steps: Steps of a learning.
         limits: What may be forgotten.
@@ -147,24 +147,24 @@ def search(
     if spec.six is None:  # an emotion network has one
         raise ValueError("no six-way output")
     before = answers(start, features[0], spec.six)
-    absent = ~np.isin(np.arange(len(SIX)), pictures.six)
-    folds = np.unique(pictures.folds)
+    absent = ~np.isin(np.arange(len(SIX)), images.six)
+    folds = np.unique(images.folds)
     total = len(CANDIDATES) * len(folds)
     best: list[Trial] = []
     for number, candidate in enumerate(CANDIDATES):
         network = extended(
             start,
             adapter=candidate.adapter,
-            own_classes=len(pictures.names) if pictures.own else 0,
+            own_classes=len(images.names) if images.own else 0,
         )
         weights: dict[int, list[Weights]] = {}
         for done, fold in enumerate(folds):
-            learned = pictures.folds != fold
+            learned = images.folds != fold
             weights[int(fold)] = learn(
                 network,
                 spec,
                 features[:, torch.from_numpy(learned)],
-                pictures.select(learned),
+                images.select(learned),
                 memory,
                 candidate,
                 steps=steps,
@@ -172,7 +172,7 @@ def search(
             )
             on_step(number * len(folds) + done + 1, total)
         trials = [
-            _trial(network, start, spec, features[0], pictures, old, candidate, weights, stop, share)
+            _trial(network, start, spec, features[0], images, old, candidate, weights, stop, share)
             for stop in range(len(STOPS))
             for share in SHARES
         ]
@@ -183,14 +183,14 @@ def search(
         return Search(start=before, trials=(), chosen=None, gain=None, better=False)
     chosen = _best(best)
     compared = None
-    if (pictures.six >= 0).any():
-        compared = gain(pictures.six, before, chosen.six, pictures)
+    if (images.six >= 0).any():
+        compared = gain(images.six, before, chosen.six, images)
     return Search(
         start=before,
         trials=tuple(best),
         chosen=chosen,
         gain=compared,
-        better=compared is not None and compared.beyond_chance and _differ(pictures, before, chosen),
+        better=compared is not None and compared.beyond_chance and _differ(images, before, chosen),
     )
 
 
@@ -200,12 +200,10 @@ def _best(trials: list[Trial]) -> Trial:
     return max(equal, key=lambda trial: (trial.share, trial.candidate.keeping, trial.stop))
 
 
-def _differ(pictures: Pictures, before: NDArray[np.int64], chosen: Trial) -> bool:
-    """Return whether enough pictures changed sides for a sign test at 5 %."""
-    known = pictures.six >= 0
-    compared = mcnemar(
-        before[known] == pictures.six[known], chosen.six[known] == pictures.six[known]
-    )
+def _differ(images: OwnImages, before: NDArray[np.int64], chosen: Trial) -> bool:
+    """Return whether enough images changed sides for a sign test at 5 %."""
+    known = images.six >= 0
+    compared = mcnemar(before[known] == images.six[known], chosen.six[known] == images.six[known])
     return compared.only_second > compared.only_first and compared.p_value <= 0.1
 
 
@@ -215,27 +213,25 @@ def _trial(
     start: EmotionNet,
     spec: ModelSpec,
     features: Tensor,
-    pictures: Pictures,
+    images: OwnImages,
     old: Old | None,
     candidate: Candidate,
     weights: dict[int, list[Weights]],
     stop: int,
     share: float,
 ) -> Trial:
-    """Judge one way on the pictures that each fold's learning did not see."""
+    """Judge one way on the images that each fold's learning did not see."""
     if spec.six is None:
         raise ValueError("no six-way output")
-    six = np.zeros(len(pictures), np.int64)
-    own = np.zeros((len(pictures), len(pictures.names)), np.float32) if pictures.own else None
+    six = np.zeros(len(images), np.int64)
+    own = np.zeros((len(images), len(images.names)), np.float32) if images.own else None
     forgotten = []
     first = head_weights(network)
     known = old.recalls(start, spec.six) if old is not None else None
     for fold, learned in weights.items():
-        mixed = blended(
-            first, learned[stop], share, fresh_adapter=not start.options.adapter_width
-        )
+        mixed = blended(first, learned[stop], share, fresh_adapter=not start.options.adapter_width)
         changed = with_weights(network, mixed)
-        held_out = pictures.folds == fold
+        held_out = images.folds == fold
         seen = features[torch.from_numpy(held_out)]
         six[held_out] = answers(changed, seen, spec.six)
         if own is not None:
@@ -245,10 +241,10 @@ def _trial(
         if old is not None and known is not None:
             forgotten.append(known - old.recalls(changed, spec.six))
     predicted = six if own is None else own.argmax(axis=1).astype(np.int64)
-    truth = pictures.six if own is None else pictures.classes
+    truth = images.six if own is None else images.classes
     parts = [balanced(truth, predicted)]
-    if own is not None and (pictures.six >= 0).any():
-        parts.append(balanced(pictures.six, six))
+    if own is not None and (images.six >= 0).any():
+        parts.append(balanced(images.six, six))
     return Trial(
         candidate=candidate,
         stop=STOPS[stop],

@@ -182,10 +182,12 @@ class EmotionNet(nn.Module):
         self.options = options
         channels = options.dense_width or options.widths[-1]
         fer_pp = options.family == "fer-pp"
+        ends: list[tuple[int, int]] = []
         if fer_pp:
-            self.trunk, self._ends = baseline_trunk(options.baseline()), []
+            self.trunk = baseline_trunk(options.baseline())
         else:
-            self.trunk, self._ends = _staged(options)
+            self.trunk, ends = _staged(options)
+        self._ends = ends
         self.dropout = nn.Dropout(0.0 if fer_pp else options.dropout)
         self.ferplus_head = nn.Linear(channels, len(FERPLUS_8))
         self.fer2013_head = nn.Linear(channels, len(FER2013_7))
