@@ -5,7 +5,7 @@ import pytest
 
 from mien.data import Dataset
 from mien.emotions import FER2013_7
-from mien.finetuning import fine_tune, run
+from mien.finetuning import fine_tune, learning, run, search
 
 STRIPES = {"happy": 1, "sad": 3, "bored": 6}
 
@@ -38,12 +38,20 @@ def mixed():
     return dataclasses.replace(data, split=np.where(people < 8, 0, 2).astype(np.int8))
 
 
+def shorten(patch, *, steps):
+    """Let a fine-tuning try one way of learning, on few copies and with few steps."""
+    for module in (run, search):
+        patch.setattr(module, "CANDIDATES", search.CANDIDATES[-1:])
+    patch.setattr(learning, "_COPIES", 100)
+    patch.setattr(run, "steps_for", lambda count, classes: steps)
+
+
 @pytest.fixture(scope="session")
 def tuned(mixed, tmp_path_factory):
     """The result of fine-tuning on them, and what was said."""
     said = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "steps_for", lambda count, classes: 60)
+        shorten(patch, steps=60)
         out = tmp_path_factory.mktemp("tuned")
         result = fine_tune(mixed, out=out, threads=1, on_message=said.append)
     return result, said

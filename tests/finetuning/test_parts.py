@@ -9,7 +9,6 @@ from mien.emotions import SIX
 from mien.finetuning.judging import Old, answers, balanced, gain
 from mien.finetuning.learning import (
     Candidate,
-    augmented_features,
     blended,
     extended,
     features_of,
@@ -122,7 +121,7 @@ def test_learning_reaches_the_images_and_keeps_the_rest(network):
     images, _ = images_of(data, FER_CROP)
     memory = shipped_memory(network)
     wider = extended(network, adapter=True, own_classes=0)
-    features = augmented_features(wider, images.crops, SPEC, seed=1)[:2]
+    features = features_of(wider, torch.from_numpy(images.crops), SPEC)[None]
     candidate = Candidate("a layer", adapter=True, keeping=4.0)
     kept = learn(wider, SPEC, features, images, memory, candidate, steps=80, seed=1)[-1]
     tuned = with_weights(wider, kept)
@@ -163,7 +162,8 @@ def test_a_gain_of_one_person_is_not_beyond_chance():
     assert (one.before, one.after) == (0.5, 0.75)
     assert not one.beyond_chance
     both = gain(images.six, before, images.six, images)
-    assert both.beyond_chance and both.difference == 0.5
+    assert both.beyond_chance
+    assert both.difference == 0.5
 
 
 def test_what_forgets_too_much_is_outside_the_limits():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -65,7 +66,9 @@ def export_network(
     network = network.eval().float()
     dimensions = dict.fromkeys(dynamic, torch.export.Dim.DYNAMIC)
     names = [output.name for output in spec.outputs]
-    with whole_file(path) as partial:
+    with whole_file(path) as partial, warnings.catch_warnings():
+        # torch's exporter warns of its own code, once a process and depending on what ran before.
+        warnings.simplefilter("ignore", FutureWarning)
         program = torch.onnx.export(
             network,
             (example,),

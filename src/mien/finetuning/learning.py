@@ -15,7 +15,7 @@ from torch.nn import functional
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, mapping_matrix
 from mien.finetuning.memory import Memory
 from mien.finetuning.own_images import OwnImages
-from mien.models import EmotionNet
+from mien.models import EmotionNet, FineTunedOptions, TrunkOptions
 from mien.models.emotion import HeadLogits
 from mien.spec import ModelSpec, SixSpec
 from mien.training.augment import AugmentationOptions, augment
@@ -81,11 +81,18 @@ def extended(network: EmotionNet, *, adapter: bool, own_classes: int) -> Emotion
         adapter: Whether to add an adapter; one that is there stays.
         own_classes: Classes of the user's own; 0 for none.
     """
-    width = network.options.adapter_width or (ADAPTER_WIDTH if adapter else 0)
-    same_classes = network.options.own_classes == own_classes
-    options = dataclasses.replace(
-        network.options, adapter_width=width, own_classes=own_classes, dropout=0.0
+    trunk = {
+        field.name: getattr(network.options, field.name)
+        for field in dataclasses.fields(TrunkOptions)
+    }
+    start = network.options
+    before = start if isinstance(start, FineTunedOptions) else FineTunedOptions()
+    options = FineTunedOptions(
+        **trunk,
+        adapter_width=before.adapter_width or (ADAPTER_WIDTH if adapter else 0),
+        own_classes=own_classes,
     )
+    same_classes = before.own_classes == own_classes
     # The new layers are drawn from a seed, without a trace in the global generator.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)

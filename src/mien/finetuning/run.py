@@ -300,7 +300,7 @@ def _learned(
     )[STOPS.index(chosen.stop)]
     # Own classes may be learnt where the six are not better: then these stay as they were.
     share = chosen.share if found.better else 0.0
-    fresh = not begin.network.options.adapter_width
+    fresh = begin.network.adapter is None
     return with_weights(
         network, blended(head_weights(network), learned, share, fresh_adapter=fresh)
     )

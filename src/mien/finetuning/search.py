@@ -39,7 +39,7 @@ CANDIDATES = (
 SHARES = (1.0, 0.75, 0.5, 0.25)
 """How far to go from the start's weights to the learned ones."""
 
-_EQUAL = 0.005
+_EQUAL = 0.01
 """Balanced accuracies within this of the best count as equal; the one that goes furthest is taken,
 since all of them forget no more than may be."""
 
@@ -229,7 +229,7 @@ def _trial(
     first = head_weights(network)
     known = old.recalls(start, spec.six) if old is not None else None
     for fold, learned in weights.items():
-        mixed = blended(first, learned[stop], share, fresh_adapter=not start.options.adapter_width)
+        mixed = blended(first, learned[stop], share, fresh_adapter=start.adapter is None)
         changed = with_weights(network, mixed)
         held_out = images.folds == fold
         seen = features[torch.from_numpy(held_out)]

@@ -24,7 +24,9 @@ __all__ = [
     "PIXEL_STD",
     "EmotionNet",
     "EmotionOutputs",
+    "FineTunedOptions",
     "FineTunedOutputs",
+    "HeadLogits",
     "TrunkOptions",
 ]
 
@@ -113,9 +115,6 @@ class TrunkOptions:
         activations: Activation of each of FER-PP's convolutions; empty for the other families.
         dropout: Share of feature channels dropped before the heads, in training; FER-PP's
             network drops after each pair of convolutions instead.
-        adapter_width: Units of a layer that fine-tuning adds beside the trunk: it sees the means of
-            the last three stages, and adds to the logits of both heads; 0 leaves it out.
-        own_classes: Classes of a third head, for a user's own labels; 0 leaves it out.
     """
 
     family: Literal["plain", "residual", "separable", "fer-pp"] = "plain"
@@ -127,8 +126,6 @@ class TrunkOptions:
     dense_width: int = 0
     activations: tuple[Activation, ...] = ()
     dropout: float = 0.2
-    adapter_width: int = 0
-    own_classes: int = 0
 
     @all_demands()
     def __post_init__(self) -> None:
@@ -141,8 +138,7 @@ class TrunkOptions:
         demand(0 <= self.dropout < 1, "dropout", "0 to below 1", self.dropout)
         inside = self.crop_px % 2 == 0 and 0 < self.crop_px <= FACE_PX
         demand(inside, "crop_px", f"an even number of 2 to {FACE_PX}", self.crop_px)
-        for name in ("dense_width", "adapter_width", "own_classes"):
-            demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+        demand(self.dense_width >= 0, "dense_width", "0 or more", self.dense_width)
         if self.family != "fer-pp":
             # Each stage but the first halves the pixels of a side.
             most = max(1, self.crop_px.bit_length())
@@ -170,11 +166,31 @@ class TrunkOptions:
         )
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FineTunedOptions(TrunkOptions):
+    """What fine-tuning adds to a network.
+
+    Attributes:
+        adapter_width: Units of a layer beside the trunk: it sees the means of the last three
+            stages, and adds to the logits of both heads; 0 leaves it out.
+        own_classes: Classes of a third head, for a user's own labels; 0 leaves it out.
+    """
+
+    adapter_width: int = 0
+    own_classes: int = 0
+
+    @all_demands()
+    def __post_init__(self) -> None:
+        TrunkOptions.__post_init__(self)
+        for name in ("adapter_width", "own_classes"):
+            demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+
+
 class EmotionNet(nn.Module):
     """A grey face in, the heads and the class activation maps out.
 
     The heads are linear in the trunk's features, the mean of its last stage. A network that was
-    fine-tuned has an adapter beside it, a layer that sees more of the trunk (`TrunkOptions`).
+    fine-tuned has an adapter beside it, a layer that sees more of the trunk (`FineTunedOptions`).
     """
 
     def __init__(self, options: TrunkOptions) -> None:
@@ -193,9 +209,9 @@ class EmotionNet(nn.Module):
         self.fer2013_head = nn.Linear(channels, len(FER2013_7))
         self.embedding_head = nn.Linear(channels, EMBEDDING_SIZE)
         seen = channels + sum(width for _, width in self._ends)
-        hidden = options.adapter_width
+        added = options if isinstance(options, FineTunedOptions) else FineTunedOptions()
+        hidden, own = added.adapter_width, added.own_classes
         self.adapter = _Adapter(seen, hidden) if hidden else None
-        own = options.own_classes
         self.own_head = nn.Linear(seen + hidden, own) if own else None
 
     def forward(self, faces: Tensor) -> EmotionOutputs | FineTunedOutputs:
