@@ -1,6 +1,9 @@
+import io
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -106,3 +109,64 @@ def test_the_report_is_written_with_its_figures(dataset, tmp_path):
     assert result.exit_code == 0, result.output
     assert "Augmentation, step by step" in (tmp_path / "a.html").read_text()
     assert len(list((tmp_path / "figures").glob("*.svg"))) >= 7
+
+
+@pytest.fixture
+def own_photos(tmp_path, samples):
+    """One photo of each of two classes, and a picture without a face."""
+    for label, name in (("happy", "eileen_collins.jpg"), ("wut", "grace_hopper.jpg")):
+        folder = tmp_path / "photos" / label / name.partition("_")[0]
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes((samples / name).read_bytes())
+    hills = np.linspace(0, 255, 120 * 200).reshape(120, 200).astype(np.uint8)
+    Image.fromarray(hills).save(folder / "hills.png")
+    return tmp_path / "photos"
+
+
+def test_own_photos_come_in_by_one_command_and_what_was_done_is_said(tmp_path, own_photos):
+    out = tmp_path / "mine"
+    result = run("data", "import", own_photos, "--map", "wut=angry", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "2 images (train 2), 0 with votes, 2 people" in result.output
+    assert "2 with the face found and aligned" in result.output
+    assert "1 image without a face left out: photos/wut/grace/hills.png" in result.output
+    kept = run(
+        *("data", "import", own_photos, "--map", "wut=-", "--own-classes", "--align", "never"),
+        *("--no-face", "keep", "--group", "none", "--out", tmp_path / "other"),
+    )
+    assert "1 image (train 1), 0 with votes\n1 taken as the face crops" in kept.output
+
+
+def test_check_and_evaluate_warn_of_whole_photos(tmp_path, own_photos):
+    run("data", "import", own_photos, "--map", "wut=angry", "--align", "never",
+        "--out", tmp_path / "mine")  # fmt: skip
+    (own_photos / "wut" / "grace" / "hills.png").unlink()
+    run("data", "import", own_photos, "--map", "wut=angry", "--align", "never",
+        "--out", tmp_path / "mine", "--overwrite")  # fmt: skip
+    checked = run("data", "check", tmp_path / "mine", "--no-near", "--json")
+    found = json.loads(checked.stdout)
+    warning = f"faces fill {found['framing']['fill']:.0%} of these images"
+    assert any(warning in each for each in found["warnings"])
+    judged = run("evaluate", "--data", tmp_path / "mine", "--subset", "train", "--protocol", "six")
+    assert f"WARNING: {warning}" in judged.stderr
+
+
+def test_the_split_says_who_may_be_on_both_sides(tmp_path, dataset):
+    split = run(
+        "data", "split", dataset, "--kind", "stratified", "--no-near", "--out", tmp_path / "a.json"
+    )
+    assert "no people are known, so one person may be on both sides" in split.stderr
+
+
+def test_rows_are_picked_by_where(tmp_path, toy_dataset):
+    packed = io.BytesIO()
+    Image.fromarray(toy_dataset.images[0]).save(packed, "PNG")
+    table = pa.table(
+        {"set": ["a", "b"], "label": ["happy", "sad"], "image": [packed.getvalue()] * 2}
+    )
+    pq.write_table(table, tmp_path / "sets.parquet")
+    out = tmp_path / "b"
+    result = run("data", "import", tmp_path / "sets.parquet", "--where", "set=b", "--out", out)
+    assert "1 image (train 1)" in result.output
+    with pytest.raises(MienError, match="expected COLUMN=VALUE"):
+        run("data", "import", tmp_path / "sets.parquet", "--where", "set", "--out", out)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mien.errors import FrameError
-from mien.preprocess import FER_CROP, crop_faces, similarity_transforms
+from mien.preprocess import FER_CROP, align_faces, crop_faces, similarity_transforms
 
 PLACES = np.array(FER_CROP.landmarks_xy) * FER_CROP.size
 
@@ -91,3 +91,16 @@ def test_no_faces_give_no_crops():
 def test_landmarks_that_span_no_face_are_refused(landmarks, message):
     with pytest.raises(FrameError, match=message):
         crop_faces(np.zeros((10, 10), np.uint8), landmarks)
+
+
+def test_a_face_in_its_own_colours_has_the_luma_of_its_crop():
+    rng = np.random.default_rng(4)
+    frame = rng.integers(0, 256, (300, 400, 3)).astype(np.uint8)
+    landmarks = np.float32([[[150, 100], [230, 110], [190, 150], [155, 190], [220, 195]]])
+    face = align_faces(frame, landmarks, FER_CROP)
+    assert face.shape == (1, 48, 48, 3)
+    luma = face @ np.float32([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(luma, crop_faces(frame, landmarks), atol=0.01)
+    grey = align_faces(frame[..., 0], landmarks, FER_CROP)
+    np.testing.assert_array_equal(grey, crop_faces(frame[..., 0], landmarks))
+    assert align_faces(frame, landmarks[:0], FER_CROP).shape == (0, 48, 48, 3)

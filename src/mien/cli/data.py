@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -122,7 +121,7 @@ def import_(
       mien data import faces/ --map wut=angry --map unsure=- --group folder --out mine
       mien data import sets.parquet --where set=ck48 --map contempt=- --out ck48
     """
-    from mien.data import import_dataset
+    from mien.data import framed_text, import_dataset
 
     with progress_bars() as on_source:
         done = import_dataset(
@@ -146,7 +145,7 @@ def import_(
         f"{out}: {pluralize(manifest.rows, 'image')} ({subsets}), {manifest.voted:,} with votes"
         + people
     )
-    print(_framed(manifest.framed))
+    print(framed_text(manifest.framed))
     print(f"sha256 {manifest.sha256}" + ("; nothing had changed" if done.unchanged else ""))
 
 
@@ -350,10 +349,11 @@ def report(
       mien data report fer --out fer.html --figures figures --recipe my.toml
     """
     from mien.data import check_dataset
+    from mien.detect import OnnxDetector
     from mien.reports import data_report
 
     data, _ = read_split_dataset(dataset, split, fold)
-    found = check_dataset(data)
+    found = check_dataset(data, detector=OnnxDetector())
     steps = _augmented(recipe)
     written = data_report(data, found, out, augmented=steps, figures=figures, overwrite=overwrite)
     for path in written:
@@ -368,16 +368,6 @@ def _augmented(recipe: str) -> ShowSteps | None:
     from mien.training import EmotionRecipe, read_recipe, show_augmentation
 
     return show_augmentation(read_recipe(EmotionRecipe, recipe))
-
-
-def _framed(framed: Mapping[str, int]) -> str:
-    """Say how the images of a dataset were made."""
-    done = {
-        "given": "taken as the face crops that they are",
-        "aligned": "with the face found and aligned",
-        "whole": "without a face, kept as a whole",
-    }
-    return "; ".join(f"{count:,} {done[name]}" for name, count in framed.items() if count)
 
 
 def _read(

@@ -10,7 +10,7 @@ from mien.data.check import (
 )
 from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, is_duplicate, near_pairs
-from mien.data.framing import Framing, measure_framing
+from mien.data.framing import Framing, framed_text, measure_framing
 from mien.data.importing import ImportResult, import_dataset, read_sources
 from mien.data.overlap import estimated_overlap, image_sketch, merged_sketches
 from mien.data.records import Fault, OnStep, Progress, Rows
@@ -51,6 +51,7 @@ __all__ = [
     "estimated_overlap",
     "exact_groups",
     "fer_pp_split",
+    "framed_text",
     "group_folds",
     "image_sketch",
     "import_dataset",

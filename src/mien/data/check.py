@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien._wording import pluralize
-from mien.data.dataset import SUBSETS, VOTE_COLUMNS, Dataset
+from mien.data.dataset import FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import NearPairs, copy_groups, exact_groups, is_duplicate, near_pairs
-from mien.data.framing import Framing, measure_framing
+from mien.data.framing import Framing, framed_text, measure_framing
 from mien.data.records import Fault
 from mien.detect import Detector
 from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
@@ -94,6 +94,7 @@ class DataCheck:
         framing: How faces lie in a sample of the images that were not aligned; None without a
             detector.
         people: The number of different people; None if none are known.
+        framed: Images by how they were made, see `FRAMINGS`.
         votes: Labels against votes; None if there are no votes.
         faults: The parts of the source that cannot be read.
         groups: `(N,)`, the result of `exact_groups`.
@@ -114,13 +115,17 @@ class DataCheck:
     groups: NDArray[np.int64]
     framing: Framing | None = None
     people: int | None = None
+    framed: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def notes(self) -> list[str]:
         """What is worth knowing and needs no attention, a sentence each."""
-        if self.people is not None or not self.leaks:
-            return []
-        return ["no people are known, so one person may be in several subsets"]
+        found = []
+        if any(count for name, count in self.framed.items() if name != "given"):
+            found.append(f"images: {framed_text(self.framed)}")
+        if self.people is None and self.leaks:
+            found.append("no people are known, so one person may be in several subsets")
+        return found
 
     @property
     def warnings(self) -> list[str]:
@@ -155,6 +160,9 @@ class DataCheck:
             found.append(f"{pluralize(len(self.blank), 'image is', 'images are')} blank")
         if self.faceless is not None and len(self.faceless):
             found.append(f"in {pluralize(len(self.faceless), 'image')} no face is found")
+        if whole := self.framed.get("whole"):
+            kept = pluralize(whole, "image shows no face and was", "images show no face and were")
+            found.append(f"{kept} kept as a whole at the import")
         if self.framing is not None:
             found += self.framing.warnings
         return found
@@ -210,6 +218,7 @@ class DataCheck:
             "blank_rows": self.blank.tolist(),
             "faceless_rows": None if self.faceless is None else self.faceless.tolist(),
             "framing": None if self.framing is None else dataclasses.asdict(self.framing),
+            "framed": self.framed,
             "people": self.people,
             "votes": None if self.votes is None else dataclasses.asdict(self.votes),
             "unreadable": [dataclasses.asdict(fault) for fault in self.faults],
@@ -260,6 +269,7 @@ def check_dataset(
         groups=groups,
         framing=None if detector is None else measure_framing(data, detector),
         people=None if data.groups is None else len(set(data.groups.tolist()) - {""}),
+        framed={name: int((data.framed == i).sum()) for i, name in enumerate(FRAMINGS)},
     )
 
 

@@ -22,6 +22,7 @@ from mien.data.records import (
     Progress,
     Rows,
     encode_png,
+    is_number,
     subset_named,
 )
 from mien.data.text_table import TextTable, column_named, open_table
@@ -77,7 +78,13 @@ class _Columns:
     conditions: dict[str, int]
 
 
-def read_fer_csv(path: Path, reading: Reading, *, on_progress: Progress | None = None) -> Rows:
+def read_fer_csv(
+    path: Path,
+    reading: Reading,
+    *,
+    folders: tuple[str, ...] = (),
+    on_progress: Progress | None = None,
+) -> Rows:
     """Read FER-2013's CSV; each fault names its line.
 
     The columns are `emotion` (a number in FER-2013's order or a name), `pixels` and `Usage`, in any
@@ -86,6 +93,7 @@ def read_fer_csv(path: Path, reading: Reading, *, on_progress: Progress | None =
     Args:
         path: The file.
         reading: How labels are translated and rows are picked.
+        folders: The folders from the source to the file, which may say the subset, too.
         on_progress: Called with the number of bytes read and their total.
 
     Raises:
@@ -93,13 +101,17 @@ def read_fer_csv(path: Path, reading: Reading, *, on_progress: Progress | None =
     """
     rows = Rows()
     with open_table(path) as table:
-        pictures = _pictures(table, reading, rows, on_progress)
+        pictures = _pictures(table, reading, folders, rows, on_progress)
         reading.framer.add(pictures, rows, total=0)
     return rows
 
 
 def _pictures(
-    table: TextTable, reading: Reading, rows: Rows, on_progress: Progress | None
+    table: TextTable,
+    reading: Reading,
+    folders: tuple[str, ...],
+    rows: Rows,
+    on_progress: Progress | None,
 ) -> Iterator[Picture]:
     names, path = table.columns, table.path
     conditions = reading.conditions.columns(path.name, names)
@@ -110,7 +122,7 @@ def _pictures(
         group=column_named(names, GROUP_COLUMNS),
         conditions={name: names.index(column) for name, column in conditions.items()},
     )
-    default = reading.default_subset(path, rows) if columns.subset is None else ""
+    default = reading.default_subset(path, folders, rows) if columns.subset is None else ""
     if columns.group is not None:
         rows.notes.append(f"{path.name}: {names[columns.group]} is read as the person")
     with warnings.catch_warnings():
@@ -193,7 +205,7 @@ def read_votes(path: Path) -> Votes:
                 continue
             votes = [cells[column].strip() for column in columns]
             subset = subset_named(cells[usage])
-            if invalid := [vote for vote in votes if not (vote.isdecimal() and int(vote) < 256)]:
+            if invalid := [vote for vote in votes if not (is_number(vote) and int(vote) < 256)]:
                 what = f"votes: expected whole numbers from 0, found {invalid[0][:20]!r}"
                 rows.faults.append(Fault(where, what))
             elif subset is None:

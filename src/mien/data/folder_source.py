@@ -114,7 +114,9 @@ def read_class_folders(
     tree = _tree(root, reading.skipped)
     pictures = _pictures(tree, reading, rows)
     if not pictures and not rows.faults:
-        rows.faults.append(Fault(str(root), "expected folders of images, each named as its class"))
+        found = "".join(f"; {note.partition(': ')[2]}" for note in rows.notes)
+        what = f"expected folders of images, each named as its class{found}"
+        rows.faults.append(Fault(str(root), what))
     reading.framer.add(pictures, rows, total=len(pictures), on_progress=on_progress)
     if rows.records and len({record.subset for record in rows.records}) == 1:
         subset = rows.records[0].subset

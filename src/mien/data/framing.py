@@ -6,7 +6,7 @@ import dataclasses
 import io
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -31,7 +31,7 @@ from mien.preprocess import (
 )
 from mien.structures import Faces, FrameRGB
 
-__all__ = ["Align", "Framer", "Framing", "NoFace", "Picture", "measure_framing"]
+__all__ = ["Align", "Framer", "Framing", "NoFace", "Picture", "framed_text", "measure_framing"]
 
 Align = Literal["auto", "always", "never"]
 """Which pictures are aligned: all but those of 48x48 pixels, all, or none."""
@@ -49,7 +49,7 @@ _MARGIN = 1 / 3
 """A picture without a face is searched once more with a margin of this share of its shorter side,
 and not below the enlarged size: detectors find faces best that do not fill the picture."""
 
-_PER_WINDOW = 256
+_PER_WINDOW, _PER_REPORT = 256, 16
 
 _SAMPLE = 120
 _FER_FILL = 0.76
@@ -135,9 +135,9 @@ class Framer:
             while window := list(itertools.islice(remaining, _PER_WINDOW)):
                 for framed in pool.map(self._frame, window):
                     _add(framed, rows)
-                done += len(window)
-                if on_progress is not None:
-                    on_progress(min(done, total), total)
+                    done += 1
+                    if on_progress is not None and done % _PER_REPORT == 0:
+                        on_progress(min(done, total), total)
 
     def _frame(self, picture: Picture) -> _Framed:
         try:
@@ -187,6 +187,20 @@ def find_faces(frame: FrameRGB, detector: Detector) -> Faces:
     return faces.shifted((-margin, -margin)).scaled((width / size[0], height / size[1]))
 
 
+def framed_text(framed: Mapping[str, int]) -> str:
+    """Say how the images of a dataset were made.
+
+    Args:
+        framed: The number of images by `FRAMINGS`.
+    """
+    done = {
+        "given": "taken as the face crops that they are",
+        "aligned": "with the face found and aligned",
+        "whole": "without a face, kept as a whole",
+    }
+    return "; ".join(f"{count:,} {done[name]}" for name, count in framed.items() if count)
+
+
 def _add(framed: _Framed, rows: Rows) -> None:
     if framed.faces > 1:
         rows.several.append(framed.picture.origin)
@@ -216,9 +230,9 @@ def _aligned(picture: Picture, frame: FrameRGB, faces: Faces) -> Record:
     """Crop the largest face: grey for the dataset's images, and larger in the picture's colours."""
     landmarks = faces.landmarks_xy[:1]
     image = crop_faces(frame, landmarks, FER_CROP)[0].round().clip(0, 255).astype(np.uint8)
-    grey = (frame[..., 0] == frame[..., 1]).all() and (frame[..., 0] == frame[..., 2]).all()
-    pixels = frame[..., 0] if grey else frame
-    face = align_faces(pixels, landmarks, FACE_CROP)[0].round().clip(0, 255).astype(np.uint8)
+    face = align_faces(frame, landmarks, FACE_CROP)[0].round().clip(0, 255).astype(np.uint8)
+    if (face == face[..., :1]).all():
+        face = face[..., 0]
     return _record(picture, encode_png(image), framed="aligned", face=encode_png(face, fast=True))
 
 

@@ -44,7 +44,7 @@ class Grouping:
         self.description = given or ""
         if given is None or given in (ABOVE, _NONE):
             return
-        if Path(given).is_file() or given.lower().endswith(_TABLES):
+        if _is_file(given) or given.lower().endswith(_TABLES):
             people = _people(Path(given))
             self.description = f"{len(people)} names, {_hash(people)}"
             self._find = lambda record: _looked_up(record, people)
@@ -78,6 +78,13 @@ class Grouping:
             f"{pluralize(len(people), 'person', 'people')}{unknown}: `mien data split` keeps each "
             "on one side"
         )
+
+
+def _is_file(given: str) -> bool:
+    try:
+        return Path(given).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a character that no name has
+        return False
 
 
 def _expression(given: str) -> Callable[[Record], str]:

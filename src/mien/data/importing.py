@@ -21,6 +21,7 @@ from mien.data.repeats import drop_repeated
 from mien.data.store import Manifest, Origin, read_manifest, write_dataset
 from mien.data.text_table import open_table
 from mien.errors import DatasetError, OutputError
+from mien.media import IMAGE_SUFFIXES
 
 __all__ = ["ImportResult", "import_dataset", "read_sources"]
 
@@ -32,6 +33,21 @@ _TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _PARQUETS = (".parquet", ".pq")
 _CHUNK = 1 << 22
 _PIXELS_IN_A_LINE = 100
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _File:
+    """A file, or a tree of class folders, that is read.
+
+    Attributes:
+        path: Where it is.
+        kind: `csv`, `votes`, `parquet` or `folders`.
+        folders: The names of the folders from the source to it.
+    """
+
+    path: Path
+    kind: str
+    folders: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,9 +114,10 @@ def import_dataset(
     """
     out = Path(out)
     reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, out)
-    found = [file for source in sources for file in _find_files(Path(source), reading.skipped)]
+    found, notes = _find_all(sources, reading.skipped)
     origins = tuple(
-        Origin(path.name, kind, *_fingerprint(path, reading.skipped)) for path, kind in found
+        Origin(file.path.name, file.kind, *_fingerprint(file.path, reading.skipped))
+        for file in found
     )
     mapping = dict(sorted((label_map or {}).items()))
     settings = {
@@ -124,7 +141,7 @@ def import_dataset(
     rows = _read(found, reading, grouping, on_source)
     rows.raise_faults()
     manifest = write_dataset(rows, out, origins, mapping, settings)
-    return ImportResult(out, manifest, tuple(rows.notes), unchanged=False)
+    return ImportResult(out, manifest, (*notes, *rows.notes), unchanged=False)
 
 
 def read_sources(
@@ -155,8 +172,10 @@ def read_sources(
         InputError: An option has none of its values, or fits no image.
     """
     reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, None)
-    found = [file for source in sources for file in _find_files(Path(source), frozenset())]
-    return _read(found, reading, grouping, on_source)
+    found, notes = _find_all(sources, reading.skipped)
+    rows = _read(found, reading, grouping, on_source)
+    rows.notes[:0] = notes
+    return rows
 
 
 def _reading(
@@ -185,23 +204,46 @@ def _manifest_at(out: Path) -> Manifest | None:
         return None
 
 
-def _find_files(source: Path, skipped: frozenset[Path]) -> list[tuple[Path, str]]:
+def _find_all(
+    sources: Sequence[str | Path], skipped: frozenset[Path]
+) -> tuple[list[_File], list[str]]:
+    """Return the files of all sources with their kinds, and what is said of others."""
+    found: list[_File] = []
+    notes: list[str] = []
+    for source in sources:
+        found += _find_files(Path(source), skipped, notes)
+    return found, notes
+
+
+def _find_files(source: Path, skipped: frozenset[Path], notes: list[str]) -> list[_File]:
     """Return the files of a path with their kinds; a tree of class folders counts as one file."""
     if not source.exists():
         raise DatasetError(f"{source}: no such file or folder. Check the path")
     if source.name in ("", ".."):
         source = source.resolve()
     if source.is_file():
-        kind, found = _kind(source)
+        kind, content = _kind(source)
         if kind is None:
-            raise DatasetError(f"{source}: unknown form, expected {_FORMS}; found {found}")
-        return [(source, kind)]
-    files = [path for path in files_below(source, skipped) if _is_table(path)]
-    known = [(path, kind) for path in files if (kind := _kind(path)[0]) is not None]
+            raise DatasetError(f"{source}: unknown form, expected {_FORMS}; found {content}")
+        return [_File(source, kind)]
+    known: list[_File] = []
+    for path in files_below(source, skipped):
+        if not _is_table(path):
+            continue
+        kind, content = _kind(path)
+        if kind is None:
+            notes.append(f"{path.name}: left out, found {content}")
+        else:
+            known.append(_File(path, kind, path.relative_to(source).parts[:-1]))
     if has_images(source, skipped) or (not known and any(map(Path.is_dir, source.iterdir()))):
-        known.append((source, "folders"))
+        known.append(_File(source, "folders"))
     if not known:
-        raise DatasetError(f"{source}: no file of a known form in this folder, expected {_FORMS}")
+        alone = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in source.iterdir())
+        said = [f"{pluralize(alone, 'image')} in no folder of a class"] if alone else []
+        others = "; found " + "; ".join([*said, *notes[:3]]) if said or notes else ""
+        raise DatasetError(
+            f"{source}: no file of a known form in this folder, expected {_FORMS}{others}"
+        )
     return known
 
 
@@ -214,6 +256,10 @@ def _kind(path: Path) -> tuple[str | None, str]:
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return "parquet", ""
+    if path.name.lower().endswith(_PARQUETS):
+        raise DatasetError(f"{path}: not a Parquet file. Copy it again")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return None, "a single image. Give the folder that holds the folders of the classes"
     with open_table(path) as table:
         columns = table.columns
     if is_votes_csv(columns):
@@ -223,7 +269,9 @@ def _kind(path: Path) -> tuple[str | None, str]:
     if any(cell.count(" ") > _PIXELS_IN_A_LINE for cell in columns):
         return None, "an image in its first line, and no names of columns"
     named = first_names([column[:40] for column in columns if column])
-    return None, f"the columns {named}" if named else "no text"
+    if not named or not named.isprintable() or "\ufffd" in named:
+        return None, "no text"
+    return None, f"the columns {named}"
 
 
 def _fingerprint(path: Path, skipped: frozenset[Path]) -> tuple[int, str]:
@@ -241,29 +289,31 @@ def _fingerprint(path: Path, skipped: frozenset[Path]) -> tuple[int, str]:
 
 
 def _read(
-    found: Sequence[tuple[Path, str]],
+    found: Sequence[_File],
     reading: Reading,
     grouping: Grouping,
     on_source: OnStep | None,
 ) -> Rows:
     read, votes = list[tuple[str, str, Rows]](), list[Votes]()
-    for path, kind in found:
+    for file in found:
+        path, kind, folders = file.path, file.kind, file.folders
         progress = on_source(path.name) if on_source is not None else None
         if kind == "votes":
             votes.append(read_votes(path))
-        elif kind == "csv":
-            read.append((path.name, kind, read_fer_csv(path, reading, on_progress=progress)))
+            continue
+        if kind == "csv":
+            source = read_fer_csv(path, reading, folders=folders, on_progress=progress)
         elif kind == "parquet":
-            read.append((path.name, kind, read_parquet(path, reading, on_progress=progress)))
+            source = read_parquet(path, reading, folders=folders, on_progress=progress)
         else:
             source = read_class_folders(path, reading, on_progress=progress)
-            read.append((path.name, kind, source))
+        read.append((path.name, kind, source))
     if len(votes) > 1:
         names = ", ".join(each.file for each in votes)
         raise DatasetError(f"{names}: expected at most one file of votes, found {len(votes)}")
     reading.conditions.raise_unmet()
     drop_repeated(read)
-    rows = Rows()
+    rows = Rows(faults=reading.unknown_subsets())
     for _, _, source in read:
         rows.extend(source)
     if not (rows.records or rows.faults or rows.faceless):

@@ -51,17 +51,24 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         ) from error
 
 
-def read_parquet(path: Path, reading: Reading, *, on_progress: Progress | None = None) -> Rows:
+def read_parquet(
+    path: Path,
+    reading: Reading,
+    *,
+    folders: tuple[str, ...] = (),
+    on_progress: Progress | None = None,
+) -> Rows:
     """Read a Parquet of images.
 
     The image is a column of bytes, or one of `{bytes, path}` as Hugging Face stores it. The label
     is a name, or a number in the order of the file's metadata, or of FER-2013 if it has none.
-    Without a column for the subset the file's name is used, for example
-    `test-00000-of-00001.parquet`.
+    Without a column for the subset the name of the file or of a folder is used, for example
+    `test-00000-of-00001.parquet` or `test/0000.parquet`.
 
     Args:
         path: The file.
         reading: How labels are translated, rows are picked and pictures are framed.
+        folders: The folders from the source to the file.
         on_progress: Called with the number of rows read and their total.
 
     Raises:
@@ -71,7 +78,7 @@ def read_parquet(path: Path, reading: Reading, *, on_progress: Progress | None =
     """
     rows = Rows()
     with open_parquet(path) as file:
-        pictures = _pictures(path, file, _columns(path, file), reading, rows)
+        pictures = _pictures(path, file, _columns(path, file), reading, folders, rows)
         reading.framer.add(pictures, rows, total=file.metadata.num_rows, on_progress=on_progress)
     return rows
 
@@ -105,7 +112,12 @@ def _columns(path: Path, file: pq.ParquetFile) -> _Columns:
 
 
 def _pictures(
-    path: Path, file: pq.ParquetFile, columns: _Columns, reading: Reading, rows: Rows
+    path: Path,
+    file: pq.ParquetFile,
+    columns: _Columns,
+    reading: Reading,
+    folders: tuple[str, ...],
+    rows: Rows,
 ) -> Iterator[Picture]:
     names = _class_names(file, columns.label)
     if names is None:
@@ -114,12 +126,12 @@ def _pictures(
             rows.notes.append(
                 f"{path.name}: the numbers in {columns.label} are read as FER-2013's classes"
             )
-    default = reading.default_subset(path, rows) if columns.subset is None else ""
+    default = reading.default_subset(path, folders, rows) if columns.subset is None else ""
     if columns.group is not None:
         rows.notes.append(f"{path.name}: {columns.group} is read as the person")
     conditions = reading.conditions.columns(path.name, file.schema_arrow.names)
     wanted = {columns.image, columns.label, columns.subset, columns.group, *conditions.values()}
-    for number, row in enumerate(_rows(file, [each for each in wanted if each is not None])):
+    for number, row in enumerate(_rows(path, file, [each for each in wanted if each is not None])):
         if not reading.conditions.hold({name: row[each] for name, each in conditions.items()}):
             continue
         picture = _picture(row, columns, default, f"{path.name}, row {number}", names, reading)
@@ -149,9 +161,18 @@ def _class_names(file: pq.ParquetFile, label: str) -> list[str] | None:
     return [str(name) for name in names] if isinstance(names, list) else None
 
 
-def _rows(file: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
-    for batch in file.iter_batches(_ROWS_PER_BATCH, columns=columns):
-        yield from batch.to_pylist()
+def _rows(path: Path, file: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
+    batches = file.iter_batches(_ROWS_PER_BATCH, columns=columns)
+    while True:
+        try:
+            rows = next(batches).to_pylist()
+        except StopIteration:
+            return
+        except (OSError, ValueError, OverflowError) as error:
+            raise DatasetError(
+                f"{path}: cannot be read as Parquet ({error}). Copy it again"
+            ) from error
+        yield from rows
 
 
 def _picture(

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from mien.data.framing import Framer
-from mien.data.records import Conditions, Labels, Rows, subset_named
+from mien.data.records import Conditions, Fault, Labels, Rows, first_names, subset_named
 
 __all__ = ["Reading"]
 
@@ -21,6 +21,8 @@ class Reading:
         framer: Decodes and frames pictures.
         above: Whether a folder above the class is the person, where none lies below it.
         skipped: Folders that are not read, resolved: the dataset that is being made.
+        undivided: The subset of each table without a column for it, by the table's name; None where
+            no name says it.
     """
 
     labels: Labels = dataclasses.field(default_factory=Labels)
@@ -28,9 +30,27 @@ class Reading:
     framer: Framer = dataclasses.field(default_factory=Framer)
     above: bool = False
     skipped: frozenset[Path] = frozenset()
+    undivided: dict[str, str | None] = dataclasses.field(default_factory=dict)
 
-    def default_subset(self, path: Path, rows: Rows) -> str:
-        """Return the subset of a table without a column for it, by the file's name; it is noted."""
-        subset = subset_named(path.name.partition(".")[0]) or "train"
-        rows.notes.append(f"{path.name}: no column for the subset, all rows go to {subset}")
-        return subset
+    def default_subset(self, path: Path, folders: tuple[str, ...], rows: Rows) -> str:
+        """Return the subset of a table without a column for it; it is noted.
+
+        Args:
+            path: The table, whose name may say it.
+            folders: The folders from the source to the table, whose names may say it, too.
+            rows: Gets the note.
+        """
+        names = (path.name.partition(".")[0], *reversed(folders))
+        subset = next((said for name in names if (said := subset_named(name))), None)
+        shown = "/".join((*folders, path.name))
+        self.undivided[shown] = subset
+        rows.notes.append(f"{shown}: no column for the subset, all rows go to {subset or 'train'}")
+        return subset or "train"
+
+    def unknown_subsets(self) -> list[Fault]:
+        """Return a fault for each table whose name says no subset beside others that do."""
+        known = [name for name, subset in self.undivided.items() if subset]
+        what = f"no subset is known by this name, but beside it are {first_names(known)}"
+        use = "Rename it to train, val or test, or move it away"
+        unknown = [name for name, subset in self.undivided.items() if not subset]
+        return [Fault(name, f"{what}. {use}") for name in unknown] if known else []

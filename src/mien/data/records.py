@@ -29,6 +29,7 @@ __all__ = [
     "Rows",
     "encode_png",
     "first_names",
+    "is_number",
     "subset_named",
 ]
 
@@ -56,6 +57,7 @@ LEFT_OUT = "-"
 """The target of a class that is left out (`--map contempt=-`)."""
 
 _SHOWN = 20
+_MOST_DIGITS, _LONGEST_NAME = 9, 100
 
 Progress = Callable[[int, int], None]
 """Called from time to time with the amount done and the total, in any unit."""
@@ -224,8 +226,8 @@ class Labels:
         folded = "" if value is None else _folded(str(value))
         if not folded or folded == "nan" or (isinstance(value, float) and not value.is_integer()):
             raise InputError(f"expected 0 to {last} or the name of a class, found {value!r:.20}")
-        if not folded.isdecimal():
-            return self[str(value).strip()]
+        if not is_number(folded):
+            return self[str(value).strip()[:_LONGEST_NAME]]
         if int(folded) <= last:
             return self[folded, names[int(folded)]]
         try:
@@ -238,22 +240,24 @@ class Labels:
 
     def knows(self, name: str) -> bool:
         """Return whether a name is a known spelling of a label, or mapped."""
-        return bool(_label(name)) or self._key((name,)) is not None
+        return bool(_label(name) or self._keys((name,)))
 
     def _mapped(self, names: tuple[str, ...]) -> str | None:
-        key = self._key(names)
-        if key is None:
-            return None
-        self._used.add(key)
-        return self._given[key]
+        keys = self._keys(names)
+        self._used.update(keys)
+        targets = {self._given[key] for key in keys}
+        if len(targets) > 1:
+            two = " and ".join(f"--map {self._written[key]}" for key in keys[:2])
+            raise InputError(f"{two}: are of one class. Keep one of them")
+        return targets.pop() if targets else None
 
-    def _key(self, names: tuple[str, ...]) -> str | None:
-        """Return the name in the map that means one of these: as written, or another spelling."""
-        for name in names:
-            if _folded(name) in self._given:
-                return _folded(name)
+    def _keys(self, names: tuple[str, ...]) -> list[str]:
+        """Return the names in the map that mean these: as written, else in another spelling."""
+        written = [_folded(name) for name in names if _folded(name) in self._given]
+        if written:
+            return written
         labels = {_label(name) for name in names} - {""}
-        return next((key for key in self._given if _label(key) in labels), None)
+        return [key for key in self._given if _label(key) in labels]
 
     def raise_unused(self) -> None:
         """Raise an error if a name of the map occurred in no source.
@@ -324,7 +328,12 @@ def _folded(name: str) -> str:
     """Fold a class name for comparing: case, spaces, and `3.0` for 3."""
     folded = " ".join(name.split()).lower()
     number, _, zeros = folded.partition(".")
-    return number if number.isdecimal() and zeros.strip("0") == "" else folded
+    return str(int(number)) if is_number(number) and not zeros.strip("0") else folded
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a whole number from 0, of a few digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def _label(name: str) -> str:

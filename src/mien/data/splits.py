@@ -329,7 +329,8 @@ def stratified_split(
         val: Share of `val`, above 0.
         test: Share of `test`; 0 makes none.
         seed: The random seed.
-        near: Whether near copies count as copies.
+        near: Whether near copies count as copies; None if no people are known, see
+            `split_groups`.
 
     Raises:
         InputError: The shares are out of range, no class has two different images, or all images
@@ -430,7 +431,7 @@ def _divide(
 
     The largest groups are assigned first, each to the subset where the squared distance from the
     targets, relative to the size of the class, grows least. Then single groups move as long as that
-    brings the counts closer.
+    brings the counts closer, and into a subset that is still empty.
 
     Args:
         counts: `(U, K)`, the images of each class in each group.
@@ -448,17 +449,30 @@ def _divide(
         growth = (weights * counts[unit] * (2 * (found - targets) + counts[unit])).sum(axis=1)
         chosen[unit] = growth.argmin()
         found[chosen[unit]] += counts[unit]
-    for _ in range(len(counts)):
+
+    def growths() -> NDArray[np.float64]:
+        """Return how the squared distance grows by each move, `(3, U)`."""
         away = -2 * (found - targets)[chosen] + counts
         into = 2 * (found - targets)[:, None] + counts
-        growth = (weights * counts * (away + into)).sum(axis=2)  # (3, U)
+        growth: NDArray[np.float64] = (weights * counts * (away + into)).sum(axis=2)
         growth[chosen, np.arange(len(counts))] = 0
-        subset, unit = np.unravel_index(growth.argmin(), growth.shape)
-        if growth[subset, unit] > -_LEAST_GAIN:
-            break
+        return growth
+
+    def move(unit: int, subset: int) -> None:
         found[chosen[unit]] -= counts[unit]
         found[subset] += counts[unit]
         chosen[unit] = subset
+
+    for _ in range(len(counts)):
+        growth = growths()
+        subset, unit = np.unravel_index(growth.argmin(), growth.shape)
+        if growth[subset, unit] > -_LEAST_GAIN:
+            break
+        move(int(unit), int(subset))
+    for subset in np.flatnonzero(targets.any(axis=1)):
+        spare = np.bincount(chosen, minlength=len(SUBSETS))[chosen] > 1
+        if not (chosen == subset).any() and spare.any():
+            move(int(np.where(spare, growths()[subset], np.inf).argmin()), int(subset))
     return chosen
 
 

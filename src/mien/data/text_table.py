@@ -19,7 +19,7 @@ __all__ = ["TextTable", "column_named", "open_table"]
 _SEPARATORS = (",", ";", "\t", "|")
 _LONGEST_LINE = 10_000_000
 _LINES_PER_REPORT = 500
-_START_BYTES = 512
+_START_BYTES, _HEAD_BYTES = 512, 16
 _TAR_MAGIC = slice(257, 262)
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
@@ -44,7 +44,7 @@ class TextTable:
         self.path, self._raw, self._text = path, raw, text
         csv.field_size_limit(_LONGEST_LINE)
         head = text.readline(_LONGEST_LINE)
-        parsed = [next(csv.reader([head], delimiter=each), []) for each in _SEPARATORS]
+        parsed = [_cells(head, separator) for separator in _SEPARATORS]
         found = max(range(len(parsed)), key=lambda number: len(parsed[number]))
         self.separator = _SEPARATORS[found]
         self.columns = [name.strip() for name in parsed[found]]
@@ -95,6 +95,13 @@ def open_table(path: Path) -> Iterator[TextTable]:
         raise DatasetError(f"{path}: cannot be read as a table ({error}). Copy it again") from error
 
 
+def _cells(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return []
+
+
 def column_named(columns: list[str], names: tuple[str, ...]) -> int | None:
     """Return the position of the first of several names among the columns, in any case."""
     folded = [column.lower() for column in columns]
@@ -105,6 +112,7 @@ def _encoding(start: bytes) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return encoding
-    if b"\0" in start[:64]:
-        return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
-    return "utf-8"
+    head = start[:_HEAD_BYTES]
+    if head and not any(head[1::2]):
+        return "utf-16-le"
+    return "utf-16-be" if head and not any(head[::2]) else "utf-8"

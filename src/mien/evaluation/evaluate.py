@@ -93,11 +93,12 @@ def evaluate(
     names = [predictor.name for predictor in predictors]
     if len(set(names)) < len(names):
         raise InputError(f"models: expected different names, found {', '.join(names)}")
+    for predictor in predictors:
+        predictor.check_rows(data)
     images = _images(data, subset, protocols)
     warnings = framing_warnings(images.data) + own_classes_left_out(images.data)
     results: list[ModelEvaluation] = []
     for predictor in predictors:
-        predictor.check_rows(data)
         if subset != "train":
             warnings += trained_on_images(predictor, images.data)
         warnings += calibrated_on_subset(predictor, data, subset) + always_unsure(predictor)

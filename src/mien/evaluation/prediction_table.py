@@ -20,6 +20,7 @@ TABLE_SUFFIXES = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 _PROBABILITY = re.compile(r"p[\s_.-]+(.+)")
 _ROW = "row"
+_LARGEST_ROW = 2**53
 _PERCENT = 100.0
 _SUM_TOLERANCE = 1e-3
 _ROUNDED_TO = (4, 3, 2)
@@ -60,9 +61,9 @@ def read_predictions(path: Path) -> tuple[str, tuple[NDArray[np.int64], NDArray[
         [[_number(path, line, names[at], row[at]) for at in columns] for line, row in cells]
     )
     rows, probabilities = values[:, 0], values[:, 1:]
-    if (rows != np.round(rows)).any() or (rows < 0).any():
-        wrong = rows[(rows != np.round(rows)) | (rows < 0)][0]
-        raise DatasetError(f"{path}: row: expected whole numbers from 0, found {wrong:g}")
+    wrong = rows[(rows != np.round(rows)) | (rows < 0) | (rows > _LARGEST_ROW)]
+    if len(wrong):
+        raise DatasetError(f"{path}: row: expected whole numbers from 0, found {wrong[0]:g}")
     if len(np.unique(rows)) != len(rows):
         raise DatasetError(f"{path}: expected each row once, found some rows twice")
     numbers = rows.astype(np.int64)

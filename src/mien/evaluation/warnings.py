@@ -88,9 +88,9 @@ def calibration_warnings(predictor: Predictor, data: Dataset, subset: str) -> li
         data: The images that it was calibrated on.
         subset: The name of their subset.
     """
-    warnings = []
+    warnings = framing_warnings(data)
     for protocol in (PROTOCOLS["six-ferplus"], PROTOCOLS["six-fer2013"]):
-        truth = protocol.labels(data.labels, data.votes)
+        truth = protocol.labels(data.fer2013_labels, data.votes)
         if (truth >= 0).any():
             warnings += missing_classes(protocol, truth, subset)
     return warnings + always_unsure(predictor)

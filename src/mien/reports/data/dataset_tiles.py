@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mien.data import Dataset
-from mien.emotions import FER2013_7, FERPLUS_8
+from mien.emotions import FERPLUS_8
 from mien.reports.html.blocks import Tile
 
 __all__ = ["dataset_tile", "row_label", "votes_text"]
@@ -14,7 +14,7 @@ __all__ = ["dataset_tile", "row_label", "votes_text"]
 def row_label(data: Dataset, row: int) -> str:
     """Return the name of an image's label."""
     label = int(data.labels[row])
-    return FER2013_7.labels[label] if label >= 0 else "no label"
+    return data.label_names[label] if label >= 0 else "no label"
 
 
 def votes_text(data: Dataset, row: int) -> str:

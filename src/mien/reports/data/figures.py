@@ -49,7 +49,7 @@ def counts_figure(check: DataCheck) -> Figure:
         for subset, counts in check.counts.items()
         for label, count in counts.items()
     ]
-    labels = [label for label in FER2013_7.labels if any(label in c for c in check.counts.values())]
+    labels = _labels(check)
     totals = {label: sum(c.get(label, 0) for c in check.counts.values()) for label in labels}
     chart = (
         alt.Chart(pl.DataFrame(rows))
@@ -74,6 +74,11 @@ def counts_figure(check: DataCheck) -> Figure:
         sentence=_balance({label: total for label, total in totals.items() if total}),
         chart=chart,
     )
+
+
+def _labels(check: DataCheck) -> list[str]:
+    """Return the labels of all subsets, those of FER-2013 first."""
+    return list(dict.fromkeys(name for counts in check.counts.values() for name in counts if name))
 
 
 def _balance(totals: Mapping[str, int]) -> str:
@@ -106,7 +111,7 @@ def balance_figure(check: DataCheck) -> Figure:
         .mark_circle(size=110, opacity=0.9)
         .encode(
             alt.X("share:Q", title="share of the subset", axis=SHARES),
-            alt.Y("label:N", title=None, sort=list(FER2013_7.labels)),
+            alt.Y("label:N", title=None, sort=_labels(check)),
             _subset_colours(check.counts, _SUBSET_COLOURS),
             tooltip=["label", "subset", alt.Tooltip("share:Q", format=".1%")],
         )
@@ -127,7 +132,7 @@ def brightness_figure(data: Dataset) -> Figure:
     rows: list[dict[str, Any]] = []
     for measure, values in measures.items():
         edges = np.linspace(0, 255 if measure == "mean brightness" else 110, 41)
-        for number, label in enumerate(FER2013_7.labels):
+        for number, label in enumerate(data.label_names):
             chosen = values[data.labels == number]
             shares = np.histogram(chosen, edges)[0] / max(len(chosen), 1)
             rows += [
@@ -135,7 +140,7 @@ def brightness_figure(data: Dataset) -> Figure:
                 for x, y in zip((edges[:-1] + edges[1:]) / 2, shares, strict=True)
                 if len(chosen)
             ]
-    shown = [label for number, label in enumerate(FER2013_7.labels) if number in data.labels]
+    shown = [label for number, label in enumerate(data.label_names) if number in data.labels]
     chosen_label = alt.selection_point(fields=["label"], bind="legend")
     chart = (
         alt.Chart(pl.DataFrame(rows))
@@ -296,7 +301,7 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
 
 def votes_figures(data: Dataset) -> list[Figure]:
     """Labels against votes: the mean vote of each class, and the majority's label."""
-    labelled = (data.labels >= 0) & data.votes.any(axis=1)
+    labelled = (data.fer2013_labels >= 0) & data.votes.any(axis=1)
     labels, votes = data.labels[labelled], data.votes[labelled].astype(np.float64)
     shares = votes / votes.sum(axis=1, keepdims=True)
     means = np.stack([shares[labels == i].mean(axis=0) if (labels == i).any() else np.zeros(10)
@@ -339,7 +344,7 @@ def votes_figures(data: Dataset) -> list[Figure]:
 
 def agreement_figure(data: Dataset) -> Figure:
     """The number of the ten voters who agree on the most frequent vote, by class."""
-    labelled = (data.labels >= 0) & data.votes.any(axis=1)
+    labelled = (data.fer2013_labels >= 0) & data.votes.any(axis=1)
     votes, labels = data.votes[labelled], data.labels[labelled]
     top = np.round(10 * votes.max(axis=1) / votes.sum(axis=1)).astype(int)
     rows = [

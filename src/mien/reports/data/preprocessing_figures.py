@@ -10,7 +10,7 @@ from PIL import Image
 
 from mien.data import Dataset
 from mien.detect import Detector, OnnxDetector
-from mien.emotions import FER2013_7, FERPLUS_8
+from mien.emotions import FERPLUS_8
 from mien.preprocess import FER_CROP, crop_faces, view_for_detection
 from mien.reports.data.contact_sheet import contact_sheet
 from mien.reports.data.dataset_tiles import row_label
@@ -73,9 +73,11 @@ def _percent(eyes: Sequence[Sequence[float]]) -> str:
 def _clear_rows(data: Dataset) -> NDArray[np.int64]:
     """Choose an image of each class, the one with the most votes for its label."""
     rows: list[int] = []
-    for number, label in enumerate(FER2013_7.labels):
+    for number, label in enumerate(data.label_names):
         members = np.flatnonzero(data.labels == number)
-        agreeing = data.votes[members, FERPLUS_8.labels.index(label)].astype(int)
+        voted = label in FERPLUS_8.labels
+        votes = data.votes[members, FERPLUS_8.labels.index(label) if voted else 0]
+        agreeing = votes.astype(int) * voted
         rows += members[np.argsort(-agreeing, kind="stable")[:1]].tolist()
     return np.array(rows, np.int64)
 

@@ -11,7 +11,7 @@ from PIL import Image
 from mien._output import whole_file
 from mien._wording import pluralize
 from mien.data import DataCheck, Dataset, conflicting_groups, mostly_not_a_face
-from mien.emotions import FER2013_7, FERPLUS_8
+from mien.emotions import FERPLUS_8
 from mien.reports.data.contact_sheet import contact_sheet
 from mien.reports.data.dataset_tiles import dataset_tile, row_label, votes_text
 from mien.reports.data.preprocessing_figures import ShowSteps, preprocessing_figures
@@ -109,7 +109,7 @@ def data_report(
         "expression a face shows to others, not what the person feels.",
         cards=_cards(data, check),
         notes_title="Check before training",
-        notes=check.warnings,
+        notes=[*check.warnings, *check.notes],
         sections=sections,
         provenance=f"Dataset {data.source}, SHA-256 {data.sha256()}.",
     )
@@ -144,7 +144,7 @@ def _cards(data: Dataset, check: DataCheck) -> dict[str, str]:
 def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
     rng = np.random.default_rng(_SEED)
     rows: list[int] = []
-    for number in range(len(FER2013_7)):
+    for number in range(len(data.label_names)):
         members = np.flatnonzero(data.labels == number)
         rows += sorted(rng.permutation(members)[:_PER_CLASS].tolist())
     tiles = [dataset_tile(data, row, votes_text(data, row)) for row in rows]
@@ -160,7 +160,7 @@ def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
 
 def _mean_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
     means, spreads = [], []
-    for number, label in enumerate(FER2013_7.labels):
+    for number, label in enumerate(data.label_names):
         images = data.images[data.labels == number].astype(np.float32)
         if not len(images):
             continue

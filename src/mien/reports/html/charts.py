@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import altair as alt
@@ -27,6 +28,8 @@ FREE = alt.Scale(zero=False)
 
 _MAX_TICKS = 10
 
+_OWN_COLOURS = ("#5B4636", "#1B6E5A", "#8A3B6E", "#3F4F9E")
+
 
 def whole_axis(numbers: Iterable[float], *, grid: bool = False) -> alt.Axis:
     """Return an axis of whole numbers; by default Vega also draws halves if they are few.
@@ -42,8 +45,10 @@ def whole_axis(numbers: Iterable[float], *, grid: bool = False) -> alt.Axis:
 
 
 def label_colours(labels: Sequence[str]) -> alt.Scale:
-    """Return the scale that gives each label its colour."""
-    return alt.Scale(domain=list(labels), range=[LABEL_COLOURS[label] for label in labels])
+    """Return the scale that gives each label its colour; a dataset's own classes take turns."""
+    own = itertools.cycle(_OWN_COLOURS)
+    colours = [LABEL_COLOURS[name] if name in LABEL_COLOURS else next(own) for name in labels]
+    return alt.Scale(domain=list(labels), range=colours)
 
 
 def heat_map(

@@ -1,0 +1,232 @@
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from mien.data import (
+    Dataset,
+    check_dataset,
+    group_folds,
+    import_dataset,
+    read_dataset,
+    split_groups,
+    stratified_split,
+)
+from mien.errors import DatasetError, InputError
+
+
+def put(path, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (48, 48)).astype(np.uint8)
+    Image.fromarray(noise).save(path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two classes, three people: `happy/anna_01.png`, ..."""
+    for seed, (label, name) in enumerate(
+        (label, name)
+        for label in ("happy", "sad")
+        for name in ("anna_01", "anna_02", "ben_01", "cleo_07")
+    ):
+        put(tmp_path / "src" / label / f"{name}.png", seed)
+    return tmp_path / "src"
+
+
+def groups_of(folder):
+    return read_dataset(folder).groups.tolist()
+
+
+def test_a_pattern_over_the_path_says_who_it_is(tmp_path, pictures):
+    done = import_dataset([pictures], tmp_path / "out", group=r"([a-z]+)_\d+\.png$")
+    assert groups_of(tmp_path / "out") == ["anna", "anna", "ben", "cleo"] * 2
+    assert done.manifest.people == 3
+    assert "3 people: `mien data split` keeps each on one side" in done.notes
+
+
+def test_a_pattern_that_fits_some_images_leaves_the_others_unknown(tmp_path, pictures):
+    done = import_dataset([pictures], tmp_path / "out", group=r"(anna)_")
+    assert groups_of(tmp_path / "out") == ["anna", "anna", "", ""] * 2
+    assert any("1 person, 4 images of unknown ones" in note for note in done.notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("([a-z]+", "no regular expression"),
+        ("anna", "expected a regular expression with one group in parentheses, found 0"),
+        ("(a)(b)", "found 2"),
+        ("(dora)_", "says of no image who it shows; images are src/happy/anna_01.png"),
+        ("folder", "says of no image who it shows"),
+        ("(" + "x" * 5000 + ")", "says of no image who it shows"),
+        ("(a)\0", "says of no image who it shows"),
+        ("", "found 0"),
+    ],
+)
+def test_a_pattern_that_says_nothing_is_refused(tmp_path, pictures, given, said):
+    with pytest.raises(InputError, match=said.replace("(", r"\(")):
+        import_dataset([pictures], tmp_path / "out", group=given)
+
+
+@pytest.mark.parametrize("form", ["path", "name", "stem", "semicolons"])
+def test_a_csv_says_who_it_is(tmp_path, pictures, form):
+    names = {
+        "path": "happy/anna_01.png",
+        "name": "anna_01.png",
+        "stem": "anna_01",
+        "semicolons": "anna_01",
+    }
+    sep = ";" if form == "semicolons" else ","
+    (tmp_path / "who.csv").write_text(f"Name {sep} Person\n{names[form]}{sep}Anna M\n")
+    import_dataset([pictures], tmp_path / "out", group=str(tmp_path / "who.csv"))
+    found = groups_of(tmp_path / "out")
+    assert found[0] == "Anna M"
+    assert found.count("Anna M") == (1 if form == "path" else 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n", "expected the columns name and person, found a, b"),
+        ("name,person\na,x\na,y\n", "line 3: a is of two people, x and y"),
+        ("name,person\na\n", "line 2: expected 2 columns, found 1"),
+    ],
+)
+def test_a_csv_of_people_with_a_fault_is_refused(tmp_path, pictures, text, said):
+    (tmp_path / "who.csv").write_text(text)
+    with pytest.raises(DatasetError, match=said):
+        import_dataset([pictures], tmp_path / "out", group=str(tmp_path / "who.csv"))
+    with pytest.raises(DatasetError, match=r"gone\.csv: no such file"):
+        import_dataset([pictures], tmp_path / "out", group=str(tmp_path / "gone.csv"))
+
+
+def test_folders_below_the_class_are_people_unless_none_are_wanted(tmp_path):
+    for seed, path in enumerate(("happy/anna/1", "sad/anna/1", "sad/ben/1")):
+        put(tmp_path / "src" / f"{path}.png", seed)
+    done = import_dataset([tmp_path / "src"], tmp_path / "a")
+    assert groups_of(tmp_path / "a") == ["anna", "anna", "ben"]
+    said = "src: the folders below the classes are taken for people: anna, ben"
+    assert said in done.notes
+    import_dataset([tmp_path / "src"], tmp_path / "b", group="none")
+    assert read_dataset(tmp_path / "b").groups is None
+
+
+def test_the_folder_above_the_class_is_the_person_if_asked(tmp_path):
+    for seed, path in enumerate(("train/anna/happy/1", "train/ben/sad/1", "test/cleo/sad/1")):
+        put(tmp_path / "src" / f"{path}.png", seed)
+    import_dataset([tmp_path / "src"], tmp_path / "a", group="folder")
+    assert sorted(groups_of(tmp_path / "a")) == ["anna", "ben", "cleo"]
+
+
+def test_a_pattern_works_on_the_paths_in_a_parquet(tmp_path, pictures):
+    files = sorted(pictures.rglob("*.png"))
+    images = [{"bytes": f.read_bytes(), "path": f.name} for f in files]
+    table = pa.table({"image": images, "label": [f.parent.name for f in files]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    import_dataset([tmp_path / "a.parquet"], tmp_path / "out", group=r"^(\w+)_")
+    assert groups_of(tmp_path / "out") == ["anna", "anna", "ben", "cleo"] * 2
+
+
+def people_dataset(sizes, *, classes=3, seed=0):
+    """Noise of people; each person shows the classes in turn."""
+    groups = np.repeat([f"p{number}" for number in range(len(sizes))], sizes)
+    count = len(groups)
+    labels = np.concatenate([np.arange(size) % classes for size in sizes]).astype(np.int8)
+    return Dataset(
+        images=np.random.default_rng(seed).integers(0, 256, (count, 48, 48)).astype(np.uint8),
+        labels=labels,
+        votes=np.zeros((count, 10), np.uint8),
+        split=np.zeros(count, np.int8),
+        rows=np.arange(count),
+        source="people",
+        groups=groups,
+    )
+
+
+def sides(split, groups):
+    return {name: set(split.assignment[groups == name].tolist()) for name in set(groups.tolist())}
+
+
+def test_each_person_is_on_one_side_and_the_classes_stay_balanced():
+    data = people_dataset(np.random.default_rng(1).integers(3, 13, 40))
+    split = stratified_split(data, val=0.2, test=0.2)
+    assert all(len(each) == 1 for each in sides(split, data.groups).values())
+    for label in range(3):
+        own = split.assignment[data.labels == label]
+        for subset, share in ((0, 0.6), (1, 0.2), (2, 0.2)):
+            assert (own == subset).mean() == pytest.approx(share, abs=0.04)
+    assert split.kind.endswith("people together")
+    assert split.sha256() == stratified_split(data, val=0.2, test=0.2).sha256()
+    assert split.sha256() != stratified_split(data, val=0.2, test=0.2, seed=2).sha256()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"), [([6, 6], {0, 1}), ([6, 6, 6], {0, 1, 2}), ([30, 3, 3], {0, 1, 2})]
+)
+def test_few_people_are_divided_as_well_as_possible(sizes, expected):
+    data = people_dataset(sizes)
+    split = stratified_split(data, val=0.2, test=0.2)
+    assert all(len(each) == 1 for each in sides(split, data.groups).values())
+    assert set(split.assignment.tolist()) == expected
+
+
+def test_one_person_cannot_be_divided():
+    with pytest.raises(InputError, match="all images show one person"):
+        stratified_split(people_dataset([9]))
+
+
+def test_images_of_unknown_people_may_go_anywhere_but_their_copies():
+    data = people_dataset([6, 6, 6, 6, 40])
+    groups = np.where(data.groups == "p4", "", data.groups)
+    images = data.images.copy()
+    images[63] = images[0]  # an unknown one is a copy of p0's
+    data = dataclasses.replace(data, groups=groups, images=images)
+    split = stratified_split(data, val=0.25, test=0.25)
+    assert all(len(sides(split, groups)[name]) == 1 for name in ("p0", "p1", "p2", "p3"))
+    assert len(sides(split, groups)[""]) == 3
+    assert split.assignment[63] == split.assignment[0]
+
+
+def test_folds_keep_people_together():
+    data = people_dataset([5] * 12)
+    split = group_folds(data, folds=4)
+    assert all(len(each) == 1 for each in sides(split, data.groups).values())
+    assert split.kind == "4 folds, seed 1, people together"
+    with pytest.raises(InputError, match="more than people has people in train and val"):
+        group_folds(people_dataset([9, 9]), folds=3)
+
+
+def test_without_people_close_faces_are_kept_together():
+    rng = np.random.default_rng(3)
+    faces = rng.integers(0, 256, (30, 48, 48)).astype(np.float32)
+    close = 0.8 * faces + 0.2 * rng.integers(0, 256, faces.shape)
+    images = np.concatenate((faces, close)).round().astype(np.uint8)
+    correlation = np.corrcoef(images[0].ravel(), images[30].ravel())[0, 1]
+    assert correlation > 0.92
+    data = dataclasses.replace(people_dataset([60]), images=images, groups=None)
+    split = stratified_split(data)
+    np.testing.assert_array_equal(split.assignment[:30], split.assignment[30:])
+    assert split.kind.endswith("near copies too")
+    apart = stratified_split(data, near=False).assignment
+    assert (apart[:30] != apart[30:]).any()
+
+
+def test_a_class_whose_images_all_hang_together_is_divided_all_the_same(toy_dataset):
+    groups = split_groups(toy_dataset)
+    assert len(np.unique(groups)) > 7
+    assert stratified_split(toy_dataset).counts()["val"] > 7
+
+
+def test_people_on_both_sides_are_warned_of():
+    data = people_dataset([6, 6])
+    split = np.array([0] * 8 + [2] * 4, np.int8)
+    found = check_dataset(dataclasses.replace(data, split=split), near=False)
+    assert found.people == 2
+    assert any("4 images show people in test who are in train, too" in w for w in found.warnings)
+    unknown = check_dataset(dataclasses.replace(data, split=split, groups=None), near=False)
+    assert unknown.notes == ["no people are known, so one person may be in several subsets"]
+    apart = dataclasses.replace(data, split=np.repeat(np.array([0, 1], np.int8), 6))
+    assert not any("people" in warning for warning in check_dataset(apart, near=False).warnings)
