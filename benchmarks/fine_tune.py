@@ -45,7 +45,6 @@ from mien.models.onnx_weights import load_onnx_network
 REMEMBERED = 12_000
 FIVE = ("happy", "sad", "angry", "fear", "surprise")
 THREE = ("sad", "angry", "fear")
-SEEDS = (0, 1, 2)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def forgotten(path: Path, data: Dataset) -> tuple[float, NDArray[np.float64]]:
     return balanced(truth, predicted), np.array(recalls)
 
 
-def measured(images: Path, data: Dataset, wanted: str) -> Iterator[dict[str, Any]]:
+def measured(images: Path, data: Dataset, wanted: str, draws: int) -> Iterator[dict[str, Any]]:
     """Fine-tune for each case and seed."""
     start, start_recalls = forgotten(EmotionModel().path, data)
     with tempfile.TemporaryDirectory() as folder:
@@ -151,7 +150,7 @@ def measured(images: Path, data: Dataset, wanted: str) -> Iterator[dict[str, Any
                 continue
             if case.source not in sets:
                 sets[case.source] = imported(images, case.source, Path(folder) / case.source)
-            for seed in SEEDS:
+            for seed in range(draws):
                 own = divided(sets[case.source], case, seed)
                 began = time.monotonic()
                 result = fine_tune(
@@ -200,7 +199,7 @@ def table(found: list[dict[str, Any]]) -> str:
             ]
         )
     head = [
-        "own images, % over three draws of people",
+        "own images, %",
         "before",
         "after",
         "FER+, balanced",
@@ -217,6 +216,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="FER-2013, imported")
     parser.add_argument("--images", type=Path, help="the Parquet of own images")
     parser.add_argument("--case", default="", help="only the cases with this in their title")
+    parser.add_argument("--draws", type=int, default=3, help="draws of people for each case")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
     arguments = parser.parse_args()
@@ -227,12 +227,13 @@ def main() -> None:
     if arguments.images is None:
         parser.error("measure needs --images")
     found = []
-    for each in measured(arguments.images, data, arguments.case):
+    for each in measured(arguments.images, data, arguments.case, arguments.draws):
         print(json.dumps(each), flush=True)
         found.append(each)
         if arguments.json:
             write_json(arguments.json, {"machine": machine(), "found": found})
-    said = f"{table(found)}\n\nOn {machine()}, other work beside it."
+    where = f"One figure for each draw of people; on {machine()}, other work beside it."
+    said = f"{table(found)}\n\n{where}"
     print(said)
     for path in arguments.write:
         write_marked(path, "fine-tuning", said)
