@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,8 +68,10 @@ def export_network(
     dimensions = dict.fromkeys(dynamic, torch.export.Dim.DYNAMIC)
     names = [output.name for output in spec.outputs]
     with whole_file(path) as partial, warnings.catch_warnings():
-        # torch's exporter warns of its own code, once a process and depending on what ran before.
+        # torch's exporter warns of its own code, and that torchvision, which mien does not use, is
+        # not installed.
         warnings.simplefilter("ignore", FutureWarning)
+        logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
         program = torch.onnx.export(
             network,
             (example,),

@@ -60,8 +60,8 @@ class FineTuned:
         images: What it learned from, in words.
         judged_on: What `classes` were judged on, in words.
         classes: Each class of the images.
-        balanced_before: Mean of the shares before over the classes that the start has, 0 to 1;
-            None if it has none of them.
+        balanced_before: Mean of the shares before, 0 to 1; None with classes that the start has
+            not.
         balanced_after: Mean over the classes after.
         gain_interval: 90 % bootstrap interval of the difference, whole people drawn; None without a
             difference.

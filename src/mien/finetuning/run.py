@@ -364,7 +364,7 @@ def _judged(
         return _Judged(
             on=on,
             classes=tuple(classes),
-            before=balanced(judged.six, before) if known.any() else None,
+            before=None,  # of other classes, so no difference could be said
             after=balanced(judged.classes, own.astype(np.int64)),
             interval=None,
         )
