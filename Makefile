@@ -3,6 +3,9 @@
 # make evaluate DATA=fer2013/   measure the shipped model and write its figures where they stand
 # make serve  build the web page and serve it with the API on this machine
 # make web    build the web page (needs Node, or fetches it as a package)
+# make fuzz   read damaged files for MINUTES=10, from SEED=...; prints what repeats a failure
+# make crash  kill analyses, imports, trainings, studies and jobs at random places; MINUTES=10 SEED=1
+# make lowest run with the lowest versions that pyproject.toml declares
 # make check  formatting, lint, types, import rules, of Python and of the page
 
 PYTHON ?= python3
@@ -15,7 +18,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test web serve check evaluate benchmark clean
+.PHONY: run test web serve check crash fuzz lowest evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
@@ -38,6 +41,15 @@ check: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	$(BIN)/python web/build.py check
 
+MINUTES ?= 10
+
+crash: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.crash --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+
+lowest:
+	$(PYTHON) .ci/lowest.py
+
 evaluate: $(VENV)/dev.stamp
 	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see README, "Know the data")'; exit 2; }
 	$(BIN)/mien data import $(DATA) --out $(OUT)/fer2013
@@ -47,6 +59,9 @@ evaluate: $(VENV)/dev.stamp
 
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/speed.py
+
+fuzz: $(VENV)/dev.stamp
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" TARGET="$(TARGET)" CASES="$(CASES)" $(BIN)/python -m tests.fuzz
 
 clean:
 	rm -rf $(VENV) $(OUT)

@@ -26,7 +26,7 @@ from PIL import Image
 
 import mien
 from mien.inference import EmotionModel
-from mien.server import ServerOptions, create_app, settings_of
+from mien.server import ServerOptions, create_app, uvicorn_config
 
 SAMPLES = Path(mien.__file__).parent / "assets" / "samples"
 IMAGES = 40
@@ -61,7 +61,7 @@ def in_process(paths: list[Path], seconds: float) -> float:
 def serve(jobs: Path, ready: multiprocessing.connection.Connection) -> None:
     """Run a server until told to end; answer with its port and, at the end, its peak memory."""
     options = ServerOptions(jobs=jobs, requests_per_minute=10**9)
-    settings = settings_of(create_app(options), options, port=0)
+    settings = uvicorn_config(create_app(options), options, port=0)
     listening = settings.bind_socket()
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, args=([listening],))

@@ -8,7 +8,7 @@ import mien._marking as module
 from mien._marking import Marker
 from mien.errors import OutputError
 
-MARKER = Marker(name="mine.txt", text="This is mine.\n", kind="folder of mine", option="--out")
+MARKER = Marker(name="mine.txt", text="This is mine.\n", kind="folder of mine", option="out=FOLDER")
 
 
 def test_a_new_or_empty_folder_is_claimed_and_known_again(tmp_path):
@@ -29,7 +29,7 @@ def test_any_other_folder_is_refused_with_what_is_in_it(tmp_path):
     assert str(caught.value).startswith(f"{tmp_path}: holds ")
     assert str(caught.value).endswith(
         ", ..., and no mine.txt, so it is not a folder of mine. Choose a new or empty folder with "
-        "--out"
+        "out=FOLDER"
     )
     assert len(list(tmp_path.iterdir())) == 4
     with pytest.raises(OutputError, match="is a file, expected a folder"):

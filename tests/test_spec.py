@@ -7,7 +7,7 @@ import pytest
 from mien.emotions import FER2013_7, FERPLUS_8, SIX
 from mien.errors import SpecError
 from mien.preprocess import FER_CROP
-from mien.spec import METADATA_KEY, DetectionSpec, InputSpec, ModelSpec, OutputSpec, SixSpec
+from mien.spec import METADATA_KEY, DetectionSpec, Graph, InputSpec, ModelSpec, OutputSpec, SixSpec
 
 EMOTION = ModelSpec(
     task="emotion",
@@ -75,7 +75,11 @@ def test_a_spec_comes_back_from_metadata_as_it_went_in(spec):
     ("metadata", "message"),
     [
         ({}, r"toy\.onnx: not a mien model.*mien\.spec"),
-        ({METADATA_KEY: "{"}, "no valid JSON"),
+        ({METADATA_KEY: "{"}, "'mien.spec' is no JSON: Expecting"),
+        ({METADATA_KEY: "[" * 100_000}, "'mien.spec' is nested too deeply"),
+        ({METADATA_KEY: '{"spec_version": ' + "9" * 5000 + "}"}, "a number of too many digits"),
+        ({METADATA_KEY: '{"spec_version": 1, "name": NaN}'}, "NaN is no number there"),
+        (changed(spec_version=[[]] * 1000), r"the file has \[\[\], \[\], .*\.\.\.\]"),
         ({METADATA_KEY: "[]"}, "'spec_version': this release reads 1, the file has None"),
         (changed(spec_version=2), "'spec_version': this release reads 1, the file has 2"),
         (changed(name=...), "field 'name' is missing"),
@@ -83,7 +87,18 @@ def test_a_spec_comes_back_from_metadata_as_it_went_in(spec):
         (changed(temperatur=1), "field 'temperatur' is unknown"),
         (changed(six__temperatur=1), r"'six\.temperatur' is unknown; did you mean 'temperature'"),
         (changed(six__temperature="warm"), r"'six\.temperature': expected a finite number"),
-        (changed(six__temperature=0), r"'six\.temperature': expected a number above 0, found 0"),
+        (
+            changed(six__temperature=0),
+            r"'six\.temperature': expected a number from 0.01 to 100, found 0",
+        ),
+        (changed(six__temperature=5e-324), r"'six\.temperature'.* found 5e-324"),
+        (changed(six__temperature=10**400), r"'six\.temperature': expected a finite number"),
+        (changed(six__bias=[1e308] * 6), r"'six\.bias': expected numbers from -100 to 100"),
+        (
+            changed(six__weights={"logits": 5, "fer2013_logits": -4}),
+            r"'six\.weights': expected numbers from 0 to 1, found \(5\.0, -4\.0\)",
+        ),
+        (changed(six__weights={}), r"'six\.weights': expected a sum of 1, found 0"),
         (changed(six__bias=[0.0]), r"'six\.bias': expected 6 numbers"),
         (changed(six__weights={"logits": 0.5}), r"'six\.weights': expected a sum of 1, found 0\.5"),
         (changed(six__weights={"x": 1.0}), r"'six\.weights': expected heads with labels"),
@@ -91,11 +106,43 @@ def test_a_spec_comes_back_from_metadata_as_it_went_in(spec):
         (changed(six=None), "'six': expected the six-way output, found None"),
         (changed(crop=None), "'crop': expected the face's frame, found None"),
         (changed(crop__landmarks_xy=[[0.1, 0.2]]), r"'crop\.landmarks_xy': expected five points"),
+        (
+            changed(crop__landmarks_xy=[[1 - x, y] for x, y in FER_CROP.landmarks_xy]),
+            r"'crop\.landmarks_xy': expected the person's right eye .* not mirrored",
+        ),
+        (
+            changed(crop__landmarks_xy=[[x, 1 - y] for x, y in FER_CROP.landmarks_xy]),
+            r"'crop\.landmarks_xy': expected eyes above the nose",
+        ),
+        (changed(crop__landmarks_xy=[[0.5, 0.5]] * 5), r"'crop\.landmarks_xy': expected the pers"),
+        (
+            changed(crop__landmarks_xy=[[1e30, 0]] * 5),
+            r"'crop\.landmarks_xy': expected numbers from -1 to 2",
+        ),
         (changed(crop__size=48.5), r"'crop\.size': expected int, found 48\.5"),
         (changed(task="dancing"), "'task': expected one of emotion, detection, found 'dancing'"),
         (changed(task="detection"), "'detection': expected the decoder's settings"),
         (changed(input__mean=[1, 2]), r"'input\.mean': expected 1 numbers"),
-        (changed(input__std=[0]), r"'input\.std': expected numbers above 0"),
+        (changed(input__std=[0]), r"'input\.std': expected numbers from 0.001 to 10000"),
+        (changed(input__std=[1e-46]), r"'input\.std': .*found \(1e-46,\)"),
+        (changed(input__mean=[1e300]), r"'input\.mean': expected numbers from 0 to 255"),
+        (
+            changed(input__multiple_of=10**9),
+            r"'input\.multiple_of': expected a number from 1 to 256",
+        ),
+        (
+            changed(input__multiple_of=10**30),
+            r"'input\.multiple_of': expected a whole number of at",
+        ),
+        (changed(input__name=""), r"'input\.name': expected the name of the graph's, found ''"),
+        (changed(input__name="\ud800"), r"'input\.name': expected text that is valid Unicode"),
+        (changed(input__height=64), r"'input\.height': expected 48, as crop\.size says, found 64"),
+        (
+            changed(input__colour="rgb", input__mean=[0] * 3, input__std=[1] * 3),
+            r"'input\.colour': expected grey for an emotion network, found 'rgb'",
+        ),
+        (changed(outputs=[]), "'outputs': expected at least one output"),
+        (changed(**{f"k{number}": 1 for number in range(99)}), "and 79 more faults"),
         (changed(input__height=-1), r"'input\.height': expected a size in pixels"),
         (changed(outputs=[{"name": "a"}, {"name": "a"}]), "'outputs': expected different names"),
         (
@@ -115,6 +162,64 @@ def test_all_faults_of_a_spec_are_named_together():
 
 
 @pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"strides": [8, 8, 8]}, r"'detection\.strides': expected different strides, found \(8, 8"),
+        ({"strides": [0]}, r"'detection\.strides': expected numbers from 1 to 256, found \(0,\)"),
+        ({"strides": []}, r"'detection\.strides': expected at least one stride"),
+        (
+            {"strides": [12]},
+            r"'input\.multiple_of': expected a multiple of the strides 12",
+        ),
+        ({"score_threshold": 1.5}, r"'detection\.score_threshold': expected a number from 0 to 1"),
+        ({"nms_iou": -1}, r"'detection\.nms_iou': expected a number from 0 to 1"),
+    ],
+)
+def test_a_detectors_settings_are_held_to_their_ranges(fields, message):
+    document = json.loads(DETECTION.to_metadata()[METADATA_KEY])
+    document["detection"].update(fields)
+    with pytest.raises(SpecError, match=message):
+        ModelSpec.from_metadata({METADATA_KEY: json.dumps(document)}, "toy.onnx")
+
+
+@pytest.mark.parametrize("field", ["height", "width"])
+def test_a_detector_takes_images_of_any_size(field):
+    document = json.loads(DETECTION.to_metadata()[METADATA_KEY])
+    document["input"][field] = 320
+    with pytest.raises(SpecError, match=rf"'input\.{field}': expected null: .* found 320"):
+        ModelSpec.from_metadata({METADATA_KEY: json.dumps(document)}, "toy.onnx")
+
+
+def graph(outputs, inputs=None):
+    return Graph(inputs=inputs or {"faces": ("B", 1, 48, 48)}, outputs=outputs)
+
+
+FITTING = {"logits": ("B", 8), "fer2013_logits": ("B", 7), "embedding": ("B", 16)}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"x": ("B", 1, 48, 48)}, r"'input\.name': .* found 'faces'; the graph has x"),
+        (
+            {"faces": ("B", 1, 48, 48), "y": ("B",)},
+            r"'input\.name': expected the graph's one input, found 'faces'; the graph has faces, y",
+        ),
+        (
+            {"faces": (1, 1, 48, 48)},
+            r"'input': expected a graph that takes \(any, 1, 48, 48\), found \(1, 1, 48, 48\)",
+        ),
+        ({"faces": ("B", 3, 48, 48)}, r"'input': .*found \(any, 3, 48, 48\)"),
+        ({"faces": ("B", 1, 64, 64)}, r"'input': .*found \(any, 1, 64, 64\)"),
+        ({"faces": ("B", 2304)}, r"'input': .*found \(any, 2304\)"),
+    ],
+)
+def test_a_graph_with_another_input_is_refused(inputs, message):
+    with pytest.raises(SpecError, match=message):
+        EMOTION.check_graph(graph(FITTING, inputs), "toy.onnx")
+
+
+@pytest.mark.parametrize(
     ("shapes", "message"),
     [
         ({"logits": ("B", 8), "fer2013_logits": ("B", 7)}, "no output 'embedding'"),
@@ -126,12 +231,13 @@ def test_all_faults_of_a_spec_are_named_together():
 )
 def test_labels_that_do_not_fit_the_graph_are_refused(shapes, message):
     with pytest.raises(SpecError, match=message):
-        EMOTION.check_outputs(shapes, "toy.onnx")
+        EMOTION.check_graph(graph(shapes), "toy.onnx")
 
 
 def test_outputs_that_fit_are_accepted():
-    shapes = {"logits": ("B", 8), "fer2013_logits": ("B", 7), "embedding": ("B", 16)}
-    assert EMOTION.check_outputs(shapes, "toy.onnx") is None
+    assert EMOTION.check_graph(graph(FITTING), "toy.onnx") is None
+    free = {"faces": ("B", "C", None, None)}
+    assert EMOTION.check_graph(graph(FITTING, free), "toy.onnx") is None
 
 
 def six(**changes):
@@ -195,15 +301,8 @@ def test_labels_of_a_models_own_come_back_from_its_file():
     restored = ModelSpec.from_metadata(with_own().to_metadata(), "a.onnx")
     assert restored.labels_of("own_logits") == ("bored", "keen")
     assert restored.labels_of("fer2013_logits") == FER2013_7.labels
-    restored.check_outputs(
-        {
-            "logits": ("b", 8),
-            "fer2013_logits": ("b", 7),
-            "embedding": ("b", 16),
-            "own_logits": ("b", 2),
-        },
-        "a.onnx",
-    )
+    outputs = {"logits": ("b", 8), "fer2013_logits": ("b", 7), "embedding": ("b", 16)}
+    restored.check_graph(graph(outputs | {"own_logits": ("b", 2)}), "a.onnx")
 
 
 @pytest.mark.parametrize(

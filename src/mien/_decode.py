@@ -13,6 +13,7 @@ import difflib
 import itertools
 import math
 import re
+import reprlib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,11 +31,41 @@ _collected_faults: contextvars.ContextVar[list[str] | None] = contextvars.Contex
 )
 
 
+_LARGEST_INT = 2**63 - 1
+"""Whole numbers fit into 64 bits, as numpy, torch and databases hold them."""
+
+_MAX_FAULTS = 20
+"""Faults of a document in a message."""
+
+_MAX_SHOWN = 200
+"""Characters of a value in a message."""
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: whole if it is short, else shortened.
+
+    A value of a stranger's document may be nested too deeply for `repr`, or have a number of more
+    digits than Python prints.
+    """
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        text = ""
+    if text and len(text) <= _MAX_SHOWN:
+        return text
+    if isinstance(value, int):
+        return f"a number of {value.bit_length()} bits"
+    try:
+        return reprlib.repr(value)
+    except (RecursionError, ValueError):
+        return f"a {type(value).__name__} that is too large to show"
+
+
 def demand(condition: bool, field: str, expected: str, found: object) -> None:
     """Raise a `FieldError` for `field` unless `condition` holds."""
     if condition:
         return
-    fault = f"field '{field}': expected {expected}, found {found!r}"
+    fault = f"field '{field}': expected {expected}, found {shown(found)}"
     faults = _collected_faults.get()
     if faults is None:
         raise FieldError(fault)
@@ -66,6 +97,8 @@ def decode(kind: type[T], document: object) -> T:
     """
     faults: list[str] = []
     value = _decode(kind, document, "", faults)
+    if len(faults) > _MAX_FAULTS:
+        faults = [*faults[:_MAX_FAULTS], f"and {len(faults) - _MAX_FAULTS:,} more faults"]
     if faults:
         raise FieldError("\n".join(faults))
     return typing.cast(T, value)
@@ -85,8 +118,10 @@ def _decode(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
         names = [f"{path}[{index}]" for index in range(len(value))]
         pairs = zip(value, names, strict=True)
         return tuple(_decode(arguments[0], item, name, faults) for item, name in pairs)
-    if origin is Mapping and isinstance(value, dict):
+    if origin in (Mapping, dict) and isinstance(value, dict):
         items = value.items()
+        if not all(map(_is_text, value)):
+            _note(faults, path, "keys that are valid Unicode", value)
         return {key: _decode(arguments[1], item, f"{path}.{key}", faults) for key, item in items}
     return _decode_plain(kind, value, path, faults)
 
@@ -98,13 +133,19 @@ def _decode_plain(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
             _note(faults, path, f"one of {', '.join(map(str, arguments))}", value)
     elif origin is tuple:
         _note(faults, path, "a list", value)
-    elif origin is Mapping:
+    elif origin in (Mapping, dict):
         _note(faults, path, "a table", value)
     elif kind is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and math.isfinite(value):
-            return float(value)
+        # A whole number may be too large for a float.
+        if number and (isinstance(value, int) or math.isfinite(value)):
+            with contextlib.suppress(OverflowError):
+                return float(value)
         _note(faults, path, "a finite number", value)
+    elif kind is int and isinstance(value, int) and abs(value) > _LARGEST_INT:
+        _note(faults, path, "a whole number of at most 64 bits", value)
+    elif kind is str and isinstance(value, str) and not _is_text(value):
+        _note(faults, path, "text that is valid Unicode", value)
     elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         _note(faults, path, kind.__name__, value)
     return value
@@ -122,7 +163,9 @@ def _decode_dataclass(kind: type, value: Any, path: str, faults: list[str]) -> A
         if key not in hints:
             near = difflib.get_close_matches(key, hints, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(hints)}"
-            faults.append(f"field '{prefix}{key}' is unknown{hint}")
+            plain = key.isprintable() and len(key) <= _MAX_SHOWN
+            name = prefix + (key if plain else shown(key)[1:-1])
+            faults.append(f"field '{name}' is unknown{hint}")
     for field in dataclasses.fields(kind):
         if field.name in value:
             item, name = value[field.name], prefix + field.name
@@ -181,5 +224,10 @@ def _qualify(line: str, prefix: str, document: Mapping[str, Any], hints: Mapping
     return line + "".join(f"; {name} is the default" for name in defaults)
 
 
+def _is_text(value: str) -> bool:
+    """Return whether a string can be written: JSON may hold halves of characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def _note(faults: list[str], path: str, expected: str, found: object) -> None:
-    faults.append(f"field '{path}': expected {expected}, found {found!r}")
+    faults.append(f"field '{path}': expected {expected}, found {shown(found)}")

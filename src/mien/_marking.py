@@ -27,7 +27,7 @@ class Marker:
         name: The name of the file.
         text: Its exact contents.
         kind: What such a folder is, for messages, for example `folder of jobs`.
-        option: The command-line option that sets the folder.
+        option: What sets the folder in Python; the command line shows its own option.
         allowed_prefix: An unmarked folder may have files whose names start with this; None allows
             none.
     """

@@ -41,7 +41,7 @@ def check_output(
     if path.exists() and any(_is_same(path, each) for each in inputs):
         raise OutputError(f"{path}: is one of the inputs. Choose another name")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already. Choose another name or pass --overwrite")
+        raise OutputError(f"{path}: exists already. Choose another name or pass overwrite=True")
     parent = next(parent for parent in path.absolute().parents if parent.exists())
     if not parent.is_dir():
         raise OutputError(f"{path}: {parent} is a file, expected a folder")

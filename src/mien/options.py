@@ -23,6 +23,7 @@ __all__ = [
     "SmoothingOptions",
     "TuneOptions",
     "VideoOptions",
+    "check_count",
 ]
 
 
@@ -42,6 +43,16 @@ def _is_number(value: object) -> bool:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_count(name: str, value: object) -> None:
+    """Check a number of things, from 1 on.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        raise InputError(f"{name}: expected a whole number from 1 on, found {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,20 +11,24 @@ import json
 import math
 import typing
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._decode import FieldError, decode, demand
+from mien._decode import FieldError, all_demands, decode, demand, shown
+from mien._reading import parse_json
 from mien.emotions import LABEL_SETS, SIX, label_set, mapping_matrix
 from mien.errors import SpecError
 
 __all__ = [
+    "LIMITS",
     "METADATA_KEY",
     "SPEC_VERSION",
     "CropSpec",
     "DetectionSpec",
+    "Graph",
     "InputSpec",
     "ModelSpec",
     "OutputSpec",
@@ -36,6 +40,27 @@ METADATA_KEY = "mien.spec"
 
 SPEC_VERSION = 1
 """The one version that this release reads and writes."""
+
+LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "side_px": (8, 4096),
+        "multiple_of": (1, 256),
+        "mean": (0, 255),
+        "std": (0.001, 10_000),
+        "temperature": (0.01, 100),
+        "landmark": (-1, 2),
+        "landmark_gap": (0.05, 3),
+        "weight": (0, 1),
+        "bias": (-100, 100),
+        "stride": (1, 256),
+        "share": (0, 1),
+    }
+)
+"""Lowest and highest value of each kind of number in a spec, both included.
+
+No useful network is near them. Beyond them numbers overflow, divide by nothing, or ask for more
+memory than there is. The page holds its models to the same.
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +87,19 @@ class InputSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    @all_demands()
     def __post_init__(self) -> None:
+        _demand_name(self.name)
         channels = 1 if self.colour == "grey" else 3
         demand(len(self.mean) == channels, "mean", f"{channels} numbers", self.mean)
         demand(len(self.std) == channels, "std", f"{channels} numbers", self.std)
-        demand(all(s > 0 for s in self.std), "std", "numbers above 0", self.std)
-        demand(self.multiple_of > 0, "multiple_of", "a number above 0", self.multiple_of)
+        _demand_inside("mean", self.mean, "mean")
+        _demand_inside("std", self.std, "std")
+        _demand_inside("multiple_of", self.multiple_of, "multiple_of")
         for field in ("height", "width"):
             side = getattr(self, field)
-            demand(side is None or side > 0, field, "a size in pixels or null", side)
+            if side is not None:
+                _demand_inside(field, side, "side_px", "a size in pixels or null,")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +121,10 @@ class OutputSpec:
     meaning: str = ""
     temperature: float = 1.0
 
+    @all_demands()
     def __post_init__(self) -> None:
-        demand(self.temperature > 0, "temperature", "a number above 0", self.temperature)
+        _demand_name(self.name)
+        _demand_inside("temperature", self.temperature, "temperature")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +140,32 @@ class CropSpec:
     size: int
     landmarks_xy: tuple[tuple[float, float], ...]
 
+    @all_demands()
     def __post_init__(self) -> None:
-        demand(self.size > 0, "size", "a size in pixels", self.size)
+        _demand_inside("size", self.size, "side_px", "a size in pixels,")
         count = len(self.landmarks_xy)
         demand(count == 5, "landmarks_xy", "five points", f"{count} points")
+        for point in self.landmarks_xy:
+            _demand_inside("landmarks_xy", point, "landmark")
+        if count != 5:
+            return
+        right_eye, left_eye, nose, right_mouth, left_mouth = self.landmarks_xy
+        gap = LIMITS["landmark_gap"][0]
+        sides = left_eye[0] - right_eye[0], left_mouth[0] - right_mouth[0]
+        demand(
+            min(sides) >= gap,
+            "landmarks_xy",
+            "the person's right eye and right mouth corner to the left of the others, by "
+            f"{gap:g} or more: the crop is not mirrored",
+            self.landmarks_xy,
+        )
+        eyes, mouth = (right_eye[1] + left_eye[1]) / 2, (right_mouth[1] + left_mouth[1]) / 2
+        demand(
+            eyes < nose[1] < mouth and mouth - eyes >= gap,
+            "landmarks_xy",
+            f"eyes above the nose and the nose above the mouth, by {gap:g} or more",
+            self.landmarks_xy,
+        )
 
     def zoomed(self, factor: float) -> CropSpec:
         """Return the crop in which faces are larger by a factor, about its centre."""
@@ -146,13 +199,15 @@ class SixSpec:
     temperature: float
     unsure_below: float
 
+    @all_demands()
     def __post_init__(self) -> None:
+        _demand_inside("weights", tuple(self.weights.values()), "weight")
         total = sum(self.weights.values())
         demand(math.isclose(total, 1.0, abs_tol=1e-6), "weights", "a sum of 1", total)
         demand(len(self.bias) == len(SIX), "bias", f"{len(SIX)} numbers", self.bias)
-        demand(self.temperature > 0, "temperature", "a number above 0", self.temperature)
-        inside = 0 <= self.unsure_below <= 1
-        demand(inside, "unsure_below", "a number from 0 to 1", self.unsure_below)
+        _demand_inside("bias", self.bias, "bias")
+        _demand_inside("temperature", self.temperature, "temperature")
+        _demand_inside("unsure_below", self.unsure_below, "share")
 
     def probabilities(
         self, head_logits: Mapping[str, NDArray[np.float32]], head_labels: Mapping[str, str]
@@ -197,11 +252,14 @@ class DetectionSpec:
     nms_iou: float
     layout: str = "yunet"
 
+    @all_demands()
     def __post_init__(self) -> None:
         demand(len(self.strides) > 0, "strides", "at least one stride", self.strides)
+        different = len(set(self.strides)) == len(self.strides)
+        demand(different, "strides", "different strides", self.strides)
+        _demand_inside("strides", self.strides, "stride")
         for field in ("score_threshold", "nms_iou"):
-            value = getattr(self, field)
-            demand(0 <= value <= 1, field, "a number from 0 to 1", value)
+            _demand_inside(field, getattr(self, field), "share")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,17 +293,24 @@ class ModelSpec:
     figures: Mapping[str, float] = dataclasses.field(default_factory=dict)
     spec_version: int = SPEC_VERSION
 
+    @all_demands()
     def __post_init__(self) -> None:
         version = self.spec_version
         demand(version == SPEC_VERSION, "spec_version", str(SPEC_VERSION), version)
         names = [output.name for output in self.outputs]
         demand(len(set(names)) == len(names), "outputs", "different names", names)
         self._check_labels()
+        demand(bool(names), "outputs", "at least one output", names)
+        demand(bool(self.name.strip()), "name", "a name", self.name)
         if self.task == "detection":
             demand(self.detection is not None, "detection", "the decoder's settings", None)
+            if self.detection is not None:
+                self._check_detection(self.detection)
             return
         demand(self.crop is not None, "crop", "the face's frame", None)
         demand(self.six is not None, "six", "the six-way output", None)
+        if self.crop is not None:
+            self._check_crop(self.crop)
         if self.six is not None:
             for head in self.six.weights:
                 heads = [name for name, labels in self.head_labels.items() if labels in LABEL_SETS]
@@ -272,6 +337,32 @@ class ModelSpec:
         """Return what the channels of an output with labels stand for, in their order."""
         name = self.head_labels[output]
         return tuple(self.label_sets[name]) if name in self.label_sets else label_set(name).labels
+
+    def _check_detection(self, detection: DetectionSpec) -> None:
+        """Check what a detector's input has to be: an image of any size in colour."""
+        grey = self.input.colour == "grey"
+        demand(not grey, "input.colour", "rgb or bgr for a detector", self.input.colour)
+        for field in ("height", "width"):
+            side = getattr(self.input, field)
+            expected = "null: a detector takes images of any size"
+            demand(side is None, f"input.{field}", expected, side)
+        demand(
+            not any(stride > 0 and self.input.multiple_of % stride for stride in detection.strides),
+            "input.multiple_of",
+            f"a multiple of the strides {', '.join(map(str, detection.strides))}",
+            self.input.multiple_of,
+        )
+
+    def _check_crop(self, crop: CropSpec) -> None:
+        """Check that the network's input is the crop."""
+        grey = self.input.colour == "grey"
+        demand(grey, "input.colour", "grey for an emotion network", self.input.colour)
+        for field in ("height", "width"):
+            side = getattr(self.input, field)
+            demand(side == crop.size, f"input.{field}", f"{crop.size}, as crop.size says", side)
+        multiple = self.input.multiple_of
+        fits = multiple < 1 or crop.size % multiple == 0
+        demand(fits, "input.multiple_of", f"a divisor of crop.size, {crop.size}", multiple)
 
     @property
     def head_labels(self) -> dict[str, str]:
@@ -301,37 +392,52 @@ class ModelSpec:
                 "Export it with: mien export"
             )
         try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise SpecError(f"{source}: '{METADATA_KEY}' is no valid JSON: {error}") from error
+            document = parse_json(text)
+        except ValueError as error:
+            raise SpecError(f"{source}: '{METADATA_KEY}' {error}") from error
         found = document.get("spec_version") if isinstance(document, dict) else None
         if found != SPEC_VERSION:
             raise SpecError(
                 f"{source}: field 'spec_version': this release reads {SPEC_VERSION}, the file has "
-                f"{found!r}. Export the model again, or install the release that wrote it"
+                f"{shown(found)}. Export the model again, or install the release that wrote it"
             )
         try:
             return decode(cls, document)
         except FieldError as error:
             raise SpecError(f"{source}: {error}") from error
 
-    def check_outputs(self, shapes: Mapping[str, tuple[object, ...]], source: str) -> None:
-        """Hold the spec's outputs and labels against those of the graph.
+    def check_graph(self, graph: Graph, source: str) -> None:
+        """Hold the spec's input, outputs and labels against those of the graph.
 
         Args:
-            shapes: The graph's outputs with their shapes; only whole numbers are compared.
+            graph: The graph's inputs and outputs; only sides that are whole numbers are compared.
             source: What the file is called in error messages.
 
         Raises:
-            SpecError: An output is missing, or its second side is not its number of labels.
+            SpecError: The graph has another input, an output is missing, or the second side of one
+                is not its number of labels.
         """
+        found = ", ".join(graph.inputs) or "none"
+        if list(graph.inputs) != [self.input.name]:
+            raise SpecError(
+                f"{source}: field 'input.name': expected the graph's one input, found "
+                f"{self.input.name!r}; the graph has {found}"
+            )
+        channels = 1 if self.input.colour == "grey" else 3
+        wanted = (None, channels, self.input.height, self.input.width)
+        shape = graph.inputs[self.input.name]
+        if not _fits(shape, wanted):
+            raise SpecError(
+                f"{source}: field 'input': expected a graph that takes {_written(wanted)}, "
+                f"found {_written(shape)}"
+            )
         for output in self.outputs:
-            if output.name not in shapes:
+            if output.name not in graph.outputs:
                 raise SpecError(
                     f"{source}: field 'outputs': the graph has no output {output.name!r}, "
-                    f"it has {', '.join(shapes)}"
+                    f"it has {', '.join(graph.outputs)}"
                 )
-            shape = shapes[output.name]
+            shape = graph.outputs[output.name]
             if output.labels is None or len(shape) < 2 or not isinstance(shape[1], int):
                 continue
             expected = len(self.labels_of(output.name))
@@ -340,3 +446,43 @@ class ModelSpec:
                     f"{source}: field 'outputs.{output.name}.labels': {output.labels} has "
                     f"{expected} labels, the graph's output has {shape[1]} channels"
                 )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """The inputs and outputs of an ONNX graph, each with its shape.
+
+    A side that varies is a name or None.
+    """
+
+    inputs: Mapping[str, tuple[object, ...]]
+    outputs: Mapping[str, tuple[object, ...]]
+
+
+def _demand_name(name: str) -> None:
+    demand(bool(name.strip()), "name", "the name of the graph's", name)
+
+
+def _demand_inside(
+    field: str, values: float | tuple[float, ...], limit: str, kind: str = ""
+) -> None:
+    """Demand that one number, or each of several, lies within its limits; NaN does not."""
+    low, high = LIMITS[limit]
+    single = not isinstance(values, tuple)
+    each = (values,) if isinstance(values, int | float) else values
+    kind = kind or ("a number" if single else "numbers")
+    inside = all(low <= value <= high for value in each)
+    demand(inside, field, f"{kind} from {low:g} to {high:g}", values)
+
+
+def _fits(shape: tuple[object, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Return whether a graph's shape can be what is wanted; None takes only a side that varies."""
+    return len(shape) == len(wanted) and all(
+        not isinstance(side, int) or side == expected
+        for side, expected in zip(shape, wanted, strict=True)
+    )
+
+
+def _written(shape: tuple[object, ...]) -> str:
+    sides = (str(side) if isinstance(side, int) else "any" for side in shape)
+    return f"({', '.join(sides)})"

@@ -1,5 +1,6 @@
 import itertools
 import json
+import os
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mien.cli import app
+from mien.errors import OutputError
 from mien.runs import ResultFolder, journal
 from tests.videos import gliding, write_video
 
@@ -85,9 +87,11 @@ def test_results_among_their_images_are_no_images_themselves(album, tmp_path, st
     rows = (out / "results.jsonl").read_text().splitlines()
     assert len(rows) == 8, "seven faces and an image that cannot be read"
     assert "9 read" not in again.stderr
+    assert again.exit_code == 1, "as for a run that was not stopped"
     done = run(album, "--out", out, "--draw", "--resume")
-    assert (done.exit_code, done.stdout) == (0, "")
+    assert (done.exit_code, done.stdout) == (1, "")
     assert "is complete already" in done.stderr
+    assert "broken.jpg: not an image" in done.stderr
 
 
 def test_what_was_stopped_is_not_called_whole(album, tmp_path, stopped_after):
@@ -120,12 +124,14 @@ def test_a_video_goes_on_to_the_same_rows(samples, tmp_path, stopped_after, coun
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run(video, "--out", whole).exit_code == 0
     restore = stopped_after(count)
-    run(video, "--out", parts)
+    stopped = run(video, "--out", parts)
     restore()
     before = len((parts / "results.jsonl.partial").read_text().splitlines())
     again = run(video, "--out", parts, "--resume")
     assert again.exit_code == 0
-    assert "continuing after 0 of 1 and frame" in again.stderr
+    done = stopped.stderr.partition("stopped after ")[2].partition(";")[0]
+    assert done.startswith("0 of 1 and frame")
+    assert f"continuing after {done}\n" in again.stderr
     assert 0 < before < len(results(whole)["results.jsonl"].splitlines())
     assert results(parts) == results(whole)
 
@@ -137,21 +143,94 @@ def test_what_differs_from_the_interrupted_run_is_named(album, tmp_path, stopped
     restore()
     assert "interrupted analysis" in str(run(album, "--out", out).exception)
     other = run(album / "0", "--out", out, "--resume", "--min-face-px", "30")
-    assert "differs in inputs, min_face_px" in str(other.exception)
+    assert "differs in min_face_px and had other inputs: " in str(other.exception)
+    assert "same name.jpg and 5 more missing now" in str(other.exception)
     assert run(album, "--out", out, "--overwrite").exit_code == 1
     assert set(results(out)) == {"results.jsonl"}
 
 
-def test_a_damaged_note_and_lost_results_are_said(album, tmp_path, stopped_after):
-    out = tmp_path / "out"
+@pytest.fixture
+def stopped(album, tmp_path, stopped_after):
+    """The folder of a run that was stopped after three of nine inputs."""
     restore = stopped_after(3)
-    run(album, "--out", out)
+    run(album, "--out", tmp_path / "out")
     restore()
-    (out / "results.jsonl.partial").write_text("")
-    assert "expected at least" in str(run(album, "--out", out, "--resume").exception)
-    note = out / "results.unfinished.json"
-    note.write_text(json.dumps({"settings": {}}))
-    assert "cannot be read" in str(run(album, "--out", out, "--resume").exception)
+    return tmp_path / "out"
+
+
+def refusal(*arguments):
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, OutputError)
+    return str(result.exception)
+
+
+def damage_in_the_middle(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+
+
+def test_damaged_files_of_an_interrupted_run_are_said(album, stopped):
+    partial, note = stopped / "results.jsonl.partial", stopped / "results.unfinished.json"
+    (inputs,) = stopped.glob("results.unfinished.inputs-*.json")
+    whole = {path: path.read_bytes() for path in (partial, note, inputs)}
+    for path, change, said in (
+        (partial, lambda path: path.write_text(""), "expected at least"),
+        (partial, damage_in_the_middle, "the results of the interrupted run are damaged"),
+        (partial, lambda path: path.unlink(), "are missing"),
+        (note, lambda path: path.write_text(json.dumps({"settings": {}})), "cannot be read"),
+        (note, lambda path: path.write_bytes(whole[path][:-40]), "cannot be read"),
+        (note, lambda path: path.write_text("[" * 100_000), "cannot be read"),
+        (note, damage_in_the_middle, "cannot be read"),
+        (inputs, damage_in_the_middle, "the list of inputs is damaged"),
+        (inputs, lambda path: path.unlink(), "cannot be read"),
+    ):
+        change(path)
+        message = refusal(album, "--out", stopped, "--resume")
+        assert said in message
+        assert "\n" not in message
+        path.write_bytes(whole[path])
+    assert run(album, "--out", stopped, "--resume").exit_code == 1  # one image is broken
+    assert set(results(stopped)) == {"results.jsonl"}
+
+
+def test_inputs_that_were_replaced_are_refused_by_name(album, stopped):
+    done, later = album / "0" / "same name.jpg", album / "6" / "same name.jpg"
+    for changed in (done, later):
+        before, status = changed.read_bytes(), changed.stat()
+        changed.write_bytes(before + b" ")
+        os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert f"other inputs: {changed} changed since" in refusal(
+            album, "--out", stopped, "--resume"
+        )
+        changed.write_bytes(before)
+        os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns))
+    later.rename(album / "7.jpg")
+    message = refusal(album, "--out", stopped, "--resume")
+    assert f"{album / '7.jpg'} new; {later} missing now" in message
+    (album / "7.jpg").rename(later)
+    assert "continuing after 3 of 9" in run(album, "--out", stopped, "--resume").stderr
+
+
+def test_drawing_that_is_added_later_is_refused(album, stopped):
+    assert "differs in draw" in refusal(album, "--out", stopped, "--resume", "--draw")
+
+
+def test_complete_results_of_other_inputs_are_not_called_those_of_these(album, tmp_path):
+    out = tmp_path / "out"
+    run(album / "0", "--out", out)
+    assert "results of other inputs" in refusal(album / "1", "--out", out, "--resume")
+    more = ("--format", "jsonl,csv")
+    assert "without results.csv" in refusal(album / "0", "--out", out, "--resume", *more)
+    assert "without drawn copies" in refusal(album / "0", "--out", out, "--resume", "--draw")
+    assert run(album / "0", "--out", out, "--resume").exit_code == 0
+    changed = album / "0" / "same name.jpg"
+    later_ns = (out / "results.jsonl").stat().st_mtime_ns + 10**9
+    os.utime(changed, ns=(later_ns, later_ns))
+    assert f"{changed} was changed after" in refusal(album / "0", "--out", out, "--resume")
+    (out / "results.jsonl").write_bytes(b"\xff{")
+    assert "cannot be read" in refusal(album / "0", "--out", out, "--resume")
 
 
 def test_resuming_what_never_began_begins(album, tmp_path):

@@ -1,5 +1,6 @@
 import dataclasses
 import inspect
+import shutil
 
 import numpy as np
 import pytest
@@ -62,3 +63,29 @@ def test_without_the_extra_its_command_is_named(monkeypatch, arguments):
     result = CliRunner().invoke(app, arguments)
     with pytest.raises(MissingExtraError, match=r"pip install 'mien\[train\]'"):
         raise result.exception
+
+
+@pytest.mark.parametrize(
+    ("data", "teacher", "said"),
+    [(None, "gone.onnx", "no such model file"), ("gone", None, "cannot be read as Parquet")],
+)
+def test_a_detector_without_its_inputs_leaves_no_folder(samples, tmp_path, data, teacher, said):
+    shipped = samples.parent / "face.onnx"
+    out = tmp_path / "run"
+    given = ("--data", data or samples, "--teacher", teacher or shipped, "--out", out)
+    result = CliRunner().invoke(app, ["train", "detector", *map(str, given)])
+    assert said in str(result.exception)
+    assert not out.exists()
+
+
+def test_damaged_labels_of_a_teacher_are_made_again(samples, tmp_path):
+    from mien.training import pseudo_label_images
+
+    shutil.copy(samples / "eileen_collins.jpg", tmp_path / "a.jpg")
+    teacher, cache = samples.parent / "face.onnx", tmp_path / "labels.npz"
+    before = pseudo_label_images(tmp_path, teacher, cache)
+    content = cache.read_bytes()
+    cache.write_bytes(content[: len(content) // 2])
+    after = pseudo_label_images(tmp_path, teacher, cache)
+    assert [len(image.faces) for image in after] == [len(image.faces) for image in before]
+    assert cache.read_bytes() == content

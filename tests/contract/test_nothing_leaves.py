@@ -85,17 +85,12 @@ for line in json.loads(sys.argv[1]):
             sys.exit(f"{line}: {ended.code}")
 """
 SERVE = """
-import http.client, re, subprocess, sys, time
+import http.client, re, subprocess, sys
 command = [sys.executable, "-m", "mien", "serve", "--port", "0"]
 with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
     try:
         host = re.search("//([^/]+)/", server.stderr.readline())[1]
         asked = http.client.HTTPConnection(host)
-        while asked.sock is None and server.poll() is None:
-            try:
-                asked.connect()
-            except ConnectionRefusedError:  # it says where it will listen before it does
-                time.sleep(0.05)
         image = open(sys.argv[1], "rb").read()
         asked.request("POST", "/v1/analyze", image, {"Content-Type": "image/jpeg"})
         answer = asked.getresponse()

@@ -209,7 +209,7 @@ def test_the_same_sources_a_second_time_change_nothing(tmp_path, fer_csv, toy_da
     assert (first.unchanged, again.unchanged) == (False, True)
     assert (tmp_path / "fer" / "dataset.parquet").stat().st_mtime_ns == written
     fer_csv.write_text("\n".join(["emotion,pixels,Usage", *fer_lines(toy_dataset)[:50]]))
-    with pytest.raises(OutputError, match=r"another dataset.*--overwrite"):
+    with pytest.raises(OutputError, match=r"another dataset.*overwrite=True"):
         import_dataset([fer_csv], tmp_path / "fer")
     assert read_manifest(tmp_path / "fer").rows == 96
     assert import_dataset([fer_csv], tmp_path / "fer", overwrite=True).manifest.rows == 50
@@ -329,7 +329,7 @@ def test_a_file_without_images_is_refused(tmp_path, content, reason):
 
 def test_damaged_parquet_empty_classes_and_broken_images_are_named(tmp_path, toy_dataset):
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
-    with pytest.raises(DatasetError, match=r"cut.parquet: not a complete Parquet file"):
+    with pytest.raises(DatasetError, match=r"cut.parquet: cannot be read as Parquet"):
         import_dataset([tmp_path / "cut.parquet"], tmp_path / "fer")
     write_tree(tmp_path / "tree", toy_dataset)
     (tmp_path / "tree" / "train" / "neutral").mkdir(exist_ok=True)
@@ -369,6 +369,22 @@ def test_a_dataset_that_was_tampered_with_is_not_read(tmp_path, fer_csv, votes_c
     with pytest.raises(
         DatasetError, match=r"not an imported dataset\. Import one with: mien data import"
     ):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 100_000, "is nested too deeply"),
+        ("\0", "is no JSON"),
+        ("[]", "format: expected 3, found None"),
+        ('{"format": 3}', "field 'rows' is missing"),
+        ('{"format": 3, "rows": "many"}', "field 'rows': expected int, found 'many'"),
+    ],
+)
+def test_a_damaged_manifest_is_named_with_what_is_wrong(tmp_path, text, reason):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DatasetError, match=rf"(?s)manifest\.json: .*{reason}"):
         read_dataset(tmp_path)
 
 

@@ -128,7 +128,7 @@ def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leakin
     assert again.sha256() == split.sha256()
     np.testing.assert_array_equal(again.assignment, split.assignment)
     np.testing.assert_array_equal(again.apply(leaking).split, split.assignment)
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         split.write(path)
     fields = json.loads(path.read_text())
     fields["assignment"] = fields["assignment"][::-1]
@@ -139,8 +139,36 @@ def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leakin
     with pytest.raises(DatasetError, match="format: expected 2, found 1"):
         read_split(path)
     path.write_text("{}")
-    with pytest.raises(DatasetError, match="not a split"):
+    with pytest.raises(DatasetError, match="format: expected 2, found None"):
         read_split(path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"assignment": [0, 1]}, "'assignment': expected str"),
+        ({"assignment": "0ä9"}, "'assignment': expected one of 012- per image, found '9ä'"),
+        ({"subsets": ["a", "b"]}, "'subsets': expected names of train, val, test, or fold 0"),
+        ({"subsets": ["train", "train"]}, "'subsets': expected names"),
+        ({"subsets": []}, "'subsets': expected names"),
+        ({"kind": None}, "'kind': expected str"),
+        ({"format": "9" * 50}, "format: expected 2, found '99"),
+        ({"more": 1}, "'more' is unknown"),
+    ],
+)
+def test_a_split_with_a_fault_is_refused_by_its_field(tmp_path, leaking, fields, message):
+    path = tmp_path / "split.json"
+    leak_free_split(leaking).write(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    with pytest.raises(DatasetError, match=rf"split\.json: .*{message}"):
+        read_split(path)
+
+
+def test_a_split_with_fewer_images_is_refused(leaking):
+    split = leak_free_split(leaking)
+    short = dataclasses.replace(split, assignment=split.assignment[:-1])
+    with pytest.raises(DatasetError, match="made for the dataset"):
+        short.apply(leaking)
 
 
 def test_a_split_of_another_dataset_is_refused(leaking, toy_dataset):

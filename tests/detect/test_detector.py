@@ -2,9 +2,7 @@ import dataclasses
 import json
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 from PIL import Image
 
 from mien.detect import (
@@ -18,21 +16,7 @@ from mien.detect import (
 from mien.errors import ArtefactError, FrameError, SpecError
 from mien.media import read_image
 from mien.structures import Faces
-
-
-def onnx_file(path, outputs, metadata=None):
-    """A network that hands its input through under the given output names."""
-    value = ["b", 3, "h", "w"]
-    graph = helper.make_graph(
-        [helper.make_node("Identity", ["input"], [name]) for name in outputs],
-        "g",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, value)],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, value) for name in outputs],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(model, metadata or {})
-    onnx.save(model, path)
-    return path
+from tests.networks import detector_file, emotion_file
 
 
 def test_a_missing_file_says_so(tmp_path):
@@ -49,28 +33,24 @@ def test_a_file_that_is_no_network_says_so(tmp_path):
 
 def test_a_network_without_spec_and_of_another_layout_is_refused(tmp_path):
     with pytest.raises(SpecError, match=r"without 'mien\.spec', tried as YuNet.*no output 'cls_8'"):
-        OnnxDetector(onnx_file(tmp_path / "a.onnx", ["boxes"]))
+        OnnxDetector(detector_file(tmp_path / "a.onnx", {}, outputs=YUNET_OUTPUTS[1:]))
 
 
 def test_a_network_without_spec_but_of_yunets_layout_is_taken(tmp_path):
-    detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS))
+    detector = OnnxDetector(detector_file(tmp_path / "a.onnx", {}))
     assert detector.spec.name == "yunet"
     assert detector.score_threshold == 0.6
 
 
 def test_an_emotion_network_is_no_detector(tmp_path):
-    from tests.test_spec import EMOTION
-
-    names = [output.name for output in EMOTION.outputs]
-    graph_file = onnx_file(tmp_path / "a.onnx", names, EMOTION.to_metadata())
-    with pytest.raises(SpecError, match="ferplus-8 has 8 labels"):
-        OnnxDetector(graph_file)
+    with pytest.raises(SpecError, match="field 'task': expected 'detection', found 'emotion'"):
+        OnnxDetector(emotion_file(tmp_path / "a.onnx"))
 
 
 @pytest.fixture
 def stub(monkeypatch, tmp_path):
     """A detector whose network always sees one face, a quarter into its scaled image."""
-    detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS))
+    detector = OnnxDetector(detector_file(tmp_path / "a.onnx", {}))
     seen = []
 
     def detect_scaled(image_rgb):
@@ -174,7 +154,7 @@ def test_a_face_is_found_however_close_it_is(samples, name, size_wh, share):
 
 
 def test_small_and_large_faces_of_a_huge_image_are_found_once_each(monkeypatch, tmp_path):
-    detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS))
+    detector = OnnxDetector(detector_file(tmp_path / "a.onnx", {}))
     network = SeesMarks(monkeypatch, detector)
     frame = np.zeros((2000, 3000, 3), np.uint8)
     # Small ones in the corners and on every seam of the tiles, and one larger than the overlap.
@@ -209,7 +189,7 @@ def test_an_unknown_layout_names_the_known(tmp_path):
     spec = yunet_spec("new")
     other = dataclasses.replace(spec.detection, layout="retina")
     metadata = dataclasses.replace(spec, detection=other).to_metadata()
-    path = onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS, metadata)
+    path = detector_file(tmp_path / "a.onnx", metadata)
     with pytest.raises(SpecError, match=r"'detection\.layout': expected one of yunet, found 'ret"):
         OnnxDetector(path)
 
@@ -218,7 +198,7 @@ def test_a_spec_without_a_layout_is_yunets(tmp_path):
     document = json.loads(yunet_spec("old").to_metadata()["mien.spec"])
     del document["detection"]["layout"]
     metadata = {"mien.spec": json.dumps(document)}
-    detector = OnnxDetector(onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS, metadata))
+    detector = OnnxDetector(detector_file(tmp_path / "a.onnx", metadata))
     assert detector.spec.detection.layout == "yunet"
     assert OnnxDetector().spec.detection.layout == "yunet"
 
@@ -234,8 +214,10 @@ def test_outputs_are_decoded_by_the_layout_that_the_spec_names(tmp_path, monkeyp
         return Faces.none()
 
     monkeypatch.setattr(decoder, "LAYOUTS", {"retina": decode})
-    path = onnx_file(tmp_path / "a.onnx", YUNET_OUTPUTS, metadata)
+    path = detector_file(tmp_path / "a.onnx", metadata)
     assert len(OnnxDetector(path).detect(np.zeros((100, 200, 3), np.uint8))) == 0
     expected = {"strides": (8, 16, 32), "score_threshold": 0.5, "nms_iou": 0.3}
-    # Rounded up to the network's multiple of 32.
-    assert asked == [(set(YUNET_OUTPUTS), {"input_hw": (128, 224), **expected})]
+    # The first one tries the network; both are rounded up to its multiple of 32.
+    assert asked == [
+        (set(YUNET_OUTPUTS), {"input_hw": size, **expected}) for size in ((32, 64), (128, 224))
+    ]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mien.detect import decode_yunet, non_maximum_suppression
+from mien.detect import decode_yunet, non_maximum_suppression, yunet
 
 HEIGHT, WIDTH, STRIDES = 96, 128, (8, 16, 32)
 
@@ -49,6 +49,22 @@ def test_a_face_comes_back_at_its_pixels(stride, column, row):
     np.testing.assert_allclose(faces.boxes_xyxy, [[33, 18, 63, 62]], atol=1e-3)
     np.testing.assert_allclose(faces.landmarks_xy, [LANDMARKS], atol=1e-3)
     np.testing.assert_allclose(faces.detection_scores, [0.9], atol=1e-6)
+
+
+def test_of_a_network_that_sees_faces_everywhere_the_best_cells_are_kept(monkeypatch):
+    monkeypatch.setattr(yunet, "_MAX_CELLS", 256)
+    side, cells = 256, (256 // 8) ** 2
+    outputs = {
+        "cls_8": np.linspace(0.7, 1, cells, dtype=np.float32)[:, None],
+        "obj_8": np.ones((cells, 1), np.float32),
+        "bbox_8": np.full((cells, 4), -1, np.float32),
+        "kps_8": np.zeros((cells, 10), np.float32),
+    }
+    faces = decode_yunet(
+        outputs, input_hw=(side, side), strides=(8,), score_threshold=0.6, nms_iou=0.3
+    )
+    assert len(faces) == 256
+    assert faces.detection_scores.min() > 0.9
 
 
 def test_the_score_is_the_geometric_mean_of_both():

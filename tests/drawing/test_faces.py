@@ -2,9 +2,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from PIL import ImageColor
+from PIL import Image, ImageColor
 
+from mien.drawing import draw
 from mien.emotions import COLOURS
+from mien.errors import InputError
 from mien.structures import FrameResult
 
 GREY = np.full((300, 400, 3), 128, np.uint8)
@@ -66,3 +68,27 @@ def test_the_bars_go_below_a_face_that_has_no_room_beside_it(prediction):
     changed = (np.asarray(result.plot(frame_rgb=frame)) != frame).any(axis=2)
     assert not changed[60:210, 100:250].any()
     assert changed[230:420].any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("faces", "image"), r"image: expected a Pillow image, found list\. Call draw\(image, fa"),
+        (("array", "faces"), r"image: expected a Pillow image, found ndarray.*Image\.fromarray"),
+        (("grey", "faces"), r"expected the mode RGB, found L\. Draw into image\.convert\('RGB'\)"),
+        (("image", "none"), "faces: expected a list of faces, found NoneType"),
+        (("image", "names"), "faces: expected faces with a box_xyxy, found str among them"),
+    ],
+)
+def test_what_cannot_be_drawn_says_what_is_expected(prediction, arguments, message):
+    image = Image.new("RGB", (200, 160))
+    given = {
+        "image": image,
+        "array": np.asarray(image),
+        "grey": image.convert("L"),
+        "faces": [prediction],
+        "names": ["happy"],
+        "none": None,
+    }
+    with pytest.raises(InputError, match=message):
+        draw(*(given[name] for name in arguments))

@@ -197,6 +197,9 @@ def test_exact_predictions_come_back_unchanged(tmp_path, toy_dataset):
     np.testing.assert_array_equal(found, np.array(values, np.float64))
 
 
+HEADER = "row,p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise\n"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -207,6 +210,19 @@ def test_exact_predictions_come_back_unchanged(tmp_path, toy_dataset):
             "row,p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise\n1,1,0,0,0,0,0\n1,1,0,0,0,0,0\n",
             "found some rows twice",
         ),
+        (f"{HEADER}0,nan,0,0,0,0,1\n", "p_happy: expected a number, found 'nan'"),
+        (f"{HEADER}0,inf,0,0,0,0,1\n", "p_happy: expected a number, found 'inf'"),
+        (f"{HEADER}0,-1,2,0,0,0,0\n", "found a sum of 1 and -1 as the least in row 0"),
+        (
+            f"{HEADER}3,0.5,0,0,0,0,0\n",
+            "that sum to 1, .*found a sum of 0.5 and 0 as the least in row 3",
+        ),
+        (f"{HEADER}1.5,1,0,0,0,0,0\n", "row: expected whole numbers from 0, found 1.5"),
+        (f"{HEADER}-1,1,0,0,0,0,0\n", "row: expected whole numbers from 0, found -1"),
+        (f"{HEADER}{'9' * 5000},1,0,0,0,0,0\n", "row: expected a number, found '9999"),
+        (f"{HEADER}x,1,0,0,0,0,0\n", "line 2: row: expected a number, found 'x'"),
+        (f"{HEADER}0,1,0\n", "line 2: expected 7 columns, found 3"),
+        ("\0\0\0", "of no label set"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path, text, reason):

@@ -11,7 +11,8 @@ from mien.errors import ArtefactError, SpecError
 from mien.export import export_network, write_spec
 from mien.inference import EmotionModel
 from mien.spec import ModelSpec
-from tests.test_spec import DETECTION, EMOTION
+from tests.networks import detector_file
+from tests.test_spec import EMOTION
 
 
 class Heads(torch.nn.Module):
@@ -80,8 +81,8 @@ def test_a_file_that_differs_from_torch_is_refused(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_detector_is_no_emotion_network(path):
-    write_spec(path, dataclasses.replace(DETECTION, outputs=EMOTION.outputs, input=EMOTION.input))
+def test_a_detector_is_no_emotion_network(tmp_path):
+    path = detector_file(tmp_path / "a.onnx")
     with pytest.raises(SpecError, match="expected 'emotion', found 'detection'"):
         EmotionModel(path)
 

@@ -358,5 +358,63 @@ def test_options_of_another_kind_are_refused(analyzer, samples):
             analyzer.analyze(path, face_options=wrong)
     with pytest.raises(InputError, match="expected VideoOptions or None"):
         analyzer.stream(path, video_options={})
-    with pytest.raises(InputError, match="max_faces: expected 1 or more"):
+    with pytest.raises(InputError, match="max_faces: expected a whole number from 1 on"):
         analyzer.find_similar(path, samples, max_faces=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"face_options": {"min_face_px": 3}}, "face_options: expected FaceOptions or None, found"),
+        ({"threads": "two"}, "threads: expected a whole number from 1 on, found 'two'"),
+        ({"threads": 1.5}, "threads: expected a whole number from 1 on"),
+        ({"workers": 0}, "workers: expected a whole number from 1 on"),
+    ],
+)
+def test_arguments_of_other_types_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Analyzer(**arguments)
+
+
+def test_numbers_of_faces_are_whole(samples):
+    analyzer, photo = Analyzer(), samples / "eileen_collins.jpg"
+    for face in ("0", 1.0, True):
+        with pytest.raises(InputError, match="face: expected a whole number from 0 on"):
+            analyzer.explain(photo, face=face)
+        with pytest.raises(InputError, match="face: expected a whole number from 0 on"):
+            analyzer.find_similar(photo, samples, face=face)
+    with pytest.raises(InputError, match="max_faces: expected a whole number from 1 on"):
+        analyzer.find_similar(photo, samples, max_faces=2.5)
+    with pytest.raises(InputError, match="query: expected the path of an image, found bytes"):
+        analyzer.find_similar(photo.read_bytes(), samples)
+
+
+def test_the_notes_of_frames_are_those_of_their_results(samples):
+    deep = read_image(samples / "eileen_collins.jpg").frame_rgb.astype(np.uint16) * 16
+    (result,) = Analyzer().stream([(0.0, deep)])
+    assert result.notes == ("holds 12-bit levels, scaled by their range of 0 to 4095",)
+    assert len(result) == 1
+
+
+def test_an_order_of_channels_is_read_or_refused(analyzer, samples):
+    photo = samples / "eileen_collins.jpg"
+    pixels = read_image(photo).frame_rgb
+    with pytest.raises(InputError, match=r"channels: expected one of rgb.*found 'nonsense'"):
+        analyzer.stream(photo, channels="nonsense")
+    with pytest.raises(InputError, match="channels: only arrays and tensors need it"):
+        analyzer.stream([photo], channels="bgr")
+    with pytest.raises(InputError, match="channels: only arrays and tensors need it"):
+        list(
+            analyzer.stream([Frame(frame_rgb=pixels, source="a", timestamp_s=0.0)], channels="bgr")
+        )
+    (result,) = analyzer.stream([(0.0, pixels[..., ::-1])], channels="bgr")
+    assert result.faces[0].emotion == "happy"
+    assert list(analyzer.stream([], channels="bgr")) == []
+
+
+@pytest.mark.parametrize("seconds", ["x", "1.5", None, [1.0], float("nan"), float("inf")])
+def test_a_frame_without_a_number_of_seconds_is_refused(analyzer, seconds):
+    pixels = np.full((64, 64, 3), 128, np.uint8)
+    with pytest.raises(InputError, match="frame 0: expected"):
+        list(analyzer.stream([(seconds, pixels)]))
+    assert len(list(analyzer.stream([(np.float32(1.5), pixels)]))) == 1

@@ -111,3 +111,9 @@ def test_a_damaged_video_keeps_what_it_gave_and_streams_are_refused(analyzer, sa
     assert "cut off" in errors[str(cut)]
     assert "cannot be searched" in errors["camera:0"]
     assert [each.prediction.source for each in found.faces] == [str(cut)]
+
+
+def test_the_result_is_a_sequence_of_its_faces(analyzer, samples):
+    found = analyzer.find_similar(samples / "eileen_collins.jpg", samples)
+    assert len(found) == len(found.faces) == 1
+    assert list(found) == [found[0]] == list(found[:5])

@@ -80,7 +80,6 @@ def test_whatever_else_pillow_writes_and_opens_is_not():
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         (b"<svg viewBox='0 0 1 1'></svg>", "SVG"),
         (b"<!doctype html><svg></svg>", "HTML"),
-        (b"\0\0\0\x18ftypmif1" + bytes(40), "HEIC"),
         (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40), "JPEG XL"),
         (encoded("JPEG2000"), "JPEG 2000"),
         (b"8BPS\0\x01" + bytes(40), "Photoshop (PSD)"),

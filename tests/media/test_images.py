@@ -1,4 +1,5 @@
 import io
+import re
 import struct
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 from mien.errors import MediaError
 from mien.media import decode_image, read_image
 from tests.broken import png_that_declares
+from tests.conftest import SAMPLES
 
 RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (40, 1))  # (40, 64), dark to light
 COLOURED = np.stack((RAMP, RAMP[:, ::-1], np.full_like(RAMP, 90)), axis=2)
@@ -140,7 +142,7 @@ def jpeg():
         (jpeg()[:30], "damaged or cut off"),
         (b"Dear diary, this is no image.\n", "not an image, the file holds text"),
         (b"\x00\x01\x02\x03" * 100, "not an image that can be read"),
-        (b"\0\0\0\x18ftypheic" + bytes(100), "HEIC, which is not read. Use a JPEG, PNG"),
+        (b"\0\0\0\x18ftypheic" + bytes(100), "damaged or cut off"),
         (b"\xff\x0a" + bytes(100), "JPEG XL, which is not read"),
         (b"\0\0\0\x18ftypisom" + bytes(100), "a video, not an image"),
         (b"\x1a\x45\xdf\xa3" + bytes(100), "a video, not an image"),
@@ -180,3 +182,57 @@ def test_a_file_without_permission_says_so(tmp_path, monkeypatch):
 def test_the_limit_can_be_lowered(samples):
     with pytest.raises(MediaError, match="limit of 0 million pixels"):
         read_image(samples / "grace_hopper.jpg", max_pixels=1000)
+
+
+def photo(size=(160, 120), **options):
+    packed = io.BytesIO()
+    with Image.open(SAMPLES / "eileen_collins.jpg") as image:
+        image.resize(size).save(packed, "JPEG", quality=90, **options)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+@pytest.mark.parametrize("missing", [1, 2, 20])
+def test_a_jpeg_without_its_last_bytes_is_read_and_it_is_said(options, missing):
+    data = photo(**options)
+    frame = decode_image(data[:-missing], "a.jpg")
+    whole = decode_image(data, "a.jpg")
+    np.testing.assert_array_equal(frame.frame_rgb[:100], whole.frame_rgb[:100])
+    assert frame.notes == ("cut off: the end of the file is missing",)
+    assert whole.notes == ()
+
+
+def test_how_much_of_a_jpeg_is_missing_is_said():
+    data = photo()
+    frame = decode_image(data[: len(data) * 9 // 10], "a.jpg")
+    (note,) = frame.notes
+    assert re.fullmatch(
+        r"cut off: the end of the file is missing, and (\d|1\d)% of the image with it", note
+    )
+    with pytest.raises(MediaError, match=r"damaged or cut off: \d\d% of the image is missing"):
+        decode_image(data[: len(data) // 2], "a.jpg")
+
+
+def test_an_image_that_is_transparent_throughout_is_said():
+    packed = io.BytesIO()
+    Image.fromarray(np.dstack((COLOURED, np.zeros((40, 64), np.uint8)))).save(packed, "PNG")
+    frame = decode_image(packed.getvalue(), "a.png")
+    assert frame.notes == ("every pixel is transparent and was taken for white",)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+def test_a_jpeg_with_zeros_in_its_middle_is_damaged(options):
+    data = bytearray(photo((320, 320), **options))
+    middle, fifth = len(data) // 2, len(data) // 5
+    data[middle : middle + fifth] = bytes(fifth)
+    with pytest.raises(MediaError, match=r"^a\.jpg: damaged"):
+        decode_image(bytes(data), "a.jpg")
+
+
+def test_large_areas_of_one_colour_are_no_damage():
+    for colour in ("white", "navy"):
+        packed = io.BytesIO()
+        Image.new("RGB", (3000, 3000), colour).save(packed, "JPEG", optimize=True)
+        assert decode_image(packed.getvalue(), "a.jpg").notes == ()
+    padded = photo() + bytes(5000)  # some cameras write zeros behind the image
+    assert decode_image(padded, "a.jpg").notes == ()

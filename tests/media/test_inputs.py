@@ -75,6 +75,26 @@ def test_an_array_that_is_transparent_throughout_is_refused():
     np.testing.assert_array_equal(pixels(bgra[..., :3], channels="bgr"), RGB)
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize(
+    ("levels", "options"), [(GREY, {}), (RGB, {}), (RGB[..., ::-1], {"channels": "bgr"})]
+)
+def test_arrays_of_16_bits_are_scaled_by_the_range_that_they_use(bits, levels, options):
+    top = 2**bits - 1
+    array = (levels.astype(float) * top / 255).round().astype(np.uint16)
+    frame = as_frame(array, **options)
+    expected = np.dstack([GREY] * 3) if levels is GREY else RGB
+    np.testing.assert_array_equal(frame.frame_rgb, expected)
+    said = f"holds {bits}-bit levels, scaled by their range of 0 to {top}"
+    assert frame.notes == (() if bits == 16 else (said,))
+
+
+def test_shares_that_were_cast_to_levels_are_said():
+    frame = as_frame((RGB / 255).astype(np.uint8))
+    assert "multiply them by 255" in frame.notes[0]
+    assert as_frame(np.zeros_like(RGB)).notes == ()
+
+
 def test_tensors_come_channels_first():
     np.testing.assert_array_equal(pixels(TENSOR), RGB)
     np.testing.assert_array_equal(pixels(TENSOR.flip(0), channels="bgr"), RGB)
@@ -108,7 +128,8 @@ CONVERTED = [
     np.float64(RGB),
     np.float32(RGB) + np.float32(0.3) * (RGB < 255),
     np.int64(RGB),
-    np.uint16(RGB) * 257,
+    np.uint16(RGB.transpose(2, 0, 1)) * 257,
+    np.int32(RGB) * 16 + np.int32(RGB) // 16,
     np.int32(RGB) * 257,
     RGB.transpose(2, 0, 1),
     UNIT.transpose(2, 0, 1),
@@ -156,6 +177,7 @@ def test_following_the_advice_on_masks_and_grey_tensors_gives_them():
     mask = GREY > 128
     expected = np.dstack([mask * np.uint8(255)] * 3)
     np.testing.assert_array_equal(pixels(convert_as_told(mask, np=np)), expected)
+    np.testing.assert_array_equal(pixels(convert_as_told(np.int8(mask), np=np)), expected)
     tensor = torch.from_numpy(mask)
     np.testing.assert_array_equal(pixels(convert_as_told(tensor, torch=torch)), expected)
 
@@ -165,7 +187,12 @@ def test_following_the_advice_on_masks_and_grey_tensors_gives_them():
     [
         (UNIT * 2 - 1, r"values go from -1 to 1\. Bring them to 0 \(black\) to 255"),
         (np.int16(RGB) - 128, r"values go from -128 to 127"),
-        (np.uint16(RGB) * 16, r"from 0 to 4080\. If 65535 is white, convert it: \(image / 257\)"),
+        (np.int32(RGB) * 16, r"from 0 to 4080\. If 4095 is white, convert it: \(image \* \(255"),
+        (UNIT * 1.2, r"values go from 0 to 1\.2\. Bring them to 0 \(black\) to 255"),
+        (
+            np.uint32(RGB) << 20,
+            r"values go from 0 to 2\.\d+e\+08\. Bring them to 0 \(black\) to 255",
+        ),
         (np.where(RGB > 9, UNIT, np.nan), "not finite numbers"),
         (TENSOR * np.inf, "not finite numbers"),
         (np.stack([RGB, RGB]), "a batch. Give one image at a time"),
@@ -240,3 +267,17 @@ def test_a_frame_says_where_it_comes_from(path):
         assert as_frame(each, source="door").source == "door"
     with pytest.raises(MediaError, match=r"^door: not an image"):
         as_frame(b"text", source="door")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "La", "P", "PA", "RGBA", "RGBa", "CMYK", "HSV"])
+def test_every_mode_of_pillow_is_taken(mode):
+    source = Image.fromarray(RGB // 64 * 64).convert("L").convert("RGB")
+    through = {"La": source.convert("LA"), "RGBa": source.convert("RGBA")}
+    image = source.quantize() if mode in ("P", "PA") else through.get(mode, source)
+    image = image.convert(mode)
+    expected = 255 * (np.asarray(source) > 127) if mode == "1" else np.asarray(source)
+    found = pixels(image).astype(int)
+    if mode == "1":
+        assert set(np.unique(found)) == {0, 255}
+    else:
+        np.testing.assert_allclose(found, expected, atol=2)

@@ -1,25 +1,41 @@
 import threading
+import types
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from mien.errors import MediaError
 from mien.media import LiveSource, is_live
 from mien.media import live_source as module
 
 
+class Track:
+    """The one track of a camera."""
+
+    index, frames, disposition, codec_context = 0, 0, Disposition(0), object()
+    sample_aspect_ratio = average_rate = time_base = None
+
+    def decode(self, packet):
+        if packet is None:
+            return []
+        if packet.shade is None:
+            raise av.error.InvalidDataError(1, "Invalid data found when processing input")
+        pixels = np.full((48, 64, 3), packet.shade, np.uint8)
+        return [av.VideoFrame.from_ndarray(pixels, "rgb24")]
+
+
+TRACK = Track()
+
+
 class Packet:
     """Holds one frame of a shade; None is one that cannot be decoded."""
 
+    stream, pos, pts, dts, time_base, size = TRACK, None, None, None, None, 1
+
     def __init__(self, shade):
         self.shade = shade
-
-    def decode(self):
-        if self.shade is None:
-            raise av.error.InvalidDataError(1, "Invalid data found when processing input")
-        pixels = np.full((48, 64, 3), self.shade, np.uint8)
-        return [av.VideoFrame.from_ndarray(pixels, "rgb24")]
 
 
 LONG_S = 60
@@ -29,11 +45,16 @@ LONG_S = 60
 class Camera:
     """Gives frames, each after the one before was taken if there is somebody who says so."""
 
+    streams = types.SimpleNamespace(video=(TRACK,))
+    format = types.SimpleNamespace(name="v4l2")
+    duration = start_time = None
+    size = -1
+
     def __init__(self, frames, *, taken=None, error=None):
         self.frames, self.taken, self.error = frames, taken, error
         self.closed = False
 
-    def demux(self, video):
+    def demux(self, *_):
         for shade in self.frames:
             yield Packet(shade)
             if self.taken is not None and shade is not None:
@@ -96,7 +117,7 @@ def test_a_slow_reader_gets_the_newest_frame_and_the_old_are_dropped(cameras):
     class Quick(Camera):
         """Sends all other frames while the reader is busy with the first."""
 
-        def demux(self, video):
+        def demux(self, *_):
             for shade in self.frames:
                 yield Packet(shade)
                 taken.wait(LONG_S)
@@ -121,9 +142,9 @@ def test_a_camera_that_goes_away_is_got_back_and_the_gap_is_told(cameras):
     class Late(Camera):
         """Comes back after four seconds."""
 
-        def demux(self, video):
+        def demux(self, *_):
             clock.now_s += 4
-            yield from super().demux(video)
+            yield from super().demux()
 
     lost = Camera([10] * 5, taken=taken, error=OSError(19, "No such device"))
     again = Late([200] * 5, taken=taken)

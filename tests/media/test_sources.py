@@ -1,10 +1,15 @@
+import logging
 import os
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+from PIL import Image
 
+import mien
 from mien.errors import MediaError
-from mien.media import find_images, find_media
+from mien.media import Video, find_images, find_media, is_video, read_image
 
 
 @pytest.fixture
@@ -105,3 +110,92 @@ def test_a_folder_of_results_can_be_passed_over(tmp_path):
     assert list(find_media([tmp_path], exclude=tmp_path / "out" / "drawn")) == [
         str(tmp_path / "a.jpg")
     ]
+
+
+CONTAINERS = {
+    "asf": "mpeg4", "avi": "mpeg4", "3g2": "mpeg4", "flv": "flv", "matroska": "mpeg4",
+    "mov": "mpeg4", "mpeg": "mpeg1video", "mpeg2video": "mpeg2video", "mpegts": "mpeg2video",
+    "mxf": "mpeg2video", "webm": "libvpx", "ogg": "libvpx",
+}  # fmt: skip
+
+
+def clip(path, kind):
+    """Write eight plain frames."""
+    with av.open(path, "w", format=kind) as container:
+        stream = container.add_stream(CONTAINERS[kind], rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(8):
+            pixels = np.full((64, 64, 3), 20 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
+        container.mux(stream.encode())
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    for kind in CONTAINERS:
+        clip(str(folder / kind), kind)
+    return folder
+
+
+@pytest.mark.parametrize("suffix", ["", ".dat", ".asf", ".f4v", ".part"])
+def test_videos_are_found_whatever_they_are_called(clips, tmp_path, suffix):
+    for kind in CONTAINERS:
+        (tmp_path / f"{kind}{suffix}").write_bytes((clips / kind).read_bytes())
+    found = list(find_media([tmp_path]))
+    assert found == sorted(str(tmp_path / f"{kind}{suffix}") for kind in CONTAINERS)
+    for path in found:
+        assert is_video(path)
+        with Video(path) as video:
+            assert next(video.frames()).width == 64
+
+
+def test_images_are_found_whatever_they_are_called(samples, tmp_path):
+    with Image.open(samples / "eileen_collins.jpg") as photo:
+        small = photo.convert("RGB").resize((32, 32))
+    for kind in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"):
+        small.save(tmp_path / kind.lower(), kind)
+    found = list(find_media([tmp_path]))
+    assert len(found) == 7
+    assert list(find_images([tmp_path])) == found
+    assert all(read_image(path).frame_rgb.shape == (32, 32, 3) for path in found)
+
+
+def test_the_content_decides_between_image_and_video(clips, samples, tmp_path):
+    video, photo = tmp_path / "really.jpg", tmp_path / "really.mp4"
+    video.write_bytes((clips / "matroska").read_bytes())
+    photo.write_bytes((samples / "eileen_collins.jpg").read_bytes())
+    assert is_video(video)
+    assert not is_video(photo)
+    found = {Path(each.source).name: each for each in mien.Analyzer().stream(tmp_path)}
+    assert (found["really.mp4"].error, len(found["really.mp4"].faces)) == (None, 1)
+    assert (found["really.jpg"].error, found["really.jpg"].frame) == (None, 7)
+
+
+def test_what_is_left_out_is_said(tmp_path, samples, caplog):
+    (tmp_path / "photo.jpg").write_bytes((samples / "eileen_collins.jpg").read_bytes())
+    (tmp_path / "notes.txt").write_text("Grüße " * 300)
+    caplog.set_level(logging.INFO, "mien")
+    list(find_media([tmp_path]))
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("INFO", f"{tmp_path}: left out what is no image or video: 1 .txt")
+    ]
+    caplog.clear()
+    for name, data in {
+        "sound.ogg": b"OggS" + bytes(24) + b"\x01\x1e\x01vorbis" + bytes(40),
+        "sound.m4a": b"\0\0\0\x18ftypM4A " + bytes(40),
+        "raw.nef": b"II*\0" + bytes(40),
+        "design.psd": b"8BPS\0\x01" + bytes(40),
+    }.items():
+        (tmp_path / name).write_bytes(data)
+    assert [Path(each).name for each in find_media([tmp_path])] == ["photo.jpg"]
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    said = record.getMessage().rpartition(": ")[2].split(", ")
+    assert sorted(said) == ["1 .m4a", "1 .nef", "1 .ogg", "1 .psd", "1 .txt"]
+
+
+def test_a_folder_of_other_files_says_what_it_holds(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    (found,) = find_media([tmp_path])
+    assert found.reason == "the folder holds no image or video, only 1 .txt. Check the path"

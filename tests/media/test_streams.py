@@ -3,10 +3,14 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
+from mien.cli import app
 from mien.errors import MediaError
 from mien.media import LiveSource
 from mien.media import live_source as module
+from tests.media.test_demuxing import site
 from tests.streams import http_server, motion_jpeg, rtsp_server
 from tests.videos import gliding, write_video
 
@@ -137,3 +141,46 @@ def test_an_rtsp_camera_is_read(samples):
     assert (last.width, last.height) == (320, 240)
     assert 40 < last.frame < 75
     assert np.abs(last.rgb().astype(int) - frames[last.frame]).mean() < 30
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "gif"])
+def test_an_image_at_an_address_is_one_frame(tmp_path, ending):
+    Image.fromarray(shaded(90)[0]).save(tmp_path / f"a.{ending}")
+    data = (tmp_path / f"a.{ending}").read_bytes()
+    with http_server([[data], [data]], f"image/{ending}") as address:
+        seen, gaps, error = shades(LiveSource(address))
+    assert len(seen) == 1
+    assert (gaps, error) == ([], None)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("seconds", [0.4, 1.9])
+def test_a_short_video_from_a_server_without_ranges_is_read_to_its_end(tmp_path, ending, seconds):
+    timed = ((number / 10, pixels) for number, pixels in enumerate(shaded(40, int(10 * seconds))))
+    data = write_video(tmp_path / f"a.{ending}", timed).read_bytes()
+    with site({f"/a.{ending}": ("video/mp4", data)}) as (address, asked):
+        seen, gaps, error = shades(LiveSource(f"{address}/a.{ending}"))
+    assert (gaps, error, len(asked)) == ([], None, 1)
+    assert len(seen) >= int(10 * seconds) - 2  # a busy machine drops some
+    assert seen[-1] > seen[0]
+
+
+def test_a_video_that_cannot_be_read_from_such_a_server_is_an_error(tmp_path):
+    noise = np.random.default_rng(0)
+    frames = (
+        (number / 10, noise.integers(0, 256, (120, 160, 3), np.uint8)) for number in range(19)
+    )
+    data = write_video(tmp_path / "a.mp4", frames).read_bytes()
+    assert data.index(b"moov") > 100_000  # at its end, where such a server does not lead back from
+    with site({"/a.mp4": ("video/mp4", data)}) as (address, _):
+        ran = CliRunner().invoke(app, ["analyze", f"{address}/a.mp4"])
+    assert ran.exit_code == 1
+    assert "cannot be opened" in ran.stderr
+    assert "save the video and give the file" in ran.stderr
+
+
+def test_a_fault_of_any_kind_ends_a_source(monkeypatch):
+    source = LiveSource("camera:0")
+    monkeypatch.setattr(source, "_open", lambda: None)
+    with pytest.raises(MediaError, match="cannot be read: "):
+        next(source.frames())

@@ -116,7 +116,7 @@ def test_after_a_failed_write_the_file_is_not_called_whole(tmp_path, result, mon
 def test_nothing_is_overwritten_unless_asked(tmp_path, result):
     path = tmp_path / "results.jsonl"
     path.write_text("mine")
-    with pytest.raises(OutputError, match=r"exists already.*--overwrite"):
+    with pytest.raises(OutputError, match=r"exists already.*overwrite=True"):
         open_writer(path)
     assert path.read_text() == "mine"
     with open_writer(path, overwrite=True) as writer:

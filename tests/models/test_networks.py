@@ -134,7 +134,7 @@ def test_the_wide_recipe_looks_at_the_middle_and_ends_in_a_dense_layer():
         ({"crop_px": 45}, "'crop_px': expected an even number of 2 to 48, found 45"),
         ({"crop_px": 50}, "'crop_px'"),
         ({"crop_px": 4}, "'widths': expected at most 3 stages"),
-        ({"dense_width": -1}, "'dense_width': expected 0 or more"),
+        ({"dense_width": -1}, "'dense_width': expected 0 to 2048"),
         ({"family": "fer-pp", "dense_width": 8} | SIX_LAYERS, "'dense_width': expected 0"),
     ],
 )

@@ -1,5 +1,11 @@
+import dataclasses
+import errno
+import itertools
 import json
+import os
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -7,8 +13,10 @@ from PIL import Image
 import mien
 from mien.errors import InputError, OptionsError, OutputError
 from mien.media import read_image
+from mien.media.writers import CsvWriter
 from mien.options import FaceOptions, VideoOptions
 from mien.runs import RunOptions, analyze_to, is_interrupted, journal
+from mien.runs.fingerprint import fingerprint
 from tests.videos import gliding, write_video
 
 
@@ -138,7 +146,6 @@ def test_what_no_run_can_do_is_refused_before_anything_is_written(analyzer, inpu
     for folder, given, options in (
         (None, inputs, {"draw": True}),
         (tmp_path, "camera:0", {"draw": True}),
-        (tmp_path, inputs / "c.mp4", {"draw": True, "resume": True}),
     ):
         with pytest.raises(OptionsError):
             analyze_to(folder, [given], options=RunOptions(**options), analyzer=analyzer)
@@ -168,3 +175,182 @@ def test_one_path_is_one_input_and_what_is_no_path_is_refused(analyzer, inputs, 
 def test_a_name_of_a_format_is_no_list_of_formats():
     with pytest.raises(OptionsError, match=r"found 'csv'"):
         RunOptions(formats="csv")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"draw": "yes"}, "draw: expected bool, found str"),
+        ({"video": FaceOptions()}, "video: expected VideoOptions, found FaceOptions"),
+        ({"faces": VideoOptions()}, "faces: expected FaceOptions or None, found VideoOptions"),
+        ({"names": {"gone.jpg": "x"}}, "names: 'gone.jpg' is none of the inputs"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(samples, options, message):
+    with pytest.raises(OptionsError, match=message):
+        analyze_to(None, samples, options=RunOptions(**options))
+
+
+def test_options_of_another_type_are_refused(samples):
+    with pytest.raises(OptionsError, match="options: expected RunOptions, found dict"):
+        analyze_to(None, samples, options={"draw": True})
+
+
+def test_what_failed_before_an_interruption_counts_after_it(analyzer, inputs, whole, tmp_path):
+    broken = str(inputs / "broken.png")
+    assert set(whole[0].failures) == {broken}
+    with pytest.raises(Stop):
+        analyze_to(tmp_path, [inputs], analyzer=analyzer, on_result=stopping_after(4))
+    run = analyze_to(tmp_path, [inputs], options=RunOptions(resume=True), analyzer=analyzer)
+    assert run.failures == whole[0].failures
+    again = analyze_to(tmp_path, [inputs], options=RunOptions(resume=True), analyzer=analyzer)
+    assert (again.was_complete, again.failures) == (True, whole[0].failures)
+
+
+def test_a_run_says_where_another_one_goes_on(analyzer, inputs, tmp_path):
+    runs = []
+    with pytest.raises(Stop):
+        analyze_to(
+            tmp_path,
+            [inputs / "c.mp4"],
+            analyzer=analyzer,
+            on_start=runs.append,
+            on_result=stopping_after(8),
+        )
+    assert runs[0].can_resume
+    expected = runs[0].resumes_after.frame
+    analyze_to(
+        tmp_path,
+        [inputs / "c.mp4"],
+        options=RunOptions(resume=True),
+        analyzer=analyzer,
+        on_start=runs.append,
+    )
+    assert 0 <= expected == runs[1].resumed_after.frame < 8
+
+
+def test_a_run_without_a_result_leaves_nothing(analyzer, inputs, tmp_path):
+    def refuse(run):
+        raise Stop
+
+    with pytest.raises(Stop):
+        analyze_to(tmp_path, [inputs], analyzer=analyzer, on_start=refuse)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_a_full_disk_is_one_error_and_the_run_can_be_resumed(
+    analyzer, inputs, tmp_path, monkeypatch, count
+):
+    """Also where it is the drawn image or the checkpoint that finds no room."""
+    options = RunOptions(draw=True, formats=("jsonl", "csv", "parquet"))
+    analyze_to(tmp_path / "whole", [inputs], options=options, analyzer=analyzer)
+    written = itertools.count(1)
+    write_bytes = Path.write_bytes
+
+    def full(path, data):
+        if next(written) > count - 1:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write_bytes(path, data)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        patched.setattr("mien.media.video_writer.VideoWriter.write", no_room)
+        with pytest.raises(OutputError, match="No space left"):
+            analyze_to(out, [inputs], options=options, analyzer=analyzer)
+    assert is_interrupted(out)
+    again = dataclasses.replace(options, resume=True)
+    analyze_to(out, [inputs], options=again, analyzer=analyzer)
+    assert files(out) == files(tmp_path / "whole")
+
+
+def no_room(writer, frame_rgb, timestamp_s):
+    raise OutputError("No space left") from OSError(errno.ENOSPC, "No space left on device")
+
+
+def files(folder):
+    found = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.suffix == ".parquet" or path.read_bytes() for name, path in found.items()}
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_the_run(analyzer, inputs, tmp_path, monkeypatch):
+    def full(writer):
+        writer._file.close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CsvWriter, "_finish", full)
+        with pytest.raises(OutputError, match=r"results\.csv\.partial: cannot write"):
+            analyze_to(
+                tmp_path,
+                [inputs / "a.png"],
+                options=RunOptions(formats=("csv", "jsonl")),
+                analyzer=analyzer,
+            )
+    assert (tmp_path / "results.jsonl").exists()
+    options = RunOptions(formats=("csv", "jsonl"), resume=True)
+    run = analyze_to(tmp_path, [inputs / "a.png"], options=options, analyzer=analyzer)
+    assert run.resumed_after.inputs == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.csv", "results.jsonl"]
+
+
+@pytest.mark.parametrize("formats", [("jsonl",), ("csv",)])
+def test_a_folder_that_is_removed_meanwhile_is_said(
+    analyzer, inputs, tmp_path, monkeypatch, formats
+):
+    monkeypatch.setattr(journal, "_INTERVAL_S", 0.0)
+    out = tmp_path / "out"
+
+    def remove(result):
+        shutil.rmtree(out, ignore_errors=True)
+
+    with pytest.raises(OutputError, match="removed") as raised:
+        options = RunOptions(formats=formats)
+        analyze_to(out, [inputs], options=options, analyzer=analyzer, on_result=remove)
+    assert "stays there" not in str(raised.value)
+    assert not out.exists()
+
+
+def test_a_drawn_video_starts_again_and_its_copy_is_whole(analyzer, inputs, tmp_path):
+    options = RunOptions(draw=True)
+    media = [inputs / "a.png", inputs / "c.mp4", inputs / "d.png"]
+    analyze_to(tmp_path / "whole", media, options=options, analyzer=analyzer)
+    out = tmp_path / "out"
+    with pytest.raises(Stop):
+        on_result = stopping_after(9)
+        analyze_to(out, media, options=options, analyzer=analyzer, on_result=on_result)
+    again = dataclasses.replace(options, resume=True)
+    run = analyze_to(out, media, options=again, analyzer=analyzer)
+    assert (run.resumed_after.inputs, run.resumed_after.video) == (1, None)
+    assert files(out) == files(tmp_path / "whole")
+
+
+def test_the_fingerprint_of_a_file_has_size_time_and_both_ends(tmp_path):
+    path = tmp_path / "long.mp4"
+    path.write_bytes(bytes(300_000))
+    known = fingerprint(str(path))
+    assert known[0] == 300_000
+    for place in (0, 299_999):
+        content = bytearray(300_000)
+        content[place] = 1
+        path.write_bytes(content)
+        os.utime(path, ns=(known[1], known[1]))
+        assert fingerprint(str(path))[:2] == known[:2]
+        assert fingerprint(str(path)) != known
+    os.utime(path, ns=(known[1] + 1, known[1] + 1))
+    assert fingerprint(str(path))[1] == known[1] + 1
+    assert fingerprint(str(tmp_path / "gone.mp4")) is None
+    assert fingerprint(str(tmp_path)) is None
+
+
+def test_the_fingerprint_of_a_sequence_is_that_of_its_images(tmp_path):
+    for number in range(3):
+        (tmp_path / f"shot_{number:02}.png").write_bytes(b"image %d" % number)
+    pattern = str(tmp_path / "shot_%02d.png")
+    known = fingerprint(pattern)
+    assert known[0] == 3 * len(b"image 0")
+    (tmp_path / "shot_01.png").write_bytes(b"other 1")
+    assert fingerprint(pattern) != known
+    (tmp_path / "other.png").write_bytes(b"no image of it")
+    assert fingerprint(str(tmp_path / "none_%02d.png")) is None

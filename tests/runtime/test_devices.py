@@ -15,7 +15,8 @@ def with_cuda(monkeypatch):
     real = session.onnxruntime
     there = ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
-    def without_drivers(path, *, sess_options, providers):
+    def without_drivers(path, *, sess_options, providers, enable_fallback):
+        assert not enable_fallback, "it prints to stdout"
         return real.InferenceSession(path, sess_options=sess_options, providers=providers[-1:])
 
     monkeypatch.setattr(
@@ -53,6 +54,15 @@ def test_what_is_not_there_is_refused_with_what_is(device, advice):
 
 def test_a_device_that_does_not_start_is_no_processor_in_disguise(with_cuda):
     with pytest.raises(DeviceError, match="'cuda' could not be started"):
+        EmotionModel(device="cuda")
+
+
+def test_a_device_that_fails_is_no_fault_of_the_file(with_cuda, monkeypatch):
+    def failing(path, **_):
+        raise RuntimeError("CUDA failure 999: unknown error\nin some file")
+
+    monkeypatch.setattr(session.onnxruntime, "InferenceSession", failing)
+    with pytest.raises(DeviceError, match="'cuda' could not be started: CUDA failure 999: unk"):
         EmotionModel(device="cuda")
 
 

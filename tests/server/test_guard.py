@@ -77,11 +77,32 @@ def test_keys_are_compared_in_constant_time(tmp_path, monkeypatch):
     assert len(compared) == 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"keys": 3}', "\x00"])
+def test_a_key_file_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("a")
+    with pytest.raises(ArtefactError, match=r"file/keys\.json: cannot be read: .*Not a directory"):
+        KeyFile(tmp_path / "file" / "keys.json")
+
+
+def test_a_key_file_of_another_encoding_is_read(tmp_path):
+    path = tmp_path / "keys.json"
+    key = KeyFile(path).add("first")
+    path.write_bytes(path.read_text().encode("utf-16"))
+    assert KeyFile(path).find_name(key) == "first"
+
+
+@pytest.mark.parametrize("digest", ['"ä"', '"abc"', "3", "null", '"' + "A" * 64 + '"'])
+def test_a_digest_that_is_none_is_refused_by_its_name(tmp_path, digest):
+    path = tmp_path / "keys.json"
+    path.write_text(f'{{"keys": {{"phone": {digest}}}}}', encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"keys\.json: field 'keys\.phone': expected"):
+        KeyFile(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"keys": 3}', "\x00", "[" * 100_000])
 def test_a_damaged_key_file_is_refused(tmp_path, text):
     path = tmp_path / "keys.json"
     path.write_text(text)
-    with pytest.raises(ArtefactError, match="expected JSON"):
+    with pytest.raises(ArtefactError, match=r"keys\.json: .*Expected JSON with 'keys'"):
         KeyFile(path)
 
 
@@ -222,7 +243,7 @@ def test_the_exported_page_is_whole_and_replaces_only_itself(built, tmp_path, mo
     web_page.write_web_page(folder, EmotionModel(), OnnxDetector())
     contract = json.loads((folder / "models" / "contract.json").read_text())
     assert (folder / "models" / "emotion.onnx").stat().st_size == contract["emotion"]["bytes"]
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         web_page.write_web_page(folder, EmotionModel(), OnnxDetector())
     web_page.write_web_page(folder, EmotionModel(), OnnxDetector(), overwrite=True)
     other = tmp_path / "other"

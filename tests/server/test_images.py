@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 import mien
-from mien.server import ServerOptions, service
+from mien.server import ServerOptions
+from mien.server.decoding import Decoder
 from mien.structures import FrameResult
 from tests.server.conftest import PORTRAIT, SAMPLES, listening
 
@@ -74,14 +75,14 @@ def test_a_drawn_copy_comes_along_when_asked_for(client):
 
 def test_no_more_images_are_held_decoded_for_drawing_than_are_worked_on(client_of, monkeypatch):
     held, most, lock = 0, 0, threading.Lock()
-    decode, draw = service.decode_image, FrameResult.plot
+    decode, draw = Decoder.decode_image, FrameResult.plot
 
-    def decoding(*arguments, **options):
+    async def decoding(*arguments, **options):
         nonlocal held, most
         with lock:
             held += 1
             most = max(most, held)
-        return decode(*arguments, **options)
+        return await decode(*arguments, **options)
 
     def drawing(*arguments, **options):
         nonlocal held
@@ -90,7 +91,7 @@ def test_no_more_images_are_held_decoded_for_drawing_than_are_worked_on(client_o
             held -= 1
         return drawn
 
-    monkeypatch.setattr(service, "decode_image", decoding)
+    monkeypatch.setattr(Decoder, "decode_image", decoding)
     monkeypatch.setattr(FrameResult, "plot", drawing)
     client = client_of(workers=1)
 
@@ -126,6 +127,7 @@ def test_a_bad_upload_is_answered_with_what_is_wrong(client, body, headers, expe
 
 
 def test_a_bomb_costs_neither_time_nor_memory(client):
+    client.post("/v1/analyze", content=jpeg(), headers=JPEG)  # starts the decoder
     began = time.monotonic()
     answer = client.post("/v1/analyze", content=bomb(), headers=JPEG)
     assert "limit of 50 million pixels" in answer.json()["error"]["message"]
@@ -149,12 +151,10 @@ def test_limits_on_bytes_files_and_pixels(client_of):
 
 
 def test_an_unexpected_error_shows_no_traceback(client, monkeypatch):
-    from mien.server import service
-
-    def broken(*_, **__):
+    async def broken(*_, **__):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(service, "decode_image", broken)
+    monkeypatch.setattr(Decoder, "decode_image", broken)
     answer = client.post("/v1/analyze", content=jpeg(), headers=JPEG)
     assert code(answer) == (500, "internal_error")
     assert "secret" not in answer.text

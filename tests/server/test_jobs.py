@@ -3,6 +3,7 @@ import csv
 import dataclasses
 import io
 import json
+import shutil
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -325,3 +326,36 @@ def test_old_jobs_go(client_of, video, tmp_path):
         time.sleep(0.05)
     assert gone
     assert not folder.exists()
+
+
+def server_on(folder, **options):
+    return TestClient(create_app(ServerOptions(jobs=folder / "jobs", workers=2, **options)))
+
+
+def test_a_job_whose_checkpoint_is_damaged_starts_again(video, expected, tmp_path):
+    with server_on(tmp_path) as client:
+        job_id = hand_in(client, video)
+        ended(client, job_id)
+    folder = tmp_path / "jobs" / job_id
+    shutil.copy(video, folder / UPLOAD)
+    (folder / "results.jsonl").rename(folder / "results.jsonl.partial")
+    (folder / "results.unfinished.json").write_text("{")
+    store = JobStore(tmp_path / "jobs" / "jobs.sqlite")
+    store.set_state(job_id, "queued")
+    store.close()
+    with server_on(tmp_path) as client:
+        assert ended(client, job_id)["state"] == "done"
+        assert lines(client, job_id) == expected
+    assert not list(folder.glob("results.unfinished*"))
+
+
+def test_the_video_of_a_job_that_had_ended_is_deleted_by_the_next_server(video, tmp_path):
+    with server_on(tmp_path) as client:
+        job_id = hand_in(client, video)
+        ended(client, job_id)
+    upload = tmp_path / "jobs" / job_id / UPLOAD
+    upload.write_bytes(b"as after a kill between the two")
+    with server_on(tmp_path, keep_videos=True):
+        assert upload.exists()
+    with server_on(tmp_path):
+        assert not upload.exists()

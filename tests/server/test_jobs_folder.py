@@ -53,7 +53,7 @@ def test_a_folder_of_somebody_else_is_refused_and_untouched(foreign):
         create_app(ServerOptions(jobs=foreign))
     assert str(caught.value) == (
         f"{foreign}: holds {LOOKS_LIKE_A_JOB}, notes.txt, and no mien-jobs.txt, so it is not a "
-        "folder of jobs. Choose a new or empty folder with --jobs"
+        "folder of jobs. Choose a new or empty folder with jobs=FOLDER"
     )
     ran = CliRunner().invoke(app, ["serve", "--jobs", str(foreign), "--port", "0"])
     assert isinstance(ran.exception, OutputError)
@@ -81,7 +81,7 @@ def test_a_folder_that_becomes_somebody_elses_before_the_first_job_is_untouched(
     foreign.rename(tmp_path / "later")
     before = contents(tmp_path / "later")
     answer = client.post("/v1/videos", content=video.read_bytes())
-    assert answer.status_code == 500
+    assert answer.status_code == 503
     assert contents(tmp_path / "later") == before
 
 

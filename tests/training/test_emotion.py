@@ -1,6 +1,7 @@
 import contextlib
 import csv
 import dataclasses
+import errno
 import os
 import shutil
 import signal
@@ -29,7 +30,9 @@ from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emoti
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions, TeacherEnsemble, distillation_loss
 from mien.training.emotion import EmotionModule
+from mien.training.run import WholeCheckpoints
 from mien.training.weights import load_teacher
+from tests.training import kept_midway
 
 RECIPE = EmotionRecipe(
     network=TrunkOptions(widths=(8, 16), depths=(1, 1), dropout=0.1),
@@ -369,7 +372,7 @@ def test_an_unfinished_run_is_no_teacher(tmp_path, finished):
     run = finished.copy(tmp_path / "run")
     written = (run / "recipe.toml").read_text()
     (run / "recipe.toml").write_text(written.replace("epochs = 2\n", "epochs = 9\n", 1))
-    with pytest.raises(RecipeError, match=r"has trained 2 of 9 epochs.*--resume"):
+    with pytest.raises(RecipeError, match=r"has trained 2 of 9 epochs.*resume=True"):
         load_teacher(run)
 
 
@@ -473,6 +476,48 @@ def test_devices_that_do_not_exist_are_named(tmp_path, toy_dataset, devices, mes
         train_emotion(RECIPE, toy_dataset, out=tmp_path / "run", devices=devices)
 
 
+def test_a_checkpoint_on_a_full_disk_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "last.ckpt"
+    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
+
+    def full(path, data):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match=r"last\.ckpt: cannot write: No space left"):
+        WholeCheckpoints().save_checkpoint({"epoch": 2}, path)
+    assert torch.load(path, weights_only=True) == {"epoch": 1}
+    assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_checkpoints_are_not_moved_from_another_folder(tmp_path, toy_dataset, monkeypatch):
+    """A move from the system's folder for temporary files may be a copy, which a kill cuts off."""
+    moved = []
+    monkeypatch.setattr("shutil.move", lambda source, target: moved.append(target))
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    train_emotion(recipe, toy_dataset, out=tmp_path / "run", progress=False)
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+    assert moved == []
+
+
+def test_ctrl_c_in_a_training_says_how_it_goes_on(tmp_path, fer_csv, votes_csv, monkeypatch):
+    import_dataset([fer_csv, votes_csv], tmp_path / "data")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    handler = signal.getsignal(signal.SIGINT)
+
+    def interrupt(module, batch, number):
+        if module.current_epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(EmotionModule, "on_train_batch_start", interrupt, raising=False)
+    stopped = CliRunner().invoke(app, arguments(tmp_path, tmp_path / "run"))
+    assert stopped.exit_code == 130
+    assert "stopped; continue with --resume" in stopped.stderr
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert not (tmp_path / "run" / "emotion.onnx").exists()
+
+
 TINY = """epochs = 4
 batch_size = 16
 warmup_epochs = 0.5
@@ -523,21 +568,15 @@ def test_a_killed_run_goes_on_to_the_curve_of_an_uninterrupted_one(
     assert {"training.html", "evaluation.html", "figures/accuracy.png"} <= made
 
 
-def test_two_processes_train_one_network_and_go_on_where_they_were_killed(
-    tmp_path, fer_csv, votes_csv
-):
+def test_two_processes_train_one_network_and_go_on_where_they_were(tmp_path, fer_csv, votes_csv):
     import_dataset([fer_csv, votes_csv], tmp_path / "data")
     (tmp_path / "tiny.toml").write_text(TINY)
-    both = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    _, errors = mien_train(tmp_path, whole, *both).communicate()
-    assert (whole / "emotion.onnx").exists(), errors.decode()
-    saved = torch.load(whole / "checkpoints" / "last.ckpt", weights_only=True)
-    assert saved["global_step"] == 4 * 4  # each takes half of every batch
-    process = mien_train(tmp_path, cut, *both, start_new_session=True)
-    wait_for_a_checkpoint(cut, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    _, errors = mien_train(tmp_path, cut, *both, "--resume").communicate()
-    assert (cut / "emotion.onnx").exists(), errors.decode()
+    whole, cut = tmp_path / "whole", tmp_path / "whole-midway"
+    for out, more in ((whole, []), (cut, ["--resume"])):
+        both = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp", *more]
+        command = [sys.executable, kept_midway.__file__, *arguments(tmp_path, out, *both)]
+        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert (out / "emotion.onnx").exists(), ended.stderr.decode()
+        saved = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
+        assert saved["global_step"] == 4 * 4  # each takes half of every batch
     assert curve(cut) == curve(whole)

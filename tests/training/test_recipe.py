@@ -105,7 +105,7 @@ def test_a_default_that_nobody_wrote_is_said_to_be_one(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epochs = 0", "'epochs': expected at least 1, found 0"),
+        ("epochs = 0", "'epochs': expected 1 to 100000, found 0"),
         ("batch_size = 1", "'batch_size'"),
         ("ema_decay = 1.0", "'ema_decay'"),
         ("framing = 0", "'framing': expected 0.5 to 2"),
@@ -117,7 +117,16 @@ def test_a_default_that_nobody_wrote_is_said_to_be_one(tmp_path):
         ("label_smoothing = 2", "'label_smoothing': expected 0 to below 1"),
         ("[augmentation]\nerasing = -1", "'augmentation.erasing': expected 0 to 1"),
         ("[network]\ndropout = 1.5", "'network.dropout': expected 0 to below 1"),
-        ("epochs = ", "not a TOML file"),
+        ("epochs = ", "is no TOML"),
+        ("epochs = " + "9" * 5000, "has a number of too many digits"),
+        ("epochs = 0x" + "f" * 5000, "'epochs': expected a whole number of at most 64 bits, found"),
+        ("learning_rate = 0x" + "f" * 400, "'learning_rate': expected a finite number, found"),
+        ("epochs = " + "[" * 2000, "is nested too deeply"),
+        ("learning_rate = nan", "'learning_rate': expected a finite number, found nan"),
+        ("seed = 4294967296", "'seed': expected below"),
+        ("[network]\nwidths = [1000000000]\ndepths = [1]", "'network.widths': expected numbers ab"),
+        ("[a.b.c]", "field 'a' is unknown"),
+        ("epochs = 1979-05-27", "'epochs': expected int, found datetime.date"),
     ],
 )
 def test_a_value_out_of_range_is_named(tmp_path, text, message):
@@ -128,7 +137,7 @@ def test_a_value_out_of_range_is_named(tmp_path, text, message):
 
 
 def test_a_missing_recipe_names_the_shipped(tmp_path):
-    with pytest.raises(RecipeError, match=r"cannot read the recipe.*detector, emotion"):
+    with pytest.raises(RecipeError, match=r"cannot be read: No such file.*detector, emotion"):
         read_recipe(EmotionRecipe, tmp_path / "gone.toml")
 
 

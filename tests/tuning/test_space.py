@@ -103,7 +103,7 @@ def test_all_faults_of_a_space_are_named_together(written):
         "parameters.ema_decay: field 'steps' is unknown",
         "parameters.ema_decay: log: expected low above 0, found 0.0",
         "parameters.momentum: when: expected a parameter with choices that stands before",
-        'parameters.precision: "8-bit" is refused',
+        "parameters.precision: '8-bit' is refused",
         "parameters.batch_size: choices: expected a list of at least two values",
         "parameters.weight_decay: expected a table with choices, or with low and high, found 0.1",
         "parameters.network.widths[9]: the recipe has no such key; did you mean",
@@ -115,12 +115,24 @@ def test_all_faults_of_a_space_are_named_together(written):
     ("text", "part"),
     [
         ("", "expected a table with at least one key"),
-        ("[parameters", "not a TOML file"),
+        ("[parameters", "is no TOML"),
         ("[parameters]\nmixup = { choices = [0.1, 0.1] }", "expected different values"),
         ("[parameters]\nmixup = { choices = [0, 1], low = 1 }", "low belongs to a range"),
         ("[parameters]\nmixup = { low = 0.1, high = 1.0, step = 0 }", "a number above 0, found 0"),
         ("[parameters]\nepochs = { low = 1, high = 5, step = 0.5 }", "expected a whole number"),
         ("[parameters]\nmixup = { low = 0.1 }", "numbers low and high"),
+        ("[parameters]\nmixup = { low = 0.1, high = 1e308 }", "numbers low and high from -1e+15"),
+        ("[parameters]\nepochs = { low = 1, high = 0x" + "f" * 5000 + " }", "numbers low and high"),
+        (
+            "[parameters]\nmixup = { low = 0.1, high = 1.0, step = 5e-324 }",
+            "step: expected at most 100,000 steps from low to high",
+        ),
+        (
+            "[parameters]\nepochs = { choices = [1979-05-27, 2] }",
+            "datetime.date(1979, 5, 27) is",
+        ),
+        ("[parameters." + "a." * 900 + "b]\nlow = 1", "the recipe has no such key"),
+        (f"[parameters]\nepochs = {{ choices = {list(range(1, 2000))} }}", "at most 1000 values"),
     ],
 )
 def test_a_fault_says_what_was_expected(written, text, part):
@@ -142,7 +154,7 @@ def test_a_grid_has_every_value_and_refuses_infinitely_many(written):
     assert grid["epochs"] == [2, 4, 6]
     assert grid["mixup"] == pytest.approx([0, 0.1, 0.2, 0.3])
     assert grid["batch_size"] == [64, 128]
-    with pytest.raises(RecipeError, match="grid: infinitely many values of mixup without steps"):
+    with pytest.raises(RecipeError, match="grid: more than 100,000 values of mixup"):
         written("[parameters]\nmixup = { low = 0.0, high = 0.3 }").grid()
 
 

@@ -3,9 +3,9 @@ import pytest
 from optuna.storages import JournalStorage, RDBStorage
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from mien.errors import InputError
+from mien.errors import InputError, OutputError
 from mien.tuning import open_storage, storage
-from mien.tuning.storage import redacted_storage
+from mien.tuning.storage import redacted_storage, storage_errors
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,15 @@ def test_a_storage_whose_tables_somebody_else_is_making_is_tried_again(
 def test_a_password_is_never_shown():
     assert "secret" not in redacted_storage("postgresql://me:secret@host/name")
     assert redacted_storage("a.db") == "a.db"
+
+
+def test_a_storage_that_fails_later_is_one_clear_line():
+    full = OperationalError("INSERT", {}, Exception("database or disk is full"))
+    wrapped = optuna.exceptions.StorageInternalError("invalid data in the commit")
+    wrapped.__cause__ = full
+    for error in (full, wrapped):
+        with pytest.raises(OutputError) as raised, storage_errors("study.db"):
+            raise error
+        assert str(raised.value).startswith(
+            "study.db: the storage failed: database or disk is full. Run the same command again"
+        )

@@ -415,7 +415,7 @@ def test_a_gain_without_images_to_report_it_on_is_refused_before_the_search(
 ):
     split = np.where(images.split == 1, -1, images.split).astype(np.int8)
     without = dataclasses.replace(images, split=split)
-    with pytest.raises(InputError, match="--seeds 0"):
+    with pytest.raises(InputError, match="seeds=0"):
         run(recipe, without, tmp_path, seeds=3)
     result, _, _ = run(recipe, without, tmp_path, trials=1, epochs=1)
     assert result.gain is None

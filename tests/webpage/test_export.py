@@ -28,7 +28,7 @@ def test_what_lies_beside_an_exported_page_outlasts_the_next_export(built, tmp_p
     (page / "models" / "mine.onnx").write_text("mine")
     (page / "index.html").write_text("old")
     (built / "assets" / "new.js").rename(built / "assets" / "newer.js")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         web_page.write_web_page(page, *networks)
     web_page.write_web_page(page, *networks, overwrite=True)
     assert (page / "README.md").read_text() == "mine"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import sys
 from typing import Annotated
 
@@ -11,6 +10,13 @@ import typer
 
 from mien.cli import data, export, train
 from mien.cli.analyze import analyze
+from mien.cli.edge import (
+    describe_os_error,
+    drop_stdout,
+    interrupt_once,
+    print_error,
+    set_up_streams,
+)
 from mien.cli.evaluate import calibrate, evaluate
 from mien.cli.explain import explain
 from mien.cli.fine_tune import fine_tune
@@ -72,15 +78,25 @@ app.add_typer(export.app, name="export")
 
 def main() -> None:
     """Run the command line; exit 2 for wrong usage, 1 when anything failed, else 0."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file name that is no valid text is printed escaped instead of ending the run.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    set_up_streams()
+    interrupt_once()
     try:
-        app()
+        try:
+            app(prog_name="mien")
+        finally:
+            sys.stdout.flush()
     except MienError as error:
-        print(f"mien: {error}", file=sys.stderr)
+        print_error(str(error))
+        drop_stdout()
         sys.exit(1)
+    except KeyboardInterrupt:
+        drop_stdout()
+        sys.exit(130)
     except BrokenPipeError:
         # The reader of the output has closed it; without this Python prints an error at its end.
-        sys.stderr.close()
+        drop_stdout()
+        sys.exit(1)
+    except OSError as error:
+        print_error(describe_os_error(error))
+        drop_stdout()
         sys.exit(1)

@@ -10,7 +10,7 @@ import typer
 
 from mien._output import REPORT_SUFFIXES, check_output
 from mien.cli.formatting import expression
-from mien.cli.messages import LOG
+from mien.cli.messages import LOG, printable, refuse_ignored
 from mien.cli.options import (
     FACE_DEFAULTS,
     VIDEO_DEFAULTS,
@@ -27,7 +27,7 @@ from mien.cli.options import (
     named_inputs,
 )
 from mien.cli.progress import SourceProgress, progress_bars
-from mien.errors import OptionsError
+from mien.errors import OutputError
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def analyze(
 
     format_names = tuple(dict.fromkeys(name.strip() for name in formats.split(",")))
     if unknown := [name for name in format_names if name not in FORMATS]:
-        choices = ", ".join(FORMATS)
-        raise typer.BadParameter(f"--format: unknown {', '.join(unknown)}; choose from {choices}")
+        found, choices = ", ".join(map(repr, unknown)), ", ".join(FORMATS)
+        raise typer.BadParameter(f"--format: unknown {found}; choose from {choices}")
     if resume and "jsonl" not in format_names:
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
@@ -137,6 +137,7 @@ def analyze(
             if started.resumed_after is not None:
                 done = _describe(started.resumed_after, started.sources)
                 LOG.info(f"{out}: continuing after {done}")
+                printer.add_earlier(started)
 
         def on_result(result: FrameResult) -> None:
             if progress is not None:
@@ -155,21 +156,29 @@ def analyze(
                 on_result=on_result,
             )
             printer.finish()
-        except OptionsError as error:
-            raise typer.BadParameter(str(error)) from error
         except KeyboardInterrupt:
             _print_interruption(run, out)
             raise typer.Exit(130) from None
+        except OutputError:
+            if run is not None and run.can_resume:
+                _print_interruption(run, out)
+            raise
     _print_end(run, out, printer)
     if reporter is not None:
         reporter.write(analyzer, options)
-    if printer.failures:
+    if run.failures:
         raise typer.Exit(1)
 
 
 def _check_usage(
     *, out: Path | None, draw: bool, resume: bool, overwrite: bool, report: Path | None
 ) -> None:
+    if out is None:
+        refuse_ignored("without --out FOLDER", "formats")
+    if report is None:
+        refuse_ignored("without --report FILE.html", "with_faces")
+    if out is None and report is None:
+        refuse_ignored("without --out FOLDER", "overwrite")
     if draw and out is None:
         raise typer.BadParameter("--draw needs a folder for the drawn copies; add --out FOLDER")
     if resume and out is None:
@@ -193,16 +202,18 @@ def _describe(checkpoint: Checkpoint, sources: tuple[str, ...]) -> str:
 def _print_interruption(run: Run | None, out: Path | None) -> None:
     if run is None:
         LOG.info("stopped before the first result")
-        return
-    advice = ""
-    if out is not None:
-        advice = "; continue with --resume" if run.can_resume else f"; the results stay in {out}"
-    LOG.info(f"stopped after {_describe(run.checkpoint, run.sources)}{advice}")
+    elif run.can_resume:
+        done = _describe(run.resumes_after, run.sources)
+        LOG.info(f"stopped after {done}; continue with --resume")
+    else:
+        advice = "" if out is None else f"; the results stay in {out}"
+        LOG.info(f"stopped after {_describe(run.checkpoint, run.sources)}{advice}")
 
 
 def _print_end(run: Run, out: Path | None, printer: _Printer) -> None:
     if run.was_complete:
         LOG.info(f"{out}: the run is complete already")
+        _print_failures(run)
         return
     for note in run.notes:
         LOG.info(note)
@@ -210,6 +221,11 @@ def _print_end(run: Run, out: Path | None, printer: _Printer) -> None:
         LOG.info(f"wrote {path}")
     if len(run.sources) > 1:
         LOG.info(printer.summary())
+
+
+def _print_failures(run: Run) -> None:
+    for source, error in run.failures.items():
+        LOG.warning("%s: %s", source, error)
 
 
 class _Reporter:
@@ -276,11 +292,7 @@ def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescr
 
 
 class _Printer:
-    """Prints results: every face of an image, every change of expression in a video.
-
-    Attributes:
-        failures: How many results had an error.
-    """
+    """Prints results: every face of an image, every change of expression in a video."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -289,7 +301,14 @@ class _Printer:
         self._sources: set[str] = set()
         self._with_faces: set[str] = set()
         self._failed: set[str] = set()
-        self.failures = 0
+
+    def add_earlier(self, run: Run) -> None:
+        """Count what a run had done before it was interrupted, and repeat its errors."""
+        done = run.sources[: run.checkpoint.inputs]
+        self._sources.update(done)
+        self._with_faces.update(run.with_faces)
+        _print_failures(run)
+        self._failed.update(run.failures)
 
     def print(self, result: FrameResult) -> None:
         """Print the faces of an image, or the changes in a frame of a video."""
@@ -307,7 +326,7 @@ class _Printer:
             self._video = result.source
             self._print_changes(result)
         elif result.error is None and not result.faces:
-            typer.echo(f"{result.source}  {_NO_FACE}")
+            typer.echo(f"{printable(result.source)}  {_NO_FACE}")
         else:
             for face in result.faces:
                 typer.echo(_line(face))
@@ -315,7 +334,7 @@ class _Printer:
     def finish(self) -> None:
         """Print a line for the last video if it had no face."""
         if self._video and self._video not in self._with_faces | self._failed:
-            typer.echo(f"{self._video}  {_NO_FACE}")
+            typer.echo(f"{printable(self._video)}  {_NO_FACE}")
         self._video = ""
 
     def summary(self) -> str:
@@ -331,7 +350,6 @@ class _Printer:
             self._with_faces.add(result.source)
         if result.error is not None:
             self._failed.add(result.source)
-            self.failures += 1
 
     def _print_changes(self, result: FrameResult) -> None:
         from mien.media import format_timestamp
@@ -342,13 +360,13 @@ class _Printer:
                 self._labels[person] = face.emotion
                 time = format_timestamp(face.timestamp_s or 0.0, decimals=2)
                 change = f"{time}  person {face.track}  {expression(face)}{_unsure(face)}"
-                typer.echo(f"{face.source}  {change}")
+                typer.echo(f"{printable(face.source)}  {change}")
 
 
 def _line(face: FacePrediction) -> str:
     left, top, right, bottom = (round(side) for side in face.box_xyxy)
     box = f"box {left},{top} to {right},{bottom}"
-    return f"{face.source}  {expression(face)}  {box}{_unsure(face)}"
+    return f"{printable(face.source)}  {expression(face)}  {box}{_unsure(face)}"
 
 
 def _unsure(face: FacePrediction) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
-from mien.cli.messages import LOG, verb
+from mien.cli.messages import LOG, printable, refuse_ignored, verb
 from mien.cli.options import Fold, SplitFile, read_split_dataset
 from mien.cli.progress import progress_bars
 from mien.errors import InputError
@@ -89,6 +89,17 @@ Near = Annotated[
         help="Look for near copies, too.",
     ),
 ]
+
+
+_SPLIT_OPTIONS = {
+    "near": ("leak-free", "stratified", "folds"),
+    "val": ("stratified",),
+    "test": ("stratified",),
+    "folds": ("folds",),
+    "selection": ("fer-pp",),
+    "seed": ("stratified", "folds", "fer-pp"),
+}
+"""The kinds of split for which an option counts."""
 
 
 @app.callback()
@@ -288,6 +299,9 @@ def split(
         stratified_split,
     )
 
+    for option, kinds in _SPLIT_OPTIONS.items():
+        if kind not in kinds:
+            refuse_ignored(f"with --kind {kind}", option)
     data = read_dataset(dataset)
     if kind == "leak-free":
         made = leak_free_split(data, near=bool(near))
@@ -376,9 +390,11 @@ def _read(
     from mien.data import dataset_from_rows, read_sources
 
     if len(sources) == 1 and (sources[0] / "manifest.json").exists():
+        refuse_ignored("for a DATASET, whose classes were mapped by its import", "map_")
         return read_split_dataset(sources[0], split, fold)[0], None
     if split is not None:
         raise typer.BadParameter("--split needs a DATASET that `mien data import` made")
+    refuse_ignored("without --split FILE", "fold")
     with progress_bars() as on_source:
         rows = read_sources(sources, on_source=on_source, **reading)
     for note in rows.notes:
@@ -400,7 +416,7 @@ def _print_check(found: DataCheck) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     labels = list(dict.fromkeys(label for counts in found.counts.values() for label in counts))
     table = Table("subset", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for name in (*(label or "no label" for label in labels), "all"):
@@ -424,7 +440,7 @@ def _print_check(found: DataCheck) -> None:
     for note in found.notes:
         console.print(note)
     for fault in found.faults:
-        console.print(f"unreadable: {fault}", style="red")
+        console.print(f"unreadable: {printable(fault)}", style="red")
     for sentence in found.warnings:
         console.print(f"! {sentence}", style="yellow")
     if not found.warnings:

@@ -14,7 +14,7 @@ import typer
 from mien._output import REPORT_SUFFIXES, check_output, whole_file
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
-from mien.cli.messages import LOG
+from mien.cli.messages import LOG, refuse_ignored
 from mien.cli.options import Data, Fold, SplitFile, Subset, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
 from mien.errors import OutputError
@@ -93,8 +93,10 @@ def evaluate(
     from mien.reports import evaluation_report
 
     wanted = [each for name in protocol or PROTOCOLS for each in named(name)]
-    if report is None and (figures is not None or with_faces):
-        raise typer.BadParameter("--figures and --with-faces need a report: --report FILE.html")
+    if report is None:
+        refuse_ignored("without --report FILE.html", "figures", "with_faces")
+    if report is None and out is None:
+        refuse_ignored("without --report FILE.html or --out FOLDER", "overwrite")
     if report is not None:
         check_output(report, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
     predictors = _opened(models or [])
@@ -159,18 +161,38 @@ def calibrate(
             help="The accuracy that predictions must reach which are not unsure.",
         ),
     ],
+    foreign: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DATASET",
+            help="An imported dataset of other people to choose by, too; repeatable.",
+        ),
+    ] = None,
+    framing: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.5,
+            max=2.0,
+            help="How tightly to crop faces, 1 for FER-2013's framing; of several the best is "
+            "taken. Without it the framing stays.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace FILE, or MODEL if no FILE is given.")
     ] = False,
 ) -> None:
     """Fit priors, temperatures and the threshold of "unsure", and write them into the spec.
 
+    With --foreign, datasets of other people count as much as the one it was trained on.
+
     \b
     Examples:
       mien calibrate runs/first/emotion.onnx --data fer --out calibrated.onnx
       mien calibrate mine.onnx --data fer --accuracy 0.9 --overwrite
+      mien calibrate mine.onnx --data fer --foreign actors --framing 1 --framing 1.1 --out a.onnx
     """
     require_extra("calibrating", "train", "torch", "onnx")
+    from mien.data import read_dataset
     from mien.evaluation import calibration_warnings, open_predictor
     from mien.export import calibrate_emotion
     from mien.inference import EmotionModel
@@ -182,7 +204,14 @@ def calibrate(
     dataset, _ = read_split_dataset(data, split, fold)
     with whole_file(target, overwrite=overwrite) as partial:
         shutil.copyfile(model, partial)
-        spec = calibrate_emotion(partial, dataset, subset=subset, accuracy=accuracy)
+        spec = calibrate_emotion(
+            partial,
+            dataset,
+            subset=subset,
+            accuracy=accuracy,
+            foreign=[read_dataset(each) for each in foreign or []],
+            framings=framing or (),
+        )
     _print_calibration(before, spec)
     for warning in calibration_warnings(open_predictor(target), dataset.subset(subset), subset):
         LOG.warning("WARNING: %s", warning)
@@ -198,7 +227,20 @@ def _print_calibration(before: ModelSpec, after: ModelSpec) -> None:
     old, new = _calibration_rows(before), _calibration_rows(after)
     for name, value in new.items():
         table.add_row(name, old.get(name, ""), value)
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
+
+
+def _framing(spec: ModelSpec) -> float:
+    """Return how much larger faces are in a network's crops than in FER-2013's images."""
+    from mien.preprocess import FER_CROP
+
+    if spec.crop is None:
+        return 1.0
+    spans = [
+        max(x for x, _ in crop.landmarks_xy) - min(x for x, _ in crop.landmarks_xy)
+        for crop in (spec.crop, FER_CROP)
+    ]
+    return spans[0] / spans[1]
 
 
 def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
@@ -212,6 +254,7 @@ def _calibration_rows(spec: ModelSpec) -> dict[str, str]:
     return {
         **{f"weight of {name}": f"{weight:.2f}" for name, weight in six.weights.items()},
         **{f"bias of {label}": f"{b:+.2f}" for label, b in zip(SIX.labels, six.bias, strict=True)},
+        "framing": f"{_framing(spec):.2f}",
         "temperature": f"{six.temperature:.3f}",
         "unsure below": f"{six.unsure_below:.1%}",
         **{f"temperature of {head.name}": f"{head.temperature:.3f}" for head in heads},
@@ -248,7 +291,7 @@ def _print(found: Evaluation) -> None:
 
     from mien.reports import EVALUATION_COLUMNS, evaluation_rows
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     count = pluralize(found.images, "image")
     where = f"{found.data}, {found.split} split, {found.subset}, {count}"
     console.print(where, style="bold")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.messages import LOG
+from mien.cli.messages import LOG, printable, refuse_ignored
 from mien.cli.options import (
     FACE_DEFAULTS,
     DetectorFile,
@@ -55,8 +55,11 @@ def explain(
     """
     from mien.drawing import check_image_name, write_image
     from mien.inference import Analyzer
+    from mien.media import as_frame
 
-    if out is not None:
+    if out is None:
+        refuse_ignored("without --out OUT.png", "overwrite")
+    else:
         check_image_name(out, overwrite=overwrite, inputs=[image])
     analyzer = Analyzer(
         model,
@@ -64,7 +67,10 @@ def explain(
         face_options=FaceOptions(min_face_px=min_face_px),
         device=device,
     )
-    explanations = analyzer.explain(image, face=face)
+    frame = as_frame(image)
+    for note in frame.notes:
+        LOG.info(f"{image}: {note}")
+    explanations = analyzer.explain(frame, face=face)
     if not explanations:
         LOG.info(f"{image}  no face found; --min-face-px finds smaller ones")
     for explanation in explanations:
@@ -82,7 +88,8 @@ def explain(
 def _print(explanation: Explanation) -> None:
     face = explanation.prediction
     unsure = ", unsure" if face.unsure else ""
-    typer.echo(f"{face.source}  face {face.face}: {face.emotion} {face.confidence:.0%}{unsure}")
+    source = printable(face.source)
+    typer.echo(f"{source}  face {face.face}: {face.emotion} {face.confidence:.0%}{unsure}")
     for part, bits in explanation.parts.items():
         covered = explanation.covered[part]
         label = max(covered, key=lambda name: covered[name])

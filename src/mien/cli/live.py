@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.messages import LOG, printable, refuse_ignored
 from mien.cli.options import (
     FACE_DEFAULTS,
     VIDEO_DEFAULTS,
@@ -20,6 +21,7 @@ from mien.cli.options import (
     MinScore,
     SmoothingS,
 )
+from mien.errors import InputError
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
@@ -61,11 +63,12 @@ def live(
       mien live rtsp://door.local/stream --headless > door.jsonl
     """
     if list_:
-        from mien.media import cameras
-
-        for number, name in enumerate(cameras()):
-            print(f"camera:{number}  {name}")
+        refuse_ignored("with --list", "headless", "mirror", "out", "model", "detector", "max_fps")
+        _list_cameras()
         return
+    if headless:
+        refuse_ignored("with --headless", "mirror", "out")
+    _check_source(source)
 
     from mien.inference import Analyzer
     from mien.live import Feed, run_window
@@ -87,6 +90,32 @@ def live(
         feed.stop()
     if feed.failure is not None:
         raise feed.failure
+
+
+def _list_cameras() -> None:
+    from mien.media import cameras
+
+    found = cameras()
+    for number, name in enumerate(found):
+        print(f"camera:{number}  {printable(name)}")
+    if not found:
+        LOG.info("no camera was found; connect one, or check who may use it")
+
+
+def _check_source(source: str) -> None:
+    """Check that a source is what a window can show."""
+    from mien.media import is_live
+
+    if is_live(source):
+        return
+    path = Path(source)
+    if source.isdecimal() and not path.exists():
+        raise InputError(f"{source}: no such video. A camera is called camera:{source}")
+    if path.is_dir():
+        raise InputError(
+            f"{source}: a folder, expected a camera, a stream or a video. `mien analyze` takes "
+            "folders"
+        )
 
 
 def _print_rows(feed: Feed) -> None:

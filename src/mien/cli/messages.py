@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
 import inspect
 import logging
+import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-__all__ = ["LOG", "verb"]
+from mien.errors import ArtefactError, MediaError, MienError, OptionsError, RecipeError
+
+__all__ = ["LOG", "in_options", "printable", "refuse_ignored", "verb"]
 
 LOG = logging.getLogger("mien.cli")
 """Takes messages for a person: `info` for progress and files, `warning` for what went wrong."""
+
+_ARGUMENT = re.compile(r"\b(jobs|out|overwrite|resume|seeds)=(True|FOLDER|\d+)")
+"""How the library advises to pass an argument, which here is an option."""
+
+_NOT_IN_A_LINE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control codes, line breaks, changes of the direction of writing, and bytes of no valid text."""
+
+_CONTEXT: contextvars.ContextVar[typer.Context] = contextvars.ContextVar("_CONTEXT")
+"""What was given on the command line of the verb that runs."""
 
 _SWITCHES = {
     "quiet": Annotated[
@@ -30,38 +46,109 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
     """Give a verb the options `--quiet` and `--verbose`, and set up logging before it runs."""
 
     @functools.wraps(function)
-    def run(*args: Any, quiet: bool = False, verbose: bool = False, **options: Any) -> None:
+    def run(
+        *args: Any,
+        _context: typer.Context,
+        quiet: bool = False,
+        verbose: bool = False,
+        **options: Any,
+    ) -> None:
+        _CONTEXT.set(_context)
+        if quiet and verbose:
+            raise typer.BadParameter("--quiet and --verbose exclude each other; leave out one")
         _configure(quiet=quiet, verbose=verbose)
-        function(*args, **options)
+        try:
+            function(*args, **options)
+        except OptionsError as error:
+            raise typer.BadParameter(in_options(str(error))) from error
+        except MienError as error:
+            _reword(error)
+            raise
 
     signature = inspect.signature(function, eval_str=True)
     added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
         for name, kind in _SWITCHES.items()
     ]
-    parameters = [*signature.parameters.values(), *added]
+    context = inspect.Parameter(
+        "_context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
+    )
+    parameters = [*signature.parameters.values(), *added, context]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = function.__annotations__ | _SWITCHES
+    run.__annotations__ = function.__annotations__ | _SWITCHES | {"_context": typer.Context}
     return run
+
+
+def refuse_ignored(reason: str, *options: str) -> None:
+    """Refuse options that would do nothing.
+
+    Args:
+        reason: Why, for example `without --out FOLDER`.
+        options: Parameters of the verb, by their names in Python.
+
+    Raises:
+        typer.BadParameter: One of them was given.
+    """
+    context = _CONTEXT.get()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in options and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"{parameter.opts[0]} does nothing {reason}")
+
+
+def in_options(text: str) -> str:
+    """Return a message of the library with options in the place of Python's arguments."""
+
+    def option(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        return f"--{name}" if value == "True" else f"--{name} {value}"
+
+    return _ARGUMENT.sub(option, text)
+
+
+def printable(name: object) -> str:
+    """Return the name of a file or the like with its line breaks and control codes escaped."""
+    return _NOT_IN_A_LINE.sub(lambda match: match[0].encode("unicode_escape").decode(), str(name))
+
+
+def _reword(error: MienError) -> None:
+    """Give an error's message options in the place of Python's arguments, and no control codes."""
+    # The faults of these stand in a line each.
+    lines = isinstance(error, ArtefactError | RecipeError)
+
+    def reworded(text: str) -> str:
+        parts = text.split("\n") if lines else [text]
+        return in_options("\n".join(map(printable, parts)))
+
+    error.args = tuple(reworded(each) if isinstance(each, str) else each for each in error.args)
+    if isinstance(error, MediaError):
+        error.source, error.reason = reworded(error.source), reworded(error.reason)
 
 
 class _StderrHandler(logging.Handler):
     """Prints records to what `sys.stderr` is at that moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addFilter(_Escape())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record; those of the verbs themselves without their origin."""
         text = self.format(record)
         if record.name != LOG.name:
             text = f"{record.levelname} {record.name}: {text}"
-        print(text, file=sys.stderr)
+        with contextlib.suppress(
+            OSError
+        ):  # the results count, whether or not stderr can be written
+            print(text, file=sys.stderr)
 
 
 class _Escape(logging.Filter):
-    """Escapes what is no valid text in the names of files, which not every handler can write."""
+    """Makes each message one line of valid text, whatever the names of files in it are."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Put the escaped message in the place of the record's message and arguments."""
-        record.msg = record.getMessage().encode(errors="backslashreplace").decode()
+        record.msg = in_options(printable(record.getMessage()))
         record.args = ()
         return True
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.messages import printable
+
 if TYPE_CHECKING:
     from mien.spec import ModelSpec
 
 __all__ = ["models"]
 
 _MAX_VALUE_LENGTH = 200
+_MIN_NAME_WIDTH = 16
 
 
 def models(
@@ -56,19 +59,26 @@ def models(
             print()
         _print_spec(spec, file)
         if spec.figures and not figures:
-            print(f"  {'figures':<16}{len(spec.figures)}; --figures prints them")
+            print(f"  {'figures':<{_MIN_NAME_WIDTH}}{len(spec.figures)}; --figures prints them")
         if figures:
             for name, value in sorted(spec.figures.items()):
-                print(f"  {value:>8.4f}  {name}")
+                print(f"  {value:>8.4f}  {printable(name)}")
 
 
 def _print_spec(spec: ModelSpec, file: dict[str, Any]) -> None:
-    typer.echo(typer.style(spec.name, bold=True) + f"  {file['path']}")
-    for name, value in _lines(spec, file):
-        text = value
-        if len(value) > _MAX_VALUE_LENGTH:
-            text = f"{value[:_MAX_VALUE_LENGTH]}... ({len(value):,} characters)"
-        print(f"  {name:<16}{text}")
+    typer.echo(typer.style(printable(spec.name), bold=True) + f"  {printable(file['path'])}")
+    lines = [(_shortened(name), _shortened(value)) for name, value in _lines(spec, file)]
+    width = max(_MIN_NAME_WIDTH, *(len(name) + 2 for name, _ in lines))
+    for name, value in lines:
+        print(f"  {name:<{width}}{value}")
+
+
+def _shortened(text: str) -> str:
+    """Return a name or value as it can stand in a line."""
+    text = printable(text)
+    if len(text) <= _MAX_VALUE_LENGTH:
+        return text
+    return f"{text[:_MAX_VALUE_LENGTH]}... ({len(text):,} characters)"
 
 
 def _lines(spec: ModelSpec, file: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,8 @@ The same option has the same meaning in every verb: `--data` is the data that a 
 
 from __future__ import annotations
 
+import codecs
 import importlib.util
-import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mien.cli.defaults import PythonDefault
-from mien.errors import MissingExtraError
+from mien.errors import InputError, MissingExtraError
 from mien.options import FaceOptions, VideoOptions
 
 if TYPE_CHECKING:
@@ -45,6 +45,12 @@ __all__ = [
     "read_split_dataset",
     "require_extra",
 ]
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 FACE_DEFAULTS, VIDEO_DEFAULTS = FaceOptions(), VideoOptions()
 
@@ -151,13 +157,48 @@ def require_extra(purpose: str, extra: str, *modules: str) -> None:
 
 
 def named_inputs(inputs: list[str]) -> Iterator[str]:
-    """Yield the inputs by name; `-` stands for the lines of stdin."""
+    """Yield the inputs by name; `-` stands for the list that comes from stdin.
+
+    Raises:
+        InputError: The list has no name, or is no text.
+    """
     for given in inputs:
         if given == "-":
-            if isinstance(sys.stdin, io.TextIOWrapper):
-                # File names need not be valid text.
-                sys.stdin.reconfigure(errors="surrogateescape")
-            lines = (line.rstrip("\r\n") for line in sys.stdin)
-            yield from (line for line in lines if line.strip())
+            names = [name for name in _split_list(_read_stdin()) if name.strip()]
+            if not names:
+                raise InputError(
+                    "-: stdin holds no path; expected one in each line, as find or ls print them"
+                )
+            yield from names
         else:
             yield given
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:
+        return b""
+    return sys.stdin.buffer.read()
+
+
+def _split_list(data: bytes) -> list[str]:
+    """Return the names in a list: of UTF-8 or UTF-16, one in each line or between zero bytes."""
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), None)
+    if encoding is None:
+        encoding = _utf_16_without_mark(data) or "utf-8"
+    # File names need not be valid text.
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
+    text = data.decode(encoding, errors).removeprefix("\ufeff")
+    if text.endswith("\0") or ("\0" in text and "\n" not in text):
+        return text.split("\0")
+    return [line.rstrip("\r") for line in text.split("\n")]
+
+
+def _utf_16_without_mark(data: bytes) -> str | None:
+    """Return the byte order of a list whose line breaks are those of UTF-16."""
+    if len(data) % 2 == 0:
+        for order, line_break in (("utf-16-le", b"\n\0"), ("utf-16-be", b"\0\n")):
+            end = data.endswith(line_break)
+            zeros = data[1::2] if order == "utf-16-le" else data[::2]
+            if end and not any(zeros):
+                return order
+    return None

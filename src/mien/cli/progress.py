@@ -29,6 +29,7 @@ def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[f
         takes how much is done and the total.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     console = Console(stderr=True)
@@ -42,7 +43,7 @@ def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[f
     ) as bars:
 
         def add_bar(name: str) -> Callable[[float, int], None]:
-            task = bars.add_task(name, total=None)
+            task = bars.add_task(escape(name), total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
         yield add_bar

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.defaults import PythonDefault
-from mien.cli.messages import LOG
+from mien.cli.messages import LOG, refuse_ignored
 from mien.cli.options import FACE_DEFAULTS, DetectorFile, Device, EmotionFile, MinFacePx, MinScore
 from mien.errors import InputError, MissingExtraError
 from mien.options import FaceOptions
@@ -89,9 +89,13 @@ def serve(
       mien serve --name example.org --trust-proxy 127.0.0.1
     """
     try:
-        import uvicorn
-
-        from mien.server import KeyFile, ServerOptions, create_app, uvicorn_config
+        from mien.server import (
+            KeyFile,
+            ServerOptions,
+            StoppingServer,
+            create_app,
+            uvicorn_config,
+        )
     except ImportError as error:
         raise MissingExtraError("serving", "serve") from error
     from mien.detect import OnnxDetector
@@ -100,6 +104,7 @@ def serve(
     if new_key is not None:
         if keys is None:
             raise typer.BadParameter("--new-key needs a file; add --keys FILE")
+        refuse_ignored("with --new-key", "host", "port", "open_", "jobs", "keep", "cors", "name")
         print(KeyFile(keys).add(new_key))
         LOG.info(f"saved its hash as '{new_key}' in {keys}; the key is shown only once")
         return
@@ -138,7 +143,7 @@ def serve(
         import webbrowser
 
         webbrowser.open(address)
-    uvicorn.Server(config).run([listener])
+    StoppingServer(config).run([listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -148,6 +153,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen()  # whoever reads the address may connect at once
     except OSError as error:
         reason = error.strerror or error
         raise InputError(

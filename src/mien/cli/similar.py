@@ -10,7 +10,7 @@ import typer
 
 from mien.cli.defaults import PythonDefault
 from mien.cli.formatting import expression
-from mien.cli.messages import LOG
+from mien.cli.messages import LOG, printable, refuse_ignored
 from mien.cli.options import (
     FACE_DEFAULTS,
     DetectorFile,
@@ -82,6 +82,8 @@ def similar(
     from mien.media import find_media
     from mien.reports import draw_similarity_grid
 
+    if out is None:
+        refuse_ignored("without --out FILE.png", "overwrite")
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
     analyzer = Analyzer(model, detector=detector, face_options=faces, device=device)
     media = list(find_media(named_inputs(inputs)))
@@ -94,6 +96,8 @@ def similar(
 
         def on_result(result: FrameResult) -> None:
             progress(result)
+            for note in result.notes:
+                LOG.info(f"{result.source}: {note}")
             if result.error is not None:
                 failed.append(result)
 
@@ -128,4 +132,4 @@ def _line(similar: SimilarFace) -> str:
     location = f"face {face.face}"
     if face.timestamp_s is not None:
         location = f"{format_timestamp(face.timestamp_s)}  person {face.track}"
-    return f"{similar.similarity:+.3f}  {expression(face)}  {face.source}  {location}"
+    return f"{similar.similarity:+.3f}  {expression(face)}  {printable(face.source)}  {location}"

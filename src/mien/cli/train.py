@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -87,20 +89,21 @@ def emotion(
     dataset, applied = read_split_dataset(data, split, fold)
     for warning in ema_warnings(read, images=len(dataset.subset("train"))):
         LOG.warning("WARNING: %s", warning)
-    module = train_emotion(
-        read,
-        dataset,
-        out=out,
-        resume=resume,
-        start=_start(start, "emotion.onnx"),
-        devices=DeviceOptions(
-            accelerator=accelerator,
-            devices=int(devices) if devices.isdecimal() else devices,
-            nodes=nodes,
-            strategy=strategy,
-            threads=threads,
-        ),
-    )
+    with _stopped_by_ctrl_c(out):
+        module = train_emotion(
+            read,
+            dataset,
+            out=out,
+            resume=resume,
+            start=_start(start, "emotion.onnx"),
+            devices=DeviceOptions(
+                accelerator=accelerator,
+                devices=int(devices) if devices.isdecimal() else devices,
+                nodes=nodes,
+                strategy=strategy,
+                threads=threads,
+            ),
+        )
     if not module.trainer.is_global_zero:
         return
     path = out / "emotion.onnx"
@@ -187,19 +190,22 @@ def detector(
     )
 
     read = read_recipe(DetectorRecipe, recipe)
-    RUN.claim(out)
-    images = pseudo_label_images(data, teacher, out / "labels.npz")
-    faces = None if pasted_faces is None else read_dataset(pasted_faces).subset("train").images
-    module = train_detector(
-        read,
-        images,
-        teacher,
-        out=out,
-        pasted_faces=faces,
-        start=_start(start, "face.onnx"),
-        resume=resume,
-        threads=threads,
+    RUN.check(out)
+    images = pseudo_label_images(
+        data, teacher, out / "labels.npz", before_writing=lambda: RUN.claim(out)
     )
+    faces = None if pasted_faces is None else read_dataset(pasted_faces).subset("train").images
+    with _stopped_by_ctrl_c(out):
+        module = train_detector(
+            read,
+            images,
+            teacher,
+            out=out,
+            pasted_faces=faces,
+            start=_start(start, "face.onnx"),
+            resume=resume,
+            threads=threads,
+        )
     threshold = choose_score_threshold(module, images)
     path = out / "face.onnx"
     provenance = {
@@ -215,6 +221,19 @@ def detector(
         f"{path}: differs from torch by at most {max(differences.values()):.1e}; the detection "
         f"threshold is {threshold:.2f}"
     )
+
+
+@contextlib.contextmanager
+def _stopped_by_ctrl_c(out: Path) -> Iterator[None]:
+    """Say after Ctrl-C how the training goes on; the exit status is 130."""
+    from mien.training.run import last_checkpoint
+
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        has_checkpoint = last_checkpoint(out).exists()
+        LOG.info("stopped; " + ("continue with --resume" if has_checkpoint else "nothing is saved"))
+        raise typer.Exit(130) from error
 
 
 def _start(start: str | None, shipped: str) -> Path | None:

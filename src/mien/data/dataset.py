@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.emotions import FER2013_7
-from mien.errors import DatasetError
+from mien.errors import DatasetError, InputError
 from mien.preprocess import FER_CROP, crop_faces
 from mien.spec import CropSpec
 
@@ -129,7 +129,13 @@ class Dataset:
         )
 
     def subset(self, name: str) -> Dataset:
-        """Return the images of `train`, `val` or `test`."""
+        """Return the images of `train`, `val` or `test`.
+
+        Raises:
+            InputError: It is another name.
+        """
+        if name not in SUBSETS:
+            raise InputError(f"subset: expected one of {', '.join(SUBSETS)}, found {name!r}")
         return self.select(self.split == SUBSETS.index(name))
 
     @property

@@ -136,7 +136,8 @@ def import_dataset(
             raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
         if not overwrite:
             raise OutputError(
-                f"{out}: exists and is another dataset. Choose another folder or pass --overwrite"
+                f"{out}: exists and is another dataset. Choose another folder or pass "
+                "overwrite=True"
             )
     rows = _read(found, reading, grouping, on_source)
     rows.raise_faults()
@@ -253,9 +254,12 @@ def _is_table(path: Path) -> bool:
 
 def _kind(path: Path) -> tuple[str | None, str]:
     """Return the kind of a file, None if it is unknown, and what was found in it."""
-    with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
-            return "parquet", ""
+    try:
+        with path.open("rb") as file:
+            if file.read(4) == b"PAR1":
+                return "parquet", ""
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     if path.name.lower().endswith(_PARQUETS):
         raise DatasetError(f"{path}: not a Parquet file. Copy it again")
     if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -281,10 +285,13 @@ def _fingerprint(path: Path, skipped: frozenset[Path]) -> tuple[int, str]:
     for file in files:
         if path.is_dir():
             digest.update(file.relative_to(path).as_posix().encode(errors="surrogateescape"))
-        with file.open("rb") as opened:
-            while chunk := opened.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
+        try:
+            with file.open("rb") as opened:
+                while chunk := opened.read(_CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+        except OSError as error:
+            raise DatasetError(f"{file}: cannot be read: {error.strerror}") from error
     return size, digest.hexdigest()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mien._reading import parse_json, reading_parquet
 from mien.data.framing import Picture
 from mien.data.reading import Reading
 from mien.data.records import (
@@ -21,34 +21,15 @@ from mien.data.records import (
     subset_named,
 )
 from mien.emotions import FER2013_7
-from mien.errors import DatasetError, InputError, MissingExtraError
+from mien.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-__all__ = ["open_parquet", "read_parquet"]
+__all__ = ["read_parquet"]
 
 _ROWS_PER_BATCH = 1024
-
-
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file.
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-        DatasetError: The file is damaged or not a Parquet file.
-    """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError("reading Parquet", "data") from error
-    try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DatasetError(
-            f"{path}: not a complete Parquet file ({error}). Copy it again"
-        ) from error
+_FORM = "a whole Parquet of images and labels. Copy it again"
 
 
 def read_parquet(
@@ -77,7 +58,10 @@ def read_parquet(
         MissingExtraError: pyarrow is not installed.
     """
     rows = Rows()
-    with open_parquet(path) as file:
+    with (
+        reading_parquet(path, DatasetError, expected=_FORM) as parquet,
+        parquet.ParquetFile(path, page_checksum_verification=True) as file,
+    ):
         pictures = _pictures(path, file, _columns(path, file), reading, folders, rows)
         reading.framer.add(pictures, rows, total=file.metadata.num_rows, on_progress=on_progress)
     return rows
@@ -131,7 +115,7 @@ def _pictures(
         rows.notes.append(f"{path.name}: {columns.group} is read as the person")
     conditions = reading.conditions.columns(path.name, file.schema_arrow.names)
     wanted = {columns.image, columns.label, columns.subset, columns.group, *conditions.values()}
-    for number, row in enumerate(_rows(path, file, [each for each in wanted if each is not None])):
+    for number, row in enumerate(_rows(file, [each for each in wanted if each is not None])):
         if not reading.conditions.hold({name: row[each] for name, each in conditions.items()}):
             continue
         picture = _picture(row, columns, default, f"{path.name}, row {number}", names, reading)
@@ -154,25 +138,16 @@ def _class_names(file: pq.ParquetFile, label: str) -> list[str] | None:
     """Read the class names from Hugging Face's metadata."""
     stored = (file.schema_arrow.metadata or {}).get(b"huggingface")
     try:
-        feature = json.loads(stored)["info"]["features"][label] if stored else {}
+        feature = parse_json(stored)["info"]["features"][label] if stored else {}
     except (ValueError, KeyError, TypeError):
         return None
     names = feature.get("names") if isinstance(feature, dict) else None
     return [str(name) for name in names] if isinstance(names, list) else None
 
 
-def _rows(path: Path, file: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
-    batches = file.iter_batches(_ROWS_PER_BATCH, columns=columns)
-    while True:
-        try:
-            rows = next(batches).to_pylist()
-        except StopIteration:
-            return
-        except (OSError, ValueError, OverflowError) as error:
-            raise DatasetError(
-                f"{path}: cannot be read as Parquet ({error}). Copy it again"
-            ) from error
-        yield from rows
+def _rows(file: pq.ParquetFile, columns: list[str]) -> Iterator[dict[str, Any]]:
+    for batch in file.iter_batches(_ROWS_PER_BATCH, columns=columns):
+        yield from batch.to_pylist()
 
 
 def _picture(

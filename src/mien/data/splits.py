@@ -7,12 +7,15 @@ import hashlib
 import json
 import math
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._decode import FieldError, all_demands, decode, demand, shown
 from mien._output import whole_file
+from mien._reading import read_json
 from mien._wording import pluralize
 from mien.data.dataset import SUBSETS, Dataset
 from mien.data.duplicates import copy_groups, exact_groups, joined_groups, near_pairs
@@ -33,6 +36,8 @@ __all__ = [
 _FORMAT = 2
 _LEFT_OUT = "-"
 _SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+_NUMBERS = {symbol: number for number, symbol in enumerate(_SYMBOLS)} | {_LEFT_OUT: -1}
 
 _ONE_PERSON_CORRELATION = 0.92
 """Of pairs of aligned faces that correlate so much, 97 to 99 % show one person, measured on posed
@@ -93,7 +98,7 @@ class Split:
             DatasetError: The split was made for another dataset.
             InputError: A fold is missing, or is given to a split without folds.
         """
-        if data.sha256() != self.dataset_sha256:
+        if data.sha256() != self.dataset_sha256 or len(data) != len(self.assignment):
             raise DatasetError(
                 f"{self.kind} split: made for the dataset {self.dataset_sha256[:12]}, but "
                 f"{data.source} is {data.sha256()[:12]}. Make a new one with: mien data split"
@@ -137,30 +142,52 @@ class Split:
         return "".join(_SYMBOLS[i] if i >= 0 else _LEFT_OUT for i in self.assignment)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """The fields of a split's file; the counts are for people."""
+
+    format: int
+    sha256: str
+    counts: Mapping[str, int]
+    kind: str
+    dataset_sha256: str
+    subsets: tuple[str, ...]
+    assignment: str
+
+    @all_demands()
+    def __post_init__(self) -> None:
+        folds = [f"fold {number}" for number in range(len(self.subsets))]
+        different = len(set(self.subsets)) == len(self.subsets)
+        known = set(self.subsets) <= set(SUBSETS) or list(self.subsets) == folds
+        expected = f"names of {', '.join(SUBSETS)}, or fold 0, fold 1, ..."
+        right = bool(self.subsets) and different and known
+        demand(right, "subsets", expected, self.subsets)
+        symbols = _SYMBOLS[: len(self.subsets)] + _LEFT_OUT
+        strange = sorted(set(self.assignment) - set(symbols))
+        demand(not strange, "assignment", f"one of {symbols} per image", "".join(strange))
+
+
 def read_split(path: str | Path) -> Split:
     """Read a split's file and check its hash.
 
     Raises:
         DatasetError: The file is missing or damaged, or not a split of this format.
     """
-    try:
-        fields = json.loads(Path(path).read_text(encoding="utf-8"))
-        if fields["format"] != _FORMAT:
-            raise DatasetError(
-                f"{path}: format: expected {_FORMAT}, found {fields['format']}. "
-                "Make a new one with: mien data split"
-            )
-        numbers = [-1 if s == _LEFT_OUT else _SYMBOLS.index(s) for s in fields["assignment"]]
-        subsets = tuple(map(str, fields["subsets"]))
-        split = Split(
-            str(fields["kind"]), str(fields["dataset_sha256"]), subsets, np.array(numbers, np.int8)
-        )
-        damaged = split.sha256() != fields["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    expected = "a split. Make one with: mien data split"
+    document = read_json(Path(path), DatasetError, expected=expected)
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != _FORMAT:
         raise DatasetError(
-            f"{path}: not a split ({error}). Make one with: mien data split"
-        ) from error
-    if damaged:
+            f"{path}: format: expected {_FORMAT}, found {shown(found)}. "
+            "Make a new one with: mien data split"
+        )
+    try:
+        file = decode(_File, document)
+    except FieldError as error:
+        raise DatasetError(f"{path}: {error}. Expected {expected}") from error
+    numbers = [_NUMBERS[symbol] for symbol in file.assignment]
+    split = Split(file.kind, file.dataset_sha256, file.subsets, np.array(numbers, np.int8))
+    if split.sha256() != file.sha256:
         raise DatasetError(
             f"{path}: damaged, its hash is another one. Make a new one with: mien data split"
         )

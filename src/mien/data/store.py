@@ -13,14 +13,14 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._decode import FieldError, decode, shown
 from mien._output import cannot_write
+from mien._reading import read_json, read_parquet_columns
 from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
-from mien.data.parquet_source import open_parquet
 from mien.data.records import Rows
 from mien.emotions import FER2013_7
 from mien.errors import DatasetError, MediaError, MissingExtraError
@@ -40,13 +40,12 @@ _TABLE, _MANIFEST = "dataset.parquet", "manifest.json"
 _FORMAT = 3
 _ROWS_PER_GROUP = 4096
 _MOST_CLASSES = 127
+_COLUMNS = ("image", "label", "subset", "row", "image_name", "framed", "face", "person")
 
-_DAMAGES = (
-    *(OSError, ValueError, KeyError, TypeError, SyntaxError, OverflowError),
-    MediaError,
-)
-"""What is raised over a damaged table: Arrow's errors are among these, and what is said of damaged
-images."""
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, SyntaxError, OverflowError, MediaError)
+"""What is raised over values of a table that are not those of a dataset."""
+
+_TABLE_FORM = "the table of a dataset. Import it again"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -188,7 +187,8 @@ def read_dataset(path: str | Path) -> Dataset:
     try:
         data = _read_table(path, manifest.label_names)
     except _DAMAGES as error:
-        raise DatasetError(f"{path}: {_TABLE} is damaged ({error}). Import it again") from error
+        reason = str(error).partition("\n")[0]
+        raise DatasetError(f"{path}: {_TABLE} is damaged ({reason}). Import it again") from error
     if data.sha256() != manifest.sha256:
         raise DatasetError(
             f"{path}: {_TABLE} has another hash than {_MANIFEST} says. Import it again"
@@ -203,20 +203,19 @@ def read_manifest(path: str | Path) -> Manifest:
         DatasetError: The folder holds no dataset of this layout.
     """
     file = Path(path) / _MANIFEST
-    try:
-        fields: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if fields["format"] != _FORMAT:
-            raise DatasetError(
-                f"{file}: format: expected {_FORMAT}, found {fields['format']}. Import it again"
-            )
-        fields["sources"] = tuple(Origin(**source) for source in fields["sources"])
-        fields["label_names"] = tuple(map(str, fields["label_names"]))
-        return Manifest(**fields)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    how = f"Import one with: mien data import SOURCE... --out {path}"
+    if not file.is_file():
+        raise DatasetError(f"{path}: not an imported dataset. {how}")
+    document = read_json(file, DatasetError, expected=f"the manifest of a dataset. {how}")
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != _FORMAT:
         raise DatasetError(
-            f"{path}: not an imported dataset. Import one with: mien data import SOURCE... "
-            f"--out {path}"
-        ) from error
+            f"{file}: format: expected {_FORMAT}, found {shown(found)}. Import it again"
+        )
+    try:
+        return decode(Manifest, document)
+    except FieldError as error:
+        raise DatasetError(f"{file}: {error}. Import it again") from error
 
 
 def _counts(data: Dataset) -> dict[str, int]:
@@ -226,8 +225,10 @@ def _counts(data: Dataset) -> dict[str, int]:
 
 
 def _read_table(path: Path, label_names: tuple[str, ...]) -> Dataset:
-    with open_parquet(path / _TABLE) as file:
-        table = file.read().to_pydict()
+    file, columns = path / _TABLE, (*_COLUMNS, *VOTE_COLUMNS)
+    table = read_parquet_columns(file, DatasetError, expected=_TABLE_FORM)
+    if missing := [name for name in columns if name not in table]:
+        raise DatasetError(f"{file}: no column {', '.join(missing)}. Expected {_TABLE_FORM}")
     labels = [label_names.index(label) if label else -1 for label in table["label"]]
     votes = np.array([table[name] for name in VOTE_COLUMNS], np.uint8).T
     return Dataset(

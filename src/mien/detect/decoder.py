@@ -44,6 +44,9 @@ class Decoder(Protocol):
 
         Returns:
             Faces in pixels of the network's input, best first.
+
+        Raises:
+            FieldError: An output is missing or has another shape; the message names it.
         """
         ...
 

@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._decode import FieldError
 from mien.detect.decoder import Decoder, find_decoder
 from mien.detect.tiling import detect_multiscale
 from mien.detect.yunet import yunet_spec
-from mien.errors import SpecError
+from mien.errors import InputError, SpecError
 from mien.runtime import open_session
 from mien.spec import DetectionSpec, InputSpec, ModelSpec
 from mien.structures import Faces, FrameRGB, check_frame_rgb
@@ -91,8 +92,9 @@ class OnnxDetector:
         score_threshold: The threshold in use.
 
     Raises:
-        ArtefactError: The file is missing or no ONNX file.
-        SpecError: The file is not a detector, or the layout of its outputs is unknown.
+        ArtefactError: The file is missing or no ONNX file, or gives numbers that are not finite.
+        InputError: The threshold is outside of 0 to 1.
+        SpecError: The file is not a detector, or its outputs are not those of a known layout.
     """
 
     def __init__(
@@ -107,8 +109,8 @@ class OnnxDetector:
         self._session, spec = open_session(self.path, threads=threads, device=device)
         if spec is None:
             spec = yunet_spec("yunet")
-            spec.check_outputs(
-                self._session.shapes, f"{self.path} (a file without 'mien.spec', tried as YuNet)"
+            spec.check_graph(
+                self._session.graph, f"{self.path} (a file without 'mien.spec', tried as YuNet)"
             )
         if spec.detection is None:
             raise SpecError(f"{self.path}: field 'task': expected 'detection', found '{spec.task}'")
@@ -117,6 +119,11 @@ class OnnxDetector:
         self._decode: Decoder = find_decoder(spec.detection, str(self.path))
         default = self._detection.score_threshold
         self.score_threshold = default if score_threshold is None else score_threshold
+        if not 0 <= self.score_threshold <= 1:
+            raise InputError(f"score_threshold: expected 0 to 1, found {score_threshold}")
+        # Once on a small grey image that is not square, so that what is wrong shows here.
+        side = spec.input.multiple_of
+        self._detect_at_own_size(np.full((side, 2 * side, 3), 128, np.uint8))
 
     def __repr__(self) -> str:
         return f"OnnxDetector({self.spec.name!r}, {str(self.path)!r})"
@@ -145,6 +152,9 @@ class OnnxDetector:
         Returns:
             Each output by name, without the batch's axis, and height and width of the network's
             input in pixels: those of the image, rounded up to what the network accepts.
+
+        Raises:
+            ArtefactError: The network cannot be run, or gives numbers that are not finite.
         """
         batch = padded_input(image_rgb, self.spec.input)
         names = [output.name for output in self.spec.outputs]
@@ -154,13 +164,16 @@ class OnnxDetector:
 
     def _detect_at_own_size(self, image_rgb: FrameRGB) -> Faces:
         outputs, input_hw = self.raw_outputs(image_rgb)
-        return self._decode(
-            outputs,
-            input_hw=input_hw,
-            strides=self._detection.strides,
-            score_threshold=self.score_threshold,
-            nms_iou=self._detection.nms_iou,
-        )
+        try:
+            return self._decode(
+                outputs,
+                input_hw=input_hw,
+                strides=self._detection.strides,
+                score_threshold=self.score_threshold,
+                nms_iou=self._detection.nms_iou,
+            )
+        except FieldError as error:
+            raise SpecError(f"{self.path}: {error}") from error
 
 
 def padded_input(image_rgb: FrameRGB, spec: InputSpec) -> NDArray[np.float32]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._decode import demand
 from mien.detect.boxes import box_iou, non_maximum_suppression
 from mien.spec import DetectionSpec, InputSpec, ModelSpec, OutputSpec
 from mien.structures import Faces
@@ -30,6 +32,17 @@ YUNET_NMS_IOU = 0.3
 
 _LARGEST_LOG_SIZE = 8.0
 """e^8 cells are larger than any image; the bound keeps a damaged network from overflowing."""
+
+_MAX_CELLS = 4096
+"""So many cells of an image may respond, the best ones: a crowd has fewer, and a damaged network in
+which all of them do needs neither the time nor the memory to compare each with each."""
+
+_FARTHEST = 1.0
+"""A face may reach beyond the input by its longer side; what reaches further is none. It bounds the
+region that is cropped, whatever a damaged network says."""
+
+_SIZES = MappingProxyType({"cls": 1, "obj": 1, "bbox": 4, "kps": 10})
+"""The values of each cell by the kind of output."""
 
 _SAME_FACE_IOU = 0.7
 """Cells whose boxes overlap a face's best one by at least this take part in where the face is."""
@@ -107,12 +120,18 @@ def decode_yunet(
 
     Returns:
         Faces in pixels of the network's input, best first.
+
+    Raises:
+        FieldError: An output is missing or has another shape; the message names it.
     """
     levels = [
         _decode_level(outputs, stride, input_hw=input_hw, threshold=score_threshold)
         for stride in strides
     ]
     scores, boxes, landmarks = (np.concatenate(parts) for parts in zip(*levels, strict=True))
+    if len(scores) > _MAX_CELLS:
+        kept = np.sort(np.argsort(-scores, kind="stable")[:_MAX_CELLS])
+        scores, boxes, landmarks = scores[kept], boxes[kept], landmarks[kept]
     best = non_maximum_suppression(boxes, scores, iou=nms_iou)
     weights = _agreement(boxes, scores, best)
     return Faces(
@@ -140,15 +159,37 @@ def _decode_level(
     input_hw: tuple[int, int],
     threshold: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    cls = outputs[f"cls_{stride}"][:, 0].clip(0, 1)
-    obj = outputs[f"obj_{stride}"][:, 0].clip(0, 1)
-    scores = np.sqrt(cls * obj)
+    level = _checked_level(outputs, stride, input_hw)
+    scores = np.sqrt(level["cls"][:, 0].clip(0, 1) * level["obj"][:, 0].clip(0, 1))
     chosen = np.flatnonzero(scores >= threshold)
-    points = grid_points(*input_hw, stride)[chosen]  # (n, 2)
-    bbox = outputs[f"bbox_{stride}"][chosen]
+    points = grid_points(*input_hw, stride)[chosen].astype(np.float64)  # (n, 2)
+    bbox = level["bbox"][chosen]
     centres = (points + bbox[:, :2]) * stride
-    sizes = np.exp(bbox[:, 2:].clip(max=_LARGEST_LOG_SIZE)) * stride
+    sizes = np.exp(bbox[:, 2:].clip(max=_LARGEST_LOG_SIZE).astype(np.float64)) * stride
     boxes = np.concatenate((centres - sizes / 2, centres + sizes / 2), axis=1)
-    kps = outputs[f"kps_{stride}"][chosen].reshape(-1, 5, 2)
-    landmarks = (points[:, None] + kps) * stride
-    return scores[chosen], boxes.astype(np.float32), landmarks.astype(np.float32)
+    landmarks = (points[:, None] + level["kps"][chosen].reshape(-1, 5, 2)) * stride
+    near = _is_near(np.concatenate((boxes.reshape(-1, 2, 2), landmarks), axis=1), input_hw)
+    return scores[chosen][near], boxes[near].astype(np.float32), landmarks[near].astype(np.float32)
+
+
+def _checked_level(
+    outputs: Mapping[str, NDArray[np.float32]], stride: int, input_hw: tuple[int, int]
+) -> dict[str, NDArray[np.float32]]:
+    """Return a level's outputs by kind, each with its shape checked."""
+    cells = (input_hw[0] // stride) * (input_hw[1] // stride)
+    level = {}
+    for kind, size in _SIZES.items():
+        name = f"{kind}_{stride}"
+        demand(name in outputs, "outputs", f"'{name}', as detection.strides says", [*outputs])
+        found, expected = outputs[name].shape, (cells, size)
+        demand(found == expected, f"outputs.{name}", f"{expected} for {input_hw}", found)
+        level[kind] = outputs[name]
+    return level
+
+
+def _is_near(points_xy: NDArray[np.float64], input_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which faces, `(n, P, 2)`, lie within the input and a border around it."""
+    border = _FARTHEST * max(input_hw)
+    lowest, highest = -border, np.array([input_hw[1], input_hw[0]]) + border
+    inside = (points_xy >= lowest) & (points_xy <= highest)
+    return np.asarray(inside.all(axis=(1, 2)), np.bool_)

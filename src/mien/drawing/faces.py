@@ -10,6 +10,7 @@ from PIL import Image, ImageColor
 
 from mien.drawing.shapes import Area, fill_rounded, outline_rounded, text_width, write_text
 from mien.emotions import COLOURS
+from mien.errors import InputError
 
 __all__ = ["DrawableFace", "draw"]
 
@@ -58,10 +59,34 @@ def draw(image: Image.Image, faces: Sequence[DrawableFace]) -> None:
 
     Args:
         image: RGB.
-        faces: Largest first; the largest is drawn last, on top.
+        faces: Largest first, for example a `FrameResult`; the largest is drawn last, on top.
+
+    Raises:
+        InputError: `image` is no RGB image of Pillow, or `faces` are no faces.
     """
+    _check(image, faces)
     for face in reversed(faces):
         _Pen(image, face).draw()
+
+
+def _check(image: object, faces: object) -> None:
+    if not isinstance(image, Image.Image):
+        found = type(image).__name__
+        raise InputError(
+            f"image: expected a Pillow image, found {found}. Call draw(image, faces); "
+            "Image.fromarray makes an image of an array"
+        )
+    if image.mode != "RGB":
+        raise InputError(
+            f"image: expected the mode RGB, found {image.mode}. Draw into image.convert('RGB')"
+        )
+    if not (hasattr(faces, "__len__") and hasattr(faces, "__getitem__")):
+        found = type(faces).__name__
+        raise InputError(f"faces: expected a list of faces, found {found}")
+    for face in reversed(faces):
+        if not hasattr(face, "box_xyxy"):
+            found = type(face).__name__
+            raise InputError(f"faces: expected faces with a box_xyxy, found {found} among them")
 
 
 @dataclasses.dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,11 @@ def write_image(image: Image.Image, path: Path, *, overwrite: bool = True) -> No
     """
     check_image_name(path, overwrite=overwrite)
     kind, options = _FORMATS[path.suffix.lower()]
+    # Into memory first: on a full disk, Pillow leaves a part of an image and reports no error.
+    packed = io.BytesIO()
+    try:
+        image.save(packed, kind, **options)
+    except (OSError, ValueError) as error:  # Pillow's for more pixels than the format can hold
+        raise cannot_write(path, error) from error
     with whole_file(path, overwrite=overwrite) as partial:
-        try:
-            image.save(partial, kind, **options)
-        except ValueError as error:  # Pillow's for more pixels than the format can hold
-            raise cannot_write(path, error) from error
+        partial.write_bytes(packed.getbuffer())

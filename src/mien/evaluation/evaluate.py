@@ -93,9 +93,13 @@ def evaluate(
     names = [predictor.name for predictor in predictors]
     if len(set(names)) < len(names):
         raise InputError(f"models: expected different names, found {', '.join(names)}")
+    if strange := [each for each in protocols if not isinstance(each, Protocol)]:
+        raise InputError(
+            f"protocols: expected those of mien.metrics.protocol, found {strange[0]!r}"
+        )
+    images = _images(data, subset, protocols)
     for predictor in predictors:
         predictor.check_rows(data)
-    images = _images(data, subset, protocols)
     warnings = framing_warnings(images.data) + own_classes_left_out(images.data)
     results: list[ModelEvaluation] = []
     for predictor in predictors:
@@ -116,6 +120,8 @@ def evaluate(
             results.append(_evaluate_model(predictor, protocol, images, probabilities))
         if robustness and predictor.model is not None:
             results = _with_robustness(results, predictor, images, protocols, on_step)
+        elif robustness:
+            warnings.append(f"{predictor.name}: robustness is measured for single models alone")
     if not results:
         wanted = ", ".join(protocol.name for protocol in protocols)
         raise InputError(f"no model has an output, or {subset} has no labels, for {wanted}")

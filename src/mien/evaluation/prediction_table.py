@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._reading import read_parquet_columns
 from mien.data import open_table
 from mien.emotions import LABEL_SETS, LabelSet, canonical_label
-from mien.errors import DatasetError, InputError, MissingExtraError
+from mien.errors import DatasetError, InputError
 
 __all__ = ["TABLE_SUFFIXES", "is_table", "read_predictions"]
 
@@ -48,7 +49,7 @@ def read_predictions(path: Path) -> tuple[str, tuple[NDArray[np.int64], NDArray[
     Raises:
         DatasetError: The file cannot be read, or is no such table; the message names the column and
             the row.
-        MissingExtraError: Polars, which reads Parquet, is not installed.
+        MissingExtraError: pyarrow, which reads Parquet, is not installed.
     """
     if path.name.lower().endswith(".parquet"):
         names, cells = _parquet(path)
@@ -87,15 +88,10 @@ def _csv(path: Path) -> tuple[list[str], list[tuple[str, Sequence[object]]]]:
 
 
 def _parquet(path: Path) -> tuple[list[str], list[tuple[str, Sequence[object]]]]:
-    try:
-        import polars as pl
-    except ImportError as error:
-        raise MissingExtraError("reading predictions", "data") from error
-    try:
-        table = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DatasetError(f"{path}: cannot be read as a table ({error})") from error
-    return table.columns, [(f"row {number}", row) for number, row in enumerate(table.rows())]
+    expected = "a table of predictions, as `mien evaluate` writes"
+    table = read_parquet_columns(path, DatasetError, expected=expected)
+    rows = zip(*table.values(), strict=True)
+    return list(table), [(f"row {number}", row) for number, row in enumerate(rows)]
 
 
 def _columns(path: Path, names: list[str]) -> tuple[LabelSet, list[int]]:

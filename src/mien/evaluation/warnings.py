@@ -76,7 +76,7 @@ def always_unsure(predictor: Predictor) -> list[str]:
     return [
         f"{predictor.name}: every prediction is unsure, because at its calibration not even the "
         "predictions of highest confidence reached the accuracy asked for. Run `mien calibrate` "
-        "on more images or with a lower --accuracy"
+        "on more images or with a lower accuracy"
     ]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mien._output import whole_file
 from mien.data import Dataset, image_sketch, merged_sketches
@@ -17,13 +19,16 @@ from mien.export.comparison import ExportComparison, compare_with_torch
 from mien.export.onnx_file import export_network, write_spec
 from mien.inference import EmotionModel
 from mien.metrics import (
+    EQUAL_WITHIN,
+    SURE_ACCURACY,
     CalibrationData,
+    LabelledOutputs,
     fit_six,
     fit_temperature,
 )
 from mien.models.emotion import EMBEDDING_SIZE, PIXEL_MEAN, PIXEL_STD, EmotionNet
 from mien.preprocess import FER_CROP, network_input
-from mien.spec import InputSpec, ModelSpec, OutputSpec, SixSpec
+from mien.spec import CropSpec, InputSpec, ModelSpec, OutputSpec, SixSpec
 
 __all__ = ["calibrate_emotion", "emotion_spec", "export_emotion", "export_trained"]
 
@@ -140,11 +145,19 @@ def export_trained(
 
 
 def calibrate_emotion(
-    path: str | Path, data: Dataset, *, subset: str = "val", accuracy: float = 0.95
+    path: str | Path,
+    data: Dataset,
+    *,
+    subset: str = "val",
+    accuracy: float = SURE_ACCURACY,
+    foreign: Sequence[Dataset] = (),
+    framings: Sequence[float] = (),
 ) -> ModelSpec:
     """Calibrate a model file's probabilities and write the result into its metadata.
 
-    Fitted are the six-way output and one temperature for each head on its own labels.
+    Fitted are the six-way output, one temperature for each head on its own labels, and, if
+    framings are given, how tightly faces are cropped: that of the best `SixFit.score`, and among
+    those that count as equal the one nearest to the file's own.
 
     Args:
         path: The ONNX file; only its metadata change.
@@ -152,53 +165,101 @@ def calibrate_emotion(
             everything else from `subset`; other images are not used.
         subset: The subset that weights, temperatures and threshold are fitted on.
         accuracy: Accuracy that the predictions above the threshold of `unsure` should reach.
+        foreign: Datasets of other people that the six-way output is chosen by, too, with all their
+            images; nothing may be reported as unseen on them afterwards.
+        framings: The framings to choose from, 1 for that of FER-2013; above, faces are larger in
+            the crop. None keeps the file's own.
 
     Returns:
         The new spec.
 
     Raises:
         ArtefactError: The file is no emotion model.
-        InputError: The subset is empty or has no labels.
+        InputError: The subset is empty or has no labels, or a foreign dataset has none.
     """
     path = Path(path)
     model = EmotionModel(path)
     train, val = data.subset("train"), data.subset(subset)
     if not len(val):
         raise InputError(f"{data.source}: no image in {subset}")
-    outputs = model.run(val.crops(model.crop))
-    majority, decided = ferplus_majority(val.votes)
-    ferplus = np.where(decided, majority, -1)
-    soft, _ = ferplus_soft_labels(train.votes)
-    hard = train.fer2013_labels[train.fer2013_labels >= 0]
-    six = fit_six(
-        CalibrationData(
-            head_logits={name: outputs[name] for name in ("logits", "fer2013_logits")},
-            head_labels=model.spec.head_labels,
-            head_priors={
-                "logits": soft.sum(axis=0, dtype=np.float64) / max(soft.sum(), 1),
-                "fer2013_logits": np.bincount(hard, minlength=len(FER2013_7)) / max(len(hard), 1),
-            },
-            six_labels={
-                "ferplus": to_six(ferplus, FERPLUS_8),
-                "fer2013": to_six(val.fer2013_labels, FER2013_7),
-            },
-            confident_in="ferplus",
-            # A head that imitates FER+'s votes calls clearly angry or frightened faces from other
-            # sources neutral too often.
-            leaning="fer2013_logits",
+    crops = [FER_CROP.zoomed(framing) for framing in framings] or [model.crop]
+    fits = [
+        fit_six(_calibration_data(model, crop, train, val, foreign), accuracy=accuracy)
+        for crop in crops
+    ]
+    best = max(fit.score for fit in fits)
+    own = np.asarray(model.crop.landmarks_xy)
+    crop, six = min(
+        (
+            (crop, fit.six)
+            for crop, fit in zip(crops, fits, strict=True)
+            if fit.score >= best - EQUAL_WITHIN
         ),
-        accuracy=accuracy,
+        key=lambda each: float(np.abs(np.asarray(each[0].landmarks_xy) - own).sum()),
     )
-    calibrated_on = f"{data.source}, {subset}, {data.sha256()}"
-    provenance = dict(model.spec.provenance) | {"calibrated_on": calibrated_on}
+    outputs = model.run(val.crops(crop))
     temperatures = {
-        "logits": fit_temperature(outputs["logits"], ferplus),
+        "logits": fit_temperature(outputs["logits"], _ferplus_labels(val)),
         "fer2013_logits": fit_temperature(outputs["fer2013_logits"], val.fer2013_labels),
     }
-    heads = tuple(
-        dataclasses.replace(output, temperature=temperatures.get(output.name, 1.0))
-        for output in model.spec.outputs
+    used = [f"{data.source}, {subset}, {data.sha256()}"]
+    used += [f"{each.source}, {each.sha256()}" for each in foreign]
+    spec = dataclasses.replace(
+        model.spec,
+        crop=crop,
+        six=six,
+        outputs=tuple(
+            dataclasses.replace(output, temperature=temperatures.get(output.name, 1.0))
+            for output in model.spec.outputs
+        ),
+        provenance=dict(model.spec.provenance) | {"calibrated_on": "; ".join(used)},
     )
-    spec = dataclasses.replace(model.spec, outputs=heads, six=six, provenance=provenance)
     write_spec(path, spec)
     return spec
+
+
+def _calibration_data(
+    model: EmotionModel, crop: CropSpec, train: Dataset, val: Dataset, foreign: Sequence[Dataset]
+) -> CalibrationData:
+    soft, _ = ferplus_soft_labels(train.votes)
+    hard = train.fer2013_labels
+    hard = hard[hard >= 0]
+    at_home = _head_logits(model, crop, val)
+    return CalibrationData(
+        head_labels=model.spec.head_labels,
+        head_priors={
+            "logits": soft.sum(axis=0, dtype=np.float64) / max(soft.sum(), 1),
+            "fer2013_logits": np.bincount(hard, minlength=len(FER2013_7)) / max(len(hard), 1),
+        },
+        home={
+            "ferplus": LabelledOutputs(
+                head_logits=at_home, labels=to_six(_ferplus_labels(val), FERPLUS_8)
+            ),
+            "fer2013": LabelledOutputs(
+                head_logits=at_home, labels=to_six(val.fer2013_labels, FER2013_7)
+            ),
+        },
+        foreign={
+            each.source: LabelledOutputs(
+                head_logits=_head_logits(model, crop, each),
+                labels=to_six(each.fer2013_labels, FER2013_7),
+            )
+            for each in foreign
+        },
+        confident_in="ferplus",
+        # A head that imitates FER+'s votes calls clearly angry or frightened faces from other
+        # sources neutral too often.
+        leaning="fer2013_logits",
+    )
+
+
+def _head_logits(
+    model: EmotionModel, crop: CropSpec, data: Dataset
+) -> dict[str, NDArray[np.float32]]:
+    outputs = model.run(data.crops(crop))
+    return {name: outputs[name] for name in ("logits", "fer2013_logits")}
+
+
+def _ferplus_labels(data: Dataset) -> NDArray[np.int64]:
+    majority, decided = ferplus_majority(data.votes)
+    return np.where(decided, majority, -1).astype(np.int64)

@@ -16,8 +16,9 @@ from torch import nn
 
 from mien._output import whole_file
 from mien.errors import ArtefactError
+from mien.models.onnx_weights import read_onnx
 from mien.runtime import onnxruntime
-from mien.spec import ModelSpec
+from mien.spec import Graph, ModelSpec
 
 __all__ = [
     "MAX_DIFFERENCE",
@@ -119,22 +120,28 @@ def write_spec(path: Path, spec: ModelSpec) -> None:
     """Write or replace the spec in an ONNX file's metadata.
 
     Raises:
-        SpecError: The graph's outputs do not match the spec.
+        ArtefactError: The file cannot be read.
+        SpecError: The graph does not match the spec.
         OutputError: The file cannot be written.
     """
-    model = onnx.load(path)
-    shapes = {
-        output.name: tuple(
-            side.dim_value if side.HasField("dim_value") else side.dim_param
-            for side in output.type.tensor_type.shape.dim
-        )
-        for output in model.graph.output
-    }
-    spec.check_outputs(shapes, str(path))
+    model = read_onnx(path)
+    weights = {each.name for each in model.graph.initializer}
+    graph = Graph(
+        inputs={each.name: _sides(each) for each in model.graph.input if each.name not in weights},
+        outputs={each.name: _sides(each) for each in model.graph.output},
+    )
+    spec.check_graph(graph, str(path))
     entries = {entry.key: entry.value for entry in model.metadata_props}
     helper.set_model_props(model, entries | spec.to_metadata())
     with whole_file(path) as partial:
         onnx.save_model(model, partial)
+
+
+def _sides(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
+    return tuple(
+        side.dim_value if side.HasField("dim_value") else side.dim_param
+        for side in value.type.tensor_type.shape.dim
+    )
 
 
 def max_differences(network: nn.Module, path: Path, example: torch.Tensor) -> dict[str, float]:

@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto
 
 from mien.errors import ArtefactError
+from mien.models.onnx_weights import read_onnx
 
 __all__ = ["multiply_adds", "parameter_count"]
 
@@ -22,7 +23,7 @@ def multiply_adds(path: Path) -> int:
     Raises:
         ArtefactError: The size of a layer depends on the size of the input.
     """
-    model = onnx.load(path)
+    model = read_onnx(path)
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     graph = onnx.shape_inference.infer_shapes(model).graph
     shapes = {
@@ -47,5 +48,5 @@ def multiply_adds(path: Path) -> int:
 def parameter_count(path: Path) -> int:
     """Count the float32 and float16 parameters of a file, including batch norm statistics."""
     kinds = {TensorProto.FLOAT, TensorProto.FLOAT16}
-    weights = (item for item in onnx.load(path).graph.initializer if item.data_type in kinds)
+    weights = (item for item in read_onnx(path).graph.initializer if item.data_type in kinds)
     return sum(math.prod(item.dims) for item in weights if item.dims)

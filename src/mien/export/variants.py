@@ -17,7 +17,7 @@ from mien.errors import ArtefactError, InputError
 from mien.export.comparison import ExportComparison, compare_with_torch
 from mien.export.onnx_file import to_float16_weights, write_spec
 from mien.inference import EmotionModel
-from mien.models.onnx_weights import load_onnx_network
+from mien.models.onnx_weights import load_onnx_network, read_onnx
 from mien.preprocess import network_input
 from mien.runtime import quantization
 
@@ -77,7 +77,7 @@ def export_variant(
         provenance["licence"] = licence
     with whole_file(out, overwrite=overwrite) as made:
         if precision == "fp16":
-            onnx.save_model(to_float16_weights(onnx.load(path)), made)
+            onnx.save_model(to_float16_weights(read_onnx(path)), made)
         else:
             _quantise(path, made, source, data.subset("train").images)
         write_spec(made, source.spec)

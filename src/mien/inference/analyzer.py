@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,8 +21,8 @@ from mien.inference.model import EmotionModel
 from mien.inference.pipeline import Pipeline
 from mien.inference.runner import analyze_media, check_video_options
 from mien.inference.similarity import SimilarFaces, find_similar
-from mien.media import Channels, ImageInput, VideoFrame, as_frame, find_media
-from mien.options import FaceOptions, VideoOptions
+from mien.media import Channels, ImageInput, VideoFrame, as_frame, check_channels, find_media
+from mien.options import FaceOptions, VideoOptions, check_count
 from mien.structures import Frame, FrameResult
 
 __all__ = ["Analyzer", "analyze", "check_paths"]
@@ -67,9 +69,9 @@ class Analyzer:
         device: str = "cpu",
         workers: int | None = None,
     ) -> None:
-        for name, value in (("threads", threads), ("workers", 1 if workers is None else workers)):
-            if not value >= 1:
-                raise InputError(f"{name}: expected 1 or more, found {value}")
+        check_count("threads", threads)
+        if workers is not None:
+            check_count("workers", workers)
         self.workers = workers
         if not isinstance(model, EmotionModel):
             model = EmotionModel(model, threads=threads, device=device)
@@ -78,7 +80,7 @@ class Analyzer:
         if not callable(getattr(detector, "detect", None)):
             found = type(detector).__name__
             raise InputError(f"detector: expected a file or a Detector, found {found}")
-        self.pipeline = Pipeline(detector, model, options=face_options)
+        self.pipeline = Pipeline(detector, model).with_options(face_options)
 
     @property
     def model(self) -> EmotionModel:
@@ -229,17 +231,23 @@ class Analyzer:
             with `error`; the others are analysed.
 
         Raises:
-            InputError: A source is none of these, or a frame is earlier than the one before it.
+            InputError: A source is none of these, `channels` is given without frames or is none of
+                them, or a frame has no time or is earlier than the one before it.
         """
         pipeline = self.pipeline.with_options(face_options)
         options = check_video_options(video_options)
+        check_channels(channels)
         if not isinstance(sources, str | Path) and _is_iterable(sources):
             remaining = iter(sources)
             first = next(remaining, None)
             if isinstance(first, Frame | tuple):
                 frames = _frames(_chained(first, remaining), channels)
                 return _analyze_clip(pipeline, frames, options)
-            sources = () if first is None else _chained(first, remaining)
+            if first is None:
+                return iter(())
+            sources = _chained(first, remaining)
+        if channels is not None:
+            raise InputError("channels: only arrays and tensors need it, found it with paths")
         steps = analyze_media(
             pipeline, find_media(check_paths(sources)), options, workers=self.workers
         )
@@ -301,22 +309,36 @@ def _frames(clip: Iterable[Any], channels: Channels | None) -> Iterator[Frame]:
     last_s = float("-inf")
     for number, each in enumerate(clip):
         if isinstance(each, Frame):
-            frame = each
+            frame = as_frame(each, channels=channels)
         elif isinstance(each, tuple) and len(each) == 2:
             timestamp_s, image = each
             frame = dataclasses.replace(
-                as_frame(image, channels=channels), frame=number, timestamp_s=float(timestamp_s)
+                as_frame(image, channels=channels),
+                frame=number,
+                timestamp_s=_seconds(timestamp_s, number),
             )
         else:
             found = type(each).__name__
             raise InputError(f"frame {number}: expected a Frame or (seconds, image), found {found}")
-        if frame.timestamp_s is None or not frame.timestamp_s >= last_s:
+        if frame.timestamp_s is None or not last_s <= frame.timestamp_s < math.inf:
             raise InputError(
                 f"frame {number}: expected a time of {last_s:g} s or later, found "
                 f"{frame.timestamp_s}"
             )
         last_s = frame.timestamp_s
         yield frame
+
+
+def _seconds(value: Any, number: int) -> float:
+    """Return the time of a pair, which may be a number of numpy's.
+
+    Raises:
+        InputError: It is no number.
+    """
+    if not isinstance(value, str | bytes):
+        with contextlib.suppress(TypeError, ValueError):
+            return float(value)
+    raise InputError(f"frame {number}: expected (seconds, image), found {value!r} for the seconds")
 
 
 def _analyze_clip(
@@ -333,6 +355,7 @@ def _analyze_clip(
                 continue
             due_s = timestamp_s if next_s is None else next_s
             next_s = max(due_s + 1 / options.max_fps, timestamp_s)
-        yield live.analyze(
+        result = live.analyze(
             VideoFrame.from_rgb(frame.frame_rgb, frame.source, frame.frame, timestamp_s)
         )
+        yield dataclasses.replace(result, notes=(*frame.notes, *result.notes))

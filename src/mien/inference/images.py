@@ -131,6 +131,8 @@ def face_at(faces: Sequence[FacePrediction], number: int) -> FacePrediction:
     Raises:
         InputError: There is no face with this number.
     """
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise InputError(f"face: expected a whole number from 0 on, found {number!r}")
     if not faces:
         raise InputError(f"face {number}: no face was found in the image")
     if not 0 <= number < len(faces):

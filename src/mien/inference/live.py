@@ -11,6 +11,8 @@ from mien.options import SmoothingOptions, VideoOptions
 from mien.structures import Faces, FrameResult
 from mien.track import (
     DetectionScheduler,
+    FaceChanges,
+    SceneCuts,
     Smoother,
     Tracker,
     redetect_in_roi,
@@ -37,6 +39,7 @@ class LiveAnalysis:
         self._smoother = Smoother(options.smoothing)
         self._tracker = Tracker(max_gap_s=options.max_gap_s)
         self._scheduler = DetectionScheduler(options.detect_every)
+        self._cuts, self._changes = SceneCuts(), FaceChanges()
         self._faces = Faces.none()
 
     @property
@@ -55,14 +58,22 @@ class LiveAnalysis:
             frame: The next frame; its time must not be before that of the last frame.
         """
         start = time.perf_counter()
-        detects = self._scheduler.should_detect(frame.frame, frame.timestamp_s)
+        is_cut, changes = self._cuts.is_cut(frame), self._changes.change(frame)
+        if is_cut:
+            self._tracker.cut()
+        self._tracker.resize((frame.width, frame.height))
+        detects = self._scheduler.should_detect(
+            frame.frame, frame.timestamp_s, force=is_cut or changes
+        )
         interval_s = self._scheduler.frame_interval_s
         self._tracker.sampling_interval_s = self._smoother.sampling_interval_s = interval_s
         if detects:
             self._faces = self._pipeline.detect(frame)
         else:
             self._faces = redetect_in_roi(self._pipeline.detector, frame, self._faces)
-        tracks = self._tracker.update(self._faces, frame.timestamp_s)
+        self._changes.know(frame, self._faces)
+        crops = self._pipeline.crop(frame, self._faces) if detects else None
+        tracks = self._tracker.update(self._faces, frame.timestamp_s, crops=crops)
         tracked = TrackedFrame(frame, self._faces, tracks)
         result = next(classify_frames(self._pipeline, self._smoother, [tracked]))
         self._smoother.forget_before(frame.timestamp_s)

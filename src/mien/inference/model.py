@@ -60,7 +60,8 @@ class EmotionModel:
         crop: How faces are cropped for it.
 
     Raises:
-        ArtefactError: The file is missing or is not an ONNX file.
+        ArtefactError: The file is missing, is not an ONNX file, or gives numbers that are not
+            finite.
         DeviceError: The device is not available.
         SpecError: The file has no valid spec, or is not an emotion network; the message names the
             field.
@@ -78,9 +79,31 @@ class EmotionModel:
         self.spec = spec
         self.crop: CropSpec = spec.crop
         self._six: SixSpec = spec.six
+        self._try()
 
     def __repr__(self) -> str:
         return f"EmotionModel({self.spec.name!r}, {str(self.path)!r})"
+
+    def _try(self) -> None:
+        """Run the network once, on two grey crops, so that what is wrong shows here."""
+        outputs = self.run(np.full((2, self.crop.size, self.crop.size), 127.5, np.float32))
+        for output in self.spec.outputs:
+            value = outputs[output.name]
+            named = output.name in self.spec.head_labels
+            labels = len(self.spec.labels_of(output.name)) if named else None
+            plain = output.name in self._six.weights
+            right = (
+                value.ndim >= 2
+                and len(value) == 2
+                and (labels is None or value.shape[1] == labels)
+                and (not plain or value.ndim == 2)
+            )
+            if not right:
+                sides = "K" if labels is None else labels
+                raise SpecError(
+                    f"{self.path}: output {output.name!r}: expected (B, {sides}"
+                    f"{'' if plain else ', ...'}), found {value.shape} for 2 faces"
+                )
 
     def run(self, crops: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
         """Run the network.
@@ -90,6 +113,10 @@ class EmotionModel:
 
         Returns:
             The spec's outputs by name, B along the first axis of each.
+
+        Raises:
+            ArtefactError: The network cannot be run, or gives numbers that are not finite.
+            FrameError: The crops have another shape, or are not finite.
         """
         names = [output.name for output in self.spec.outputs]
         batch = network_input(crops, self.spec.input)

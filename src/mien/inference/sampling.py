@@ -9,7 +9,7 @@ from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.inference.prefetch import prefetch
 from mien.inference.video import DETECTIONS_PER_S
 from mien.media import Video
-from mien.track import Tracker
+from mien.track import SceneCuts, Tracker
 
 __all__ = ["sample_video"]
 
@@ -29,19 +29,19 @@ def sample_video(pipeline: Pipeline, video: Video) -> Generator[ImageOutputs, No
     Raises:
         MediaError: The video is damaged; raised after the frames before the damage.
     """
-    tracker = Tracker()
+    tracker, cuts = Tracker(), SceneCuts()
     rate = min(DETECTIONS_PER_S, video.frames_per_second or DETECTIONS_PER_S)
     tracker.sampling_interval_s = 1 / rate
     frames = prefetch(video.frames(per_second=DETECTIONS_PER_S), _PREFETCHED_FRAMES)
     try:
         for frame in frames:
+            if cuts.is_cut(frame):
+                tracker.cut()
+            tracker.resize((frame.width, frame.height))
             faces = pipeline.detect(frame)
-            detected = DetectedFrame(
-                frame=frame,
-                faces=faces,
-                crops=pipeline.crop(frame, faces),
-                tracks=tracker.update(faces, frame.timestamp_s),
-            )
+            crops = pipeline.crop(frame, faces)
+            tracks = tracker.update(faces, frame.timestamp_s, crops=crops)
+            detected = DetectedFrame(frame=frame, faces=faces, crops=crops, tracks=tracks)
             answers = pipeline.model.classify(detected.crops)
             result = pipeline.record(detected, answers)
             yield ImageOutputs(result=result, frame=frame, outputs=answers.outputs)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from mien.inference.pipeline import EMBEDDING, Pipeline
 from mien.inference.runner import is_image
 from mien.inference.sampling import sample_video
 from mien.media import Video, VideoFrame, is_live
+from mien.options import check_count
 from mien.structures import FacePrediction, Frame, FrameResult
 
 __all__ = ["SimilarFace", "SimilarFaces", "find_similar"]
@@ -47,7 +49,7 @@ class SimilarFace:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SimilarFaces:
-    """The result of `find_similar`.
+    """The result of `find_similar`: a sequence of faces, the most similar face first.
 
     Attributes:
         query: The face that others were compared with; its similarity is 1.
@@ -58,6 +60,21 @@ class SimilarFaces:
     query: SimilarFace
     faces: tuple[SimilarFace, ...]
     compared: int
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __iter__(self) -> Iterator[SimilarFace]:
+        return iter(self.faces)
+
+    @overload
+    def __getitem__(self, index: int) -> SimilarFace: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[SimilarFace, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> SimilarFace | tuple[SimilarFace, ...]:
+        return self.faces[index]
 
 
 def find_similar(
@@ -92,8 +109,10 @@ def find_similar(
         InputError: The query has no face with this number.
         SpecError: The network has no embedding.
     """
-    if not max_faces >= 1:
-        raise InputError(f"max_faces: expected 1 or more, found {max_faces}")
+    if not isinstance(query, str | Path):
+        found = type(query).__name__
+        raise InputError(f"query: expected the path of an image, found {found}")
+    check_count("max_faces", max_faces)
     if EMBEDDING not in (output.name for output in pipeline.model.spec.outputs):
         raise SpecError(f"{pipeline.model.path}: field 'outputs': there is no '{EMBEDDING}'")
     (query_outputs,) = predict_images(pipeline, [str(query)], workers=1)

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.errors import MediaError
 from mien.inference.pipeline import Pipeline
@@ -16,7 +17,7 @@ from mien.inference.tracked import TrackedFrame, classify_frames
 from mien.media import Video, VideoFrame
 from mien.options import VideoOptions
 from mien.structures import Face, Faces, FrameResult
-from mien.track import Smoother, Tracker
+from mien.track import FaceChanges, SceneCuts, Smoother, Tracker
 
 __all__ = ["DETECTIONS_PER_S", "VideoState", "analyze_frames", "analyze_video"]
 
@@ -118,14 +119,12 @@ def analyze_video(
     every = options.detect_every or max(1, round(rate / DETECTIONS_PER_S))
     state = state or VideoState(options)
     state.tracker.sampling_interval_s = state.smoother.sampling_interval_s = every / rate
-    finished = state.frame
-    last = max(finished, 0)
+    last = max(state.frame, 0)
     try:
         with ExitStack() as stack:
             # They are closed in reverse order, so that no thread reads from a closed generator.
             frames = stack.enter_context(closing(video.frames(per_second=options.max_fps)))
-            remaining = (frame for frame in frames if frame.frame > finished)
-            decoded = stack.enter_context(closing(prefetch(remaining, _PREFETCHED_FRAMES)))
+            decoded = stack.enter_context(closing(prefetch(frames, _PREFETCHED_FRAMES)))
             for result in stack.enter_context(
                 closing(analyze_frames(pipeline, decoded, every=every, state=state))
             ):
@@ -143,7 +142,8 @@ def analyze_frames(
 
     Args:
         pipeline: Networks and settings.
-        frames: The frames of one video.
+        frames: The frames of one video from the beginning; those that the state includes are not
+            analysed again.
         every: Frames from one detection to the next.
         state: The state before these frames; it is updated.
 
@@ -151,13 +151,17 @@ def analyze_frames(
         One result per frame.
     """
     windows = prefetch(
-        _detected(pipeline, frames, every, starts=state.detection is None), _PREFETCHED_WINDOWS
+        _detected(pipeline, frames, every, before=state.detection), _PREFETCHED_WINDOWS
     )
     try:
-        for window, faces in windows:
-            last = window[-1]
-            end = TrackedFrame(last, faces, state.tracker.update(faces, last.timestamp_s))
-            tracked = list(_interpolated(state.detection, window, end))
+        for window in windows:
+            last, faces = window.frames[-1], window.faces
+            if window.is_cut:
+                state.tracker.cut()
+            state.tracker.resize((last.width, last.height))
+            tracks = state.tracker.update(faces, last.timestamp_s, crops=window.crops)
+            end = TrackedFrame(last, faces, tracks)
+            tracked = list(_interpolated(state.detection, window.frames, end))
             state.detection = _Detection(last.frame, last.timestamp_s, end.faces, end.tracks)
             state.is_complete = False
             for result in classify_frames(pipeline, state.smoother, tracked):
@@ -168,23 +172,63 @@ def analyze_frames(
         windows.close()
 
 
+@dataclasses.dataclass(slots=True, eq=False)
+class _Window:
+    """Frames up to one in which faces were detected.
+
+    Attributes:
+        frames: The frames; faces were detected in the last one.
+        faces: Its faces.
+        crops: The crops of these faces.
+        is_cut: Whether the first frame begins a new scene.
+    """
+
+    frames: list[VideoFrame]
+    faces: Faces
+    crops: NDArray[np.float32]
+    is_cut: bool
+
+
 def _detected(
-    pipeline: Pipeline, frames: Iterable[VideoFrame], every: int, *, starts: bool
-) -> Iterator[tuple[list[VideoFrame], Faces]]:
-    """Group frames so that faces are detected in the last frame of each group."""
-    window: list[VideoFrame] = []
-    first = starts
+    pipeline: Pipeline, frames: Iterable[VideoFrame], every: int, *, before: _Detection | None
+) -> Iterator[_Window]:
+    """Group frames so that faces are detected in the last frame of each group.
+
+    Where the image changes suddenly a group ends, and the next one has a single frame, so that
+    nothing is interpolated from one scene or person to another.
+    """
+    cuts, known = SceneCuts(), FaceChanges()
+    finished = -1 if before is None else before.frame
+    waiting: list[VideoFrame] = []
     damage: MediaError | None = None
+
+    def ended(is_cut: bool = False) -> _Window:
+        last = waiting[-1]
+        faces = pipeline.detect(last)
+        known.know(last, faces)
+        window = _Window(waiting.copy(), faces, pipeline.crop(last, faces), is_cut)
+        waiting.clear()
+        return window
+
+    begins = before is None
     try:
         for frame in frames:
-            window.append(frame)
-            if first or len(window) == every:
-                yield window, pipeline.detect(frame)
-                window, first = [], False
+            is_cut = cuts.is_cut(frame)
+            if frame.frame <= finished:
+                if before is not None and frame.frame == finished:
+                    known.know(frame, before.faces)
+                continue
+            changes = known.change(frame)
+            if (is_cut or changes) and waiting:
+                yield ended()
+            waiting.append(frame)
+            if begins or is_cut or changes or len(waiting) == every:
+                yield ended(is_cut)
+                begins = False
     except MediaError as error:
         damage = error  # raised after the frames that were decoded before it
-    if window:
-        yield window, pipeline.detect(window[-1])
+    if waiting:
+        yield ended()
     if damage is not None:
         raise damage
 

@@ -2,10 +2,16 @@
 
 from mien.media.image_file import MAX_PIXELS, open_image
 from mien.media.images import IMAGE_SUFFIXES, convert_image, decode_image, read_image
-from mien.media.inputs import Channels, ImageInput, as_frame
+from mien.media.inputs import Channels, ImageInput, as_frame, check_channels
 from mien.media.live_source import LiveSource, cameras, is_live
-from mien.media.signatures import START_BYTES, format_name, is_container
-from mien.media.sources import find_images, find_media, is_video
+from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_container
+from mien.media.sources import (
+    count_by_suffix,
+    find_images,
+    find_media,
+    is_image_file,
+    is_video,
+)
 from mien.media.timestamps import format_timestamp
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
@@ -15,6 +21,7 @@ __all__ = [
     "FORMATS",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "PROMISED_VIDEOS",
     "START_BYTES",
     "VIDEO_SUFFIXES",
     "Channels",
@@ -26,13 +33,16 @@ __all__ = [
     "VideoWriter",
     "as_frame",
     "cameras",
+    "check_channels",
     "convert_image",
+    "count_by_suffix",
     "decode_image",
     "find_images",
     "find_media",
     "format_name",
     "format_timestamp",
     "is_container",
+    "is_image_file",
     "is_live",
     "is_video",
     "open_image",

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 
 from mien.errors import MediaError
 from mien.media.sequences import sequence_options
-from mien.media.signatures import START_BYTES, format_name, is_container
+from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_container
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
 __all__ = ["open_camera", "open_sequence", "open_stream", "open_video"]
 
-_PROMISED_VIDEOS = "MP4, MOV, MKV, WebM, AVI, FLV, OGG, MPEG, MPEG-TS or WMV"
-
-_VIDEOS = ("mov", "matroska", "avi", "flv", "mpegts", "mpeg", "mpegvideo", "m4v", "ogg", "asf")
+_VIDEOS = (
+    *("mov", "matroska", "avi", "flv", "mpegts", "mpeg", "mpegvideo", "m4v", "ogg", "asf"),
+    "mxf",
+)
 """The containers of a video, by FFmpeg's names; none of them names another file or address."""
 
 _CAMERA_IMAGES = (
@@ -127,6 +128,6 @@ def _why(source: str, error: Exception) -> str:
         start = b""
     name = None if is_container(start) else format_name(start)
     if name is not None:
-        return f"{name}, not a video that is read. Give {_PROMISED_VIDEOS}"
+        return f"{name}, not a video that is read. Give {PROMISED_VIDEOS}"
     reason = getattr(error, "strerror", None) or error
-    return f"no video that can be read ({reason}). Give {_PROMISED_VIDEOS}, or copy it again"
+    return f"no video that can be read ({reason}). Give {PROMISED_VIDEOS}, or copy it again"

@@ -12,6 +12,7 @@ from typing import IO
 from PIL import Image, UnidentifiedImageError
 
 from mien.errors import MediaError
+from mien.media.bounds import check_scans
 from mien.media.signatures import START_BYTES, format_name, is_container
 
 __all__ = ["MAX_PIXELS", "PROMISED", "check_promised", "open_image", "too_large"]
@@ -24,6 +25,8 @@ PROMISED = "JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF"
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 """The same by Pillow's names."""
+
+_HEIC = "HEIC"
 
 _USE = f"Use a {PROMISED} file"
 
@@ -40,24 +43,42 @@ def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) ->
         Pillow's image, which holds on to `file` until it is loaded or closed.
 
     Raises:
-        MediaError: The file is of another format, which the reason names, or has too many pixels.
+        MediaError: The file is of another format, which the reason names, or has too many pixels or
+            scans; or it is a HEIC, and the extra that reads it is not installed.
         OSError: The file cannot be read. What else Pillow raises for damaged files passes, too.
     """
     try:
         with warnings.catch_warnings():
             # Pillow warns of large images by a limit of its own; ours is checked below.
             warnings.simplefilter("ignore")
-            image = Image.open(file, formats=_FORMATS)
+            image: Image.Image = Image.open(file, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise too_large(source, max_pixels, "Pillow does not even open it") from error
     except UnidentifiedImageError as error:
         file.seek(0)
-        raise MediaError(source, _why_unidentified(file.read(START_BYTES))) from error
+        start = file.read(START_BYTES)
+        if format_name(start) != _HEIC:
+            raise MediaError(source, _why_unidentified(start)) from error
+        image = _open_heic(file, source)
     width, height = image.size
     if width * height > max_pixels:
         image.close()
         raise too_large(source, max_pixels, f"it declares {width} x {height} pixels")
+    if image.format in ("JPEG", "MPO"):
+        check_scans(file, source, pixels=width * height)
     return image
+
+
+def _open_heic(file: IO[bytes], source: str) -> Image.Image:
+    """Open a HEIC with the extra that reads it, which is imported when the first one comes."""
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        reason = f"{_HEIC}, which needs the extra 'heif'. Install it with: pip install 'mien[heif]'"
+        raise MediaError(source, f"{reason}, or use a {PROMISED} file") from error
+    file.seek(0)
+    opened: Image.Image = HeifImageFile(file)
+    return opened
 
 
 def check_promised(image: Image.Image, source: str) -> None:
@@ -69,7 +90,7 @@ def check_promised(image: Image.Image, source: str) -> None:
         MediaError: The reason names the format.
     """
     # A phone's JPEG with a second image in it is Pillow's MPO; what was made in memory has none.
-    if image.format is not None and image.format not in (*_FORMATS, "MPO"):
+    if image.format is not None and image.format not in (*_FORMATS, "MPO", "HEIF"):
         raise MediaError(
             source, f"{image.format}, which is not read. {_USE}, or pass image.convert('RGB')"
         )
@@ -85,8 +106,7 @@ def _why_unidentified(start: bytes) -> str:
     if not start:
         return "the file is empty. Copy or download it again"
     if is_container(start):
-        use = "Use `mien analyze` or Analyzer.stream, and an ending such as .mp4"
-        return f"a video, not an image. {use}"
+        return "a video, not an image. `mien analyze` and Analyzer.stream take videos"
     name = format_name(start)
     if name is not None and name.upper() in _FORMATS:
         return f"damaged or cut off: {name} by its first bytes. Copy or download it again"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import io
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -14,7 +16,18 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from mien.errors import MediaError
+from mien.media.bounds import describe_frames
+from mien.media.depth import (
+    Scaled,
+    declared_largest,
+    is_deep_colour,
+    low_bytes,
+    scale,
+    scale_colour,
+    white_is_zero,
+)
 from mien.media.image_file import MAX_PIXELS, check_promised, open_image, too_large
+from mien.media.jpeg import has_zeroed_part
 from mien.structures import Frame
 
 __all__ = [
@@ -23,6 +36,7 @@ __all__ = [
     "MIN_SIDE_PX",
     "convert_image",
     "decode_image",
+    "partial_range",
     "read_image",
     "to_rgb",
 ]
@@ -42,6 +56,19 @@ IMAGE_SUFFIXES = frozenset(
 ending."""
 
 _WHITE = (255, 255, 255, 255)
+
+_END_OF_JPEG = b"\xff\xd9"
+
+_MAX_MISSING_SHARE = 0.25
+"""A JPEG of which a larger share is missing is not read."""
+
+_MIDDLE_GREY = 128
+"""What libjpeg puts in the place of missing parts; 127 where the numbers are inverted (CMYK)."""
+
+_NEW_SUBFILE_TYPE, _REDUCED = 254, 1
+"""The tag of TIFF 6.0 that says that an image is a reduced version of another."""
+
+_PREVIEW_NOTE = "its first image is a small preview, only that was read; export the photo as JPEG"
 
 _DECODER_ERRORS = (
     OSError,
@@ -74,8 +101,10 @@ _UPRIGHT_TRANSPOSE = {
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
     """Read one image as an upright RGB frame.
 
-    Grey, 16-bit, palette and CMYK images become 8-bit RGB, transparent parts white. Of an
-    animation or an image with several pages only the first is read, which a note says.
+    Grey, 16-bit, palette and CMYK images become 8-bit RGB, transparent parts white. Notes say
+    where that is not obvious: of an animation or an image with several pages only the first is
+    read; numbers of 8 to 14 bits that are stored in 16 are scaled by the smallest range that holds
+    them; a JPEG without its last bytes is read as far as it goes.
 
     Args:
         path: The file.
@@ -90,6 +119,19 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
             return _read(file, str(path), max_pixels)
     except (OSError, ValueError) as error:
         raise MediaError(str(path), _why_unreadable(error)) from error
+
+
+def partial_range(path: str | Path) -> str | None:
+    """Return of what range the levels of an image are whose 16 bits hold fewer, in words.
+
+    Returns:
+        For example `holds 12-bit levels`; None for all other images, and for what cannot be read.
+    """
+    try:
+        notes = read_image(path).notes
+    except MediaError:
+        return None
+    return next((each.partition(",")[0] for each in notes if "-bit levels" in each), None)
 
 
 def decode_image(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Frame:
@@ -121,31 +163,134 @@ def convert_image(image: Image.Image, source: str) -> Frame:
     if image.width * image.height > MAX_PIXELS:
         found = f"it has {image.width} x {image.height} pixels"
         raise too_large(source, MAX_PIXELS, found)
+    file = getattr(image, "fp", None)
     try:
-        return _decode(image, source)
+        if file is not None and image.tell() == 0 and is_deep_colour(image):
+            # Pillow would keep the high bytes alone, whatever the range of the numbers is.
+            return _read(io.BytesIO(_whole(file)), source, MAX_PIXELS)
+        return _decode(image, source, file)
     except _DECODER_ERRORS as error:
         raise MediaError(source, _why_unreadable(error)) from error
+
+
+def _whole(file: IO[bytes]) -> bytes:
+    """Return all bytes of a file, whose position is left as it is."""
+    position = file.tell()
+    file.seek(0)
+    data = file.read()
+    file.seek(position)
+    return data
 
 
 def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
+    def reopen() -> Image.Image:
+        file.seek(0)
+        return open_image(file, source, max_pixels=max_pixels)
+
+    is_jpeg = False
     try:
-        with open_image(file, source, max_pixels=max_pixels) as image:
-            return _decode(image, source)
+        with reopen() as image:
+            is_jpeg = image.format in ("JPEG", "MPO")
+            frame = _decode(image, source, file, reopen)
+    except _DECODER_ERRORS as error:
+        if is_jpeg and "truncated" in str(error):
+            return _read_cut_off(_whole(file), source, max_pixels)
+        raise MediaError(source, _why_unreadable(error)) from error
+    if is_jpeg and has_zeroed_part(file):
+        reason = "damaged: a part of its middle was replaced by zeros"
+        raise MediaError(source, f"{reason}. Copy or download it again")
+    return frame
+
+
+def _read_cut_off(data: bytes, source: str, max_pixels: int) -> Frame:
+    """Read what there is of a JPEG whose last bytes are missing."""
+    try:
+        with open_image(io.BytesIO(data + _END_OF_JPEG), source, max_pixels=max_pixels) as image:
+            image.load()
+            missing = _missing_share(np.asarray(image))
+            frame = _decode(image, source, None)
     except _DECODER_ERRORS as error:
         raise MediaError(source, _why_unreadable(error)) from error
+    if missing > _MAX_MISSING_SHARE:
+        reason = f"damaged or cut off: {missing:.0%} of the image is missing"
+        raise MediaError(source, f"{reason}. Copy or download it again")
+    what = f", and {missing:.0%} of the image with it" if missing else ""
+    note = f"cut off: the end of the file is missing{what}"
+    return dataclasses.replace(frame, notes=(*frame.notes, note))
 
 
-def _decode(image: Image.Image, source: str) -> Frame:
+def _missing_share(pixels: NDArray[np.uint8]) -> float:
+    """Return the share of the rows that libjpeg has filled in: all of them in middle grey."""
+    is_middle = np.abs(pixels.astype(np.int16) - _MIDDLE_GREY) <= 1
+    is_filled = np.asarray(is_middle.reshape(len(pixels), -1).all(axis=1))
+    (others,) = np.nonzero(~is_filled)
+    read = others[-1] + 1 if len(others) else 0
+    return float(1 - read / len(pixels))
+
+
+def _decode(
+    image: Image.Image,
+    source: str,
+    file: IO[bytes] | None,
+    reopen: Callable[[], Image.Image] | None = None,
+) -> Frame:
+    """Decode an image that is open.
+
+    Args:
+        image: The image.
+        source: What to call it in messages.
+        file: Its file, if it is at hand.
+        reopen: Opens the image once more; None if it need not be of 16-bit colours.
+    """
     width, height = image.size
     if min(width, height) < MIN_SIDE_PX:
         reason = f"only {width} x {height} pixels, expected at least {MIN_SIDE_PX} on each side"
         raise MediaError(source, f"{reason}. Use a larger image")
-    count = getattr(image, "n_frames", 1)
-    notes = (f"has {count} frames, only the first was read",) if count > 1 else ()
+    count = describe_frames(image)
+    notes: tuple[str, ...] = ()
+    if count is not None:
+        notes = (f"has {count} frames, only the first was read",)
+    if _is_preview(image):
+        notes += (_PREVIEW_NOTE,)
+    declared, is_deep = declared_largest(image, file), is_deep_colour(image)
     image.load()
+    shown = image
+    if is_deep and reopen is not None:
+        scaled = _scaled_colour(image, reopen, source, declared)
+        if scaled is not None:
+            shown = Image.fromarray(scaled.values, image.mode)
+            notes += scaled.notes
+    elif _is_deep_grey(image):
+        scaled = scale(np.asarray(image), declared=declared, inverted=white_is_zero(image))
+        shown = Image.fromarray(scaled.values)
+        notes += scaled.notes
+    rgb, is_clear = _flatten(shown)
+    if is_clear:
+        notes += ("every pixel is transparent and was taken for white",)
     turn = _UPRIGHT_TRANSPOSE.get(_orientation(image))
-    upright = image if turn is None else image.transpose(turn)
-    return Frame(frame_rgb=np.asarray(to_rgb(upright)), source=source, notes=notes)
+    upright = rgb if turn is None else rgb.transpose(turn)
+    return Frame(frame_rgb=np.asarray(upright), source=source, notes=notes)
+
+
+def _is_preview(image: Image.Image) -> bool:
+    """Return whether a TIFF's first image is a small copy of another, as in cameras' raw files."""
+    kind = getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0)
+    return isinstance(kind, int) and bool(kind & _REDUCED)
+
+
+def _scaled_colour(
+    image: Image.Image, reopen: Callable[[], Image.Image], source: str, declared: int
+) -> Scaled | None:
+    """Return the 16-bit colours of an image in 8 bits; None if their high bytes are that."""
+    high = np.asarray(image)
+    low = low_bytes(high, reopen, source)
+    if low is None:
+        return None
+    return scale_colour(high, low, alpha=image.mode == "RGBA", declared=declared)
+
+
+def _is_deep_grey(image: Image.Image) -> bool:
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -158,28 +303,20 @@ def _orientation(image: Image.Image) -> int:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return an image of any mode as 8-bit RGB, its transparent parts white."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_to_8_bit(np.asarray(image))).convert("RGB")
+    """Return an image of 8 bits and any mode as RGB, its transparent parts white."""
+    return _flatten(image)[0]
+
+
+def _flatten(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Return an image as RGB, its transparent parts white, and whether there is nothing else."""
     transparent = "A" in image.getbands() or "a" in image.getbands()
-    if transparent or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Bring grey values of more than 8 bits to 0 to 255.
-
-    Whole numbers above 255 are taken as 16-bit. Fractions of 0 to 1 are scaled to 255, those up to
-    255 are taken as they are, and larger ones are scaled so that the largest becomes 255.
-    """
-    numbers = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    if np.issubdtype(values.dtype, np.floating):
-        top = 1.0 if numbers.max() <= 1.0 else max(255.0, float(numbers.max()))
-    else:
-        top = 65535.0 if values.dtype == np.uint16 or numbers.max() > 255 else 255.0
-    return (numbers * (255.0 / top)).round().clip(0, 255).astype(np.uint8)
+    if not transparent and "transparency" not in image.info:
+        return image if image.mode == "RGB" else image.convert("RGB"), False
+    # Pillow converts grey with transparency that is multiplied in by one step alone.
+    image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    is_clear = not np.asarray(image.getchannel("A")).any()
+    white = Image.new("RGBA", image.size, _WHITE)
+    return Image.alpha_composite(white, image).convert("RGB"), is_clear
 
 
 def _why_unreadable(error: Exception) -> str:
@@ -188,7 +325,7 @@ def _why_unreadable(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it. Change its permissions or copy it elsewhere"
     if isinstance(error, IsADirectoryError):
-        return "a folder, not an image. Use Analyzer.stream or the command line for folders"
+        return "a folder, not an image. `mien analyze` and Analyzer.stream take folders"
     if isinstance(error, ValueError) and "null byte" in str(error):
         return "not a valid file name, it contains a zero byte. Check the path"
     if isinstance(error, MemoryError):

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.errors import FrameError, InputError, MediaError
+from mien.media.depth import scale_deep
 from mien.media.images import convert_image, decode_image, read_image, to_rgb
 from mien.media.live_source import is_live
 from mien.structures import Frame, FrameRGB
 from mien.structures.frame import uint8_advice
 
-__all__ = ["Channels", "ImageInput", "TensorLike", "as_frame"]
+__all__ = ["Channels", "ImageInput", "TensorLike", "as_frame", "check_channels"]
 
 
 class TensorLike(Protocol):
@@ -29,7 +30,17 @@ class TensorLike(Protocol):
         ...
 
 
-ImageInput = str | Path | bytes | BinaryIO | Image.Image | Frame | NDArray[np.uint8] | TensorLike
+ImageInput = (
+    str
+    | Path
+    | bytes
+    | BinaryIO
+    | Image.Image
+    | Frame
+    | NDArray[np.uint8]
+    | NDArray[np.uint16]
+    | TensorLike
+)
 """What `as_frame` takes."""
 
 Channels = Literal["rgb", "bgr", "grey", "rgba", "bgra"]
@@ -37,6 +48,11 @@ Channels = Literal["rgb", "bgr", "grey", "rgba", "bgra"]
 
 _COUNTS: dict[str, int] = {"rgb": 3, "bgr": 3, "grey": 1, "rgba": 4, "bgra": 4}
 _DEFAULTS: dict[int, Channels] = {3: "rgb", 1: "grey", 4: "rgba"}
+
+_SHARES_AS_LEVELS = (
+    "its brightest level is 1 of 255: if its numbers were shares of 0 to 1, multiply them by 255 "
+    "before they become uint8"
+)
 
 _FORMS = (
     "a path, the bytes of a file, a file opened in binary mode, a Pillow image, a Frame, "
@@ -51,9 +67,10 @@ def as_frame(
 
     Args:
         image: A path; the bytes of an image file, or a file object that is open for reading bytes;
-            a Pillow image of any mode; a `Frame`, which stays as it is; a uint8 array `(H, W)`,
-            `(H, W, 1)`, `(H, W, 3)` or `(H, W, 4)`; or a uint8 torch tensor `(3, H, W)` or
-            `(1, H, W)` on any device.
+            a Pillow image of any mode; a `Frame`, which stays as it is; an array `(H, W)`,
+            `(H, W, 1)`, `(H, W, 3)` or `(H, W, 4)` of uint8, or of uint16, which is scaled by the
+            smallest of 8 to 16 bits that hold its largest number; or a uint8 torch tensor
+            `(3, H, W)` or `(1, H, W)` on any device.
         channels: What the channels of an array or tensor are; None takes `rgb` for three, `grey`
             for one or none, and `rgba` for four. OpenCV's images are `bgr`. Transparent parts
             become white.
@@ -66,10 +83,10 @@ def as_frame(
             it.
         InputError: It is something else, or `channels` does not fit.
     """
-    if channels is not None and channels not in _COUNTS:
-        raise InputError(f"channels: expected one of {', '.join(_COUNTS)}, found {channels!r}")
+    check_channels(channels)
     if isinstance(image, np.ndarray):
-        return Frame(frame_rgb=_array_rgb(image, channels), source=source or "array")
+        pixels, notes = _array_rgb(image, channels)
+        return Frame(frame_rgb=pixels, source=source or "array", notes=notes)
     if _is_tensor(image):
         return Frame(frame_rgb=_tensor_rgb(image, channels), source=source or "tensor")
     if channels is not None:
@@ -79,13 +96,23 @@ def as_frame(
     return frame if source is None else dataclasses.replace(frame, source=source)
 
 
+def check_channels(channels: object) -> None:
+    """Check the order of channels that a caller gave; None is one, too.
+
+    Raises:
+        InputError: It is none of `Channels`.
+    """
+    if channels is not None and (not isinstance(channels, str) or channels not in _COUNTS):
+        raise InputError(f"channels: expected one of {', '.join(_COUNTS)}, found {channels!r}")
+
+
 def _decoded(image: object, source: str | None) -> Frame:
     """Return the frame of what knows its own channels."""
     if isinstance(image, Frame):
         return image
     if isinstance(image, str | Path):
         if is_live(str(image)):
-            reason = "a camera or stream, not an image. Use Analyzer.stream"
+            reason = "a camera or stream, not an image. Use Analyzer.stream or `mien live`"
             raise MediaError(str(image), reason)
         return read_image(image)
     if isinstance(image, bytes | bytearray | memoryview):
@@ -122,8 +149,8 @@ def _was_read(file: Any) -> bool:
     return False
 
 
-def _array_rgb(array: NDArray[Any], channels: Channels | None) -> FrameRGB:
-    """Return an array's pixels as RGB.
+def _array_rgb(array: NDArray[Any], channels: Channels | None) -> tuple[FrameRGB, tuple[str, ...]]:
+    """Return an array's pixels as RGB, and what a reader should know of their range.
 
     Raises:
         FrameError: It has another shape or type.
@@ -131,13 +158,18 @@ def _array_rgb(array: NDArray[Any], channels: Channels | None) -> FrameRGB:
     """
     shape = array.shape
     fits = array.ndim == 2 or (array.ndim == 3 and shape[2] in _DEFAULTS)
-    if not fits or array.dtype != np.uint8:
+    if not fits or array.dtype not in (np.uint8, np.uint16):
         advice = _array_advice(array)
         raise FrameError(
-            "image: expected an array (H, W, 3), (H, W, 4), (H, W, 1) or (H, W) of uint8, "
-            f"found {shape} of {array.dtype}. {advice}"
+            "image: expected an array (H, W, 3), (H, W, 4), (H, W, 1) or (H, W) of uint8 or "
+            f"uint16, found {shape} of {array.dtype}. {advice}"
         )
-    return _channels_to_rgb(array if array.ndim == 3 else array[..., None], channels)
+    pixels = array if array.ndim == 3 else array[..., None]
+    if array.dtype == np.uint8:
+        notes = (_SHARES_AS_LEVELS,) if array.size and array.max() == 1 else ()
+        return _channels_to_rgb(pixels, channels), notes
+    scaled = scale_deep(pixels, alpha=shape[-1] == 4 and array.ndim == 3)
+    return _channels_to_rgb(scaled.values, channels), scaled.notes
 
 
 def _array_advice(array: NDArray[Any]) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 
 from mien.errors import MediaError
 from mien.media.demuxing import open_camera, open_stream
+from mien.media.reading import Reading
+from mien.media.tracks import pixel_aspect, video_packets
 from mien.media.videos import VideoFrame
 from mien.structures import FrameResult
 
@@ -24,11 +26,10 @@ _TIMEOUT_S = 5.0
 _FIRST_WAIT_S, _MAX_WAIT_S = 0.5, 8.0
 _POLL_S = 0.25
 
-_MICROSECONDS = 1_000_000
-"""FFmpeg's unit of a container's times, in a second."""
-
-_END_TOLERANCE_S = 2.0
-"""A connection that is lost within this time of a video's end has reached the end."""
+_IMAGE_FORMATS = frozenset(
+    ("bmp_pipe", "gif", "gif_pipe", "image2", "jpeg_pipe", "png_pipe", "tiff_pipe", "webp_pipe")
+)
+"""FFmpeg's names for an image at an address: it does not go on."""
 
 _MAX_DAMAGED_PACKETS = 100
 """After more packets in a row that cannot be decoded a stream is opened again."""
@@ -93,8 +94,8 @@ class LiveSource:
         self._clock = clock
         self._newest: tuple[Any, int, float] | None = None
         self._frame_count = 0
-        self._duration_s: float | None = None
-        self._position_s = 0.0
+        self._reading: Reading | None = None
+        self._aspect = 1.0
         self._lost: tuple[float, str] | None = None
         self._gap_before = ""
         self._failure: MediaError | None = None
@@ -115,7 +116,7 @@ class LiveSource:
         Raises:
             MediaError: The source cannot be opened, or could not be reconnected in time.
         """
-        reader = threading.Thread(target=self._read, daemon=True)
+        reader = threading.Thread(target=self._run, daemon=True)
         reader.start()
         due_s = 0.0
         try:
@@ -127,7 +128,7 @@ class LiveSource:
                     if timestamp_s < due_s:
                         continue
                     due_s = max(due_s + 1 / per_second, timestamp_s)
-                yield VideoFrame.of(self.source, number, timestamp_s, decoded)
+                yield VideoFrame.of(self.source, number, timestamp_s, decoded, aspect=self._aspect)
         finally:
             self._stop.set()
             reader.join(_TIMEOUT_S)
@@ -151,29 +152,38 @@ class LiveSource:
             self.gap, self._gap_before = self._gap_before, ""
             return newest
 
+    def _run(self) -> None:
+        try:
+            self._read()
+        except Exception as error:  # in this thread nobody would see it, and frames() would wait
+            self._fail(f"cannot be read: {error or type(error).__name__}")
+
     def _read(self) -> None:
         """Read until told to stop; after a failure wait, longer each time, and reconnect."""
         import av
 
         wait_s, last_s = _FIRST_WAIT_S, self._clock()
         while not self._stop.is_set():
+            is_whole = False
             try:
                 with contextlib.closing(self._open()) as container:
+                    # A server that does not say how long an image is just ends.
+                    is_whole = container.format.name in _IMAGE_FORMATS
                     for decoded in self._decoded(container):
                         self._publish(decoded)
                         wait_s, last_s = _FIRST_WAIT_S, self._clock()
+                    is_whole = is_whole or _is_file(container)
                 ended = "the stream ended" if self._frame_count else "the stream sent no frame"
                 error: Exception = OSError(ended)
             except (av.FFmpegError, OSError, ValueError, IndexError) as raised:
                 error = raised
             if self._stop.is_set():
                 return
-            if self._frame_count and self._at_the_end:
-                self._end()
+            if self._frame_count and self._ends_here(is_whole=is_whole):
                 return
             lost_s = self._clock() - last_s
             if not self._frame_count or (self.give_up_s is not None and lost_s > self.give_up_s):
-                self._fail(error)
+                self._fail(self._why_lost(error))
                 return
             self._lost = self._lost or (last_s, _reason(error))
             self._on_gap(f"{self.source}: connection lost ({_reason(error)}). Reconnecting")
@@ -184,36 +194,54 @@ class LiveSource:
         """Decode packets and skip damaged ones; a video is read at its own pace."""
         import av
 
-        self._duration_s, self._position_s = _duration_s(container), 0.0
+        track, packets = video_packets(container)
+        self._aspect = pixel_aspect(track)
+        self._reading = reading = Reading(container, track)
+        is_played = reading.duration_s is not None or _is_file(container)
         begin_s, first_s, damaged = self._clock(), None, 0
-        for packet in container.demux(video=0):
+        for packet in _until_lost(packets):
+            if packet is not None:
+                reading.add_packet(packet)
+                if packet.stream is not track:
+                    continue
             try:
-                frames = packet.decode()
-            except av.error.InvalidDataError:
+                frames = track.decode(packet)
+            except av.error.InvalidDataError as error:
+                reading.add_error(_reason(error), packet)
                 damaged += 1
                 if damaged > _MAX_DAMAGED_PACKETS:
                     raise
                 continue
             for decoded in frames:
                 damaged = 0
-                if self._duration_s is not None and decoded.time is not None:
-                    if first_s is None:
-                        # A video's clock need not begin at 0; Matroska counts its length from 0.
-                        first_s = decoded.time
-                        if "matroska" in container.format.name:
-                            self._duration_s -= first_s
-                    self._position_s = decoded.time - first_s
-                    self._stop.wait(max(0.0, begin_s + self._position_s - self._clock()))
+                if packet is None:
+                    decoded.time_base = track.time_base
+                reading.add_frame(decoded)
+                if is_played and decoded.time is not None:
+                    first_s = decoded.time if first_s is None else first_s
+                    position_s = decoded.time - first_s
+                    self._stop.wait(max(0.0, begin_s + position_s - self._clock()))
                 if self._stop.is_set():
                     return
                 yield decoded
 
-    @property
-    def _at_the_end(self) -> bool:
-        """Whether the end is that of a video, not of a connection."""
-        return (
-            self._duration_s is not None and self._duration_s - self._position_s < _END_TOLERANCE_S
-        )
+    def _ends_here(self, *, is_whole: bool) -> bool:
+        """End a video or image that was read to its end; at any other end a connection is lost.
+
+        Args:
+            is_whole: Whether all was read that is at the address.
+        """
+        reading = self._reading
+        if reading is None:
+            return False
+        if not is_whole and (reading.duration_s is None or reading.ends_early):
+            return False
+        if reading.fault is None:
+            self._end()
+        else:
+            # Another connection would bring the same again.
+            self._fail(f"{reading.fault}. The frames before were read")
+        return True
 
     def _publish(self, decoded: Any) -> None:
         """Make a frame the newest one."""
@@ -235,19 +263,22 @@ class LiveSource:
             self._ended = True
             self._changed.notify()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, reason: str) -> None:
+        with self._changed:
+            self._failure = MediaError(self.source, reason)
+            self._changed.notify()
+
+    def _why_lost(self, error: Exception) -> str:
         what = "cannot be reconnected" if self._frame_count else "cannot be opened"
         found = ", ".join(cameras()) or "none"
         hint = (
             f"Cameras of this machine: {found}"
             if self.source.startswith(_CAMERA)
-            else "Check the address"
+            else "Check the address, or save the video and give the file"
         )
         if getattr(error, "errno", None) == errno.EBUSY:
             hint = "Close the program that uses the camera"
-        with self._changed:
-            self._failure = MediaError(self.source, f"{what}: {_reason(error)}. {hint}")
-            self._changed.notify()
+        return f"{what}: {_reason(error)}. {hint}"
 
     def _open(self) -> Any:
         if not self.source.startswith(_CAMERA):
@@ -268,10 +299,20 @@ class LiveSource:
         return open_camera(name, platform=platform, options=options)
 
 
-def _duration_s(container: Any) -> float | None:
-    """Return the duration of a video at an address; None for a stream without an end."""
-    duration = getattr(container, "duration", None)
-    return None if duration is None else float(duration) / _MICROSECONDS
+def _until_lost(packets: Iterator[Any]) -> Iterator[Any]:
+    """Yield packets; when the connection is lost None, so that the decoder gives what it holds."""
+    import av
+
+    try:
+        yield from packets
+    except (av.FFmpegError, OSError):
+        yield None
+        raise
+
+
+def _is_file(container: Any) -> bool:
+    """Return whether there is as much to read as the server says, and then no more."""
+    return bool(container.format.name != "hls" and container.size > 0)
 
 
 def _reason(error: Exception) -> str:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from mien.errors import MediaError
+from mien.media.images import partial_range
 
 __all__ = ["is_sequence", "sequence_options"]
 
@@ -27,13 +28,17 @@ def sequence_options(path: str | Path) -> tuple[str, dict[str, str]]:
     """Return the name by which FFmpeg opens a sequence, and the options.
 
     Raises:
-        MediaError: There is no such image, one is missing between others, or they are of another
-            format.
+        MediaError: There is no such image, one is missing between others, they are of another
+            format, or their 16 bits hold levels of fewer, by which FFmpeg would not scale them.
     """
     if (suffix := Path(path).suffix.lower()) not in _SUFFIXES:
         expected = ", ".join(_SUFFIXES)
         raise MediaError(str(path), f"numbered images end in {expected}, found {suffix or 'none'}")
-    first = {"start_number": str(_first_number(path)), "framerate": str(_FRAMES_PER_SECOND)}
+    number, text = _first_number(path)
+    before, _, after = _NUMBER.split(Path(path).name)
+    if (found := partial_range(Path(path).with_name(before + text + after))) is not None:
+        raise MediaError(str(path), f"each image {found}. Save them with 8 bits")
+    first = {"start_number": str(number), "framerate": str(_FRAMES_PER_SECOND)}
     return _ffmpeg_name(path), first
 
 
@@ -46,8 +51,8 @@ def _ffmpeg_name(pattern: str | Path) -> str:
     return f"{folder}/".replace("%", "%%") + parts[0] + number[0] + parts[1]
 
 
-def _first_number(pattern: str | Path) -> int:
-    """Return the first number of a sequence, and check that none is missing."""
+def _first_number(pattern: str | Path) -> tuple[int, str]:
+    """Return the first number of a sequence and its text, and check that none is missing."""
     path = Path(pattern)
     before, digits, after = _NUMBER.split(path.name)
     min_digits = int(digits or 1)
@@ -67,4 +72,4 @@ def _first_number(pattern: str | Path) -> int:
         missing = next(n for n in range(numbers[0], numbers[-1]) if n not in known)
         reason = f"number {missing} is missing, {count - len(numbers)} in all. Renumber them"
         raise MediaError(str(pattern), reason)
-    return numbers[0]
+    return numbers[0], next(text for text in texts if int(text) == numbers[0])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["START_BYTES", "format_name", "is_container"]
+__all__ = ["PROMISED_VIDEOS", "START_BYTES", "format_name", "is_container"]
+
+PROMISED_VIDEOS = "MP4, MOV, MKV, WebM, AVI, FLV, OGG, MPEG, MPEG-TS, MXF or WMV"
+"""What is read, as a person says it."""
 
 START_BYTES = 1024
 """As many bytes of a file's beginning tell what it is."""
@@ -12,8 +15,24 @@ START_BYTES = 1024
 _BOXES = frozenset((b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"))
 """What an MP4 or MOV file begins with, behind four bytes of length (ISO/IEC 14496-12)."""
 
-_BEGINNINGS = (b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01", b"\x47\x40", b"\x00\x00\x01\xba")
-"""Matroska and WebM, Ogg, Flash, MPEG transport and program streams."""
+_BEGINNINGS = (
+    *(b"\x1a\x45\xdf\xa3", b"FLV\x01", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3"),
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c",
+    b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02",
+)
+"""Matroska and WebM, Flash, MPEG program and video streams, ASF (WMV), MXF."""
+
+_OGG = b"OggS"
+_OGG_VIDEO = re.compile(rb"\x80theora|\x01video|BBCD\0|OVP80|fishead")
+"""How the headers of video in Ogg begin, all of which stand before the first contents."""
+
+_SOUND_BRANDS = frozenset((b"M4A ", b"M4B ", b"M4P "))
+
+_TS_PACKET, _TS_SYNC = 188, 0x47
+"""MPEG-TS (ISO/IEC 13818-1): packets of so many bytes, each of which begins with this one."""
+
+_TS_TIMECODE = 4
+"""Bytes before each packet on Blu-ray discs (.m2ts)."""
 
 _IMAGE_BRANDS = {
     **dict.fromkeys(
@@ -65,6 +84,8 @@ _FORMATS: tuple[tuple[str, bytes], ...] = (
     ("gzip archive", rb"\x1f\x8b"),
     ("WAV sound", rb"RIFF....WAVE"),
     ("MP3 sound", rb"ID3[\x02-\x04]"),
+    ("MPEG-4 sound (M4A)", rb"....ftypM4[ABP] "),
+    ("Ogg sound", rb"OggS"),
     ("FLAC sound", rb"fLaC"),
 )
 """Names for people and the bytes that such files begin with; the first that fits counts."""
@@ -73,15 +94,25 @@ _PATTERNS = tuple((name, re.compile(pattern, re.DOTALL)) for name, pattern in _F
 
 
 def is_container(start: bytes) -> bool:
-    """Say whether a file's first 16 bytes or more are those of a video.
+    """Say whether a file's first `START_BYTES` bytes are those of a video.
 
     Playlists and the like, which make FFmpeg open other files and addresses, are none.
     """
     return (
-        (start[4:8] in _BOXES and start[8:12] not in _IMAGE_BRANDS)
+        (start[4:8] in _BOXES and start[8:12] not in (*_IMAGE_BRANDS, *_SOUND_BRANDS))
         or start.startswith(_BEGINNINGS)
         or (start.startswith(b"RIFF") and start[8:12] == b"AVI ")
+        or (start.startswith(_OGG) and _OGG_VIDEO.search(start) is not None)
+        or _is_transport_stream(start)
     )
+
+
+def _is_transport_stream(start: bytes) -> bool:
+    for before in (0, _TS_TIMECODE):
+        syncs = start[before :: _TS_PACKET + before]
+        if len(syncs) > 1 and all(each == _TS_SYNC for each in syncs):
+            return True
+    return False
 
 
 def format_name(start: bytes) -> str | None:

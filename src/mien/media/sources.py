@@ -3,27 +3,92 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mien.errors import MediaError
 from mien.media.images import IMAGE_SUFFIXES
 from mien.media.live_source import is_live
 from mien.media.sequences import is_sequence
+from mien.media.signatures import START_BYTES, format_name, is_container
 from mien.media.videos import VIDEO_SUFFIXES
 
-__all__ = ["find_images", "find_media", "is_video"]
+__all__ = ["count_by_suffix", "find_images", "find_media", "is_image_file", "is_video"]
+
+
+_LOG = logging.getLogger(__name__)
+
+_SOUND_SUFFIXES = frozenset((".mka", ".weba", ".wma"))
+"""Sound in the containers of videos, which the first bytes do not tell."""
+
+_IMAGES = frozenset(("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF", "AVIF", "HEIC"))
+"""What is read as an image, by the names of `format_name`."""
+
+_MAX_CHARACTER_BYTES = 4
+"""A character of UTF-8 has at most so many bytes; the last one may be cut off."""
+
+_RAW_PHOTOS = "TIFF"
+"""The raw files of cameras are TIFFs, too, of which a small preview would be read."""
 
 
 def is_video(path: str | Path) -> bool:
-    """Return whether a path names a video, by its ending, or an image sequence."""
-    return Path(path).suffix.lower() in VIDEO_SUFFIXES or is_sequence(path)
+    """Return whether a path names a video or an image sequence.
+
+    The first bytes of a file decide; where they are of no known format, or where there is no such
+    file, its ending does.
+    """
+    if is_sequence(path):
+        return True
+    start = _start(path)
+    if is_container(start):
+        return True
+    return format_name(start) not in _IMAGES and Path(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_image_file(path: str | Path) -> bool:
+    """Return whether a file among others is an image: by its ending, else by its first bytes."""
+    return _is_wanted(Path(path), IMAGE_SUFFIXES, videos=False)
+
+
+def _is_wanted(path: Path, suffixes: frozenset[str], *, videos: bool) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in suffixes:
+        return True
+    if suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES | _SOUND_SUFFIXES:
+        return False
+    start = _start(path)
+    if is_container(start):
+        return videos
+    name = format_name(start)
+    return name in _IMAGES and not (suffix and name == _RAW_PHOTOS)
+
+
+def _start(path: str | Path) -> bytes:
+    """Return the first bytes of a file; none of what is no file, since a pipe would wait."""
+    try:
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                return file.read(START_BYTES)
+    except (OSError, ValueError):
+        pass
+    return b""
+
+
+def _is_text(start: bytes) -> bool:
+    try:
+        start.decode()
+    except UnicodeDecodeError as error:
+        is_cut = len(start) == START_BYTES and len(start) - error.start < _MAX_CHARACTER_BYTES
+        return is_cut and b"\0" not in start
+    return b"\0" not in start
 
 
 def find_images(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
     """Resolve paths, folders and globs to images; see `find_media`."""
-    return _find(inputs, IMAGE_SUFFIXES)
+    return _find(inputs, IMAGE_SUFFIXES, videos=False)
 
 
 def find_media(
@@ -31,9 +96,10 @@ def find_media(
 ) -> Iterator[str | MediaError]:
     """Resolve paths, folders and globs to images and videos.
 
-    A folder stands for all files below it that have a known ending, in the order of their names,
-    links followed; hidden files and folders are left out. A file that is named itself is taken
-    whatever its ending.
+    A folder stands for all images and videos below it, in the order of their names, links followed:
+    files with a known ending, and others that begin like one. Hidden files and folders are left
+    out. What else is left out is logged, as a warning if it is not text. A file that is named
+    itself is taken whatever it is.
 
     Args:
         inputs: Paths, folders and patterns such as `shots/*.jpg` or `**/*.png`; cameras and
@@ -44,15 +110,22 @@ def find_media(
         Paths, each once, and a `MediaError` for each input that stands for no file; the other
         inputs are resolved all the same.
     """
-    return _find(inputs, IMAGE_SUFFIXES | VIDEO_SUFFIXES, exclude)
+    return _find(inputs, IMAGE_SUFFIXES | VIDEO_SUFFIXES, videos=True, exclude=exclude)
 
 
 def _find(
-    inputs: Iterable[str | Path], suffixes: frozenset[str], exclude: Path | None = None
+    inputs: Iterable[str | Path],
+    suffixes: frozenset[str],
+    *,
+    videos: bool,
+    exclude: Path | None = None,
 ) -> Iterator[str | MediaError]:
+    def is_wanted(path: Path) -> bool:
+        return _is_wanted(path, suffixes, videos=videos)
+
     paths: set[str] = set()
     for given in inputs:
-        for found in _resolve(str(given), suffixes, exclude):
+        for found in _resolve(str(given), is_wanted, exclude):
             if isinstance(found, MediaError):
                 yield found
             elif found not in paths:
@@ -61,14 +134,14 @@ def _find(
 
 
 def _resolve(
-    given: str, suffixes: frozenset[str], exclude: Path | None
+    given: str, is_wanted: Callable[[Path], bool], exclude: Path | None
 ) -> Iterator[str | MediaError]:
     if not given.strip():
         yield MediaError(repr(given), "an empty path. Name an image or a folder")
     elif is_live(given):
         yield given
     elif os.path.isdir(given):  # noqa: PTH112 - Path raises for a name that is too long
-        yield from _walk(given, suffixes, exclude)
+        yield from _walk(given, is_wanted, exclude)
     elif not os.path.lexists(given) and glob.has_magic(given):
         yield from _match(given)
     else:
@@ -85,10 +158,11 @@ def _match(pattern: str) -> Iterator[str | MediaError]:
 
 
 def _walk(
-    folder: str, suffixes: frozenset[str], exclude: Path | None
+    folder: str, is_wanted: Callable[[Path], bool], exclude: Path | None
 ) -> Iterator[str | MediaError]:
     errors: list[OSError] = []
     count = 0
+    left_out: list[Path] = []
     # Links may lead back to a folder that was visited, and results may lie among the inputs.
     visited = {os.path.realpath(exclude)} if exclude is not None else set()
     for parent, folders, files in os.walk(folder, onerror=errors.append, followlinks=True):
@@ -101,13 +175,35 @@ def _walk(
         for name in sorted(files):
             path = Path(parent, name)
             # Reading a pipe or a device would wait for ever.
-            wanted = not name.startswith(".") and path.suffix.lower() in suffixes
-            if wanted and (path.is_file() or not path.exists()):
+            if name.startswith(".") or not (path.is_file() or not path.exists()):
+                continue
+            if is_wanted(path):
                 count += 1
                 yield str(path)
+            else:
+                left_out.append(path)
+    _log_left_out(folder, left_out)
     for error in errors:
         reason = f"the folder cannot be read: {error.strerror}. Change its permissions"
         yield MediaError(str(error.filename or folder), reason)
     if not count and not errors:
-        endings = ", ".join(sorted(suffixes))
-        yield MediaError(folder, f"the folder holds no image or video (looked for {endings})")
+        others = f", only {count_by_suffix(left_out)}" if left_out else ""
+        yield MediaError(folder, f"the folder holds no image or video{others}. Check the path")
+
+
+def _log_left_out(folder: str, paths: list[Path]) -> None:
+    if not paths:
+        return
+    all_text = all(_is_text(_start(path)) for path in paths)
+    _LOG.log(
+        logging.INFO if all_text else logging.WARNING,
+        "%s: left out what is no image or video: %s",
+        folder,
+        count_by_suffix(paths),
+    )
+
+
+def count_by_suffix(paths: Iterable[Path]) -> str:
+    """Return the number of files by their ending: `3 .psd, 1 without an ending`."""
+    counts = Counter(path.suffix.lower() or "without an ending" for path in paths)
+    return ", ".join(f"{count:,} {suffix}" for suffix, count in counts.most_common())

@@ -114,7 +114,8 @@ class VideoWriter:
     def discard(self) -> None:
         """Stop writing and leave nothing behind."""
         self.abandon()
-        self._partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._partial.unlink()
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ import contextlib
 import csv
 import json
 import os
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ from mien.structures import FrameResult
 __all__ = ["FORMATS", "CsvWriter", "JsonlWriter", "ParquetWriter", "ResultWriter", "open_writer"]
 
 _ROWS_PER_GROUP = 10_000
+_BLOCK_BYTES = 1 << 20
 
 
 class ResultWriter(abc.ABC):
@@ -54,6 +56,8 @@ class ResultWriter(abc.ABC):
         try:
             self._finish()
             self._partial.replace(self.path)
+        except FileNotFoundError as error:
+            raise OutputError(f"{self._partial}: has been removed while it was written") from error
         except OSError as error:
             raise _cannot_write(self._partial, error) from error
 
@@ -65,7 +69,17 @@ class ResultWriter(abc.ABC):
     def discard(self) -> None:
         """Stop writing and leave nothing behind."""
         self.abandon()
-        self._partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._partial.unlink()
+
+    def check(self) -> None:
+        """Check that the unfinished file has not been removed in the meantime.
+
+        Raises:
+            OutputError: It has been removed; what is written would be lost.
+        """
+        if not self._partial.exists():
+            raise OutputError(f"{self._partial}: has been removed while it was written")
 
     @abc.abstractmethod
     def _finish(self) -> None:
@@ -98,7 +112,7 @@ class _TextWriter(ResultWriter):
                 newline="",
             )
         except OSError as error:
-            raise _cannot_write(self._partial, error) from error
+            raise cannot_write(self._partial, error) from error
 
     def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows; they are in the file when this returns."""
@@ -118,32 +132,68 @@ class _TextWriter(ResultWriter):
 
 
 class JsonlWriter(_TextWriter):
-    """One JSON object per line, one line per face."""
+    """One JSON object per line, one line per face.
 
-    @property
-    def length(self) -> int:
-        """Bytes written so far."""
-        return self._partial.stat().st_size
+    Attributes:
+        length: Bytes written so far.
+        crc32: The checksum of these bytes.
+    """
+
+    def __init__(self, path: Path, *, length: int | None = None, crc32: int = 0) -> None:
+        super().__init__(path, append=length is not None)
+        self.length, self.crc32 = length or 0, crc32
 
     @classmethod
-    def resumed(cls, path: Path, length: int) -> Self:
+    def resumed(cls, path: Path, *, length: int, crc32: int, is_complete: bool) -> Self:
         """Continue the file of an interrupted run, truncated to the length that it has recorded.
 
+        Args:
+            path: Where the finished file will be.
+            length: The bytes to continue after.
+            crc32: Their checksum.
+            is_complete: Whether nothing is missing after them. The file may have its final name
+                then already.
+
         Raises:
-            OutputError: The file is missing, shorter than that, or cannot be written.
+            OutputError: The file is missing, shorter than that, damaged, or cannot be written.
         """
         partial = partial_path(path)
         try:
+            if is_complete and not partial.exists() and path.stat().st_size == length:
+                path.replace(partial)
+            if not length and not partial.exists():
+                return cls(path)  # it was killed before it opened its files
             found = partial.stat().st_size
             if found < length:
                 raise OutputError(
                     f"{partial}: expected at least {length} bytes of the interrupted run, found "
-                    f"{found}. Start again with --overwrite"
+                    f"{found}. Start again with overwrite=True"
+                )
+            if _crc32(partial, length) != crc32:
+                raise OutputError(
+                    f"{partial}: the results of the interrupted run are damaged. Start again with "
+                    "overwrite=True"
                 )
             os.truncate(partial, length)
+        except FileNotFoundError as error:
+            raise OutputError(
+                f"{partial}: the results of the interrupted run are missing. Start again with "
+                "overwrite=True"
+            ) from error
         except OSError as error:
             raise _cannot_write(partial, error) from error
-        return cls(path, append=True)
+        return cls(path, length=length, crc32=crc32)
+
+    def sync(self) -> None:
+        """Have the disk store what was written, so that a power cut keeps it.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _cannot_write(self._partial, error) from error
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows that are in the file."""
@@ -151,7 +201,11 @@ class JsonlWriter(_TextWriter):
             yield from map(json.loads, file)
 
     def _write_row(self, row: dict[str, Any]) -> None:
-        self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        line = json.dumps(row, ensure_ascii=False) + "\n"
+        self._file.write(line)
+        written = line.encode(errors="backslashreplace")
+        self.length += len(written)
+        self.crc32 = zlib.crc32(written, self.crc32)
 
 
 class CsvWriter(_TextWriter):
@@ -186,7 +240,9 @@ class ParquetWriter(ResultWriter):
         try:
             self._file = parquet.ParquetWriter(self._partial, self._schema)
         except OSError as error:
-            raise _cannot_write(self._partial, error) from error
+            with contextlib.suppress(OSError):
+                self._partial.unlink()
+            raise cannot_write(self._partial, error) from error
 
     def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows; whole row groups are in the file when this returns."""
@@ -220,6 +276,16 @@ FORMATS: Mapping[str, type[JsonlWriter | CsvWriter | ParquetWriter]] = {
     "parquet": ParquetWriter,
 }
 """The writers by the name of their format, which is also their file's ending."""
+
+
+def _crc32(path: Path, length: int) -> int:
+    """Return the checksum of a file's first bytes."""
+    checksum = 0
+    with path.open("rb") as file:
+        while length and (block := file.read(min(length, _BLOCK_BYTES))):
+            checksum = zlib.crc32(block, checksum)
+            length -= len(block)
+    return checksum
 
 
 def _as_text(value: str) -> str:

@@ -1,8 +1,11 @@
 """Numbers from plain arrays: protocols, metrics, curves, calibration."""
 
 from mien.metrics.calibration import (
+    EQUAL_WITHIN,
     SURE_ACCURACY,
     CalibrationData,
+    LabelledOutputs,
+    SixFit,
     fit_six,
     fit_temperature,
     unsure_threshold,
@@ -42,15 +45,18 @@ from mien.metrics.uncertainty import (
 )
 
 __all__ = [
+    "EQUAL_WITHIN",
     "PROTOCOLS",
     "SURE_ACCURACY",
     "CalibrationData",
     "ClassScore",
     "Interval",
+    "LabelledOutputs",
     "McNemar",
     "Protocol",
     "Reliability",
     "Score",
+    "SixFit",
     "TripletScore",
     "accuracy",
     "average_precision",

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mien._decode import all_demands, demand
+
 __all__ = ["STRIDES", "DetectorNet", "DetectorOptions"]
 
 STRIDES = (8, 16, 32)
@@ -33,6 +35,16 @@ class DetectorOptions:
     width: int = 72
     depths: tuple[int, int, int] = (4, 3, 3)
     landmark_depths: tuple[int, int, int] = (1, 2, 2)
+
+    @all_demands()
+    def __post_init__(self) -> None:
+        for name, lowest, largest in (
+            ("stem", 1, 1024), ("depths", 0, 64), ("landmark_depths", 0, 64)
+        ):  # fmt: skip
+            sizes = getattr(self, name)
+            inside = all(lowest <= size <= largest for size in sizes)
+            demand(inside, name, f"numbers from {lowest} to {largest}", sizes)
+        demand(0 < self.width <= 1024, "width", "1 to 1024", self.width)
 
 
 class DetectorNet(nn.Module):

@@ -43,6 +43,10 @@ EMBEDDING_SIZE = 16
 """Length of the expression embedding, as in Vemulapalli and Agarwala 2019."""
 
 
+_MAX_WIDTH, _MAX_DEPTH = 2048, 64
+"""Larger networks are slips of the pen, and would ask for more memory than there is."""
+
+
 class EmotionOutputs(NamedTuple):
     """What the network gives for B faces.
 
@@ -132,13 +136,15 @@ class TrunkOptions:
         same = len(self.widths) == len(self.depths) and bool(self.widths)
         found = f"{self.widths} and {self.depths}"
         demand(same, "widths and depths", "one of each per stage", found)
-        for name in ("widths", "depths"):
+        for name, largest in (("widths", _MAX_WIDTH), ("depths", _MAX_DEPTH)):
             sizes = getattr(self, name)
-            demand(all(size > 0 for size in sizes), name, "numbers above 0", sizes)
+            inside = all(0 < size <= largest for size in sizes)
+            demand(inside, name, f"numbers above 0, at most {largest}", sizes)
         demand(0 <= self.dropout < 1, "dropout", "0 to below 1", self.dropout)
         inside = self.crop_px % 2 == 0 and 0 < self.crop_px <= FACE_PX
         demand(inside, "crop_px", f"an even number of 2 to {FACE_PX}", self.crop_px)
-        demand(self.dense_width >= 0, "dense_width", "0 or more", self.dense_width)
+        dense = 0 <= self.dense_width <= _MAX_WIDTH
+        demand(dense, "dense_width", f"0 to {_MAX_WIDTH}", self.dense_width)
         if self.family != "fer-pp":
             # Each stage but the first halves the pixels of a side.
             most = max(1, self.crop_px.bit_length())

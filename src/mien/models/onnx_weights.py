@@ -7,7 +7,6 @@ them the first training steps would change the network's outputs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,12 +19,26 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from mien._decode import decode
+from mien._reading import parse_json
 from mien.errors import ArtefactError
 from mien.models.emotion import EmotionNet, FineTunedOptions
 
-__all__ = ["load_onnx_network", "load_onnx_weights"]
+__all__ = ["load_onnx_network", "load_onnx_weights", "read_onnx"]
 
 _Arrays = dict[str, NDArray[np.float32]]
+
+
+def read_onnx(path: Path) -> onnx.ModelProto:
+    """Read an ONNX file.
+
+    Raises:
+        ArtefactError: The file cannot be read; the message says why.
+    """
+    try:
+        return onnx.load(path)
+    except (OSError, ValueError, DecodeError, onnx.checker.ValidationError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ArtefactError(f"{path}: no ONNX file that can be read: {reason}") from error
 
 
 def load_onnx_network(path: Path, provenance: Mapping[str, str]) -> EmotionNet:
@@ -45,7 +58,7 @@ def load_onnx_network(path: Path, provenance: Mapping[str, str]) -> EmotionNet:
             "emotion` do. Give such a file, or the folder of a run"
         )
     try:
-        options = decode(FineTunedOptions, json.loads(provenance["network"]))
+        options = decode(FineTunedOptions, parse_json(provenance["network"]))
     except ValueError as error:
         raise ArtefactError(
             f"{path}: the network has options that this version of mien does not know: {error}. "
@@ -74,11 +87,13 @@ def load_onnx_weights(network: nn.Module, path: Path, *, example: Tensor | None 
     Raises:
         ArtefactError: The file cannot be read, or its weights are those of another network.
     """
+    graph = read_onnx(path).graph
     try:
-        graph = onnx.load(path).graph
-    except (OSError, DecodeError) as error:
-        raise ArtefactError(f"{path}: no ONNX file that can be read: {error}") from error
-    arrays = _arrays(graph)
+        arrays = _arrays(graph)
+    except (ValueError, TypeError, LookupError) as error:
+        raise ArtefactError(
+            f"{path}: not a file of `mien train`, its weights cannot be read: {error}"
+        ) from error
     biases = _folded_biases(network, arrays)
     state = network.state_dict()
     matching = {name: value for name, value in arrays.items() if name in state}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from mien.spec import InputSpec
 __all__ = ["network_input"]
 
 
-def network_input(crops: NDArray[np.generic], spec: InputSpec) -> NDArray[np.float32]:
+def network_input(crops: NDArray[Any], spec: InputSpec) -> NDArray[np.float32]:
     """Turn grey crops into the input that a spec describes.
 
     Args:
@@ -22,7 +24,7 @@ def network_input(crops: NDArray[np.generic], spec: InputSpec) -> NDArray[np.flo
         `(B, 1, H, W)` float32, `(v - mean) / std`.
 
     Raises:
-        FrameError: The crops have another shape than the spec's input.
+        FrameError: The crops have another shape than the spec's input, or are not finite.
     """
     expected = (spec.height, spec.width)
     if crops.ndim != 3 or spec.colour != "grey" or crops.shape[1:] != expected:
@@ -30,5 +32,7 @@ def network_input(crops: NDArray[np.generic], spec: InputSpec) -> NDArray[np.flo
             f"crops: {spec.name} takes (B, {expected[0]}, {expected[1]}) in {spec.colour}, "
             f"found {crops.shape} in grey"
         )
+    if not np.isfinite(crops).all():
+        raise FrameError("crops: expected luma of 0 to 255, found numbers that are not finite")
     values = (crops.astype(np.float32) - np.float32(spec.mean[0])) / np.float32(spec.std[0])
     return values[:, None]

@@ -11,9 +11,11 @@ from typing import Any
 
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, analyze_media, check_paths
-from mien.media import find_media, is_live, is_video
+from mien.media import find_media, is_live
 from mien.options import FaceOptions, VideoOptions
 from mien.runs.checkpoint import Checkpoint
+from mien.runs.complete import failures_of_complete
+from mien.runs.fingerprint import fingerprint
 from mien.runs.folder import ResultFolder
 from mien.runs.journal import JOURNAL, Journal
 from mien.structures import FrameResult
@@ -30,7 +32,8 @@ class RunOptions:
         draw: Whether images and videos are saved with the results drawn in.
         overwrite: Whether saved results may be replaced.
         resume: Whether to continue an interrupted run in the same folder. Inputs, networks and
-            options must be the same. Without an interrupted run, a new run starts.
+            options must be the same, the files unchanged. A drawn video starts again from its
+            beginning. Without an interrupted run, a new run starts.
         video: How videos, cameras and streams are analysed.
         faces: Which faces count, and below which confidence an answer is unsure; None takes the
             options of the Analyzer.
@@ -49,6 +52,14 @@ class RunOptions:
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, kind, found in (
+            ("video", VideoOptions, self.video),
+            ("faces", FaceOptions | None, self.faces),
+            *((name, bool, getattr(self, name)) for name in ("draw", "overwrite", "resume")),
+        ):
+            if not isinstance(found, kind):
+                expected = getattr(kind, "__name__", "FaceOptions or None")
+                raise OptionsError(f"{name}: expected {expected}, found {type(found).__name__}")
         if isinstance(self.formats, str):
             raise OptionsError(f"formats: expected names such as ['csv'], found {self.formats!r}")
         if self.resume and self.overwrite:
@@ -65,26 +76,35 @@ class Run:
         sources: The inputs, in the order of their results.
         resumed_after: The checkpoint of the interrupted run that this one continues, or None.
         checkpoint: How far the run has come.
+        failures: The inputs that could not be read or are damaged, with the last error. Those from
+            before an interruption are included.
+        with_faces: The inputs before the interruption in which faces were found.
         was_complete: Whether an earlier run had finished, so that there was nothing to do.
         written: The files and folders that were written, empty until the end.
         notes: Remarks on what was written, for example that a video's sound was lost.
-        draws_video: Whether a video is drawn, which cannot be continued.
         journal: The journal of its checkpoints; None if the run cannot be resumed.
     """
 
     sources: tuple[str, ...]
     resumed_after: Checkpoint | None = None
     checkpoint: Checkpoint = dataclasses.field(default_factory=Checkpoint)
+    failures: dict[str, str] = dataclasses.field(default_factory=dict)
+    with_faces: frozenset[str] = frozenset()
     was_complete: bool = False
     written: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
-    draws_video: bool = False
     journal: Journal | None = None
 
     @property
     def can_resume(self) -> bool:
         """Whether another run with `resume` can continue this one."""
-        return self.journal is not None and self.journal.path.exists() and not self.draws_video
+        return self.journal is not None and self.journal.saved is not None
+
+    @property
+    def resumes_after(self) -> Checkpoint:
+        """The checkpoint after which another run with `resume` would continue this one."""
+        saved = None if self.journal is None else self.journal.saved
+        return Checkpoint() if saved is None else Checkpoint.from_document(saved.position)
 
 
 def analyze_to(
@@ -119,13 +139,14 @@ def analyze_to(
         OutputError: The results exist already, or cannot be written.
         MissingExtraError: A format needs an extra that is not installed.
     """
+    if options is not None and not isinstance(options, RunOptions):
+        raise OptionsError(f"options: expected RunOptions, found {type(options).__name__}")
     options = options or RunOptions()
     analyzer = analyzer or Analyzer()
     path = None if folder is None else Path(folder)
     drawn_folder = None if path is None else path / "drawn"
     media = list(find_media(check_paths(inputs), exclude=drawn_folder))
     run = Run(tuple(each if isinstance(each, str) else each.source for each in media))
-    run.draws_video = options.draw and any(is_video(str(each)) for each in media)
     _check(path, media, options)
     if path is None:
         on_start(run)
@@ -134,6 +155,10 @@ def analyze_to(
     run.journal = journal = _journal(path, media, analyzer, options)
     if options.resume and (path / "results.jsonl").exists() and not is_interrupted(path):
         run.was_complete = True
+        if journal is not None:
+            journal.remove()  # a kill may have left a part of it
+        names = {source: options.names.get(source, source) for source in run.sources}
+        run.failures = failures_of_complete(path, names, formats=options.formats, draw=options.draw)
         return run
     with ResultFolder(
         path,
@@ -145,7 +170,9 @@ def analyze_to(
     ) as results:
         if results.position is not None:
             run.checkpoint = Checkpoint.from_document(results.position, options.video)
-            run.resumed_after = run.checkpoint
+            # Another one, since the state of the video goes on.
+            run.resumed_after = Checkpoint.from_document(results.position)
+            run.failures, run.with_faces = results.failures, frozenset(results.with_faces)
             results.reserve_drawn(run.sources[: run.checkpoint.inputs])
         on_start(run)
         _analyze(run, analyzer, media, options, results, on_result)
@@ -174,21 +201,41 @@ def _analyze(
             result = _renamed(step.result, options.names)
             checkpoint = Checkpoint.after(step)
             if results is not None:
+                if options.draw and checkpoint.video is not None:
+                    # What a drawn video has so far cannot be continued: it starts again.
+                    checkpoint = _before_video(checkpoint, run, results)
                 results.write(result)
-                if checkpoint.is_complete:
+                if checkpoint.is_complete and checkpoint is not run.checkpoint:
                     results.save_position(checkpoint.to_document)
+            if result.error is not None:
+                run.failures[result.source] = result.error
             on_result(result)
             run.checkpoint = checkpoint
+    run.checkpoint = Checkpoint(inputs=len(media))
+    if results is not None:
+        results.finish_video()
+        results.save_position(run.checkpoint.to_document, is_complete=True)
+
+
+def _before_video(checkpoint: Checkpoint, run: Run, results: ResultFolder) -> Checkpoint:
+    """Return the checkpoint before the video that is being drawn; save it at its first frame."""
+    if run.checkpoint.inputs == checkpoint.inputs:
+        return run.checkpoint
+    results.finish_video()
+    before = Checkpoint(inputs=checkpoint.inputs)
+    results.save_position(before.to_document)
+    return before
 
 
 def _check(path: Path | None, media: Sequence[str | MediaError], options: RunOptions) -> None:
     """Check that the options fit the inputs, before anything is written."""
+    sources = {each if isinstance(each, str) else each.source for each in media}
+    if unknown := options.names.keys() - sources:
+        raise OptionsError(f"names: {min(unknown)!r} is none of the inputs")
     if path is None and (options.draw or options.resume):
         raise OptionsError("draw and resume need a folder for the results")
     if options.draw and any(is_live(str(each)) for each in media):
         raise OptionsError("draw does not work for a camera or stream; record it with `mien live`")
-    if options.draw and options.resume and any(is_video(str(each)) for each in media):
-        raise OptionsError("resume: a drawn video cannot be continued; leave out draw")
 
 
 def is_interrupted(folder: str | Path) -> bool:
@@ -204,15 +251,20 @@ def _journal(
         isinstance(each, str) and is_live(each) for each in media
     ):
         return None
-    listed = "\n".join(each if isinstance(each, str) else each.source for each in media)
     faces = options.faces or analyzer.pipeline.options
     return Journal(
         path,
         {
-            "inputs": hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest(),
+            "draw": options.draw,
             "networks": _networks(analyzer),
             **dataclasses.asdict(options.video),
             **dataclasses.asdict(faces),
+        },
+        {
+            each if isinstance(each, str) else each.source: fingerprint(each)
+            if isinstance(each, str)
+            else None
+            for each in media
         },
     )
 

@@ -45,10 +45,17 @@ class Checkpoint:
         return {"inputs": self.inputs, "video": video}
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], options: VideoOptions) -> Self:
-        """Rebuild a checkpoint from `to_document`; `options` are those of the interrupted run."""
+    def from_document(
+        cls, document: Mapping[str, Any], options: VideoOptions | None = None
+    ) -> Self:
+        """Rebuild a checkpoint from `to_document`.
+
+        Args:
+            document: The plain values.
+            options: Those of the interrupted run. They are needed to continue in a video.
+        """
         video = None
         if document["video"] is not None:
-            video = VideoState(options)
+            video = VideoState(options or VideoOptions())
             video.restore(document["video"])
         return cls(document["inputs"], video)

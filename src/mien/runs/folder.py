@@ -10,13 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mien._output import cannot_write, check_output
 from mien.drawing import write_image
 from mien.errors import InputError, MediaError, OutputError
 from mien.media.drawn_video import DrawnVideo
 from mien.media.images import read_image
 from mien.media.sources import is_video
 from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
-from mien.runs.journal import Journal
+from mien.runs.journal import Journal, SavedPosition
 from mien.structures import FrameResult
 
 __all__ = ["ResultFolder"]
@@ -43,6 +44,8 @@ class ResultFolder:
     Attributes:
         position: The last checkpoint of the interrupted run, as passed to `save_position`; None for
             a new run.
+        failures: The inputs with an error in the results of the interrupted run, with the last one.
+        with_faces: The inputs with a face in the results of the interrupted run.
         notes: Remarks on what was drawn, for example that a video's sound was lost.
 
     Raises:
@@ -70,45 +73,78 @@ class ResultFolder:
         self._draw, self._overwrite = draw, overwrite
         self._drawn: set[Path] = set()
         self.notes: list[str] = []
+        self._not_drawn: list[str] = []
         self._video: DrawnVideo | None = None
         self._video_source = ""
-        self._skipped_source = ""
         self._journal = journal if "jsonl" in formats else None
-        self.position: dict[str, Any] | None = None
-        self._unreadable: set[str] = set()
+        self.position: Mapping[str, Any] | None = None
+        self.failures: dict[str, str] = {}
+        self.with_faces: set[str] = set()
+        self._has_results = False
         self._writers: list[ResultWriter] = []
         self._open = contextlib.ExitStack()
-        if self._journal is not None and not overwrite:
-            checkpoint = self._journal.read()
-            if checkpoint is not None and not resume:
-                raise OutputError(
-                    f"{path}: holds an interrupted analysis. Continue with --resume, or start "
-                    "again with --overwrite"
-                )
-            if checkpoint is not None:
-                length, self.position = checkpoint
-                self._resume(formats, length)
-                return
-        if draw and not overwrite and any((path / "drawn").glob("*")):
+        saved = None if self._journal is None or overwrite else self._journal.read()
+        if saved is not None and not resume:
             raise OutputError(
-                f"{path / 'drawn'}: has images already. Choose another folder or pass --overwrite"
+                f"{path}: holds an interrupted analysis. Continue with resume=True, or start again "
+                "with overwrite=True"
             )
+        if saved is not None:
+            self._resume(formats, saved)
+            return
+        if draw and not overwrite and self._has_drawn():
+            raise OutputError(
+                f"{path / 'drawn'}: has images already. Choose another folder or pass "
+                "overwrite=True"
+            )
+        self._start(formats)
+
+    def _has_drawn(self) -> bool:
+        try:
+            return any((self.path / "drawn").iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise cannot_write(self.path / "drawn", error) from error
+
+    def _start(self, formats: Sequence[str]) -> None:
+        """Open the files of a new run, and save that nothing is done yet."""
+        names = [self.path / f"results.{name}" for name in dict.fromkeys(formats)]
+        for name in names:
+            check_output(name, overwrite=self._overwrite)
         with contextlib.ExitStack() as cleanup:
-            for name in dict.fromkeys(formats):
-                writer = open_writer(path / f"results.{name}", overwrite=overwrite)
+            if self._journal is not None:
+                # Before all else: what lies in the folder after a kill is known by it.
+                cleanup.callback(self._journal.remove)
+                self._make_folder()
+                self._journal.save(SavedPosition(position={"inputs": 0, "video": None}), now=True)
+            for name in names:
+                writer = open_writer(name, overwrite=self._overwrite)
                 cleanup.callback(writer.discard)
                 self._writers.append(writer)
             cleanup.pop_all()
-        if self._journal is not None:
-            self._journal.remove()
         for writer in self._writers:
             self._open.enter_context(writer)
 
-    def _resume(self, formats: Sequence[str], length: int) -> None:
+    def _make_folder(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def _resume(self, formats: Sequence[str], saved: SavedPosition) -> None:
         """Continue the JSON Lines at the checkpoint, and write the other formats from them."""
-        lines = JsonlWriter.resumed(self.path / "results.jsonl", length)
-        self._writers.append(lines)
-        self._open.enter_context(lines)
+        self._has_results = True
+        self.position = saved.position
+        self.notes = list(saved.notes)
+        self._not_drawn = list(saved.not_drawn)
+        lines = JsonlWriter.resumed(
+            self.path / "results.jsonl",
+            length=saved.length,
+            crc32=saved.crc32,
+            is_complete=saved.is_complete,
+        )
+        self._writers.append(self._open.enter_context(lines))
         others = []
         for name in dict.fromkeys(formats):
             if name != "jsonl":
@@ -118,29 +154,60 @@ class ResultFolder:
                 others.append(writer)
         rows = lines.rows()
         while block := list(itertools.islice(rows, _ROWS_PER_COPY)):
-            self._unreadable.update(row["source"] for row in block if "error" in row)
+            for row in block:
+                self._count(row)
             for writer in others:
                 writer.write_rows(block)
+
+    def _count(self, row: Mapping[str, Any]) -> None:
+        if "error" in row:
+            self.failures[row["source"]] = row["error"]
+        else:
+            self.with_faces.add(row["source"])
 
     def reserve_drawn(self, sources: Iterable[str]) -> None:
         """Reserve the names of the copies that the interrupted run has drawn, so that they stay."""
         if self._draw:
+            unreadable = {source for source in self.failures if not is_video(source)}
+            missing = unreadable.union(self._not_drawn)
             for source in sources:
-                if source not in self._unreadable:
-                    self._free_name(Path(source).stem, "jpg")
+                if source not in missing:
+                    self._drawn.add(self._free_name(source))
 
-    def save_position(self, position: Callable[[], Mapping[str, Any]]) -> None:
-        """Save a checkpoint in the journal, at most once a second.
+    def save_position(
+        self, position: Callable[[], Mapping[str, Any]], *, is_complete: bool = False
+    ) -> None:
+        """Save a checkpoint in the journal, at most once a second, and at an interruption.
 
         Args:
             position: Returns the position of the analysis; all its results have been written.
+            is_complete: Whether all inputs are done.
 
         Raises:
             OutputError: The disk is full or the folder has been removed.
         """
-        if self._journal is not None:
-            lines = next(each for each in self._writers if isinstance(each, JsonlWriter))
-            self._journal.save(lambda: lines.length, position)
+        if self._journal is None:
+            return
+        lines = self._lines()
+        is_due = self._journal.is_due
+        if is_due:
+            for writer in self._writers:
+                writer.check()
+            lines.sync()
+        self._journal.save(
+            SavedPosition(
+                length=lines.length,
+                crc32=lines.crc32,
+                position=position(),
+                notes=tuple(self.notes),
+                not_drawn=tuple(self._not_drawn),
+                is_complete=is_complete,
+            ),
+            now=is_due,
+        )
+
+    def _lines(self) -> JsonlWriter:
+        return next(each for each in self._writers if isinstance(each, JsonlWriter))
 
     @property
     def written(self) -> list[Path]:
@@ -154,46 +221,75 @@ class ResultFolder:
         Raises:
             OutputError: The disk is full or the folder has been removed.
         """
+        self._has_results = True
         for writer in self._writers:
             writer.write(result)
-        if self._draw and result.error is None and result.source != self._skipped_source:
+        if not self._draw:
+            return
+        if result.source != self._video_source:
+            self.finish_video()
+        if result.error is not None:
+            if is_video(result.source) and result.source != self._video_source:
+                self._not_drawn.append(result.source)
+        elif result.source not in self._not_drawn[-1:]:
             try:
                 self._draw_result(result)
             except (MediaError, OutputError) as error:
-                if _affects_all_files(error):
-                    raise
-                if self._video is not None and self._video_source == result.source:
-                    self._video.discard()
+                if self._video is not None:
+                    self._drop(self._video)
                     self._video = None
-                self._skipped_source = result.source
-                self.notes.append(f"{result.source}: is not drawn: {error}")
+                self._note_failure(result.source, error)
+
+    def _note_failure(self, source: str, error: MediaError | OutputError) -> None:
+        """Note that an input is not drawn, unless the next one could not be drawn either."""
+        if _affects_all_files(error):
+            raise error
+        self._not_drawn.append(source)
+        self.notes.append(f"{source}: is not drawn: {error}")
 
     def _draw_result(self, result: FrameResult) -> None:
         if not is_video(result.source):
             image = result.plot(frame_rgb=read_image(result.source).frame_rgb)
-            write_image(image, self._free_name(Path(result.source).stem, "jpg"))
+            path = self._free_name(result.source)
+            write_image(image, path)
+            self._drawn.add(path)
             return
-        if self._video is None or self._video_source != result.source:
-            self._finish_video()
-            path = self._free_name(Path(result.source).stem, "mp4")
-            self._video, self._video_source = DrawnVideo(result.source, path), result.source
+        if self._video is None:
+            self._video_source = result.source
+            self._video = DrawnVideo(result.source, self._free_name(result.source))
+            self._drawn.add(self._video.path)
         self._video.write(result)
 
-    def _finish_video(self) -> None:
-        if self._video is not None:
-            video, self._video = self._video, None
-            video.close()
-            self.notes += video.notes
+    def finish_video(self) -> None:
+        """Finish the drawn copy of the last video, if there is one.
 
-    def _free_name(self, stem: str, suffix: str) -> Path:
+        Raises:
+            OutputError: The disk is full or the folder has been removed.
+        """
+        video, source = self._video, self._video_source
+        self._video, self._video_source = None, ""
+        if video is None:
+            return
+        try:
+            video.close()
+        except OutputError as error:
+            self._drop(video)
+            self._note_failure(source, error)
+        self.notes += video.notes
+
+    def _drop(self, video: DrawnVideo) -> None:
+        video.discard()
+        self._drawn.discard(video.path)
+
+    def _free_name(self, source: str) -> Path:
         """Return the path of a drawn copy; a number is added if the name is in use."""
-        number = 1
-        stem = stem.encode(errors="surrogateescape")[:_MAX_STEM_BYTES].decode(errors="ignore")
+        number, suffix = 1, "mp4" if is_video(source) else "jpg"
+        stem = Path(source).stem.encode(errors="surrogateescape")
+        name = stem[:_MAX_STEM_BYTES].decode(errors="ignore")
         while True:
             end = f"-{number}.{suffix}" if number > 1 else f".{suffix}"
-            path = self.path / "drawn" / (stem + end)
+            path = self.path / "drawn" / (name + end)
             if path not in self._drawn:
-                self._drawn.add(path)
                 return path
             number += 1
 
@@ -206,22 +302,33 @@ class ResultFolder:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            self._stop(kind)
+            return
         try:
-            if kind is None:
-                self._finish_video()
-            elif self._video is not None and issubclass(kind, KeyboardInterrupt):
-                self._video.abandon()
-            elif self._video is not None:
-                self._video.discard()
-        finally:
-            if kind is not None and self._journal is not None and self._journal.path.exists():
-                # The files keep their partial names; a resumed run continues them.
-                for writer in self._writers:
-                    writer.abandon()
-            else:
-                self._open.__exit__(kind, exception, traceback)
-        if kind is None and self._journal is not None:
+            self.finish_video()
+            if self._journal is not None:
+                self._lines().sync()
+                self._journal.flush()
+        except BaseException as error:
+            self._stop(type(error))
+            raise
+        # A kill between two of these leaves the journal, by which a resumed run ends the work.
+        self._open.__exit__(None, None, None)
+        if self._journal is not None:
             self._journal.remove()
+
+    def _stop(self, kind: type[BaseException]) -> None:
+        """Close the files of an interrupted run; a new one without a result leaves none."""
+        if self._video is not None and issubclass(kind, KeyboardInterrupt):
+            self._video.abandon()
+        elif self._video is not None:
+            self._video.discard()
+        for writer in self._writers:
+            writer.abandon() if self._has_results else writer.discard()
+        if self._journal is not None:
+            with contextlib.suppress(OutputError):  # the last checkpoint in the file holds
+                self._journal.flush() if self._has_results else self._journal.remove()
 
 
 def _affects_all_files(error: Exception) -> bool:

@@ -1,22 +1,52 @@
-"""The journal of a run: a file beside unfinished results with the last checkpoint."""
+"""The journal of a run: two files beside unfinished results, its inputs and its last checkpoint."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mien._output import whole_file
+from mien._output import cannot_write, whole_file
 from mien.errors import OutputError
+from mien.runs.fingerprint import Fingerprint
 
-__all__ = ["JOURNAL", "Journal"]
+__all__ = ["JOURNAL", "Journal", "SavedPosition"]
 
 JOURNAL = "results.unfinished.json"
-"""The name of the journal."""
+"""The name of the file with the last checkpoint."""
+
+_INPUTS = "results.unfinished.inputs-{}.json"
+"""The name of the file with the inputs, with a part of its hash. There may be many inputs, so they
+are written only once."""
 
 _INTERVAL_S = 1.0
+_MAX_NAMES = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPosition:
+    """A checkpoint of a run, and what belongs to it in the folder of the results.
+
+    Attributes:
+        length: Bytes of JSON Lines.
+        crc32: The checksum of these bytes.
+        position: The position of the analysis.
+        notes: Remarks on what was drawn.
+        not_drawn: The inputs before it that have no drawn copy, apart from unreadable images.
+        is_complete: Whether all inputs are done, so that only the files are to be finished.
+    """
+
+    length: int = 0
+    crc32: int = 0
+    position: Mapping[str, Any]
+    notes: Sequence[str] = ()
+    not_drawn: Sequence[str] = ()
+    is_complete: bool = False
 
 
 class Journal:
@@ -26,64 +56,159 @@ class Journal:
         folder: The folder of the results.
         settings: What a run must have in common with the interrupted run that it resumes, as plain
             values that JSON can hold.
+        inputs: The fingerprint of each input, in order.
+
+    Attributes:
+        path: The file with the last checkpoint.
+        saved: The last checkpoint in the file; None if there is none.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, Any], inputs: Mapping[str, Fingerprint]
+    ) -> None:
         self.path = folder / JOURNAL
         self._settings = json.loads(json.dumps(settings))
+        self._inputs = inputs
+        self._inputs_text = json.dumps(list(inputs.items()))
         self._written_at = float("-inf")
+        self._latest: SavedPosition | None = None
+        self.saved: SavedPosition | None = None
 
-    def read(self) -> tuple[int, dict[str, Any]] | None:
+    def read(self) -> SavedPosition | None:
         """Read the last checkpoint of an interrupted run.
 
         Returns:
-            The bytes of JSON Lines that belong to the checkpoint, and the position of the analysis;
-            None if no run was interrupted here.
+            The checkpoint; None if no run was interrupted here.
 
         Raises:
-            OutputError: The interrupted run had other settings, or the file is damaged.
+            OutputError: The interrupted run had other settings or inputs, or a file is damaged.
         """
         try:
             document = json.loads(self.path.read_text(encoding="utf-8"))
-            settings, length, position = (
-                document[name] for name in ("settings", "length", "position")
-            )
-        except FileNotFoundError:
-            return None
+            run = document["run"]
+            if document["sha256"] != _sha256(json.dumps(run)):
+                raise ValueError("it is damaged")
+            settings, saved = run["settings"], SavedPosition(**run["saved"])
+            inputs_text = self._inputs_path(run["inputs"]).read_text(encoding="utf-8")
+            if run["inputs"] != _sha256(inputs_text):
+                raise ValueError("the list of inputs is damaged")
         except NotADirectoryError as error:
             reason = "is a file, expected a folder for the results. Choose another folder"
             raise OutputError(f"{self.path.parent}: {reason}") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            if isinstance(error, FileNotFoundError) and not self.path.exists():
+                return None
             raise OutputError(
-                f"{self.path}: cannot be read ({error}). Start again with --overwrite"
+                f"{self.path}: cannot be read ({error}). Start again with overwrite=True"
             ) from error
         names = settings.keys() | self._settings.keys()
         differing = sorted(n for n in names if settings.get(n) != self._settings.get(n))
-        if differing:
+        faults = [f"differs in {', '.join(differing)}"] if differing else []
+        if inputs_text != self._inputs_text:
+            faults.append(f"had other inputs: {self._differing_inputs(json.loads(inputs_text))}")
+        if faults:
             raise OutputError(
-                f"{self.path}: the interrupted run differs in {', '.join(differing)}. Use its "
-                "values, or start again with --overwrite"
+                f"{self.path}: the interrupted run {' and '.join(faults)}. Use its values and "
+                "inputs, or start again with overwrite=True"
             )
-        return length, position
+        self._latest = self.saved = saved
+        return saved
 
-    def save(self, length: Callable[[], int], position: Callable[[], Mapping[str, Any]]) -> None:
-        """Save a checkpoint, at most once a second.
+    def _differing_inputs(self, before: list[tuple[str, list[Any] | None]]) -> str:
+        """Describe how the inputs differ from those of the interrupted run, with some names."""
+        earlier = {source: _as_fingerprint(found) for source, found in before}
+        changed = [s for s in self._inputs if s in earlier and self._inputs[s] != earlier[s]]
+        kinds = {
+            "changed since": changed,
+            "new": [source for source in self._inputs if source not in earlier],
+            "missing now": [source for source in earlier if source not in self._inputs],
+        }
+        parts = [_some(sources, kind) for kind, sources in kinds.items() if sources]
+        return "; ".join(parts) or "they are in another order"
+
+    def save(self, saved: SavedPosition, *, now: bool = False) -> None:
+        """Save a checkpoint, at most once a second; `flush` saves one that was left out.
 
         Args:
-            length: Returns the bytes of JSON Lines so far.
-            position: Returns the position of the analysis that belongs to them.
+            saved: The checkpoint; all its results are in the file system.
+            now: Whether to save it at once.
 
         Raises:
             OutputError: The disk is full or the folder has been removed.
         """
-        now = time.monotonic()
-        if now - self._written_at < _INTERVAL_S:
+        self._latest = saved
+        if now or self.is_due:
+            self.flush()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last checkpoint was saved more than a second ago."""
+        return time.monotonic() - self._written_at >= _INTERVAL_S
+
+    def flush(self) -> None:
+        """Save the latest checkpoint if it is not in the file yet.
+
+        Raises:
+            OutputError: The disk is full or the folder has been removed.
+        """
+        if self._latest is None or self._latest is self.saved:
             return
-        self._written_at = now
-        document = {"settings": self._settings, "length": length(), "position": position()}
-        with whole_file(self.path) as partial:
-            partial.write_text(json.dumps(document), encoding="utf-8")
+        if not self.path.parent.is_dir():
+            raise OutputError(f"{self.path.parent}: the folder of the results has been removed")
+        self._written_at = time.monotonic()
+        inputs = _sha256(self._inputs_text)
+        if self.saved is None:
+            _write_durably(self._inputs_path(inputs), self._inputs_text)
+        run = {
+            "settings": self._settings,
+            "inputs": inputs,
+            "saved": dataclasses.asdict(self._latest),
+        }
+        # Before it is hashed, it has to look as it will when it is read.
+        run = json.loads(json.dumps(run))
+        _write_durably(self.path, json.dumps({"sha256": _sha256(json.dumps(run)), "run": run}))
+        if self.saved is None:
+            self._remove_inputs(but=self._inputs_path(inputs))  # those of a run that is replaced
+        self.saved = self._latest
+
+    def _inputs_path(self, sha256: str) -> Path:
+        return self.path.with_name(_INPUTS.format(sha256[:12]))
+
+    def _remove_inputs(self, *, but: Path | None = None) -> None:
+        for path in self.path.parent.glob(_INPUTS.format("*")):
+            if path != but:
+                path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the file: the run has ended, or a new one starts from the beginning."""
-        self.path.unlink(missing_ok=True)
+        """Remove the files: the run has ended, or a new one starts from the beginning.
+
+        Raises:
+            OutputError: They cannot be removed.
+        """
+        self.saved = self._latest = None
+        try:
+            self.path.unlink(missing_ok=True)
+            self._remove_inputs()
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+
+def _write_durably(path: Path, text: str) -> None:
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_fingerprint(found: list[Any] | None) -> Fingerprint:
+    return None if found is None else tuple(found)
+
+
+def _some(sources: Sequence[str], kind: str) -> str:
+    shown = ", ".join(sources[:_MAX_NAMES])
+    more = len(sources) - _MAX_NAMES
+    return f"{shown}{f' and {more} more' if more > 0 else ''} {kind}"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ArtefactError, DeviceError
 from mien.runtime.devices import providers_of
 from mien.runtime.library import onnxruntime
-from mien.spec import METADATA_KEY, ModelSpec
+from mien.spec import METADATA_KEY, Graph, ModelSpec
 
 __all__ = ["Session", "open_session"]
 
@@ -26,10 +27,17 @@ class Session:
         threads: Threads of one run.
         device: Where it runs, one of `DEVICES`, or the name of an execution provider.
 
+    Attributes:
+        metadata: What the file carries beside the graph.
+        graph: The graph's inputs and outputs.
+
     Raises:
         ArtefactError: The file is missing or no ONNX file.
         DeviceError: The device is not available, or the network cannot run there.
     """
+
+    metadata: dict[str, str]
+    graph: Graph
 
     def __init__(self, path: Path, threads: int, device: str = "cpu") -> None:
         if not path.is_file():
@@ -38,14 +46,28 @@ class Session:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what goes wrong is raised, and said once
         self._opened = (path, threads, device)
         try:
+            # Without the fallback of onnxruntime's own, which prints to stdout.
             self._session = onnxruntime.InferenceSession(
-                path, sess_options=options, providers=providers
+                path, sess_options=options, providers=providers, enable_fallback=0
+            )
+            # Names and metadata of a damaged file may be no text.
+            self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+            self.graph = Graph(
+                inputs={each.name: tuple(each.shape) for each in self._session.get_inputs()},
+                outputs={each.name: tuple(each.shape) for each in self._session.get_outputs()},
             )
         except Exception as error:  # onnxruntime's own errors share no narrower base
-            raise ArtefactError(f"{path}: not an ONNX file that can be run: {error}") from error
+            if isinstance(error, RuntimeError) and len(providers) > 1:
+                raise DeviceError(
+                    f"device: {device!r} could not be started: {_first_line(error)}. Install its "
+                    "driver and libraries, or take another device"
+                ) from error
+            raise ArtefactError(
+                f"{path}: not an ONNX file that can be run: {_first_line(error)}"
+            ) from error
         if providers[0] not in self._session.get_providers():
             # onnxruntime falls back to the processor, where the driver's libraries are missing.
             raise DeviceError(
@@ -54,20 +76,30 @@ class Session:
             )
         _LOG.debug("opened %s on %s with %d threads", path, providers[0], threads)
 
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What the file carries beside the graph."""
-        found: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        return found
+    def run(
+        self, names: list[str], inputs: dict[str, NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """Return the named outputs.
 
-    @property
-    def shapes(self) -> dict[str, tuple[Any, ...]]:
-        """The shape of each output by its name; what varies is a name or None."""
-        return {output.name: tuple(output.shape) for output in self._session.get_outputs()}
-
-    def run(self, names: list[str], inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """Return the named outputs."""
-        values: list[NDArray[Any]] = self._session.run(names, inputs)
+        Raises:
+            ArtefactError: The network cannot be run, or an output is no array of float32 or has a
+                value that is not finite.
+        """
+        path = self._opened[0]
+        try:
+            values: list[NDArray[np.float32]] = self._session.run(names, inputs)
+        except Exception as error:  # onnxruntime's own errors share no narrower base
+            raise ArtefactError(f"{path}: cannot be run: {_first_line(error)}") from error
+        for name, value in zip(names, values, strict=True):
+            kind = getattr(value, "dtype", type(value).__name__)
+            if kind != np.float32:
+                raise ArtefactError(f"{path}: output {name!r}: expected float32, found {kind}")
+            if not np.isfinite(value).all():
+                count = np.count_nonzero(~np.isfinite(value))
+                raise ArtefactError(
+                    f"{path}: output {name!r}: expected finite numbers, found {count:,} of "
+                    f"{value.size:,} that are not. The file is damaged, or its training diverged"
+                )
         return values
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, int, str]]:
@@ -97,5 +129,9 @@ def open_session(
     if METADATA_KEY not in session.metadata:
         return session, None
     spec = ModelSpec.from_metadata(session.metadata, str(path))
-    spec.check_outputs(session.shapes, str(path))
+    spec.check_graph(session.graph, str(path))
     return session, spec
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -3,6 +3,6 @@
 from mien.server.app import create_app
 from mien.server.keys import KeyFile
 from mien.server.options import ServerOptions
-from mien.server.run import uvicorn_config
+from mien.server.run import StoppingServer, uvicorn_config
 
-__all__ = ["KeyFile", "ServerOptions", "create_app", "uvicorn_config"]
+__all__ = ["KeyFile", "ServerOptions", "StoppingServer", "create_app", "uvicorn_config"]

@@ -7,7 +7,7 @@ import importlib.metadata
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 
@@ -21,6 +21,7 @@ from mien.server.limits import AccessControl
 from mien.server.metrics import MetricsMiddleware
 from mien.server.options import ServerOptions
 from mien.server.page import HeadersMiddleware, mount_page
+from mien.server.requests import SlashMiddleware, check_query
 from mien.server.service import Service
 from mien.server.stream import stream_router
 from mien.webpage import BUILT_PAGE, page_contract, page_files
@@ -39,6 +40,9 @@ def create_app(
     detector: FileDetector | None = None,
 ) -> FastAPI:
     """Make the application with the API and the web page.
+
+    Images are decoded in other processes, which import the script that was started: its code needs
+    `if __name__ == "__main__":` around it.
 
     Args:
         options: Keys, folders and limits.
@@ -74,10 +78,11 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     install_handlers(app)
-    app.include_router(images_router(service, access))
-    app.include_router(jobs_router(service, access, queue))
+    checked = [Depends(check_query)]
+    app.include_router(images_router(service, access), dependencies=checked)
+    app.include_router(jobs_router(service, access, queue), dependencies=checked)
+    app.include_router(_health_router(service, access, queue), dependencies=checked)
     app.include_router(stream_router(service, access))
-    _install_health(app, service, access, queue)
     mount_page(
         app,
         folder=BUILT_PAGE,
@@ -86,6 +91,7 @@ def create_app(
     )
     app.add_middleware(MetricsMiddleware, metrics=service.metrics)
     app.add_middleware(BodiesMiddleware)
+    app.add_middleware(SlashMiddleware)
     app.add_middleware(HeadersMiddleware)
     if options.allowed_origins:
         app.add_middleware(
@@ -97,23 +103,28 @@ def create_app(
     return app
 
 
-def _install_health(app: FastAPI, service: Service, access: AccessControl, queue: JobQueue) -> None:
-    @app.get("/healthz", summary="Check that the process answers", responses=error_responses(500))
+def _health_router(service: Service, access: AccessControl, queue: JobQueue) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(
+        "/healthz", summary="Check that the process answers", responses=error_responses(400, 500)
+    )
     async def healthy() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get(
+    @router.get(
         "/readyz",
         summary="Check that the server accepts requests",
-        responses={503: {"description": "busy or stopping"}, **error_responses(500)},
+        responses={503: {"description": "busy or stopping"}, **error_responses(400, 500)},
     )
     async def ready() -> JSONResponse:
         full = service.image_limit.active >= service.image_limit.max_active
-        status: dict[str, Any] = {"ready": not full and not service.closing}
+        slow = service.slots.longest_wait_s > service.options.ready_wait_s
+        status: dict[str, Any] = {"ready": not (full or slow or service.closing)}
         status["waiting"] = service.image_limit.active
         return JSONResponse(status, 200 if status["ready"] else 503)
 
-    @app.get(
+    @router.get(
         "/metrics",
         summary="Metrics for Prometheus",
         responses={
@@ -129,3 +140,5 @@ def _install_health(app: FastAPI, service: Service, access: AccessControl, queue
             for state in ("queued", "running", "done", "failed"):
                 service.metrics.jobs.labels(state).set(counts.get(state, 0))
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return router

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -12,7 +14,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-__all__ = ["ERROR_SCHEMA", "INTERNAL_ERROR", "ApiError", "error_responses", "install_handlers"]
+__all__ = [
+    "ERROR_SCHEMA",
+    "INTERNAL_ERROR",
+    "ApiError",
+    "allowed_methods",
+    "error_responses",
+    "install_handlers",
+]
 
 _LOG = logging.getLogger("mien.server")
 
@@ -76,6 +85,14 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def allowed_methods(app: FastAPI, path: str) -> list[str]:
+    """Return all methods that the API accepts at an address; empty if it is not one of the API."""
+    for template, operations in app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path):
+            return sorted(method.upper() for method in operations)
+    return []
+
+
 def install_handlers(app: FastAPI) -> None:
     """Answer every error of an application in the same form, never with a traceback."""
 
@@ -85,6 +102,11 @@ def install_handlers(app: FastAPI) -> None:
 
     async def http_error(request: Request, error: Exception) -> JSONResponse:
         error = cast(HTTPException, error)
+        if error.status_code == 405:
+            path = request.url.path
+            methods = allowed_methods(request.app, path) or ["GET", "HEAD"]
+            message = f"{path} takes {', '.join(methods)}"
+            return _answer(405, message, {"Allow": ", ".join(methods)})
         return _answer(error.status_code, str(error.detail), dict(error.headers or {}))
 
     async def validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -98,12 +120,18 @@ def install_handlers(app: FastAPI) -> None:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return _answer(500, INTERNAL_ERROR, {})
 
+    async def no_database(request: Request, error: Exception) -> JSONResponse:
+        _LOG.error("%s %s: the list of jobs: %s", request.method, request.url.path, error)
+        message = "the server cannot use its list of jobs now; try again later"
+        return _answer(503, message, {"Retry-After": "60"})
+
     async def disconnected(request: Request, error: Exception) -> JSONResponse:
         return _answer(400, "the connection ended before the end of the body", {})
 
     app.add_exception_handler(ApiError, api_error)
     app.add_exception_handler(ClientDisconnect, disconnected)
     app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(sqlite3.Error, no_database)
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_exception_handler(Exception, internal_error)
 

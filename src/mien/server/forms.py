@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from mien.server.errors import ApiError
+from mien.server.requests import unknown_name
 
-__all__ = ["FormFile"]
+__all__ = ["FormFile", "check_field"]
 
 _MAX_HEADER_BYTES = 8192
 
 
+def check_field(name: str, fields: Sequence[str]) -> None:
+    """Refuse a field of a form that there is not.
+
+    Raises:
+        ApiError: 400; the message names the field and those that there are.
+    """
+    if name not in fields:
+        advice = "; options are query parameters: ?max_fps=5"
+        raise unknown_name("form field", name, fields, advice=advice)
+
+
 class FormFile:
-    """Reads the file in one field of `multipart/form-data`; other fields are ignored.
+    """Reads the file in `multipart/form-data`; any other field is refused.
 
     Args:
         content_type: The request's `Content-Type`, with the boundary.
-        field: The form's field.
+        fields: The names that the file's field may have.
 
     Attributes:
         filename: The file's name; None until its part begins.
@@ -26,12 +40,12 @@ class FormFile:
         ApiError: 400 if the header has no boundary.
     """
 
-    def __init__(self, content_type: str, *, field: str) -> None:
+    def __init__(self, content_type: str, *, fields: Sequence[str]) -> None:
         boundary = parse_options_header(content_type)[1].get(b"boundary")
         if not boundary:
             raise ApiError(400, "expected a boundary in the Content-Type of a form, found none")
         self.filename: str | None = None
-        self._field = field.encode()
+        self._fields = tuple(fields)
         self._header, self._value, self._header_bytes = b"", b"", 0
         self._disposition = b""
         self._in_file = self._has_file = self._ended = False
@@ -56,7 +70,7 @@ class FormFile:
         """Read the next bytes of the body and return those that belong to the file.
 
         Raises:
-            ApiError: 400 if the body is not a form, or if the field has a second file.
+            ApiError: 400 if the body is not a form, or if it has another field or a second file.
         """
         try:
             self._parser.write(data)
@@ -70,12 +84,12 @@ class FormFile:
         """Check at the end of the body that the form is complete.
 
         Raises:
-            ApiError: 400 if the form is cut off, or if the field has no file.
+            ApiError: 400 if the form is cut off, or if it has no file.
         """
         if not self._ended:
             raise ApiError(400, "the form cannot be read: it ends before its last boundary")
         if not self._has_file:
-            raise ApiError(400, f"the form has no file in its field '{self._field.decode()}'")
+            raise ApiError(400, f"the form has no file in its field '{self._fields[0]}'")
 
     def _on_part_begin(self) -> None:
         self._disposition, self._in_file, self._header_bytes = b"", False, 0
@@ -99,11 +113,12 @@ class FormFile:
 
     def _on_headers_finished(self) -> None:
         options = parse_options_header(self._disposition)[1]
-        if options.get(b"name") != self._field or b"filename" not in options:
-            return
+        name = options.get(b"name", b"").decode("utf-8", "replace")
+        check_field(name, self._fields)
+        if b"filename" not in options:
+            raise ApiError(400, f"the field '{name}' of the form holds text, expected a file")
         if self._has_file:
-            field = self._field.decode()
-            raise ApiError(400, f"expected one file in the field '{field}', found several")
+            raise ApiError(400, f"expected one file in the field '{name}', found several")
         self._in_file = self._has_file = True
         self.filename = options[b"filename"].decode("utf-8", "replace")
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
 from mien.columns import example_row, row_schema
 from mien.server.errors import ApiError, error_responses
+from mien.server.forms import check_field
 from mien.server.limits import AccessControl, limit_body
 from mien.server.service import Service
 
 __all__ = ["MinFacePx", "MinScore", "images_router"]
+
+_LOG = logging.getLogger("mien.server")
 
 MinFacePx = Annotated[
     int | None,
@@ -67,16 +72,23 @@ _RESULTS: dict[str, Any] = {
     },
 }
 
+_FORM_FIELDS = ("files", "file")
+
 _IMAGE = {"type": "string", "format": "binary", "minLength": 1}
 
 
 def _body_schema(max_images: int) -> dict[str, Any]:
     files = {"type": "array", "minItems": 1, "maxItems": max_images, "items": _IMAGE}
-    form = {"type": "object", "required": ["files"], "properties": {"files": files}}
+    form = {
+        "type": "object",
+        "required": ["files"],
+        "properties": {"files": files},
+        "additionalProperties": False,
+    }
     return {
         "requestBody": {
             "required": True,
-            "description": "The file of one image, or several as `files` of a form.",
+            "description": "The file of one image, or several as `files` (or `file`) of a form.",
             "content": {
                 "image/*": {"schema": _IMAGE},
                 "application/octet-stream": {"schema": _IMAGE},
@@ -160,9 +172,19 @@ async def _read_images(
 async def _read_form(request: Request, max_images: int) -> list[tuple[str, bytes]]:
     try:
         async with request.form(max_files=max_images, max_fields=8) as form:
-            files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
+            files = []
+            for name, value in form.multi_items():
+                check_field(name, _FORM_FIELDS)
+                if not isinstance(value, UploadFile):
+                    message = f"the field '{name}' of the form holds text, expected a file"
+                    raise ApiError(400, message)
+                files.append(value)
             if not files:
                 raise ApiError(400, "the form has no file in its field 'files'")
             return [(file.filename or "image", await file.read()) for file in files]
-    except MultiPartException as error:
-        raise ApiError(400, f"the form cannot be read: {error.message}") from error
+    except (FormParserError, MultiPartException) as error:
+        raise ApiError(400, f"the form cannot be read: {error}") from error
+    except OSError as error:
+        _LOG.error("a form cannot be saved: %s", error)
+        message = f"the server cannot save the form: {error.strerror}; try again later"
+        raise ApiError(503, message, headers={"Retry-After": "60"}) from error

@@ -7,17 +7,20 @@ import collections
 import contextlib
 import itertools
 import json
+import logging
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 from mien.columns import row_schema
-from mien.errors import MissingExtraError
+from mien.errors import MissingExtraError, OutputError
 from mien.media import open_writer
 from mien.options import VideoOptions
 from mien.server.errors import ApiError, error_responses
@@ -27,9 +30,11 @@ from mien.server.limits import AccessControl
 from mien.server.runner import JobRunner
 from mien.server.service import Service
 from mien.server.store import Job
-from mien.server.videos import FORM_FIELD, MAX_NAME, receive_video
+from mien.server.videos import FORM_FIELDS, MAX_NAME, receive_video
 
 __all__ = ["JobQueue", "jobs_router"]
+
+_LOG = logging.getLogger("mien.server")
 
 _MAX_ROWS = 1000
 _MAX_JOBS = 1000
@@ -48,15 +53,16 @@ _BODY = {
     "requestBody": {
         "required": True,
         "description": "The video file (MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV), "
-        f"or the same as `{FORM_FIELD}` of a form.",
+        f"or the same as `{FORM_FIELDS[0]}` of a form.",
         "content": {
             "video/*": {"schema": _VIDEO},
             "application/octet-stream": {"schema": _VIDEO},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": [FORM_FIELD],
-                    "properties": {FORM_FIELD: _VIDEO},
+                    "required": [FORM_FIELDS[0]],
+                    "properties": {FORM_FIELDS[0]: _VIDEO},
+                    "additionalProperties": False,
                 }
             },
         },
@@ -136,7 +142,15 @@ class JobQueue:
     def _start(self) -> JobRunner:
         with self._lock:
             if self._runner is None:
-                self._runner = JobRunner(self._service)
+                try:
+                    self._runner = JobRunner(self._service)
+                except OutputError as error:
+                    _LOG.error("no video can be taken: %s", error)
+                    raise ApiError(
+                        503,
+                        "the server cannot use its folder of jobs; its log says why",
+                        headers={"Retry-After": "60"},
+                    ) from error
             return self._runner
 
     @contextlib.contextmanager
@@ -147,7 +161,8 @@ class JobQueue:
             The runner that takes the job.
 
         Raises:
-            ApiError: 503 if the server has too many jobs, 429 if the owner has too many.
+            ApiError: 503 if the server has too many jobs or cannot use their folder, 429 if the
+                owner has too many.
         """
         options, runner = self._service.options, self._start()
         counts = runner.store.count_by_state()
@@ -209,7 +224,9 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
         with queue.upload(owner) as runner:
             try:
                 folder = await asyncio.to_thread(runner.make_folder, job_id)
-                video_name, duration_s = await receive_video(request, folder, service.options, name)
+                video_name, duration_s = await receive_video(
+                    request, folder, service.options, decoder=service.decoder, name=name
+                )
                 job = Job(
                     id=job_id,
                     owner=owner,
@@ -220,6 +237,14 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
                     duration_s=duration_s,
                 )
                 runner.submit(job)
+            except OSError as error:
+                runner.discard(job_id)
+                _LOG.error("a video cannot be saved: %s", error)
+                raise ApiError(
+                    503,
+                    f"the server cannot save the video: {error.strerror}; try again later",
+                    headers={"Retry-After": "60"},
+                ) from error
             except BaseException:
                 runner.discard(job_id)
                 raise
@@ -254,7 +279,10 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
         ] = 0,
     ) -> dict[str, Any]:
         runner, job = _owned_job(access.authorize(request), queue, job_id)
-        rows = await asyncio.to_thread(runner.rows, job_id, after=after, max_rows=max_rows)
+        try:
+            rows = await asyncio.to_thread(runner.rows, job_id, after=after, max_rows=max_rows)
+        except ValueError as error:
+            raise _damaged() from error
         return _document(job, rows)
 
     @router.get(
@@ -265,7 +293,7 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
                 "description": "The rows.",
                 "content": {kind: {"schema": {"type": "string"}} for kind in _MEDIA_TYPES.values()},
             },
-            **error_responses(400, 401, 403, 404, 409, 422, 429, 500, 501),
+            **error_responses(400, 401, 403, 404, 409, 422, 429, 500, 501, 503),
         },
         response_class=FileResponse,
     )
@@ -277,8 +305,19 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
         runner, job = _owned_job(access.authorize(request), queue, job_id)
         if job.state != "done":
             raise ApiError(409, f"the job is {job.state}; its results are complete when it is done")
-        path = await asyncio.to_thread(_result_file, runner.folder(job_id), format)
-        return FileResponse(path, media_type=_MEDIA_TYPES[format], filename=f"{job_id}.{format}")
+        runner.hold(job_id)
+        try:
+            path, status = await asyncio.to_thread(_result_file, runner.folder(job_id), format)
+        except BaseException:
+            runner.release(job_id)
+            raise
+        return _HeldFileResponse(
+            path,
+            stat_result=status,
+            media_type=_MEDIA_TYPES[format],
+            filename=f"{job_id}.{format}",
+            release=lambda: runner.release(job_id),
+        )
 
     @router.delete(
         "/v1/jobs/{job_id}",
@@ -303,6 +342,10 @@ def _owned_job(caller: str, queue: JobQueue, job_id: str) -> tuple[JobRunner, Jo
     return runner, job
 
 
+def _damaged() -> ApiError:
+    return ApiError(404, "the results were damaged on the server; send the video again")
+
+
 def _document(job: Job, rows: list[dict[str, Any]]) -> dict[str, Any]:
     share = 1.0 if job.state == "done" else 0.0
     if job.state != "done" and job.duration_s:
@@ -314,12 +357,26 @@ def _document(job: Job, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return document | {"share": share, "error": job.error, "rows": rows}
 
 
-def _result_file(folder: Path, format: str) -> Path:
+class _HeldFileResponse(FileResponse):
+    """Answers with a file that must not be deleted before the answer has been sent."""
+
+    def __init__(self, path: Path, *, release: Callable[[], None], **options: Any) -> None:
+        super().__init__(path, **options)
+        self._release = release
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await asyncio.to_thread(self._release)
+
+
+def _result_file(folder: Path, format: str) -> tuple[Path, os.stat_result]:
     """Return the file of a job's rows in a format; it is made at the first request."""
     path = folder / f"results.{format}"
     with _CONVERSION_LOCK:
         if path.exists():
-            return path
+            return path, path.stat()
         try:
             with (
                 (folder / "results.jsonl").open(encoding="utf-8") as lines,
@@ -330,4 +387,13 @@ def _result_file(folder: Path, format: str) -> Path:
                     writer.write_rows(block)
         except MissingExtraError as error:
             raise ApiError(501, str(error)) from error
-    return path
+        except FileNotFoundError as error:
+            message = "the results were removed on the server; send the video again"
+            raise ApiError(404, message) from error
+        except ValueError as error:
+            raise _damaged() from error
+        except (OSError, OutputError) as error:
+            _LOG.error("%s cannot be written: %s", path, error)
+            message = f"the server cannot write the results as {format}; try again later"
+            raise ApiError(503, message, headers={"Retry-After": "60"}) from error
+        return path, path.stat()

@@ -24,7 +24,7 @@ MARKER = Marker(
     text="This folder belongs to `mien serve --jobs`, which deletes jobs in it when they are old.\n"
     "Keep nothing else here.\n",
     kind="folder of jobs",
-    option="--jobs",
+    option="jobs=FOLDER",
 )
 """The marker file of a jobs folder."""
 

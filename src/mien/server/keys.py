@@ -5,16 +5,32 @@ A key of 256 random bits cannot be found from its SHA-256, so a slow password ha
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import json
+import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
+from mien._decode import FieldError, decode, shown
 from mien._output import whole_file
+from mien._reading import read_json
 from mien.errors import ArtefactError, InputError
 
 __all__ = ["KeyFile"]
+
+_FORM = (
+    "JSON with 'keys', an object of names and SHA-256. Make keys with: mien serve --keys FILE "
+    "--new-key NAME"
+)
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Document:
+    keys: Mapping[str, str]
 
 
 class KeyFile:
@@ -36,21 +52,29 @@ class KeyFile:
     def _read(self) -> None:
         """Read the file if it has changed since it was read last."""
         try:
-            version = (self.path.stat().st_mtime_ns, self.path.stat().st_size)
+            found = self.path.stat()
         except FileNotFoundError:
             self._version, self._hashes = None, {}
             return
+        except (OSError, ValueError) as error:  # below a file, or not readable
+            raise ArtefactError(
+                f"{self.path}: cannot be read: {error}. Expected {_FORM}"
+            ) from error
+        version = (found.st_mtime_ns, found.st_size)
         if version == self._version:
             return
+        document = read_json(self.path, ArtefactError, expected=_FORM)
         try:
-            document = json.loads(self.path.read_text(encoding="utf-8"))
-            self._hashes = {str(name): str(digest) for name, digest in document["keys"].items()}
-            self._version = version
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ArtefactError(
-                f"{self.path}: expected JSON with 'keys', an object of names and SHA-256: {error}. "
-                "Make keys with: mien serve --keys FILE --new-key NAME"
-            ) from error
+            hashes = decode(_Document, document).keys
+        except FieldError as error:
+            raise ArtefactError(f"{self.path}: {error}. Expected {_FORM}") from error
+        for name, digest in hashes.items():
+            if not _SHA256.fullmatch(digest):
+                raise ArtefactError(
+                    f"{self.path}: field 'keys.{name}': expected 64 hexadecimal digits, found "
+                    f"{shown(digest)}. Make the key again"
+                )
+        self._hashes, self._version = dict(hashes), version
 
     def __len__(self) -> int:
         return len(self._hashes)

@@ -45,7 +45,12 @@ class ServerOptions:
         head_timeout_s: Time for the head of a request; an idle connection is closed after it.
         stream_timeout_s: A web socket that receives nothing for this time is closed.
         request_timeout_s: Time for the analysis of one image.
-        workers: Threads that decode images and find faces; None takes one per core.
+        decode_timeout_s: Time for decoding one image, or opening one video.
+        max_decode_bytes: Limit of the memory for decoding one image; enforced on Linux.
+        ready_wait_s: The server is not ready if an image has waited for longer than this.
+        stop_timeout_s: Time for the requests that run when the server is stopped.
+        workers: Images that are decoded and searched for faces at the same time; None takes one per
+            core.
     """
 
     keys: Path | None = None
@@ -74,6 +79,10 @@ class ServerOptions:
     head_timeout_s: float = 15.0
     stream_timeout_s: float = 60.0
     request_timeout_s: float = 60.0
+    decode_timeout_s: float = 10.0
+    max_decode_bytes: int = 1_000_000_000
+    ready_wait_s: float = 10.0
+    stop_timeout_s: int = 8
     workers: int | None = None
 
     def face_options(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import mimetypes
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mien.server.errors import ApiError
+from mien.server.errors import ApiError, allowed_methods
 
 __all__ = ["HeadersMiddleware", "mount_page"]
 
@@ -46,7 +46,7 @@ _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mien
 
 
 class HeadersMiddleware:
-    """Adds the security headers to every answer.
+    """Adds the security headers to every answer, and keeps answers of the API out of caches.
 
     Args:
         app: The application.
@@ -63,7 +63,10 @@ class HeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *self._headers]
+                headers = [*message.get("headers", []), *self._headers]
+                if all(name.lower() != b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = headers
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
@@ -97,20 +100,11 @@ def mount_page(
         path = paths.get(address or "index.html")
         if path is None and not address:
             return HTMLResponse(_NOT_BUILT, 503)
-        if path is None and (methods := _methods(app, request.url.path)):
-            message = f"/{address} takes {', '.join(methods)}"
-            raise ApiError(405, message, headers={"Allow": ", ".join(methods)})
+        if path is None and allowed_methods(app, request.url.path):
+            raise HTTPException(405)
         if path is None:
             raise ApiError(404, f"there is nothing at /{address}")
         return _file_response(path, request, has_hash=address.startswith("assets/"))
-
-
-def _methods(app: FastAPI, path: str) -> list[str]:
-    """Return the methods that the API accepts at an address."""
-    for template, operations in app.openapi()["paths"].items():
-        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path):
-            return sorted(method.upper() for method in operations)
-    return []
 
 
 def _file_response(path: Path, request: Request, *, has_hash: bool) -> FileResponse:

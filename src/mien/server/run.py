@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -10,7 +14,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mien.server.options import ServerOptions
 
-__all__ = ["uvicorn_config"]
+__all__ = ["StoppingServer", "uvicorn_config"]
+
+_LOG = logging.getLogger("mien.server")
+
+_MAX_STOP_S = 18.0
+"""Service managers kill a process that has not ended some time after their signal."""
 
 _MAX_QUEUED_MESSAGES = 2
 
@@ -40,11 +49,28 @@ def uvicorn_config(
         # Frames are compressed already, and a compressed message could be a decompression bomb.
         ws_per_message_deflate=False,
         limit_concurrency=options.max_connections,
-        timeout_graceful_shutdown=20,
+        timeout_graceful_shutdown=options.stop_timeout_s,
         server_header=False,
         access_log=False,
         log_level="warning",
     )
+
+
+class StoppingServer(uvicorn.Server):
+    """A server whose process ends soon after a signal, whatever its threads are doing."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop the server; after `_MAX_STOP_S`, end the process."""
+        if not self.should_exit:
+            timer = threading.Timer(_MAX_STOP_S, _end_process)
+            timer.daemon = True
+            timer.start()
+        super().handle_exit(sig, frame)
+
+
+def _end_process() -> None:
+    _LOG.warning("the server has not stopped within %g s; its process ends now", _MAX_STOP_S)
+    os._exit(1)  # threads in native code cannot be ended in any other way
 
 
 def _protocol_with_timeout(head_timeout_s: float) -> type[H11Protocol]:

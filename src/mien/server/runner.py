@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import json
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mien._output import partial_path
-from mien.errors import MienError
+from mien.errors import MienError, OutputError
 from mien.options import SmoothingOptions, VideoOptions
 from mien.runs import RunOptions, analyze_to, is_interrupted
 from mien.server.errors import INTERNAL_ERROR
@@ -32,6 +34,7 @@ UPLOAD = "upload.mkv"
 _POLL_INTERVAL_S = 0.5
 _RETRY_INTERVAL_S = 5.0
 _PROGRESS_INTERVAL_S = 0.5
+_STOP_TIMEOUT_S = 5.0
 
 
 class _Interrupted(Exception):  # noqa: N818 - not an error
@@ -58,11 +61,15 @@ class JobRunner:
         # A server that is killed during an upload leaves a folder without a job.
         for job_id in self.store.orphaned_folders():
             self.discard(job_id)
+        # One that is killed after the end of a job has not deleted its video.
+        for job_id in self.store.ended_before(math.inf):
+            self._delete_video(job_id)
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._running: set[str] = set()
         self._removed: set[str] = set()
+        self._readers: collections.Counter[str] = collections.Counter()
         self._threads = [
             threading.Thread(target=self._work, name=f"mien-job-{number}", daemon=True)
             for number in range(service.options.concurrent_jobs)
@@ -94,12 +101,31 @@ class JobRunner:
         self._wake.set()
 
     def remove(self, job_id: str) -> None:
-        """Stop and remove a job, and delete its folder as soon as it no longer runs."""
+        """Stop and remove a job; its folder is deleted when it neither runs nor is read."""
         with self._lock:
             self.store.remove(job_id)
-            if job_id in self._running:
+            if job_id in self._running or self._readers[job_id]:
                 self._removed.add(job_id)
                 return
+        self.discard(job_id)
+
+    def hold(self, job_id: str) -> None:
+        """Keep a job's folder until `release`, even if the job is removed."""
+        with self._lock:
+            self._readers[job_id] += 1
+
+    def release(self, job_id: str) -> None:
+        """End a `hold`; the folder of a removed job is deleted."""
+        with self._lock:
+            self._readers[job_id] -= 1
+            self._readers += collections.Counter()  # removes those without readers
+        self._discard_if_removed(job_id)
+
+    def _discard_if_removed(self, job_id: str) -> None:
+        with self._lock:
+            if job_id not in self._removed or job_id in self._running or self._readers[job_id]:
+                return
+            self._removed.discard(job_id)
         self.discard(job_id)
 
     def rows(self, job_id: str, *, after: int, max_rows: int) -> list[dict[str, Any]]:
@@ -118,16 +144,21 @@ class JobRunner:
         """Stop the threads; the next server continues the running jobs."""
         self._stopping.set()
         self._wake.set()
+        until = time.monotonic() + _STOP_TIMEOUT_S
         for thread in self._threads:
-            thread.join()
-        self.store.close()
+            thread.join(max(0.0, until - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
+            # Nothing was saved since the last result, and the file is closed with the process.
+            _LOG.warning("a job does not stop: its decoder is busy; the next server continues it")
+        else:
+            self.store.close()
 
     def _work(self) -> None:
         while not self._stopping.is_set():
             try:
                 had_job = self._run_next()
-            except (sqlite3.Error, OSError):
-                # The disk may be full; try again later.
+            except Exception:
+                # The disk may be full; whatever it is, the next jobs need this thread.
                 _LOG.exception("the jobs in %s cannot be run", self._jobs.path)
                 had_job = False
             if not had_job:
@@ -154,10 +185,7 @@ class JobRunner:
         finally:
             with self._lock:
                 self._running.remove(job.id)
-                removed = job.id in self._removed
-                self._removed.discard(job.id)
-            if removed:
-                self.discard(job.id)
+            self._discard_if_removed(job.id)
         return True
 
     def _video(self, job: Job) -> Path:
@@ -176,22 +204,33 @@ class JobRunner:
                 raise _Interrupted
             progress.update(result)
 
-        analyze_to(
-            self.folder(job.id),
-            [video],
-            options=self._run_options(job, names={video: job.name}),
-            analyzer=self._service.analyzer,
-            on_result=on_result,
-        )
+        def analyze(*, resume: bool) -> None:
+            analyze_to(
+                self.folder(job.id),
+                [video],
+                options=self._run_options(job, names={video: job.name}, resume=resume),
+                analyzer=self._service.analyzer,
+                on_result=on_result,
+            )
+
+        resume = is_interrupted(self.folder(job.id))
+        try:
+            analyze(resume=resume)
+        except OutputError as error:
+            if not resume or progress.has_results:
+                raise
+            _LOG.warning("job %s starts again: %s", job.id, error)
+        if resume and not progress.has_results:
+            # What the last server wrote cannot be continued, or all of it is done, and how far that
+            # was is not known.
+            analyze(resume=False)
         if job.id in self._removed:
             raise _Interrupted
         progress.finish()
         self._end(job, progress.failure)
 
-    def _run_options(self, job: Job, *, names: dict[str, str]) -> RunOptions:
+    def _run_options(self, job: Job, *, names: dict[str, str], resume: bool) -> RunOptions:
         request = job.options
-        # Without a journal there is no checkpoint yet, so the results are written again.
-        resume = is_interrupted(self.folder(job.id))
         return RunOptions(
             overwrite=not resume,
             resume=resume,
@@ -215,13 +254,16 @@ class JobRunner:
                 _LOG.exception("the end of job %s cannot be saved; trying again", job.id)
                 if self._stopping.wait(_RETRY_INTERVAL_S):
                     return
+        self._delete_video(job.id)
+
+    def _delete_video(self, job_id: str) -> None:
         if not self._service.options.keep_videos:
-            self._jobs.delete_file(job.id, UPLOAD)
+            self._jobs.delete_file(job_id, UPLOAD)
 
     def _remove_old(self) -> None:
         if self._stopping.is_set():
             return
-        for job_id in self.store.ended_before(time.time() - self._service.options.retention_s):
+        for job_id in self.store.expired(self._service.options.retention_s):
             self.remove(job_id)
 
 
@@ -233,6 +275,7 @@ class _Progress:
         self._started = time.monotonic() - job.worked_s
         self._frames, self._time_s, self._saved_at = 0, 0.0, 0.0
         self.failure: str | None = None
+        self.has_results = False
 
     def update(self, result: FrameResult) -> None:
         """Update the progress with the next result.
@@ -240,6 +283,7 @@ class _Progress:
         Raises:
             MienError: The video is too long, or the job took too long.
         """
+        self.has_results = True
         self.failure = result.error or self.failure
         if result.error is None:
             self._frames, self._time_s = result.frame + 1, result.timestamp_s or 0.0

@@ -6,16 +6,15 @@ import asyncio
 import base64
 import dataclasses
 import io
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mien.detect import FileDetector
 from mien.errors import MediaError
-from mien.inference import Analyzer, DetectedFrame, Pipeline
-from mien.media import decode_image
+from mien.inference import Analyzer, Pipeline
 from mien.options import FaceOptions
 from mien.server.batching import Batcher
+from mien.server.decoding import Decoder, WorkSlots
 from mien.server.errors import ApiError
 from mien.server.limits import ConcurrencyLimit, MemoryBudget
 from mien.server.metrics import Metrics
@@ -43,7 +42,9 @@ class Service:
         self.image_limit = ConcurrencyLimit(options.max_image_requests, "requests")
         self.body_memory = MemoryBudget(options.max_total_image_bytes)
         self.stream_limit = ConcurrencyLimit(options.max_streams, "streams")
-        self.pool = ThreadPoolExecutor(options.workers or os.cpu_count() or 1, "mien-images")
+        self.decoder = Decoder(options)
+        self.slots = WorkSlots(options.workers)
+        self.pool = ThreadPoolExecutor(self.slots.count, "mien-images")
         self.batcher = Batcher(analyzer.model.classify, on_run=self.metrics.batch.observe)
         self.closing = False
 
@@ -81,22 +82,16 @@ class Service:
         self, data: bytes, source: str, pipeline: Pipeline, draw: bool
     ) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
-
-        def detect() -> tuple[Frame, DetectedFrame]:
-            frame = decode_image(data, source, max_pixels=self.options.max_pixels)
-            return frame, pipeline.detect_and_crop(frame)
-
-        def detect_and_draw() -> dict[str, Any]:
-            # In one task, so that no decoded image waits in memory: a small upload may be a large
-            # image.
-            frame, detected = detect()
-            result = pipeline.record(detected, self.batcher.submit(detected.crops).result())
-            return _document(result) | {"drawn_jpeg": _drawn_jpeg(frame, result)}
-
-        if draw:
-            document = await loop.run_in_executor(self.pool, detect_and_draw)
-        else:
-            _, detected = await loop.run_in_executor(self.pool, detect)
+        # The slot is kept while the decoded image is in memory: a small upload may be a large one.
+        async with self.slots.take():
+            frame = await self.decoder.decode_image(data, source)
+            detected = await loop.run_in_executor(self.pool, pipeline.detect_and_crop, frame)
+            if draw:
+                answers = await asyncio.wrap_future(self.batcher.submit(detected.crops))
+                result = pipeline.record(detected, answers)
+                jpeg = await loop.run_in_executor(self.pool, _drawn_jpeg, frame, result)
+                document = _document(result) | {"drawn_jpeg": jpeg}
+        if not draw:
             answers = await asyncio.wrap_future(self.batcher.submit(detected.crops))
             document = _document(pipeline.record(detected, answers))
         self.metrics.faces.inc(len(document["faces"]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
+import math
 import sqlite3
 import threading
 import time
@@ -15,6 +17,12 @@ from typing import Any
 from mien.errors import OutputError
 
 __all__ = ["Job", "JobStore"]
+
+_LOG = logging.getLogger("mien.server")
+
+_GRACE_S = 3600.0
+
+_DAMAGED = "the job's entry on the server is damaged; send the video again"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -71,6 +79,23 @@ class Job:
     error: str | None = None
 
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    "id": (str,),
+    "owner": (str,),
+    "name": (str,),
+    "options": (dict,),
+    "state": (str,),
+    "created": (float, int),
+    "ended": (float, int, type(None)),
+    "duration_s": (float, int, type(None)),
+    "frames": (int,),
+    "time_s": (float, int),
+    "worked_s": (float, int),
+    "error": (str, type(None)),
+}
+"""The types that SQLite may return for a job; the file may have been damaged."""
+
+
 class JobStore:
     """Stores jobs across restarts; threads may share it.
 
@@ -83,6 +108,7 @@ class JobStore:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
+        self._opened_s, self._opened_uptime_s = time.time(), _uptime_s()
         try:
             self._database = sqlite3.connect(
                 path, check_same_thread=False, isolation_level=None, timeout=1.0
@@ -92,21 +118,25 @@ class JobStore:
                 f"{path}: cannot be opened ({error}). Choose another folder with --jobs"
             ) from error
         self._database.row_factory = sqlite3.Row
+        self._database.text_factory = lambda text: text.decode(errors="replace")
         # One server per folder: the first write locks the file for as long as it is open.
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         try:
             self._database.execute("PRAGMA journal_mode = WAL")
+            found = self._database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(f"it is damaged: {' '.join(found.split())}")
             self._database.executescript(_SCHEMA)
             self._database.execute("BEGIN EXCLUSIVE")
+            # Jobs that ran when the last server ended are continued.
+            self._database.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
             self._database.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self._database.close()
             raise OutputError(
                 f"{path}: cannot be used ({error}); another server may have it. Choose another "
                 "folder with --jobs"
             ) from error
-        # Jobs that ran when the last server ended are continued.
-        self._database.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
 
     def close(self) -> None:
         """Close the file."""
@@ -128,13 +158,23 @@ class JobStore:
         return None if row is None else _job(row)
 
     def claim(self) -> Job | None:
-        """Take the oldest queued job and mark it as running."""
-        with self._locked() as database:
-            row = database.execute(
-                "UPDATE jobs SET state = 'running' WHERE id = (SELECT id FROM jobs "
-                "WHERE state = 'queued' ORDER BY created LIMIT 1) RETURNING *"
-            ).fetchone()
-        return None if row is None else _job(row)
+        """Take the oldest queued job and mark it as running; those with a damaged row fail."""
+        while True:
+            with self._locked() as database:
+                row = database.execute(
+                    "UPDATE jobs SET state = 'running' WHERE rowid = (SELECT rowid FROM jobs "
+                    "WHERE state = 'queued' ORDER BY created LIMIT 1) RETURNING *, rowid"
+                ).fetchone()
+                if row is None:
+                    return None
+                job = _job(row)
+                if job.state == "running":
+                    return job
+                _LOG.error("job %s: its row in the list of jobs is damaged", job.id)
+                database.execute(
+                    "UPDATE jobs SET state = 'failed', error = ?, ended = ? WHERE rowid = ?",
+                    (_DAMAGED, self._now_s(), row["rowid"]),
+                )
 
     def set_progress(self, job_id: str, *, frames: int, time_s: float, worked_s: float) -> None:
         """Save how far a job has come, and how long it has run."""
@@ -146,7 +186,7 @@ class JobStore:
 
     def set_state(self, job_id: str, state: str, error: str | None = None) -> None:
         """Save that a job has ended, `done` or `failed`, or that it waits again, `queued`."""
-        ended = None if state == "queued" else time.time()
+        ended = None if state == "queued" else self._now_s()
         with self._locked() as database:
             database.execute(
                 "UPDATE jobs SET state = ?, error = ?, ended = ? WHERE id = ?",
@@ -200,11 +240,33 @@ class JobStore:
             ).fetchall()
         return [_job(row) for row in rows]
 
-    def ended_before(self, time_s: float) -> list[str]:
-        """Return the ids of the jobs that ended before a time, in seconds since 1970."""
+    def expired(self, retention_s: float) -> list[str]:
+        """Return the ids of the jobs that ended more than this time ago.
+
+        A clock that is set while the server runs does not matter. When the server starts, the clock
+        may be wrong, so jobs of earlier servers stay for another hour, or for `retention_s`.
+        """
+        now_s = self._now_s()
+        in_grace = now_s - self._opened_s < min(retention_s, _GRACE_S)
+        since_s = self._opened_s if in_grace else -math.inf
+        return self.ended_before(now_s - retention_s, since_s=since_s)
+
+    def ended_before(self, time_s: float, *, since_s: float = -math.inf) -> list[str]:
+        """Return the ids of the jobs that ended before a time, in seconds since 1970.
+
+        Args:
+            time_s: The time.
+            since_s: Jobs that ended before this are left out.
+        """
         with self._locked() as database:
-            rows = database.execute("SELECT id FROM jobs WHERE ended < ?", (time_s,)).fetchall()
+            rows = database.execute(
+                "SELECT id FROM jobs WHERE ended < ? AND ended >= ?", (time_s, since_s)
+            ).fetchall()
         return [row["id"] for row in rows]
+
+    def _now_s(self) -> float:
+        """Return the time since 1970 by the clock when the file was opened."""
+        return self._opened_s + _uptime_s() - self._opened_uptime_s
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[sqlite3.Connection]:
@@ -213,4 +275,23 @@ class JobStore:
 
 
 def _job(row: sqlite3.Row) -> Job:
-    return Job(**dict(row) | {"options": json.loads(row["options"])})
+    """Return a row as a job; a damaged one has failed."""
+    values = {name: row[name] for name in Job.__annotations__}
+    try:
+        values["options"] = json.loads(row["options"])
+    except (TypeError, ValueError, RecursionError):
+        values["options"] = None
+    if all(isinstance(values[name], kinds) for name, kinds in _KINDS.items()):
+        return Job(**values)
+    defaults = {each.name: each.default for each in dataclasses.fields(Job)}
+    for name, kinds in _KINDS.items():
+        if not isinstance(values[name], kinds):
+            default = defaults[name]
+            values[name] = kinds[0]() if default is dataclasses.MISSING else default
+    return Job(**values | {"state": "failed", "error": _DAMAGED})
+
+
+def _uptime_s() -> float:
+    # Unlike the monotonic clock, this one goes on while the machine sleeps; Linux alone has it.
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)

@@ -11,11 +11,13 @@ from starlette.websockets import WebSocketState
 
 from mien.errors import MediaError
 from mien.inference import LiveAnalysis
-from mien.media import VideoFrame, decode_image
+from mien.media import VideoFrame
 from mien.server.errors import ApiError
 from mien.server.limits import AccessControl
 from mien.server.options import ServerOptions
+from mien.server.requests import unknown_name
 from mien.server.service import Service
+from mien.structures import Frame
 
 __all__ = ["stream_router"]
 
@@ -33,6 +35,8 @@ def stream_router(service: Service, access: AccessControl) -> APIRouter:
         protocol = next((each for each in offered if each.startswith(_KEY_PREFIX)), None)
         try:
             access.authorize(socket, protocol.removeprefix(_KEY_PREFIX) if protocol else None)
+            for name in socket.query_params:
+                raise unknown_name("query parameter", name, ())
             with service.stream_limit.acquire():
                 await socket.accept(subprotocol=protocol)
                 service.metrics.streams.inc()
@@ -86,12 +90,14 @@ async def _serve(socket: WebSocket, service: Service) -> None:
     loop = asyncio.get_running_loop()
     try:
         while (frame := await latest.take()) is not None:
-            number, timestamp_s, _ = frame
+            number, timestamp_s, data = frame
             answer: dict[str, Any] = {"frame": number, "dropped": latest.dropped}
             try:
-                answer |= await loop.run_in_executor(
-                    service.pool, _analyze, live, frame, service.options.max_pixels
-                )
+                async with service.slots.take():
+                    image = await service.decoder.decode_image(data, "stream")
+                    answer |= await loop.run_in_executor(
+                        service.pool, _analyze, live, image, number, timestamp_s
+                    )
             except MediaError as error:
                 answer |= {"timestamp_s": timestamp_s, "faces": [], "error": error.reason}
             await socket.send_json(answer)
@@ -125,11 +131,7 @@ async def _receive_frames(socket: WebSocket, latest: _LatestFrame, options: Serv
         latest.end()
 
 
-def _analyze(
-    live: LiveAnalysis, frame: tuple[int, float, bytes], max_pixels: int
-) -> dict[str, Any]:
-    number, timestamp_s, data = frame
-    image = decode_image(data, "stream", max_pixels=max_pixels)
+def _analyze(live: LiveAnalysis, image: Frame, number: int, timestamp_s: float) -> dict[str, Any]:
     result = live.analyze(VideoFrame.from_rgb(image.frame_rgb, "stream", number, timestamp_s))
     return {
         "timestamp_s": timestamp_s,

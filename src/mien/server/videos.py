@@ -9,17 +9,18 @@ from pathlib import Path
 from fastapi import Request
 
 from mien.errors import MediaError
-from mien.media import START_BYTES, Video, format_name, is_container
+from mien.media import PROMISED_VIDEOS, START_BYTES, format_name, is_container
+from mien.server.decoding import Decoder
 from mien.server.errors import ApiError
 from mien.server.forms import FormFile
 from mien.server.limits import limit_body
 from mien.server.options import ServerOptions
 from mien.server.runner import UPLOAD
 
-__all__ = ["FORM_FIELD", "MAX_NAME", "receive_video"]
+__all__ = ["FORM_FIELDS", "MAX_NAME", "receive_video"]
 
-FORM_FIELD = "file"
-"""The form's field that holds the video."""
+FORM_FIELDS = ("file", "files")
+"""The names that the form's field with the video may have; the first is documented."""
 
 MAX_NAME = 200
 """Limit of the characters of a video's name."""
@@ -28,7 +29,12 @@ _UNSPECIFIC_TYPES = ("", "application/octet-stream")
 
 
 async def receive_video(
-    request: Request, folder: Path, options: ServerOptions, name: str | None
+    request: Request,
+    folder: Path,
+    options: ServerOptions,
+    *,
+    decoder: Decoder,
+    name: str | None,
 ) -> tuple[str, float | None]:
     """Write an upload to its folder and check that it is a video.
 
@@ -36,6 +42,7 @@ async def receive_video(
         request: Its body is the video, or a form with the video.
         folder: The folder to write to.
         options: Limits.
+        decoder: Opens the video.
         name: The video's name; None takes the file's name in the form.
 
     Returns:
@@ -46,7 +53,7 @@ async def receive_video(
     """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
-    form = FormFile(content_type, field=FORM_FIELD) if kind == "multipart/form-data" else None
+    form = FormFile(content_type, fields=FORM_FIELDS) if kind == "multipart/form-data" else None
     if form is None and not kind.startswith("video/") and kind not in _UNSPECIFIC_TYPES:
         raise ApiError(
             415, f"expected video/*, application/octet-stream or multipart/form-data, found {kind}"
@@ -59,7 +66,11 @@ async def receive_video(
         async for piece in _pieces(request, form):
             await asyncio.to_thread(file.write, piece)
     name = (name or (form and form.filename) or "video")[:MAX_NAME]
-    duration_s = await asyncio.to_thread(_duration_s, path, name)
+    await asyncio.to_thread(_check_container, path, name)
+    try:
+        duration_s = await decoder.video_duration_s(str(path))
+    except MediaError as error:
+        raise ApiError(422, f"{name}: {error.reason}") from error
     if duration_s is not None and duration_s > options.max_video_s:
         raise ApiError(413, f"the video is longer than {options.max_video_s:g} s")
     return name, duration_s
@@ -74,15 +85,11 @@ async def _pieces(request: Request, form: FormFile | None) -> AsyncIterator[byte
         form.close()
 
 
-def _duration_s(path: Path, name: str) -> float | None:
+def _check_container(path: Path, name: str) -> None:
     with path.open("rb") as file:
         start = file.read(START_BYTES)
     if not is_container(start):
         found = format_name(start) or "of no known format"
-        accepted = "MP4, MOV, MKV, WebM, AVI, OGG, MPEG-TS or FLV"
-        raise ApiError(422, f"{name}: {found}, not a video that can be analysed. Send {accepted}")
-    try:
-        with Video(path) as video:
-            return video.duration_s
-    except MediaError as error:
-        raise ApiError(422, f"{name}: {error.reason}") from error
+        raise ApiError(
+            422, f"{name}: {found}, not a video that can be analysed. Send {PROMISED_VIDEOS}"
+        )

@@ -56,6 +56,8 @@ class Faces:
                 raise FrameError(
                     f"{name}: expected {shape} of float32, found {array.shape} of {array.dtype}"
                 )
+            if not np.isfinite(array).all():
+                raise FrameError(f"{name}: expected finite numbers, found NaN or infinity")
 
     @classmethod
     def none(cls) -> Self:

@@ -15,6 +15,10 @@ __all__ = ["Frame", "FrameRGB", "check_frame_rgb", "uint8_advice"]
 FrameRGB = NDArray[np.uint8]
 """One decoded frame, `(H, W, 3)` uint8, RGB, top row first."""
 
+_FEW_LEVELS = 16.0
+"""Numbers of 0 to 255 that end below would be a black image; they are brighter than white, or of
+another range."""
+
 _TOLERANCE = 1e-3
 """Scaled images may exceed the range 0 to 1 by this much, which rounding takes away."""
 
@@ -52,22 +56,28 @@ def uint8_advice(low: float, high: float, *, whole: bool, code: str, cast: str) 
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return "Some of its values are not finite numbers. Replace them first"
-    if whole:
-        if low >= 0 and high <= 255:
-            return f"Convert it: {code}{cast}"
-        if low >= 0 and high <= 65535:
-            convert = f"({code} / 257).round(){cast}"
-            return (
-                f"Its values go from {low:g} to {high:g}. If 65535 is white, convert it: {convert}"
-            )
-    elif low >= -_TOLERANCE and high <= 1 + _TOLERANCE:
-        return f"Convert it: ({code} * 255).round(){cast}"
-    elif low >= -_TOLERANCE and high <= 255 + _TOLERANCE:
-        return f"Convert it: {code}.round(){cast}"
+    if whole and low >= 0 and high <= 65535:
+        return _whole_advice(int(low), int(high), code, cast)
+    if not whole and low >= -_TOLERANCE:
+        if high <= 1 + _TOLERANCE:
+            return f"Convert it: ({code} * 255).round(){cast}"
+        if _FEW_LEVELS <= high <= 255 + _TOLERANCE:
+            return f"Convert it: {code}.round(){cast}"
     return (
         f"Its values go from {low:g} to {high:g}. Bring them to 0 (black) to 255 (white) first, "
         f"then convert it: {code}.round(){cast}"
     )
+
+
+def _whole_advice(low: int, high: int, code: str, cast: str) -> str:
+    if high <= 1:
+        return f"Its values are 0 and 1. Convert it: {code}{cast} * 255"
+    if high <= 255:
+        return f"Convert it: {code}{cast}"
+    # Sensors have 10, 12, 14 or 16 bits.
+    white = next(2**bits - 1 for bits in (10, 12, 14, 16) if high < 2**bits)
+    convert = f"({code} * (255 / {white})).round(){cast}"
+    return f"Its values go from {low} to {high}. If {white} is white, convert it: {convert}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -66,21 +66,22 @@ class DetectionScheduler:
         redetection_s = self._redetection_s or _REDETECTION_COST_GUESS * self._detection_s
         return detection_interval(self._detection_s, redetection_s, self.frame_interval_s)
 
-    def should_detect(self, frame: int, timestamp_s: float) -> bool:
+    def should_detect(self, frame: int, timestamp_s: float, *, force: bool = False) -> bool:
         """Decide whether faces are detected in the next frame.
 
         Args:
             frame: Its number; dropped frames count.
             timestamp_s: When it was taken.
+            force: Whether it has to be so, since nothing is known about the frame.
         """
         if self._last_frame is not None and frame > self._last_frame[0]:
             elapsed_s = (timestamp_s - self._last_frame[1]) / (frame - self._last_frame[0])
             self.frame_interval_s = _mean(self.frame_interval_s, elapsed_s)
         self._last_frame = (frame, timestamp_s)
-        if self._last_detection is not None and frame - self._last_detection < self.every:
-            return False
-        self._last_detection = frame
-        return True
+        is_due = self._last_detection is None or frame - self._last_detection >= self.every
+        if is_due:
+            self._last_detection = frame
+        return is_due or force
 
     def record_duration(self, duration_s: float, *, detected: bool) -> None:
         """Note the time that a frame took, with detection or with redetection."""

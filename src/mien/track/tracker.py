@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.structures import Faces
+from mien.track.scenes import appearances, looks_like_another
 
 __all__ = ["Tracker", "track_timeout_s"]
 
@@ -22,6 +23,9 @@ person's."""
 
 MAX_SCALE_CHANGE = 2.0
 """A face that is larger or smaller by more than this factor is another person's."""
+
+MAX_COMPARED_S = 0.3
+"""Crops that are farther apart in time are not compared: people turn their heads."""
 
 VELOCITY_WEIGHT = 0.6
 """Weight of a newly measured velocity in the expected one."""
@@ -37,12 +41,14 @@ def track_timeout_s(gap_s: float, sampling_interval_s: float) -> float:
     return max(gap_s, MIN_TIMEOUT_INTERVALS * sampling_interval_s)
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class _Track:
     number: int
     box_xyxy: NDArray[np.float32]
     velocity: NDArray[np.float64]
     last_seen_s: float
+    appearance: NDArray[np.uint8] | None = None
+    appeared_s: float = 0.0
 
     def expected(self, timestamp_s: float) -> NDArray[np.float64]:
         """Return the box where the face should be by now, `(4,)`."""
@@ -50,10 +56,11 @@ class _Track:
 
 
 class Tracker:
-    """Gives each face the number of its person, from the boxes alone.
+    """Gives each face the number of its person.
 
     A face belongs to the track whose expected box is nearest: the last box, moved at the last known
-    velocity. Two people who cross keep their numbers if they keep moving.
+    velocity. Two people who cross keep their numbers if they keep moving. A face that looks like
+    another person begins a new track, wherever it is.
 
     Args:
         max_gap_s: A person who was not detected for longer gets a new number.
@@ -68,13 +75,36 @@ class Tracker:
         self.sampling_interval_s = 0.0
         self._tracks: list[_Track] = []
         self._next = 0
+        self._size_wh: tuple[int, int] | None = None
 
-    def update(self, faces: Faces, timestamp_s: float) -> list[int]:
+    def cut(self) -> None:
+        """End all tracks: the next frame shows another scene."""
+        self._tracks = []
+
+    def resize(self, size_wh: tuple[int, int]) -> None:
+        """Say how many pixels the next frame has; of a video in several sizes people stay people.
+
+        Args:
+            size_wh: Width and height.
+        """
+        before, self._size_wh = self._size_wh, size_wh
+        if before is None or before == size_wh:
+            return
+        scale = np.array([size_wh[0] / before[0], size_wh[1] / before[1]])
+        for track in self._tracks:
+            track.box_xyxy = (track.box_xyxy * np.tile(scale, 2)).astype(np.float32)
+            track.velocity = track.velocity * scale
+
+    def update(
+        self, faces: Faces, timestamp_s: float, *, crops: NDArray[np.float32] | None = None
+    ) -> list[int]:
         """Number the faces of the next frame.
 
         Args:
             faces: The faces of one frame.
             timestamp_s: When it was taken; not before the frame of the last call.
+            crops: `(F, S, S)`, the aligned faces, luma of 0 to 255; None if they were not just
+                detected, which leaves the boxes to decide.
 
         Returns:
             One number per face, from 0 in the order of first appearance.
@@ -84,24 +114,33 @@ class Tracker:
             track for track in self._tracks if timestamp_s - track.last_seen_s <= timeout_s
         ]
         numbers: list[int] = [-1] * len(faces)
-        for face, track in self._matches(faces.boxes_xyxy, timestamp_s):
+        looks = None if crops is None else appearances(crops)
+        for face, track in self._matches(faces.boxes_xyxy, timestamp_s, looks):
             self._move(track, faces.boxes_xyxy[face], timestamp_s)
             numbers[face] = track.number
         for face, number in enumerate(numbers):
             if number < 0:
                 numbers[face] = self._begin(faces.boxes_xyxy[face], timestamp_s)
+        if looks is not None:
+            by_number = {track.number: track for track in self._tracks}
+            for number, look in zip(numbers, looks, strict=True):
+                by_number[number].appearance = look
+                by_number[number].appeared_s = timestamp_s
         return numbers
 
     def to_document(self) -> dict[str, Any]:
         """Return all tracks as plain values that JSON can hold."""
         return {
             "next": self._next,
+            "size_wh": self._size_wh,
             "tracks": [
                 {
                     "number": track.number,
                     "box_xyxy": track.box_xyxy.tolist(),
                     "velocity": track.velocity.tolist(),
                     "last_seen_s": track.last_seen_s,
+                    "appearance": None if track.appearance is None else track.appearance.tolist(),
+                    "appeared_s": track.appeared_s,
                 }
                 for track in self._tracks
             ],
@@ -110,31 +149,43 @@ class Tracker:
     def restore(self, document: Mapping[str, Any]) -> None:
         """Restore the state that `to_document` returned, to the last bit."""
         self._next = document["next"]
+        self._size_wh = None if document["size_wh"] is None else tuple(document["size_wh"])
         self._tracks = [
             _Track(
                 track["number"],
                 np.array(track["box_xyxy"], np.float32),
                 np.array(track["velocity"], np.float64),
                 track["last_seen_s"],
+                None if track["appearance"] is None else np.array(track["appearance"], np.uint8),
+                track["appeared_s"],
             )
             for track in document["tracks"]
         ]
 
-    def _matches(self, boxes: NDArray[np.float32], timestamp_s: float) -> list[tuple[int, _Track]]:
+    def _matches(
+        self, boxes: NDArray[np.float32], timestamp_s: float, looks: NDArray[np.uint8] | None
+    ) -> list[tuple[int, _Track]]:
         """Pair faces with tracks, nearest pairs first."""
         pairs = []
         for track in self._tracks:
             expected = track.expected(timestamp_s)
             for face, box in enumerate(boxes):
                 distance = _distance(expected, box)
+                look = None if looks is None else looks[face]
                 if distance is not None:
-                    pairs.append((distance, face, track))
-        pairs.sort(key=lambda pair: pair[0])
+                    pairs.append((_is_other(track, look, timestamp_s), distance, face, track))
+        pairs.sort(key=lambda pair: pair[:2])
         taken_faces: set[int] = set()
         taken_tracks: set[int] = set()
         chosen = []
-        for _, face, track in pairs:
-            if face not in taken_faces and track.number not in taken_tracks:
+        for is_other, _, face, track in pairs:
+            if face in taken_faces or track.number in taken_tracks:
+                continue
+            if is_other:
+                # Somebody else is where the person was.
+                self._tracks.remove(track)
+                taken_tracks.add(track.number)
+            else:
                 taken_faces.add(face)
                 taken_tracks.add(track.number)
                 chosen.append((face, track))
@@ -152,6 +203,13 @@ class Tracker:
         self._tracks.append(track)
         self._next += 1
         return track.number
+
+
+def _is_other(track: _Track, look: NDArray[np.uint8] | None, timestamp_s: float) -> bool:
+    """Return whether a face looks like another person than that of the track."""
+    if look is None or track.appearance is None or timestamp_s - track.appeared_s > MAX_COMPARED_S:
+        return False
+    return looks_like_another(track.appearance, look)
 
 
 def _centre(box: NDArray[np.floating]) -> NDArray[np.float64]:

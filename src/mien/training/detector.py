@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from mien._decode import demand
+from mien._decode import all_demands, demand
 from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_yunet, padded_input, yunet_spec
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
 from mien.models.onnx_weights import load_onnx_weights
@@ -27,7 +27,7 @@ from mien.training.detector_augment import DetectorAugmentation, draw_training_i
 from mien.training.detector_loss import CellGrid, detector_losses, pairwise_iou
 from mien.training.devices import set_torch_threads
 from mien.training.pseudo_labels import TEACHER_THRESHOLD, PseudoLabelledImage, is_held_out
-from mien.training.run import last_checkpoint, open_run
+from mien.training.run import WholeCheckpoints, as_keyboard_interrupt, last_checkpoint, open_run
 from mien.training.schedule import ema_callback, parameter_groups, warmup_cosine
 from mien.training.weights import file_sha256, load_checkpoint_weights, read_checkpoint
 
@@ -83,11 +83,16 @@ class DetectorRecipe:
     seed: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
+    @all_demands()
     def __post_init__(self) -> None:
-        demand(self.steps > 0, "steps", "at least 1", self.steps)
-        demand(self.batch_size > 1, "batch_size", "at least 2", self.batch_size)
-        side = self.augmentation.image_px
-        demand(side % 32 == 0, "augmentation.image_px", "a multiple of 32", side)
+        demand(0 < self.steps <= 10**8, "steps", "1 to 100000000", self.steps)
+        demand(self.validate_every > 0, "validate_every", "at least 1", self.validate_every)
+        demand(1 < self.batch_size <= 65_536, "batch_size", "2 to 65536", self.batch_size)
+        demand(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
+        demand(0 <= self.ema_decay < 1, "ema_decay", "0 to below 1", self.ema_decay)
+        demand(0 <= self.seed < 2**32, "seed", "0 to below 2**32", self.seed)
+        for name in ("warmup_steps", "weight_decay", "box_weight", "landmark_weight"):
+            demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
 
 
 class _TrainingImages(IterableDataset[Batch]):
@@ -376,6 +381,7 @@ def train_detector(
         max_epochs=-1,
         precision=recipe.precision,
         callbacks=[best, last, ema_callback(recipe.ema_decay)],
+        plugins=[WholeCheckpoints()],
         logger=CSVLogger(out, name="metrics", version=f"from-step-{done}"),
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,
@@ -384,13 +390,14 @@ def train_detector(
         gradient_clip_val=10.0,
         log_every_n_steps=50,
     )
-    trainer.fit(
-        module,
-        DataLoader(train, batch_size=None, num_workers=workers),
-        DataLoader([image for image in images if is_held_out(image.name)], batch_size=None),  # type: ignore[arg-type]
-        ckpt_path=checkpoint,
-        weights_only=True,
-    )
+    with as_keyboard_interrupt():
+        trainer.fit(
+            module,
+            DataLoader(train, batch_size=None, num_workers=workers),
+            DataLoader([image for image in images if is_held_out(image.name)], batch_size=None),  # type: ignore[arg-type]
+            ckpt_path=checkpoint,
+            weights_only=True,
+        )
     if best.best_model_path:
         load_checkpoint_weights(module.network, Path(best.best_model_path))
     return module

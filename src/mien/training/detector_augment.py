@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
+from mien._decode import all_demands, demand
 from mien.media import open_image
 from mien.training.pseudo_labels import FLIPPED_LANDMARKS, PseudoLabelledImage
 
@@ -63,6 +64,21 @@ class DetectorAugmentation:
     occlusion: float = 0.25
     clutter: float = 0.12
     pasted_faces: float = 0.0
+
+    @all_demands()
+    def __post_init__(self) -> None:
+        inside = self.image_px % 32 == 0 and 32 <= self.image_px <= 2048
+        demand(inside, "image_px", "a multiple of 32 from 32 to 2048", self.image_px)
+        faces = (self.min_face_px, self.max_face_px)
+        ordered = 1 <= faces[0] < faces[1] <= 4096
+        demand(ordered, "min_face_px and max_face_px", "1 to 4096, the smaller one first", faces)
+        turned = 0 <= self.rotation_deg <= 180
+        demand(turned, "rotation_deg", "0 to 180", self.rotation_deg)
+        for name in (
+            "mosaic", "large_mosaic", "grey", "dark", "blur", "noise", "jpeg", "occlusion",
+            "clutter", "pasted_faces",
+        ):  # fmt: skip
+            demand(0 <= getattr(self, name) <= 1, name, "0 to 1", getattr(self, name))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

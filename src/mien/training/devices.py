@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from mien.errors import RecipeError
 from mien.options import DeviceOptions
 from mien.training.emotion_recipe import EmotionRecipe
+from mien.training.run import WholeCheckpoints
 
 __all__ = ["make_trainer", "set_torch_threads"]
 
@@ -54,6 +55,7 @@ def make_trainer(
             strategy=devices.strategy,
             use_distributed_sampler=False,  # `batches` divides each batch among the devices
             callbacks=callbacks,
+            plugins=[WholeCheckpoints()],
             logger=TensorBoardLogger(out, name="", version="tensorboard"),
             enable_model_summary=False,
             enable_progress_bar=progress,

@@ -36,6 +36,7 @@ from mien.training.run import (
     MetricsLog,
     OnEpoch,
     OpenRun,
+    as_keyboard_interrupt,
     completed_epochs,
     is_finished,
     last_checkpoint,
@@ -294,7 +295,7 @@ def train_emotion(
         if not len(usable.subset(subset)):
             raise InputError(
                 f"{data.source}: no image in {subset}; `mien data split --kind stratified` divides "
-                "a dataset, and --split takes the file"
+                "a dataset, and --split or Split.apply takes the file"
             )
     recipe = _bind_to_data(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)
@@ -337,7 +338,8 @@ def train_emotion(
     if saved is not None and is_finished(saved, epochs=recipe.epochs, patience=recipe.patience):
         module.trainer = trainer
     else:
-        trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
+        with as_keyboard_interrupt():
+            trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
     if trainer.is_global_zero:
         load_checkpoint_weights(module.network, selected_checkpoint(out, patience=recipe.patience))
     return module

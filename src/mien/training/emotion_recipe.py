@@ -73,8 +73,9 @@ class EmotionRecipe:
 
     @all_demands()
     def __post_init__(self) -> None:
-        demand(self.epochs > 0, "epochs", "at least 1", self.epochs)
-        demand(self.batch_size > 1, "batch_size", "at least 2", self.batch_size)
+        demand(0 < self.epochs <= 100_000, "epochs", "1 to 100000", self.epochs)
+        demand(1 < self.batch_size <= 65_536, "batch_size", "2 to 65536", self.batch_size)
+        demand(self.seed < 2**32, "seed", "below 2**32", self.seed)
         demand(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
         demand(0.5 <= self.framing <= 2, "framing", "0.5 to 2", self.framing)
         for name in ("momentum", "ema_decay", "label_smoothing"):

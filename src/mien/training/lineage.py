@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from mien._reading import read_json
 from mien.data import merged_sketches
 from mien.errors import SpecError
 from mien.inference import EmotionModel
@@ -62,9 +63,9 @@ def lineage_of(path: Path) -> Lineage:
 def read_lineage(folder: Path) -> Lineage | None:
     """Return the lineage in a run's folder, or None if there is no readable one."""
     try:
-        found = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        found = read_json(folder / _FILE, SpecError, expected="the lineage of a run")
         return Lineage(merged_sketches([found["sketch"]]), tuple(map(str, found["unknown"])))
-    except (OSError, ValueError, KeyError, TypeError, SpecError):
+    except (KeyError, TypeError, SpecError):
         return None
 
 

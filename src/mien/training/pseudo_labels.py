@@ -9,16 +9,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien._output import whole_file
+from mien._reading import read_parquet_columns
 from mien.detect import Detector, OnnxDetector, box_iou, non_maximum_suppression
-from mien.errors import DatasetError, MediaError, MissingExtraError
+from mien.errors import DatasetError, MediaError
 from mien.media import decode_image, find_images, read_image
 from mien.structures import Faces, FrameRGB
 
@@ -34,6 +38,8 @@ __all__ = [
 
 TEACHER_THRESHOLD = 0.3
 """Lowest score of a teacher's detection; everything below is background."""
+
+_DAMAGES = (zipfile.BadZipFile, zlib.error)
 
 FLIPPED_LANDMARKS = (1, 0, 2, 4, 3)
 """The order of the landmarks in a mirrored image: right and left change places."""
@@ -78,8 +84,8 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
         Name, kind and image `(H, W, 3)` uint8. Unreadable images of a folder are left out.
 
     Raises:
-        DatasetError: The Parquet lacks one of these columns.
-        MissingExtraError: Polars, which reads Parquet, is not installed.
+        DatasetError: The Parquet cannot be read, or lacks one of these columns.
+        MissingExtraError: pyarrow, which reads Parquet, is not installed.
     """
     if source.is_dir():
         for found in find_images([source]):
@@ -89,35 +95,41 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
             except MediaError:
                 continue
         return
-    try:
-        import polars as pl
-    except ImportError as error:
-        raise MissingExtraError("reading Parquet", "data") from error
-    table = pl.read_parquet(source)
-    if missing := {"id", "kind", "jpeg"} - set(table.columns):
+    expected = "a folder of images, or a Parquet with id, kind and jpeg"
+    names = ("id", "kind", "jpeg")
+    table = read_parquet_columns(source, DatasetError, expected=expected, columns=names)
+    if missing := set(names) - set(table):
         raise DatasetError(f"{source}: no column {', '.join(sorted(missing))}")
-    kinds = table["kind"].cast(pl.String)
-    for name, kind, jpeg in zip(table["id"], kinds, table["jpeg"], strict=True):
+    for name, kind, jpeg in zip(*(table[each] for each in names), strict=True):
+        if not isinstance(jpeg, bytes):
+            raise DatasetError(f"{source}: jpeg: expected bytes, found {type(jpeg).__name__}")
         with contextlib.suppress(MediaError):
-            yield str(name), kind, decode_image(jpeg, str(name)).frame_rgb
+            yield str(name), str(kind), decode_image(jpeg, str(name)).frame_rgb
 
 
-def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[PseudoLabelledImage]:
+def pseudo_label_images(
+    source: Path,
+    teacher: Path,
+    cache: Path,
+    *,
+    before_writing: Callable[[], None] = lambda: None,
+) -> list[PseudoLabelledImage]:
     """Read images and label them with the teacher's detections.
 
     Args:
         source: A folder of images, or a Parquet with `id`, `kind` and `jpeg`.
         teacher: The teacher's ONNX file.
         cache: An `.npz` file of labels. Labels of this teacher are taken from it, and it is
-            written anew with those of all images.
+            written anew with those of all images. One that is damaged counts as missing.
+        before_writing: Called when all images are labelled, before the cache is written.
 
     Raises:
-        DatasetError: The Parquet lacks a column.
-        MissingExtraError: Polars, which reads Parquet, is not installed.
+        DatasetError: The Parquet or the cache cannot be read, or a column is missing.
+        MissingExtraError: pyarrow, which reads Parquet, is not installed.
         OutputError: The cache cannot be written.
     """
     detector = OnnxDetector(teacher, score_threshold=TEACHER_THRESHOLD)
-    known = dict(np.load(cache)) if cache.exists() else {}
+    known = _read_labels(cache)
     digest = hashlib.sha256(teacher.read_bytes()).hexdigest()
     if str(known.get("teacher")) != digest:
         known = {"teacher": np.array(digest)}
@@ -133,10 +145,20 @@ def pseudo_label_images(source: Path, teacher: Path, cache: Path) -> list[Pseudo
         images.append(
             PseudoLabelledImage(name=name, key=key, kind=kind, image_rgb=image_rgb, faces=faces)
         )
+    before_writing()
     # NumPy adds `.npz` to a path that does not end with it, but not to an open file.
     with whole_file(cache) as partial, partial.open("wb") as file:
         np.savez(file, **known)
     return images
+
+
+def _read_labels(cache: Path) -> dict[str, Any]:
+    """Return the arrays of a cache; none if it is missing or damaged."""
+    try:
+        with cache.open("rb") as file, np.load(file) as saved:
+            return dict(saved)
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, *_DAMAGES):
+        return {}
 
 
 def pseudo_label_image(teacher: Detector, image_rgb: FrameRGB) -> Faces:

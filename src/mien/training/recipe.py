@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import tomli_w
 
 from mien._decode import FieldError, decode
+from mien._reading import read_toml
 from mien.errors import RecipeError
 
 __all__ = ["read_recipe", "recipe_document", "recipe_text", "shipped_recipes"]
@@ -36,15 +36,9 @@ def read_recipe(kind: type[T], recipe: str | Path) -> T:
             of a wrong type or range. One message names all of them.
     """
     path = shipped_recipes().get(str(recipe), Path(recipe))
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        names = ", ".join(shipped_recipes())
-        raise RecipeError(
-            f"{path}: cannot read the recipe: {error.strerror}. Give a path or one of {names}"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not a TOML file: {error}") from error
+    names = ", ".join(shipped_recipes())
+    expected = f"a recipe, which is a TOML file, or one of {names}"
+    document = read_toml(path, RecipeError, expected=expected)
     try:
         return decode(kind, document)
     except FieldError as error:

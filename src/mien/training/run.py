@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-from collections.abc import Callable, Mapping
+import io
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 
 from mien._marking import Marker
 from mien._output import whole_file
+from mien._reading import read_text
 from mien.errors import RecipeError
 from mien.training.recipe import read_recipe, recipe_document, recipe_text
 
@@ -24,6 +30,8 @@ __all__ = [
     "MetricsLog",
     "OnEpoch",
     "OpenRun",
+    "WholeCheckpoints",
+    "as_keyboard_interrupt",
     "completed_epochs",
     "is_finished",
     "last_checkpoint",
@@ -44,7 +52,7 @@ RUN = Marker(
     name="mien-run.txt",
     text="This folder belongs to a run of `mien train`, which replaces its own files in it.\n",
     kind="folder of a run",
-    option="--out",
+    option="out=FOLDER",
 )
 """What makes a folder that of a run."""
 
@@ -119,7 +127,7 @@ def open_run(folder: Path, recipe: Any, *, provenance: Mapping[str, str], resume
     checkpoint, written = last_checkpoint(folder), folder / RECIPE_FILE
     if checkpoint.exists() and not resume:
         raise RecipeError(
-            f"{folder}: holds a run already. Pass --resume to go on, or choose another folder"
+            f"{folder}: holds a run already. Pass resume=True to go on, or choose another folder"
         )
     if checkpoint.exists() and written.exists():
         before = _read_provenance(written)
@@ -144,14 +152,14 @@ def write_run_file(path: Path, text: str) -> None:
         OutputError: The file cannot be written.
     """
     with contextlib.suppress(OSError):
-        if path.read_text(encoding="utf-8") == text:
+        if path.read_bytes() == text.encode():
             return
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def _read_provenance(path: Path) -> dict[str, str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path, RecipeError, expected="the recipe of a run").splitlines()
     entries = (
         line.removeprefix(_COMMENT).rpartition(": ") for line in lines if line.startswith(_COMMENT)
     )
@@ -172,6 +180,44 @@ def _different_keys(before: Any, now: Any) -> list[str]:
 
     first, second = flat(recipe_document(before)), flat(recipe_document(now))
     return sorted(key for key in first | second if first.get(key) != second.get(key))
+
+
+@contextlib.contextmanager
+def as_keyboard_interrupt() -> Iterator[None]:
+    """Have Ctrl-C raise `KeyboardInterrupt` out of a training.
+
+    Lightning itself ends the process with status 1, and has it ignore the next Ctrl-C.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Has Lightning replace a checkpoint only by a complete one.
+
+    Lightning itself writes it into the system's temporary folder and moves it from there. Between
+    two file systems that is a copy, of which a kill leaves a part in the place of the checkpoint.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            OutputError: The file cannot be written; the checkpoint before it stays.
+        """
+        packed = io.BytesIO()
+        torch.save(checkpoint, packed)
+        with whole_file(Path(path)) as partial:
+            partial.write_bytes(packed.getbuffer())
 
 
 class MetricsLog(Callback):

@@ -62,6 +62,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     missing = _REQUIRED_KEYS.difference(saved if isinstance(saved, dict) else ())
     if missing:
         raise RecipeError(f"{path}: no checkpoint of a training: no {', '.join(sorted(missing))}")
+    try:
+        is_finished(saved, epochs=1, patience=1)
+        weights = all(isinstance(value, Tensor) for value in saved["state_dict"].values())
+        if not (weights and all(isinstance(name, str) for name in saved["state_dict"])):
+            raise TypeError("its weights are no tensors")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise RecipeError(f"{path}: no checkpoint of a training: damaged ({error})") from error
     return dict(saved)
 
 
@@ -79,7 +86,7 @@ def load_checkpoint_weights(network: nn.Module, path: Path) -> None:
     }
     try:
         network.load_state_dict(state)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, NotImplementedError) as error:
         raise RecipeError(
             f"{path}: weights of another network. Give a recipe with the network of that training"
         ) from error
@@ -102,7 +109,7 @@ def load_teacher(path: Path) -> EmotionNet:
     if not is_finished(checkpoint, epochs=recipe.epochs, patience=recipe.patience):
         raise RecipeError(
             f"{path}: has trained {completed_epochs(checkpoint)} of {recipe.epochs} epochs. Finish "
-            "it with --resume before you use it as a teacher"
+            "it with resume=True before you use it as a teacher"
         )
     network = EmotionNet(recipe.network)
     load_checkpoint_weights(network, selected_checkpoint(path, patience=recipe.patience))

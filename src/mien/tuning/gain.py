@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import multiprocessing
@@ -13,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mien._reading import read_csv
 from mien.data import Dataset
-from mien.errors import MissingExtraError
+from mien.errors import MissingExtraError, RecipeError
 from mien.reports import Gain
 from mien.training import METRICS_FILE, EmotionRecipe, drop_non_faces, recipe_text
 from mien.tuning.objective import epoch_score, train_quietly
@@ -67,9 +67,13 @@ class _Run:
         # A finished run trains no epoch again, and its metrics stay as they are.
         folder = self.folder / self.sha256()[:16]
         train_quietly(self.recipe, self.data, on_epoch=self._check, folder=folder)
-        with (folder / METRICS_FILE).open(encoding="utf-8", newline="") as file:
-            last = list(csv.DictReader(file))[-1]
-        return epoch_score({name: float(value) for name, value in last.items()}, self.objective)
+        path, expected = folder / METRICS_FILE, "the metrics of a training"
+        table = read_csv(path, RecipeError, expected=expected)
+        try:
+            last = {name: float(values[-1]) for name, values in table.items()}
+        except (IndexError, ValueError) as error:
+            raise RecipeError(f"{path}: {error}. Expected {expected}") from error
+        return epoch_score(last, self.objective)
 
     def _check(self, metrics: Mapping[str, float]) -> None:
         epoch_score(metrics, self.objective)

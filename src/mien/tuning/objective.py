@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import logging
 import math
-import signal
 import tempfile
 import time
 import warnings
@@ -77,10 +76,6 @@ def train_quietly(
             )
         except DivergedError as error:
             raise TrialFailure(str(error)) from error
-        except SystemExit as error:
-            # On Ctrl-C Lightning ends the process and ignores the next signal.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from error
 
 
 def epoch_score(metrics: Mapping[str, float], objective: str) -> float:

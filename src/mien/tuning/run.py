@@ -27,6 +27,7 @@ from mien.tuning.record import best_trial, study_record
 from mien.tuning.selection import selection_split
 from mien.tuning.space import Space
 from mien.tuning.status import StudyMonitor, StudyStatus
+from mien.tuning.storage import storage_errors
 from mien.tuning.study import SECONDS_ATTRIBUTE, requeue_dead_trials
 from mien.tuning.worker import StudyJob, run_worker, run_workers
 
@@ -47,7 +48,7 @@ _STUDY = Marker(
     name="mien-study.txt",
     text="This folder belongs to a study of `mien tune`, which replaces its own files in it.\n",
     kind="folder of a study",
-    option="--out",
+    option="out=FOLDER",
 )
 
 _POLL_S = 1.0
@@ -95,7 +96,7 @@ def prepare_job(
     if options.seeds and not (data.split == SUBSETS.index("val")).any():
         raise InputError(
             f"{data.source}: no image in val, on which the gain is measured. Divide the dataset, "
-            "or leave the gain out with --seeds 0"
+            "or leave the gain out with seeds=0"
         )
     trials = options.trials
     if options.sampler == "grid":
@@ -162,19 +163,39 @@ def tune(
     out, options = Path(out), options or TuneOptions()
     storage = options.storage or str(out / STORAGE_FILE)
     # Another machine may have started the study, whose storage lies there already.
-    dataclasses.replace(_STUDY, allowed_prefix=Path(storage).name).claim(out)
+    marker = dataclasses.replace(_STUDY, allowed_prefix=Path(storage).name)
+    marker.check(out)
     job = prepare_job(recipe, space, data, storage=storage, options=options)
+    marker.claim(out)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    with storage_errors(storage):
+        return _search(
+            job, data, out=out, on_status=on_status, on_message=on_message, runner=runner
+        )
+
+
+def _search(
+    job: StudyJob,
+    data: Dataset,
+    *,
+    out: Path,
+    on_status: Callable[[StudyStatus], None],
+    on_message: Callable[[str], None],
+    runner: TrialRunner | None,
+) -> TuneResult:
+    """Open the study, run its trials, and finish it."""
     study = job.open()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         optuna.storages.fail_stale_trials(study)
     for number in requeue_dead_trials(study):
         on_message(f"trial {number} was lost with its worker; its point is tried again")
-    _, outside = space.start_point(recipe)
+    _, outside = job.space.start_point(job.recipe)
     if outside:
         on_message(f"the recipe's own {', '.join(outside)} lies outside the space: it is not tried")
-    monitor = StudyMonitor(study, trials=job.trials, deadline=job.deadline, workers=options.workers)
+    monitor = StudyMonitor(
+        study, trials=job.trials, deadline=job.deadline, workers=job.options.workers
+    )
 
     def update() -> None:
         for message in monitor.new_failures():
@@ -185,7 +206,7 @@ def tune(
         update()
         if runner is not None:
             runner(job, update)
-        elif options.workers == 1:
+        elif job.options.workers == 1:
             run_worker(job, on_progress=update)
         else:
             run_workers(job, on_progress=update, on_message=on_message)

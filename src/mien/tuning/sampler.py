@@ -71,7 +71,7 @@ def make_sampler(options: TuneOptions, space: Space, *, stream: int) -> BaseSamp
             or its own from before an interruption, would try the same points again.
 
     Raises:
-        RecipeError: The sampler is `grid` and a parameter has infinitely many values.
+        RecipeError: The sampler is `grid` and a parameter has too many values.
     """
     seed = options.seed * 100_003 + stream
     startup = min(_MAX_RANDOM_TRIALS, max(_MIN_RANDOM_TRIALS, (options.trials or 40) // 4))

@@ -11,7 +11,10 @@ from typing import Any, Protocol
 from mien.errors import RecipeError
 from mien.tuning.keys import recipe_values
 
-__all__ = ["OBJECTIVES", "Parameter", "Space", "Suggester"]
+__all__ = ["MAX_GRID", "OBJECTIVES", "Parameter", "Space", "Suggester"]
+
+MAX_GRID = 100_000
+"""The most values of a parameter that are tried one by one."""
 
 OBJECTIVES = ("score", "ferplus_accuracy", "fer2013_accuracy", "fer2013_six_accuracy")
 """Objectives: the metrics `val/...` of a training, here on the selection subset."""
@@ -100,7 +103,7 @@ class Parameter:
         return int(value) if integers else float(value)
 
     def grid(self) -> list[Any] | None:
-        """Return all values as a storage has them; None if there are infinitely many."""
+        """Return all values as a storage has them; None if there are too many."""
         if self.choices is not None:
             return list(self.labels)
         low, high = self.bounds
@@ -109,6 +112,8 @@ class Parameter:
             return None
         step = self.step or 1
         count = math.floor((high - low) / step + 1e-9) + 1
+        if count > MAX_GRID:
+            return None
         values = [low + number * step for number in range(count)]
         return [int(value) for value in values] if integers else values
 
@@ -151,14 +156,14 @@ class Space:
         """Return all values of every parameter.
 
         Raises:
-            RecipeError: A parameter has infinitely many values.
+            RecipeError: A parameter has too many values.
         """
         values = {parameter.key: parameter.grid() for parameter in self.parameters}
         infinite = [key for key, found in values.items() if found is None]
         if infinite:
             raise RecipeError(
-                f"grid: infinitely many values of {', '.join(infinite)} without steps. "
-                "Give them 'step' or 'choices', or choose another sampler"
+                f"grid: more than {MAX_GRID:,} values of {', '.join(infinite)}. "
+                "Give them a larger 'step' or 'choices', or choose another sampler"
             )
         return {key: found for key, found in values.items() if found is not None}
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from mien._decode import FieldError
+from mien._decode import FieldError, shown
+from mien._reading import read_toml
 from mien.errors import RecipeError
 from mien.tuning.keys import nearest_key, recipe_values, with_values
-from mien.tuning.space import OBJECTIVES, Parameter, Space
+from mien.tuning.space import MAX_GRID, OBJECTIVES, Parameter, Space
 
 __all__ = ["read_space", "shipped_spaces"]
+
+_MAX_NUMBER = 1e15
+_MAX_CHOICES = 1000
+_MAX_DEPTH = 8
+"""A recipe's tables lie at most two deep."""
 
 _FIELDS = ("choices", "low", "high", "step", "log", "when")
 
@@ -39,15 +42,9 @@ def read_space(space: str | Path, recipe: Any) -> Space:
             hold. One message names all of them.
     """
     path = shipped_spaces().get(str(space), Path(space))
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        names = ", ".join(shipped_spaces())
-        raise RecipeError(
-            f"{path}: cannot read the space: {error.strerror}. Give a path or one of {names}"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not a TOML file: {error}") from error
+    names = ", ".join(shipped_spaces())
+    expected = f"a search space, which is a TOML file, or one of {names}"
+    document = read_toml(path, RecipeError, expected=expected)
     faults = [
         f"field '{key}' is unknown; known are objective, parameters"
         for key in document
@@ -55,7 +52,9 @@ def read_space(space: str | Path, recipe: Any) -> Space:
     ]
     objective = document.get("objective", "score")
     if objective not in OBJECTIVES:
-        faults.append(f"objective: expected one of {', '.join(OBJECTIVES)}, found {objective!r}")
+        faults.append(
+            f"objective: expected one of {', '.join(OBJECTIVES)}, found {shown(objective)}"
+        )
     parameters: list[Parameter] = []
     tables = document.get("parameters")
     if not isinstance(tables, dict) or not tables:
@@ -74,7 +73,11 @@ def _flat(tables: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
     for key, table in tables.items():
         name = f"{path}.{key}" if path else key
         inner = isinstance(table, dict) and table and not {"choices", "low", "high"} & set(table)
-        if inner and all(isinstance(item, dict) for item in table.values()):
+        if (
+            inner
+            and name.count(".") < _MAX_DEPTH
+            and all(isinstance(item, dict) for item in table.values())
+        ):
             yield from _flat(table, name)
         else:
             yield name, table
@@ -89,7 +92,7 @@ def _parameter_faults(key: str, table: Any, recipe: Any, earlier: list[Parameter
         yield f"the recipe has no such key{hint}"
         return
     if not isinstance(table, dict):
-        yield f"expected a table with choices, or with low and high, found {table!r}"
+        yield f"expected a table with choices, or with low and high, found {shown(table)}"
         return
     faults = [
         *(f"field '{name}' is unknown" for name in table if name not in _FIELDS),
@@ -112,9 +115,11 @@ def _parameter_faults(key: str, table: Any, recipe: Any, earlier: list[Parameter
 def _choice_faults(table: Mapping[str, Any]) -> Iterator[str]:
     choices = table["choices"]
     if not isinstance(choices, list) or len(choices) < 2:
-        yield f"choices: expected a list of at least two values, found {choices!r}"
+        yield f"choices: expected a list of at least two values, found {shown(choices)}"
+    elif len(choices) > _MAX_CHOICES:
+        yield f"choices: expected at most {_MAX_CHOICES} values, found {len(choices):,}"
     elif any(choice in choices[:place] for place, choice in enumerate(choices)):
-        yield f"choices: expected different values, found {choices!r}"
+        yield f"choices: expected different values, found {shown(choices)}"
     for name in ("low", "high", "step", "log"):
         if name in table:
             yield f"{name} belongs to a range, and choices are given"
@@ -123,31 +128,35 @@ def _choice_faults(table: Mapping[str, Any]) -> Iterator[str]:
 def _range_faults(table: Mapping[str, Any]) -> Iterator[str]:
     low, high, step = table.get("low"), table.get("high"), table.get("step")
     if not _number(low) or not _number(high):
-        yield f"expected choices, or numbers low and high, found {table!r}"
+        expected = f"choices, or numbers low and high from -{_MAX_NUMBER:g} to {_MAX_NUMBER:g}"
+        yield f"expected {expected}, found {shown(table)}"
         return
     if low >= high:
-        yield f"expected low below high, found {low} and {high}"
+        yield f"expected low below high, found {shown(low)} and {shown(high)}"
     log = table.get("log", False)
     if not isinstance(log, bool):
-        yield f"log: expected true or false, found {log!r}"
+        yield f"log: expected true or false, found {shown(log)}"
     elif log and low <= 0:
         yield f"log: expected low above 0, found {low}"
     elif log and step is not None:
         yield "log and step exclude each other; give one of them"
     integers = isinstance(low, int) and isinstance(high, int)
     if step is not None and (not _number(step) or step <= 0):
-        yield f"step: expected a number above 0, found {step!r}"
+        yield f"step: expected a number above 0, found {shown(step)}"
     elif step is not None and integers and step != int(step):
         yield f"step: expected a whole number, as low and high are, found {step}"
+    elif step is not None and (high - low) / step > MAX_GRID:
+        yield f"step: expected at most {MAX_GRID:,} steps from low to high, found {step}"
 
 
 def _number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return plain and -_MAX_NUMBER <= value <= _MAX_NUMBER
 
 
 def _condition_faults(when: Any, earlier: list[Parameter]) -> Iterator[str]:
     if not isinstance(when, dict):
-        yield f"when: expected a table of parameters and values, found {when!r}"
+        yield f"when: expected a table of parameters and values, found {shown(when)}"
         return
     by_key = {parameter.key: parameter for parameter in earlier}
     for key, wanted in when.items():
@@ -158,7 +167,7 @@ def _condition_faults(when: Any, earlier: list[Parameter]) -> Iterator[str]:
             value for value in _listed(wanted) if value not in by_key[key].labels.values()
         ]
         if impossible:
-            yield f"when: {key} is never {' or '.join(map(repr, impossible))}"
+            yield f"when: {key} is never {' or '.join(map(shown, impossible))}"
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -172,4 +181,4 @@ def _refused(parameter: Parameter, recipe: Any) -> Iterator[str]:
         try:
             with_values(recipe, {parameter.key: value})
         except FieldError as error:
-            yield f"{json.dumps(value)} is refused: {error}"
+            yield f"{shown(value)} is refused: {error}"

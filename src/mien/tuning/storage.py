@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from mien.errors import InputError
+from mien.errors import InputError, OutputError
 
-__all__ = ["open_storage", "redacted_storage"]
+__all__ = ["open_storage", "reading_storage", "redacted_storage", "storage_errors"]
 
 _JOURNAL_SUFFIXES = (".journal", ".log")
+_DAMAGES = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
+"""What Optuna raises over entries of a storage that are not its own."""
+
 _HEARTBEAT_S = 30
 _STALE_AFTER_S = 120
 """Time without a heartbeat after which a trial in a database counts as lost."""
@@ -37,6 +41,23 @@ def redacted_storage(storage: str) -> str:
         return make_url(storage).render_as_string(hide_password=True)
     except ArgumentError:
         return storage
+
+
+@contextlib.contextmanager
+def storage_errors(storage: str) -> Iterator[None]:
+    """Turn the errors of a storage that fails during a study into errors of mien.
+
+    Raises:
+        OutputError: The storage cannot be read or written any more, for example on a full disk.
+    """
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        raise OutputError(
+            f"{redacted_storage(storage)}: the storage failed: {_reason(cause or error)}. Run the "
+            "same command again to go on with the study"
+        ) from error
 
 
 def open_storage(
@@ -68,12 +89,31 @@ def open_storage(
             f"{shown}: the storage's driver is not installed: {error}. Install it, or give a path "
             "for an SQLite file"
         ) from error
-    except (SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    except (SQLAlchemyError, StorageInternalError, OSError, RuntimeError, *_DAMAGES) as error:
         raise InputError(
-            f"{shown}: the storage cannot be reached: {reason}. Check the address, or give a path "
-            "for an SQLite file"
+            f"{shown}: the storage cannot be reached: {_reason(error)}. Check the address, or give "
+            "a path for an SQLite file"
         ) from error
+
+
+@contextlib.contextmanager
+def reading_storage(storage: str) -> Iterator[None]:
+    """Turn what is raised over a damaged storage into one error that names it.
+
+    Raises:
+        InputError: The storage is damaged.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, *_DAMAGES) as error:
+        raise InputError(
+            f"{redacted_storage(storage)}: the storage is damaged: {_reason(error)}. Give another"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    text = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    return text.splitlines()[0]
 
 
 def _database(

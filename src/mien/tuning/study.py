@@ -6,17 +6,19 @@ import json
 import os
 import socket
 import zlib
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from mien._reading import parse_json
 from mien.errors import RecipeError
 from mien.options import TuneOptions
 from mien.tuning.sampler import make_pruner, make_sampler
 from mien.tuning.space import Space
-from mien.tuning.storage import open_storage
+from mien.tuning.storage import open_storage, reading_storage
 
 __all__ = [
     "FAULT_ATTRIBUTE",
@@ -81,48 +83,52 @@ def open_study(
         stream: Number of this worker's random stream.
 
     Raises:
-        InputError: The storage cannot be reached.
+        InputError: The storage cannot be reached, or is damaged.
         RecipeError: The study was started with other settings.
     """
     settings = settings | {"space": json.dumps(space.document())}
     opened: BaseStorage = open_storage(storage, on_stale_trial=requeue_lost_trial)
-    study = optuna.create_study(
-        study_name=options.study, storage=opened, direction="maximize", load_if_exists=True
-    )
-    attributes = study.user_attrs
-    if _SETTINGS_ATTRIBUTE not in attributes:
-        if start is not None and not study.get_trials(deepcopy=False):
-            study.enqueue_trial(start, user_attrs={START_ATTRIBUTE: True}, skip_if_exists=True)
-        study.set_user_attr(_CREATOR_ATTRIBUTE, worker_name())
-        study.set_user_attr(_SETTINGS_ATTRIBUTE, settings)
-    else:
-        _check_settings(options.study, dict(attributes[_SETTINGS_ATTRIBUTE]), settings)
-    # Workers must not repeat the random numbers of this study's earlier workers, nor those of a
-    # machine that joined at the same moment.
-    stream += 101 * len(study.get_trials(deepcopy=False))
-    if study.user_attrs.get(_CREATOR_ATTRIBUTE) != worker_name():
-        stream += zlib.crc32(worker_name().encode())
+    with reading_storage(storage):
+        study = optuna.create_study(
+            study_name=options.study, storage=opened, direction="maximize", load_if_exists=True
+        )
+        attributes, trials = study.user_attrs, study.get_trials(deepcopy=False)
+        before = attributes.get(_SETTINGS_ATTRIBUTE)
+        if before is None:
+            if start is not None and not trials:
+                study.enqueue_trial(start, user_attrs={START_ATTRIBUTE: True}, skip_if_exists=True)
+            study.set_user_attr(_CREATOR_ATTRIBUTE, worker_name())
+            study.set_user_attr(_SETTINGS_ATTRIBUTE, settings)
+        else:
+            _check_settings(options.study, dict(before), settings)
+        # Workers must not repeat the random numbers of this study's earlier workers, nor those of a
+        # machine that joined at the same moment.
+        stream += 101 * len(study.get_trials(deepcopy=False))
+        if study.user_attrs.get(_CREATOR_ATTRIBUTE) != worker_name():
+            stream += zlib.crc32(worker_name().encode())
     study.sampler = make_sampler(options, space, stream=stream)
     study.pruner = make_pruner(options, epochs=epochs)
     return study
 
 
-def _check_settings(name: str, before: dict[str, str], now: dict[str, str]) -> None:
+def _parameters(settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return the rows of a space in a study's settings by their key."""
+    return {row["key"]: row for row in parse_json(settings["space"])["parameters"]}
+
+
+def _check_settings(name: str, before: Mapping[str, str], now: Mapping[str, str]) -> None:
     differences = [setting for setting in now if before.get(setting) != now[setting]]
     if not differences:
         return
     detail = ""
     if "space" in differences:
-        old, new = (
-            {row["key"]: row for row in json.loads(settings["space"])["parameters"]}
-            for settings in (before, now)
-        )
+        old, new = _parameters(before), _parameters(now)
         keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
         detail = f" (it differs in {', '.join(keys) or 'its objective'})"
     raise RecipeError(
         f"study '{name}': the storage has a study of this name with another "
-        f"{' and another '.join(differences)}{detail}. Give it the same, or choose another --study "
-        "or --storage"
+        f"{' and another '.join(differences)}{detail}. Give it the same, or choose another study "
+        "or storage"
     )
 
 

@@ -18,6 +18,7 @@ from mien.options import TuneOptions
 from mien.training import EmotionRecipe
 from mien.tuning.objective import Objective, TrialFailure
 from mien.tuning.space import Space
+from mien.tuning.storage import storage_errors
 from mien.tuning.study import (
     WORKER_ATTRIBUTE,
     counts_against_budget,
@@ -110,8 +111,11 @@ def run_worker(
         while not job.is_spent(study):
             study.optimize(objective, n_trials=1, catch=(TrialFailure,))
             on_progress()
-    except BaseException:
+    except BaseException as error:
         _requeue_own_trial(study)
+        if isinstance(error.__context__, KeyboardInterrupt):
+            # Ctrl-C while Optuna ends a trial turns into an error of its own.
+            raise KeyboardInterrupt from error
         raise
 
 
@@ -184,7 +188,8 @@ def _loss(worker: BaseProcess, numbers: list[int]) -> str:
 
 def _worker_process(job: StudyJob, stream: int) -> None:
     try:
-        run_worker(job, stream=stream)
+        with storage_errors(job.storage):
+            run_worker(job, stream=stream)
     except MienError as error:
         raise SystemExit(f"mien: {error}") from error
     except KeyboardInterrupt as error:

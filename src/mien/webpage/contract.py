@@ -17,7 +17,7 @@ from mien.detect import FileDetector, tiling
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.inference import EmotionModel, pipeline
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
-from mien.spec import ModelSpec
+from mien.spec import LIMITS, ModelSpec
 from mien.track import scheduler, smoothing, tracker
 
 __all__ = ["SAMPLES", "page_contract"]
@@ -72,6 +72,7 @@ def page_contract(
             "live_face_px": pipeline.MIN_NETWORK_FACE_PX,
             "live_side_px": pipeline.MIN_SIDE_PX,
         },
+        "limits": {name: list(limit) for name, limit in LIMITS.items()},
         "unsure": {
             "min_size_px": structures.MIN_SIZE_PX,
             "max_truncation": structures.MAX_TRUNCATION,

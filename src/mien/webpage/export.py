@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from mien._output import whole_file
+from mien._reading import read_json
 from mien.detect import FileDetector
 from mien.errors import ArtefactError, OutputError
 from mien.inference import EmotionModel
@@ -52,7 +54,9 @@ def write_web_page(
     before = list[str]()
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         if not overwrite:
-            raise OutputError(f"{folder}: exists already. Choose another name or pass --overwrite")
+            raise OutputError(
+                f"{folder}: exists already. Choose another name or pass overwrite=True"
+            )
         if (listed := _listed(folder)) is None:
             raise OutputError(
                 f"{folder}: holds something else than an exported page (there is no {_LIST} that "
@@ -109,15 +113,16 @@ def _parents(folder: Path, name: str) -> list[Path]:
 
 def _write_list(folder: Path, names: list[str]) -> None:
     text = json.dumps({"files": sorted(set(names))}, indent=1) + "\n"
-    (folder / _LIST).write_text(text, encoding="utf-8")
+    with whole_file(folder / _LIST) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _listed(folder: Path) -> list[str] | None:
     """Return the files of the page that an earlier call wrote; None if none did."""
     try:
-        found = json.loads((folder / _LIST).read_text(encoding="utf-8"))["files"]
+        found = read_json(folder / _LIST, ArtefactError, expected="a list of files")["files"]
         names = [PurePosixPath(name) for name in found]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ArtefactError, KeyError, TypeError):
         return None
     if any(name.is_absolute() or not name.name or ".." in name.parts for name in names):
         return None

@@ -107,7 +107,7 @@ def test_who_agrees_with_the_label_lies_on_the_diagonal(toy_dataset):
 
 def test_a_report_is_not_written_over(report, toy_dataset):
     folder, _, _ = report
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         data_report(toy_dataset, check_dataset(toy_dataset, near=False), folder / "a.html")
 
 

@@ -79,7 +79,7 @@ def test_figures_of_the_same_title_have_addresses_of_their_own(tmp_path):
 
 def test_a_page_is_not_written_over_and_leaves_nothing_half_done(tmp_path):
     write_page(page(), tmp_path / "deep" / "a.html")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         write_page(page(), tmp_path / "deep" / "a.html")
     write_page(page(text="new"), tmp_path / "deep" / "a.html", overwrite=True)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.html"]

@@ -71,7 +71,7 @@ def test_the_report_says_who_showed_what_when(summary, tmp_path):
     assert "<tr><td>detection</td><td>8 times a second</td></tr>" in text
     assert text.count("data:image/jpeg") > 20
     assert text.count("data:image/png") >= 4
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         video_report(summary, path, analysis=ANALYSIS)
 
 

@@ -1,3 +1,5 @@
+import { checkContract } from "./check";
+
 /** What the page is told about the models and rules: `models/contract.json`, written by Python. */
 
 interface InputSpec {
@@ -61,6 +63,8 @@ export interface Contract {
     live_face_px: number;
     live_side_px: number;
   };
+  /** Lowest and highest value of each kind of number in a model's spec. */
+  limits: Record<string, [low: number, high: number]>;
   unsure: {
     min_size_px: number;
     max_truncation: number;
@@ -70,11 +74,15 @@ export interface Contract {
   };
 }
 
-/** Read the contract beside the page. */
+/** Read the contract beside the page, and hold it to its rules. */
 export async function readContract(base: string): Promise<Contract> {
   const answer = await fetch(new URL("models/contract.json", base));
   if (!answer.ok) {
     throw new Error(`models/contract.json: the host answered ${answer.status}`);
   }
-  return (await answer.json()) as Contract;
+  try {
+    return checkContract(await answer.json());
+  } catch (error) {
+    throw new Error(`models/contract.json: ${error instanceof Error ? error.message : error}`);
+  }
 }

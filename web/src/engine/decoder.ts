@@ -3,6 +3,15 @@ import type { Box, DetectedFace, Landmarks } from "./faces";
 /** e^8 cells are larger than any image. */
 const LARGEST_LOG_SIZE = 8;
 
+/** So many cells of an image may respond, the best ones, whatever a damaged network says. */
+const MAX_CELLS = 4096;
+
+/**
+ * A face may reach beyond the input by its longer side; what reaches further is none, whatever a
+ * damaged network says.
+ */
+const FARTHEST = 1;
+
 /** Cells whose boxes overlap a face's best one by at least this take part in where the face is. */
 const SAME_FACE_IOU = 0.7;
 
@@ -25,10 +34,10 @@ export function decodeCells(
   for (const stride of options.strides) {
     const columns = Math.floor(width / stride);
     const cells = columns * Math.floor(height / stride);
-    const cls = output(outputs, `cls_${stride}`);
-    const obj = output(outputs, `obj_${stride}`);
-    const bbox = output(outputs, `bbox_${stride}`);
-    const kps = output(outputs, `kps_${stride}`);
+    const cls = output(outputs, `cls_${stride}`, cells);
+    const obj = output(outputs, `obj_${stride}`, cells);
+    const bbox = output(outputs, `bbox_${stride}`, 4 * cells);
+    const kps = output(outputs, `kps_${stride}`, 10 * cells);
     for (let cell = 0; cell < cells; cell++) {
       const score = Math.sqrt(unit(cls[cell]!) * unit(obj[cell]!));
       if (score < options.threshold) continue;
@@ -46,10 +55,17 @@ export function decodeCells(
         ]);
       }
       const box: Box = [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight];
-      found.push({ box, landmarks, score });
+      if (isNear([...box, ...landmarks.flat()], width, height))
+        found.push({ box, landmarks, score });
     }
   }
-  return nonMaximumSuppression(found, options.iou).map((best) => merged(best, found));
+  const best = found.length > MAX_CELLS ? bestOf(found) : found;
+  return nonMaximumSuppression(best, options.iou).map((face) => merged(face, best));
+}
+
+/** Return the cells with the best scores. */
+function bestOf(found: DetectedFace[]): DetectedFace[] {
+  return [...found].sort((a, b) => b.score - a.score).slice(0, MAX_CELLS);
 }
 
 /** Place a face where the cells that agree with its best one put it, weighted by their scores. */
@@ -103,8 +119,22 @@ function unit(value: number): number {
   return Math.min(Math.max(value, 0), 1);
 }
 
-function output(outputs: Outputs, name: string): Float32Array {
+/** Whether points, x and y in turn, lie within the input and a border around it. */
+function isNear(points: number[], width: number, height: number): boolean {
+  const border = FARTHEST * Math.max(width, height);
+  return points.every((value, place) => {
+    const side = place % 2 === 0 ? width : height;
+    return value >= -border && value <= side + border;
+  });
+}
+
+function output(outputs: Outputs, name: string, length: number): Float32Array {
   const values = outputs[name];
   if (values === undefined) throw new Error(`the face detector has no output ${name}`);
+  if (values.length !== length) {
+    throw new Error(
+      `the face detector's output ${name}: expected ${length} numbers, found ${values.length}`,
+    );
+  }
   return values;
 }

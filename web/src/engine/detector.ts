@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 
-import type { Contract } from "./contract";
+import type { Contract, ModelFile } from "./contract";
 import { decodeCells, nonMaximumSuppression, type Outputs } from "./decoder";
 import type { Box, DetectedFace } from "./faces";
 import { type Pixels, resize } from "./pixels";
@@ -8,16 +8,36 @@ import { type Pixels, resize } from "./pixels";
 type Size = { width: number; height: number };
 type Run = (values: Float32Array, dimensions: number[]) => Promise<Outputs>;
 
-/** Make a function that feeds a session one tensor and gives its outputs by name. */
+/**
+ * Make a function that feeds a session one tensor and gives the spec's outputs by name, all finite.
+ */
 export function runner(
-  session: InferenceSession,
+  model: ModelFile,
+  session: Pick<InferenceSession, "inputNames" | "outputNames" | "run">,
   tensor: (values: Float32Array, dimensions: number[]) => Tensor,
 ): Run {
-  const name = session.inputNames[0]!;
+  const { input, outputs } = model.spec;
+  const taken = session.inputNames.join(", ");
+  if (taken !== input.name) {
+    throw new Error(
+      `${model.file}: field 'input.name': expected the graph's one input, found '${input.name}'; ` +
+        `the graph has ${taken}`,
+    );
+  }
+  for (const { name } of outputs) {
+    if (session.outputNames.includes(name)) continue;
+    throw new Error(`${model.file}: field 'outputs': the graph has no output '${name}'`);
+  }
   return async (values, dimensions) => {
-    const results = await session.run({ [name]: tensor(values, dimensions) });
+    const results = await session.run({ [input.name]: tensor(values, dimensions) });
     return Object.fromEntries(
-      Object.entries(results).map(([key, value]) => [key, value.data as Float32Array]),
+      outputs.map(({ name }) => {
+        const found = results[name]!.data;
+        if (!(found instanceof Float32Array && found.every(Number.isFinite))) {
+          throw new Error(`${model.file}: output '${name}': expected finite float32 numbers`);
+        }
+        return [name, found];
+      }),
     );
   };
 }
@@ -76,7 +96,7 @@ export class FaceDetector {
     const multiple = spec.input.multiple_of;
     const width = Math.ceil(image.width / multiple) * multiple;
     const height = Math.ceil(image.height / multiple) * multiple;
-    const values = this.planes.of(image, width, height, spec.input.colour);
+    const values = this.planes.of(image, width, height, spec.input);
     const outputs = await this.run(values, [1, 3, height, width]);
     return decodeCells(outputs, width, height, {
       strides: spec.detection!.strides,
@@ -187,7 +207,13 @@ class Planes {
   private values = new Float32Array(0);
 
   /** One plane per channel, black at the right and below. */
-  of(image: Pixels, width: number, height: number, colour: string): Float32Array {
+  of(
+    image: Pixels,
+    width: number,
+    height: number,
+    input: ModelFile["spec"]["input"],
+  ): Float32Array {
+    const { colour, mean, std } = input;
     const area = width * height;
     if (this.values.length !== 3 * area) this.values = new Float32Array(3 * area);
     else this.values.fill(0);
@@ -201,6 +227,12 @@ class Planes {
         values[red + place] = data[from]!;
         values[area + place] = data[from + 1]!;
         values[blue + place] = data[from + 2]!;
+      }
+    }
+    for (let channel = 0; channel < 3; channel++) {
+      if (mean[channel] === 0 && std[channel] === 1) continue;
+      for (let place = channel * area; place < (channel + 1) * area; place++) {
+        values[place] = (values[place]! - mean[channel]!) / std[channel]!;
       }
     }
     return values;

@@ -3,7 +3,7 @@ import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import * as ort from "onnxruntime-web/wasm";
 
 import { modelAddress } from "./address";
-import type { Contract } from "./contract";
+import type { Contract, ModelFile } from "./contract";
 import { cropFace, type Region, type Similarity, similarity } from "./crop";
 import type { Outputs } from "./decoder";
 import { FaceDetector, roundHalfEven, runner } from "./detector";
@@ -63,9 +63,7 @@ export class Engine {
     ort.env.logLevel = "error";
     const [runtime, ...files] = await Promise.all([
       download(wasmAddress, RUNTIME_BYTES, loaded),
-      ...[contract.face, contract.emotion].map((model) =>
-        download(modelAddress(base, model), model.bytes, loaded),
-      ),
+      ...[contract.face, contract.emotion].map((model) => downloadModel(base, model, loaded)),
     ]);
     ort.env.wasm.wasmBinary = runtime;
     const options: ort.InferenceSession.SessionOptions = {
@@ -74,12 +72,14 @@ export class Engine {
     };
     const tensor = (values: Float32Array, dimensions: number[]) =>
       new ort.Tensor("float32", values, dimensions);
-    const face = runner(await ort.InferenceSession.create(files[0]!, options), tensor);
-    const emotion = runner(await ort.InferenceSession.create(files[1]!, options), tensor);
+    const open = async (model: ModelFile, file: Uint8Array) =>
+      runner(model, await opened(model, file, options), tensor);
+    const face = await open(contract.face, files[0]!);
+    const emotion = await open(contract.emotion, files[1]!);
     // It was compiled by now; its bytes are not needed any more.
     ort.env.wasm.wasmBinary = undefined;
     const engine = new Engine(contract, new FaceDetector(contract, face), emotion, threads);
-    await engine.warmUp();
+    await engine.tryBoth();
     return engine;
   }
 
@@ -160,7 +160,10 @@ export class Engine {
     const combination = probabilities[0]!;
     const prediction = this.predict(frame, 0, face, crops[0]!, combination.calibrated);
     const { spec } = this.contract.emotion;
-    const output = spec.outputs.find((each) => each.name === "activation")!;
+    const output = spec.outputs.find((each) => each.name === "activation" && each.labels !== null);
+    if (output === undefined) {
+      throw new Error(`${this.contract.emotion.file}: has no output 'activation' with labels`);
+    }
     const set = this.contract.label_sets[output.labels!]!;
     const place = set.six.indexOf(prediction.label);
     const side = Math.round(Math.sqrt(outputs.activation!.length / set.labels.length));
@@ -183,11 +186,25 @@ export class Engine {
     return Math.min(1, Math.max(live_face_px / minFacePx, Math.min(1, live_side_px / shorter)));
   }
 
-  private async warmUp(): Promise<void> {
-    const black = { data: new Uint8ClampedArray(4 * 64 * 64), width: 64, height: 64 };
-    await this.detector.look(black);
-    const size = this.contract.emotion.spec.crop!.size;
-    await this.emotion(new Float32Array(size * size), [1, 1, size, size]);
+  /** Run both networks once, on grey, so that what is wrong with them shows before any answer. */
+  private async tryBoth(): Promise<void> {
+    const side = this.contract.face.spec.input.multiple_of;
+    const data = new Uint8ClampedArray(8 * side * side).fill(128);
+    await this.detector.look({ data, width: 2 * side, height: side });
+    const { file, spec } = this.contract.emotion;
+    const size = spec.crop!.size;
+    const count = 2 * size * size;
+    const outputs = await this.emotion(new Float32Array(count), [2, 1, size, size]);
+    for (const { name, labels } of spec.outputs) {
+      const channels = labels === null ? 1 : this.contract.label_sets[labels]!.labels.length;
+      const found = outputs[name]!.length / 2 / channels;
+      if (name in spec.six!.weights ? found === 1 : Number.isInteger(found) && found > 0) continue;
+      throw new Error(
+        `${file}: output '${name}': expected ${channels} numbers for each of 2 faces, found ` +
+          `${outputs[name]!.length}`,
+      );
+    }
+    combine(this.contract, outputs, 0);
   }
 
   private async classify(frame: Region, faces: DetectedFace[]) {
@@ -242,11 +259,40 @@ export class Engine {
   }
 }
 
+/** Fetch a model's file; where the browser can, hold it to its hash. */
+async function downloadModel(
+  base: string,
+  model: ModelFile,
+  loaded: (bytes: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await download(modelAddress(base, model), model.bytes, loaded);
+  if (globalThis.crypto?.subtle === undefined) return file; // on plain HTTP there is none
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
+  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (found !== model.sha256) {
+    throw new Error(`${model.file}: damaged, its hash is not that of models/contract.json`);
+  }
+  return file;
+}
+
+async function opened(
+  model: ModelFile,
+  file: Uint8Array,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(file, options);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${model.file}: not an ONNX file that can be run: ${reason}`);
+  }
+}
+
 async function download(
   address: string,
   bytes: number,
   loaded: (bytes: number) => void,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const answer = await fetch(address);
   if (!answer.ok || answer.body === null) {
     throw new Error(`${address}: the host answered ${answer.status}`);

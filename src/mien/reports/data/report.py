@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mien._output import whole_file
 from mien._wording import pluralize
 from mien.data import DataCheck, Dataset, conflicting_groups, mostly_not_a_face
+from mien.drawing import write_image
 from mien.emotions import FERPLUS_8
 from mien.reports.data.contact_sheet import contact_sheet
 from mien.reports.data.dataset_tiles import dataset_tile, row_label, votes_text
@@ -122,8 +122,7 @@ def data_report(
 def _save_sheets(sheets: dict[str, Image.Image], folder: Path) -> Iterator[Path]:
     for name, sheet in sheets.items():
         path = folder / f"{name}.png"
-        with whole_file(path) as partial:
-            sheet.save(partial, "PNG")
+        write_image(sheet, path)
         yield path
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mien._reading import read_csv, read_text, read_toml
 from mien.errors import InputError
 from mien.reports.html.blocks import Preformatted
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
@@ -92,11 +91,9 @@ def training_report(
     """
     curve, recipe, path = Path(curve), Path(recipe), Path(path)
     rows = _read_curve(curve)
-    try:
-        text = recipe.read_text(encoding="utf-8")
-        stops_early = bool(tomllib.loads(text).get("patience"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{recipe}: not the recipe of a training: {error}") from error
+    expected = "the recipe of a training"
+    stops_early = bool(read_toml(recipe, InputError, expected=expected).get("patience"))
+    text = read_text(recipe, InputError, expected=expected)
     charts = [
         Figure(
             title=title,
@@ -136,13 +133,13 @@ def training_report(
 
 
 def _read_curve(path: Path) -> list[dict[str, float]]:
+    expected = "the curve of a training, which is a CSV of numbers"
+    table = read_csv(path, InputError, expected=expected)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [
-                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
-            ]
-    except (OSError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not the curve of a training: {error}") from error
+        columns = {name: list(map(float, values)) for name, values in table.items()}
+    except ValueError as error:
+        raise InputError(f"{path}: {error}. Expected {expected}") from error
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if not rows:
         raise InputError(f"{path}: no epoch has ended yet")
     if "epoch" not in rows[0]:
