@@ -290,3 +290,31 @@ def test_probabilities_sum_to_one_and_extremes_do_not_overflow():
 def test_no_faces_give_no_probabilities():
     found = six().probabilities({"a": np.zeros((0, 8), np.float32)}, {"a": FERPLUS_8.name})
     assert found.shape == (0, 6)
+
+
+def with_own(labels=("bored", "keen"), **fields):
+    outputs = (*EMOTION.outputs, OutputSpec(name="own_logits", labels="own"))
+    return dataclasses.replace(EMOTION, outputs=outputs, label_sets={"own": labels}, **fields)
+
+
+def test_labels_of_a_models_own_come_back_from_its_file():
+    restored = ModelSpec.from_metadata(with_own().to_metadata(), "a.onnx")
+    assert restored.labels_of("own_logits") == ("bored", "keen")
+    assert restored.labels_of("fer2013_logits") == FER2013_7.labels
+    outputs = {"logits": ("b", 8), "fer2013_logits": ("b", 7), "embedding": ("b", 16)}
+    restored.check_graph(graph(outputs | {"own_logits": ("b", 2)}), "a.onnx")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [(("bored",), "two labels or more"), (("bored", "bored"), "different labels")],
+)
+def test_labels_of_a_models_own_must_tell_classes_apart(labels, message):
+    with pytest.raises(ValueError, match=message):
+        with_own(labels)
+
+
+def test_the_six_cannot_come_from_labels_of_a_models_own():
+    six = dataclasses.replace(EMOTION.six, weights={"own_logits": 1.0})
+    with pytest.raises(ValueError, match=r"six.weights.*logits, fer2013_logits"):
+        with_own(six=six)

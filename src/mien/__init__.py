@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mien.drawing import draw
     from mien.emotions import SIX
     from mien.errors import InputError, MediaError, MienError
+    from mien.finetuning import fine_tune
     from mien.inference import Analyzer, analyze
     from mien.options import FaceOptions, SmoothingOptions, VideoOptions
     from mien.runs import RunOptions, analyze_to
@@ -39,6 +40,7 @@ __all__ = [
     "analyze",
     "analyze_to",
     "draw",
+    "fine_tune",
 ]
 
 _HOMES = {
@@ -59,6 +61,7 @@ _HOMES = {
     "analyze": "mien.inference",
     "analyze_to": "mien.runs",
     "draw": "mien.drawing",
+    "fine_tune": "mien.finetuning",
 }
 
 

@@ -108,7 +108,8 @@ class OutputSpec:
 
     Attributes:
         name: Its name in the ONNX graph.
-        labels: The name of the label set that its channels stand for, or None.
+        labels: The name of the label set that its channels stand for, one of `LABEL_SETS` or of
+            the spec's own; or None.
         meaning: One line for people: what it is, shape and range.
         temperature: What logits are divided by before their softmax, so that the probabilities are
             right as often as they say (temperature scaling, Guo et al. 2017). The six-way output
@@ -123,8 +124,6 @@ class OutputSpec:
     @all_demands()
     def __post_init__(self) -> None:
         _demand_name(self.name)
-        known = self.labels is None or self.labels in LABEL_SETS
-        demand(known, "labels", f"one of {', '.join(LABEL_SETS)} or null", self.labels)
         _demand_inside("temperature", self.temperature, "temperature")
 
 
@@ -276,6 +275,7 @@ class ModelSpec:
         crop: The face's frame, emotion networks only.
         six: The six-way output, emotion networks only.
         detection: The decoder's settings, detectors only.
+        label_sets: Label sets of the model's own, by name: labels in the order of the channels.
         provenance: Free facts: data and split with their hashes, recipe, teacher, licence.
         figures: Measured numbers by name; the name says data, split and protocol.
         spec_version: The version of this document.
@@ -288,6 +288,7 @@ class ModelSpec:
     crop: CropSpec | None = None
     six: SixSpec | None = None
     detection: DetectionSpec | None = None
+    label_sets: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     provenance: Mapping[str, str] = dataclasses.field(default_factory=dict)
     figures: Mapping[str, float] = dataclasses.field(default_factory=dict)
     spec_version: int = SPEC_VERSION
@@ -298,6 +299,7 @@ class ModelSpec:
         demand(version == SPEC_VERSION, "spec_version", str(SPEC_VERSION), version)
         names = [output.name for output in self.outputs]
         demand(len(set(names)) == len(names), "outputs", "different names", names)
+        self._check_labels()
         demand(bool(names), "outputs", "at least one output", names)
         demand(bool(self.name.strip()), "name", "a name", self.name)
         if self.task == "detection":
@@ -311,9 +313,30 @@ class ModelSpec:
             self._check_crop(self.crop)
         if self.six is not None:
             for head in self.six.weights:
-                known = head in self.head_labels
-                expected = f"heads with labels ({', '.join(self.head_labels) or 'none'})"
+                heads = [name for name, labels in self.head_labels.items() if labels in LABEL_SETS]
+                known = head in heads
+                expected = f"heads with labels ({', '.join(heads) or 'none'})"
                 demand(known, "six.weights", expected, head)
+
+    def _check_labels(self) -> None:
+        for name, labels in self.label_sets.items():
+            field = f"label_sets.{name}"
+            demand(name not in LABEL_SETS, field, "a name of the model's own", name)
+            demand(len(labels) > 1, field, "two labels or more", labels)
+            demand(len(set(labels)) == len(labels), field, "different labels", labels)
+        known = (*LABEL_SETS, *self.label_sets)
+        for place, output in enumerate(self.outputs):
+            demand(
+                output.labels is None or output.labels in known,
+                f"outputs[{place}].labels",
+                f"one of {', '.join(known)} or null",
+                output.labels,
+            )
+
+    def labels_of(self, output: str) -> tuple[str, ...]:
+        """Return what the channels of an output with labels stand for, in their order."""
+        name = self.head_labels[output]
+        return tuple(self.label_sets[name]) if name in self.label_sets else label_set(name).labels
 
     def _check_detection(self, detection: DetectionSpec) -> None:
         """Check what a detector's input has to be: an image of any size in colour."""
@@ -417,7 +440,7 @@ class ModelSpec:
             shape = graph.outputs[output.name]
             if output.labels is None or len(shape) < 2 or not isinstance(shape[1], int):
                 continue
-            expected = len(label_set(output.labels))
+            expected = len(self.labels_of(output.name))
             if shape[1] != expected:
                 raise SpecError(
                     f"{source}: field 'outputs.{output.name}.labels': {output.labels} has "

@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import binomtest
 
 from mien.metrics import (
+    Interval,
     accuracy,
     balanced_accuracy,
     bootstrap_intervals,
@@ -11,6 +12,7 @@ from mien.metrics import (
     macro_f1,
     mcnemar,
     negative_log_likelihood,
+    wilson_interval,
 )
 
 
@@ -73,3 +75,14 @@ def test_mcnemar_is_the_exact_binomial_test(first, second):
     differing = first + second
     expected = binomtest(first, differing).pvalue if differing else 1.0
     assert found.p_value == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("correct", "total"), [(0, 10), (5, 10), (10, 10), (37, 90)])
+def test_a_shares_interval_is_wilsons(correct, total):
+    expected = binomtest(correct, total).proportion_ci(method="wilson")
+    found = wilson_interval(correct, total)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_a_share_of_nothing_can_be_anything():
+    assert wilson_interval(0, 0) == Interval(0.0, 1.0)

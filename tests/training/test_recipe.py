@@ -25,7 +25,6 @@ KINDS = {
             "emotion",
             "fer-pp",
             "fer-pp-tuned",
-            "fine-tune",
             "residual",
             "separable",
             "student",
@@ -147,10 +146,9 @@ def test_the_detectors_recipe_has_the_shipped_network():
     load_onnx_weights(network, OnnxDetector(None).path)
 
 
-def test_fine_tuning_has_the_shipped_network():
+def test_the_student_is_the_shipped_network():
     said = json.loads(EmotionModel().spec.provenance["network"])
     network = decode(TrunkOptions, said)
-    assert read_recipe(EmotionRecipe, "fine-tune").network == network
     assert read_recipe(EmotionRecipe, "student").network == network
 
 

@@ -19,6 +19,7 @@ from mien.cli.edge import (
 )
 from mien.cli.evaluate import calibrate, evaluate
 from mien.cli.explain import explain
+from mien.cli.fine_tune import fine_tune
 from mien.cli.live import live
 from mien.cli.messages import verb
 from mien.cli.models import models
@@ -69,6 +70,7 @@ app.command()(verb(models))
 app.command()(verb(evaluate))
 app.command()(verb(calibrate))
 app.command()(verb(tune))
+app.command(name="fine-tune")(verb(fine_tune))
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(export.app, name="export")

@@ -70,7 +70,6 @@ def emotion(
     Examples:
       mien train emotion --data fer --out runs/first
       mien train emotion --data fer --split leak-free.json --out runs/second --resume
-      mien train emotion --data mine --recipe fine-tune --start shipped --out runs/mine
       mien train emotion --data fer --out runs/third --accelerator gpu --devices 4 --strategy ddp
     """
     _require_training()

@@ -214,7 +214,9 @@ def _run(
         outputs = model.run(crops)
         done += len(crops)
         for name, probabilities in model.head_probabilities(outputs).items():
-            by_label_set.setdefault(model.spec.head_labels[name], []).append(probabilities)
+            labels = model.spec.head_labels[name]
+            if labels in LABEL_SETS:  # no ground truth of FER-2013 is in a model's own labels
+                by_label_set.setdefault(labels, []).append(probabilities)
         by_label_set.setdefault(SIX.name, []).append(model.combine(outputs))
         if on_progress is not None:
             on_progress(done, len(data))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -66,7 +68,11 @@ def export_network(
     network = network.eval().float()
     dimensions = dict.fromkeys(dynamic, torch.export.Dim.DYNAMIC)
     names = [output.name for output in spec.outputs]
-    with whole_file(path) as partial:
+    with whole_file(path) as partial, warnings.catch_warnings():
+        # torch's exporter warns of its own code, and that torchvision, which mien does not use, is
+        # not installed.
+        warnings.simplefilter("ignore", FutureWarning)
+        logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
         program = torch.onnx.export(
             network,
             (example,),

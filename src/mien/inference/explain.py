@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien._frozen import FrozenDict
-from mien.emotions import SIX, label_set
+from mien.emotions import SIX
 from mien.inference.images import face_at
 from mien.inference.model import EmotionModel
 from mien.inference.pipeline import Pipeline
@@ -172,7 +172,7 @@ def explain_face(
         ),
         heads=FrozenDict(
             {
-                name: _named(label_set(model.spec.head_labels[name]).labels, values[0])
+                name: _named(model.spec.labels_of(name), values[0])
                 for name, values in answers.heads.items()
             }
         ),

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.emotions import label_set
 from mien.errors import SpecError
 from mien.preprocess import network_input
 from mien.runtime import open_session
@@ -90,7 +89,8 @@ class EmotionModel:
         outputs = self.run(np.full((2, self.crop.size, self.crop.size), 127.5, np.float32))
         for output in self.spec.outputs:
             value = outputs[output.name]
-            labels = None if output.labels is None else len(label_set(output.labels))
+            named = output.name in self.spec.head_labels
+            labels = len(self.spec.labels_of(output.name)) if named else None
             plain = output.name in self._six.weights
             right = (
                 value.ndim >= 2

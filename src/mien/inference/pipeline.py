@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.detect import Detector, face_quality
-from mien.emotions import SIX, label_set
+from mien.emotions import SIX
 from mien.errors import InputError
 from mien.inference.model import Classification, EmotionModel
 from mien.media import VideoFrame
@@ -180,7 +180,7 @@ class Pipeline:
         )
 
     def _labels(self, head: str) -> tuple[str, ...]:
-        return label_set(self.model.spec.head_labels[head]).labels
+        return self.model.spec.labels_of(head)
 
     @property
     def unsure_below(self) -> float:

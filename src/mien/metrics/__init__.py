@@ -36,7 +36,13 @@ from mien.metrics.protocols import (
 )
 from mien.metrics.scoring import ClassScore, Score, score_predictions
 from mien.metrics.triplets import TripletScore, score_triplets
-from mien.metrics.uncertainty import Interval, McNemar, bootstrap_intervals, mcnemar
+from mien.metrics.uncertainty import (
+    Interval,
+    McNemar,
+    bootstrap_intervals,
+    mcnemar,
+    wilson_interval,
+)
 
 __all__ = [
     "EQUAL_WITHIN",
@@ -74,4 +80,5 @@ __all__ = [
     "score_predictions",
     "score_triplets",
     "unsure_threshold",
+    "wilson_interval",
 ]

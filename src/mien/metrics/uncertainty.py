@@ -9,14 +9,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Interval", "McNemar", "bootstrap_intervals", "mcnemar"]
+__all__ = ["Interval", "McNemar", "bootstrap_intervals", "mcnemar", "wilson_interval"]
 
 _CHUNK = 250
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interval:
-    """A percentile bootstrap interval.
+    """An interval of a figure, by bootstrap percentiles or by Wilson's formula.
 
     Attributes:
         low: Its lower end.
@@ -110,6 +110,22 @@ def bootstrap_intervals(
         low, high = np.percentile(np.concatenate(parts), (tail, 100 - tail))
         intervals[name] = Interval(float(low), float(high))
     return intervals
+
+
+def wilson_interval(correct: int, total: int) -> Interval:
+    """Return the 95 % interval of a share (Wilson 1927), 0 to 1 where there is nothing to count.
+
+    Args:
+        correct: How many were correct.
+        total: Of how many.
+    """
+    if not total:
+        return Interval(0.0, 1.0)
+    z = 1.959964
+    share, scale = correct / total, 1 + z**2 / total
+    middle = (share + z**2 / (2 * total)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
 
 def mcnemar(first_correct: NDArray[np.bool_], second_correct: NDArray[np.bool_]) -> McNemar:

@@ -2,7 +2,7 @@
 
 from mien.models.baseline import BaselineNet, BaselineOptions
 from mien.models.detector import DetectorNet, DetectorOptions
-from mien.models.emotion import EmotionNet, EmotionOutputs, TrunkOptions
+from mien.models.emotion import EmotionNet, EmotionOutputs, FineTunedOptions, TrunkOptions
 from mien.models.onnx_weights import load_onnx_weights
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "DetectorOptions",
     "EmotionNet",
     "EmotionOutputs",
+    "FineTunedOptions",
     "TrunkOptions",
     "load_onnx_weights",
 ]

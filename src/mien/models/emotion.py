@@ -24,6 +24,9 @@ __all__ = [
     "PIXEL_STD",
     "EmotionNet",
     "EmotionOutputs",
+    "FineTunedOptions",
+    "FineTunedOutputs",
+    "HeadLogits",
     "TrunkOptions",
 ]
 
@@ -59,6 +62,37 @@ class EmotionOutputs(NamedTuple):
     fer2013_logits: Tensor
     embedding: Tensor
     activation: Tensor
+
+
+class FineTunedOutputs(NamedTuple):
+    """What a network with classes of its own gives: `EmotionOutputs`, then the own classes.
+
+    Attributes:
+        logits: As in `EmotionOutputs`, like the next three.
+        own_logits: `(B, K)` over the own classes.
+    """
+
+    logits: Tensor
+    fer2013_logits: Tensor
+    embedding: Tensor
+    activation: Tensor
+    own_logits: Tensor
+
+
+class HeadLogits(NamedTuple):
+    """The logits of a network's heads.
+
+    Attributes:
+        ferplus: `(B, 8)` over `FERPLUS_8`.
+        fer2013: `(B, 7)` over `FER2013_7`.
+        own: `(B, K)` over the own classes; None where the network has none.
+        adapted: `(B, 8)`, the part of `ferplus` that comes from the adapter; None without one.
+    """
+
+    ferplus: Tensor
+    fer2013: Tensor
+    own: Tensor | None
+    adapted: Tensor | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,40 +172,130 @@ class TrunkOptions:
         )
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FineTunedOptions(TrunkOptions):
+    """What fine-tuning adds to a network.
+
+    Attributes:
+        adapter_width: Units of a layer beside the trunk: it sees the means of the last three
+            stages, and adds to the logits of both heads; 0 leaves it out.
+        own_classes: Classes of a third head, for a user's own labels; 0 leaves it out.
+    """
+
+    adapter_width: int = 0
+    own_classes: int = 0
+
+    @all_demands()
+    def __post_init__(self) -> None:
+        TrunkOptions.__post_init__(self)
+        for name in ("adapter_width", "own_classes"):
+            demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+
+
 class EmotionNet(nn.Module):
-    """A grey face in, three heads and the class activation maps out."""
+    """A grey face in, the heads and the class activation maps out.
+
+    The heads are linear in the trunk's features, the mean of its last stage. A network that was
+    fine-tuned has an adapter beside it, a layer that sees more of the trunk (`FineTunedOptions`).
+    """
 
     def __init__(self, options: TrunkOptions) -> None:
         super().__init__()
         self.options = options
         channels = options.dense_width or options.widths[-1]
         fer_pp = options.family == "fer-pp"
-        self.trunk = baseline_trunk(options.baseline()) if fer_pp else _staged(options)
+        ends: list[tuple[int, int]] = []
+        if fer_pp:
+            self.trunk = baseline_trunk(options.baseline())
+        else:
+            self.trunk, ends = _staged(options)
+        self._ends = ends
         self.dropout = nn.Dropout(0.0 if fer_pp else options.dropout)
         self.ferplus_head = nn.Linear(channels, len(FERPLUS_8))
         self.fer2013_head = nn.Linear(channels, len(FER2013_7))
         self.embedding_head = nn.Linear(channels, EMBEDDING_SIZE)
+        seen = channels + sum(width for _, width in self._ends)
+        added = options if isinstance(options, FineTunedOptions) else FineTunedOptions()
+        hidden, own = added.adapter_width, added.own_classes
+        self.adapter = _Adapter(seen, hidden) if hidden else None
+        self.own_head = nn.Linear(seen + hidden, own) if own else None
 
-    def forward(self, faces: Tensor) -> EmotionOutputs:
+    def forward(self, faces: Tensor) -> EmotionOutputs | FineTunedOutputs:
         """Run the network.
 
         Args:
             faces: `(B, 1, 48, 48)` float, normalised as the spec says.
         """
+        maps, features = self.features(faces)
+        kept = self.dropout(features)
+        heads = self.heads(kept)
+        channels = maps.shape[1]
+        embedding = nn.functional.normalize(self.embedding_head(kept[:, :channels]), dim=1)
+        activation = torch.einsum("bchw,kc->bkhw", maps, self.ferplus_head.weight)
+        if heads.adapted is not None:  # it does not say where, so it is spread evenly
+            activation = activation + heads.adapted[:, :, None, None]
+        if heads.own is None:
+            return EmotionOutputs(heads.ferplus, heads.fer2013, embedding, activation)
+        return FineTunedOutputs(heads.ferplus, heads.fer2013, embedding, activation, heads.own)
+
+    def features(self, faces: Tensor, *, all_stages: bool = False) -> tuple[Tensor, Tensor]:
+        """Run the trunk.
+
+        Args:
+            faces: `(B, 1, 48, 48)` float, normalised as the spec says.
+            all_stages: Whether to return the features of an adapter, too, where there is none.
+
+        Returns:
+            The maps of its last layer, `(B, C, h, w)`, and the features, `(B, D)`: their mean over
+            h and w, and where there is an adapter, those of the two stages before.
+        """
         border = (FACE_PX - self.options.crop_px) // 2
-        seen = slice(border, FACE_PX - border)
-        features = self.trunk(faces[:, :, seen, seen])  # (B, C, h, w)
-        pooled = features.mean(dim=(2, 3))  # (B, C)
-        kept = self.dropout(pooled)  # (B, C)
-        embedding = nn.functional.normalize(self.embedding_head(kept), dim=1)  # (B, 16)
-        activation = torch.einsum("bchw,kc->bkhw", features, self.ferplus_head.weight)
-        return EmotionOutputs(
-            self.ferplus_head(kept), self.fer2013_head(kept), embedding, activation
-        )
+        inside = slice(border, FACE_PX - border)
+        maps = faces[:, :, inside, inside]
+        if self.adapter is None and self.own_head is None and not all_stages:
+            maps = self.trunk(maps)
+            return maps, maps.mean(dim=(2, 3))
+        ends = {place for place, _ in self._ends}
+        earlier: list[Tensor] = []
+        for place, layer in enumerate(self.trunk):
+            maps = layer(maps)
+            if place in ends:
+                earlier.append(maps.mean(dim=(2, 3)))
+        return maps, torch.cat((maps.mean(dim=(2, 3)), *earlier), dim=1)
+
+    def heads(self, features: Tensor) -> HeadLogits:
+        """Return the logits of the heads for features `(B, D)`."""
+        pooled = features[:, : self.ferplus_head.in_features]
+        ferplus, fer2013, adapted = self.ferplus_head(pooled), self.fer2013_head(pooled), None
+        if self.adapter is not None:
+            hidden, adapted, added = self.adapter(features)
+            ferplus, fer2013 = ferplus + adapted, fer2013 + added
+            features = torch.cat((features, hidden), dim=1)
+        own = None if self.own_head is None else self.own_head(features)
+        return HeadLogits(ferplus, fer2013, own, adapted)
 
 
-def _staged(options: TrunkOptions) -> nn.Sequential:
+class _Adapter(nn.Module):
+    """A layer on the features, and what it adds to the logits of both heads: nothing at first."""
+
+    def __init__(self, seen: int, width: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(seen, width)
+        self.ferplus = nn.Linear(width, len(FERPLUS_8))
+        self.fer2013 = nn.Linear(width, len(FER2013_7))
+        for head in (self.ferplus, self.fer2013):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        hidden = self.layer(features).relu()
+        return hidden, self.ferplus(hidden), self.fer2013(hidden)
+
+
+def _staged(options: TrunkOptions) -> tuple[nn.Sequential, list[tuple[int, int]]]:
+    """Return the trunk, and the last layers and widths of the two stages before its last."""
     layers: list[nn.Module] = []
+    ends: list[tuple[int, int]] = []
     channels = 1
     last_stage = len(options.widths) - 1
     for stage, (width, depth) in enumerate(zip(options.widths, options.depths, strict=True)):
@@ -185,10 +309,12 @@ def _staged(options: TrunkOptions) -> nn.Sequential:
             channels = width
         if options.squeeze_excite:
             layers.append(_Gate(width))
+        if last_stage - 2 <= stage < last_stage:
+            ends.append((len(layers) - 1, width))
     if options.dense_width:
         dense = _conv(channels, options.dense_width, size=1)
         layers.append(nn.Sequential(dense, nn.ReLU(inplace=True)))
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers), ends
 
 
 def _unit(family: str, channels: int, width: int, *, first: bool) -> nn.Module:

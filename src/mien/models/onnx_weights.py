@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from mien._decode import decode
 from mien._reading import parse_json
 from mien.errors import ArtefactError
-from mien.models.emotion import EmotionNet, TrunkOptions
+from mien.models.emotion import EmotionNet, FineTunedOptions
 
 __all__ = ["load_onnx_network", "load_onnx_weights", "read_onnx"]
 
@@ -58,7 +58,7 @@ def load_onnx_network(path: Path, provenance: Mapping[str, str]) -> EmotionNet:
             "emotion` do. Give such a file, or the folder of a run"
         )
     try:
-        options = decode(TrunkOptions, parse_json(provenance["network"]))
+        options = decode(FineTunedOptions, parse_json(provenance["network"]))
     except ValueError as error:
         raise ArtefactError(
             f"{path}: the network has options that this version of mien does not know: {error}. "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def page_contract(
         "version": importlib.metadata.version("mien"),
         "labels": list(SIX.labels),
         "colours": dict(COLOURS),
-        "label_sets": {name: _label_set(name) for name in LABEL_SETS},
+        "label_sets": {name: _label_set(name) for name in LABEL_SETS}
+        | {name: _own_labels(labels) for name, labels in model.spec.label_sets.items()},
         "emotion": _model("emotion.onnx", model.path, model.spec),
         "face": _model("face.onnx", detector.path, detector.spec),
         "samples": [
@@ -86,6 +88,10 @@ def _label_set(name: str) -> dict[str, Any]:
     places = mapping_matrix(known, SIX)
     six = [int(row.argmax()) if row.any() else None for row in places]
     return {"labels": list(known.labels), "six": six}
+
+
+def _own_labels(labels: Sequence[str]) -> dict[str, Any]:
+    return {"labels": list(labels), "six": [None] * len(labels)}
 
 
 def _model(file: str, path: Path, spec: ModelSpec) -> dict[str, Any]:

@@ -1,0 +1,161 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import mien
+from mien.cli import app
+from mien.errors import InputError, OutputError
+from mien.finetuning import entry, fine_tune
+from mien.inference import EmotionModel
+from mien.models.onnx_weights import load_onnx_network
+from mien.preprocess import network_input
+from mien.webpage import page_contract
+from tests.finetuning.conftest import shorten, striped
+
+
+def test_it_learns_the_users_classes_and_says_so(tuned):
+    result, said = tuned
+    assert result.changed
+    assert result.balanced_after > 0.9
+    assert [(each.name, each.images) for each in result.classes] == [
+        ("happy", 8),
+        ("sad", 8),
+        ("bored", 8),
+    ]
+    assert result.classes[2].before is None
+    assert result.judged_on == "by the file on 24 images of test"
+    assert "use it" in result.recommendation
+    assert said[0] == "learning from 48 images of 8 people (happy 16, sad 16, bored 16); 24 to test"
+    assert said[1].startswith("this takes about ")
+    assert said[-1] == "trial 3 of 3"
+
+
+def test_what_the_images_lack_is_named_and_kept(tuned):
+    result, _ = tuned
+    assert result.absent == ("neutral", "angry", "fear", "surprise")
+    assert {each.name for each in result.old} == set(mien.SIX.labels)
+    for each in result.old:
+        assert each.after > 0.95, each.name
+
+
+def test_the_table_and_the_file_beside_it_say_the_same(tuned):
+    result, _ = tuned
+    lines = result.lines()
+    assert lines[0] == "your classes, by the file on 24 images of test"
+    assert any(line.startswith("bored") and " - " in line for line in lines)
+    assert lines[-1] == result.recommendation
+    written = json.loads((result.path.parent / "fine-tuning.json").read_text())
+    assert written["recommendation"] == result.recommendation
+    assert written["balanced_after"] == result.balanced_after
+
+
+def test_the_file_is_ready_for_the_analyzer(tuned, samples):
+    result, _ = tuned
+    face = mien.Analyzer(result.path).analyze(samples / "grace_hopper.jpg").faces[0]
+    assert set(face.outputs) == {"logits", "fer2013_logits", "own_logits"}
+    assert set(face.outputs["own_logits"]) == {"happy", "sad", "bored"}
+    assert sum(face.outputs["own_logits"].values()) == pytest.approx(1)
+    assert set(face.probabilities) == set(mien.SIX.labels)
+
+
+def test_the_file_is_ready_for_the_page(tuned):
+    result, _ = tuned
+    detector = mien.Analyzer().detector
+    contract = page_contract(EmotionModel(result.path), detector)
+    assert contract["label_sets"]["own"] == {"labels": ["happy", "sad", "bored"], "six": [None] * 3}
+
+
+def test_own_probabilities_are_calibrated_on_what_was_not_learned(tuned):
+    result, _ = tuned
+    heads = {output.name: output for output in EmotionModel(result.path).spec.outputs}
+    assert heads["own_logits"].labels == "own"
+    assert heads["own_logits"].temperature != 1.0
+
+
+def test_the_file_says_where_it_comes_from(tuned, mixed):
+    result, _ = tuned
+    spec, start = EmotionModel(result.path).spec, EmotionModel().spec
+    assert spec.provenance["fine_tuned_on_sha256"] == mixed.sha256()
+    assert spec.provenance["start"].startswith("emotion.onnx ")
+    assert spec.provenance["fine_tuned_on"] == "stripes"
+    assert json.loads(spec.provenance["network"])["own_classes"] == 3
+    assert not spec.figures
+    assert (spec.crop, spec.six, spec.input) == (start.crop, start.six, start.input)
+
+
+def test_a_fine_tuned_file_can_be_loaded_to_learn_further(tuned, mixed):
+    result, _ = tuned
+    model = EmotionModel(result.path)
+    network = load_onnx_network(result.path, model.spec.provenance)
+    faces = mixed.images[:8].astype(np.float32)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(network_input(faces, model.spec.input)))
+    found = model.run(faces)
+    for name, value in zip((o.name for o in model.spec.outputs), expected, strict=True):
+        np.testing.assert_allclose(found[name], value.numpy(), atol=2e-3)
+
+
+def test_files_that_are_there_are_not_replaced(tuned, mixed):
+    result, _ = tuned
+    with pytest.raises(OutputError, match="exists already"):
+        fine_tune(mixed, out=result.path.parent)
+
+
+@pytest.fixture
+def senseless():
+    """Images whose labels say nothing about them."""
+    labels = np.random.default_rng(3).permutation(np.repeat([3, 4], 12))
+    data = striped(np.full(24, 3), np.arange(24))
+    return dataclasses.replace(data, labels=labels.astype(np.int8))
+
+
+def test_where_nothing_can_be_learned_the_file_is_the_start(senseless, tmp_path, monkeypatch):
+    shorten(monkeypatch, steps=20)
+    result = fine_tune(senseless, out=tmp_path / "out", threads=1)
+    assert not result.changed
+    assert result.path.read_bytes() == EmotionModel().path.read_bytes()
+    assert result.recommendation.startswith("not better than chance; the file is the start")
+    assert "more images of" in result.recommendation
+    assert result.balanced_after == result.balanced_before
+
+
+def test_too_few_images_are_not_judged(tmp_path):
+    result = fine_tune(striped([3, 4] * 4, range(8)), out=tmp_path, threads=1)
+    assert not result.changed
+    assert result.recommendation.startswith("not judged: 8 images are too few")
+    assert not result.tried
+
+
+@pytest.mark.parametrize(
+    ("labels", "split", "message"),
+    [
+        ([3] * 6, 0, "all 6 images to learn from are happy, expected at least two classes"),
+        ([3, 4] * 3, 2, "no labelled image in train or val"),
+    ],
+)
+def test_images_that_cannot_teach_are_refused(labels, split, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        fine_tune(striped(labels, range(6), split=split), out=tmp_path, threads=1)
+
+
+def test_a_replayed_dataset_measures_what_is_forgotten(senseless, toy_dataset, tmp_path):
+    few = dataclasses.replace(senseless, split=np.where(np.arange(24) < 8, 0, -1).astype(np.int8))
+    result = fine_tune(few, out=tmp_path, replay=toy_dataset, threads=1)
+    assert result.old_judged_on == "on 16 images of val of toy"
+    assert sum(each.images for each in result.old) == 16
+
+
+def test_without_the_extra_its_command_is_named(monkeypatch, senseless, tmp_path):
+    monkeypatch.setattr(entry.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(mien.MienError, match=r"pip install 'mien\[train\]'"):
+        fine_tune(senseless, out=tmp_path)
+
+
+def test_the_verb_refuses_a_folder_that_is_no_dataset(tmp_path):
+    result = CliRunner().invoke(app, ["fine-tune", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert isinstance(result.exception, mien.MienError)
+    assert "mien data import" in str(result.exception)

@@ -1,0 +1,186 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator
+
+from mien.emotions import SIX
+from mien.finetuning.judging import Old, answers, balanced, gain
+from mien.finetuning.learning import (
+    Candidate,
+    blended,
+    extended,
+    features_of,
+    head_weights,
+    learn,
+    steps_for,
+    with_weights,
+)
+from mien.finetuning.memory import Memory, shipped_memory, write_memory
+from mien.finetuning.own_images import images_of
+from mien.finetuning.search import Limits, Trial
+from mien.inference import EmotionModel
+from mien.models.onnx_weights import load_onnx_network
+from mien.preprocess import FER_CROP
+from tests.finetuning.conftest import striped
+
+MODEL = EmotionModel()
+SPEC = MODEL.spec
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load_onnx_network(MODEL.path, SPEC.provenance)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    rng = np.random.default_rng(1)
+    return torch.from_numpy(rng.integers(0, 256, (6, 48, 48)).astype(np.uint8))
+
+
+def test_the_shipped_memory_fits_the_shipped_network(network):
+    memory = shipped_memory(network)
+    assert memory is not None, "make it anew: benchmarks/fine_tune.py remember"
+    assert len(memory.centres) == 192
+    assert set(memory.answers.tolist()) == set(range(6))
+    features, drawn = memory.draw(600, torch.ones(6), Generator().manual_seed(1))
+    given = answers(network, features, SPEC.six)
+    assert np.mean(given == drawn.numpy()) > 0.8
+
+
+def test_another_trunk_has_no_shipped_memory(network):
+    other = extended(network, adapter=True, own_classes=0)
+    assert shipped_memory(other) is not None  # the same trunk
+    with torch.no_grad():
+        next(other.trunk.parameters()).add_(1)
+    assert shipped_memory(other) is None
+
+
+def test_a_memory_draws_answers_as_often_as_asked():
+    memory = Memory.of_faces(torch.eye(6), torch.arange(6))
+    weights = torch.tensor([1.0, 0, 0, 3.0, 0, 0])
+    features, drawn = memory.draw(4000, weights, Generator().manual_seed(1))
+    assert set(drawn.tolist()) == {0, 3}
+    assert float((drawn == 3).float().mean()) == pytest.approx(0.75, abs=0.03)
+    torch.testing.assert_close(features, torch.eye(6)[drawn])
+    assert memory.means()[3].tolist() == [0, 0, 0, 1, 0, 0]
+
+
+def test_a_summary_has_the_mean_and_the_spread_of_what_it_summarises(tmp_path, network):
+    rng = torch.Generator().manual_seed(1)
+    features = 5 + torch.randn(600, 4, generator=rng) * torch.tensor([0.1, 1.0, 0.5, 0.2])
+    summary = Memory.summary(features, torch.arange(600) % 6)
+    assert float(summary.counts.sum()) == 600
+    drawn, _ = summary.draw(5000, torch.ones(6), rng)
+    torch.testing.assert_close(drawn.mean(dim=0), features.mean(dim=0), atol=0.15, rtol=0)
+    torch.testing.assert_close(drawn.std(dim=0), features.std(dim=0), atol=0.15, rtol=0)
+    write_memory(summary, network, tmp_path / "memory.npz")
+    with np.load(tmp_path / "memory.npz") as stored:
+        restored = stored["centres"] * stored["centres_scale"]
+    np.testing.assert_allclose(restored, summary.centres.numpy(), atol=0.05)
+
+
+@pytest.mark.parametrize(("adapter", "own"), [(False, 0), (True, 0), (True, 3)])
+def test_room_to_learn_changes_no_answer(network, faces, adapter, own):
+    wider = extended(network, adapter=adapter, own_classes=own)
+    inputs = (faces.float().unsqueeze(1) - 129.5) / 65
+    with torch.no_grad():
+        before, after = network(inputs), wider(inputs)
+    for first, second in zip(before, after, strict=False):
+        torch.testing.assert_close(first, second)
+    assert len(after) == (5 if own else 4)
+
+
+def test_the_activation_maps_add_up_to_the_logits_with_an_adapter(network, faces):
+    wider = extended(network, adapter=True, own_classes=0)
+    with torch.no_grad():
+        wider.adapter.ferplus.weight.normal_(generator=Generator().manual_seed(1))
+        wider.adapter.ferplus.bias.fill_(0.5)
+        outputs = wider((faces.float().unsqueeze(1) - 129.5) / 65)
+        mean = outputs.activation.mean(dim=(2, 3)) + wider.ferplus_head.bias
+    torch.testing.assert_close(mean, outputs.logits, atol=1e-3, rtol=1e-3)
+
+
+def test_between_start_and_learned_weights_lie_both_ends(network, faces):
+    wider = extended(network, adapter=True, own_classes=0)
+    start = head_weights(wider)
+    learned = {name: value + 0.1 for name, value in start.items()}
+    features = features_of(wider, faces, SPEC)
+    none = with_weights(wider, blended(start, learned, 0.0, fresh_adapter=True))
+    all_ = with_weights(wider, blended(start, learned, 1.0, fresh_adapter=True))
+    with torch.no_grad():
+        torch.testing.assert_close(none.heads(features).ferplus, wider.heads(features).ferplus)
+        expected = with_weights(wider, learned).heads(features).ferplus
+        torch.testing.assert_close(all_.heads(features).ferplus, expected)
+
+
+def test_learning_reaches_the_images_and_keeps_the_rest(network):
+    data = striped(np.tile([3, 4], 12), np.arange(24))
+    images, _ = images_of(data, FER_CROP)
+    memory = shipped_memory(network)
+    wider = extended(network, adapter=True, own_classes=0)
+    features = features_of(wider, torch.from_numpy(images.crops), SPEC)[None]
+    candidate = Candidate("a layer", adapter=True, keeping=4.0)
+    kept = learn(wider, SPEC, features, images, memory, candidate, steps=80, seed=1)[-1]
+    tuned = with_weights(wider, kept)
+    assert balanced(images.six, answers(tuned, features[0], SPEC.six)) > 0.9
+    old = Old.remembered(memory, network, SPEC.six, seed=1)
+    assert old.recalls(tuned, SPEC.six).min() > 0.9
+    for name, value in wider.trunk.state_dict().items():
+        torch.testing.assert_close(value, tuned.trunk.state_dict()[name], msg=name)
+
+
+def test_steps_follow_images_and_classes():
+    assert steps_for(20, 3) == 200
+    assert steps_for(90, 3) < steps_for(250, 7) < steps_for(600, 7)
+    assert steps_for(100_000, 7) == 500
+
+
+def test_people_stand_in_one_fold():
+    data = striped(np.tile([3, 4], 15), np.repeat(np.arange(10), 3))
+    images, test = images_of(data, FER_CROP)
+    assert test is None
+    assert images.people == 10
+    assert set(images.folds.tolist()) == {0, 1, 2}
+    for person in range(10):
+        assert len(set(images.folds[images.groups == person].tolist())) == 1
+
+
+def test_balanced_accuracy_is_the_mean_of_the_recalls():
+    truth, predicted = np.array([0, 0, 0, 2, -1]), np.array([0, 0, 1, 2, 0])
+    assert balanced(truth, predicted) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_a_gain_of_one_person_is_not_beyond_chance():
+    truth = np.tile([3, 4], 6)
+    images, _ = images_of(striped(truth, np.repeat(["a", "b"], 6)), FER_CROP)
+    before = np.full(12, 0)
+    half = np.where(images.groups == 0, images.six, before)
+    one = gain(images.six, before, half, images)
+    assert (one.before, one.after) == (0.5, 0.75)
+    assert not one.beyond_chance
+    both = gain(images.six, before, images.six, images)
+    assert both.beyond_chance
+    assert both.difference == 0.5
+
+
+def test_what_forgets_too_much_is_outside_the_limits():
+    absent = np.isin(np.arange(6), (1, 5))
+    trial = Trial(
+        candidate=Candidate("a", adapter=False, keeping=1.0),
+        stop=1.0,
+        share=1.0,
+        accuracy=0.5,
+        predicted=np.zeros(1, np.int64),
+        six=np.zeros(1, np.int64),
+        own_logits=None,
+        forgotten=np.array([0.0, 0.02, 0.05, 0.0, 0.0, 0.0]),
+        estimated=False,
+    )
+    assert trial.within(Limits(), absent)
+    assert not dataclasses.replace(trial, estimated=True).within(Limits(), absent)
+    worse = dataclasses.replace(trial, forgotten=np.full(6, 0.025))
+    assert not worse.within(Limits(), absent)
+    assert SIX.labels[1] == "neutral"
