@@ -167,7 +167,9 @@ def measured(images: Path, data: Dataset, wanted: str, draws: int) -> Iterator[d
                     "case": case.title,
                     "seed": seed,
                     "images": int((own.split == 0).sum()),
-                    "before": 100 * (result.balanced_before or 0.0),
+                    "before": None
+                    if result.balanced_before is None
+                    else 100 * result.balanced_before,
                     "after": 100 * result.balanced_after,
                     "changed": result.changed,
                     "ferplus_before": 100 * start,
@@ -185,7 +187,7 @@ def table(found: list[dict[str, Any]]) -> str:
         of_case = [each for each in found if each["case"] == title]
 
         def over(key: str, of_case: list[dict[str, Any]] = of_case) -> str:
-            return " / ".join(f"{each[key]:.1f}" for each in of_case)
+            return " / ".join("-" if e[key] is None else f"{e[key]:.1f}" for e in of_case)
 
         fell = " / ".join(f"{e['ferplus_after'] - e['ferplus_before']:+.1f}" for e in of_case)
         rows.append(

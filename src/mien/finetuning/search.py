@@ -39,7 +39,7 @@ CANDIDATES = (
 SHARES = (1.0, 0.75, 0.5, 0.25)
 """How far to go from the start's weights to the learned ones."""
 
-_EQUAL = 0.01
+_EQUAL = 0.02
 """Balanced accuracies within this of the best count as equal; the one that goes furthest is taken,
 since all of them forget no more than may be."""
 
