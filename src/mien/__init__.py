@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mien.emotions import SIX
     from mien.errors import InputError, MediaError, MienError
     from mien.inference import Analyzer, analyze
-    from mien.options import FaceOptions, SmoothingOptions, VideoOptions
+    from mien.options import BaselineOptions, FaceOptions, SmoothingOptions, VideoOptions
     from mien.runs import RunOptions, analyze_to
     from mien.spec import ModelSpec
     from mien.structures import FacePrediction, Frame, FrameResult
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SIX",
     "Analyzer",
+    "BaselineOptions",
     "Detector",
     "FaceOptions",
     "FacePrediction",
@@ -44,6 +45,7 @@ __all__ = [
 _HOMES = {
     "SIX": "mien.emotions",
     "Analyzer": "mien.inference",
+    "BaselineOptions": "mien.options",
     "Detector": "mien.detect",
     "FaceOptions": "mien.options",
     "FacePrediction": "mien.structures",

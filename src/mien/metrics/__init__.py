@@ -3,6 +3,7 @@
 from mien.metrics.calibration import (
     SURE_ACCURACY,
     CalibrationData,
+    fit_baseline,
     fit_six,
     fit_temperature,
     unsure_threshold,
@@ -52,6 +53,7 @@ __all__ = [
     "bootstrap_intervals",
     "confusion_matrix",
     "expected_calibration_error",
+    "fit_baseline",
     "fit_six",
     "fit_temperature",
     "jensen_shannon_divergence",
