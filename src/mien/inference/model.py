@@ -166,7 +166,7 @@ class EmotionModel:
         if self._six.baseline is None:
             raise SpecError(
                 f"{self.path}: field 'six.baseline': expected what a person's baseline is measured "
-                "from, found none. Leave out the baseline, or calibrate the model with: mien export"
+                "from, found none. Leave out the baseline, or write it with: mien calibrate"
             )
         return self._six.baseline
 
