@@ -4,10 +4,11 @@ r"""Whether taking off a person's baseline helps, and with which constants.
         --json benchmarks/results/baseline.json
 
 What a baseline is measured from is fitted on one half of val (PublicTest); faces of the other half
-make tracks of a minute, in which a face stays for two seconds on average. `--people` is a table with
-the columns `set`, `person`, `label` and `image` (the bytes of a file), of which the sets named by
-`--sets` are measured by person. An offset of somebody in a track is drawn with the covariance that
-those persons' residuals have. Nothing of the people is fitted, and the test subset is not touched.
+make tracks of a minute, in which a face stays for two seconds on average. `--people` is a table
+with the columns `set`, `person`, `label` and `image` (the bytes of a file), of which the sets named
+by `--sets` are measured by person. An offset of somebody in a track is drawn with the covariance
+that those persons' residuals have, or of twice its size. Nothing is trained on the people, and the
+test subset is not touched.
 
 Three rules are compared: the one of `mien.track.baseline`; the same with the mean answer to the
 faces of each label as its centre (`means`); and a neutral face that is known.
@@ -59,7 +60,7 @@ class People:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tracks:
-    """Answers to T tracks of F frames, `(T, F, 6)`, their labels, and what everybody's offset is."""
+    """Answers to T tracks of F frames, `(T, F, 6)`, their labels `(T, F)` and offsets `(T, 6)`."""
 
     probabilities: np.ndarray
     labels: np.ndarray
@@ -326,7 +327,8 @@ def tables(found: dict[str, Any]) -> str:
         for name, row in found["tracks"].items()
     ]
     people = [
-        [name, *(f"{value:.1f}" for value in row.values())] for name, row in found["people"].items()
+        [name, ", ".join(f"{what} {value:.1f}" for what, value in row.items())]
+        for name, row in found["people"].items()
     ]
     columns = list(found["sweep"][0])
     constants = [[f"{row[column]:.2f}" for column in columns] for row in found["sweep"]]
@@ -335,7 +337,7 @@ def tables(found: dict[str, Any]) -> str:
     ]
     parts = [
         markdown_table(["accuracy / balanced accuracy", *rules], tracks),
-        markdown_table(["people", "accuracy or before", "balanced or after"], people),
+        markdown_table(["people", "in %"], people),
         markdown_table(columns, constants),
     ]
     if clips:

@@ -48,9 +48,9 @@ def test_tracks_need_a_video(samples, model):
 def test_a_model_without_it_is_one_line(samples, tmp_path, verb):
     plain = model_without_baseline(tmp_path / "plain.onnx")
     photo = samples / "eileen_collins.jpg"
-    result = run(verb, photo, "--model", plain, "--baseline", "one-person")
-    assert isinstance(result.exception, SpecError)
-    line = str(result.exception)
+    with pytest.raises(SpecError) as refused:
+        run(verb, photo, "--model", plain, "--baseline", "one-person")
+    line = str(refused.value)
     assert "plain.onnx: field 'six.baseline': expected" in line
     assert "mien calibrate" in line
     assert "\n" not in line
@@ -59,6 +59,5 @@ def test_a_model_without_it_is_one_line(samples, tmp_path, verb):
 def test_a_neutral_image_without_a_face_is_one_line(samples, model, tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "nobody.png")
     photo = samples / "eileen_collins.jpg"
-    result = run("analyze", photo, "--model", model, "--neutral", tmp_path / "nobody.png")
-    assert isinstance(result.exception, InputError)
-    assert str(result.exception).endswith("expected one face, the neutral one, found none")
+    with pytest.raises(InputError, match="expected one face, the neutral one, found none"):
+        run("analyze", photo, "--model", model, "--neutral", tmp_path / "nobody.png")
