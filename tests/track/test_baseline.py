@@ -1,15 +1,19 @@
 """A person's baseline is taken off, and what somebody expresses throughout stays."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mien.emotions import SIX
 from mien.metrics import fit_baseline
 from mien.options import BaselineOptions
-from mien.spec import centred_logs
-from mien.track import Baselines, corrected, mean_offset, neutral_offset
+from mien.spec import BaselineSpec, centred_logs
+from mien.track import Baselines, Smoother, corrected, mean_offset, neutral_offset
 from mien.track.baseline import MAX_STEP_S, NEUTRAL_WEIGHT, OBSERVATION_S, PRIOR
 
+VECTORS = Path(__file__).parents[1] / "parity" / "baseline.json"
 NEUTRAL, SAD = SIX.index("neutral"), SIX.index("sad")
 SPREAD = 0.9
 
@@ -176,3 +180,22 @@ def test_images_of_one_person_count_alike_in_any_order():
 def test_no_centres_are_fitted_where_a_label_has_no_face_or_labels_look_alike():
     assert fit_baseline(VALIDATION[LABELS > 0], LABELS[LABELS > 0]) is None
     assert fit_baseline(np.full((60, 6), 1 / 6), np.arange(60) % 6) is None
+
+
+def test_the_vectors_for_the_page_are_what_python_says():
+    stored = json.loads(VECTORS.read_text())
+    centres = tuple(map(tuple, stored["spec"]["centres"]))
+    spec = BaselineSpec(centres=centres, neutral=tuple(stored["spec"]["neutral"]))
+    baselines, smoother = Baselines(spec, BaselineOptions()), Smoother()
+    for step in stored["steps"]:
+        given = step["track"], np.array(step["probabilities"]), step["timestamp_s"]
+        offset = baselines.update(*given)
+        shown = smoother.update(*given, offset=offset)
+        if step["neutral"]:
+            baselines.set_neutral(step["track"], shown.uncorrected, step["timestamp_s"])
+        baselines.forget_before(step["timestamp_s"])
+        np.testing.assert_allclose(offset, step["offset"], atol=1e-9)
+        np.testing.assert_allclose(shown.uncorrected, step["uncorrected"], atol=1e-9)
+        np.testing.assert_allclose(shown.probabilities, step["corrected"], atol=1e-9)
+        assert shown.label == step["label"]
+    assert len({step["label"] for step in stored["steps"]}) > 3

@@ -22,9 +22,9 @@ once, since their order means nothing.
 
 Source of the constants: among the persons of the set `ck48`, a residual varies with a standard
 deviation of 0.4 from person to person, and of 0.6 from image to image of one person. The best
-weight of the prior, in images, is the ratio of the variances, 2. With half or twice of each constant
-`benchmarks/baseline.py` finds the same gain within 0.15 points. A known neutral face weighs so much
-that of neutral faces that are answered with something else, nearly all become neutral.
+weight of the prior, in images, is the ratio of the variances, rounded to 2. With half or twice of
+each constant `benchmarks/baseline.py` finds the same gain within 0.15 points. A known neutral face
+weighs so much that nearly every face that is marked as neutral is answered as neutral.
 """
 
 from __future__ import annotations

@@ -35,6 +35,19 @@ export const WaveIcon = () => (
   </Icon>
 );
 
+export const NeutralIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8.5" />
+    <path d="M9 10v.01M15 10v.01M8.5 15.5h7" />
+  </Icon>
+);
+
+export const RestIcon = () => (
+  <Icon>
+    <path d="M4 18.5h16M12 4.5v9M8.5 10.5l3.5 3.5 3.5-3.5" />
+  </Icon>
+);
+
 export const PauseIcon = () => (
   <Icon>
     <path d="M8.5 5.5v13M15.5 5.5v13" />
