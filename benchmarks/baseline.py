@@ -39,7 +39,7 @@ from mien.spec import BaselineSpec, centred_logs
 from mien.track import Baselines, baseline, corrected, mean_offset, neutral_offset
 
 NEUTRAL = SIX.labels.index("neutral")
-TRACKS, SECONDS, PER_SECOND, FACE_S = 60, 60, 4, 2.0
+TRACKS, SECONDS, PER_SECOND, FACE_S = 200, 60, 2, 2.0
 NOISE = 0.3
 """Standard deviation of the log probabilities from frame to frame of a face that does not move."""
 

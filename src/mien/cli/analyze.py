@@ -295,6 +295,7 @@ def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescr
         smoothing_s=options.video.smoothing.time_constant_s,
         detect_every=options.video.detect_every,
         max_fps=options.video.max_fps,
+        baseline=options.video.baseline,
     )
 
 
