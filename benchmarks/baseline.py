@@ -249,15 +249,12 @@ def sweep(
     }
     kept = baseline.PRIOR, baseline.OBSERVATION_S, baseline.NEUTRAL_WEIGHT
     rows = []
-    for prior, seconds, weight in (
-        kept,
-        (1.0, *kept[1:]),
-        (4.0, *kept[1:]),
-        (kept[0], 1.0, kept[2]),
-        (kept[0], 4.0, kept[2]),
-        (*kept[:2], 2.0),
-        (*kept[:2], 8.0),
-    ):
+    others = [
+        tuple(value * (factor if place == each else 1) for place, value in enumerate(kept))
+        for each in range(len(kept))
+        for factor in (0.5, 2.0)
+    ]
+    for prior, seconds, weight in (kept, *others):
         baseline.PRIOR, baseline.OBSERVATION_S, baseline.NEUTRAL_WEIGHT = prior, seconds, weight
         gains = {
             name: scores(each.labels, shown(each, spec))["balanced"] - before[name]

@@ -4,7 +4,7 @@ import vectors from "../../tests/parity/baseline.json";
 import { Baselines, corrected } from "../src/engine/baseline";
 
 const OPTIONS = {
-  prior: 2,
+  prior: 4,
   observation_s: 2,
   max_step_s: 1,
   neutral_weight: 4,

@@ -73,7 +73,7 @@ function contract() {
     },
     smoothing: { time_constant_s: 1, margin: 1, forget_s: 1, min_probability: 1 },
     baseline: {
-      prior: 2,
+      prior: 4,
       observation_s: 2,
       max_step_s: 1,
       neutral_weight: 4,
