@@ -78,9 +78,8 @@ def val_answers(model: EmotionModel, data: Dataset) -> tuple[np.ndarray, np.ndar
 def people_answers(analyzer: Analyzer, path: Path, sets: list[str]) -> People:
     """Return the answers to the images of a table; faces that are not found are left out."""
     found = []
-    for row in pq.read_table(path).to_pylist():
-        if row["set"] not in sets or row["label"] not in SIX.labels:
-            continue
+    wanted = [("set", "in", sets), ("label", "in", SIX.labels)]
+    for row in pq.read_table(path, filters=wanted).to_pylist():
         image = Image.open(io.BytesIO(row["image"])).convert("RGB")
         if max(image.size) < SMALL_PX:
             ground = Image.new("RGB", (GROUND_PX, GROUND_PX), (128,) * 3)

@@ -216,8 +216,11 @@ window.fetch = async (...asked) => {
 
 def test_what_a_neutral_face_shows_is_taken_off_from_then_on(opened_with_camera):
     script = WITH_BASELINE.replace("BASELINE", json.dumps(dataclasses.asdict(BASELINE)))
-    page = opened_with_camera("", script, worker="real")
+    page = opened_with_camera(
+        "", script, worker="real", viewport={"width": 390, "height": 844}, is_mobile=True
+    )
     use_camera(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     more_frames(page, 5)
     button = page.get_by_role("button", name="This is my neutral face")
     button.click()

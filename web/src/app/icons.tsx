@@ -44,7 +44,8 @@ export const NeutralIcon = () => (
 
 export const RestIcon = () => (
   <Icon>
-    <path d="M4 18.5h16M12 4.5v9M8.5 10.5l3.5 3.5 3.5-3.5" />
+    <circle cx="10" cy="8.5" r="4" />
+    <path d="M3.5 19c.6-3.6 3-5.5 6.5-5.5M14.5 17.5h6" />
   </Icon>
 );
 
