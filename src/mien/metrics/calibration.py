@@ -147,7 +147,7 @@ def fit_baseline(
     `(6, 6)`, the centres are `C = Q^-1 Z`: then the mean of `z - p C` is 0 over the faces of each
     label, whatever mixture of expressions somebody shows. The mean z of a label's faces alone, as
     its centre, would count what makes a face ambiguous as the person's own, and take it off: of
-    neutral faces, the most ambiguous ones, that loses more than a fourth
+    neutral faces, the most ambiguous ones, that loses a fifth
     (`benchmarks/results/baseline.json`).
 
     Args:
