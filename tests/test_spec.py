@@ -290,3 +290,36 @@ def test_probabilities_sum_to_one_and_extremes_do_not_overflow():
 def test_no_faces_give_no_probabilities():
     found = six().probabilities({"a": np.zeros((0, 8), np.float32)}, {"a": FERPLUS_8.name})
     assert found.shape == (0, 6)
+
+
+ROW = (1.0, -0.2, -0.2, -0.2, -0.2, -0.2)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "message"),
+    [
+        ({"centres": [ROW] * 5, "neutral": ROW}, r"'six\.baseline\.centres': expected 6 rows of 6"),
+        ({"centres": [ROW[:5]] * 6, "neutral": ROW}, r"'six\.baseline\.centres': expected 6 rows"),
+        (
+            {"centres": [(99.0, *ROW[1:])] * 6, "neutral": ROW},
+            r"'six\.baseline\.centres': expected numbers from -50 to 50, found \(99\.0",
+        ),
+        ({"centres": [ROW] * 6, "neutral": ROW[:2]}, r"'six\.baseline\.neutral': expected 6 numb"),
+        ({"centres": [ROW] * 6}, r"'six\.baseline\.neutral' is missing"),
+        ([], r"'six\.baseline': expected a table"),
+    ],
+)
+def test_what_a_baseline_is_measured_from_is_six_by_six(baseline, message):
+    with pytest.raises(SpecError, match=message):
+        ModelSpec.from_metadata(changed(six__baseline=baseline), "toy.onnx")
+
+
+def test_a_spec_may_say_what_a_baseline_is_measured_from_or_not():
+    given = {"centres": [ROW] * 6, "neutral": ROW}
+    spec = ModelSpec.from_metadata(changed(six__baseline=given), "toy.onnx")
+    assert ModelSpec.from_metadata(spec.to_metadata(), "toy.onnx") == spec
+    assert spec.six.baseline.centres == (ROW,) * 6
+    document = json.loads(EMOTION.to_metadata()[METADATA_KEY])
+    del document["six"]["baseline"]
+    earlier = ModelSpec.from_metadata({METADATA_KEY: json.dumps(document)}, "toy.onnx")
+    assert earlier.six.baseline is None
