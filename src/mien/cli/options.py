@@ -95,9 +95,9 @@ SmoothingS = Annotated[
 Baseline = Annotated[
     BaselinePeople | None,
     typer.Option(
-        metavar="WHOSE",
-        help="Take off what a face shows at rest, estimated for each of the tracks of a video, or "
-        "for the one-person whose faces all are.",
+        metavar="tracks|one-person",
+        help="Take off what faces show at rest: for each person of a video, or for all faces as "
+        "those of one person.",
     ),
 ]
 
