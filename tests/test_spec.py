@@ -318,3 +318,36 @@ def test_the_six_cannot_come_from_labels_of_a_models_own():
     six = dataclasses.replace(EMOTION.six, weights={"own_logits": 1.0})
     with pytest.raises(ValueError, match=r"six.weights.*logits, fer2013_logits"):
         with_own(six=six)
+
+
+ROW = (1.0, -0.2, -0.2, -0.2, -0.2, -0.2)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "message"),
+    [
+        ({"centres": [ROW] * 5, "neutral": ROW}, r"'six\.baseline\.centres': expected 6 rows of 6"),
+        ({"centres": [ROW[:5]] * 6, "neutral": ROW}, r"'six\.baseline\.centres': expected 6 rows"),
+        (
+            {"centres": [(99.0, *ROW[1:])] * 6, "neutral": ROW},
+            r"'six\.baseline\.centres': expected numbers from -50 to 50, found \(99\.0",
+        ),
+        ({"centres": [ROW] * 6, "neutral": ROW[:2]}, r"'six\.baseline\.neutral': expected 6 numb"),
+        ({"centres": [ROW] * 6}, r"'six\.baseline\.neutral' is missing"),
+        ([], r"'six\.baseline': expected a table"),
+    ],
+)
+def test_what_a_baseline_is_measured_from_is_six_by_six(baseline, message):
+    with pytest.raises(SpecError, match=message):
+        ModelSpec.from_metadata(changed(six__baseline=baseline), "toy.onnx")
+
+
+def test_a_spec_may_say_what_a_baseline_is_measured_from_or_not():
+    given = {"centres": [ROW] * 6, "neutral": ROW}
+    spec = ModelSpec.from_metadata(changed(six__baseline=given), "toy.onnx")
+    assert ModelSpec.from_metadata(spec.to_metadata(), "toy.onnx") == spec
+    assert spec.six.baseline.centres == (ROW,) * 6
+    document = json.loads(EMOTION.to_metadata()[METADATA_KEY])
+    del document["six"]["baseline"]
+    earlier = ModelSpec.from_metadata({METADATA_KEY: json.dumps(document)}, "toy.onnx")
+    assert earlier.six.baseline is None

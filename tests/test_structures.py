@@ -27,6 +27,7 @@ CONTRACT_FIELDS = [
     "confidence",
     "unsure",
     "probabilities",
+    "uncorrected",
     "quality",
 ]
 

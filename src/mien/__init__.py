@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mien.errors import InputError, MediaError, MienError
     from mien.finetuning import fine_tune
     from mien.inference import Analyzer, analyze
-    from mien.options import FaceOptions, SmoothingOptions, VideoOptions
+    from mien.options import BaselineOptions, FaceOptions, SmoothingOptions, VideoOptions
     from mien.runs import RunOptions, analyze_to
     from mien.spec import ModelSpec
     from mien.structures import FacePrediction, Frame, FrameResult
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SIX",
     "Analyzer",
+    "BaselineOptions",
     "Detector",
     "FaceOptions",
     "FacePrediction",
@@ -46,6 +47,7 @@ __all__ = [
 _HOMES = {
     "SIX": "mien.emotions",
     "Analyzer": "mien.inference",
+    "BaselineOptions": "mien.options",
     "Detector": "mien.detect",
     "FaceOptions": "mien.options",
     "FacePrediction": "mien.structures",

@@ -148,6 +148,19 @@ COLUMNS: tuple[Column, ...] = (
         )
         for label in SIX.labels
     ),
+    *(
+        Column(
+            name=f"p_{label}_uncorrected",
+            path=("uncorrected", label),
+            kind="number",
+            meaning=f"probability of {label} before the person's baseline was taken off; none "
+            "without one",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        )
+        for label in SIX.labels
+    ),
     _quality("size_px", "shorter side of the box", unit="px", example=96.8),
     _quality("sharpness", "sharpness of the face, low if blurred", minimum=0, example=0.6),
     _quality(
@@ -235,6 +248,8 @@ def _columns(rows: Rows) -> list[Column]:
 
 def _value(record: Any, path: Sequence[str | int]) -> Any:
     for part in path:
+        if record is None:
+            return None
         keyed = isinstance(part, int) or isinstance(record, Mapping)
         record = record[part] if keyed else getattr(record, str(part))
     return record

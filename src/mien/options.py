@@ -16,6 +16,8 @@ __all__ = [
     "MIN_SEEDS",
     "PRUNERS",
     "SAMPLERS",
+    "BaselineOptions",
+    "BaselinePeople",
     "DeviceOptions",
     "FaceOptions",
     "PrunerName",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 
+BaselinePeople = Literal["tracks", "one-person"]
 SamplerName = Literal["grid", "random", "tpe", "gp"]
 PrunerName = Literal["hyperband", "median", "none"]
 
@@ -35,6 +38,9 @@ PRUNERS: tuple[PrunerName, ...] = get_args(PrunerName)
 
 MIN_SEEDS = 3
 """Smallest number of seeds for a gain: the interval of fewer trainings would say nothing."""
+
+_LABELS = 6
+"""Labels that users see; a baseline's neutral face has a probability of each."""
 
 
 def _is_number(value: object) -> bool:
@@ -110,6 +116,47 @@ class SmoothingOptions:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineOptions:
+    """Whose baseline, what the face shows at rest, is taken off the probabilities.
+
+    Attributes:
+        people: `tracks` estimates the baseline of each track of a video, camera or stream while it
+            goes on; images have no tracks, and are left as they are. `one-person` says that all
+            faces are those of one person: one estimate for each video, camera or stream, and one
+            for all images together, which are read twice.
+        neutral: The six probabilities, in the order of the labels, of a face of the one person that
+            is known to be neutral, as `Analyzer.neutral_face` returns them; then nothing is
+            estimated. None knows no such face.
+
+    Raises:
+        InputError: A value is none of these.
+    """
+
+    people: BaselinePeople = "tracks"
+    neutral: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        people = get_args(BaselinePeople)
+        if self.people not in people:
+            raise InputError(f"people: expected {' or '.join(people)}, found {self.people!r}")
+        if self.neutral is None:
+            return
+        if not (
+            isinstance(self.neutral, tuple)
+            and len(self.neutral) == _LABELS
+            and all(_is_number(value) and 0 <= value <= 1 for value in self.neutral)
+            and math.isclose(sum(self.neutral), 1, abs_tol=1e-3)
+        ):
+            expected = f"expected a tuple of {_LABELS} probabilities that sum to 1"
+            raise InputError(f"neutral: {expected}, found {self.neutral!r}")
+        if self.people != "one-person":
+            raise InputError(
+                "neutral: a neutral face is one person's, so it needs people='one-person', found "
+                f"{self.people!r}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VideoOptions:
     """How a video, a camera or a stream is analysed.
 
@@ -120,6 +167,8 @@ class VideoOptions:
         smoothing: How much the probabilities are smoothed over time.
         max_gap_s: A person who was not detected for longer gets a new track number; where
             detections are far apart, after two and a half of their intervals.
+        baseline: Whose baseline is taken off the probabilities, in images too; None leaves them as
+            they are.
 
     Raises:
         InputError: A number is out of its range.
@@ -129,6 +178,7 @@ class VideoOptions:
     max_fps: float | None = None
     smoothing: SmoothingOptions = dataclasses.field(default_factory=SmoothingOptions)
     max_gap_s: float = 1.0
+    baseline: BaselineOptions | None = None
 
     def __post_init__(self) -> None:
         every, max_fps, gap_s = self.detect_every, self.max_fps, self.max_gap_s
@@ -139,6 +189,9 @@ class VideoOptions:
         if not isinstance(self.smoothing, SmoothingOptions):
             found = type(self.smoothing).__name__
             raise InputError(f"smoothing: expected SmoothingOptions, found {found}")
+        if not isinstance(self.baseline, BaselineOptions | None):
+            found = type(self.baseline).__name__
+            raise InputError(f"baseline: expected BaselineOptions or None, found {found}")
         if not (_is_number(gap_s) and 0 <= gap_s < math.inf):
             raise InputError(f"max_gap_s: expected 0 or more, found {gap_s!r}")
 

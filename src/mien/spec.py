@@ -25,7 +25,9 @@ from mien.errors import SpecError
 __all__ = [
     "LIMITS",
     "METADATA_KEY",
+    "MIN_PROBABILITY",
     "SPEC_VERSION",
+    "BaselineSpec",
     "CropSpec",
     "DetectionSpec",
     "Graph",
@@ -33,6 +35,7 @@ __all__ = [
     "ModelSpec",
     "OutputSpec",
     "SixSpec",
+    "centred_logs",
 ]
 
 METADATA_KEY = "mien.spec"
@@ -40,6 +43,9 @@ METADATA_KEY = "mien.spec"
 
 SPEC_VERSION = 1
 """The one version that this release reads and writes."""
+
+MIN_PROBABILITY = 1e-4
+"""Smaller probabilities are raised to this one before their logarithm is taken."""
 
 LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -52,6 +58,7 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "landmark_gap": (0.05, 3),
         "weight": (0, 1),
         "bias": (-100, 100),
+        "centre": (-50, 50),
         "stride": (1, 256),
         "share": (0, 1),
     }
@@ -174,6 +181,53 @@ class CropSpec:
         return dataclasses.replace(self, landmarks_xy=points)
 
 
+def centred_logs(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the logarithms of probabilities less their mean, `(..., K)` as given."""
+    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), MIN_PROBABILITY))
+    return typing.cast(NDArray[np.float64], logs - logs.mean(axis=-1, keepdims=True))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineSpec:
+    """What the network answers to an average face: what a person's baseline is measured from.
+
+    With z the `centred_logs` of the six probabilities p of a face, its residual is::
+
+        r = z - sum_k p_k centres[k]
+
+    which is what it shows beside its expression. The mean of r over the faces of each label is 0,
+    as `mien.metrics.fit_baseline` chooses the centres, so it says nothing of what is expressed.
+
+    Attributes:
+        centres: Six rows, one per label of `SIX`, of six centred log probabilities.
+        neutral: The mean z of neutral faces, six centred log probabilities.
+    """
+
+    centres: tuple[tuple[float, ...], ...]
+    neutral: tuple[float, ...]
+
+    @all_demands()
+    def __post_init__(self) -> None:
+        count = len(SIX)
+        square = len(self.centres) == count and all(len(row) == count for row in self.centres)
+        demand(square, "centres", f"{count} rows of {count} numbers", self.centres)
+        for row in self.centres:
+            _demand_inside("centres", row, "centre")
+        demand(len(self.neutral) == count, "neutral", f"{count} numbers", self.neutral)
+        _demand_inside("neutral", self.neutral, "centre")
+
+    def residual(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return what a face shows beside its expression, `(..., 6)` for `(..., 6)`."""
+        shares = np.asarray(probabilities, np.float64)
+        beside = centred_logs(shares) - shares @ np.asarray(self.centres)
+        return typing.cast(NDArray[np.float64], beside)
+
+    def neutral_residual(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return by how much a face that is known to be neutral differs from an average one."""
+        beside = centred_logs(probabilities) - np.asarray(self.neutral)
+        return typing.cast(NDArray[np.float64], beside)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SixSpec:
     """How the six probabilities that users see come out of the network's heads.
@@ -192,12 +246,15 @@ class SixSpec:
         bias: Six additive terms in the order of the label set `six`.
         temperature: Above 1 makes the probabilities less sure, below 1 surer.
         unsure_below: A top probability under this counts as unsure, 0 to 1.
+        baseline: What a person's baseline is measured from; None if that was not fitted, and
+            then no baseline can be used.
     """
 
     weights: Mapping[str, float]
     bias: tuple[float, ...]
     temperature: float
     unsure_below: float
+    baseline: BaselineSpec | None = None
 
     @all_demands()
     def __post_init__(self) -> None:

@@ -225,3 +225,10 @@ def test_a_recording_that_is_ended_at_once_holds_its_first_image(video, analyzer
     rows = recording.path.with_suffix(".jsonl").read_text().splitlines()
     assert len(rows) == len(shown.result.to_rows())
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_n_says_that_the_largest_face_is_neutral(played, monkeypatch):
+    noted = []
+    monkeypatch.setattr(Feed, "set_neutral", lambda self: noted.append(self))
+    played([[], ["n"], []])
+    assert len(noted) == 1

@@ -22,7 +22,7 @@ def switching(per_second, *, at_s=2.0, seconds=4.0):
 def change_s(per_second, **options):
     smoother = Smoother(SmoothingOptions(**options))
     for time, probabilities in switching(per_second):
-        _, label = smoother.update(0, probabilities, time)
+        label = smoother.update(0, probabilities, time).label
         if label == 0:
             return time
     return None
@@ -33,7 +33,7 @@ def test_a_sudden_change_has_come_through_to_63_percent_after_the_time_constant(
     a, b = np.array([0.9, 0.1]), np.array([0.1, 0.9])
     smoother.update(0, a, 0.0)
     for number in range(1, 41):
-        smoothed, _ = smoother.update(0, b, number / 100)
+        smoothed = smoother.update(0, b, number / 100).probabilities
     start, end = np.log(9), -np.log(9)
     reached = np.log(smoothed[0] / smoothed[1])
     assert (start - reached) / (start - end) == pytest.approx(1 - np.exp(-1), abs=1e-9)
@@ -68,7 +68,7 @@ def test_people_do_not_mix_and_one_who_was_away_starts_anew():
 
 def test_zero_probabilities_do_no_harm():
     smoother = Smoother()
-    smoothed, _ = smoother.update(0, np.array([1.0, 0.0]), 0.0)
+    smoothed = smoother.update(0, np.array([1.0, 0.0]), 0.0).probabilities
     assert np.isfinite(smoothed).all()
     assert smoothed.sum() == pytest.approx(1)
 
@@ -77,7 +77,7 @@ def test_the_vectors_for_the_page_are_what_the_smoother_says():
     stored = json.loads(VECTORS.read_text())
     smoother = Smoother(SmoothingOptions(**stored["options"]))
     for step in stored["steps"]:
-        smoothed, label = smoother.update(
+        smoothed, label, _ = smoother.update(
             step["track"], np.array(step["probabilities"]), step["timestamp_s"]
         )
         np.testing.assert_allclose(smoothed, step["smoothed"], atol=1e-9)

@@ -35,7 +35,7 @@ def test_the_smoother_gives_the_probabilities_of_the_vectors():
     smoother = Smoother()
     for step in VECTORS["smoother"]:
         smoother.sampling_interval_s = step["interval_s"]
-        smoothed, label = smoother.update(
+        smoothed, label, _ = smoother.update(
             step["track"], np.array(step["probabilities"]), step["timestamp_s"]
         )
         np.testing.assert_allclose(smoothed, step["smoothed"], atol=1e-9)

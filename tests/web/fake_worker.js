@@ -28,6 +28,7 @@ function face(bitmap, track) {
     unsure: false,
     reason: null,
     probabilities: contract.labels.map((_, place) => (place === label ? 0.75 : 0.05)),
+    uncorrected: null,
     quality: { size_px: side, sharpness: 1, brightness: 0.5, yaw_proxy: 0, roll_deg: 0, truncation: 0 },
   };
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -14,8 +15,11 @@ from PIL import Image
 
 import mien
 from mien.columns import COLUMNS
+from mien.emotions import SIX
 from mien.metrics import PROTOCOLS
+from mien.track import corrected, neutral_offset
 from mien.webpage.export import BUILT_PAGE
+from tests.baselines import BASELINE
 from tests.web.conftest import SAMPLES, WEB, hosted
 from tests.web.driving import (
     DENIED,
@@ -196,6 +200,52 @@ def test_the_camera_is_analysed_people_change_and_a_session_is_kept(opened_with_
     with Image.open(download.value.path()) as snapshot:
         assert snapshot.size == (640, 480)
     page.get_by_role("button", name="Mirror").click()
+
+
+WITH_BASELINE = """
+const fetched = window.fetch;
+window.fetch = async (...asked) => {
+  const answer = await fetched(...asked);
+  if (!String(asked[0]).includes("contract.json")) return answer;
+  const contract = await answer.json();
+  contract.emotion.spec.six.baseline = BASELINE;
+  return new Response(JSON.stringify(contract));
+};
+"""
+
+
+def test_what_a_neutral_face_shows_is_taken_off_from_then_on(opened_with_camera):
+    script = WITH_BASELINE.replace("BASELINE", json.dumps(dataclasses.asdict(BASELINE)))
+    page = opened_with_camera(
+        "", script, worker="real", viewport={"width": 390, "height": 844}, is_mobile=True
+    )
+    use_camera(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    more_frames(page, 5)
+    button = page.get_by_role("button", name="This is my neutral face")
+    button.click()
+    page.wait_for_function("document.querySelector('.tool[title*=neutral]').ariaPressed == 'false'")
+    more_frames(page, 5)
+    page.get_by_role("button", name="Take off resting faces").click()
+    more_frames(page, 5)
+    rows = json.loads(saved(page, "JSON"))
+    before, *_, last = [row for row in rows if row["track"] == rows[0]["track"]]
+    assert before["uncorrected"] == dict.fromkeys(SIX.labels)
+    shown, known = (
+        np.array(tuple(last[name].values())) for name in ("probabilities", "uncorrected")
+    )
+    offset = neutral_offset(known, BASELINE)
+    # The image stands still, so that this frame is like the one that was marked.
+    np.testing.assert_allclose(shown, corrected(known, offset), atol=0.02)
+    assert last["probabilities"]["neutral"] > before["probabilities"]["neutral"]
+
+
+def test_without_what_it_is_measured_from_nobody_is_asked_for_a_baseline(opened_with_camera):
+    script = WITH_BASELINE.replace("BASELINE", "null")
+    page = opened_with_camera("", script)
+    use_camera(page)
+    assert not page.get_by_role("button", name="This is my neutral face").count()
+    assert not page.get_by_role("button", name="Take off resting faces").count()
 
 
 def test_a_session_waits_while_another_page_is_looked_at(opened_with_camera):

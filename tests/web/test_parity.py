@@ -17,6 +17,7 @@ from mien.track import Tracker
 from mien.webpage.export import page_contract
 
 VECTORS = Path(__file__).parents[1] / "parity" / "smoother.json"
+BASELINE = VECTORS.with_name("baseline.json")
 SPARSE = VECTORS.with_name("sparse.json")
 
 
@@ -116,6 +117,16 @@ def test_the_smoother_keeps_to_its_vectors(parity, contract):
     found = parity("smooth", contract, options, vectors["steps"])
     for step, here in zip(vectors["steps"], found, strict=True):
         np.testing.assert_allclose(here["probabilities"], step["smoothed"], atol=2e-6)
+        assert here["label"] == step["label"]
+
+
+def test_baselines_are_taken_off_alike(parity, contract):
+    vectors = json.loads(BASELINE.read_text())
+    found = parity("baseline", contract, vectors["spec"], vectors["steps"])
+    for step, here in zip(vectors["steps"], found, strict=True):
+        np.testing.assert_allclose(here["offset"], step["offset"], atol=1e-9)
+        np.testing.assert_allclose(here["uncorrected"], step["uncorrected"], atol=1e-9)
+        np.testing.assert_allclose(here["probabilities"], step["corrected"], atol=1e-9)
         assert here["label"] == step["label"]
 
 

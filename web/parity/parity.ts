@@ -2,7 +2,8 @@
  * Lays the engine's parts open for `tests/web`, which holds them to Python's. Arrays come and go as
  * plain lists, since that is what a test can send.
  */
-import type { Contract } from "../src/engine/contract";
+import { Baselines } from "../src/engine/baseline";
+import type { BaselineSpec, Contract } from "../src/engine/contract";
 import { cropFace, type Region, similarity } from "../src/engine/crop";
 import { decodeCells } from "../src/engine/decoder";
 import type { Box, Landmarks } from "../src/engine/faces";
@@ -81,6 +82,24 @@ const parity = {
     return steps.map((step) =>
       smoother.update(step.track, step.probabilities, step.timestamp_s, step.interval_s),
     );
+  },
+  /** Baselines and smoothing together; `neutral` notes a face as neutral after its answer. */
+  baseline(
+    contract: Contract,
+    spec: BaselineSpec,
+    steps: { track: number; probabilities: number[]; timestamp_s: number; neutral: boolean }[],
+  ) {
+    const { tracking, track_timeout, smoothing } = contract;
+    const gap_s = tracking.max_gap_s;
+    const baselines = new Baselines(spec, contract.baseline, gap_s, track_timeout);
+    const smoother = new Smoother(smoothing, track_timeout);
+    return steps.map(({ track, probabilities, timestamp_s, neutral }) => {
+      const offset = baselines.update(track, probabilities, timestamp_s, true);
+      const shown = smoother.update(track, probabilities, timestamp_s, 0, offset);
+      if (neutral) baselines.setNeutral(track, shown.uncorrected!, timestamp_s);
+      baselines.forgetBefore(timestamp_s);
+      return { offset, ...shown };
+    });
   },
   track(
     { tracking, track_timeout }: Contract,

@@ -16,7 +16,19 @@ const POINTS = [
   [0.35, 0.74],
   [0.65, 0.74],
 ];
-const SIX = { weights: { a: 0.25, b: 0.75 }, bias: [0, 0], temperature: 1, unsure_below: 0.5 };
+const SIX = {
+  weights: { a: 0.25, b: 0.75 },
+  bias: [0, 0],
+  temperature: 1,
+  unsure_below: 0.5,
+  baseline: {
+    centres: [
+      [1, -1],
+      [-1, 1],
+    ],
+    neutral: [0, 0],
+  },
+};
 
 function contract() {
   const file = { file: "a.onnx", sha256: "0".repeat(64), bytes: 9 };
@@ -60,6 +72,13 @@ function contract() {
       },
     },
     smoothing: { time_constant_s: 1, margin: 1, forget_s: 1, min_probability: 1 },
+    baseline: {
+      prior: 4,
+      observation_s: 2,
+      max_step_s: 1,
+      neutral_weight: 4,
+      min_probability: 1e-4,
+    },
     tracking: { max_gap_s: 1, max_distance: 1, max_scale_change: 1, velocity_weight: 1 },
     track_timeout: { min_intervals: 1, newest_interval_weight: 1 },
     detection: {
@@ -90,6 +109,7 @@ function contract() {
       landmark_gap: [0.05, 3],
       weight: [0, 1],
       bias: [-100, 100],
+      centre: [-50, 50],
       stride: [1, 256],
       share: [0, 1],
     },
@@ -112,6 +132,11 @@ test("a contract of the rules is taken as it is", () => {
   expect(checkContract(whole)).toBe(whole);
 });
 
+test("a model need not say what a baseline is measured from", () => {
+  const whole = changed("emotion.spec.six.baseline", null);
+  expect(checkContract(whole)).toBe(whole);
+});
+
 const mirrored = POINTS.map(([x, y]) => [1 - x!, y]);
 
 test.each([
@@ -123,6 +148,11 @@ test.each([
   ["emotion.spec.six.bias", [1e308, 0], "a number from -100 to 100, found 1e+308"],
   ["emotion.spec.six.bias", [0], "2 numbers, found [0]"],
   ["emotion.spec.six.unsure_below", 2, "a number from 0 to 1, found 2"],
+  ["emotion.spec.six.baseline", undefined, "a table, found nothing"],
+  ["emotion.spec.six.baseline.centres", [[0, 0]], "2 rows, found [[0,0]]"],
+  ["emotion.spec.six.baseline.centres", [[0, 0], [0]], "2 numbers, found [0]"],
+  ["emotion.spec.six.baseline.neutral", [99, 0], "a number from -50 to 50, found 99"],
+  ["baseline.prior", undefined, "a finite number, found nothing"],
   ["emotion.spec.six", null, "a table, found null"],
   ["emotion.spec.input.std", [1e-46], "a number from 0.001 to 10000, found 1e-46"],
   ["emotion.spec.input.mean", [], "1 numbers, found []"],

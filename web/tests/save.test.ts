@@ -21,6 +21,7 @@ const FACE: FaceRow = {
   confidence: 0.5,
   unsure: true,
   probabilities: { happy: 0.5, neutral: 0.1, sad: 0.1, angry: 0.1, fear: 0.1, surprise: 0.1 },
+  uncorrected: { happy: null, neutral: null, sad: null, angry: null, fear: null, surprise: null },
   quality: { size_px: 2, sharpness: 1, brightness: 0.5, yaw_proxy: 0, roll_deg: 0, truncation: 0 },
 };
 
@@ -72,10 +73,12 @@ test("a table has Python's columns and words, and the error comes last", async (
     [
       "source,frame,timestamp_s,face,track,box_left,box_top,box_right,box_bottom,detection_score",
       "emotion,confidence,unsure,p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise",
+      "p_happy_uncorrected,p_neutral_uncorrected,p_sad_uncorrected,p_angry_uncorrected",
+      "p_fear_uncorrected,p_surprise_uncorrected",
       "size_px,sharpness,brightness,yaw_proxy,roll_deg,truncation,error",
     ].join(","),
-    `broken.jpg,0${",".repeat(23)},"no ""image"", sorry"`,
-    "a.mp4,3,0.5,0,1,1,2,3,4,0.9,happy,0.5,True,0.5,0.1,0.1,0.1,0.1,0.1,2,1,0.5,0,0,0,",
+    `broken.jpg,0${",".repeat(29)},"no ""image"", sorry"`,
+    "a.mp4,3,0.5,0,1,1,2,3,4,0.9,happy,0.5,True,0.5,0.1,0.1,0.1,0.1,0.1,,,,,,,2,1,0.5,0,0,0,",
     "",
   ]);
 });

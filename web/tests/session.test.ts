@@ -18,6 +18,7 @@ const FACE: FacePrediction = {
   unsure: false,
   reason: null,
   probabilities: [1, 0, 0, 0, 0, 0],
+  uncorrected: null,
   quality: { size_px: 9, sharpness: 0, brightness: 0, yaw_proxy: 0, roll_deg: 0, truncation: 0 },
 };
 
@@ -68,6 +69,14 @@ test("a row holds everything that was found", () => {
       confidence: 1,
       unsure: false,
       probabilities: { happy: 1, neutral: 0, sad: 0, angry: 0, fear: 0, surprise: 0 },
+      uncorrected: {
+        happy: null,
+        neutral: null,
+        sad: null,
+        angry: null,
+        fear: null,
+        surprise: null,
+      },
       quality: FACE.quality,
     },
   ]);
@@ -85,4 +94,15 @@ test("time counts for what was shown, but not the time of a long pause", () => {
     [1, 1],
     [20, 1],
   ]);
+});
+
+test("rows have the probabilities before and after, where a baseline was taken off", () => {
+  const shares = [0.5, 0.5, 0, 0, 0, 0];
+  const some = session();
+  const result = { width: 9, height: 9, timestamp_s: 0 };
+  some.add({ ...result, faces: [FACE, { ...FACE, uncorrected: shares }] });
+  const [without, taken] = [...some.rows()];
+  expect(Object.values(without!.uncorrected)).toEqual(LABELS.map(() => null));
+  expect(Object.values(taken!.uncorrected)).toEqual(shares);
+  expect(taken!.quality).toEqual(FACE.quality);
 });

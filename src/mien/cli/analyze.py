@@ -15,6 +15,7 @@ from mien.cli.messages import LOG, printable, refuse_ignored
 from mien.cli.options import (
     FACE_DEFAULTS,
     VIDEO_DEFAULTS,
+    Baseline,
     DetectEvery,
     DetectorFile,
     Device,
@@ -23,8 +24,10 @@ from mien.cli.options import (
     MaxFps,
     MinFacePx,
     MinScore,
+    NeutralImage,
     SmoothingS,
     Threads,
+    baseline_options,
     named_inputs,
 )
 from mien.cli.progress import SourceProgress, progress_bars
@@ -77,6 +80,8 @@ def analyze(
     detect_every: DetectEvery = VIDEO_DEFAULTS.detect_every,
     max_fps: MaxFps = VIDEO_DEFAULTS.max_fps,
     smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
+    baseline: Baseline = None,
+    neutral: NeutralImage = None,
     model: EmotionFile = None,
     detector: DetectorFile = None,
     device: Device,
@@ -92,6 +97,7 @@ def analyze(
       mien analyze photo.jpg
       mien analyze video.mp4 --out results --draw
       mien analyze holiday/ --out results --format jsonl,csv --draw
+      mien analyze interview.mp4 --neutral passport.jpg
       find . -name '*.png' | mien analyze - --json
     """
     _check_usage(out=out, draw=draw, resume=resume, overwrite=overwrite, report=report)
@@ -106,10 +112,14 @@ def analyze(
     if resume and "jsonl" not in format_names:
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
+    analyzer = Analyzer(
+        model, detector=detector, face_options=faces, threads=threads, device=device
+    )
     video = VideoOptions(
         detect_every=detect_every,
         max_fps=max_fps,
         smoothing=SmoothingOptions(time_constant_s=smoothing_s),
+        baseline=baseline_options(baseline, neutral, analyzer),
     )
     options = RunOptions(
         formats=format_names,
@@ -121,9 +131,6 @@ def analyze(
     )
     reporter = (
         None if report is None else _Reporter(report, overwrite=overwrite, with_faces=with_faces)
-    )
-    analyzer = Analyzer(
-        model, detector=detector, face_options=faces, threads=threads, device=device
     )
     printer = _Printer(as_json=as_json)
     run: Run | None = None
@@ -290,6 +297,7 @@ def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescr
         smoothing_s=options.video.smoothing.time_constant_s,
         detect_every=options.video.detect_every,
         max_fps=options.video.max_fps,
+        baseline=options.video.baseline,
     )
 
 

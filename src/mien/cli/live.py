@@ -12,6 +12,7 @@ from mien.cli.messages import LOG, printable, refuse_ignored
 from mien.cli.options import (
     FACE_DEFAULTS,
     VIDEO_DEFAULTS,
+    Baseline,
     DetectEvery,
     DetectorFile,
     Device,
@@ -19,7 +20,9 @@ from mien.cli.options import (
     MaxFps,
     MinFacePx,
     MinScore,
+    NeutralImage,
     SmoothingS,
+    baseline_options,
 )
 from mien.errors import InputError
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
@@ -49,6 +52,8 @@ def live(
     detect_every: DetectEvery = VIDEO_DEFAULTS.detect_every,
     max_fps: MaxFps = VIDEO_DEFAULTS.max_fps,
     smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
+    baseline: Baseline = None,
+    neutral: NeutralImage = None,
     model: EmotionFile = None,
     detector: DetectorFile = None,
     device: Device,
@@ -63,7 +68,10 @@ def live(
       mien live rtsp://door.local/stream --headless > door.jsonl
     """
     if list_:
-        refuse_ignored("with --list", "headless", "mirror", "out", "model", "detector", "max_fps")
+        refuse_ignored(
+            "with --list",
+            *("headless", "mirror", "out", "model", "detector", "max_fps", "baseline", "neutral"),
+        )
         _list_cameras()
         return
     if headless:
@@ -75,8 +83,13 @@ def live(
 
     smoothing = SmoothingOptions(time_constant_s=smoothing_s)
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
-    video = VideoOptions(detect_every=detect_every, max_fps=max_fps, smoothing=smoothing)
     analyzer = Analyzer(model, detector=detector, face_options=faces, device=device)
+    video = VideoOptions(
+        detect_every=detect_every,
+        max_fps=max_fps,
+        smoothing=smoothing,
+        baseline=baseline_options(baseline, neutral, analyzer),
+    )
     feed = Feed(source, analyzer.pipeline, video)
     feed.start()
     try:

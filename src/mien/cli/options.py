@@ -18,14 +18,16 @@ import typer
 
 from mien.cli.defaults import PythonDefault
 from mien.errors import InputError, MissingExtraError
-from mien.options import FaceOptions, VideoOptions
+from mien.options import BaselineOptions, BaselinePeople, FaceOptions, VideoOptions
 
 if TYPE_CHECKING:
     from mien.data import Dataset
+    from mien.inference import Analyzer
 
 __all__ = [
     "FACE_DEFAULTS",
     "VIDEO_DEFAULTS",
+    "Baseline",
     "Data",
     "DetectEvery",
     "DetectorFile",
@@ -36,11 +38,13 @@ __all__ = [
     "MaxFps",
     "MinFacePx",
     "MinScore",
+    "NeutralImage",
     "ReplaceImage",
     "SmoothingS",
     "SplitFile",
     "Subset",
     "Threads",
+    "baseline_options",
     "named_inputs",
     "read_split_dataset",
     "require_extra",
@@ -86,6 +90,24 @@ MaxFps = Annotated[
 
 SmoothingS = Annotated[
     float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth over time; 0 turns it off.")
+]
+
+Baseline = Annotated[
+    BaselinePeople | None,
+    typer.Option(
+        metavar="tracks|one-person",
+        help="Take off what faces show at rest: for each person of a video, or for all faces as "
+        "those of one person.",
+    ),
+]
+
+NeutralImage = Annotated[
+    Path | None,
+    typer.Option(
+        "--neutral",
+        metavar="IMAGE",
+        help="Take off what the neutral face of the one person in this image shows.",
+    ),
 ]
 
 Device = Annotated[
@@ -144,6 +166,24 @@ def read_split_dataset(
     applied = read_split(split) if split is not None else published_split(dataset)
     kind = applied.kind if fold is None else f"{applied.kind}, fold {fold}"
     return applied.apply(dataset, fold=fold), (kind, applied.sha256())
+
+
+def baseline_options(
+    people: BaselinePeople | None, neutral: Path | None, analyzer: Analyzer
+) -> BaselineOptions | None:
+    """Return the baseline that `--baseline` and `--neutral` ask for; None without them.
+
+    Raises:
+        MienError: The image cannot be read, or does not show one face.
+    """
+    if neutral is None:
+        return None if people is None else BaselineOptions(people=people)
+    if people == "tracks":
+        raise typer.BadParameter(
+            "--neutral is the face of one person; leave out --baseline tracks or use --baseline "
+            "one-person"
+        )
+    return BaselineOptions(people="one-person", neutral=analyzer.neutral_face(neutral))
 
 
 def require_extra(purpose: str, extra: str, *modules: str) -> None:

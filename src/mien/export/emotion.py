@@ -23,6 +23,7 @@ from mien.metrics import (
     SURE_ACCURACY,
     CalibrationData,
     LabelledOutputs,
+    fit_baseline,
     fit_six,
     fit_temperature,
 )
@@ -158,7 +159,8 @@ def calibrate_emotion(
 ) -> ModelSpec:
     """Calibrate a model file's probabilities and write the result into its metadata.
 
-    Fitted are the six-way output, one temperature for each head on its own labels, and, if
+    Fitted are the six-way output, what a person's baseline is measured from (`fit_baseline`, by
+    FER+'s majority), one temperature for each head on its own labels, and, if
     framings are given, how tightly faces are cropped: of those at which no head loses more than
     `HEAD_LOSS` of its accuracy, that of the best `SixFit.score`, and among those that count as
     equal the one nearest to the file's own.
@@ -200,6 +202,10 @@ def calibrate_emotion(
     )
     logits, labels = _head_logits(model, crop, val), _head_labels(val)
     temperatures = {name: fit_temperature(logits[name], labels[name]) for name in logits}
+    answers = six.probabilities(logits, model.spec.head_labels)
+    six = dataclasses.replace(
+        six, baseline=fit_baseline(answers, to_six(labels["logits"], FERPLUS_8))
+    )
     used = [f"{data.source}, {subset}, {data.sha256()}"]
     used += [f"{each.source}, {each.sha256()}" for each in foreign]
     spec = dataclasses.replace(

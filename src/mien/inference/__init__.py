@@ -6,7 +6,7 @@ from mien.inference.images import ImageOutputs, predict_images
 from mien.inference.live import LiveAnalysis
 from mien.inference.model import Classification, EmotionModel
 from mien.inference.pipeline import DetectedFrame, Pipeline
-from mien.inference.runner import Step, analyze_media
+from mien.inference.runner import Step, analyze_media, is_image
 from mien.inference.similarity import SimilarFace, SimilarFaces, find_similar
 from mien.inference.video import VideoState, analyze_video
 
@@ -31,5 +31,6 @@ __all__ = [
     "explain_image",
     "face_regions",
     "find_similar",
+    "is_image",
     "predict_images",
 ]

@@ -152,6 +152,26 @@ class Analyzer:
         frame = as_frame(image, channels=channels)
         return dataclasses.replace(pipeline.analyze(frame), frame_rgb=frame.frame_rgb)
 
+    def neutral_face(
+        self, image: ImageInput, *, channels: Channels | None = None
+    ) -> tuple[float, ...]:
+        """Return the six probabilities of a person's neutral face, for `BaselineOptions.neutral`.
+
+        Args:
+            image: An image with one face, as in `analyze`.
+            channels: As in `analyze`.
+
+        Raises:
+            MediaError: The file cannot be read as an image.
+            FrameError: The array has a wrong shape or type.
+            InputError: There is no face, or more than one.
+        """
+        result = self.analyze(image, channels=channels)
+        if len(result) != 1:
+            found = f"{len(result)} faces" if len(result) else "none"
+            raise InputError(f"{result.source}: expected one face, the neutral one, found {found}")
+        return tuple(result[0].probabilities.values())
+
     def explain(
         self,
         image: ImageInput,
@@ -233,9 +253,12 @@ class Analyzer:
         Raises:
             InputError: A source is none of these, `channels` is given without frames or is none of
                 them, or a frame has no time or is earlier than the one before it.
+            SpecError: A baseline is wanted, and the network's file does not say what it is measured
+                from.
         """
         pipeline = self.pipeline.with_options(face_options)
         options = check_video_options(video_options)
+        pipeline.baselines(options)  # what lacks for them is said now, not with the first result
         check_channels(channels)
         if not isinstance(sources, str | Path) and _is_iterable(sources):
             remaining = iter(sources)

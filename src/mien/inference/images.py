@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from mien.errors import InputError, MediaError
 from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.media import VideoFrame, read_image
+from mien.options import BaselineOptions
 from mien.structures import FacePrediction, Frame, FrameResult
+from mien.track import Smoothed, corrected, mean_offset, neutral_offset
 
-__all__ = ["ImageOutputs", "face_at", "predict_frames", "predict_images"]
+__all__ = ["ImageOutputs", "album_offset", "face_at", "predict_frames", "predict_images"]
 
 _BATCH_IMAGES = 8
 _MAX_WORKERS = 8
@@ -45,7 +47,11 @@ class ImageOutputs:
 
 
 def predict_images(
-    pipeline: Pipeline, paths: Iterable[str], *, workers: int | None = None
+    pipeline: Pipeline,
+    paths: Iterable[str],
+    *,
+    workers: int | None = None,
+    offset: NDArray[np.floating] | None = None,
 ) -> Generator[ImageOutputs, None, None]:
     """Analyse image files; results come in the order of the paths.
 
@@ -53,6 +59,8 @@ def predict_images(
         pipeline: Networks and settings.
         paths: The image files.
         workers: Threads that read images and find faces; None takes one per core.
+        offset: The baseline, `(6,)`, of the one person whose images these are; None takes nothing
+            off.
 
     Yields:
         The outputs of each image. If it cannot be read, its result has `error` and there are no
@@ -62,7 +70,7 @@ def predict_images(
     def load(path: str) -> Callable[[], Frame]:
         return lambda: read_image(path)
 
-    yield from _predict(pipeline, ((path, load(path)) for path in paths), workers)
+    yield from _predict(pipeline, ((path, load(path)) for path in paths), workers, offset)
 
 
 def predict_frames(
@@ -76,8 +84,33 @@ def predict_frames(
     yield from _predict(pipeline, ((frame.source, load(frame)) for frame in frames), workers)
 
 
+def album_offset(
+    pipeline: Pipeline,
+    paths: Iterable[str],
+    options: BaselineOptions,
+    *,
+    workers: int | None = None,
+) -> NDArray[np.float64]:
+    """Return the baseline, `(6,)`, of the one person whose images these are.
+
+    All images are read for it, unless the person's neutral face is known.
+    """
+    spec = pipeline.model.baseline
+    if options.neutral is not None:
+        return neutral_offset(np.array(options.neutral), spec)
+    probabilities = [
+        tuple(face.probabilities.values())
+        for predicted in predict_images(pipeline, paths, workers=workers)
+        for face in predicted.result.faces
+    ]
+    return mean_offset(np.array(probabilities).reshape(-1, len(spec.neutral)), spec)
+
+
 def _predict(
-    pipeline: Pipeline, loaders: Iterable[tuple[str, Callable[[], Frame]]], workers: int | None
+    pipeline: Pipeline,
+    loaders: Iterable[tuple[str, Callable[[], Frame]]],
+    workers: int | None,
+    offset: NDArray[np.floating] | None = None,
 ) -> Generator[ImageOutputs, None, None]:
     """Load frames and find their faces in threads, a few frames ahead of the classification."""
     count = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
@@ -91,7 +124,7 @@ def _predict(
                 if not waiting:
                     return
                 batch = [waiting.popleft() for _ in range(min(_BATCH_IMAGES, len(waiting)))]
-                yield from _classify(pipeline, batch)
+                yield from _classify(pipeline, batch, offset)
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -102,7 +135,9 @@ def _load_and_detect(pipeline: Pipeline, load: Callable[[], Frame]) -> DetectedF
 
 
 def _classify(
-    pipeline: Pipeline, batch: Sequence[tuple[str, Future[DetectedFrame]]]
+    pipeline: Pipeline,
+    batch: Sequence[tuple[str, Future[DetectedFrame]]],
+    offset: NDArray[np.floating] | None,
 ) -> Generator[ImageOutputs, None, None]:
     detected: list[DetectedFrame | MediaError] = []
     for source, future in batch:
@@ -122,7 +157,18 @@ def _classify(
             continue
         own = answers[start : start + len(each.faces)]
         start += len(each.faces)
-        yield ImageOutputs(result=pipeline.record(each, own), frame=each.frame, outputs=own.outputs)
+        shown = None if offset is None else _corrected(own.probabilities, offset)
+        result = pipeline.record(each, own, smoothed=shown)
+        yield ImageOutputs(result=result, frame=each.frame, outputs=own.outputs)
+
+
+def _corrected(probabilities: NDArray[np.float32], offset: NDArray[np.floating]) -> list[Smoothed]:
+    """Take a person's baseline off the answers to the faces of an image."""
+    shown = corrected(probabilities, offset)
+    return [
+        Smoothed(after, int(after.argmax()), before)
+        for before, after in zip(probabilities, shown, strict=True)
+    ]
 
 
 def face_at(faces: Sequence[FacePrediction], number: int) -> FacePrediction:

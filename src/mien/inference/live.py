@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from mien.inference.pipeline import Pipeline
 from mien.inference.tracked import TrackedFrame, classify_frames
 from mien.media import VideoFrame
 from mien.options import SmoothingOptions, VideoOptions
 from mien.structures import Faces, FrameResult
 from mien.track import (
+    Baselines,
     DetectionScheduler,
     FaceChanges,
     SceneCuts,
@@ -30,12 +33,19 @@ class LiveAnalysis:
 
     Args:
         pipeline: Networks and settings.
-        options: Detection interval, smoothing, and how long a track may be interrupted.
+        options: Detection interval, smoothing, how long a track may be interrupted, and whose
+            baseline is taken off.
+
+    Raises:
+        SpecError: A baseline is wanted, and the network's file does not say what it is measured
+            from.
     """
 
     def __init__(self, pipeline: Pipeline, options: VideoOptions | None = None) -> None:
         options = options or VideoOptions()
-        self._pipeline = pipeline
+        self._pipeline, self._options = pipeline, options
+        self._baselines = pipeline.baselines(options)
+        self._wants_neutral = False
         self._smoother = Smoother(options.smoothing)
         self._tracker = Tracker(max_gap_s=options.max_gap_s)
         self._scheduler = DetectionScheduler(options.detect_every)
@@ -50,6 +60,21 @@ class LiveAnalysis:
     def smooth(self, options: SmoothingOptions) -> None:
         """Change the smoothing from the next frame on; the state of every track is reset."""
         self._smoother = Smoother(options)
+
+    def set_neutral(self) -> None:
+        """Take the largest face of the next frame with a face as that person's neutral face.
+
+        Its baseline is then taken off the person's probabilities for as long as the track lasts;
+        for the one person of `BaselineOptions(people="one-person")`, until another is set.
+
+        Raises:
+            SpecError: The network's file does not say what a baseline is measured from.
+        """
+        if self._baselines is None:
+            self._baselines = Baselines(
+                self._pipeline.model.baseline, max_gap_s=self._options.max_gap_s
+            )
+        self._wants_neutral = True
 
     def analyze(self, frame: VideoFrame) -> FrameResult:
         """Analyse one frame.
@@ -75,7 +100,25 @@ class LiveAnalysis:
         crops = self._pipeline.crop(frame, self._faces) if detects else None
         tracks = self._tracker.update(self._faces, frame.timestamp_s, crops=crops)
         tracked = TrackedFrame(frame, self._faces, tracks)
-        result = next(classify_frames(self._pipeline, self._smoother, [tracked]))
+        baselines = self._baselines
+        if baselines is not None:
+            baselines.sampling_interval_s = interval_s
+        result = next(
+            classify_frames(self._pipeline, self._smoother, [tracked], baselines=baselines)
+        )
         self._smoother.forget_before(frame.timestamp_s)
+        if baselines is not None:
+            baselines.forget_before(frame.timestamp_s)
+            self._note_neutral(baselines, result)
         self._scheduler.record_duration(time.perf_counter() - start, detected=detects)
         return result
+
+    def _note_neutral(self, baselines: Baselines, result: FrameResult) -> None:
+        """Set the neutral face that was asked for, if there is a face; it holds from here on."""
+        if not self._wants_neutral or not result.faces:
+            return
+        self._wants_neutral = False
+        face = result.faces[0]
+        if face.track is not None and face.uncorrected is not None:
+            probabilities = np.array(tuple(face.uncorrected.values()))
+            baselines.set_neutral(face.track, probabilities, result.timestamp_s or 0.0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mien.errors import SpecError
 from mien.preprocess import network_input
 from mien.runtime import open_session
-from mien.spec import CropSpec, ModelSpec, SixSpec
+from mien.spec import BaselineSpec, CropSpec, ModelSpec, SixSpec
 
 __all__ = ["Classification", "EmotionModel"]
 
@@ -155,6 +155,20 @@ class EmotionModel:
                 powers = np.exp(logits - logits.max(axis=1, keepdims=True))
                 heads[head.name] = powers / powers.sum(axis=1, keepdims=True)
         return heads
+
+    @property
+    def baseline(self) -> BaselineSpec:
+        """What a person's baseline is measured from.
+
+        Raises:
+            SpecError: The file does not have it.
+        """
+        if self._six.baseline is None:
+            raise SpecError(
+                f"{self.path}: field 'six.baseline': expected what a person's baseline is measured "
+                "from, found none. Leave out the baseline, or write it with: mien calibrate"
+            )
+        return self._six.baseline
 
     @property
     def unsure_below(self) -> float:

@@ -13,9 +13,10 @@ from mien.emotions import SIX
 from mien.errors import InputError
 from mien.inference.model import Classification, EmotionModel
 from mien.media import VideoFrame
-from mien.options import FaceOptions
+from mien.options import FaceOptions, VideoOptions
 from mien.preprocess import crop_faces
 from mien.structures import Face, FacePrediction, Faces, Frame, FrameResult
+from mien.track import Baselines, Smoothed
 
 __all__ = ["DetectedFrame", "Pipeline"]
 
@@ -115,26 +116,22 @@ class Pipeline:
         detected: DetectedFrame,
         answers: Classification,
         *,
-        smoothed: Sequence[tuple[NDArray[np.floating], int]] | None = None,
+        smoothed: Sequence[Smoothed] | None = None,
     ) -> FrameResult:
         """Build the result of one frame.
 
         Args:
             detected: The frame and its F faces.
             answers: The network's answers, one row per face.
-            smoothed: For each face its smoothed probabilities `(6,)` and the index of its label;
-                None takes the answers without smoothing.
+            smoothed: For each face what is shown instead of the answer, after smoothing and
+                without the person's baseline; None shows the answers.
         """
         frame = detected.frame
         predictions = []
         for number, face in enumerate(detected.faces):
-            probabilities: NDArray[np.floating] = answers.probabilities[number]
-            label = int(probabilities.argmax())
-            if smoothed is not None:
-                probabilities, label = smoothed[number]
-            predictions.append(
-                self._record_face(detected, number, face, answers, probabilities, label)
-            )
+            answer = answers.probabilities[number]
+            shown = Smoothed(answer, int(answer.argmax())) if smoothed is None else smoothed[number]
+            predictions.append(self._record_face(detected, number, face, answers, shown))
         return FrameResult(
             source=frame.source,
             frame=frame.frame,
@@ -151,11 +148,10 @@ class Pipeline:
         number: int,
         face: Face,
         answers: Classification,
-        probabilities: NDArray[np.floating],
-        label: int,
+        shown: Smoothed,
     ) -> FacePrediction:
         frame, tracks = detected.frame, detected.tracks
-        confidence = float(probabilities[label])
+        confidence = float(shown.probabilities[shown.label])
         left, top, right, bottom = (float(value) for value in face.box_xyxy)
         embedding = answers.outputs.get(EMBEDDING)
         return FacePrediction(
@@ -167,10 +163,11 @@ class Pipeline:
             box_xyxy=(left, top, right, bottom),
             landmarks_xy=tuple((float(x), float(y)) for x, y in face.landmarks_xy),
             detection_score=face.detection_score,
-            emotion=SIX.labels[label],
+            emotion=SIX.labels[shown.label],
             confidence=confidence,
             unsure=confidence < self.unsure_below,
-            probabilities=dict(zip(SIX.labels, map(float, probabilities), strict=True)),
+            probabilities=_by_label(shown.probabilities),
+            uncorrected=None if shown.uncorrected is None else _by_label(shown.uncorrected),
             quality=face_quality(face, detected.crops[number], (frame.height, frame.width)),
             outputs={
                 name: dict(zip(self._labels(name), values[number].tolist(), strict=True))
@@ -178,6 +175,16 @@ class Pipeline:
             },
             embedding=() if embedding is None else tuple(embedding[number].tolist()),
         )
+
+    def baselines(self, options: VideoOptions) -> Baselines | None:
+        """Return the baselines of the people of a new clip; None if the options want none.
+
+        Raises:
+            SpecError: The network's file does not say what a baseline is measured from.
+        """
+        if options.baseline is None:
+            return None
+        return Baselines(self.model.baseline, options.baseline, max_gap_s=options.max_gap_s)
 
     def _labels(self, head: str) -> tuple[str, ...]:
         return self.model.spec.labels_of(head)
@@ -187,6 +194,10 @@ class Pipeline:
         """The confidence below which an answer is unsure, 0 to 1."""
         threshold = self.options.unsure_below
         return self.model.unsure_below if threshold is None else threshold
+
+
+def _by_label(probabilities: NDArray[np.floating]) -> dict[str, float]:
+    return dict(zip(SIX.labels, map(float, probabilities), strict=True))
 
 
 def _detect_downscaled(detector: Detector, frame: VideoFrame, min_face_px: int) -> Faces:

@@ -7,8 +7,11 @@ import dataclasses
 import itertools
 from collections.abc import Generator, Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mien.errors import InputError, MediaError
-from mien.inference.images import predict_images
+from mien.inference.images import album_offset, predict_images
 from mien.inference.live import LiveAnalysis
 from mien.inference.pipeline import Pipeline
 from mien.inference.video import VideoState, analyze_video
@@ -27,11 +30,13 @@ class Step:
         result: The result.
         inputs: How many inputs are finished.
         video: The state of the video, camera or stream that is being analysed, or None.
+        album: The baseline of the one person of all images, `(6,)`; None without one.
     """
 
     result: FrameResult
     inputs: int
     video: VideoState | None = None
+    album: NDArray[np.float64] | None = None
 
 
 def analyze_media(
@@ -42,35 +47,47 @@ def analyze_media(
     workers: int | None = None,
     inputs: int = 0,
     video: VideoState | None = None,
+    album: NDArray[np.float64] | None = None,
 ) -> Generator[Step, None, None]:
     """Analyse images, videos, cameras and streams, one after the other.
 
     Args:
         pipeline: Networks and settings.
         media: The inputs, from `find_media`; an error among them gives a result with `error`.
-        options: How videos, cameras and streams are analysed.
+        options: How videos, cameras and streams are analysed, and whose baseline is taken off.
         workers: Threads that read images and find faces; None takes one per core.
         inputs: How many inputs to skip, because an earlier run has finished them.
         video: The state from which the first input after these is continued.
+        album: The baseline of the one person of all images, if an earlier run has estimated it.
 
     Yields:
         One step per image and per frame of a video, in order.
+
+    Raises:
+        SpecError: A baseline is wanted, and the network's file does not say what it is measured
+            from.
     """
     options = check_video_options(options)
+    baseline = options.baseline
+    if baseline is not None and baseline.people == "one-person" and album is None:
+        media = list(media)
+        images = [str(each) for each in media if is_image(each)]
+        album = album_offset(pipeline, images, baseline, workers=workers)
     remaining = itertools.islice(media, inputs, None)
-    for images, group in itertools.groupby(remaining, key=is_image):
-        if images:
-            for predicted in predict_images(pipeline, map(str, group), workers=workers):
+    for is_images, group in itertools.groupby(remaining, key=is_image):
+        if is_images:
+            paths = map(str, group)
+            for predicted in predict_images(pipeline, paths, workers=workers, offset=album):
                 inputs += 1
-                yield Step(result=predicted.result, inputs=inputs)
+                yield Step(result=predicted.result, inputs=inputs, album=album)
             continue
         for each in group:
-            state, video = video or VideoState(options), None
+            state, video = video or VideoState(options, pipeline.baselines(options)), None
             with contextlib.closing(_analyze_one(pipeline, each, options, state)) as results:
                 for result, is_last in results:
-                    yield Step(
-                        result=result, inputs=inputs + is_last, video=None if is_last else state
-                    )
+                    state_now = None if is_last else state
+                    done = inputs + is_last
+                    yield Step(result=result, inputs=done, video=state_now, album=album)
             inputs += 1
 
 

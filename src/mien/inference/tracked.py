@@ -10,7 +10,7 @@ import numpy as np
 from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.media import VideoFrame
 from mien.structures import Faces, FrameResult
-from mien.track import Smoother
+from mien.track import Baselines, Smoother
 
 __all__ = ["TrackedFrame", "classify_frames"]
 
@@ -31,7 +31,11 @@ class TrackedFrame:
 
 
 def classify_frames(
-    pipeline: Pipeline, smoother: Smoother, frames: list[TrackedFrame]
+    pipeline: Pipeline,
+    smoother: Smoother,
+    frames: list[TrackedFrame],
+    *,
+    baselines: Baselines | None = None,
 ) -> Iterator[FrameResult]:
     """Classify the faces of several frames in one run of the network, and smooth the results.
 
@@ -39,6 +43,8 @@ def classify_frames(
         pipeline: Networks and settings.
         smoother: The state of the tracks before these frames; it is updated.
         frames: The frames, in order.
+        baselines: Those of the tracks before these frames, which are updated and taken off the
+            smoothed probabilities; None takes nothing off.
 
     Yields:
         One result per frame, its faces largest first.
@@ -49,10 +55,11 @@ def classify_frames(
     for tracked, each in zip(frames, detected, strict=True):
         own = answers[start : start + len(each.faces)]
         start += len(each.faces)
-        smoothed = [
-            smoother.update(track, probabilities, tracked.frame.timestamp_s)
-            for track, probabilities in zip(each.tracks or (), own.probabilities, strict=True)
-        ]
+        time_s = tracked.frame.timestamp_s
+        smoothed = []
+        for track, answer in zip(each.tracks or (), own.probabilities, strict=True):
+            offset = None if baselines is None else baselines.update(track, answer, time_s)
+            smoothed.append(smoother.update(track, answer, time_s, offset=offset))
         yield pipeline.record(each, own, smoothed=smoothed)
 
 

@@ -17,7 +17,7 @@ from mien.inference.tracked import TrackedFrame, classify_frames
 from mien.media import Video, VideoFrame
 from mien.options import VideoOptions
 from mien.structures import Face, Faces, FrameResult
-from mien.track import FaceChanges, SceneCuts, Smoother, Tracker
+from mien.track import Baselines, FaceChanges, SceneCuts, Smoother, Tracker
 
 __all__ = ["DETECTIONS_PER_S", "VideoState", "analyze_frames", "analyze_video"]
 
@@ -43,13 +43,15 @@ class VideoState:
 
     Args:
         options: Smoothing, and how long a track may be interrupted.
+        baselines: The baselines of its people, from `Pipeline.baselines`; None without.
 
     Attributes:
         is_complete: Whether the results of all frames up to the state have been yielded. Only then
             can another run continue from it.
     """
 
-    def __init__(self, options: VideoOptions) -> None:
+    def __init__(self, options: VideoOptions, baselines: Baselines | None = None) -> None:
+        self.baselines = baselines
         self.smoother = Smoother(options.smoothing)
         self.tracker = Tracker(max_gap_s=options.max_gap_s)
         self.detection: _Detection | None = None
@@ -71,6 +73,7 @@ class VideoState:
         return {
             "smoother": self.smoother.to_document(),
             "tracker": self.tracker.to_document(),
+            "baselines": self.baselines and self.baselines.to_document(),
             "detection": detection
             and {
                 "frame": detection.frame,
@@ -86,6 +89,8 @@ class VideoState:
         """Restore the exact state from a document of `to_document`."""
         self.smoother.restore(document["smoother"])
         self.tracker.restore(document["tracker"])
+        if self.baselines is not None:
+            self.baselines.restore(document["baselines"])
         detection = document["detection"]
         if detection is not None:
             count = len(detection["tracks"])
@@ -122,8 +127,10 @@ def analyze_video(
     rate = video.frames_per_second or 25.0
     rate = min(options.max_fps or rate, rate)
     every = options.detect_every or max(1, round(rate / DETECTIONS_PER_S))
-    state = state or VideoState(options)
+    state = state or VideoState(options, pipeline.baselines(options))
     state.tracker.sampling_interval_s = state.smoother.sampling_interval_s = every / rate
+    if state.baselines is not None:
+        state.baselines.sampling_interval_s = every / rate
     last = max(state.frame, 0)
     try:
         with ExitStack() as stack:
@@ -169,10 +176,14 @@ def analyze_frames(
             tracked = list(_interpolated(state.detection, window.frames, end))
             state.detection = _Detection(last.frame, last.timestamp_s, end.faces, end.tracks)
             state.is_complete = False
-            for result in classify_frames(pipeline, state.smoother, tracked):
+            for result in classify_frames(
+                pipeline, state.smoother, tracked, baselines=state.baselines
+            ):
                 state.is_complete = result.frame == last.frame
                 yield result
             state.smoother.forget_before(last.timestamp_s)
+            if state.baselines is not None:
+                state.baselines.forget_before(last.timestamp_s)
     finally:
         windows.close()
 

@@ -86,6 +86,14 @@ class Feed:
         """Change the smoothing from the next frame on."""
         self._analysis.smooth(options)
 
+    def set_neutral(self) -> None:
+        """Take the largest face of the next frame as that person's neutral face.
+
+        Raises:
+            SpecError: The network's file does not say what a baseline is measured from.
+        """
+        self._analysis.set_neutral()
+
     def newest(self, *, after: LiveFrame | None = None, wait_s: float = 0.0) -> LiveFrame | None:
         """Return the newest frame, or None if it is still `after`.
 

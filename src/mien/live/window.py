@@ -23,6 +23,7 @@ KEYS = {
     "m": "mirror",
     "f": "full screen",
     "t": "smoothing on or off",
+    "n": "this is my neutral face",
     "h": "this help",
     "q": "quit",
 }
@@ -144,6 +145,9 @@ class _Window:
             chosen = seconds if self._smooth else 0.0
             self._feed.smooth(dataclasses.replace(self._smoothing, time_constant_s=chosen))
             self._show_message("smoothing on" if self._smooth else "smoothing off")
+        elif key == "n":
+            self._feed.set_neutral()
+            self._show_message("noted: the largest face is neutral")
         elif key == "h":
             self._help = not self._help
 

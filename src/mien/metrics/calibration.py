@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mien.emotions import SIX, label_set, mapping_matrix
 from mien.errors import InputError
 from mien.metrics.metrics import balanced_accuracy, confusion_matrix
-from mien.spec import SixSpec
+from mien.spec import LIMITS, BaselineSpec, SixSpec, centred_logs
 
 __all__ = [
     "EQUAL_WITHIN",
@@ -20,6 +20,7 @@ __all__ = [
     "CalibrationData",
     "LabelledOutputs",
     "SixFit",
+    "fit_baseline",
     "fit_six",
     "fit_temperature",
     "unsure_threshold",
@@ -206,6 +207,43 @@ def unsure_threshold(
     if not reached.any():
         return 1.0
     return float(confidence[order][np.flatnonzero(reached).max()])
+
+
+def fit_baseline(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer]
+) -> BaselineSpec | None:
+    """Fit what a person's baseline is measured from, so that it says nothing of the expression.
+
+    With Q the mean probabilities of the faces of each label and Z their mean centred logs, both
+    `(6, 6)`, the centres are `C = Q^-1 Z`: then the mean of `z - p C` is 0 over the faces of each
+    label, whatever mixture of expressions somebody shows. The mean z of a label's faces alone, as
+    its centre, would count what makes a face ambiguous as the person's own, and take it off: of
+    neutral faces, the most ambiguous ones, that loses a fifth
+    (`benchmarks/results/baseline.json`).
+
+    Args:
+        probabilities: `(N, 6)`, the six-way answers to validation faces of different people.
+        labels: `(N,)` in the order of `SIX`, -1 where there is none.
+
+    Returns:
+        The centres; None where a label has no face, or the answers do not tell the labels apart.
+    """
+    counts = np.bincount(labels[labels >= 0], minlength=len(SIX))
+    if not counts.all():
+        return None
+    faces = np.asarray(probabilities, np.float64)
+    means = np.stack([faces[labels == label].mean(axis=0) for label in range(len(SIX))])  # (6, 6)
+    logs = centred_logs(faces)
+    centred = np.stack([logs[labels == label].mean(axis=0) for label in range(len(SIX))])  # (6, 6)
+    if np.linalg.matrix_rank(means) < len(SIX):
+        return None
+    centres = np.linalg.solve(means, centred)
+    if np.abs(centres).max() > LIMITS["centre"][1]:
+        return None
+    return BaselineSpec(
+        centres=tuple(tuple(row.tolist()) for row in centres),
+        neutral=tuple(centred[SIX.labels.index("neutral")].tolist()),
+    )
 
 
 def _shares(data: CalibrationData) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import MediaError, OptionsError
-from mien.inference import Analyzer, analyze_media, check_paths
+from mien.inference import Analyzer, analyze_media, check_paths, is_image
 from mien.media import find_media, is_live
 from mien.options import FaceOptions, VideoOptions
 from mien.runs.checkpoint import Checkpoint
@@ -148,6 +148,7 @@ def analyze_to(
     media = list(find_media(check_paths(inputs), exclude=drawn_folder))
     run = Run(tuple(each if isinstance(each, str) else each.source for each in media))
     _check(path, media, options)
+    analyzer.pipeline.baselines(options.video)  # what lacks for them is said before any analysis
     if path is None:
         on_start(run)
         _analyze(run, analyzer, media, options, None, on_result)
@@ -169,7 +170,8 @@ def analyze_to(
         resume=options.resume,
     ) as results:
         if results.position is not None:
-            run.checkpoint = Checkpoint.from_document(results.position, options.video)
+            baselines = analyzer.pipeline.baselines(options.video)
+            run.checkpoint = Checkpoint.from_document(results.position, options.video, baselines)
             # Another one, since the state of the video goes on.
             run.resumed_after = Checkpoint.from_document(results.position)
             run.failures, run.with_faces = results.failures, frozenset(results.with_faces)
@@ -195,6 +197,7 @@ def _analyze(
         workers=analyzer.workers,
         inputs=run.checkpoint.inputs,
         video=run.checkpoint.video,
+        album=run.checkpoint.album,
     )
     with contextlib.closing(steps):
         for step in steps:
@@ -222,7 +225,7 @@ def _before_video(checkpoint: Checkpoint, run: Run, results: ResultFolder) -> Ch
     if run.checkpoint.inputs == checkpoint.inputs:
         return run.checkpoint
     results.finish_video()
-    before = Checkpoint(inputs=checkpoint.inputs)
+    before = Checkpoint(inputs=checkpoint.inputs, album=checkpoint.album)
     results.save_position(before.to_document)
     return before
 
@@ -232,6 +235,11 @@ def _check(path: Path | None, media: Sequence[str | MediaError], options: RunOpt
     sources = {each if isinstance(each, str) else each.source for each in media}
     if unknown := options.names.keys() - sources:
         raise OptionsError(f"names: {min(unknown)!r} is none of the inputs")
+    baseline = options.video.baseline
+    if baseline is not None and baseline.people == "tracks" and media and all(map(is_image, media)):
+        raise OptionsError(
+            "baseline: images have no tracks; one-person takes all faces in them for one person's"
+        )
     if path is None and (options.draw or options.resume):
         raise OptionsError("draw and resume need a folder for the results")
     if options.draw and any(is_live(str(each)) for each in media):

@@ -17,6 +17,7 @@ from mien.media.drawn_video import DrawnVideo
 from mien.media.images import read_image
 from mien.media.sources import is_video
 from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
+from mien.runs.checkpoint import Checkpoint
 from mien.runs.journal import Journal, SavedPosition
 from mien.structures import FrameResult
 
@@ -117,7 +118,7 @@ class ResultFolder:
                 # Before all else: what lies in the folder after a kill is known by it.
                 cleanup.callback(self._journal.remove)
                 self._make_folder()
-                self._journal.save(SavedPosition(position={"inputs": 0, "video": None}), now=True)
+                self._journal.save(SavedPosition(position=Checkpoint().to_document()), now=True)
             for name in names:
                 writer = open_writer(name, overwrite=self._overwrite)
                 cleanup.callback(writer.discard)

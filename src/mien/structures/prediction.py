@@ -68,6 +68,8 @@ class FacePrediction:
         confidence: Its calibrated probability, 0 to 1.
         unsure: Whether the confidence is below the model's threshold.
         probabilities: The six labels with their probabilities, which sum to 1.
+        uncorrected: The six labels with their probabilities before the person's baseline was taken
+            off; None if none was.
         quality: What makes the face easy or hard to read.
         outputs: The calibrated probabilities of each labelled head of the network, by label, by
             the output's name in the model's spec. They are of this frame alone, not smoothed, and
@@ -91,12 +93,17 @@ class FacePrediction:
     quality: Quality
     outputs: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     embedding: tuple[float, ...] = ()
+    uncorrected: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        if tuple(self.probabilities) != SIX.labels:
-            found = tuple(self.probabilities)
-            raise FrameError(f"probabilities: expected the labels {SIX.labels}, found {found}")
-        object.__setattr__(self, "probabilities", FrozenDict(self.probabilities))
+        for name in ("probabilities", "uncorrected"):
+            shares = getattr(self, name)
+            if name == "uncorrected" and shares is None:
+                continue
+            if tuple(shares) != SIX.labels:
+                found = tuple(shares)
+                raise FrameError(f"{name}: expected the labels {SIX.labels}, found {found}")
+            object.__setattr__(self, name, FrozenDict(shares))
         outputs = {name: FrozenDict(shares) for name, shares in self.outputs.items()}
         object.__setattr__(self, "outputs", FrozenDict(outputs))
 

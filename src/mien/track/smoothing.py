@@ -8,8 +8,9 @@ person, and the state `s`::
     s_k <- s_k + (1 - exp(-dt / tau)) (l_k - s_k)      for every other
     P_k  = exp(s_k) / sum_j exp(s_j)
 
-The label changes to the most probable one when that exceeds the shown one by the margin. Time
-enters in seconds alone, so videos of 10 and of 60 frames a second come out alike.
+A person's baseline (`mien.track.baseline`) is taken off these. The label changes to the most
+probable one when that exceeds the shown one by the margin. Time enters in seconds alone, so videos
+of 10 and of 60 frames a second come out alike.
 """
 
 from __future__ import annotations
@@ -17,18 +18,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.options import SmoothingOptions
+from mien.spec import MIN_PROBABILITY
+from mien.track.baseline import corrected
 from mien.track.tracker import track_timeout_s
 
-__all__ = ["Smoother"]
-
-MIN_PROBABILITY = 1e-4
-"""Smaller probabilities are raised to this one before their logarithm is taken."""
+__all__ = ["Smoothed", "Smoother"]
 
 
 @dataclasses.dataclass(slots=True)
@@ -36,6 +36,20 @@ class _State:
     logs: NDArray[np.float64]
     label: int
     timestamp_s: float
+
+
+class Smoothed(NamedTuple):
+    """The probabilities of a face to show.
+
+    Attributes:
+        probabilities: `(K,)`, summing to 1.
+        label: The number of the label to show.
+        uncorrected: `(K,)`, the probabilities before the baseline was taken off; None if none was.
+    """
+
+    probabilities: NDArray[np.floating]
+    label: int
+    uncorrected: NDArray[np.floating] | None = None
 
 
 class Smoother:
@@ -55,17 +69,21 @@ class Smoother:
         self._states: dict[int, _State] = {}
 
     def update(
-        self, track: int, probabilities: NDArray[np.floating], timestamp_s: float
-    ) -> tuple[NDArray[np.float64], int]:
+        self,
+        track: int,
+        probabilities: NDArray[np.floating],
+        timestamp_s: float,
+        *,
+        offset: NDArray[np.floating] | None = None,
+    ) -> Smoothed:
         """Take one frame's probabilities of a person and return the smoothed ones.
 
         Args:
             track: The person's number.
             probabilities: `(K,)`, summing to 1.
             timestamp_s: When the frame was taken.
-
-        Returns:
-            `(K,)` probabilities summing to 1, and the number of the label to show.
+            offset: The person's baseline, `(K,)`, that is taken off the smoothed probabilities;
+                None takes nothing off.
         """
         logs = np.log(np.maximum(np.asarray(probabilities, np.float64), MIN_PROBABILITY))
         state = self._states.get(track)
@@ -80,10 +98,11 @@ class Smoother:
             state.timestamp_s = timestamp_s
         smoothed = np.exp(state.logs - state.logs.max())
         smoothed /= smoothed.sum()
-        best = int(smoothed.argmax())
-        if smoothed[best] - smoothed[state.label] >= self.options.margin:
+        shown = smoothed if offset is None else corrected(smoothed, offset)
+        best = int(shown.argmax())
+        if shown[best] - shown[state.label] >= self.options.margin:
             state.label = best
-        return smoothed, state.label
+        return Smoothed(shown, state.label, None if offset is None else smoothed)
 
     def forget_before(self, timestamp_s: float) -> None:
         """Drop the people who are forgotten at this time: an hour of video has many."""

@@ -17,8 +17,8 @@ from mien.detect import FileDetector, tiling
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.inference import EmotionModel, pipeline
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
-from mien.spec import LIMITS, ModelSpec
-from mien.track import scheduler, smoothing, tracker
+from mien.spec import LIMITS, MIN_PROBABILITY, ModelSpec
+from mien.track import baseline, scheduler, tracker
 
 __all__ = ["SAMPLES", "page_contract"]
 
@@ -49,8 +49,14 @@ def page_contract(
             {"file": path.name, "title": path.stem.replace("_", " ").title()}
             for path in sorted(SAMPLES.glob("*.jpg"))
         ],
-        "smoothing": dataclasses.asdict(SmoothingOptions())
-        | {"min_probability": smoothing.MIN_PROBABILITY},
+        "smoothing": dataclasses.asdict(SmoothingOptions()) | {"min_probability": MIN_PROBABILITY},
+        "baseline": {
+            "prior": baseline.PRIOR,
+            "observation_s": baseline.OBSERVATION_S,
+            "max_step_s": baseline.MAX_STEP_S,
+            "neutral_weight": baseline.NEUTRAL_WEIGHT,
+            "min_probability": MIN_PROBABILITY,
+        },
         "tracking": {
             "max_gap_s": video.max_gap_s,
             "max_distance": tracker.MAX_DISTANCE,

@@ -6,6 +6,7 @@ import pytest
 from mien.emotions import SIX
 from mien.errors import InputError, OutputError
 from mien.media import read_image
+from mien.options import BaselineOptions
 from mien.reports import (
     AnalysisDescription,
     NetworkDescription,
@@ -73,6 +74,25 @@ def test_the_report_says_who_showed_what_when(summary, tmp_path):
     assert text.count("data:image/png") >= 4
     with pytest.raises(OutputError, match="overwrite=True"):
         video_report(summary, path, analysis=ANALYSIS)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "said"),
+    [
+        (None, "none"),
+        (BaselineOptions(), "that of each person"),
+        (BaselineOptions(people="one-person"), "that of one person"),
+        (
+            BaselineOptions(people="one-person", neutral=(0.0, 1.0, 0.0, 0.0, 0.0, 0.0)),
+            "that of one person, by a neutral face",
+        ),
+    ],
+)
+def test_the_report_says_whose_baseline_was_taken_off(summary, tmp_path, baseline, said):
+    path = tmp_path / "a.html"
+    analysis = dataclasses.replace(ANALYSIS, baseline=baseline)
+    video_report(summary, path, analysis=analysis, with_faces=False)
+    assert f"<tr><td>baseline taken off</td><td>{said}</td></tr>" in path.read_text()
 
 
 def test_without_images_there_is_no_face_in_the_report(summary, tmp_path):

@@ -2,14 +2,17 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { FrameResult } from "../engine/faces";
 import { fill, words } from "../words";
-import { CameraIcon, MirrorIcon, StopIcon, WaveIcon } from "./icons";
+import { CameraIcon, MirrorIcon, NeutralIcon, RestIcon, StopIcon, WaveIcon } from "./icons";
 import {
   asking,
   cameraId,
   cameras,
+  estimates,
   halted,
+  hasBaseline,
   LiveLoop,
   mirror,
+  neutral,
   newSession,
   openCamera,
   paused,
@@ -161,6 +164,16 @@ function CameraStage({ onStage }: { onStage: AbortSignal }) {
         <SnapshotButton video={video} />
         <Toggle label={said.mirror} value={mirror} icon={<MirrorIcon />} />
         {!stopped && <Toggle label={said.smooth} value={smooth} icon={<WaveIcon />} />}
+        {!stopped && <BaselineToggle />}
+        {!stopped && hasBaseline.value && (
+          <Tool
+            label={said.neutral}
+            icon={<NeutralIcon />}
+            pressed={neutral.value}
+            disabled={shown.value === null}
+            onClick={() => (neutral.value = true)}
+          />
+        )}
         {stopped ? (
           <CloseButton key="close" />
         ) : (
@@ -169,6 +182,12 @@ function CameraStage({ onStage }: { onStage: AbortSignal }) {
       </div>
     </section>
   );
+}
+
+/** Whether everybody's baseline is taken off, if the network says what it is measured from. */
+function BaselineToggle() {
+  if (!hasBaseline.value) return null;
+  return <Toggle label={words().camera.estimates} value={estimates} icon={<RestIcon />} />;
 }
 
 function VideoStage({ file, onStage }: { file: File; onStage: AbortSignal }) {
@@ -215,6 +234,7 @@ function VideoStage({ file, onStage }: { file: File; onStage: AbortSignal }) {
         <span class="filename">{file.name}</span>
         <SnapshotButton video={video} />
         <Toggle label={words().camera.smooth} value={smooth} icon={<WaveIcon />} />
+        <BaselineToggle />
         <CloseButton />
       </div>
     </section>

@@ -35,6 +35,20 @@ export const WaveIcon = () => (
   </Icon>
 );
 
+export const NeutralIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8.5" />
+    <path d="M9 10v.01M15 10v.01M8.5 15.5h7" />
+  </Icon>
+);
+
+export const RestIcon = () => (
+  <Icon>
+    <circle cx="10" cy="8.5" r="4" />
+    <path d="M3.5 19c.6-3.6 3-5.5 6.5-5.5M14.5 17.5h6" />
+  </Icon>
+);
+
 export const PauseIcon = () => (
   <Icon>
     <path d="M8.5 5.5v13M15.5 5.5v13" />

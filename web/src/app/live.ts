@@ -8,6 +8,12 @@ import { contract, engine, loaded, loading, route, trouble } from "./state";
 
 export const mirror = signal(true);
 export const smooth = signal(true);
+/** Whether everybody's baseline is estimated and taken off. */
+export const estimates = signal(false);
+/** Whether the next frame with a face shows the visitor's neutral face. */
+export const neutral = signal(false);
+/** Whether the network says what a baseline is measured from. */
+export const hasBaseline = computed(() => contract.value?.emotion.spec.six?.baseline != null);
 export const paused = signal(false);
 /** Whether the image stands still, since the visitor wants that or is on another page. */
 export const halted = computed(() => paused.value || route.value !== "stage");
@@ -133,8 +139,14 @@ export class LiveLoop {
     const copied = this.inTurn(createImageBitmap(this.video));
     const bitmap = await within(clip, copied, (late) => late.close());
     const minFacePx = contract.value!.detection.min_face_px;
-    const options = { minFacePx, smooth: smooth.value };
+    const options = {
+      minFacePx,
+      smooth: smooth.value,
+      estimates: estimates.value,
+      neutral: neutral.value,
+    };
     const result = await within(clip, engine.frame(bitmap, time, options));
+    if (options.neutral && result.faces.length > 0) neutral.value = false;
     this.take(result, performance.now() - started);
   }
 
@@ -169,6 +181,7 @@ export class LiveLoop {
 export async function newSession(name: string, onStage: AbortSignal): Promise<void> {
   const signal = clip.begin(onStage);
   shown.value = null;
+  neutral.value = false;
   await within(signal, loaded());
   session.value = new Session(contract.value!, name);
   // A worker that broke is told where it is loaded; its successor knows nobody.

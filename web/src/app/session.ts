@@ -7,7 +7,7 @@ export const BIN_S = 0.5;
 
 const ROWS_PER_CHUNK = 2048;
 const MOST_CHUNKS = 128;
-const NUMBERS = 24;
+const NUMBERS = 30;
 /** A longer pause between two frames is no time in which an expression was shown. */
 const LONGEST_STEP_S = 1;
 
@@ -24,7 +24,7 @@ export interface Person {
   bins: { bin: number; sums: number[]; count: number }[];
 }
 
-/** Everything that was found in one clip; grows by 0.4 MB a minute and person at 30 a second. */
+/** Everything that was found in one clip; grows by 0.43 MB a minute and person at 30 a second. */
 export class Session {
   readonly people = new Map<number, Person>();
   frames = 0;
@@ -74,6 +74,7 @@ export class Session {
         face.confidence,
         face.unsure ? 1 : 0,
         ...face.probabilities,
+        ...(face.uncorrected ?? face.probabilities.map(() => Number.NaN)),
         quality.size_px,
         quality.sharpness,
         quality.brightness,
@@ -155,13 +156,14 @@ export class Session {
       confidence: n[10]!,
       unsure: n[11] === 1,
       probabilities: byLabel(labels, [...n.subarray(12, 18)]),
+      uncorrected: byLabelOrNull(labels, Number.isNaN(n[18]!) ? null : [...n.subarray(18, 24)]),
       quality: {
-        size_px: n[18]!,
-        sharpness: n[19]!,
-        brightness: n[20]!,
-        yaw_proxy: n[21]!,
-        roll_deg: n[22]!,
-        truncation: n[23]!,
+        size_px: n[24]!,
+        sharpness: n[25]!,
+        brightness: n[26]!,
+        yaw_proxy: n[27]!,
+        roll_deg: n[28]!,
+        truncation: n[29]!,
       },
     };
   }
@@ -181,6 +183,7 @@ export function photoRows(contract: Contract, name: string, result: FrameResult)
     confidence: face.confidence,
     unsure: face.unsure,
     probabilities: byLabel(contract.labels, face.probabilities),
+    uncorrected: byLabelOrNull(contract.labels, face.uncorrected),
     quality: face.quality,
   }));
 }
@@ -188,4 +191,9 @@ export function photoRows(contract: Contract, name: string, result: FrameResult)
 function byLabel(labels: string[], values: number[]): FaceRow["probabilities"] {
   const pairs = labels.map((label, place) => [label, values[place]]);
   return Object.fromEntries(pairs) as FaceRow["probabilities"];
+}
+
+function byLabelOrNull(labels: string[], values: number[] | null): FaceRow["uncorrected"] {
+  const pairs = labels.map((label, place) => [label, values === null ? null : values[place]]);
+  return Object.fromEntries(pairs) as FaceRow["uncorrected"];
 }

@@ -10,6 +10,7 @@ type Range = [low: number, high: number];
 /** The numbers of each table of rules. */
 const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & string)[] } = {
   smoothing: ["time_constant_s", "margin", "forget_s", "min_probability"],
+  baseline: ["prior", "observation_s", "max_step_s", "neutral_weight", "min_probability"],
   tracking: ["max_gap_s", "max_distance", "max_scale_change", "velocity_weight"],
   track_timeout: ["min_intervals", "newest_interval_weight"],
   detection: [
@@ -36,6 +37,7 @@ const LIMITS = [
   "landmark_gap",
   "weight",
   "bias",
+  "centre",
   "stride",
   "share",
 ] as const;
@@ -140,6 +142,20 @@ class Checker {
     }
     this.inside("emotion.spec.six.temperature", six.temperature, "temperature");
     this.inside("emotion.spec.six.unsure_below", six.unsure_below, "share");
+    if (six.baseline !== null) this.baseline(table("emotion.spec.six.baseline", six.baseline));
+  }
+
+  private baseline(found: Table): void {
+    const field = "emotion.spec.six.baseline";
+    const rows = list(`${field}.centres`, found.centres);
+    const square = rows.length === this.count;
+    demand(square, `${field}.centres`, `${this.count} rows`, found.centres);
+    for (const row of rows) this.centres(`${field}.centres`, row);
+    this.centres(`${field}.neutral`, found.neutral);
+  }
+
+  private centres(field: string, found: unknown): void {
+    for (const value of numbers(field, found, this.count)) this.inside(field, value, "centre");
   }
 
   private landmarks(found: unknown): void {

@@ -12,6 +12,13 @@ interface InputSpec {
   std: number[];
 }
 
+export interface BaselineSpec {
+  /** For each of the labels a row of centred log probabilities. */
+  centres: number[][];
+  /** The mean centred log probabilities of neutral faces. */
+  neutral: number[];
+}
+
 interface ModelSpec {
   name: string;
   input: InputSpec;
@@ -22,6 +29,8 @@ interface ModelSpec {
     bias: number[];
     temperature: number;
     unsure_below: number;
+    /** What a person's baseline is measured from; null if the model does not say. */
+    baseline: BaselineSpec | null;
   } | null;
   detection: { layout: string; strides: number[]; score_threshold: number; nms_iou: number } | null;
   figures: Record<string, number>;
@@ -44,6 +53,14 @@ export interface Contract {
   face: ModelFile;
   samples: { file: string; title: string }[];
   smoothing: { time_constant_s: number; margin: number; forget_s: number; min_probability: number };
+  /** How a person's baseline is estimated. */
+  baseline: {
+    prior: number;
+    observation_s: number;
+    max_step_s: number;
+    neutral_weight: number;
+    min_probability: number;
+  };
   tracking: {
     max_gap_s: number;
     max_distance: number;

@@ -3,6 +3,7 @@ import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import * as ort from "onnxruntime-web/wasm";
 
 import { modelAddress } from "./address";
+import { Baselines, corrected } from "./baseline";
 import type { Contract, ModelFile } from "./contract";
 import { cropFace, type Region, type Similarity, similarity } from "./crop";
 import type { Outputs } from "./decoder";
@@ -12,7 +13,7 @@ import type { Pixels } from "./pixels";
 import { faceQuality, unsureReason } from "./quality";
 import { RUNTIME_BYTES } from "./runtime";
 import { type Combination, combine } from "./six";
-import { largest, Smoother } from "./smoother";
+import { largest, type Shown, Smoother } from "./smoother";
 import { DetectionInterval } from "./timeout";
 import { Tracker } from "./tracker";
 
@@ -34,12 +35,18 @@ export interface Explanation {
 export interface LiveOptions {
   minFacePx: number;
   smooth: boolean;
+  /** Whether everybody's baseline is estimated and taken off. */
+  estimates: boolean;
+  /** Whether the largest face of this frame is the person's neutral face. */
+  neutral: boolean;
 }
 
 /** Both networks and all rules around them; runs in a worker. */
 export class Engine {
   private tracker!: Tracker;
   private smoother!: Smoother;
+  /** Null if the network does not say what a baseline is measured from. */
+  private baselines!: Baselines | null;
   private interval!: DetectionInterval;
 
   private constructor(
@@ -85,9 +92,12 @@ export class Engine {
 
   /** Begin a new clip: nobody is known any more. */
   reset(): void {
-    const { tracking, smoothing, track_timeout } = this.contract;
+    const { tracking, smoothing, track_timeout, baseline } = this.contract;
+    const spec = this.contract.emotion.spec.six!.baseline;
     this.tracker = new Tracker(tracking, track_timeout);
     this.smoother = new Smoother(smoothing, track_timeout);
+    this.baselines =
+      spec === null ? null : new Baselines(spec, baseline, tracking.max_gap_s, track_timeout);
     this.interval = new DetectionInterval(track_timeout);
   }
 
@@ -134,13 +144,22 @@ export class Engine {
     const predictions = faces.map((face, number) => {
       const raw = probabilities[number]!.calibrated;
       const track = tracks[number]!;
-      const shown = options.smooth
-        ? this.smoother.update(track, raw, timestamp_s, interval_s)
-        : { probabilities: raw, label: largest(raw) };
-      const given = this.predict(frame, number, face, crops[number]!, shown.probabilities);
-      return this.relabelled({ ...given, track }, shown.label);
+      const offset = this.baselines?.update(track, raw, timestamp_s, options.estimates) ?? null;
+      const {
+        probabilities: shares,
+        label,
+        uncorrected,
+      } = options.smooth
+        ? this.smoother.update(track, raw, timestamp_s, interval_s, offset)
+        : this.unsmoothed(raw, offset);
+      if (options.neutral && number === 0) {
+        this.baselines?.setNeutral(track, uncorrected ?? shares, timestamp_s);
+      }
+      const given = this.predict(frame, number, face, crops[number]!, shares);
+      return this.relabelled({ ...given, track, uncorrected }, label);
     });
     this.smoother.forgetBefore(timestamp_s, interval_s);
+    this.baselines?.forgetBefore(timestamp_s, interval_s);
     return {
       width: frame.width,
       height: frame.height,
@@ -246,9 +265,17 @@ export class Engine {
       unsure: false,
       reason: null,
       probabilities,
+      uncorrected: null,
       quality,
     };
     return this.relabelled(prediction, largest(probabilities));
+  }
+
+  private unsmoothed(raw: number[], offset: number[] | null): Shown {
+    const { min_probability } = this.contract.baseline;
+    const probabilities = offset === null ? raw : corrected(raw, offset, min_probability);
+    const uncorrected = offset === null ? null : raw;
+    return { probabilities, label: largest(probabilities), uncorrected };
   }
 
   private relabelled(prediction: FacePrediction, label: number): FacePrediction {

@@ -36,6 +36,8 @@ export interface FacePrediction {
   unsure: boolean;
   reason: Reason | null;
   probabilities: number[];
+  /** The probabilities before the person's baseline was taken off; null if none was. */
+  uncorrected: number[] | null;
   quality: Quality;
 }
 

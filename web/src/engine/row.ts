@@ -36,6 +36,20 @@ export interface FaceRow {
     /** Probability of surprise; the six sum to 1. */
     surprise: number;
   };
+  uncorrected: {
+    /** Probability of happy before the person's baseline was taken off; none without one. */
+    happy: number | null;
+    /** Probability of neutral before the person's baseline was taken off; none without one. */
+    neutral: number | null;
+    /** Probability of sad before the person's baseline was taken off; none without one. */
+    sad: number | null;
+    /** Probability of angry before the person's baseline was taken off; none without one. */
+    angry: number | null;
+    /** Probability of fear before the person's baseline was taken off; none without one. */
+    fear: number | null;
+    /** Probability of surprise before the person's baseline was taken off; none without one. */
+    surprise: number | null;
+  };
   quality: {
     /** Shorter side of the box, in px. */
     size_px: number;
@@ -88,6 +102,12 @@ export const COLUMNS: readonly (readonly [string, Path])[] = [
   ["p_angry", ["probabilities", "angry"]],
   ["p_fear", ["probabilities", "fear"]],
   ["p_surprise", ["probabilities", "surprise"]],
+  ["p_happy_uncorrected", ["uncorrected", "happy"]],
+  ["p_neutral_uncorrected", ["uncorrected", "neutral"]],
+  ["p_sad_uncorrected", ["uncorrected", "sad"]],
+  ["p_angry_uncorrected", ["uncorrected", "angry"]],
+  ["p_fear_uncorrected", ["uncorrected", "fear"]],
+  ["p_surprise_uncorrected", ["uncorrected", "surprise"]],
   ["size_px", ["quality", "size_px"]],
   ["sharpness", ["quality", "sharpness"]],
   ["brightness", ["quality", "brightness"]],

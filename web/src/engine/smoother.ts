@@ -1,8 +1,9 @@
 /**
- * Expressions over time, the same rule as in Python (`mien.inference.smoothing`, held together by
+ * Expressions over time, the same rule as in Python (`mien.track.smoothing`, held together by
  * the vectors in `tests/parity/smoother.json`).
  */
 
+import { corrected } from "./baseline";
 import type { Contract } from "./contract";
 import { track_timeout_s } from "./timeout";
 
@@ -10,6 +11,14 @@ interface State {
   logs: number[];
   label: number;
   timestamp_s: number;
+}
+
+/** The probabilities of a face to show. */
+export interface Shown {
+  probabilities: number[];
+  label: number;
+  /** The probabilities before the person's baseline was taken off; null if none was. */
+  uncorrected: number[] | null;
 }
 
 export class Smoother {
@@ -22,14 +31,16 @@ export class Smoother {
 
   /**
    * Take one frame's probabilities of a person; return the smoothed ones and the label to show.
-   * `interval_s` is the time from one detection to the next, 0 if that is not known.
+   * `interval_s` is the time from one detection to the next, 0 if that is not known. The person's
+   * baseline, `offset`, is taken off what is shown; null takes nothing off.
    */
   update(
     track: number,
     probabilities: number[],
     timestamp_s: number,
     interval_s = 0,
-  ): { probabilities: number[]; label: number } {
+    offset: number[] | null = null,
+  ): Shown {
     const logs = probabilities.map((value) =>
       Math.log(Math.max(value, this.options.min_probability)),
     );
@@ -49,9 +60,12 @@ export class Smoother {
     const powers = state.logs.map((log) => Math.exp(log - top));
     const total = powers.reduce((sum, value) => sum + value, 0);
     const smoothed = powers.map((value) => value / total);
-    const best = largest(smoothed);
-    if (smoothed[best]! - smoothed[state.label]! >= this.options.margin) state.label = best;
-    return { probabilities: smoothed, label: state.label };
+    const shown =
+      offset === null ? smoothed : corrected(smoothed, offset, this.options.min_probability);
+    const best = largest(shown);
+    if (shown[best]! - shown[state.label]! >= this.options.margin) state.label = best;
+    const uncorrected = offset === null ? null : smoothed;
+    return { probabilities: shown, label: state.label, uncorrected };
   }
 
   /** Drop whoever would start anew at this time anyway. */

@@ -44,6 +44,8 @@ export const en = {
     device: "Camera",
     mirror: "Mirror",
     smooth: "Smooth over time",
+    estimates: "Take off resting faces",
+    neutral: "This is my neutral face",
     pause: "Pause",
     go: "Resume",
     snapshot: "Snapshot",

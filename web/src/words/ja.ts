@@ -45,6 +45,8 @@ export const ja: Words = {
     device: "カメラ",
     mirror: "左右反転",
     smooth: "時間でなめらかに",
+    estimates: "人ごとの普段の顔を差し引く",
+    neutral: "今が私の真顔です",
     pause: "一時停止",
     go: "再開",
     snapshot: "スナップショット",

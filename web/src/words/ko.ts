@@ -44,6 +44,8 @@ export const ko: Words = {
     device: "카메라",
     mirror: "좌우 반전",
     smooth: "시간에 따라 부드럽게",
+    estimates: "사람마다 평소 얼굴을 빼기",
+    neutral: "지금이 내 무표정입니다",
     pause: "일시 정지",
     go: "계속",
     snapshot: "스냅샷",

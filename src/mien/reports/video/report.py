@@ -14,6 +14,7 @@ from mien.drawing import face_thumbnail
 from mien.emotions import SIX
 from mien.errors import InputError, MediaError
 from mien.media import Video, format_timestamp
+from mien.options import BaselineOptions
 from mien.reports.html.blocks import Table, Tile, Tiles
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 from mien.reports.video.summary import AnalysisDescription, Person, VideoSummary
@@ -201,6 +202,14 @@ def _thumbnails(
     return found
 
 
+def _baseline(options: BaselineOptions | None) -> str:
+    if options is None:
+        return "none"
+    if options.neutral is not None:
+        return "that of one person, by a neutral face"
+    return "that of one person" if options.people == "one-person" else "that of each person"
+
+
 def _settings(analysis: AnalysisDescription) -> Section:
     networks = {"emotion network": analysis.model, "face detector": analysis.detector}
     rows = [
@@ -214,6 +223,7 @@ def _settings(analysis: AnalysisDescription) -> Section:
         ("unsure below", f"{analysis.unsure_below:.2f}"),
         ("smallest face", f"{analysis.min_face_px} px"),
         ("smoothing", f"{analysis.smoothing_s:g} s"),
+        ("baseline taken off", _baseline(analysis.baseline)),
         ("detection", f"every {every} frames" if every else "8 times a second"),
         ("analysed frames a second", f"at most {max_fps:g}" if max_fps else "all"),
     ]

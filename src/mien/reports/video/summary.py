@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 
 from mien.emotions import SIX
+from mien.options import BaselineOptions
 from mien.structures import FrameResult
 
 __all__ = ["AnalysisDescription", "NetworkDescription", "Person", "VideoSummary"]
@@ -45,6 +46,7 @@ class AnalysisDescription:
         smoothing_s: The time constant of the smoothing.
         detect_every: Frames from one detection to the next; None if that was chosen by time.
         max_fps: The most frames a second that were analysed; None for all.
+        baseline: Whose baseline was taken off the probabilities; None if none was.
     """
 
     model: NetworkDescription
@@ -54,6 +56,7 @@ class AnalysisDescription:
     smoothing_s: float
     detect_every: int | None
     max_fps: float | None
+    baseline: BaselineOptions | None = None
 
 
 @dataclasses.dataclass(slots=True)
