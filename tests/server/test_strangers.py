@@ -25,8 +25,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from mien.errors import ArtefactError
+from mien.errors import ArtefactError, OutputError
 from mien.server import KeyFile, ServerOptions, create_app
+from mien.server import runner as runner_module
 from mien.server import store as store_module
 from mien.server.runner import JobRunner
 from mien.server.store import JobStore
@@ -459,11 +460,66 @@ def test_a_digest_that_is_none_is_refused_at_start_and_answered_with_503(
     document["keys"]["robot"] = digest
     path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     answer = client.get("/v1/model", headers=key)
-    assert answer.status_code == 503
-    assert "robot" in message(answer)
-    assert "64 hexadecimal digits" in message(answer)
-    with pytest.raises(ArtefactError, match="64 hexadecimal digits"):
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    with pytest.raises(ArtefactError, match=r"field 'keys\.robot': expected 64 hexadecimal digits"):
         KeyFile(path)
+
+
+@pytest.mark.parametrize("kind", [OutputError, ArtefactError])
+def test_a_job_that_fails_on_the_server_does_not_name_its_folders(
+    client, video, tmp_path, monkeypatch, caplog, kind
+):
+    def fail(folder, *_, **options):
+        raise kind(f"{folder}/results.jsonl: cannot write")
+
+    monkeypatch.setattr(runner_module, "analyze_to", fail)
+    job = ended(client, hand_in(client, video))
+    assert job["state"] == "failed"
+    assert str(tmp_path) not in job["error"]
+    assert str(tmp_path) in caplog.text
+
+
+_SECRET = "mien_" + "s3cret" * 7
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"keys": {"robot": _SECRET}},
+        {"keys": {_SECRET: "robot"}},
+        {"keys": {"robot": [_SECRET]}},
+        {"keys": [_SECRET]},
+        {"keys": {}, "robot": _SECRET},
+        {_SECRET: "robot"},
+        _SECRET,
+    ],
+)
+def test_a_key_in_the_key_file_is_told_neither_to_callers_nor_to_the_log(
+    client_of, tmp_path, caplog, document
+):
+    path = tmp_path / "keys.json"
+    KeyFile(path).add("phone")
+    client = client_of(keys=path)
+    path.write_text(json.dumps(document))
+    answers = [client.get("/v1/model"), client.get("/v1/jobs"), client.get("/readyz")]
+    assert [answer.status_code for answer in answers] == [503, 503, 503]
+    assert client.get("/healthz").status_code == 200
+    for answer in answers:
+        for told in ("s3cret", "robot", "keys.json", str(tmp_path)):
+            assert told not in answer.text
+    assert "keys.json" in caplog.text
+    assert caplog.text.count("keys cannot be checked") == 1
+    assert "s3cret" not in caplog.text
+    path.unlink()
+    KeyFile(path).add("phone")
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_key_file_in_a_missing_folder_is_refused_and_the_folder_not_made(tmp_path):
+    path = tmp_path / "none" / "keys.json"
+    with pytest.raises(ArtefactError, match=r"keys\.json: there is no folder .*none\. Make it"):
+        KeyFile(path)
+    assert not path.parent.exists()
 
 
 # Addresses, names and headers

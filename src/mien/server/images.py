@@ -136,7 +136,7 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
     @router.get(
         "/v1/model",
         summary="The specs of the emotion model and the face detector",
-        responses=error_responses(400, 401, 403, 429, 500),
+        responses=error_responses(400, 401, 403, 429, 500, 503),
     )
     async def model(request: Request) -> dict[str, Any]:
         access.authorize(request)
