@@ -36,6 +36,17 @@ def test_what_is_no_frame_gets_an_error_and_the_stream_goes_on(client, frame):
         assert len(socket.receive_json()["faces"]) == 1
 
 
+def test_a_frame_of_too_many_pixels_is_an_error(client_of, frame):
+    with client_of(max_search_pixels=80_000).websocket_connect("/v1/stream") as socket:
+        socket.send_bytes(frame)
+        assert "more than the limit" in socket.receive_json()["error"]
+    strip = io.BytesIO()
+    Image.new("L", (30_001, 8)).save(strip, "PNG")
+    with client_of().websocket_connect("/v1/stream") as socket:
+        socket.send_bytes(strip.getvalue())
+        assert "more than 30000 pixels" in socket.receive_json()["error"]
+
+
 def test_a_text_message_ends_the_stream_with_a_reason(client):
     with client.websocket_connect("/v1/stream") as socket:
         socket.send_text("hello")

@@ -118,14 +118,14 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
         min_score: MinScore = None,
         draw: bool = False,
     ) -> Response:
-        access.authorize(request)
+        caller = access.authorize(request)
         faces = service.options.face_options(min_face_px=min_face_px, min_score=min_score)
         with service.body_memory.reserve() as on_bytes:
             # The limit counts from the end of the body: slow uploads do not block other requests.
             images = await _read_images(request, service, on_bytes)
             with service.image_limit.acquire(), service.metrics.waiting.track_inprogress():
                 results = [
-                    await service.analyze(data, name, face_options=faces, draw=draw)
+                    await service.analyze(data, name, caller=caller, face_options=faces, draw=draw)
                     for name, data in images
                 ]
         if all("error" in result for result in results):

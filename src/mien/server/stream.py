@@ -34,14 +34,16 @@ def stream_router(service: Service, access: AccessControl) -> APIRouter:
         offered = socket.scope.get("subprotocols", [])
         protocol = next((each for each in offered if each.startswith(_KEY_PREFIX)), None)
         try:
-            access.authorize(socket, protocol.removeprefix(_KEY_PREFIX) if protocol else None)
+            caller = access.authorize(
+                socket, protocol.removeprefix(_KEY_PREFIX) if protocol else None
+            )
             for name in socket.query_params:
                 raise unknown_name("query parameter", name, ())
             with service.stream_limit.acquire():
                 await socket.accept(subprotocol=protocol)
                 service.metrics.streams.inc()
                 try:
-                    await _serve(socket, service)
+                    await _serve(socket, service, caller)
                 finally:
                     service.metrics.streams.dec()
         except ApiError as error:
@@ -83,7 +85,7 @@ class _LatestFrame:
         return frame
 
 
-async def _serve(socket: WebSocket, service: Service) -> None:
+async def _serve(socket: WebSocket, service: Service, caller: str) -> None:
     latest = _LatestFrame()
     receiving = asyncio.create_task(_receive_frames(socket, latest, service.options))
     live = LiveAnalysis(service.pipeline)
@@ -93,8 +95,8 @@ async def _serve(socket: WebSocket, service: Service) -> None:
             number, timestamp_s, data = frame
             answer: dict[str, Any] = {"frame": number, "dropped": latest.dropped}
             try:
-                async with service.slots.take():
-                    image = await service.decoder.decode_image(data, "stream")
+                async with service.slots.take(caller):
+                    image = await service.decoder.decode_frame(data, "stream")
                     answer |= await loop.run_in_executor(
                         service.pool, _analyze, live, image, number, timestamp_s
                     )
