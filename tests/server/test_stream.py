@@ -75,6 +75,29 @@ def test_the_newest_frame_wins(client, frame, monkeypatch):
     assert len(answers) + answers[-1]["dropped"] == 10
 
 
+@pytest.mark.parametrize("name", ["minface", "max_fps", "min_face_px", "x" * 300])
+def test_options_of_a_stream_are_refused_by_name(client, name):
+    with (
+        client.websocket_connect(f"/v1/stream?{name}=3") as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert closed.value.code == 1008
+    assert f"query parameter '{name[:90]}" in closed.value.reason
+    assert len(closed.value.reason.encode()) <= 123
+
+
+def test_a_stream_that_is_asked_for_too_often_is_told_to_wait(client_of):
+    client = client_of(requests_per_minute=6)
+    assert client.get("/v1/model").status_code == 200
+    with (
+        client.websocket_connect("/v1/stream") as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert (closed.value.code, closed.value.reason) == (1013, "too many requests; slow down")
+
+
 def test_other_origins_wrong_keys_and_too_many_are_not_let_in(client_of, tmp_path, frame):
     with (
         pytest.raises(WebSocketDisconnect),

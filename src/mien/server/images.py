@@ -174,7 +174,7 @@ async def _read_form(request: Request, max_images: int) -> list[tuple[str, bytes
         async with request.form(max_files=max_images, max_fields=8) as form:
             files = []
             for name, value in form.multi_items():
-                check_field(name, _FORM_FIELDS)
+                check_field(name, _FORM_FIELDS, option="min_face_px=40")
                 if not isinstance(value, UploadFile):
                     message = f"the field '{name}' of the form holds text, expected a file"
                     raise ApiError(400, message)

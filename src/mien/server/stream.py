@@ -25,6 +25,13 @@ _KEY_PREFIX = "mien.key."
 """Web pages cannot set headers of a web socket, so they send the key as a subprotocol."""
 
 
+_LATER = (429, 503)
+"""The statuses of requests that may be sent again later."""
+
+_MAX_REASON_BYTES = 123
+"""A control frame has at most 125 bytes (RFC 6455, 5.5), two of them for the code."""
+
+
 def stream_router(service: Service, access: AccessControl) -> APIRouter:
     """Make the endpoint for live frames."""
     router = APIRouter()
@@ -33,10 +40,11 @@ def stream_router(service: Service, access: AccessControl) -> APIRouter:
     async def stream(socket: WebSocket) -> None:
         offered = socket.scope.get("subprotocols", [])
         protocol = next((each for each in offered if each.startswith(_KEY_PREFIX)), None)
+        key = None if protocol is None else protocol.removeprefix(_KEY_PREFIX)
+        is_allowed = False
         try:
-            caller = access.authorize(
-                socket, protocol.removeprefix(_KEY_PREFIX) if protocol else None
-            )
+            caller = access.authorize(socket, key)
+            is_allowed = True
             for name in socket.query_params:
                 raise unknown_name("query parameter", name, ())
             with service.stream_limit.acquire():
@@ -47,14 +55,20 @@ def stream_router(service: Service, access: AccessControl) -> APIRouter:
                 finally:
                     service.metrics.streams.dec()
         except ApiError as error:
-            # A socket that is closed before it is accepted is answered with 403, which is wrong if
-            # the server is only busy.
-            busy = error.status == 503
-            if busy and socket.application_state is WebSocketState.CONNECTING:
+            # A socket that is closed before it is accepted is answered with 403 and no reason. That
+            # is right only for those who may not call.
+            later = error.status in _LATER
+            is_connecting = socket.application_state is WebSocketState.CONNECTING
+            if (is_allowed or later) and is_connecting:
                 await socket.accept(subprotocol=protocol)
-            await socket.close(1013 if busy else 1008, error.message)
+            await socket.close(1013 if later else 1008, _reason(error.message))
 
     return router
+
+
+def _reason(message: str) -> str:
+    """Shorten a message to what a close frame holds."""
+    return message.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
 
 
 class _LatestFrame:
