@@ -311,7 +311,7 @@ def _is_sound(name: str, value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def _are_options(found: dict[str, Any]) -> bool:
+def _are_options(found: Any) -> bool:
     """Return whether these are the options of a request, all of them and in their ranges."""
     names = {"max_fps", "detect_every", "smoothing_s", "min_face_px", "min_score"}
     if found.keys() != names:
