@@ -63,7 +63,7 @@ def analyzed(client, body, query=""):
 
 @functools.cache
 def slow_jpeg():
-    """A small JPEG with as many scans as allowed, which takes seconds to decode."""
+    """A small JPEG with as many scans as allowed, which takes a second to decode."""
     return progressive(60, side=4000, quality=10)
 
 
@@ -75,12 +75,21 @@ def test_images_of_many_scans_and_pages_are_answered_at_once(client):
     ]
 
 
-def test_a_decoder_that_takes_too_long_is_ended_and_the_next_image_is_served(client_of):
+def _hang(*_):
+    time.sleep(60)
+
+
+def test_a_decoder_that_takes_too_long_is_ended_and_the_next_image_is_served(
+    client_of, monkeypatch
+):
+    from mien.server import decoding
+
     client = client_of(decode_timeout_s=2.0, workers=1)
     good = PORTRAIT.read_bytes()
     started = time.monotonic()
-    with ThreadPoolExecutor(2) as pool:
-        slow = [pool.submit(analyzed, client, slow_jpeg()) for _ in range(2)]
+    with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(decoding, "decode_image_limited", _hang)
+        slow = [pool.submit(analyzed, client, b"x") for _ in range(2)]
         assert {answer.result().status_code for answer in slow} == {422}
     assert "decoding took longer than 2 s" in message(slow[0].result())
     assert analyzed(client, good).status_code == 200
@@ -119,14 +128,16 @@ def test_a_decoder_that_cannot_be_started_is_said(client, monkeypatch):
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
-def test_a_server_whose_workers_are_all_busy_is_not_ready(tmp_path):
+def test_a_server_whose_workers_are_all_busy_is_not_ready(tmp_path, monkeypatch):
+    from mien.server import decoding
+
+    monkeypatch.setattr(decoding, "decode_image_limited", _hang)
     options = ServerOptions(jobs=tmp_path, workers=1, decode_timeout_s=2.0, ready_wait_s=0.1)
-    body = slow_jpeg()
 
     async def ask(host):
         async with httpx.AsyncClient(base_url=host, timeout=30) as client:
             slow = [
-                asyncio.create_task(client.post("/v1/analyze", content=body, headers=JPEG))
+                asyncio.create_task(client.post("/v1/analyze", content=b"x", headers=JPEG))
                 for _ in range(2)
             ]
             async with asyncio.timeout(5):
