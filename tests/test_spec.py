@@ -171,8 +171,17 @@ def test_all_faults_of_a_spec_are_named_together():
             {"strides": [12]},
             r"'input\.multiple_of': expected a multiple of the strides 12",
         ),
-        ({"score_threshold": 1.5}, r"'detection\.score_threshold': expected a number from 0 to 1"),
-        ({"nms_iou": -1}, r"'detection\.nms_iou': expected a number from 0 to 1"),
+        (
+            {"strides": [16, 32]},
+            r"'detection\.strides': expected all strides that outputs have, 8 ",
+        ),
+        (
+            {"score_threshold": 1.5},
+            r"'detection\.score_threshold': expected a number from 0\.1 to 1",
+        ),
+        ({"score_threshold": 0}, r"'detection\.score_threshold': expected a number from 0\.1 to 1"),
+        ({"nms_iou": -1}, r"'detection\.nms_iou': expected a number from 0\.1 to 0\.8"),
+        ({"nms_iou": 1}, r"'detection\.nms_iou': expected a number from 0\.1 to 0\.8"),
     ],
 )
 def test_a_detectors_settings_are_held_to_their_ranges(fields, message):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal, Self
 
@@ -61,6 +62,8 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "centre": (-50, 50),
         "stride": (1, 256),
         "share": (0, 1),
+        "score_threshold": (0.1, 1),
+        "nms_iou": (0.1, 0.8),
     }
 )
 """Lowest and highest value of each kind of number in a spec, both included.
@@ -299,8 +302,10 @@ class DetectionSpec:
     Attributes:
         strides: Pixels per grid cell of each level; in the layout `yunet` (Wu et al. 2023) level s
             has the outputs `cls_s`, `obj_s`, `bbox_s` and `kps_s`.
-        score_threshold: Detections below this score are dropped unless another is asked for.
-        nms_iou: Of two boxes that overlap by more than this, the better one stays.
+        score_threshold: Detections below this score are dropped unless another is asked for. Near 0
+            every cell would be a face.
+        nms_iou: Of two boxes that overlap by more than this, the better one stays. Near 1 a face
+            would be found many times.
         layout: How the outputs are laid out, by the name that `mien.detect` has a decoder for.
     """
 
@@ -316,7 +321,7 @@ class DetectionSpec:
         demand(different, "strides", "different strides", self.strides)
         _demand_inside("strides", self.strides, "stride")
         for field in ("score_threshold", "nms_iou"):
-            _demand_inside(field, getattr(self, field), "share")
+            _demand_inside(field, getattr(self, field), field)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,6 +408,13 @@ class ModelSpec:
             side = getattr(self.input, field)
             expected = "null: a detector takes images of any size"
             demand(side is None, f"input.{field}", expected, side)
+        left_out = _left_out_strides(detection, (output.name for output in self.outputs))
+        demand(
+            not left_out,
+            "detection.strides",
+            f"all strides that outputs have, {_listed(left_out)} too",
+            detection.strides,
+        )
         demand(
             not any(stride > 0 and self.input.multiple_of % stride for stride in detection.strides),
             "input.multiple_of",
@@ -471,8 +483,8 @@ class ModelSpec:
             source: What the file is called in error messages.
 
         Raises:
-            SpecError: The graph has another input, an output is missing, or the second side of one
-                is not its number of labels.
+            SpecError: The graph has another input, an output is missing, the second side of one is
+                not its number of labels, or a detector's strides leave out a level.
         """
         found = ", ".join(graph.inputs) or "none"
         if list(graph.inputs) != [self.input.name]:
@@ -488,6 +500,13 @@ class ModelSpec:
                 f"{source}: field 'input': expected a graph that takes {_written(wanted)}, "
                 f"found {_written(shape)}"
             )
+        if self.detection is not None:
+            left_out = _left_out_strides(self.detection, graph.outputs)
+            if left_out:
+                raise SpecError(
+                    f"{source}: field 'detection.strides': expected all strides that the graph's "
+                    f"outputs have, {_listed(left_out)} too, found {self.detection.strides}"
+                )
         for output in self.outputs:
             if output.name not in graph.outputs:
                 raise SpecError(
@@ -514,6 +533,18 @@ class Graph:
 
     inputs: Mapping[str, tuple[object, ...]]
     outputs: Mapping[str, tuple[object, ...]]
+
+
+def _left_out_strides(detection: DetectionSpec, outputs: Iterable[str]) -> list[int]:
+    """Return the strides of outputs that a detector's strides leave out: faces of other sizes."""
+    if detection.layout != "yunet":
+        return []
+    found = (re.fullmatch(r"(?:cls|obj|bbox|kps)_(\d{1,4})", name) for name in outputs)
+    return sorted({int(each[1]) for each in found if each}.difference(detection.strides))
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _demand_name(name: str) -> None:

@@ -68,7 +68,7 @@ def test_a_folder_goes_on_where_it_was_stopped(album, tmp_path, stopped_after, c
     again = run(album, "--out", parts, *formats, "--resume")
     assert f"continuing after {count} of 9" in again.stderr
     first, second = results(whole), results(parts)
-    assert set(second) == {"results.jsonl", "results.csv", "results.parquet"}
+    assert set(second) == {f"results.{end}" for end in ("jsonl", "csv", "parquet", "run.json")}
     assert first["results.jsonl"] == second["results.jsonl"]
     assert first["results.csv"] == second["results.csv"]
     drawn = [sorted(path.name for path in (out / "drawn").iterdir()) for out in (whole, parts)]
@@ -146,7 +146,7 @@ def test_what_differs_from_the_interrupted_run_is_named(album, tmp_path, stopped
     assert "differs in min_face_px and had other inputs: " in str(other.exception)
     assert "same name.jpg and 5 more missing now" in str(other.exception)
     assert run(album, "--out", out, "--overwrite").exit_code == 1
-    assert set(results(out)) == {"results.jsonl"}
+    assert set(results(out)) == {"results.jsonl", "results.run.json"}
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_damaged_files_of_an_interrupted_run_are_said(album, stopped):
         assert "\n" not in message
         path.write_bytes(whole[path])
     assert run(album, "--out", stopped, "--resume").exit_code == 1  # one image is broken
-    assert set(results(stopped)) == {"results.jsonl"}
+    assert set(results(stopped)) == {"results.jsonl", "results.run.json"}
 
 
 def test_inputs_that_were_replaced_are_refused_by_name(album, stopped):
@@ -235,7 +235,7 @@ def test_complete_results_of_other_inputs_are_not_called_those_of_these(album, t
 
 def test_resuming_what_never_began_begins(album, tmp_path):
     assert run(album, "--out", tmp_path / "out", "--resume").exit_code == 1
-    assert set(results(tmp_path / "out")) == {"results.jsonl"}
+    assert set(results(tmp_path / "out")) == {"results.jsonl", "results.run.json"}
 
 
 def test_resuming_and_beginning_anew_exclude_each_other(album, tmp_path):

@@ -10,6 +10,8 @@ from mien.structures import Faces
 from tests.networks import changed, detector_file, emotion_file
 from tests.test_spec import EMOTION
 
+KINDS = ("cls", "obj", "bbox", "kps")
+
 
 def test_a_network_of_the_contract_answers(tmp_path):
     model = EmotionModel(emotion_file(tmp_path / "a.onnx"))
@@ -100,7 +102,17 @@ def test_a_detector_with_weights_that_are_no_numbers_is_refused(tmp_path, kind):
     ("fields", "message"),
     [
         ({"detection__strides": [8, 8, 8]}, r"'detection\.strides': expected different strides"),
-        ({"detection__strides": [8, 16, 4]}, r"'outputs': expected 'cls_4', as detection\.str"),
+        ({"detection__strides": [8, 16, 32, 4]}, r"'outputs': expected 'cls_4', as detection\.st"),
+        ({"detection__strides": [8, 16]}, r"'detection\.strides': expected all .* have, 32 too"),
+        (
+            {
+                "detection__strides": [8, 16],
+                "outputs": [{"name": f"{k}_{s}"} for k in KINDS for s in (8, 16)],
+            },
+            r"'detection\.strides': expected all strides that the graph's outputs have, 32 too",
+        ),
+        ({"detection__nms_iou": 1.0}, r"'detection\.nms_iou': expected a number from 0\.1 to 0\.8"),
+        ({"detection__score_threshold": 0.0}, r"'detection\.score_threshold': expected a number"),
         ({"input__name": "faces"}, r"'input\.name': expected the graph's one input"),
         ({"input__multiple_of": 8}, r"'input\.multiple_of': expected a multiple of the strides"),
         ({"input__multiple_of": 10**9}, r"'input\.multiple_of': expected a number from 1 to 256"),

@@ -95,6 +95,36 @@ def test_a_run_that_was_stopped_anywhere_ends_with_the_same_rows(
     assert again.was_complete
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"faces": FaceOptions(min_score=0.99)}, "the complete run differs in min_score"),
+        ({"video": VideoOptions(max_fps=1)}, "the complete run differs in max_fps"),
+        ({}, None),
+    ],
+)
+def test_a_complete_run_is_one_of_the_same_options(analyzer, inputs, tmp_path, options, message):
+    first = [inputs / "a.png"]
+    analyze_to(tmp_path, first, analyzer=analyzer)
+    before = (tmp_path / "results.jsonl").read_bytes()
+    again = RunOptions(resume=True, **options)
+    if message is None:
+        assert analyze_to(tmp_path, first, options=again, analyzer=analyzer).was_complete
+    else:
+        with pytest.raises(OutputError, match=message):
+            analyze_to(tmp_path, first, options=again, analyzer=analyzer)
+    with pytest.raises(OutputError, match=r"had other inputs: .*b\.png new"):
+        analyze_to(tmp_path, [*first, inputs / "b.png"], options=again, analyzer=analyzer)
+    assert (tmp_path / "results.jsonl").read_bytes() == before
+    # What a run with other options replaces is the measure from then on.
+    replaced = RunOptions(overwrite=True, **options)
+    analyze_to(tmp_path, first, options=replaced, analyzer=analyzer)
+    assert analyze_to(tmp_path, first, options=again, analyzer=analyzer).was_complete
+    (tmp_path / "results.run.json").write_text("{}")
+    with pytest.raises(OutputError, match=r"results\.run\.json: cannot be read"):
+        analyze_to(tmp_path, first, options=again, analyzer=analyzer)
+
+
 def test_without_a_folder_nothing_is_saved(analyzer, inputs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     results = []
@@ -292,7 +322,9 @@ def test_a_disk_that_is_full_at_the_end_keeps_the_run(analyzer, inputs, tmp_path
     options = RunOptions(formats=("csv", "jsonl"), resume=True)
     run = analyze_to(tmp_path, [inputs / "a.png"], options=options, analyzer=analyzer)
     assert run.resumed_after.inputs == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.csv", "results.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("results.csv", "results.jsonl", "results.run.json")
+    ]
 
 
 @pytest.mark.parametrize("formats", [("jsonl",), ("csv",)])

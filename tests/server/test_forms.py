@@ -13,7 +13,7 @@ def part(name, content, filename="video.mp4"):
 
 
 def taken(body, *, size):
-    form = FormFile(TYPE, fields=("file", "files"))
+    form = FormFile(TYPE, fields=("file", "files"), option="max_fps=5")
     pieces = [form.feed(body[at : at + size]) for at in range(0, len(body), size)]
     form.close()
     return b"".join(pieces), form.filename
@@ -53,5 +53,5 @@ def test_a_bad_form_is_refused_with_what_is_wrong(body, says):
 @pytest.mark.parametrize("given", ["multipart/form-data", f"{TYPE}{'y' * 2000}"])
 def test_a_form_needs_a_boundary_of_sensible_length(given):
     with pytest.raises(ApiError, match=r"[Bb]oundary") as found:
-        FormFile(given, fields=("file",))
+        FormFile(given, fields=("file",), option="max_fps=5")
     assert found.value.status == 400

@@ -129,6 +129,9 @@ def test_the_command_line_makes_keys_and_refuses_to_listen_elsewhere_without(tmp
     assert "callers need keys" in refused.stderr
     empty = mien("serve", "--host", "0.0.0.0", "--keys", tmp_path / "none.json", cwd=tmp_path)
     assert empty.returncode == 1
+    missing = mien("serve", "--keys", tmp_path / "none" / "keys.json", "--new-key", "phone")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert f"there is no folder {tmp_path / 'none'}" in missing.stderr
     made = mien("serve", "--keys", tmp_path / "keys.json", "--new-key", "phone")
     assert KeyFile(tmp_path / "keys.json").find_name(made.stdout.strip()) == "phone"
     assert list(tmp_path.iterdir()) == [tmp_path / "keys.json"]

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 import mien
+from mien.inference import Pipeline
 from mien.server import ServerOptions
-from mien.server.decoding import Decoder
+from mien.server.decoding import Decoder, WorkSlots
 from mien.structures import FrameResult
 from tests.server.conftest import PORTRAIT, SAMPLES, listening
 
@@ -148,6 +149,81 @@ def test_limits_on_bytes_files_and_pixels(client_of):
     assert code(client.post("/v1/analyze", files=many)) == (400, "bad_request")
     wide = client.post("/v1/analyze", content=jpeg(64, 48), headers=JPEG)
     assert "limit of 0 million pixels" in wide.json()["error"]["message"]
+
+
+def test_a_large_image_is_searched_in_a_smaller_copy_and_answered_in_its_own_pixels(
+    client_of, client, monkeypatch
+):
+    searched, detect = [], Pipeline.detect
+
+    def noting(self, frame):
+        searched.append((frame.frame_rgb.shape[:2], self.options.min_face_px))
+        return detect(self, frame)
+
+    monkeypatch.setattr(Pipeline, "detect", noting)
+    body = PORTRAIT.read_bytes()
+    (whole,) = client.post("/v1/analyze", content=body, headers=JPEG).json()["results"]
+    bounded = client_of(max_search_pixels=65_536)
+    answer = bounded.post("/v1/analyze?draw=true", content=body, headers=JPEG)
+    (scaled,) = answer.json()["results"]
+    assert searched == [((512, 512), 24), ((256, 256), 12)]
+    assert (scaled["width"], scaled["height"]) == (whole["width"], whole["height"]) == (512, 512)
+    assert scaled["notes"] == ["large: faces were searched in a copy of 256 x 256 pixels"]
+    (one,), (other,) = whole["faces"], scaled["faces"]
+    assert np.abs(np.subtract(one["box_xyxy"], other["box_xyxy"])).max() < 12
+    assert other["emotion"] == one["emotion"] == "happy"
+    drawn = Image.open(io.BytesIO(base64.b64decode(scaled["drawn_jpeg"])))
+    assert drawn.size == (256, 256)
+    for min_face_px, count in ((60, 1), (150, 0)):  # the face has about 97
+        answer = bounded.post(f"/v1/analyze?min_face_px={min_face_px}", content=body, headers=JPEG)
+        assert len(answer.json()["results"][0]["faces"]) == count
+
+
+def test_a_strip_is_not_searched_in_thousands_of_tiles(client, monkeypatch):
+    searched, detect = [], Pipeline.detect
+
+    def noting(self, frame):
+        searched.append(frame.frame_rgb.shape[:2])
+        return detect(self, frame)
+
+    monkeypatch.setattr(Pipeline, "detect", noting)
+    packed = io.BytesIO()
+    Image.new("L", (60_000, 8)).save(packed, "PNG")
+    answer = client.post("/v1/analyze", content=packed.getvalue(), headers=JPEG)
+    assert answer.json()["results"][0]["width"] == 60_000
+    assert searched == [(4, 30_000)]
+
+
+def test_slots_go_to_the_callers_in_turn_and_are_not_lost():
+    async def ask():
+        slots, order = WorkSlots(1), []
+
+        async def work(caller):
+            async with slots.take(caller):
+                order.append(caller)
+                await asyncio.sleep(0)
+
+        async with slots.take("a"):
+            many = [asyncio.create_task(work("a")) for _ in range(4)]
+            await asyncio.sleep(0)
+            one = asyncio.create_task(work("b"))
+            await asyncio.sleep(0)
+            assert slots.longest_wait_s > 0
+            many[1].cancel()
+        await asyncio.gather(*many, one, return_exceptions=True)
+        assert order == ["a", "b", "a", "a"]
+        # One that is cancelled at the moment in which it gets the slot hands it on.
+        async with slots.take("a"):
+            late, next_one = (asyncio.create_task(work(name)) for name in "cd")
+            await asyncio.sleep(0)
+        late.cancel()
+        await asyncio.gather(late, next_one, return_exceptions=True)
+        assert order[4:] == ["d"]
+        async with asyncio.timeout(1):
+            await work("e")
+        assert slots.longest_wait_s == 0
+
+    asyncio.run(ask())
 
 
 def test_an_unexpected_error_shows_no_traceback(client, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import errno
 import functools
 import io
@@ -25,11 +26,12 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from mien.errors import ArtefactError
+from mien.errors import ArtefactError, OutputError
 from mien.server import KeyFile, ServerOptions, create_app
+from mien.server import runner as runner_module
 from mien.server import store as store_module
 from mien.server.runner import JobRunner
-from mien.server.store import JobStore
+from mien.server.store import Job, JobStore
 from tests.media.test_bounds import pages, progressive
 from tests.server.conftest import PORTRAIT, listening
 from tests.server.test_jobs import MP4, ended, hand_in
@@ -61,7 +63,7 @@ def analyzed(client, body, query=""):
 
 @functools.cache
 def slow_jpeg():
-    """A small JPEG with as many scans as allowed, which takes seconds to decode."""
+    """A small JPEG with as many scans as allowed, which takes a second to decode."""
     return progressive(60, side=4000, quality=10)
 
 
@@ -73,12 +75,21 @@ def test_images_of_many_scans_and_pages_are_answered_at_once(client):
     ]
 
 
-def test_a_decoder_that_takes_too_long_is_ended_and_the_next_image_is_served(client_of):
+def _hang(*_):
+    time.sleep(60)
+
+
+def test_a_decoder_that_takes_too_long_is_ended_and_the_next_image_is_served(
+    client_of, monkeypatch
+):
+    from mien.server import decoding
+
     client = client_of(decode_timeout_s=2.0, workers=1)
     good = PORTRAIT.read_bytes()
     started = time.monotonic()
-    with ThreadPoolExecutor(2) as pool:
-        slow = [pool.submit(analyzed, client, slow_jpeg()) for _ in range(2)]
+    with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(decoding, "decode_image_limited", _hang)
+        slow = [pool.submit(analyzed, client, b"x") for _ in range(2)]
         assert {answer.result().status_code for answer in slow} == {422}
     assert "decoding took longer than 2 s" in message(slow[0].result())
     assert analyzed(client, good).status_code == 200
@@ -117,14 +128,16 @@ def test_a_decoder_that_cannot_be_started_is_said(client, monkeypatch):
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
-def test_a_server_whose_workers_are_all_busy_is_not_ready(tmp_path):
+def test_a_server_whose_workers_are_all_busy_is_not_ready(tmp_path, monkeypatch):
+    from mien.server import decoding
+
+    monkeypatch.setattr(decoding, "decode_image_limited", _hang)
     options = ServerOptions(jobs=tmp_path, workers=1, decode_timeout_s=2.0, ready_wait_s=0.1)
-    body = slow_jpeg()
 
     async def ask(host):
         async with httpx.AsyncClient(base_url=host, timeout=30) as client:
             slow = [
-                asyncio.create_task(client.post("/v1/analyze", content=body, headers=JPEG))
+                asyncio.create_task(client.post("/v1/analyze", content=b"x", headers=JPEG))
                 for _ in range(2)
             ]
             async with asyncio.timeout(5):
@@ -356,6 +369,11 @@ def test_a_list_of_jobs_that_cannot_be_written_is_no_internal_error(client, vide
     assert answer.status_code == 503
 
 
+def _options(**changes):
+    names = ("max_fps", "detect_every", "min_face_px", "min_score")
+    return json.dumps(dict.fromkeys(names) | {"smoothing_s": 0.4} | changes)
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -365,6 +383,8 @@ def test_a_list_of_jobs_that_cannot_be_written_is_no_internal_error(client, vide
         ("options", b"\xff"),
         ("options", "[" * 100_000),
         ("options", '{"max_fps": "a", "detect_every": null, "smoothing_s": 0}'),
+        ("options", '{"max_fps": "x"}'),
+        ("state", "nonsense"),
         ("created", "yesterday"),
         ("owner", b"\xff"),
         ("name", b"\xff"),
@@ -382,8 +402,48 @@ def test_a_damaged_row_ends_its_own_job_alone(video, tmp_path, column, value):
         assert ended(client, good)["state"] == "done"
         if column != "owner":
             job = ended(client, damaged)
-            assert (job["state"], bool(job["error"])) == ("failed", True)
+            assert (job["state"], "entry on the server is damaged" in job["error"]) == (
+                "failed",
+                True,
+            )
+            assert job["ended"] is not None
         assert client.get("/v1/jobs").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("options", _options(max_fps="x")),
+        ("options", _options(max_fps=0)),
+        ("options", _options(detect_every=1.5)),
+        ("options", _options(smoothing_s=None)),
+        ("options", _options(smoothing_s=1e999)),
+        ("options", _options(min_face_px=0)),
+        ("options", _options(min_score=2)),
+        ("options", _options(other=1)),
+        ("state", "nonsense"),
+        ("state", b"queued"),
+        ("created", 1e999),
+    ],
+)
+def test_a_row_with_values_that_no_request_can_have_is_damaged(tmp_path, column, value):
+    path = tmp_path / "jobs.sqlite"
+    store = JobStore(path)
+    sound = {"owner": "a", "name": "a.mp4", "state": "queued", "created": 1.0}
+    for job_id in ("bad", "good"):
+        store.add(Job(id=job_id, options=json.loads(_options()), **sound))
+    store.close()
+    with sqlite3.connect(path) as database:
+        database.execute(f"UPDATE jobs SET {column} = ? WHERE id = 'bad'", (value,))  # noqa: S608
+    database.close()
+    store = JobStore(path)
+    job = store.get("bad")
+    assert (job.state, "entry on the server is damaged" in job.error) == ("failed", True)
+    assert json.dumps(dataclasses.asdict(job), allow_nan=False)
+    assert store.claim().id == "good"
+    assert store.claim() is None
+    assert store.expired(-1.0) == ["bad"]
+    store.close()
 
 
 def test_whatever_a_job_does_its_thread_goes_on(client, video, monkeypatch):
@@ -459,11 +519,66 @@ def test_a_digest_that_is_none_is_refused_at_start_and_answered_with_503(
     document["keys"]["robot"] = digest
     path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     answer = client.get("/v1/model", headers=key)
-    assert answer.status_code == 503
-    assert "robot" in message(answer)
-    assert "64 hexadecimal digits" in message(answer)
-    with pytest.raises(ArtefactError, match="64 hexadecimal digits"):
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    with pytest.raises(ArtefactError, match=r"field 'keys\.robot': expected 64 hexadecimal digits"):
         KeyFile(path)
+
+
+@pytest.mark.parametrize("kind", [OutputError, ArtefactError])
+def test_a_job_that_fails_on_the_server_does_not_name_its_folders(
+    client, video, tmp_path, monkeypatch, caplog, kind
+):
+    def fail(folder, *_, **options):
+        raise kind(f"{folder}/results.jsonl: cannot write")
+
+    monkeypatch.setattr(runner_module, "analyze_to", fail)
+    job = ended(client, hand_in(client, video))
+    assert job["state"] == "failed"
+    assert str(tmp_path) not in job["error"]
+    assert str(tmp_path) in caplog.text
+
+
+_SECRET = "mien_" + "s3cret" * 7
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"keys": {"robot": _SECRET}},
+        {"keys": {_SECRET: "robot"}},
+        {"keys": {"robot": [_SECRET]}},
+        {"keys": [_SECRET]},
+        {"keys": {}, "robot": _SECRET},
+        {_SECRET: "robot"},
+        _SECRET,
+    ],
+)
+def test_a_key_in_the_key_file_is_told_neither_to_callers_nor_to_the_log(
+    client_of, tmp_path, caplog, document
+):
+    path = tmp_path / "keys.json"
+    KeyFile(path).add("phone")
+    client = client_of(keys=path)
+    path.write_text(json.dumps(document))
+    answers = [client.get("/v1/model"), client.get("/v1/jobs"), client.get("/readyz")]
+    assert [answer.status_code for answer in answers] == [503, 503, 503]
+    assert client.get("/healthz").status_code == 200
+    for answer in answers:
+        for told in ("s3cret", "robot", "keys.json", str(tmp_path)):
+            assert told not in answer.text
+    assert "keys.json" in caplog.text
+    assert caplog.text.count("keys cannot be checked") == 1
+    assert "s3cret" not in caplog.text
+    path.unlink()
+    KeyFile(path).add("phone")
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_key_file_in_a_missing_folder_is_refused_and_the_folder_not_made(tmp_path):
+    path = tmp_path / "none" / "keys.json"
+    with pytest.raises(ArtefactError, match=r"keys\.json: there is no folder .*none\. Make it"):
+        KeyFile(path)
+    assert not path.parent.exists()
 
 
 # Addresses, names and headers
@@ -508,12 +623,15 @@ def test_both_names_of_the_field_are_taken_for_images_and_videos(client, video, 
 
 
 @pytest.mark.parametrize("address", ["/v1/analyze", "/v1/videos"])
-def test_fields_of_a_form_that_nobody_reads_are_refused_by_name(client, address):
+def test_fields_of_a_form_that_nobody_reads_are_refused_by_name(client, video, address):
     file = {"file": ("a.jpg", PORTRAIT.read_bytes())}
     answer = client.post(address, files=file, data={"fps": "2"})
     assert answer.status_code == 400
     assert "form field 'fps' is unknown" in message(answer)
-    assert "query parameters" in message(answer)
+    advised = message(answer).partition("query parameters: ")[2]
+    if address == "/v1/videos":
+        file = {"file": ("a.mp4", video.read_bytes())}
+    assert client.post(address + advised, files=file).status_code in (200, 202)
     answer = client.post(address, files=file, data={"file": "text"})
     assert (answer.status_code, "holds text" in message(answer)) == (400, True)
 
@@ -530,6 +648,8 @@ def test_fields_of_a_form_that_nobody_reads_are_refused_by_name(client, address)
         ("DELETE", "/v1/jobs/a?force=1", "there are none here"),
         ("GET", "/v1/model?x=1", "there are none here"),
         ("GET", "/readyz?x=1", "there are none here"),
+        ("POST", "/v1/analyze?min_face_px=40&min_face_px=500", "'min_face_px' is given 2 times"),
+        ("GET", "/v1/jobs?most=1&most=2&most=1", "'most' is given 3 times; give it once"),
     ],
 )
 def test_query_parameters_that_nobody_reads_are_refused_by_name(client, method, address, said):

@@ -36,6 +36,17 @@ def test_what_is_no_frame_gets_an_error_and_the_stream_goes_on(client, frame):
         assert len(socket.receive_json()["faces"]) == 1
 
 
+def test_a_frame_of_too_many_pixels_is_an_error(client_of, frame):
+    with client_of(max_search_pixels=80_000).websocket_connect("/v1/stream") as socket:
+        socket.send_bytes(frame)
+        assert "more than the limit" in socket.receive_json()["error"]
+    strip = io.BytesIO()
+    Image.new("L", (30_001, 8)).save(strip, "PNG")
+    with client_of().websocket_connect("/v1/stream") as socket:
+        socket.send_bytes(strip.getvalue())
+        assert "more than 30000 pixels" in socket.receive_json()["error"]
+
+
 def test_a_text_message_ends_the_stream_with_a_reason(client):
     with client.websocket_connect("/v1/stream") as socket:
         socket.send_text("hello")
@@ -62,6 +73,29 @@ def test_the_newest_frame_wins(client, frame, monkeypatch):
             answers.append(socket.receive_json())
     assert len(answers) < 10
     assert len(answers) + answers[-1]["dropped"] == 10
+
+
+@pytest.mark.parametrize("name", ["minface", "max_fps", "min_face_px", "x" * 300])
+def test_options_of_a_stream_are_refused_by_name(client, name):
+    with (
+        client.websocket_connect(f"/v1/stream?{name}=3") as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert closed.value.code == 1008
+    assert f"query parameter '{name[:90]}" in closed.value.reason
+    assert len(closed.value.reason.encode()) <= 123
+
+
+def test_a_stream_that_is_asked_for_too_often_is_told_to_wait(client_of):
+    client = client_of(requests_per_minute=6)
+    assert client.get("/v1/model").status_code == 200
+    with (
+        client.websocket_connect("/v1/stream") as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert (closed.value.code, closed.value.reason) == (1013, "too many requests; slow down")
 
 
 def test_other_origins_wrong_keys_and_too_many_are_not_let_in(client_of, tmp_path, frame):

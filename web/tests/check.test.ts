@@ -112,6 +112,8 @@ function contract() {
       centre: [-50, 50],
       stride: [1, 256],
       share: [0, 1],
+      score_threshold: [0.1, 1],
+      nms_iou: [0.1, 0.8],
     },
   };
 }
@@ -170,7 +172,9 @@ test.each([
   ["face.spec.input.multiple_of", 1e9, "a number from 1 to 256, found 1000000000"],
   ["face.spec.input.multiple_of", 8, "a multiple of the strides 8, 16, found 8"],
   ["face.spec.input.height", 320, "null, found 320"],
-  ["face.spec.detection.nms_iou", -1, "a number from 0 to 1, found -1"],
+  ["face.spec.detection.strides", [16, 32], "all strides that outputs have, found [16,32]"],
+  ["face.spec.detection.nms_iou", 1, "a number from 0.1 to 0.8, found 1"],
+  ["face.spec.detection.score_threshold", 0, "a number from 0.1 to 1, found 0"],
   ["label_sets.two.six", [0, 7], "null or 0 to 1, found 7"],
   ["tracking.max_gap_s", undefined, "a finite number, found nothing"],
   ["emotion.spec.outputs", [{ name: "a", labels: "x" }], 'null or a name of label_sets, found "x"'],

@@ -113,6 +113,11 @@ def serve(
             f"--host {host}: other machines can reach this address, so callers need keys. Make a "
             "key with: mien serve --keys keys.json --new-key NAME, then pass --keys keys.json"
         )
+    if keys is not None and len(KeyFile(keys)) == 0:
+        LOG.warning(
+            f"{keys}: has no key yet, so every call is refused. Make one with: mien serve --keys "
+            f"{keys} --new-key NAME"
+        )
     options = ServerOptions(
         keys=keys,
         jobs=jobs,

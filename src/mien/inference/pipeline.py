@@ -39,12 +39,15 @@ class DetectedFrame:
         faces: Its F faces, largest first.
         crops: `(F, S, S)` float32, the aligned faces, luma of 0 to 255.
         tracks: The track number of each face; None for an image.
+        size_hw: Height and width of the image of which `frame` is a smaller copy, in whose pixels
+            the faces are recorded; None if it is the image itself.
     """
 
     frame: Frame | VideoFrame
     faces: Faces
     crops: NDArray[np.float32]
     tracks: Sequence[int] | None = None
+    size_hw: tuple[int, int] | None = None
 
 
 class Pipeline:
@@ -84,6 +87,28 @@ class Pipeline:
         """Find and crop the faces of one image."""
         faces = self.detect(frame)
         return DetectedFrame(frame=frame, faces=faces, crops=self.crop(frame, faces))
+
+    def detect_and_crop_scaled(self, frame: Frame, size_hw: tuple[int, int]) -> DetectedFrame:
+        """Find and crop the faces of an image in a smaller copy of it.
+
+        Args:
+            frame: The copy.
+            size_hw: Height and width of the image, in whose pixels `min_face_px` is.
+        """
+        if size_hw == (frame.height, frame.width):
+            return self.detect_and_crop(frame)
+        scale_xy = size_hw[1] / frame.width, size_hw[0] / frame.height
+        smallest_px = self.options.min_face_px
+        options = dataclasses.replace(
+            self.options, min_face_px=max(1, int(smallest_px / max(scale_xy)))
+        )
+        faces = self.with_options(options).detect(frame)
+        boxes = faces.scaled(scale_xy).boxes_xyxy
+        sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+        faces = faces.select(np.flatnonzero(sides >= smallest_px))
+        return DetectedFrame(
+            frame=frame, faces=faces, crops=self.crop(frame, faces), size_hw=size_hw
+        )
 
     def detect(self, frame: Frame | VideoFrame) -> Faces:
         """Find the faces of a frame, in its pixels, largest first.
@@ -126,9 +151,12 @@ class Pipeline:
             smoothed: For each face what is shown instead of the answer, after smoothing and
                 without the person's baseline; None shows the answers.
         """
-        frame = detected.frame
+        frame, faces = detected.frame, detected.faces
+        height, width = detected.size_hw or (frame.height, frame.width)
+        if detected.size_hw is not None:
+            faces = faces.scaled((width / frame.width, height / frame.height))
         predictions = []
-        for number, face in enumerate(detected.faces):
+        for number, face in enumerate(faces):
             answer = answers.probabilities[number]
             shown = Smoothed(answer, int(answer.argmax())) if smoothed is None else smoothed[number]
             predictions.append(self._record_face(detected, number, face, answers, shown))
@@ -136,8 +164,8 @@ class Pipeline:
             source=frame.source,
             frame=frame.frame,
             timestamp_s=frame.timestamp_s,
-            width=frame.width,
-            height=frame.height,
+            width=width,
+            height=height,
             faces=tuple(predictions),
             notes=frame.notes if isinstance(frame, Frame) else (),
         )
@@ -151,6 +179,7 @@ class Pipeline:
         shown: Smoothed,
     ) -> FacePrediction:
         frame, tracks = detected.frame, detected.tracks
+        size_hw = detected.size_hw or (frame.height, frame.width)
         confidence = float(shown.probabilities[shown.label])
         left, top, right, bottom = (float(value) for value in face.box_xyxy)
         embedding = answers.outputs.get(EMBEDDING)
@@ -168,7 +197,7 @@ class Pipeline:
             unsure=confidence < self.unsure_below,
             probabilities=_by_label(shown.probabilities),
             uncorrected=None if shown.uncorrected is None else _by_label(shown.uncorrected),
-            quality=face_quality(face, detected.crops[number], (frame.height, frame.width)),
+            quality=face_quality(face, detected.crops[number], size_hw),
             outputs={
                 name: dict(zip(self._labels(name), values[number].tolist(), strict=True))
                 for name, values in answers.heads.items()

@@ -134,18 +134,25 @@ def partial_range(path: str | Path) -> str | None:
     return next((each.partition(",")[0] for each in notes if "-bit levels" in each), None)
 
 
-def decode_image(data: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> Frame:
+def decode_image(
+    data: bytes,
+    source: str,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    fit: Callable[[Image.Image], Image.Image] | None = None,
+) -> Frame:
     """Read one image from the bytes of its file, like `read_image`.
 
     Args:
         data: The encoded image.
         source: What to call it in messages.
         max_pixels: Images that declare more pixels are refused before they are decoded.
+        fit: Brings the upright RGB image to another size before it becomes a frame.
 
     Raises:
         MediaError: The bytes cannot be read as an image; the reason says what to do.
     """
-    return _read(io.BytesIO(data), source, max_pixels)
+    return _read(io.BytesIO(data), source, max_pixels, fit)
 
 
 def convert_image(image: Image.Image, source: str) -> Frame:
@@ -182,7 +189,12 @@ def _whole(file: IO[bytes]) -> bytes:
     return data
 
 
-def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
+def _read(
+    file: IO[bytes],
+    source: str,
+    max_pixels: int,
+    fit: Callable[[Image.Image], Image.Image] | None = None,
+) -> Frame:
     def reopen() -> Image.Image:
         file.seek(0)
         return open_image(file, source, max_pixels=max_pixels)
@@ -191,10 +203,10 @@ def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
     try:
         with reopen() as image:
             is_jpeg = image.format in ("JPEG", "MPO")
-            frame = _decode(image, source, file, reopen)
+            frame = _decode(image, source, file, reopen, fit)
     except _DECODER_ERRORS as error:
         if is_jpeg and "truncated" in str(error):
-            return _read_cut_off(_whole(file), source, max_pixels)
+            return _read_cut_off(_whole(file), source, max_pixels, fit)
         raise MediaError(source, _why_unreadable(error)) from error
     if is_jpeg and has_zeroed_part(file):
         reason = "damaged: a part of its middle was replaced by zeros"
@@ -202,13 +214,18 @@ def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
     return frame
 
 
-def _read_cut_off(data: bytes, source: str, max_pixels: int) -> Frame:
+def _read_cut_off(
+    data: bytes,
+    source: str,
+    max_pixels: int,
+    fit: Callable[[Image.Image], Image.Image] | None,
+) -> Frame:
     """Read what there is of a JPEG whose last bytes are missing."""
     try:
         with open_image(io.BytesIO(data + _END_OF_JPEG), source, max_pixels=max_pixels) as image:
             image.load()
             missing = _missing_share(np.asarray(image))
-            frame = _decode(image, source, None)
+            frame = _decode(image, source, None, fit=fit)
     except _DECODER_ERRORS as error:
         raise MediaError(source, _why_unreadable(error)) from error
     if missing > _MAX_MISSING_SHARE:
@@ -233,6 +250,7 @@ def _decode(
     source: str,
     file: IO[bytes] | None,
     reopen: Callable[[], Image.Image] | None = None,
+    fit: Callable[[Image.Image], Image.Image] | None = None,
 ) -> Frame:
     """Decode an image that is open.
 
@@ -241,6 +259,7 @@ def _decode(
         source: What to call it in messages.
         file: Its file, if it is at hand.
         reopen: Opens the image once more; None if it need not be of 16-bit colours.
+        fit: Changes the size of the upright RGB image.
     """
     width, height = image.size
     if min(width, height) < MIN_SIDE_PX:
@@ -269,6 +288,8 @@ def _decode(
         notes += ("every pixel is transparent and was taken for white",)
     turn = _UPRIGHT_TRANSPOSE.get(_orientation(image))
     upright = rgb if turn is None else rgb.transpose(turn)
+    if fit is not None:
+        upright = fit(upright)
     return Frame(frame_rgb=np.asarray(upright), source=source, notes=notes)
 
 

@@ -32,8 +32,8 @@ class RunOptions:
         draw: Whether images and videos are saved with the results drawn in.
         overwrite: Whether saved results may be replaced.
         resume: Whether to continue an interrupted run in the same folder. Inputs, networks and
-            options must be the same, the files unchanged. A drawn video starts again from its
-            beginning. Without an interrupted run, a new run starts.
+            options must be the same, the files unchanged; that holds for a run that has ended, too.
+            A drawn video starts again from its beginning. Without an earlier run, a new run starts.
         video: How videos, cameras and streams are analysed.
         faces: Which faces count, and below which confidence an answer is unsure; None takes the
             options of the Analyzer.
@@ -160,6 +160,8 @@ def analyze_to(
             journal.remove()  # a kill may have left a part of it
         names = {source: options.names.get(source, source) for source in run.sources}
         run.failures = failures_of_complete(path, names, formats=options.formats, draw=options.draw)
+        if journal is not None:
+            journal.check_finished()
         return run
     with ResultFolder(
         path,

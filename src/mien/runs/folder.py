@@ -18,7 +18,7 @@ from mien.media.images import read_image
 from mien.media.sources import is_video
 from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
 from mien.runs.checkpoint import Checkpoint
-from mien.runs.journal import Journal, SavedPosition
+from mien.runs.journal import Journal, SavedPosition, forget_finished
 from mien.structures import FrameResult
 
 __all__ = ["ResultFolder"]
@@ -119,6 +119,8 @@ class ResultFolder:
                 cleanup.callback(self._journal.remove)
                 self._make_folder()
                 self._journal.save(SavedPosition(position=Checkpoint().to_document()), now=True)
+            if "jsonl" in formats:
+                forget_finished(self.path)
             for name in names:
                 writer = open_writer(name, overwrite=self._overwrite)
                 cleanup.callback(writer.discard)
@@ -317,7 +319,7 @@ class ResultFolder:
         # A kill between two of these leaves the journal, by which a resumed run ends the work.
         self._open.__exit__(None, None, None)
         if self._journal is not None:
-            self._journal.remove()
+            self._journal.finish()
 
     def _stop(self, kind: type[BaseException]) -> None:
         """Close the files of an interrupted run; a new one without a result leaves none."""

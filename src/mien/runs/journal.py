@@ -15,7 +15,7 @@ from mien._output import cannot_write, whole_file
 from mien.errors import OutputError
 from mien.runs.fingerprint import Fingerprint
 
-__all__ = ["JOURNAL", "Journal", "SavedPosition"]
+__all__ = ["JOURNAL", "Journal", "SavedPosition", "forget_finished"]
 
 JOURNAL = "results.unfinished.json"
 """The name of the file with the last checkpoint."""
@@ -23,6 +23,9 @@ JOURNAL = "results.unfinished.json"
 _INPUTS = "results.unfinished.inputs-{}.json"
 """The name of the file with the inputs, with a part of its hash. There may be many inputs, so they
 are written only once."""
+
+_FINISHED = "results.run.json"
+"""The name of the file that says, after the end, with what settings and inputs a run was made."""
 
 _INTERVAL_S = 1.0
 _MAX_NAMES = 3
@@ -101,18 +104,55 @@ class Journal:
             raise OutputError(
                 f"{self.path}: cannot be read ({error}). Start again with overwrite=True"
             ) from error
+        self._compare(self.path, "interrupted", settings, json.loads(inputs_text))
+        self._latest = self.saved = saved
+        return saved
+
+    def check_finished(self) -> None:
+        """Check that the run that ended here had these settings and inputs.
+
+        Folders of earlier releases do not say so; they pass.
+
+        Raises:
+            OutputError: It had others, or the file that says so is damaged.
+        """
+        path = self.path.with_name(_FINISHED)
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            run = document["run"]
+            if document["sha256"] != _sha256(json.dumps(run)):
+                raise ValueError("it is damaged")
+            settings, inputs = run["settings"], run["inputs"]
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise OutputError(
+                f"{path}: cannot be read ({error}). Start again with overwrite=True"
+            ) from error
+        self._compare(path, "complete", settings, inputs)
+
+    def _compare(
+        self,
+        path: Path,
+        kind: str,
+        settings: Mapping[str, Any],
+        inputs: list[tuple[str, list[Any] | None]],
+    ) -> None:
+        """Compare an earlier run with this one.
+
+        Raises:
+            OutputError: They differ; the message names settings and inputs.
+        """
         names = settings.keys() | self._settings.keys()
         differing = sorted(n for n in names if settings.get(n) != self._settings.get(n))
         faults = [f"differs in {', '.join(differing)}"] if differing else []
-        if inputs_text != self._inputs_text:
-            faults.append(f"had other inputs: {self._differing_inputs(json.loads(inputs_text))}")
+        if inputs != json.loads(self._inputs_text):
+            faults.append(f"had other inputs: {self._differing_inputs(inputs)}")
         if faults:
             raise OutputError(
-                f"{self.path}: the interrupted run {' and '.join(faults)}. Use its values and "
+                f"{path}: the {kind} run {' and '.join(faults)}. Use its values and "
                 "inputs, or start again with overwrite=True"
             )
-        self._latest = self.saved = saved
-        return saved
 
     def _differing_inputs(self, before: list[tuple[str, list[Any] | None]]) -> str:
         """Describe how the inputs differ from those of the interrupted run, with some names."""
@@ -179,6 +219,17 @@ class Journal:
             if path != but:
                 path.unlink(missing_ok=True)
 
+    def finish(self) -> None:
+        """Save what the run was made with beside its results, and remove the other files.
+
+        Raises:
+            OutputError: They cannot be written or removed.
+        """
+        run = {"settings": self._settings, "inputs": json.loads(self._inputs_text)}
+        document = {"sha256": _sha256(json.dumps(run)), "run": run}
+        _write_durably(self.path.with_name(_FINISHED), json.dumps(document))
+        self.remove()
+
     def remove(self) -> None:
         """Remove the files: the run has ended, or a new one starts from the beginning.
 
@@ -191,6 +242,20 @@ class Journal:
             self._remove_inputs()
         except OSError as error:
             raise cannot_write(self.path, error) from error
+
+
+def forget_finished(folder: Path) -> None:
+    """Remove what an earlier run of a folder says of itself, whose results are replaced.
+
+    Raises:
+        OutputError: It cannot be removed.
+    """
+    try:
+        (folder / _FINISHED).unlink(missing_ok=True)
+    except NotADirectoryError:
+        return  # there is no run
+    except OSError as error:
+        raise cannot_write(folder / _FINISHED, error) from error
 
 
 def _write_durably(path: Path, text: str) -> None:

@@ -115,12 +115,17 @@ def _health_router(service: Service, access: AccessControl, queue: JobQueue) -> 
     @router.get(
         "/readyz",
         summary="Check that the server accepts requests",
-        responses={503: {"description": "busy or stopping"}, **error_responses(400, 500)},
+        responses={
+            503: {"description": "busy or stopping, or keys cannot be checked"},
+            **error_responses(400, 500),
+        },
     )
     async def ready() -> JSONResponse:
         full = service.image_limit.active >= service.image_limit.max_active
         slow = service.slots.longest_wait_s > service.options.ready_wait_s
-        status: dict[str, Any] = {"ready": not (full or slow or service.closing)}
+        status: dict[str, Any] = {
+            "ready": not (full or slow or service.closing) and access.can_check_keys()
+        }
         status["waiting"] = service.image_limit.active
         return JSONResponse(status, 200 if status["ready"] else 503)
 
@@ -129,7 +134,7 @@ def _health_router(service: Service, access: AccessControl, queue: JobQueue) -> 
         summary="Metrics for Prometheus",
         responses={
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-            **error_responses(400, 401, 403, 429, 500),
+            **error_responses(400, 401, 403, 429, 500, 503),
         },
         response_class=Response,
     )

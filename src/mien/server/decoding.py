@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import itertools
 import logging
@@ -15,7 +16,12 @@ import anyio
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from mien.errors import MediaError
-from mien.media.decoding_process import decode_image_limited, video_duration_s
+from mien.media.decoding_process import (
+    MAX_SIDE_PX,
+    DecodedImage,
+    decode_image_limited,
+    video_duration_s,
+)
 from mien.server.errors import ApiError
 from mien.server.options import ServerOptions
 from mien.structures import Frame
@@ -40,21 +46,38 @@ class Decoder:
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
 
-    async def decode_image(self, data: bytes, source: str) -> Frame:
-        """Decode an image.
+    async def decode_image(self, data: bytes, source: str) -> DecodedImage:
+        """Decode an image; a large one is scaled down to `max_search_pixels`.
+
+        Raises:
+            MediaError: It cannot be read, or exceeds a limit; the reason says what to do.
+            ApiError: 503 if no process can be started.
+        """
+        return await self._decode(data, source, self._options.max_pixels)
+
+    async def decode_frame(self, data: bytes, source: str) -> Frame:
+        """Decode a frame of a stream, which may have `max_search_pixels`.
 
         Raises:
             MediaError: It cannot be read, or exceeds a limit; the reason says what to do.
             ApiError: 503 if no process can be started.
         """
         options = self._options
-        decoded: Frame | MediaError = await self._run(
+        max_pixels = min(options.max_pixels, options.max_search_pixels)
+        decoded = await self._decode(data, source, max_pixels)
+        if decoded.size_hw != (decoded.frame.height, decoded.frame.width):
+            raise MediaError(source, f"a side of more than {MAX_SIDE_PX} pixels. Scale it down")
+        return decoded.frame
+
+    async def _decode(self, data: bytes, source: str, max_pixels: int) -> DecodedImage:
+        decoded: DecodedImage | MediaError = await self._run(
             source,
             decode_image_limited,
             data,
             source,
-            options.max_pixels,
-            options.max_decode_bytes,
+            max_pixels,
+            self._options.max_search_pixels,
+            self._options.max_decode_bytes,
         )
         if isinstance(decoded, MediaError):
             raise decoded
@@ -110,29 +133,61 @@ def _no_process() -> ApiError:
 class WorkSlots:
     """Limits how many images are decoded and searched for faces at the same time.
 
+    Callers who wait get a slot in turn: many images of one do not keep another waiting.
+
     Args:
         count: The limit; None takes one per core.
     """
 
     def __init__(self, count: int | None) -> None:
-        self.count = count or os.cpu_count() or 1
-        self._semaphore = asyncio.Semaphore(self.count)
+        self.count = self._free = count or os.cpu_count() or 1
+        self._queues: dict[str, collections.deque[asyncio.Future[None]]] = {}
         self._waiting: dict[int, float] = {}
         self._numbers = itertools.count()
 
     @contextlib.asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
-        """Wait for a slot and keep it until the block ends."""
+    async def take(self, caller: str) -> AsyncIterator[None]:
+        """Wait for a slot and keep it until the block ends.
+
+        Args:
+            caller: Whose work it is.
+        """
         number = next(self._numbers)
         self._waiting[number] = time.monotonic()
         try:
-            await self._semaphore.acquire()
+            await self._acquire(caller)
         finally:
             del self._waiting[number]
         try:
             yield
         finally:
-            self._semaphore.release()
+            self._release()
+
+    async def _acquire(self, caller: str) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(caller, collections.deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came at the moment in which the slot did
+                self._release()
+            raise
+
+    def _release(self) -> None:
+        """Give the slot to the caller whose turn it is."""
+        while self._queues:
+            caller = next(iter(self._queues))
+            queue = self._queues.pop(caller)
+            turn = queue.popleft()
+            if queue:
+                self._queues[caller] = queue  # behind the others
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     @property
     def longest_wait_s(self) -> float:

@@ -15,14 +15,19 @@ __all__ = ["FormFile", "check_field"]
 _MAX_HEADER_BYTES = 8192
 
 
-def check_field(name: str, fields: Sequence[str]) -> None:
+def check_field(name: str, fields: Sequence[str], *, option: str) -> None:
     """Refuse a field of a form that there is not.
+
+    Args:
+        name: The field's name.
+        fields: The names that there are.
+        option: A query parameter of the address, with a value, as an example.
 
     Raises:
         ApiError: 400; the message names the field and those that there are.
     """
     if name not in fields:
-        advice = "; options are query parameters: ?max_fps=5"
+        advice = f"; options are query parameters: ?{option}"
         raise unknown_name("form field", name, fields, advice=advice)
 
 
@@ -32,6 +37,7 @@ class FormFile:
     Args:
         content_type: The request's `Content-Type`, with the boundary.
         fields: The names that the file's field may have.
+        option: A query parameter of the address, with a value, as an example for messages.
 
     Attributes:
         filename: The file's name; None until its part begins.
@@ -40,12 +46,12 @@ class FormFile:
         ApiError: 400 if the header has no boundary.
     """
 
-    def __init__(self, content_type: str, *, fields: Sequence[str]) -> None:
+    def __init__(self, content_type: str, *, fields: Sequence[str], option: str) -> None:
         boundary = parse_options_header(content_type)[1].get(b"boundary")
         if not boundary:
             raise ApiError(400, "expected a boundary in the Content-Type of a form, found none")
         self.filename: str | None = None
-        self._fields = tuple(fields)
+        self._fields, self._option = tuple(fields), option
         self._header, self._value, self._header_bytes = b"", b"", 0
         self._disposition = b""
         self._in_file = self._has_file = self._ended = False
@@ -114,7 +120,7 @@ class FormFile:
     def _on_headers_finished(self) -> None:
         options = parse_options_header(self._disposition)[1]
         name = options.get(b"name", b"").decode("utf-8", "replace")
-        check_field(name, self._fields)
+        check_field(name, self._fields, option=self._option)
         if b"filename" not in options:
             raise ApiError(400, f"the field '{name}' of the form holds text, expected a file")
         if self._has_file:

@@ -118,14 +118,14 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
         min_score: MinScore = None,
         draw: bool = False,
     ) -> Response:
-        access.authorize(request)
+        caller = access.authorize(request)
         faces = service.options.face_options(min_face_px=min_face_px, min_score=min_score)
         with service.body_memory.reserve() as on_bytes:
             # The limit counts from the end of the body: slow uploads do not block other requests.
             images = await _read_images(request, service, on_bytes)
             with service.image_limit.acquire(), service.metrics.waiting.track_inprogress():
                 results = [
-                    await service.analyze(data, name, face_options=faces, draw=draw)
+                    await service.analyze(data, name, caller=caller, face_options=faces, draw=draw)
                     for name, data in images
                 ]
         if all("error" in result for result in results):
@@ -136,7 +136,7 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
     @router.get(
         "/v1/model",
         summary="The specs of the emotion model and the face detector",
-        responses=error_responses(400, 401, 403, 429, 500),
+        responses=error_responses(400, 401, 403, 429, 500, 503),
     )
     async def model(request: Request) -> dict[str, Any]:
         access.authorize(request)
@@ -174,7 +174,7 @@ async def _read_form(request: Request, max_images: int) -> list[tuple[str, bytes
         async with request.form(max_files=max_images, max_fields=8) as form:
             files = []
             for name, value in form.multi_items():
-                check_field(name, _FORM_FIELDS)
+                check_field(name, _FORM_FIELDS, option="min_face_px=40")
                 if not isinstance(value, UploadFile):
                     message = f"the field '{name}' of the form holds text, expected a file"
                     raise ApiError(400, message)

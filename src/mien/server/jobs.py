@@ -253,7 +253,7 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
     @router.get(
         "/v1/jobs",
         summary="The caller's jobs, newest first",
-        responses={200: _JOBS, **error_responses(400, 401, 403, 422, 429, 500)},
+        responses={200: _JOBS, **error_responses(400, 401, 403, 422, 429, 500, 503)},
     )
     async def list_jobs(
         request: Request,
@@ -268,7 +268,7 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
     @router.get(
         "/v1/jobs/{job_id}",
         summary="The state of a job, and the rows so far",
-        responses={200: _JOB, **error_responses(400, 401, 403, 404, 422, 429, 500)},
+        responses={200: _JOB, **error_responses(400, 401, 403, 404, 422, 429, 500, 503)},
     )
     async def get_job(
         request: Request,
@@ -323,7 +323,7 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
         "/v1/jobs/{job_id}",
         status_code=204,
         summary="Stop a job and delete its video and results",
-        responses=error_responses(400, 401, 403, 404, 422, 429, 500),
+        responses=error_responses(400, 401, 403, 404, 422, 429, 500, 503),
     )
     async def delete_job(request: Request, job_id: str) -> Response:
         runner, _ = _owned_job(access.authorize(request), queue, job_id)

@@ -5,16 +5,14 @@ A key of 256 random bits cannot be found from its SHA-256, so a slow password ha
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import hmac
 import json
 import re
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from mien._decode import FieldError, decode, shown
 from mien._output import whole_file
 from mien._reading import read_json
 from mien.errors import ArtefactError, InputError
@@ -26,27 +24,30 @@ _FORM = (
     "--new-key NAME"
 )
 _SHA256 = re.compile("[0-9a-f]{64}")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Document:
-    keys: Mapping[str, str]
+_KEY_PREFIX = "mien_"
+_MAX_SHOWN_NAME = 40
+"""Characters; a longer name may be a key or a hash."""
 
 
 class KeyFile:
     """A JSON file of key names with their SHA-256.
 
     Args:
-        path: The file; a missing file has no keys.
+        path: The file; a missing file has no keys, but its folder must be there.
 
     Raises:
-        ArtefactError: The file is damaged.
+        ArtefactError: The file is damaged, or its folder is missing.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._version: tuple[int, int] | None = None
         self._hashes: dict[str, str] = {}
+        if not path.parent.exists():
+            # It is not made: the path may be mistyped.
+            raise ArtefactError(
+                f"{path}: there is no folder {path.parent}. Make it, or correct --keys"
+            )
         self._read()
 
     def _read(self) -> None:
@@ -63,18 +64,16 @@ class KeyFile:
         version = (found.st_mtime_ns, found.st_size)
         if version == self._version:
             return
-        document = read_json(self.path, ArtefactError, expected=_FORM)
-        try:
-            hashes = decode(_Document, document).keys
-        except FieldError as error:
-            raise ArtefactError(f"{self.path}: {error}. Expected {_FORM}") from error
-        for name, digest in hashes.items():
-            if not _SHA256.fullmatch(digest):
-                raise ArtefactError(
-                    f"{self.path}: field 'keys.{name}': expected 64 hexadecimal digits, found "
-                    f"{shown(digest)}. Make the key again"
-                )
-        self._hashes, self._version = dict(hashes), version
+        self._hashes = _checked(read_json(self.path, ArtefactError, expected=_FORM), self.path)
+        self._version = version
+
+    def check(self) -> None:
+        """Read the file again if it has changed.
+
+        Raises:
+            ArtefactError: The file has been damaged; no value in it is part of the message.
+        """
+        self._read()
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -96,7 +95,7 @@ class KeyFile:
                 f"{self.path}: has a key called '{name}' already. Choose another name, or remove "
                 "its line from the file"
             )
-        key = "mien_" + secrets.token_urlsafe(32)
+        key = _KEY_PREFIX + secrets.token_urlsafe(32)
         self._hashes[name] = _digest(key)
         with whole_file(self.path) as partial:
             partial.touch(mode=0o600)  # readable by the owner alone before anything is in it
@@ -118,6 +117,30 @@ class KeyFile:
             if hmac.compare_digest(digest, saved_digest):
                 match = name
         return match
+
+
+def _checked(document: Any, path: Path) -> dict[str, str]:
+    """Return the hashes of a document.
+
+    The messages hold no value of the file: there may be a key where a hash or a name belongs.
+
+    Raises:
+        ArtefactError: The document has another form.
+    """
+    if not isinstance(document, dict) or [*document] != ["keys"]:
+        raise ArtefactError(f"{path}: has other fields than 'keys'. Expected {_FORM}")
+    hashes = document["keys"]
+    if not isinstance(hashes, dict):
+        raise ArtefactError(f"{path}: field 'keys': expected a table. Expected {_FORM}")
+    for number, (name, digest) in enumerate(hashes.items(), 1):
+        if not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
+            is_key = _KEY_PREFIX in name or len(name) > _MAX_SHOWN_NAME
+            field = f"entry {number} of 'keys'" if is_key else f"field 'keys.{name}'"
+            raise ArtefactError(
+                f"{path}: {field}: expected 64 hexadecimal digits, found something else. If it is "
+                "the key itself, take it for known to others and make a new one"
+            )
+    return dict(hashes)
 
 
 def _digest(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,8 @@ from mien.server.options import ServerOptions
 from mien.server.proxies import TrustedProxies
 
 __all__ = ["AccessControl", "ConcurrencyLimit", "MemoryBudget", "limit_body"]
+
+_LOG = logging.getLogger("mien.server")
 
 _BYTES_PER_TIMEOUT = 10_000_000
 _MAX_BUCKETS = 10_000
@@ -46,6 +49,7 @@ class AccessControl:
         self._burst = float(max(1, options.requests_per_minute // 6))
         self._allowed_origins, self._host_names = options.allowed_origins, options.host_names
         self._buckets: dict[str, tuple[float, float]] = {}
+        self._logged = ""
 
     def authorize(self, request: HTTPConnection, key: str | None = None) -> str:
         """Check a request and return its caller.
@@ -59,7 +63,8 @@ class AccessControl:
 
         Raises:
             ApiError: 400 if the host name is wrong or a trusted proxy sends a broken header, 403
-                for a page of another origin, 401 without a valid key, 429 after too many requests.
+                for a page of another origin, 401 without a valid key, 429 after too many requests,
+                503 if the key file is damaged.
         """
         self._check_host_and_origin(request)
         if self._keys is None:
@@ -68,7 +73,12 @@ class AccessControl:
             try:
                 name = self._keys.find_name(key or _bearer_key(request.headers))
             except ArtefactError as error:
-                raise ApiError(503, f"the keys cannot be read: {error}") from error
+                self._log_once(error)
+                raise ApiError(
+                    503,
+                    "the server cannot check keys now; try again later",
+                    headers={"Retry-After": "60"},
+                ) from error
             if name is None:
                 raise ApiError(
                     401,
@@ -78,6 +88,22 @@ class AccessControl:
             caller = name
         self._check_rate(caller)
         return caller
+
+    def can_check_keys(self) -> bool:
+        """Return whether keys can be checked; the log says why they cannot."""
+        try:
+            if self._keys is not None:
+                self._keys.check()
+        except ArtefactError as error:
+            self._log_once(error)
+            return False
+        return True
+
+    def _log_once(self, error: ArtefactError) -> None:
+        """Log what is wrong with the keys, but not again at every request."""
+        if str(error) != self._logged:
+            self._logged = str(error)
+            _LOG.error("keys cannot be checked: %s", error)
 
     def _check_host_and_origin(self, connection: HTTPConnection) -> None:
         """Refuse other host names, and pages of other origins.

@@ -29,6 +29,8 @@ class ServerOptions:
         max_image_bytes: Limit of the body of one request with images.
         max_images: Limit of the images of one request.
         max_pixels: Limit of the pixels of one image.
+        max_search_pixels: Larger images are scaled down to so many pixels before faces are searched
+            in them, which bounds the work on one image. Frames of a stream may not have more.
         max_video_bytes: Limit of one video file.
         max_video_s: Limit of the length of one video.
         concurrent_jobs: How many videos are analysed at the same time.
@@ -64,6 +66,7 @@ class ServerOptions:
     max_image_bytes: int = 32_000_000
     max_images: int = 32
     max_pixels: int = 50_000_000
+    max_search_pixels: int = 12_000_000
     max_video_bytes: int = 2_000_000_000
     max_video_s: float = 4 * 3600.0
     concurrent_jobs: int = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import difflib
 from collections.abc import Iterable
 
@@ -33,7 +34,9 @@ class SlashMiddleware:
 
 
 def check_query(request: Request) -> None:
-    """Refuse query parameters that the endpoint does not have, as a dependency of the endpoint.
+    """Refuse query parameters that the endpoint does not have, or that are given twice.
+
+    This is a dependency of the endpoint.
 
     Raises:
         ApiError: 400; the message names the parameter and those that there are.
@@ -43,9 +46,12 @@ def check_query(request: Request) -> None:
     operations = request.app.openapi()["paths"][request.scope["route"].path]
     operation = operations[request.method.lower()]
     known = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
-    for name in request.query_params:
+    counts = collections.Counter(name for name, _ in request.query_params.multi_items())
+    for name, count in counts.items():
         if name not in known:
             raise unknown_name("query parameter", name, known)
+        if count > 1:
+            raise ApiError(400, f"query parameter {name!r} is given {count} times; give it once")
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], *, advice: str = "") -> ApiError:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mien._output import partial_path
-from mien.errors import MienError, OutputError
+from mien.errors import OutputError
 from mien.options import SmoothingOptions, VideoOptions
 from mien.runs import Run, RunOptions, analyze_to, is_interrupted
 from mien.server.errors import INTERNAL_ERROR
@@ -35,6 +35,13 @@ _POLL_INTERVAL_S = 0.5
 _RETRY_INTERVAL_S = 5.0
 _PROGRESS_INTERVAL_S = 0.5
 _STOP_TIMEOUT_S = 5.0
+
+
+_NOT_SAVED = "the server could not save the results; send the video again later"
+
+
+class _JobError(Exception):
+    """A job has failed; the message is for its owner."""
 
 
 class _Interrupted(Exception):  # noqa: N818 - not an error
@@ -177,8 +184,12 @@ class JobRunner:
             self._run(job)
         except _Interrupted:
             self.store.set_state(job.id, "queued")  # no effect on a removed job
-        except MienError as error:
-            self._end(job, str(error).replace(str(self._video(job)), job.name))
+        except _JobError as error:
+            self._end(job, str(error))
+        except OutputError:
+            # The message names folders of the server.
+            _LOG.exception("the results of job %s cannot be saved", job.id)
+            self._end(job, _NOT_SAVED)
         except Exception:
             _LOG.exception("job %s failed", job.id)
             self._end(job, INTERNAL_ERROR)
@@ -193,7 +204,7 @@ class JobRunner:
 
     def _run(self, job: Job) -> None:
         if not self._jobs.owns(job.id):
-            raise MienError(
+            raise _JobError(
                 "the job's folder was removed or replaced on the server; send the video again"
             )
         progress = _Progress(self.store, job, self._service.options)
@@ -288,7 +299,7 @@ class _Progress:
         """Update the progress with the next result.
 
         Raises:
-            MienError: The video is too long, or the job took too long.
+            _JobError: The video is too long, or the job took too long.
         """
         self.has_results = True
         self.failure = result.error or self.failure
@@ -298,9 +309,9 @@ class _Progress:
             self._saved_at = time.monotonic()
             worked_s = self._save(self._time_s)
             if self._time_s > self._options.max_video_s:
-                raise MienError(f"the video is longer than {self._options.max_video_s:g} s")
+                raise _JobError(f"the video is longer than {self._options.max_video_s:g} s")
             if worked_s > self._options.max_job_s:
-                raise MienError(f"the video took longer than {self._options.max_job_s:g} s of work")
+                raise _JobError(f"the video took longer than {self._options.max_job_s:g} s of work")
 
     def finish(self) -> None:
         """Save the end of the video."""

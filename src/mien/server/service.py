@@ -59,6 +59,7 @@ class Service:
         data: bytes,
         source: str,
         *,
+        caller: str,
         face_options: FaceOptions | None = None,
         draw: bool = False,
     ) -> dict[str, Any]:
@@ -68,7 +69,9 @@ class Service:
             ApiError: 503 after `request_timeout_s`.
         """
         try:
-            work = self._analyze(data, source, self.pipeline.with_options(face_options), draw)
+            work = self._analyze(
+                data, source, caller, self.pipeline.with_options(face_options), draw
+            )
             return await asyncio.wait_for(work, self.options.request_timeout_s)
         except MediaError as error:
             return _document(FrameResult(source=source, error=error.reason))
@@ -79,18 +82,20 @@ class Service:
             ) from None
 
     async def _analyze(
-        self, data: bytes, source: str, pipeline: Pipeline, draw: bool
+        self, data: bytes, source: str, caller: str, pipeline: Pipeline, draw: bool
     ) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         # The slot is kept while the decoded image is in memory: a small upload may be a large one.
-        async with self.slots.take():
-            frame = await self.decoder.decode_image(data, source)
-            detected = await loop.run_in_executor(self.pool, pipeline.detect_and_crop, frame)
+        async with self.slots.take(caller):
+            image = await self.decoder.decode_image(data, source)
+            detected = await loop.run_in_executor(
+                self.pool, pipeline.detect_and_crop_scaled, image.frame, image.size_hw
+            )
             if draw:
                 answers = await asyncio.wrap_future(self.batcher.submit(detected.crops))
-                result = pipeline.record(detected, answers)
-                jpeg = await loop.run_in_executor(self.pool, _drawn_jpeg, frame, result)
-                document = _document(result) | {"drawn_jpeg": jpeg}
+                searched = pipeline.record(dataclasses.replace(detected, size_hw=None), answers)
+                jpeg = await loop.run_in_executor(self.pool, _drawn_jpeg, image.frame, searched)
+                document = _document(pipeline.record(detected, answers)) | {"drawn_jpeg": jpeg}
         if not draw:
             answers = await asyncio.wrap_future(self.batcher.submit(detected.crops))
             document = _document(pipeline.record(detected, answers))

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mien.errors import OutputError
+from mien.errors import InputError, OutputError
+from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
 __all__ = ["Job", "JobStore"]
 
@@ -79,6 +80,8 @@ class Job:
     error: str | None = None
 
 
+_STATES = ("queued", "running", "done", "failed")
+
 _KINDS: dict[str, tuple[type, ...]] = {
     "id": (str,),
     "owner": (str,),
@@ -130,6 +133,12 @@ class JobStore:
             self._database.execute("BEGIN EXCLUSIVE")
             # Jobs that ran when the last server ended are continued.
             self._database.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+            # One of no state would neither run nor expire.
+            self._database.execute(
+                "UPDATE jobs SET state = 'failed', error = ?, ended = ? "
+                "WHERE state NOT IN (?, ?, ?, ?)",
+                (_DAMAGED, self._opened_s, *_STATES),
+            )
             self._database.execute("COMMIT")
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self._database.close()
@@ -281,14 +290,45 @@ def _job(row: sqlite3.Row) -> Job:
         values["options"] = json.loads(row["options"])
     except (TypeError, ValueError, RecursionError):
         values["options"] = None
-    if all(isinstance(values[name], kinds) for name, kinds in _KINDS.items()):
+    damaged = [name for name in _KINDS if not _is_sound(name, values[name])]
+    if not damaged:
         return Job(**values)
     defaults = {each.name: each.default for each in dataclasses.fields(Job)}
-    for name, kinds in _KINDS.items():
-        if not isinstance(values[name], kinds):
-            default = defaults[name]
-            values[name] = kinds[0]() if default is dataclasses.MISSING else default
+    for name in damaged:
+        default = defaults[name]
+        values[name] = _KINDS[name][0]() if default is dataclasses.MISSING else default
     return Job(**values | {"state": "failed", "error": _DAMAGED})
+
+
+def _is_sound(name: str, value: Any) -> bool:
+    """Return whether a job can have a value in a field."""
+    if not isinstance(value, _KINDS[name]):
+        return False
+    if name == "state":
+        return value in _STATES
+    if name == "options":
+        return _are_options(value)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _are_options(found: Any) -> bool:
+    """Return whether these are the options of a request, all of them and in their ranges."""
+    names = {"max_fps", "detect_every", "smoothing_s", "min_face_px", "min_score"}
+    if found.keys() != names:
+        return False
+    smallest_px = found["min_face_px"]
+    try:
+        VideoOptions(
+            detect_every=found["detect_every"],
+            max_fps=found["max_fps"],
+            smoothing=SmoothingOptions(time_constant_s=found["smoothing_s"]),
+        )
+        FaceOptions(
+            min_face_px=1 if smallest_px is None else smallest_px, min_score=found["min_score"]
+        )
+    except InputError:
+        return False
+    return True
 
 
 def _uptime_s() -> float:

@@ -25,6 +25,13 @@ _KEY_PREFIX = "mien.key."
 """Web pages cannot set headers of a web socket, so they send the key as a subprotocol."""
 
 
+_LATER = (429, 503)
+"""The statuses of requests that may be sent again later."""
+
+_MAX_REASON_BYTES = 123
+"""A control frame has at most 125 bytes (RFC 6455, 5.5), two of them for the code."""
+
+
 def stream_router(service: Service, access: AccessControl) -> APIRouter:
     """Make the endpoint for live frames."""
     router = APIRouter()
@@ -33,26 +40,35 @@ def stream_router(service: Service, access: AccessControl) -> APIRouter:
     async def stream(socket: WebSocket) -> None:
         offered = socket.scope.get("subprotocols", [])
         protocol = next((each for each in offered if each.startswith(_KEY_PREFIX)), None)
+        key = None if protocol is None else protocol.removeprefix(_KEY_PREFIX)
+        is_allowed = False
         try:
-            access.authorize(socket, protocol.removeprefix(_KEY_PREFIX) if protocol else None)
+            caller = access.authorize(socket, key)
+            is_allowed = True
             for name in socket.query_params:
                 raise unknown_name("query parameter", name, ())
             with service.stream_limit.acquire():
                 await socket.accept(subprotocol=protocol)
                 service.metrics.streams.inc()
                 try:
-                    await _serve(socket, service)
+                    await _serve(socket, service, caller)
                 finally:
                     service.metrics.streams.dec()
         except ApiError as error:
-            # A socket that is closed before it is accepted is answered with 403, which is wrong if
-            # the server is only busy.
-            busy = error.status == 503
-            if busy and socket.application_state is WebSocketState.CONNECTING:
+            # A socket that is closed before it is accepted is answered with 403 and no reason. That
+            # is right only for those who may not call.
+            later = error.status in _LATER
+            is_connecting = socket.application_state is WebSocketState.CONNECTING
+            if (is_allowed or later) and is_connecting:
                 await socket.accept(subprotocol=protocol)
-            await socket.close(1013 if busy else 1008, error.message)
+            await socket.close(1013 if later else 1008, _reason(error.message))
 
     return router
+
+
+def _reason(message: str) -> str:
+    """Shorten a message to what a close frame holds."""
+    return message.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
 
 
 class _LatestFrame:
@@ -83,7 +99,7 @@ class _LatestFrame:
         return frame
 
 
-async def _serve(socket: WebSocket, service: Service) -> None:
+async def _serve(socket: WebSocket, service: Service, caller: str) -> None:
     latest = _LatestFrame()
     receiving = asyncio.create_task(_receive_frames(socket, latest, service.options))
     live = LiveAnalysis(service.pipeline)
@@ -93,8 +109,8 @@ async def _serve(socket: WebSocket, service: Service) -> None:
             number, timestamp_s, data = frame
             answer: dict[str, Any] = {"frame": number, "dropped": latest.dropped}
             try:
-                async with service.slots.take():
-                    image = await service.decoder.decode_image(data, "stream")
+                async with service.slots.take(caller):
+                    image = await service.decoder.decode_frame(data, "stream")
                     answer |= await loop.run_in_executor(
                         service.pool, _analyze, live, image, number, timestamp_s
                     )

@@ -53,7 +53,9 @@ async def receive_video(
     """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
-    form = FormFile(content_type, fields=FORM_FIELDS) if kind == "multipart/form-data" else None
+    form = None
+    if kind == "multipart/form-data":
+        form = FormFile(content_type, fields=FORM_FIELDS, option="max_fps=5")
     if form is None and not kind.startswith("video/") and kind not in _UNSPECIFIC_TYPES:
         raise ApiError(
             415, f"expected video/*, application/octet-stream or multipart/form-data, found {kind}"

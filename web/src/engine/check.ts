@@ -40,6 +40,8 @@ const LIMITS = [
   "centre",
   "stride",
   "share",
+  "score_threshold",
+  "nms_iou",
 ] as const;
 
 /** Return a document as the contract that it is, or throw what is wrong with it. */
@@ -191,6 +193,11 @@ class Checker {
     const strides = list(field, detection.strides).map((one) => this.whole(field, one, "stride"));
     const different = strides.length > 0 && new Set(strides).size === strides.length;
     demand(different, field, "different strides", strides);
+    const levels = outputs(spec).flatMap(
+      ({ name }) => /^(?:cls|obj|bbox|kps)_(\d+)$/.exec(String(name))?.[1] ?? [],
+    );
+    const all = levels.every((level) => strides.includes(Number(level)));
+    demand(all, field, "all strides that outputs have", strides);
     const multiple = input.multiple_of as number;
     const fits = strides.every((stride) => multiple % stride === 0);
     demand(
@@ -199,8 +206,12 @@ class Checker {
       `a multiple of the strides ${strides.join(", ")}`,
       multiple,
     );
-    this.inside("face.spec.detection.score_threshold", detection.score_threshold, "share");
-    this.inside("face.spec.detection.nms_iou", detection.nms_iou, "share");
+    this.inside(
+      "face.spec.detection.score_threshold",
+      detection.score_threshold,
+      "score_threshold",
+    );
+    this.inside("face.spec.detection.nms_iou", detection.nms_iou, "nms_iou");
   }
 
   private inside(field: string, found: unknown, limit: (typeof LIMITS)[number]): number {
