@@ -199,3 +199,11 @@ def test_a_folder_of_other_files_says_what_it_holds(tmp_path):
     (tmp_path / "notes.txt").touch()
     (found,) = find_media([tmp_path])
     assert found.reason == "the folder holds no image or video, only 1 .txt. Check the path"
+
+
+@pytest.mark.parametrize("given", ["a\0b.png", "a\0*.png", "a\0b.mp4", "http://a\0b"])
+def test_a_zero_byte_in_a_name_is_an_error_of_its_own(given):
+    (found,) = find_media([given])
+    assert isinstance(found, MediaError)
+    assert "\0" not in found.source
+    assert "zero byte" in found.reason

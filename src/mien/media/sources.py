@@ -138,6 +138,9 @@ def _resolve(
 ) -> Iterator[str | MediaError]:
     if not given.strip():
         yield MediaError(repr(given), "an empty path. Name an image or a folder")
+    elif "\0" in given:
+        reason = "not a valid file name, it contains a zero byte. Check the path"
+        yield MediaError(given.replace("\0", "\\0"), reason)
     elif is_live(given):
         yield given
     elif os.path.isdir(given):  # noqa: PTH112 - Path raises for a name that is too long
