@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import MediaError
+from mien.media.images import why_unreadable
 from mien.media.sequences import sequence_options
 from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_container
 
@@ -52,8 +53,10 @@ def open_video(path: str | Path) -> InputContainer:
         MediaError: It is missing or no video; the reason names what it is.
     """
     source = str(path)
-    if not Path(path).exists():
-        raise MediaError(source, "no such file or folder. Check the path")
+    try:
+        Path(path).stat()
+    except (OSError, ValueError) as error:
+        raise MediaError(source, why_unreadable(error)) from error
     options = {"protocol_whitelist": "file", "format_whitelist": ",".join(_VIDEOS)}
     # Without the prefix a file whose name begins like a protocol would be taken for an address.
     return _opened(source, f"file:{source}", options)
