@@ -227,7 +227,7 @@ def test_what_may_not_be_looked_at_is_an_error_of_its_own(tmp_path, samples, mon
     names = ("a.png", "b.mp4", "c", "photo.jpg")
     for name in names:
         (tmp_path / name).write_bytes((samples / "eileen_collins.jpg").read_bytes())
-    stat = Path.stat
+    stat, opens = Path.stat, Path.open
 
     def forbidden(path, **options):
         if path.name in names[:3]:
@@ -236,7 +236,7 @@ def test_what_may_not_be_looked_at_is_an_error_of_its_own(tmp_path, samples, mon
 
     def forbidden_open(path, *arguments, **options):
         forbidden(path)
-        return open(path, *arguments, **options)
+        return opens(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "stat", forbidden)
     monkeypatch.setattr(Path, "open", forbidden_open)
