@@ -8,6 +8,8 @@ it opens next.
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-__all__ = ["open_camera", "open_sequence", "open_stream", "open_video"]
+__all__ = ["open_camera", "open_sequence", "open_stream", "open_video", "read_address"]
 
 _VIDEOS = (
     *("mov", "matroska", "avi", "flv", "mpegts", "mpeg", "mpegvideo", "m4v", "ogg", "asf"),
@@ -35,6 +37,9 @@ _CAMERA_IMAGES = (
 
 _HLS = ("hls", "aac", "ac3", "eac3", "mp3", "webvtt")
 """Playlists of a stream, and what their parts may be beside videos."""
+
+_MAX_IMAGE_BYTES, _MAX_IMAGE_S = 1 << 27, 60.0
+"""An image at an address is read into memory; a stream that looks like one does not end."""
 
 _HTTP = "http,https,httpproxy,tcp,tls,crypto,data"
 """What an `http://` source may use: a stream's parts come over HTTP, never from this machine's
@@ -95,6 +100,39 @@ def open_stream(address: str, *, timeout_s: float) -> InputContainer:
     except av.error.ArgumentError as error:
         # This is how FFmpeg says that a container is not on the list.
         raise OSError("what it sends is no video that is read") from error
+
+
+def read_address(address: str, *, timeout_s: float) -> tuple[bytes, bool]:
+    """Read the image at an `http://` address whole, as by `open_stream`.
+
+    Args:
+        address: The address.
+        timeout_s: How long one answer may take.
+
+    Returns:
+        The bytes that were sent, and whether they are all that the server announced.
+
+    Raises:
+        av.FFmpegError: It cannot be reached.
+        OSError: Likewise, or it sends too much.
+    """
+    import av
+
+    options = {"protocol_whitelist": _HTTP, "format_whitelist": "data"}
+    begin_s, parts, length = time.monotonic(), list[bytes](), 0
+    with av.open(address, format="data", options=options, timeout=timeout_s) as container:
+        # A server that does not say how much it sends ends with an error, too.
+        with contextlib.suppress(av.FFmpegError, OSError):
+            for packet in container.demux():
+                parts.append(bytes(packet))
+                length += packet.size
+                is_late = time.monotonic() - begin_s > _MAX_IMAGE_S
+                if length > _MAX_IMAGE_BYTES or is_late or format_name(parts[0]) is None:
+                    break
+        announced = container.size
+    if length > _MAX_IMAGE_BYTES:
+        raise OSError(f"an image of more than {_MAX_IMAGE_BYTES >> 20} MiB")
+    return b"".join(parts), length >= announced
 
 
 def open_camera(name: str, *, platform: str, options: dict[str, str]) -> InputContainer:
