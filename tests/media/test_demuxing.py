@@ -180,7 +180,7 @@ def test_an_address_cannot_make_it_open_files_of_this_machine(secret, written):
         answers["/live.m3u8"] = ("application/vnd.apple.mpegurl", written(part))
         with site(answers) as (address, _):
             for path in answers:
-                with pytest.raises(MediaError, match="cannot be opened|which is not read"):
+                with pytest.raises(MediaError, match=r"cannot be opened|which is not read"):
                     first_frame(address + path)
 
 
@@ -189,5 +189,5 @@ def test_other_images_at_an_address_are_not_read(data):
     answers = {f"/{name}": ("application/octet-stream", data) for name in ("a", "a.psd", "a.jpg")}
     with site(answers) as (address, _):
         for path in answers:
-            with pytest.raises(MediaError, match="cannot be opened"):
+            with pytest.raises(MediaError, match=r"cannot be opened|which is not read"):
                 first_frame(address + path)

@@ -12,6 +12,7 @@ from typing import Any
 
 from mien.errors import MediaError
 from mien.media.demuxing import open_camera, open_stream, read_address
+from mien.media.depth import SAVE_LEVELS, partial_levels
 from mien.media.images import decode_image
 from mien.media.reading import Reading
 from mien.media.tracks import pixel_aspect, video_packets
@@ -267,6 +268,8 @@ class LiveSource:
                 if packet is None:
                     decoded.time_base = track.time_base
                 reading.add_frame(decoded)
+                if not self._frame_count and (reason := partial_levels(decoded)) is not None:
+                    raise MediaError(self.source, f"{reason}. {SAVE_LEVELS}")
                 if is_played and decoded.time is not None:
                     first_s = decoded.time if first_s is None else first_s
                     position_s = decoded.time - first_s
