@@ -236,3 +236,14 @@ def test_large_areas_of_one_colour_are_no_damage():
         assert decode_image(packed.getvalue(), "a.jpg").notes == ()
     padded = photo() + bytes(5000)  # some cameras write zeros behind the image
     assert decode_image(padded, "a.jpg").notes == ()
+
+
+def test_of_jpegs_that_follow_each_other_the_first_is_read_and_that_is_said(samples, tmp_path):
+    photo = (samples / "eileen_collins.jpg").read_bytes()
+    (tmp_path / "a.mjpeg").write_bytes(50 * photo)
+    frame = read_image(tmp_path / "a.mjpeg")
+    assert frame.notes == (
+        "has 50 frames, only the first was read; save a video as MP4, for example",
+    )
+    np.testing.assert_array_equal(frame.frame_rgb, decode_image(photo, "one").frame_rgb)
+    assert decode_image(photo, "one").notes == ()

@@ -27,7 +27,7 @@ from mien.media.depth import (
     white_is_zero,
 )
 from mien.media.image_file import MAX_PIXELS, check_promised, open_image, too_large
-from mien.media.jpeg import has_zeroed_part
+from mien.media.jpeg import count_images, has_zeroed_part
 from mien.structures import Frame
 
 __all__ = [
@@ -200,7 +200,16 @@ def _read(file: IO[bytes], source: str, max_pixels: int) -> Frame:
     if is_jpeg and has_zeroed_part(file):
         reason = "damaged: a part of its middle was replaced by zeros"
         raise MediaError(source, f"{reason}. Copy or download it again")
+    # Of a phone's JPEG with more images in it (MPO) Pillow knows them.
+    count = count_images(file) if image.format == "JPEG" else 1
+    if count > 1:
+        note = f"{_frames_note(count)}; save a video as MP4, for example"
+        return dataclasses.replace(frame, notes=(*frame.notes, note))
     return frame
+
+
+def _frames_note(count: int | str) -> str:
+    return f"has {count} frames, only the first was read"
 
 
 def _read_cut_off(data: bytes, source: str, max_pixels: int) -> Frame:
@@ -250,7 +259,7 @@ def _decode(
     count = describe_frames(image)
     notes: tuple[str, ...] = ()
     if count is not None:
-        notes = (f"has {count} frames, only the first was read",)
+        notes = (_frames_note(count),)
     if _is_preview(image):
         notes += (_PREVIEW_NOTE,)
     declared, is_deep = declared_largest(image, file), is_deep_colour(image)
