@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 from mien.errors import MediaError
 from mien.media.images import why_unreadable
 from mien.media.sequences import sequence_options
-from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_container
+from mien.media.signatures import (
+    PROMISED_VIDEOS,
+    START_BYTES,
+    format_name,
+    is_container,
+    is_other_video,
+)
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -168,6 +174,8 @@ def _why(source: str, error: Exception) -> str:
     except (OSError, ValueError):
         start = b""
     name = None if is_container(start) else format_name(start)
+    if name is not None and is_other_video(name):
+        return f"{name}, which is not read. Convert it to {PROMISED_VIDEOS}"
     if name is not None:
         return f"{name}, not a video that is read. Give {PROMISED_VIDEOS}"
     reason = getattr(error, "strerror", None) or error

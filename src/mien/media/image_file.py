@@ -13,7 +13,13 @@ from PIL import Image, UnidentifiedImageError
 
 from mien.errors import MediaError
 from mien.media.bounds import check_scans
-from mien.media.signatures import START_BYTES, format_name, is_container
+from mien.media.signatures import (
+    PROMISED_VIDEOS,
+    START_BYTES,
+    format_name,
+    is_container,
+    is_other_video,
+)
 
 __all__ = ["MAX_PIXELS", "PROMISED", "check_promised", "open_image", "too_large"]
 
@@ -110,8 +116,13 @@ def _why_unidentified(start: bytes) -> str:
     name = format_name(start)
     if name is not None and name.upper() in _FORMATS:
         return f"damaged or cut off: {name} by its first bytes. Copy or download it again"
+    if name is not None and is_other_video(name):
+        return f"{name}, which is not read. Convert it to {PROMISED_VIDEOS}"
     if name is not None:
         return f"{name}, which is not read. {_USE}"
     if start.isascii() and b"\0" not in start:
         return f"not an image, the file holds text. {_USE}"
-    return f"not an image that can be read. {_USE}"
+    return (
+        f"not an image or video that can be read. Use a {PROMISED} file, or for a video "
+        f"{PROMISED_VIDEOS}"
+    )
