@@ -200,4 +200,13 @@ def test_an_address_in_place_of_an_image_is_named_as_it_was_given(verb, samples)
     address = "http://127.0.0.1:9/a.jpg"
     ran = CliRunner().invoke(app, [*verb, address, *([str(samples)] if len(verb) > 1 else [])])
     assert ran.exit_code == 1
-    assert address in f"{ran.stderr}{ran.exception}"
+    assert f"{address}: a camera or stream, not an image" in f"{ran.stderr}{ran.exception}"
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_what_libtiff_finds_is_an_error_and_not_printed(compression, capfd):
+    data = bytearray(encoded("TIFF", compression=compression))
+    data[100 : len(data) // 2] = b"\xa7" * (len(data) // 2 - 100)
+    with pytest.raises(MediaError, match="damaged or cut off"):
+        decode_image(bytes(data), "a.tif")
+    assert capfd.readouterr() == ("", "")

@@ -6,10 +6,13 @@ there is one.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import warnings
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from mien.errors import MediaError
 from mien.media.bounds import check_scans
@@ -70,9 +73,20 @@ def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) ->
     if width * height > max_pixels:
         image.close()
         raise too_large(source, max_pixels, f"it declares {width} x {height} pixels")
+    if image.format == "TIFF":
+        _quieten_libtiff()
     if image.format in ("JPEG", "MPO"):
         check_scans(file, source, pixels=width * height)
     return image
+
+
+@functools.cache
+def _quieten_libtiff() -> None:
+    """Keep libtiff from printing what it finds: Pillow raises an error for it all the same."""
+    with contextlib.suppress(OSError, AttributeError):  # where it is within Pillow, as on Windows
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
 
 
 def _open_heic(file: IO[bytes], source: str) -> Image.Image:
