@@ -126,6 +126,26 @@ def test_an_empty_list_on_stdin_is_said(verb):
     assert str(result.exception).startswith("-: stdin holds no path")
 
 
+@pytest.mark.parametrize("verb", [["analyze"], ["similar", "query.jpg"]])
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0\n", "holds a file of the format JPEG"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "holds a file of the format PNG"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0\n", "holds a video"),
+        (b"\x01\0\x02\n\x03\0\n", "holds no text"),
+        ("p/A.png\np/B.png".encode("utf-16-le"), "single characters"),
+        ("p/A.png".encode("utf-32-be"), "single characters"),
+    ],
+    ids=["jpeg", "png", "mp4", "other", "utf-16 without a line break", "utf-32 likewise"],
+)
+def test_what_is_no_list_on_stdin_is_said(verb, data, said):
+    result = run(*verb, "-", input=data)
+    assert isinstance(result.exception, InputError)
+    assert said in str(result.exception)
+    assert "\n" not in str(result.exception)
+
+
 NAMES = ["first.png", "zweites Bild äöü.png", "третье.png"]
 
 
@@ -135,11 +155,22 @@ NAMES = ["first.png", "zweites Bild äöü.png", "третье.png"]
         lambda names: "\n".join(names).encode(),
         lambda names: "\r\n".join(names).encode("utf-8-sig"),
         lambda names: "\r\n".join(names).encode("utf-16"),
+        lambda names: "\r\n".join(names).encode("utf-32"),
+        lambda names: "\n".join((*names, "")).encode("utf-32-le"),
         lambda names: "\ufeff".encode("utf-16-be") + "\r\n".join(names).encode("utf-16-be"),
         lambda names: "\0".join((*names, "")).encode(),
         lambda names: "\0".join(names).encode(),
     ],
-    ids=["utf-8", "utf-8 with mark", "utf-16", "utf-16 big", "print0", "zero between"],
+    ids=[
+        "utf-8",
+        "utf-8 with mark",
+        "utf-16",
+        "utf-32",
+        "utf-32 bare",
+        "utf-16 big",
+        "print0",
+        "zero between",
+    ],
 )
 def test_lists_of_any_usual_form_are_read(plain, tmp_path, monkeypatch, encode):
     monkeypatch.chdir(tmp_path)

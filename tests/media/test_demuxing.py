@@ -17,8 +17,11 @@ GREY = [(number / 10, np.full((64, 64, 3), 10 * number, np.uint8)) for number in
 
 
 @contextlib.contextmanager
-def site(answers):
-    """Serve bytes by path on loopback; gives the address and the list of what was asked for."""
+def site(answers, *, share=1.0):
+    """Serve bytes by path on loopback; gives the address and the list of what was asked for.
+
+    The connection ends after a share of the bytes that the server announces.
+    """
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -33,7 +36,7 @@ def site(answers):
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             with contextlib.suppress(OSError):
-                self.wfile.write(body)
+                self.wfile.write(body[: int(share * len(body))])
 
         def log_message(self, *_):
             pass
@@ -177,7 +180,7 @@ def test_an_address_cannot_make_it_open_files_of_this_machine(secret, written):
         answers["/live.m3u8"] = ("application/vnd.apple.mpegurl", written(part))
         with site(answers) as (address, _):
             for path in answers:
-                with pytest.raises(MediaError, match="cannot be opened"):
+                with pytest.raises(MediaError, match=r"cannot be opened|which is not read"):
                     first_frame(address + path)
 
 
@@ -186,5 +189,5 @@ def test_other_images_at_an_address_are_not_read(data):
     answers = {f"/{name}": ("application/octet-stream", data) for name in ("a", "a.psd", "a.jpg")}
     with site(answers) as (address, _):
         for path in answers:
-            with pytest.raises(MediaError, match="cannot be opened"):
+            with pytest.raises(MediaError, match=r"cannot be opened|which is not read"):
                 first_frame(address + path)

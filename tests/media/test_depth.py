@@ -4,13 +4,15 @@ import io
 import struct
 import zlib
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from mien.errors import MediaError
-from mien.media import Video, as_frame, decode_image
+from mien.media import LiveSource, Video, as_frame, decode_image
 from tests.conftest import SAMPLES
+from tests.media.test_demuxing import site
 
 with Image.open(SAMPLES / "eileen_collins.jpg") as photo:
     RGB = np.asarray(photo.convert("RGB").resize((64, 48)))
@@ -206,3 +208,34 @@ def test_the_preview_of_a_raw_photo_is_said():
     assert decode_image(data, "a.dng").notes == (
         "its first image is a small preview, only that was read; export the photo as JPEG",
     )
+
+
+def deep_video(path, frames, pixel_format):
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=10)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pixel_format
+        for pixels in frames:
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, pixel_format)))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("picture", "pixel_format"), [(GREY, "gray16le"), (RGB, "rgb48le")])
+def test_videos_whose_levels_ffmpeg_would_not_scale_are_refused(tmp_path, picture, pixel_format):
+    wanted = "gray16le" if picture is GREY else "gbrp16le"
+    dark = deep_video(tmp_path / "a.mkv", [deep(picture, 10)] * 3, pixel_format)
+    with av.open(str(dark)) as opened:
+        assert opened.streams.video[0].format.name in (wanted, pixel_format)
+    with pytest.raises(MediaError, match=r"10-bit levels in 16 bits\. Save the video with 8 bits"):
+        Video(dark)
+    with (
+        site({"/a": ("video/x-matroska", dark.read_bytes())}) as (address, _),
+        pytest.raises(MediaError, match="10-bit levels in 16 bits"),
+    ):
+        list(LiveSource(f"{address}/a").frames())
+    # It begins in the dark.
+    bright = [deep(picture, 16) // 8, deep(picture, 16)]
+    with Video(deep_video(tmp_path / "b.mkv", bright, pixel_format)) as video:
+        found = [frame.rgb().astype(int) for frame in video.frames()]
+    np.testing.assert_allclose(found[1], RGB if picture is RGB else GREYS, atol=2)

@@ -170,3 +170,43 @@ def test_an_image_of_another_format_that_somebody_decoded_is_taken():
         with pytest.raises(MediaError, match=r"PPM, which is not read.*image\.convert\('RGB'\)"):
             mien.Analyzer().analyze(opened)
         assert mien.Analyzer().analyze(opened.convert("RGB")).width == 64
+
+
+@pytest.mark.parametrize(
+    ("start", "called"),
+    [
+        (b"nut/multimedia container\0", "NUT video"),
+        (b".RMF\0\0\0\x12", "RealMedia video"),
+        (b"DKIF\0\0 \0VP80", "IVF video"),
+        (b"YUV4MPEG2 W176 H144 F25:1", "Y4M video"),
+        (b"\0\0\0\x01gd\0\x0b", "raw H.264 video"),
+        (b"\0\0\0\x01@\x01\x0c\x01", "raw H.265 video"),
+    ],
+)
+def test_a_video_that_is_not_read_is_called_one(tmp_path, start, called):
+    for name in ("a.bin", "a.mp4"):
+        (tmp_path / name).write_bytes(start + bytes(100))
+        (result,) = mien.Analyzer().stream(tmp_path / name)
+        assert result.error.startswith(f"{called}, which is not read. Convert it to MP4, MOV")
+
+
+def test_what_is_neither_has_both_kinds_named():
+    with pytest.raises(MediaError, match=r"not an image or video.*JPEG.*MP4"):
+        decode_image(b"\x93\x94" * 50, "a")
+
+
+@pytest.mark.parametrize("verb", [["explain"], ["similar", "--max-faces", "1"]])
+def test_an_address_in_place_of_an_image_is_named_as_it_was_given(verb, samples):
+    address = "http://127.0.0.1:9/a.jpg"
+    ran = CliRunner().invoke(app, [*verb, address, *([str(samples)] if len(verb) > 1 else [])])
+    assert ran.exit_code == 1
+    assert f"{address}: a camera or stream, not an image" in f"{ran.stderr}{ran.exception}"
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_what_libtiff_finds_is_an_error_and_not_printed(compression, capfd):
+    data = bytearray(encoded("TIFF", compression=compression))
+    data[100 : len(data) // 2] = b"\xa7" * (len(data) // 2 - 100)
+    with pytest.raises(MediaError, match="damaged or cut off"):
+        decode_image(bytes(data), "a.tif")
+    assert capfd.readouterr() == ("", "")

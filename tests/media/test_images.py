@@ -141,7 +141,7 @@ def jpeg():
         (jpeg()[:5000], "damaged or cut off"),
         (jpeg()[:30], "damaged or cut off"),
         (b"Dear diary, this is no image.\n", "not an image, the file holds text"),
-        (b"\x00\x01\x02\x03" * 100, "not an image that can be read"),
+        (b"\x00\x01\x02\x03" * 100, "not an image or video that can be read"),
         (b"\0\0\0\x18ftypheic" + bytes(100), "damaged or cut off"),
         (b"\xff\x0a" + bytes(100), "JPEG XL, which is not read"),
         (b"\0\0\0\x18ftypisom" + bytes(100), "a video, not an image"),
@@ -236,3 +236,14 @@ def test_large_areas_of_one_colour_are_no_damage():
         assert decode_image(packed.getvalue(), "a.jpg").notes == ()
     padded = photo() + bytes(5000)  # some cameras write zeros behind the image
     assert decode_image(padded, "a.jpg").notes == ()
+
+
+def test_of_jpegs_that_follow_each_other_the_first_is_read_and_that_is_said(samples, tmp_path):
+    photo = (samples / "eileen_collins.jpg").read_bytes()
+    (tmp_path / "a.mjpeg").write_bytes(50 * photo)
+    frame = read_image(tmp_path / "a.mjpeg")
+    assert frame.notes == (
+        "has 50 frames, only the first was read; save a video as MP4, for example",
+    )
+    np.testing.assert_array_equal(frame.frame_rgb, decode_image(photo, "one").frame_rgb)
+    assert decode_image(photo, "one").notes == ()

@@ -1,6 +1,7 @@
 import io
 import re
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -281,3 +282,27 @@ def test_every_mode_of_pillow_is_taken(mode):
         assert set(np.unique(found)) == {0, 255}
     else:
         np.testing.assert_allclose(found, expected, atol=2)
+
+
+def test_arrays_of_every_class_become_plain_ones(tmp_path):
+    with_header = np.memmap(tmp_path / "a.raw", np.uint8, "w+", shape=GREY.shape)
+    with_header[:] = GREY
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy advises against it
+        matrix = np.asmatrix(GREY)
+    for array in (matrix, with_header, GREY.view(np.recarray), np.asfortranarray(GREY)):
+        found = pixels(array)
+        assert type(found) is np.ndarray
+        assert found.flags.c_contiguous
+        np.testing.assert_array_equal(found, np.dstack([GREY] * 3))
+    given = Frame(frame_rgb=RGB[:, ::-1].view(np.recarray), source="a").frame_rgb
+    assert type(given) is np.ndarray
+    assert given.flags.c_contiguous
+
+
+def test_a_masked_array_is_refused_with_what_to_do():
+    masked = np.ma.masked_array(RGB, RGB > 200)
+    for refused in (lambda: as_frame(masked), lambda: Frame(frame_rgb=masked, source="a")):
+        with pytest.raises(FrameError, match=r"masked.*\.filled\(0\)"):
+            refused()
+    assert pixels(masked.filled(0)).max() <= 200

@@ -199,3 +199,48 @@ def test_a_folder_of_other_files_says_what_it_holds(tmp_path):
     (tmp_path / "notes.txt").touch()
     (found,) = find_media([tmp_path])
     assert found.reason == "the folder holds no image or video, only 1 .txt. Check the path"
+
+
+@pytest.mark.parametrize("given", ["a\0b.png", "a\0*.png", "a\0b.mp4", "http://a\0b"])
+def test_a_zero_byte_in_a_name_is_an_error_of_its_own(given):
+    (found,) = find_media([given])
+    assert isinstance(found, MediaError)
+    assert "\0" not in found.source
+    assert "zero byte" in found.reason
+
+
+def test_links_that_lead_nowhere_are_errors_and_the_others_are_read(tmp_path, samples):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes((samples / "eileen_collins.jpg").read_bytes())
+    for name in ("a.png", "folder", "video.mp4", "shot_%d.png"):
+        (tmp_path / name).symlink_to(name)
+    (tmp_path / "gone.png").symlink_to("nowhere")
+    rows = {Path(each.source).name: each for each in mien.Analyzer().stream(tmp_path)}
+    assert sorted(rows) == ["a.png", "folder", "gone.png", "photo.jpg", "shot_%d.png", "video.mp4"]
+    assert rows.pop("photo.jpg").faces
+    assert rows.pop("gone.png").error.startswith("no such file")
+    rows.pop("shot_%d.png")
+    assert all("leads back to itself" in each.error for each in rows.values())
+
+
+def test_what_may_not_be_looked_at_is_an_error_of_its_own(tmp_path, samples, monkeypatch):
+    names = ("a.png", "b.mp4", "c", "photo.jpg")
+    for name in names:
+        (tmp_path / name).write_bytes((samples / "eileen_collins.jpg").read_bytes())
+    stat, opens = Path.stat, Path.open
+
+    def forbidden(path, **options):
+        if path.name in names[:3]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    def forbidden_open(path, *arguments, **options):
+        forbidden(path)
+        return opens(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    monkeypatch.setattr(Path, "open", forbidden_open)
+    rows = {Path(each.source).name: each for each in mien.Analyzer().stream(tmp_path)}
+    assert rows.pop("photo.jpg").faces
+    assert sorted(rows) == ["a.png", "b.mp4", "c"]
+    assert all("no permission" in each.error for each in rows.values())

@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 
@@ -8,7 +9,8 @@ from typer.testing import CliRunner
 
 from mien.cli import app
 from mien.errors import MediaError
-from mien.media import LiveSource
+from mien.inference import Analyzer
+from mien.media import LiveSource, demuxing
 from mien.media import live_source as module
 from tests.media.test_demuxing import site
 from tests.streams import http_server, motion_jpeg, rtsp_server
@@ -177,6 +179,75 @@ def test_a_video_that_cannot_be_read_from_such_a_server_is_an_error(tmp_path):
     assert ran.exit_code == 1
     assert "cannot be opened" in ran.stderr
     assert "save the video and give the file" in ran.stderr
+
+
+def moving(count=10):
+    noise = np.random.default_rng(0)
+    for number in range(count):
+        yield number / 10, noise.integers(0, 255, (120, 160, 3), np.uint8)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "ts", "flv"])
+def test_a_video_whose_server_goes_away_halfway_is_read_once(tmp_path, ending):
+    data = write_video(tmp_path / f"a.{ending}", moving()).read_bytes()
+    with site({"/a": ("video/mp4", data)}, share=0.5) as (address, asked):
+        seen, gaps, error = shades(LiveSource(f"{address}/a"))
+    assert 1 <= len(seen) <= 6
+    assert (gaps, len(asked)) == ([], 1)
+    assert re.match("cut off|damaged", error)
+
+
+def test_half_a_video_is_read_once_whatever_the_server_says_of_its_length(tmp_path):
+    data = write_video(tmp_path / "a.mkv", moving()).read_bytes()
+    half = data[: len(data) // 2]
+    with http_server([[half], [half]], "video/x-matroska") as address:
+        seen, gaps, error = shades(LiveSource(address))
+    assert 1 <= len(seen) <= 6
+    assert gaps == []
+    assert error.startswith("cut off: ends after 0.")
+
+
+def test_a_video_of_unknown_length_ends_where_it_would_begin_again(tmp_path):
+    data = write_video(tmp_path / "a.ts", moving()).read_bytes()
+    with http_server([[data], [data], [data]], "video/mp2t") as address:
+        seen, gaps, error = shades(LiveSource(address))
+    assert 1 <= len(seen) <= 10
+    assert (gaps, error) == ([], None)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_an_image_at_an_address_is_read_as_that_of_a_file_is(tmp_path, samples, share):
+    photo = (samples / "eileen_collins.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(photo[: int(share * len(photo))])
+    with site({"/a": ("image/jpeg", photo)}, share=share) as (address, _):
+        (from_address,) = Analyzer().stream(f"{address}/a")
+    (from_file,) = Analyzer().stream(tmp_path / "a.jpg")
+    assert from_address.error == from_file.error
+    assert (from_address.error is None) == (share == 1)
+    assert [face.emotion for face in from_address.faces] == [
+        face.emotion for face in from_file.faces
+    ]
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_levels_of_10_bits_at_an_address_are_scaled_and_said(tmp_path, ending):
+    levels = np.tile(np.arange(1024, dtype=np.uint16), (64, 1))
+    Image.fromarray(levels).save(tmp_path / f"a.{ending}")
+    data = (tmp_path / f"a.{ending}").read_bytes()
+    with site({"/a": ("image/png", data)}) as (address, _):
+        source = LiveSource(f"{address}/a")
+        (frame,) = source.frames()
+    assert frame.rgb().max() == 255
+    assert source.notes == ("holds 10-bit levels, scaled by their range of 0 to 1023",)
+
+
+def test_an_image_at_an_address_is_not_read_without_end(monkeypatch, samples):
+    monkeypatch.setattr(demuxing, "_MAX_IMAGE_BYTES", 10_000)
+    photo = (samples / "eileen_collins.jpg").read_bytes()
+    with site({"/a": ("image/jpeg", photo)}) as (address, _):
+        seen, _, error = shades(LiveSource(f"{address}/a"))
+    assert seen == []
+    assert "an image of more than" in error
 
 
 def test_a_fault_of_any_kind_ends_a_source(monkeypatch):

@@ -27,7 +27,7 @@ __all__ = ["explain"]
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image with faces.")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="An image with faces.")],
     *,
     face: Annotated[
         int | None,

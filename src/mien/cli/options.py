@@ -52,9 +52,18 @@ __all__ = [
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
+    # Before those of UTF-16, with one of which one of these begins.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+_HIGH_BYTES = (("utf-32-le", (3,)), ("utf-32-be", (0,)), ("utf-16-le", (1,)), ("utf-16-be", (0,)))
+"""Which bytes of each character are 0: in UTF-32 always, in UTF-16 in Western text."""
+
+_OF_TEXT = frozenset((0, *b"\t\n\r", *range(0x20, 0x7F)))
+"""Bytes of a list of plain names, of which images and videos have others near their beginning."""
 
 FACE_DEFAULTS, VIDEO_DEFAULTS = FaceOptions(), VideoOptions()
 
@@ -204,14 +213,53 @@ def named_inputs(inputs: list[str]) -> Iterator[str]:
     """
     for given in inputs:
         if given == "-":
-            names = [name for name in _split_list(_read_stdin()) if name.strip()]
-            if not names:
-                raise InputError(
-                    "-: stdin holds no path; expected one in each line, as find or ls print them"
-                )
-            yield from names
+            yield from _read_list(_read_stdin())
         else:
             yield given
+
+
+def _read_list(data: bytes) -> list[str]:
+    """Return the names in a list of paths.
+
+    Raises:
+        InputError: It has none, or is something else.
+    """
+    if (kind := _media_kind(data)) is not None:
+        raise InputError(
+            f"-: stdin holds {kind}, not a list of paths. Save it as a file and give its name"
+        )
+    names = [name for name in _split_list(data) if name.strip()]
+    if not names:
+        raise InputError(
+            "-: stdin holds no path; expected one in each line, as find or ls print them"
+        )
+    # A single one has an error of its own, and the others are read.
+    if 2 * sum("\0" in name for name in names) > len(names):
+        raise InputError(
+            "-: stdin holds no text; expected a list of paths, one in each line, in UTF-8"
+        )
+    if len(names) > 1 and 2 * sum(len(name) == 1 for name in names) > len(names) and b"\0" in data:
+        # Text of UTF-16 whose bytes do not say so looks like this; one of its characters is a
+        # slash, which would stand for the whole disk.
+        raise InputError(
+            "-: stdin holds single characters between zero bytes, as text in UTF-16 or UTF-32 has "
+            "them. Write the list in UTF-8, or begin names of one character with ./"
+        )
+    return names
+
+
+def _media_kind(data: bytes) -> str | None:
+    """Return what an image, video or other file of known format is; None for all else."""
+    from mien.media.signatures import START_BYTES, format_name, is_container
+
+    start = data[:START_BYTES]
+    # A list may begin like one: with a file that is called GIF89a.
+    if all(character in _OF_TEXT for character in start):
+        return None
+    if is_container(start):
+        return "a video"
+    name = format_name(start)
+    return None if name is None else f"a file of the format {name}"
 
 
 def _read_stdin() -> bytes:
@@ -221,10 +269,10 @@ def _read_stdin() -> bytes:
 
 
 def _split_list(data: bytes) -> list[str]:
-    """Return the names in a list: of UTF-8 or UTF-16, one in each line or between zero bytes."""
+    """Return the names in a list: of any UTF, one in each line or between zero bytes."""
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), None)
     if encoding is None:
-        encoding = _utf_16_without_mark(data) or "utf-8"
+        encoding = _wide_without_mark(data) or "utf-8"
     # File names need not be valid text.
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
     text = data.decode(encoding, errors).removeprefix("\ufeff")
@@ -233,12 +281,12 @@ def _split_list(data: bytes) -> list[str]:
     return [line.rstrip("\r") for line in text.split("\n")]
 
 
-def _utf_16_without_mark(data: bytes) -> str | None:
-    """Return the byte order of a list whose line breaks are those of UTF-16."""
-    if len(data) % 2 == 0:
-        for order, line_break in (("utf-16-le", b"\n\0"), ("utf-16-be", b"\0\n")):
-            end = data.endswith(line_break)
-            zeros = data[1::2] if order == "utf-16-le" else data[::2]
-            if end and not any(zeros):
-                return order
+def _wide_without_mark(data: bytes) -> str | None:
+    """Return the encoding of a list whose line breaks are those of UTF-32 or UTF-16."""
+    for encoding, high in _HIGH_BYTES:
+        line_break = "\n".encode(encoding)
+        width = len(line_break)
+        is_wide = not any(any(data[offset::width]) for offset in high)
+        if is_wide and len(data) % width == 0 and data.endswith(line_break):
+            return encoding
     return None

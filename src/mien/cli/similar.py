@@ -33,7 +33,7 @@ __all__ = ["similar"]
 
 
 def similar(
-    query: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image to compare with.")],
+    query: Annotated[str, typer.Argument(metavar="IMAGE", help="The image to compare with.")],
     inputs: Annotated[
         list[str],
         typer.Argument(

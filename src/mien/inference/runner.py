@@ -145,4 +145,5 @@ def _analyze_live(
         for frame in frames:
             if (gap := source.gap_before(frame)) is not None:
                 yield gap
-            yield live.analyze(frame)
+            result = live.analyze(frame)
+            yield dataclasses.replace(result, notes=(*source.notes, *result.notes))

@@ -112,6 +112,8 @@ def find_similar(
     if not isinstance(query, str | Path):
         found = type(query).__name__
         raise InputError(f"query: expected the path of an image, found {found}")
+    if is_live(str(query)):
+        raise MediaError(str(query), "a camera or stream, not an image. Save the image first")
     check_count("max_faces", max_faces)
     if EMBEDDING not in (output.name for output in pipeline.model.spec.outputs):
         raise SpecError(f"{pipeline.model.path}: field 'outputs': there is no '{EMBEDDING}'")

@@ -8,17 +8,26 @@ it opens next.
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import MediaError
+from mien.media.images import why_unreadable
 from mien.media.sequences import sequence_options
-from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_container
+from mien.media.signatures import (
+    PROMISED_VIDEOS,
+    START_BYTES,
+    format_name,
+    is_container,
+    is_other_video,
+)
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-__all__ = ["open_camera", "open_sequence", "open_stream", "open_video"]
+__all__ = ["open_camera", "open_sequence", "open_stream", "open_video", "read_address"]
 
 _VIDEOS = (
     *("mov", "matroska", "avi", "flv", "mpegts", "mpeg", "mpegvideo", "m4v", "ogg", "asf"),
@@ -34,6 +43,9 @@ _CAMERA_IMAGES = (
 
 _HLS = ("hls", "aac", "ac3", "eac3", "mp3", "webvtt")
 """Playlists of a stream, and what their parts may be beside videos."""
+
+_MAX_IMAGE_BYTES, _MAX_IMAGE_S = 1 << 27, 60.0
+"""An image at an address is read into memory; a stream that looks like one does not end."""
 
 _HTTP = "http,https,httpproxy,tcp,tls,crypto,data"
 """What an `http://` source may use: a stream's parts come over HTTP, never from this machine's
@@ -52,8 +64,10 @@ def open_video(path: str | Path) -> InputContainer:
         MediaError: It is missing or no video; the reason names what it is.
     """
     source = str(path)
-    if not Path(path).exists():
-        raise MediaError(source, "no such file or folder. Check the path")
+    try:
+        Path(path).stat()
+    except (OSError, ValueError) as error:
+        raise MediaError(source, why_unreadable(error)) from error
     options = {"protocol_whitelist": "file", "format_whitelist": ",".join(_VIDEOS)}
     # Without the prefix a file whose name begins like a protocol would be taken for an address.
     return _opened(source, f"file:{source}", options)
@@ -94,6 +108,39 @@ def open_stream(address: str, *, timeout_s: float) -> InputContainer:
         raise OSError("what it sends is no video that is read") from error
 
 
+def read_address(address: str, *, timeout_s: float) -> tuple[bytes, bool]:
+    """Read the image at an `http://` address whole, as by `open_stream`.
+
+    Args:
+        address: The address.
+        timeout_s: How long one answer may take.
+
+    Returns:
+        The bytes that were sent, and whether they are all that the server announced.
+
+    Raises:
+        av.FFmpegError: It cannot be reached.
+        OSError: Likewise, or it sends too much.
+    """
+    import av
+
+    options = {"protocol_whitelist": _HTTP, "format_whitelist": "data"}
+    begin_s, parts, length = time.monotonic(), list[bytes](), 0
+    with av.open(address, format="data", options=options, timeout=timeout_s) as container:
+        # A server that does not say how much it sends ends with an error, too.
+        with contextlib.suppress(av.FFmpegError, OSError):
+            for packet in container.demux():
+                parts.append(bytes(packet))
+                length += packet.size
+                is_late = time.monotonic() - begin_s > _MAX_IMAGE_S
+                if length > _MAX_IMAGE_BYTES or is_late or format_name(parts[0]) is None:
+                    break
+        announced = container.size
+    if length > _MAX_IMAGE_BYTES:
+        raise OSError(f"an image of more than {_MAX_IMAGE_BYTES >> 20} MiB")
+    return b"".join(parts), length >= announced
+
+
 def open_camera(name: str, *, platform: str, options: dict[str, str]) -> InputContainer:
     """Open a camera.
 
@@ -127,6 +174,8 @@ def _why(source: str, error: Exception) -> str:
     except (OSError, ValueError):
         start = b""
     name = None if is_container(start) else format_name(start)
+    if name is not None and is_other_video(name):
+        return f"{name}, which is not read. Convert it to {PROMISED_VIDEOS}"
     if name is not None:
         return f"{name}, not a video that is read. Give {PROMISED_VIDEOS}"
     reason = getattr(error, "strerror", None) or error

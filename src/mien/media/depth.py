@@ -19,15 +19,20 @@ from PIL import Image
 from mien.errors import MediaError
 
 __all__ = [
+    "SAVE_LEVELS",
     "Scaled",
     "declared_largest",
     "is_deep_colour",
     "low_bytes",
+    "partial_levels",
     "scale",
     "scale_colour",
     "scale_deep",
     "white_is_zero",
 ]
+
+SAVE_LEVELS = "Save the video with 8 bits, or in a format of as many bits as its levels have"
+"""What to do with a video of `partial_levels`."""
 
 _WIDTHS = (8, 10, 12, 14, 16, 20, 24, 32)
 """The bits that sensors and files have."""
@@ -39,6 +44,9 @@ _FEW_LEVELS = 16.0
 """Fractions up to here are brighter than white; numbers of 0 to 255 that end here would be
 black."""
 
+_PACKED = {"rgb48": 3, "bgr48": 3, "rgba64": 4, "bgra64": 4}
+"""FFmpeg's formats of 16 bits whose numbers of one pixel follow each other, and their count."""
+
 _TOLERANCE = 1e-3
 
 _PHOTOMETRIC, _MAX_SAMPLE, _S_MAX_SAMPLE = 262, 281, 341
@@ -46,7 +54,7 @@ _PHOTOMETRIC, _MAX_SAMPLE, _S_MAX_SAMPLE = 262, 281, 341
 
 _WHITE_IS_ZERO = 0
 _DEFAULT_MAX_SAMPLE = 65535
-_MAX_PNG_BITS = 16
+_MAX_BITS = 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -232,7 +240,29 @@ def declared_largest(image: Image.Image, file: IO[bytes] | None) -> int:
         if isinstance(largest, int) and 0 < largest < _DEFAULT_MAX_SAMPLE:
             return largest
     bits = _png_bits(file) if file is not None and image.format == "PNG" else 0
-    return 2**bits - 1 if bits <= _MAX_PNG_BITS else 0
+    return 2**bits - 1 if bits <= _MAX_BITS else 0
+
+
+def partial_levels(frame: Any) -> str | None:
+    """Return of what range the levels of a decoded frame are whose 16 bits hold fewer, in words.
+
+    FFmpeg takes them for those of 16 bits, so that the frame is nearly black.
+
+    Args:
+        frame: An `av.VideoFrame`.
+
+    Returns:
+        For example `holds 10-bit levels`; None for all other frames, and for black ones.
+    """
+    if any(component.bits != _MAX_BITS for component in frame.format.components):
+        return None
+    plane, name = frame.planes[0], frame.format.name
+    count = _PACKED.get(name[:-2], 1)
+    numbers = np.frombuffer(plane, ">u2" if name.endswith("be") else "<u2")
+    rows = numbers.reshape(plane.height, -1)[:, : plane.width * count]
+    largest = int(rows.reshape(plane.height, -1, count)[..., :3].max())
+    bits = _bits(largest)
+    return f"holds {bits}-bit levels in 16 bits" if largest and bits < _MAX_BITS else None
 
 
 def white_is_zero(image: Image.Image) -> bool:

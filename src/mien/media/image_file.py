@@ -6,14 +6,23 @@ there is one.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import warnings
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from mien.errors import MediaError
 from mien.media.bounds import check_scans
-from mien.media.signatures import START_BYTES, format_name, is_container
+from mien.media.signatures import (
+    PROMISED_VIDEOS,
+    START_BYTES,
+    format_name,
+    is_container,
+    is_other_video,
+)
 
 __all__ = ["MAX_PIXELS", "PROMISED", "check_promised", "open_image", "too_large"]
 
@@ -64,9 +73,20 @@ def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) ->
     if width * height > max_pixels:
         image.close()
         raise too_large(source, max_pixels, f"it declares {width} x {height} pixels")
+    if image.format == "TIFF":
+        _quieten_libtiff()
     if image.format in ("JPEG", "MPO"):
         check_scans(file, source, pixels=width * height)
     return image
+
+
+@functools.cache
+def _quieten_libtiff() -> None:
+    """Keep libtiff from printing what it finds: Pillow raises an error for it all the same."""
+    with contextlib.suppress(OSError, AttributeError):  # where it is within Pillow, as on Windows
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
 
 
 def _open_heic(file: IO[bytes], source: str) -> Image.Image:
@@ -110,8 +130,13 @@ def _why_unidentified(start: bytes) -> str:
     name = format_name(start)
     if name is not None and name.upper() in _FORMATS:
         return f"damaged or cut off: {name} by its first bytes. Copy or download it again"
+    if name is not None and is_other_video(name):
+        return f"{name}, which is not read. Convert it to {PROMISED_VIDEOS}"
     if name is not None:
         return f"{name}, which is not read. {_USE}"
     if start.isascii() and b"\0" not in start:
         return f"not an image, the file holds text. {_USE}"
-    return f"not an image that can be read. {_USE}"
+    return (
+        f"not an image or video that can be read. Use a {PROMISED} file, or for a video "
+        f"{PROMISED_VIDEOS}"
+    )

@@ -27,7 +27,7 @@ from mien.media.depth import (
     white_is_zero,
 )
 from mien.media.image_file import MAX_PIXELS, check_promised, open_image, too_large
-from mien.media.jpeg import has_zeroed_part
+from mien.media.jpeg import count_images, has_zeroed_part
 from mien.structures import Frame
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "partial_range",
     "read_image",
     "to_rgb",
+    "why_unreadable",
 ]
 
 MIN_SIDE_PX = 8
@@ -118,7 +119,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Frame:
         with Path(path).open("rb") as file:
             return _read(file, str(path), max_pixels)
     except (OSError, ValueError) as error:
-        raise MediaError(str(path), _why_unreadable(error)) from error
+        raise MediaError(str(path), why_unreadable(error)) from error
 
 
 def partial_range(path: str | Path) -> str | None:
@@ -177,7 +178,7 @@ def convert_image(image: Image.Image, source: str) -> Frame:
             return _read(io.BytesIO(_whole(file)), source, MAX_PIXELS)
         return _decode(image, source, file)
     except _DECODER_ERRORS as error:
-        raise MediaError(source, _why_unreadable(error)) from error
+        raise MediaError(source, why_unreadable(error)) from error
 
 
 def _whole(file: IO[bytes]) -> bytes:
@@ -207,11 +208,20 @@ def _read(
     except _DECODER_ERRORS as error:
         if is_jpeg and "truncated" in str(error):
             return _read_cut_off(_whole(file), source, max_pixels, fit)
-        raise MediaError(source, _why_unreadable(error)) from error
+        raise MediaError(source, why_unreadable(error)) from error
     if is_jpeg and has_zeroed_part(file):
         reason = "damaged: a part of its middle was replaced by zeros"
         raise MediaError(source, f"{reason}. Copy or download it again")
+    # Of a phone's JPEG with more images in it (MPO) Pillow knows them.
+    count = count_images(file) if image.format == "JPEG" else 1
+    if count > 1:
+        note = f"{_frames_note(count)}; save a video as MP4, for example"
+        return dataclasses.replace(frame, notes=(*frame.notes, note))
     return frame
+
+
+def _frames_note(count: int | str) -> str:
+    return f"has {count} frames, only the first was read"
 
 
 def _read_cut_off(
@@ -227,7 +237,7 @@ def _read_cut_off(
             missing = _missing_share(np.asarray(image))
             frame = _decode(image, source, None, fit=fit)
     except _DECODER_ERRORS as error:
-        raise MediaError(source, _why_unreadable(error)) from error
+        raise MediaError(source, why_unreadable(error)) from error
     if missing > _MAX_MISSING_SHARE:
         reason = f"damaged or cut off: {missing:.0%} of the image is missing"
         raise MediaError(source, f"{reason}. Copy or download it again")
@@ -268,7 +278,7 @@ def _decode(
     count = describe_frames(image)
     notes: tuple[str, ...] = ()
     if count is not None:
-        notes = (f"has {count} frames, only the first was read",)
+        notes = (_frames_note(count),)
     if _is_preview(image):
         notes += (_PREVIEW_NOTE,)
     declared, is_deep = declared_largest(image, file), is_deep_colour(image)
@@ -340,7 +350,8 @@ def _flatten(image: Image.Image) -> tuple[Image.Image, bool]:
     return Image.alpha_composite(white, image).convert("RGB"), is_clear
 
 
-def _why_unreadable(error: Exception) -> str:
+def why_unreadable(error: Exception) -> str:
+    """Return why a file cannot be read or decoded, and what to do."""
     if isinstance(error, FileNotFoundError):
         return "no such file or folder. Check the path"
     if isinstance(error, PermissionError):
@@ -351,6 +362,8 @@ def _why_unreadable(error: Exception) -> str:
         return "not a valid file name, it contains a zero byte. Check the path"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it. Scale the image down first"
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return "a link that leads back to itself. Remove it, or link the file"
     if isinstance(error, OSError) and error.errno is not None:
         name = errno.errorcode.get(error.errno, str(error.errno))
         return f"cannot be read: {os.strerror(error.errno)} ({name})"

@@ -17,7 +17,7 @@ from mien.media.depth import scale_deep
 from mien.media.images import convert_image, decode_image, read_image, to_rgb
 from mien.media.live_source import is_live
 from mien.structures import Frame, FrameRGB
-from mien.structures.frame import uint8_advice
+from mien.structures.frame import plain_array, uint8_advice
 
 __all__ = ["Channels", "ImageInput", "TensorLike", "as_frame", "check_channels"]
 
@@ -85,7 +85,7 @@ def as_frame(
     """
     check_channels(channels)
     if isinstance(image, np.ndarray):
-        pixels, notes = _array_rgb(image, channels)
+        pixels, notes = _array_rgb(plain_array(image, "image"), channels)
         return Frame(frame_rgb=pixels, source=source or "array", notes=notes)
     if _is_tensor(image):
         return Frame(frame_rgb=_tensor_rgb(image, channels), source=source or "tensor")

@@ -1,13 +1,16 @@
-"""Damage in the middle of a JPEG, over which decoders go without a word."""
+"""What decoders of JPEG go over without a word: damage in the middle, and further images."""
 
 from __future__ import annotations
 
 from typing import IO
 
-__all__ = ["has_zeroed_part"]
+__all__ = ["count_images", "has_zeroed_part"]
 
 _ZEROS = bytes(256)
 """So many zeros in a row are those of a damaged copy, or of a large area of one colour."""
+
+_END_AND_START = b"\xff\xd9\xff\xd8\xff"
+"""Where one image ends and the next begins. Within compressed pixels this does not occur."""
 
 _START_OF_SCAN = 0xDA
 
@@ -21,11 +24,26 @@ def has_zeroed_part(file: IO[bytes]) -> bool:
     Args:
         file: The JPEG; its position is left as it is.
     """
+    data = _whole(file)
+    return data.find(_ZEROS, _first_scan(data)) >= 0 and not _decodes(data)
+
+
+def count_images(file: IO[bytes]) -> int:
+    """Return how many JPEGs follow each other in a file, as in the raw video of a camera.
+
+    Args:
+        file: Begins with a JPEG; its position is left as it is.
+    """
+    data = _whole(file)
+    return 1 + data.count(_END_AND_START, _first_scan(data))
+
+
+def _whole(file: IO[bytes]) -> bytes:
     position = file.tell()
     file.seek(0)
     data = file.read()
     file.seek(position)
-    return data.find(_ZEROS, _first_scan(data)) >= 0 and not _decodes(data)
+    return data
 
 
 def _first_scan(data: bytes) -> int:

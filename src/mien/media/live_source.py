@@ -11,7 +11,9 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from mien.errors import MediaError
-from mien.media.demuxing import open_camera, open_stream
+from mien.media.demuxing import open_camera, open_stream, read_address
+from mien.media.depth import SAVE_LEVELS, partial_levels
+from mien.media.images import decode_image
 from mien.media.reading import Reading
 from mien.media.tracks import pixel_aspect, video_packets
 from mien.media.videos import VideoFrame
@@ -30,6 +32,14 @@ _IMAGE_FORMATS = frozenset(
     ("bmp_pipe", "gif", "gif_pipe", "image2", "jpeg_pipe", "png_pipe", "tiff_pipe", "webp_pipe")
 )
 """FFmpeg's names for an image at an address: it does not go on."""
+
+_IMAGE_BRANDS = frozenset(("avif", "avis", "heic", "heix", "mif1", "msf1"))
+"""Images in the boxes of an MP4, by the brand that FFmpeg tells."""
+
+_ENDLESS_FORMATS = frozenset(("hls", "mpjpeg"))
+"""Streams, whatever length the server says that they have."""
+
+_CUT_OFF = "cut off: the end of the file is missing"
 
 _MAX_DAMAGED_PACKETS = 100
 """After more packets in a row that cannot be decoded a stream is opened again."""
@@ -60,6 +70,10 @@ def _platform() -> str:
     return _PLATFORMS.get(sys.platform, "v4l2")
 
 
+class _SameAgainError(Exception):
+    """A new connection brings the same video from its beginning."""
+
+
 class LiveSource:
     """A camera or stream that always gives its newest frame.
 
@@ -76,6 +90,7 @@ class LiveSource:
         began_s: When the first frame arrived, by `clock`.
         gap: How long no frames arrived before the newest one, and why; empty if there was no such
             gap.
+        notes: What a reader should know of an image at an address, as in `read_image`.
     """
 
     def __init__(
@@ -89,6 +104,7 @@ class LiveSource:
         self.source = source
         self.give_up_s = give_up_s
         self.gap = ""
+        self.notes: tuple[str, ...] = ()
         self.began_s = 0.0
         self._on_gap = on_gap or (lambda _: None)
         self._clock = clock
@@ -98,6 +114,7 @@ class LiveSource:
         self._aspect = 1.0
         self._lost: tuple[float, str] | None = None
         self._gap_before = ""
+        self._first_packet: tuple[int, bytes] | None = None
         self._failure: MediaError | None = None
         self._ended = False
         self._changed = threading.Condition()
@@ -164,22 +181,31 @@ class LiveSource:
 
         wait_s, last_s = _FIRST_WAIT_S, self._clock()
         while not self._stop.is_set():
-            is_whole = False
+            is_whole = is_file = False
             try:
                 with contextlib.closing(self._open()) as container:
-                    # A server that does not say how long an image is just ends.
-                    is_whole = container.format.name in _IMAGE_FORMATS
-                    for decoded in self._decoded(container):
-                        self._publish(decoded)
-                        wait_s, last_s = _FIRST_WAIT_S, self._clock()
-                    is_whole = is_whole or _is_file(container)
+                    is_image, is_file = self._is_image(container), _is_file(container)
+                    if not is_image:
+                        for decoded in self._decoded(container):
+                            self._publish(decoded)
+                            wait_s, last_s = _FIRST_WAIT_S, self._clock()
+                        is_whole = is_file
+                if is_image:
+                    self._read_image()
+                    return
                 ended = "the stream ended" if self._frame_count else "the stream sent no frame"
                 error: Exception = OSError(ended)
+            except _SameAgainError:
+                self._end()
+                return
+            except MediaError as raised:
+                self._fail(raised.reason)
+                return
             except (av.FFmpegError, OSError, ValueError, IndexError) as raised:
                 error = raised
             if self._stop.is_set():
                 return
-            if self._frame_count and self._ends_here(is_whole=is_whole):
+            if self._frame_count and self._ends_here(is_whole=is_whole, is_file=is_file):
                 return
             lost_s = self._clock() - last_s
             if not self._frame_count or (self.give_up_s is not None and lost_s > self.give_up_s):
@@ -190,6 +216,27 @@ class LiveSource:
             self._stop.wait(wait_s)
             wait_s = min(2 * wait_s, _MAX_WAIT_S)
 
+    def _is_image(self, container: Any) -> bool:
+        if self.source.startswith(_CAMERA):
+            return False
+        brand = container.metadata.get("major_brand", "")
+        return container.format.name in _IMAGE_FORMATS or brand in _IMAGE_BRANDS
+
+    def _read_image(self) -> None:
+        """Read an image at the address as that of a file is read.
+
+        A decoder of videos would not know its range, and not miss its end.
+        """
+        import av
+
+        data, is_whole = read_address(self.source, timeout_s=_TIMEOUT_S)
+        frame = decode_image(data, self.source)
+        self.notes = frame.notes
+        if not is_whole and not any(note.startswith(_CUT_OFF) for note in frame.notes):
+            self.notes += (_CUT_OFF,)
+        self._publish(av.VideoFrame.from_ndarray(frame.frame_rgb, "rgb24"))
+        self._end()
+
     def _decoded(self, container: Any) -> Iterator[Any]:
         """Decode packets and skip damaged ones; a video is read at its own pace."""
         import av
@@ -198,12 +245,16 @@ class LiveSource:
         self._aspect = pixel_aspect(track)
         self._reading = reading = Reading(container, track)
         is_played = reading.duration_s is not None or _is_file(container)
-        begin_s, first_s, damaged = self._clock(), None, 0
+        is_timed = not self.source.startswith(_CAMERA) and not _is_endless(container)
+        begin_s, first_s, damaged, is_first = self._clock(), None, 0, True
         for packet in _until_lost(packets):
             if packet is not None:
                 reading.add_packet(packet)
                 if packet.stream is not track:
                     continue
+                if is_first and is_timed and packet.pts is not None:
+                    self._check_first(packet)
+                is_first = False
             try:
                 frames = track.decode(packet)
             except av.error.InvalidDataError as error:
@@ -217,6 +268,8 @@ class LiveSource:
                 if packet is None:
                     decoded.time_base = track.time_base
                 reading.add_frame(decoded)
+                if not self._frame_count and (reason := partial_levels(decoded)) is not None:
+                    raise MediaError(self.source, f"{reason}. {SAVE_LEVELS}")
                 if is_played and decoded.time is not None:
                     first_s = decoded.time if first_s is None else first_s
                     position_s = decoded.time - first_s
@@ -225,22 +278,36 @@ class LiveSource:
                     return
                 yield decoded
 
-    def _ends_here(self, *, is_whole: bool) -> bool:
-        """End a video or image that was read to its end; at any other end a connection is lost.
+    def _check_first(self, packet: Any) -> None:
+        """Compare the first packet of a connection with that of the first connection.
+
+        Raises:
+            _SameAgainError: They are the same: this is a video, and it was read to its end.
+        """
+        first = (packet.pts, bytes(packet))
+        if self._first_packet is None:
+            self._first_packet = first
+        elif self._first_packet == first:
+            raise _SameAgainError
+
+    def _ends_here(self, *, is_whole: bool, is_file: bool) -> bool:
+        """End a video that was read as far as it goes; at any other end a connection is lost.
 
         Args:
             is_whole: Whether all was read that is at the address.
+            is_file: Whether the server says how much that is.
         """
         reading = self._reading
-        if reading is None:
+        if reading is None or not (is_file or reading.duration_s is not None):
             return False
-        if not is_whole and (reading.duration_s is None or reading.ends_early):
-            return False
-        if reading.fault is None:
+        fault = reading.fault
+        if fault is None and not is_whole and (reading.duration_s is None or reading.ends_early):
+            fault = _CUT_OFF
+        if fault is None:
             self._end()
         else:
             # Another connection would bring the same again.
-            self._fail(f"{reading.fault}. The frames before were read")
+            self._fail(f"{fault}. The frames before were read")
         return True
 
     def _publish(self, decoded: Any) -> None:
@@ -312,7 +379,11 @@ def _until_lost(packets: Iterator[Any]) -> Iterator[Any]:
 
 def _is_file(container: Any) -> bool:
     """Return whether there is as much to read as the server says, and then no more."""
-    return bool(container.format.name != "hls" and container.size > 0)
+    return bool(not _is_endless(container) and container.size > 0)
+
+
+def _is_endless(container: Any) -> bool:
+    return container.format.name in _ENDLESS_FORMATS
 
 
 def _reason(error: Exception) -> str:

@@ -61,6 +61,11 @@ class _Span:
     def meets(self, other: _Span) -> bool:
         return self.begin_s <= other.end_s and other.begin_s <= self.end_s
 
+    def name(self, zero_s: float) -> str:
+        """Return it in words, in seconds since a time."""
+        begin, end = f"{self.begin_s - zero_s:.1f}", f"{self.end_s - zero_s:.1f}"
+        return f"around {begin} s" if begin == end else f"from {begin} to {end} s"
+
 
 class Reading:
     """What reading a container has found so far.
@@ -171,12 +176,9 @@ class Reading:
         parts = [self._damage] if self._damage is not None else []
         if gaps:
             first_s = self._first_frame_s or 0.0
-            named = [
-                f"{gap.begin_s - first_s:.1f} to {gap.end_s - first_s:.1f} s"
-                for gap in gaps[:_NAMED_GAPS]
-            ]
+            named = [gap.name(first_s) for gap in gaps[:_NAMED_GAPS]]
             more = [f"{len(gaps) - len(named)} more times"] if len(gaps) > len(named) else []
-            parts.append(f"no images from {', '.join(named + more)}")
+            parts.append(f"no images {', '.join(named + more)}")
         if self._is_declared and self.ends_early:
             parts.append(f"ends after {self.end_s:.1f} of {self.duration_s:.1f} seconds")
             if len(parts) == 1:

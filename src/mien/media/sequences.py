@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -21,7 +22,9 @@ _NUMBER = re.compile(r"%(?:0(\d+))?d")
 
 def is_sequence(path: str | Path) -> bool:
     """Return whether a path names an image sequence: `shot_%04d.png`, and no file is called so."""
-    return len(_NUMBER.findall(Path(path).name)) == 1 and not Path(path).exists()
+    # Path.exists raises where a folder or a link's target may not be looked at.
+    is_pattern = len(_NUMBER.findall(Path(path).name)) == 1
+    return is_pattern and not os.path.exists(path)  # noqa: PTH110
 
 
 def sequence_options(path: str | Path) -> tuple[str, dict[str, str]]:

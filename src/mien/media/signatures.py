@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["PROMISED_VIDEOS", "START_BYTES", "format_name", "is_container"]
+__all__ = ["PROMISED_VIDEOS", "START_BYTES", "format_name", "is_container", "is_other_video"]
 
 PROMISED_VIDEOS = "MP4, MOV, MKV, WebM, AVI, FLV, OGG, MPEG, MPEG-TS, MXF or WMV"
 """What is read, as a person says it."""
@@ -72,6 +72,16 @@ _FORMATS: tuple[tuple[str, bytes], ...] = (
     ("XPM", rb"/\* XPM \*/"),
     ("XBM", rb"\s*#define \w+_width"),
     ("Fujifilm raw (RAF)", rb"FUJIFILMCCD-RAW"),
+    ("NUT video", rb"nut/multimedia container\0"),
+    ("RealMedia video", rb"\.RMF\0\0\0"),
+    ("IVF video", rb"DKIF\0\0"),
+    ("Y4M video", rb"YUV4MPEG2 "),
+    ("raw H.264 video", rb"\0\0\0?\x01(?:[\x27\x47\x67]|\x09[\x10-\xf0].{0,4}\x01[\x27\x47\x67])"),
+    ("raw H.265 video", rb"\0\0\0?\x01(?:\x40\x01|\x46\x01.{1,6}\x01\x40\x01)"),
+    ("DV video", rb"\x1f\x07\0"),
+    ("GXF video", rb"\0\0\0\0\x01\xbc"),
+    ("WTV video", rb"\xb7\xd8\0\x20\x37\x49\xda\x11"),
+    ("Flash (SWF) video", rb"[FCZ]WS[\x03-\x40]"),
     ("HDF5", rb"\x89HDF\r\n\x1a\n"),
     ("HLS playlist (m3u8)", rb"(?:\xef\xbb\xbf)?\s*#EXTM3U"),
     ("playlist (ffconcat)", rb"\s*ffconcat version"),
@@ -124,3 +134,8 @@ def format_name(start: bytes) -> str | None:
     if start[4:8] == b"ftyp" and start[8:12] in _IMAGE_BRANDS:
         return _IMAGE_BRANDS[start[8:12]]
     return next((name for name, pattern in _PATTERNS if pattern.match(start)), None)
+
+
+def is_other_video(name: str) -> bool:
+    """Say whether a name of `format_name` is that of a video, which is not read."""
+    return name.endswith(" video")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import logging
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mien.errors import MediaError
-from mien.media.images import IMAGE_SUFFIXES
+from mien.media.images import IMAGE_SUFFIXES, why_unreadable
 from mien.media.live_source import is_live
 from mien.media.sequences import is_sequence
 from mien.media.signatures import START_BYTES, format_name, is_container
@@ -138,6 +139,9 @@ def _resolve(
 ) -> Iterator[str | MediaError]:
     if not given.strip():
         yield MediaError(repr(given), "an empty path. Name an image or a folder")
+    elif "\0" in given:
+        reason = "not a valid file name, it contains a zero byte. Check the path"
+        yield MediaError(given.replace("\0", "\\0"), reason)
     elif is_live(given):
         yield given
     elif os.path.isdir(given):  # noqa: PTH112 - Path raises for a name that is too long
@@ -151,7 +155,7 @@ def _resolve(
 def _match(pattern: str) -> Iterator[str | MediaError]:
     # Path.glob takes no absolute pattern.
     matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-    files = [path for path in matches if not Path(path).is_dir()]
+    files = [path for path in matches if not os.path.isdir(path)]  # noqa: PTH112
     if not files:
         yield MediaError(pattern, "the pattern matches no file. Check it")
     yield from files
@@ -174,12 +178,17 @@ def _walk(
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(parent, name)
+            mode, error = _mode(path)
             # Reading a pipe or a device would wait for ever.
-            if name.startswith(".") or not (path.is_file() or not path.exists()):
+            if name.startswith(".") or (mode is not None and not stat.S_ISREG(mode)):
                 continue
             if is_wanted(path):
                 count += 1
                 yield str(path)
+            elif error is not None and not isinstance(error, FileNotFoundError):
+                # Perhaps a link to a folder: what is there is not known.
+                count += 1
+                yield MediaError(str(path), why_unreadable(error))
             else:
                 left_out.append(path)
     _log_left_out(folder, left_out)
@@ -189,6 +198,14 @@ def _walk(
     if not count and not errors:
         others = f", only {count_by_suffix(left_out)}" if left_out else ""
         yield MediaError(folder, f"the folder holds no image or video{others}. Check the path")
+
+
+def _mode(path: Path) -> tuple[int | None, OSError | None]:
+    """Return what kind of file there is, or why that cannot be known."""
+    try:
+        return path.stat().st_mode, None
+    except OSError as error:
+        return None, error
 
 
 def _log_left_out(folder: str, paths: list[Path]) -> None:

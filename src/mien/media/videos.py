@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from mien.errors import MediaError
 from mien.media.demuxing import open_sequence, open_video
+from mien.media.depth import SAVE_LEVELS, partial_levels
 from mien.media.orientation import Orientation, orientation_of
 from mien.media.reading import Reading, declared_duration_s
 from mien.media.sequences import is_sequence
@@ -43,6 +45,9 @@ _BLACK, _WHITE = 16, 235
 """Luma of black and white in videos of limited range (ITU-R BT.601 and 709)."""
 
 _MAX_PIXELS = 8192 * 4608
+
+_MAX_DARK_FRAMES = 25
+"""So many frames of 16 bits in which no level needs more than 14 are of fewer bits."""
 
 _NO_FRAME = "holds no frame that can be decoded. Copy or convert it again"
 _WHAT_WAS_READ = "The frames before were read. Copy the file again to get the rest"
@@ -159,7 +164,10 @@ class Video:
             raise MediaError(self.source, f"{size}, {limit}. Scale the video down first")
         self._aspect = pixel_aspect(self._stream)
         sides = (round(context.width * self._aspect), context.height)
-        first = self._first_frame()
+        first, reason = self._first_frame()
+        if reason is not None:
+            self._container.close()
+            raise MediaError(self.source, reason)
         self.width, self.height = orientation_of(first).size(sides)
         rate = self._stream.average_rate
         self.frames_per_second = float(rate) if rate else 0.0
@@ -246,12 +254,18 @@ class Video:
     def _estimated_time(self, number: int) -> float:
         return number * self._frame_s
 
-    def _first_frame(self) -> av.VideoFrame | None:
+    def _first_frame(self) -> tuple[av.VideoFrame | None, str | None]:
+        """Return the first frame, and why its levels cannot be read, if that is so."""
         import av
 
+        first: av.VideoFrame | None = None
+        reason = None
         with contextlib.suppress(av.FFmpegError, IndexError):
-            return next(iter(self._container.decode(self._stream)), None)
-        return None
+            for frame in itertools.islice(self._container.decode(self._stream), _MAX_DARK_FRAMES):
+                first, reason = first or frame, partial_levels(frame)
+                if reason is None:
+                    break
+        return first, None if reason is None else f"{reason}. {SAVE_LEVELS}"
 
     def close(self) -> None:
         """Close the file."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import FrameError
 
-__all__ = ["Frame", "FrameRGB", "check_frame_rgb", "uint8_advice"]
+__all__ = ["Frame", "FrameRGB", "check_frame_rgb", "plain_array", "uint8_advice"]
 
 FrameRGB = NDArray[np.uint8]
 """One decoded frame, `(H, W, 3)` uint8, RGB, top row first."""
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 _FEW_LEVELS = 16.0
 """Numbers of 0 to 255 that end below would be a black image; they are brighter than white, or of
@@ -24,7 +27,7 @@ _TOLERANCE = 1e-3
 
 
 def check_frame_rgb(frame_rgb: object) -> FrameRGB:
-    """Return `frame_rgb` if it is a frame.
+    """Return `frame_rgb` if it is a frame, as a plain array whose rows follow each other.
 
     Raises:
         FrameError: It is not an `(H, W, 3)` uint8 array with pixels; the message says what it is.
@@ -41,7 +44,27 @@ def check_frame_rgb(frame_rgb: object) -> FrameRGB:
         )
     if frame_rgb.size == 0:
         raise FrameError(f"frame_rgb: it has no pixels, its shape is {frame_rgb.shape}")
-    return frame_rgb
+    return plain_array(frame_rgb, "frame_rgb")
+
+
+def plain_array(array: NDArray[_Scalar], name: str) -> NDArray[_Scalar]:
+    """Return an array of any of numpy's classes as a plain one, in C order.
+
+    The others behave differently, down to crashes: a matrix stays two-dimensional.
+
+    Args:
+        array: Any array.
+        name: What to call it in the message.
+
+    Raises:
+        FrameError: It is a masked array, which has no value where it is masked.
+    """
+    if isinstance(array, np.ma.MaskedArray):
+        raise FrameError(
+            f"{name}: expected a plain array, found a masked one. Give its hidden pixels a value: "
+            f"{name}.filled(0)"
+        )
+    return np.ascontiguousarray(array)
 
 
 def uint8_advice(low: float, high: float, *, whole: bool, code: str, cast: str) -> str:
@@ -99,7 +122,7 @@ class Frame:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_frame_rgb(self.frame_rgb)
+        object.__setattr__(self, "frame_rgb", check_frame_rgb(self.frame_rgb))
 
     @property
     def height(self) -> int:

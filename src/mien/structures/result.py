@@ -98,7 +98,8 @@ class FrameResult:
                 f"{self.source}: the result does not hold its frame. Pass the image that was "
                 "analysed, (H, W, 3) of uint8 in RGB: result.plot(frame_rgb=...)"
             )
-        height, width = check_frame_rgb(frame_rgb).shape[:2]
+        frame_rgb = check_frame_rgb(frame_rgb)
+        height, width = frame_rgb.shape[:2]
         if self.width and (height, width) != (self.height, self.width):
             raise FrameError(
                 f"frame_rgb: expected the frame that was analysed, of {self.width} x {self.height} "
