@@ -5,6 +5,7 @@ import os
 # One thread each: two on busy cores are slower, and the numbers stay the same from run to run.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,12 @@ USAGE = ("Training", "PublicTest", "PrivateTest")
 VOTE_HEADER = (
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 )
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> None:
+    """Have the library's log heard, which the import linter's own set-up of logging turns off."""
+    logging.getLogger("mien").disabled = False
 
 
 @pytest.fixture(scope="session")

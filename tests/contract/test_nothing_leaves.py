@@ -67,6 +67,7 @@ TRAINING = [
     "data report fer --out fer.html --recipe recipe.toml",
     "tune --data fer --recipe recipe.toml --space space.toml --out study --no-near"
     " --selection-share 0.25 --trials 2 --seeds 0",
+    "fine-tune few --out tuned",
 ]
 ELSEWHERE = {
     "export web": "tests/web does it, where the page is built",
@@ -256,6 +257,9 @@ def test_training_measuring_and_tuning(watched, place, toy_dataset):
 
     data_files(place.work, toy_dataset)
     import_dataset([place.work / "fer2013.csv", place.work / "fer2013new.csv"], place.work / "fer")
+    lines = (place.work / "fer2013.csv").read_text().splitlines()
+    (place.work / "few.csv").write_text("\n".join(lines[:9]))
+    import_dataset([place.work / "few.csv"], place.work / "few")
     _, found = watched(RUN_VERBS, json.dumps(TRAINING))
     assert found == []
 
