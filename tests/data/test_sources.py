@@ -143,7 +143,7 @@ def test_a_packed_table_that_ends_early_is_a_fault(tmp_path, few):
         import_dataset([path], tmp_path / "out")
 
 
-@pytest.mark.parametrize("key", ["happy", "3", "Happiness", "HAPPY", "3.0"])
+@pytest.mark.parametrize("key", ["happy", "3", "HAPPY", " Happy ", "3.0"])
 def test_a_class_is_mapped_by_name_and_by_number_in_every_form(tmp_path, few, key):
     happy = int((few.labels == 3).sum())
     assert happy
@@ -153,6 +153,30 @@ def test_a_class_is_mapped_by_name_and_by_number_in_every_form(tmp_path, few, ke
     for name in ("a.csv", "a.parquet"):
         import_dataset([tmp_path / name], tmp_path / f"{name}.out", label_map={key: "-"})
         assert read_manifest(tmp_path / f"{name}.out").rows == len(few) - happy
+
+
+@pytest.mark.parametrize(
+    ("mapping", "expected"),
+    [
+        ({"joy": "surprise"}, {"happy": 1, "surprise": 1, "sad": 1}),
+        ({"Joy": "-"}, {"happy": 1, "sad": 1}),
+        ({"happy": "fear"}, {"fear": 1, "happy": 1, "sad": 1}),
+    ],
+)
+def test_a_map_is_for_the_written_spelling_alone(tmp_path, few, mapping, expected):
+    for number, name in enumerate(("happy", "joy", "sad")):
+        put(tmp_path / "src" / name / "a.png", few.images[number])
+    import_dataset([tmp_path / "src"], tmp_path / "out", label_map=mapping)
+    assert counts(tmp_path / "out") == {"train": expected}
+    with pytest.raises(InputError, match="--map happiness=sad: no image is of this class; found"):
+        import_dataset([tmp_path / "src"], tmp_path / "b", label_map={"happiness": "sad"})
+
+
+def test_own_classes_in_composed_and_decomposed_letters_are_one(tmp_path, few):
+    put(tmp_path / "src" / "m\u00fcde" / "a.png", few.images[0])
+    put(tmp_path / "src" / "mu\u0308de" / "b.png", few.images[1])
+    import_dataset([tmp_path / "src"], tmp_path / "out", own_classes=True)
+    assert counts(tmp_path / "out") == {"train": {"m\u00fcde": 2}}
 
 
 def test_a_class_folder_is_mapped_by_its_number(tmp_path, few):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -156,7 +157,8 @@ class Labels:
 
     Args:
         given: The labels of other names, for example `{"wut": "angry"}`, used before the known
-            spellings; `LEFT_OUT` leaves a class out. A name may be the number of a class, too.
+            spellings, and for the written spelling alone, in any case; `LEFT_OUT` leaves a class
+            out. A name may be the number of a class, too.
         own: Whether names that are no known spelling become classes of their own.
 
     Raises:
@@ -240,24 +242,20 @@ class Labels:
 
     def knows(self, name: str) -> bool:
         """Return whether a name is a known spelling of a label, or mapped."""
-        return bool(_label(name) or self._keys((name,)))
+        return bool(_label(name)) or _folded(name) in self._given
 
     def _mapped(self, names: tuple[str, ...]) -> str | None:
-        keys = self._keys(names)
+        """Return the target of the name in the map that is one of these, if there is one.
+
+        Only the same spelling counts: `joy` and `happy` may be two folders of one source.
+        """
+        keys = [_folded(name) for name in names if _folded(name) in self._given]
         self._used.update(keys)
         targets = {self._given[key] for key in keys}
         if len(targets) > 1:
             two = " and ".join(f"--map {self._written[key]}" for key in keys[:2])
             raise InputError(f"{two}: are of one class. Keep one of them")
         return targets.pop() if targets else None
-
-    def _keys(self, names: tuple[str, ...]) -> list[str]:
-        """Return the names in the map that mean these: as written, else in another spelling."""
-        written = [_folded(name) for name in names if _folded(name) in self._given]
-        if written:
-            return written
-        labels = {_label(name) for name in names} - {""}
-        return [key for key in self._given if _label(key) in labels]
 
     def raise_unused(self) -> None:
         """Raise an error if a name of the map occurred in no source.
@@ -325,8 +323,8 @@ class Conditions:
 
 
 def _folded(name: str) -> str:
-    """Fold a class name for comparing: case, spaces, and `3.0` for 3."""
-    folded = " ".join(name.split()).lower()
+    """Fold a class name for comparing: case, spaces, composed letters, and `3.0` for 3."""
+    folded = " ".join(unicodedata.normalize("NFC", name).split()).lower()
     number, _, zeros = folded.partition(".")
     return str(int(number)) if is_number(number) and not zeros.strip("0") else folded
 
