@@ -130,6 +130,42 @@ def test_a_pattern_works_on_the_paths_in_a_parquet(tmp_path, pictures):
     assert groups_of(tmp_path / "out") == ["anna", "anna", "ben", "cleo"] * 2
 
 
+def rows_of(path, pictures, column):
+    """Write a Parquet of images without paths, and a column of people."""
+    files = sorted(pictures.rglob("*.png"))
+    columns = {
+        "image": [f.read_bytes() for f in files],
+        "label": [f.parent.name for f in files],
+        column: [f.name.partition("_")[0] for f in files],
+    }
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "given"),
+    [
+        ("person", None),
+        ("Subject ID", None),
+        ("Person-ID", None),
+        ("Who it is", "who_it is"),
+        ("Model", "model"),
+    ],
+)
+def test_a_column_says_who_it_is(tmp_path, pictures, column, given):
+    source = rows_of(tmp_path / "a.parquet", pictures, column)
+    import_dataset([source], tmp_path / "out", group=given)
+    assert groups_of(tmp_path / "out") == ["anna", "anna", "ben", "cleo"] * 2
+
+
+def test_rows_without_paths_have_nothing_for_a_pattern(tmp_path, pictures):
+    source = rows_of(tmp_path / "a.parquet", pictures, "person")
+    with pytest.raises(InputError, match=r"neither paths nor names.*the name of the column"):
+        import_dataset([source], tmp_path / "out", group=r"(\d+)")
+    with pytest.raises(InputError, match="The tables have the columns image, label, person"):
+        import_dataset([source], tmp_path / "out", group="who")
+
+
 def people_dataset(sizes, *, classes=3, seed=0):
     """Noise of people; each person shows the classes in turn."""
     groups = np.repeat([f"p{number}" for number in range(len(sizes))], sizes)

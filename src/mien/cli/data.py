@@ -65,9 +65,9 @@ WithoutFace = Annotated[
 Group = Annotated[
     str | None,
     typer.Option(
-        metavar="REGEX|CSV|folder|none",
+        metavar="REGEX|CSV|COLUMN|folder|none",
         help="Who an image shows: a pattern over its path with one group, a CSV of names and "
-        "persons, or the folder below or above its class.",
+        "persons, a column of the tables, or the folder below or above its class.",
     ),
 ]
 Where = Annotated[

@@ -14,7 +14,6 @@ from mien.data.dataset import VOTE_COLUMNS
 from mien.data.framing import Picture
 from mien.data.reading import Reading
 from mien.data.records import (
-    GROUP_COLUMNS,
     LABEL_COLUMNS,
     LEFT_OUT,
     SUBSET_COLUMNS,
@@ -119,7 +118,7 @@ def _pictures(
         label=column_named(names, LABEL_COLUMNS) or 0,
         pixels=_folded(names).index("pixels"),
         subset=column_named(names, SUBSET_COLUMNS),
-        group=column_named(names, GROUP_COLUMNS),
+        group=reading.people.column(names),
         conditions={name: names.index(column) for name, column in conditions.items()},
     )
     default = reading.default_subset(path, folders, rows) if columns.subset is None else ""

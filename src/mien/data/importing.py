@@ -97,9 +97,9 @@ def import_dataset(
         no_face: What becomes of an image in which no face is found: `drop`, `keep` (as a whole), or
             `error`.
         group: What says who an image shows: a regular expression over its path with one group, a
-            CSV of names and persons, `folder` (the folder below its class, else the one above), or
-            `none`. None takes a column `person`, and folders below the classes, where there are
-            any.
+            CSV of names and persons, the name of a column of the tables, `folder` (the folder below
+            its class, else the one above), or `none`. None takes a column `person`, and folders
+            below the classes, where there are any.
         where: The rows of tables to take, by the value of a column: `{"set": "ck48"}`.
         overwrite: Whether another dataset at `out` may be replaced; other files in it
             stay.
@@ -188,14 +188,16 @@ def _reading(
     where: Mapping[str, str] | None,
     out: Path | None,
 ) -> tuple[Reading, Grouping]:
+    grouping = Grouping(group)
     reading = Reading(
         labels=Labels(label_map, own=own_classes),
         conditions=Conditions(where),
         framer=Framer(align=align, no_face=no_face),
+        people=grouping.column,
         above=group == ABOVE,
         skipped=frozenset() if out is None else frozenset([out.resolve()]),
     )
-    return reading, Grouping(group)
+    return reading, grouping
 
 
 def _manifest_at(out: Path) -> Manifest | None:

@@ -11,7 +11,6 @@ from mien._reading import parse_json, reading_parquet
 from mien.data.framing import Picture
 from mien.data.reading import Reading
 from mien.data.records import (
-    GROUP_COLUMNS,
     LABEL_COLUMNS,
     LEFT_OUT,
     SUBSET_COLUMNS,
@@ -20,6 +19,7 @@ from mien.data.records import (
     Rows,
     subset_named,
 )
+from mien.data.text_table import column_named
 from mien.emotions import FER2013_7
 from mien.errors import DatasetError, InputError
 
@@ -62,7 +62,7 @@ def read_parquet(
         reading_parquet(path, DatasetError, expected=_FORM) as parquet,
         parquet.ParquetFile(path, page_checksum_verification=True) as file,
     ):
-        pictures = _pictures(path, file, _columns(path, file), reading, folders, rows)
+        pictures = _pictures(path, file, _columns(path, file, reading), reading, folders, rows)
         reading.framer.add(pictures, rows, total=file.metadata.num_rows, on_progress=on_progress)
     return rows
 
@@ -77,18 +77,19 @@ class _Columns:
     group: str | None
 
 
-def _columns(path: Path, file: pq.ParquetFile) -> _Columns:
+def _columns(path: Path, file: pq.ParquetFile, reading: Reading) -> _Columns:
     schema = file.schema_arrow
-    by_name = {name.strip().lower(): name for name in schema.names}
     images = [
         field.name
         for field in schema
         if str(field.type) in ("binary", "large_binary") or _is_image_struct(field)
     ]
-    label, subset, group = (
-        next((by_name[name] for name in names if name in by_name), None)
-        for names in (LABEL_COLUMNS, SUBSET_COLUMNS, GROUP_COLUMNS)
+    places = (
+        column_named(schema.names, LABEL_COLUMNS),
+        column_named(schema.names, SUBSET_COLUMNS),
+        reading.people.column(schema.names),
     )
+    label, subset, group = (None if each is None else schema.names[each] for each in places)
     if not images or label is None:
         missing = "bytes of images" if not images else f"labels ({', '.join(LABEL_COLUMNS)})"
         raise DatasetError(f"{path}: no column with {missing}; it has {', '.join(schema.names)}")
