@@ -31,6 +31,15 @@ def test_importing_says_what_came_in_and_the_second_time_that_nothing_changed(
     assert "nothing had changed" in result.output
 
 
+def test_importing_lists_the_classes(tmp_path):
+    for number, name in enumerate(("happy", "hapy", "sad")):
+        folder = tmp_path / "src" / name
+        folder.mkdir(parents=True)
+        Image.fromarray(np.full((48, 48), number, np.uint8)).save(folder / "a.png")
+    result = run("data", "import", tmp_path / "src", "--own-classes", "--out", tmp_path / "out")
+    assert "classes: happy 1, hapy 1 (own class), sad 1\n" in result.output
+
+
 def test_check_exits_with_1_when_something_should_be_looked_at(dataset):
     result = run("data", "check", dataset, "--no-near", "--json")
     found = json.loads(result.output)

@@ -335,7 +335,7 @@ def test_a_class_beside_subsets_is_refused(tmp_path, few):
         (["train/happy/anna/1", "test/sad/ben/1"], {"train", "test"}, ["ben", "anna"]),
         (["happy/val/anna/1", "sad/train/ben/1"], {"train", "val"}, ["anna", "ben"]),
         (["anna/happy/1", "ben/sad/1"], {"train"}, ["", ""]),
-        (["set/happy/s1/day 2/1"], {"train"}, ["s1/day 2"]),
+        (["set/happy/s1/day 2/1"], {"train"}, ["s1"]),
         (["happy/joy/1", "sad/joy/1", "sad/ben/1"], {"train"}, ["joy", "ben", "joy"]),
     ],
 )
@@ -374,6 +374,22 @@ def test_own_classes_are_kept_if_asked(tmp_path, few):
     assert found.label_names == (*LABELS, "puzzled look", "wink")
     assert [found.label_names[label] for label in found.labels] == ["puzzled look", "happy", "wink"]
     assert found.fer2013_labels.tolist() == [-1, 3, -1]
+
+
+def test_own_classes_are_above_their_people_unless_a_name_says_otherwise(tmp_path, few):
+    paths = ["bored/anna", "bored/ben", "calm/anna", "calm/ben", "keen/anna", "keen/ben"]
+    for number, path in enumerate(paths):
+        put(tmp_path / "src" / "all" / path / "a.png", few.images[number])
+    done = import_dataset([tmp_path / "src"], tmp_path / "a", own_classes=True)
+    assert done.manifest.subsets == {"train": {"bored": 2, "calm": 2, "keen": 2}}
+    assert done.manifest.people == 2
+    assert any("taken for the classes: bored, calm, keen" in note for note in done.notes)
+    mapped = import_dataset(
+        [tmp_path / "src"], tmp_path / "b", own_classes=True, label_map={"anna": "anna"}
+    )
+    assert mapped.manifest.subsets == {"train": {"anna": 3, "ben": 3}}
+    with pytest.raises(DatasetError, match="none of these folders is a known class: bored, calm"):
+        import_dataset([tmp_path / "src"], tmp_path / "c", own_classes=True, group="folder")
 
 
 def test_linked_folders_are_followed_and_cycles_are_cut(tmp_path, few):

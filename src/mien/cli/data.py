@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -129,7 +130,7 @@ def import_(
     \b
     Examples:
       mien data import fer2013.csv fer2013new.csv --out fer
-      mien data import faces/ --map wut=angry --map unsure=- --group folder --out mine
+      mien data import faces/ --map wut=angry --map unsure=- --out mine
       mien data import sets.parquet --where set=ck48 --map contempt=- --out ck48
     """
     from mien.data import framed_text, import_dataset
@@ -156,8 +157,20 @@ def import_(
         f"{out}: {pluralize(manifest.rows, 'image')} ({subsets}), {manifest.voted:,} with votes"
         + people
     )
+    print(_classes_text(manifest.subsets))
     print(framed_text(manifest.framed))
     print(f"sha256 {manifest.sha256}" + ("; nothing had changed" if done.unchanged else ""))
+
+
+def _classes_text(subsets: dict[str, dict[str, int]]) -> str:
+    """List the classes with their numbers of images; own ones are marked."""
+    from mien.emotions import FER2013_7
+
+    counts: Counter[str] = Counter()
+    for each in subsets.values():
+        counts.update(each)
+    own = {label: "" if label in FER2013_7.labels else " (own class)" for label in counts}
+    return "classes: " + ", ".join(f"{n} {counts[n]:,}{own[n]}" for n in sorted(counts))
 
 
 @app.command()

@@ -100,7 +100,7 @@ def read_class_folders(
     """Read a tree of images, whose folders name the class, and maybe the subset and the person.
 
     They may lie in any order (`train/angry`, `angry/train`, `angry/anna`, `anna/angry`): a subset
-    is known by its name, the class by a known spelling or the map; what lies below the class is
+    is known by its name, the class by a known spelling or the map; the folder below the class is
     taken for the person. The beginning of a file's name may say the subset, too
     (`PrivateTest_88305.jpg`, as in one publication of FER-2013, whose folder `test` mixes two).
     Without any the subset is `train`.
@@ -135,22 +135,51 @@ def _pictures(tree: _Folder, reading: Reading, rows: Rows) -> list[Picture]:
     level, sure = _class_level(places)
     pictures: list[Picture] = []
     people: dict[str, None] = {}
+    if labels.own and not sure and any(len(place.names) > level + 1 for place in places):
+        fault = _note_level(tree, places, level, reading, rows)
+        if fault is not None:
+            rows.faults.append(fault)
+            return []
     for folder, place in zip(holders, places, strict=True):
         position = _class_position(place, level, sure=sure)
         label = _label(folder, place, position, labels, rows)
         if label is None or position is None or label == LEFT_OUT:
             continue
         below, above = place.names[position + 1 :], place.names[:position]
-        group = "/".join(below) or (above[-1] if above and reading.above else "")
+        group = below[0] if below else (above[-1] if above and reading.above else "")
         if below:
             people[group] = None
         pictures.extend(_picture(path, tree, folder, place, label, group) for path in folder.images)
     if people:
         rows.notes.append(
             f"{tree.path.name}: the folders below the classes are taken for people: "
-            f"{first_names(list(people))}"
+            f"{first_names(list(people))}. Pass --group none if they are none"
         )
     return pictures
+
+
+def _note_level(
+    tree: _Folder, places: list[_Place], level: int, reading: Reading, rows: Rows
+) -> Fault | None:
+    """Say which folders are taken for own classes, of which no name is known.
+
+    Returns:
+        A fault if the person may be the folder above the class, so that either may be the class.
+    """
+    classes, below = (
+        first_names(list(dict.fromkeys(p.names[i] for p in places if len(p.names) > i)))
+        for i in (level, level + 1)
+    )
+    if reading.above:
+        example = next(place.names[level] for place in places)
+        what = f"none of these folders is a known class: {classes}; and below them: {below}"
+        use = f"Say which are classes by mapping one to itself, for example --map {example}="
+        return Fault(tree.path.name, f"{what}. {use}{example}, or leave --group out")
+    rows.notes.append(
+        f"{tree.path.name}: no folder is a known class, the upper ones are taken for the classes: "
+        f"{classes}. Where {below} are the classes, map one to itself (--map NAME=NAME)"
+    )
+    return None
 
 
 def _picture(
@@ -232,14 +261,14 @@ def _subset(name: str, labels: Labels) -> str | None:
 def _class_level(places: list[_Place]) -> tuple[int, bool]:
     """Return at which position among the names the class stands, and whether known ones say so.
 
-    Without known ones it is where the fewest different names are.
+    Without known ones it is the uppermost where there are several.
     """
     known = Counter(place.known[0] for place in places if len(place.known) == 1)
     if known:
         return known.most_common(1)[0][0], True
     depth = min((len(place.names) for place in places), default=1)
-    different = [len({place.names[level] for place in places}) for level in range(depth)]
-    return max(range(depth), key=lambda level: (-different[level], level), default=0), False
+    several = (len({place.names[level] for place in places}) > 1 for level in range(depth))
+    return next((level for level, each in enumerate(several) if each), 0), False
 
 
 def _class_position(place: _Place, level: int, *, sure: bool) -> int | None:
