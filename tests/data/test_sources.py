@@ -179,6 +179,39 @@ def test_own_classes_in_composed_and_decomposed_letters_are_one(tmp_path, few):
     assert counts(tmp_path / "out") == {"train": {"m\u00fcde": 2}}
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_numbers_that_count_from_1_are_mapped_all_or_refused(tmp_path, few, form):
+    named = few.select(np.arange(7))
+    if form == "csv":
+        lines = [line.partition(",")[2] for line in fer_lines(named)]
+        numbered = [f"{number},{line}" for number, line in enumerate(lines, start=1)]
+        source = tmp_path / "a.csv"
+        source.write_text("\n".join(["emotion,pixels,Usage", *numbered]))
+    else:
+        source = tmp_path / "a.parquet"
+        numbers = list(range(1, 8))
+        pq.write_table(
+            pa.table({"image": [png(i) for i in named.images], "label": numbers}), source
+        )
+    with pytest.raises(DatasetError, match=r"expected 0 to 6, found .*If the numbers count from 1"):
+        import_dataset([source], tmp_path / "out")
+    with pytest.raises(
+        InputError, match=r"seem to count from 1.*without one are 1, 2, 3, 4, 5, 6$"
+    ):
+        import_dataset([source], tmp_path / "out", label_map={"7": "neutral"})
+    mapping = {str(number): label for number, label in enumerate(LABELS, start=1)}
+    done = import_dataset([source], tmp_path / "out", label_map=mapping)
+    assert done.manifest.subsets == {"train": dict.fromkeys(LABELS, 1)}
+
+
+def test_numbers_are_read_as_known_classes_with_a_note_and_not_as_own_ones(tmp_path, few):
+    write_csv(tmp_path / "a.csv", few)
+    done = import_dataset([tmp_path / "a.csv"], tmp_path / "out")
+    assert "a.csv: the numbers in emotion are read as FER-2013's classes" in done.notes
+    with pytest.raises(DatasetError, match=r"has no name, and own classes need one. Map every"):
+        import_dataset([tmp_path / "a.csv"], tmp_path / "b", own_classes=True)
+
+
 def test_a_class_folder_is_mapped_by_its_number(tmp_path, few):
     put(tmp_path / "mine" / "1" / "a.png", few.images[0])
     put(tmp_path / "mine" / "4" / "b.png", few.images[1])

@@ -329,6 +329,7 @@ def _read(
         raise DatasetError(f"found no images, expected {_FORMS}")
     if not rows.faults:
         reading.labels.raise_unused()
+        reading.labels.raise_shifted()
         _note_faces(rows, reading.framer)
         grouping.apply(rows)
     if votes and not rows.faults:

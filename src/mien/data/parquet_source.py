@@ -20,7 +20,6 @@ from mien.data.records import (
     subset_named,
 )
 from mien.data.text_table import column_named
-from mien.emotions import FER2013_7
 from mien.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
@@ -105,12 +104,10 @@ def _pictures(
     rows: Rows,
 ) -> Iterator[Picture]:
     names = _class_names(file, columns.label)
-    if names is None:
-        names = list(FER2013_7.labels)
-        if not _is_text(file, columns.label):
-            rows.notes.append(
-                f"{path.name}: the numbers in {columns.label} are read as FER-2013's classes"
-            )
+    if names is None and not reading.labels.own and not _is_text(file, columns.label):
+        rows.notes.append(
+            f"{path.name}: the numbers in {columns.label} are read as FER-2013's classes"
+        )
     default = reading.default_subset(path, folders, rows) if columns.subset is None else ""
     if columns.group is not None:
         rows.notes.append(f"{path.name}: {columns.group} is read as the person")
@@ -156,7 +153,7 @@ def _picture(
     columns: _Columns,
     default: str,
     where: str,
-    names: list[str],
+    names: list[str] | None,
     reading: Reading,
 ) -> Picture | Fault | None:
     """Return the picture of one row, its fault, or None if its class is left out."""

@@ -171,6 +171,7 @@ class Labels:
         self._written: dict[str, str] = {}
         self._used: set[str] = set()
         self._found: dict[str, None] = {}
+        self._numbers: set[int] = set()
         for name, target in (given or {}).items():
             self._given[_folded(name)] = self._target(name, target)
             self._written[_folded(name)] = f"{name}={target}"
@@ -214,31 +215,56 @@ class Labels:
             f"--map {name}=LABEL, or leave it out with --map {name}={LEFT_OUT}"
         )
 
-    def of_cell(self, value: object, names: Sequence[str]) -> str:
+    def of_cell(self, value: object, names: Sequence[str] | None = None) -> str:
         """Return the label of a table's cell, or `LEFT_OUT`.
 
         Args:
             value: A name or a number, also as text (`3`, `3.0`).
-            names: The names of the numbers from 0.
+            names: The names of the numbers from 0, if the table has them; else they are
+                FER-2013's, except for own classes.
 
         Raises:
             InputError: The cell holds no class, or an unknown one.
         """
+        unnamed = names is None
+        names = FER2013_7.labels if names is None else names
         last = len(names) - 1
         folded = "" if value is None else _folded(str(value))
         if not folded or folded == "nan" or (isinstance(value, float) and not value.is_integer()):
             raise InputError(f"expected 0 to {last} or the name of a class, found {value!r:.20}")
         if not is_number(folded):
             return self[str(value).strip()[:_LONGEST_NAME]]
+        if unnamed:
+            self._numbers.add(int(folded))
+            if self.own and folded not in self._given:
+                raise InputError(
+                    f"the number {folded} has no name, and own classes need one. Map every number "
+                    f"with --map NUMBER=LABEL, or leave it out with --map NUMBER={LEFT_OUT}"
+                )
         if int(folded) <= last:
             return self[folded, names[int(folded)]]
-        try:
+        if folded in self._given:
             return self[folded]
-        except InputError as error:
+        one = f"If the numbers count from 1, map every one; else map {folded} with"
+        raise InputError(
+            f"expected 0 to {last}, found {value!r:.20}. {one if unnamed else 'Map it with'} "
+            f"--map {folded}=LABEL, or leave it out with --map {folded}={LEFT_OUT}"
+        )
+
+    def raise_shifted(self) -> None:
+        """Raise an error if numbers without names seem to count from 1 and not all are mapped.
+
+        Raises:
+            InputError: 0 occurs in no table, but a number behind the last of FER-2013's.
+        """
+        wanted = sorted(self._numbers)
+        unmapped = [number for number in wanted if str(number) not in self._given]
+        if unmapped and 0 not in self._numbers and len(FER2013_7) in self._numbers:
             raise InputError(
-                f"expected 0 to {last}, found {value!r:.20}. Map it with --map {folded}=LABEL, or "
-                f"leave it out with --map {folded}={LEFT_OUT}"
-            ) from error
+                f"the numbers of the classes are {', '.join(map(str, wanted))}, without 0: they "
+                "seem to count from 1. Map every number with --map NUMBER=LABEL; without one are "
+                f"{', '.join(map(str, unmapped))}"
+            )
 
     def knows(self, name: str) -> bool:
         """Return whether a name is a known spelling of a label, or mapped."""
