@@ -238,6 +238,21 @@ def test_a_map_of_a_class_that_no_image_has_is_refused(tmp_path, few, form):
     assert not (tmp_path / "out").exists()
 
 
+def test_of_two_columns_of_bytes_the_one_named_image_is_read(tmp_path, few):
+    columns = {
+        "thumbnail": [png(np.zeros((48, 48), np.uint8))] * 10,
+        "Image": [png(image) for image in few.images[:10]],
+        "label": [LABELS[label] for label in few.labels[:10]],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    import_dataset([tmp_path / "a.parquet"], tmp_path / "out")
+    np.testing.assert_array_equal(read_dataset(tmp_path / "out").images, few.images[:10])
+    columns["large"] = columns.pop("Image")
+    pq.write_table(pa.table(columns), tmp_path / "b.parquet")
+    with pytest.raises(DatasetError, match=r"several columns with bytes of images, thumbnail, lar"):
+        import_dataset([tmp_path / "b.parquet"], tmp_path / "b")
+
+
 def test_class_folders_beside_a_csv_are_imported_too(tmp_path, few):
     write_csv(tmp_path / "src" / "fer2013.csv", few.select(np.arange(20)))
     for row in range(20, 30):

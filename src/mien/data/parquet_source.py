@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["read_parquet"]
 
 _ROWS_PER_BATCH = 1024
+_IMAGE_COLUMNS = ("image", "images", "img", "picture", "photo", "pixels", "bytes")
+"""How the column of images is named, in small letters, where several hold bytes."""
+
 _FORM = "a whole Parquet of images and labels. Copy it again"
 
 
@@ -52,8 +55,8 @@ def read_parquet(
         on_progress: Called with the number of rows read and their total.
 
     Raises:
-        DatasetError: There is no column of images, or none of labels, or none that a condition is
-            about.
+        DatasetError: There is no column of images, or several and none is named so, or none of
+            labels, or none that a condition is about.
         MissingExtraError: pyarrow is not installed.
     """
     rows = Rows()
@@ -92,6 +95,15 @@ def _columns(path: Path, file: pq.ParquetFile, reading: Reading) -> _Columns:
     if not images or label is None:
         missing = "bytes of images" if not images else f"labels ({', '.join(LABEL_COLUMNS)})"
         raise DatasetError(f"{path}: no column with {missing}; it has {', '.join(schema.names)}")
+    if len(images) > 1:
+        named = column_named(images, _IMAGE_COLUMNS)
+        if named is None:
+            names = ", ".join(images)
+            raise DatasetError(
+                f"{path}: several columns with bytes of images, {names}. Rename the one to read to "
+                f"{_IMAGE_COLUMNS[0]}"
+            )
+        images = [images[named]]
     return _Columns(images[0], label, subset, group)
 
 
