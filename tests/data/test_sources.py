@@ -440,6 +440,28 @@ def test_own_classes_are_above_their_people_unless_a_name_says_otherwise(tmp_pat
         import_dataset([tmp_path / "src"], tmp_path / "c", own_classes=True, group="folder")
 
 
+def test_no_folder_of_a_class_is_dropped_without_a_word(tmp_path, few):
+    put(tmp_path / "src" / "happy" / "a.png", few.images[0])
+    (tmp_path / "src" / "fear").symlink_to(tmp_path / "nowhere", target_is_directory=True)
+    (tmp_path / "src" / "happy" / "b.png").symlink_to(tmp_path / "nowhere.png")
+    put(tmp_path / "src" / "__angry" / "a.png", few.images[1])
+    put(tmp_path / "src" / "@neutral" / "a.png", few.images[2])
+    faults = {fault.where: fault.what for fault in read_sources([tmp_path / "src"]).faults}
+    assert list(faults) == ["src/fear", "src/happy/b.png", "src/@neutral", "src/__angry"]
+    assert faults["src/fear"] == "a link that leads nowhere. Mend or remove it"
+    assert faults["src/__angry"].startswith("unknown class '__angry'")
+
+
+def test_images_are_known_by_their_content_where_the_name_has_no_ending(tmp_path, few):
+    for number in range(3):
+        put(tmp_path / "src" / "happy" / f"{number}.png", few.images[number])
+        (tmp_path / "src" / "happy" / f"{number}.png").rename(
+            tmp_path / "src" / "happy" / f"000{number}"
+        )
+    import_dataset([tmp_path / "src"], tmp_path / "out")
+    assert counts(tmp_path / "out") == {"train": {"happy": 3}}
+
+
 def test_linked_folders_are_followed_and_cycles_are_cut(tmp_path, few):
     put(tmp_path / "elsewhere" / "happy" / "a.png", few.images[0])
     (tmp_path / "src" / "train").mkdir(parents=True)

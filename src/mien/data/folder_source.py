@@ -20,13 +20,12 @@ from mien.data.records import (
     subset_named,
 )
 from mien.errors import DatasetError, InputError
-from mien.media import IMAGE_SUFFIXES
+from mien.media import is_image_file
 
 __all__ = ["files_below", "has_images", "read_class_folders"]
 
-_IGNORED_PREFIXES = (".", "__", "@")
-"""How the names of folders begin that programs create: `.ipynb_checkpoints`, `__MACOSX`,
-`@eaDir`."""
+_IGNORED = frozenset(("__MACOSX", "__pycache__", "@eaDir", "@Recycle", "@__thumb"))
+"""Folders that programs create, beside hidden ones (`.ipynb_checkpoints`)."""
 
 _DATASET_FILES = frozenset(("dataset.parquet", "manifest.json"))
 
@@ -40,6 +39,7 @@ class _Folder:
         parts: The names of the folders from the root to it, itself included.
         images: Its own images.
         others: Its other files.
+        broken: Its links that lead nowhere.
         children: Its folders.
     """
 
@@ -47,6 +47,7 @@ class _Folder:
     parts: tuple[str, ...]
     images: tuple[Path, ...]
     others: tuple[Path, ...]
+    broken: tuple[Path, ...]
     children: tuple[_Folder, ...]
 
     def below(self) -> Iterator[_Folder]:
@@ -200,6 +201,9 @@ def _holders(tree: _Folder, labels: Labels, rows: Rows) -> list[_Folder]:
     for folder in tree.below():
         if any(folder.parts[: len(each)] == each for each in wrong):
             continue
+        for link in folder.broken:
+            where = f"{_shown(tree, folder)}/{link.name}"
+            rows.faults.append(Fault(where, "a link that leads nowhere. Mend or remove it"))
         inner = [child for child in folder.children if child.has_images()]
         place = _place(folder, labels)
         if folder.images and not place.names:
@@ -216,7 +220,11 @@ def _holders(tree: _Folder, labels: Labels, rows: Rows) -> list[_Folder]:
         elif folder.images:
             holders.append(folder)
             ignored += folder.others
-        elif place.known and not folder.has_images() and folder.parts[:-1] not in empty:
+        elif (
+            place.known
+            and not (folder.has_images() or folder.broken)
+            and folder.parts[:-1] not in empty
+        ):
             empty.add(folder.parts)
             counts = _count_by_suffix(path for each in folder.below() for path in each.others)
             what = f"an empty class: expected images, found {counts or 'none'}. Remove the folder"
@@ -314,15 +322,16 @@ def _read_folder(path: Path, parts: tuple[str, ...], around: frozenset[Path]) ->
     files = [each for each in entries if each.is_file() and not each.name.startswith(".")]
     children = []
     for each in entries:
-        if not each.is_dir() or each.name.startswith(_IGNORED_PREFIXES):
+        if not each.is_dir() or each.name in _IGNORED or each.name.startswith("."):
             continue
         real = each.resolve()
         if real in around or _is_dataset(each):
             continue
         children.append(_read_folder(each, (*parts, each.name), around | {real}))
-    images = tuple(each for each in files if each.suffix.lower() in IMAGE_SUFFIXES)
-    others = tuple(each for each in files if each.suffix.lower() not in IMAGE_SUFFIXES)
-    return _Folder(path, parts, images, others, tuple(children))
+    images = tuple(each for each in files if is_image_file(each))
+    others = tuple(sorted(set(files) - set(images)))
+    broken = tuple(e for e in entries if not e.exists() and not e.name.startswith("."))
+    return _Folder(path, parts, images, others, broken, tuple(children))
 
 
 def _is_dataset(folder: Path) -> bool:

@@ -21,7 +21,7 @@ from mien.data.repeats import drop_repeated
 from mien.data.store import Manifest, Origin, read_manifest, write_dataset
 from mien.data.text_table import open_table
 from mien.errors import DatasetError, OutputError
-from mien.media import IMAGE_SUFFIXES
+from mien.media import is_image_file
 
 __all__ = ["ImportResult", "import_dataset", "read_sources"]
 
@@ -241,7 +241,7 @@ def _find_files(source: Path, skipped: frozenset[Path], notes: list[str]) -> lis
     if has_images(source, skipped) or (not known and any(map(Path.is_dir, source.iterdir()))):
         known.append(_File(source, "folders"))
     if not known:
-        alone = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in source.iterdir())
+        alone = sum(is_image_file(path) for path in source.iterdir() if path.is_file())
         said = [f"{pluralize(alone, 'image')} in no folder of a class"] if alone else []
         others = "; found " + "; ".join([*said, *notes[:3]]) if said or notes else ""
         raise DatasetError(
@@ -264,7 +264,7 @@ def _kind(path: Path) -> tuple[str | None, str]:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     if path.name.lower().endswith(_PARQUETS):
         raise DatasetError(f"{path}: not a Parquet file. Copy it again")
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_image_file(path):
         return None, "a single image. Give the folder that holds the folders of the classes"
     with open_table(path) as table:
         columns = table.columns
