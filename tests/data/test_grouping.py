@@ -71,20 +71,22 @@ def test_a_pattern_that_says_nothing_is_refused(tmp_path, pictures, given, said)
         import_dataset([pictures], tmp_path / "out", group=given)
 
 
-@pytest.mark.parametrize("form", ["path", "name", "stem", "semicolons"])
-def test_a_csv_says_who_it_is(tmp_path, pictures, form):
-    names = {
-        "path": "happy/anna_01.png",
-        "name": "anna_01.png",
-        "stem": "anna_01",
-        "semicolons": "anna_01",
-    }
-    sep = ";" if form == "semicolons" else ","
-    (tmp_path / "who.csv").write_text(f"Name {sep} Person\n{names[form]}{sep}Anna M\n")
-    import_dataset([pictures], tmp_path / "out", group=str(tmp_path / "who.csv"))
-    found = groups_of(tmp_path / "out")
-    assert found[0] == "Anna M"
-    assert found.count("Anna M") == (1 if form == "path" else 2)
+@pytest.mark.parametrize("name", ["happy/dora_01.png", "dora_01.png", "dora_01", "dora_01.PNG"])
+@pytest.mark.parametrize("sep", [",", ";"])
+def test_a_csv_says_who_it_is(tmp_path, pictures, name, sep):
+    put(pictures / "happy" / "dora_01.png", 99)
+    (tmp_path / "who.csv").write_text(f"Name {sep} Person\n{name}{sep}Dora M\nx.png{sep}Ben\n")
+    done = import_dataset([pictures], tmp_path / "out", group=str(tmp_path / "who.csv"))
+    assert [group for group in groups_of(tmp_path / "out") if group] == ["Dora M"]
+    assert f"{tmp_path / 'who.csv'}: 1 of 2 names used" in done.notes
+
+
+@pytest.mark.parametrize("name", ["anna_01.png", "anna_01"])
+def test_a_name_of_several_images_is_refused(tmp_path, pictures, name):
+    (tmp_path / "who.csv").write_text(f"name,person\n{name},Anna\n")
+    expected = f"{name} is the name of 2 images, src/happy/anna_01.png, src/sad/anna_01.png"
+    with pytest.raises(InputError, match=expected):
+        import_dataset([pictures], tmp_path / "out", group=str(tmp_path / "who.csv"))
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ class Grouping:
     def __init__(self, given: str | None) -> None:
         self._given = given
         self._find: Callable[[Record], str] | None = None
+        self._list: _PeopleList | None = None
         self.description = given or ""
         self.column = PersonColumn()
         if given is None or given in (ABOVE, _NONE):
@@ -82,7 +83,8 @@ class Grouping:
         if _is_file(given) or given.lower().endswith(_TABLES):
             people = _people(Path(given))
             self.description = f"{len(people)} names, {_hash(people)}"
-            self._find = lambda record: _looked_up(record, people)
+            self._list = _PeopleList(given, people)
+            self._find = self._list.find
             return
         if given.strip() and _is_text(given):
             self.column = PersonColumn(given)
@@ -93,7 +95,7 @@ class Grouping:
         """Set the group of every record, and note what was found.
 
         Raises:
-            InputError: It fits no image.
+            InputError: It fits no image, or a name in it is that of several.
         """
         if self._given == _NONE:
             rows.records = [dataclasses.replace(record, group="") for record in rows.records]
@@ -101,6 +103,8 @@ class Grouping:
         self.column.raise_missing()
         if self._find is not None:
             self._replace(rows, self._find)
+        if self._list is not None:
+            rows.notes.append(self._list.use())
         people = list(dict.fromkeys(record.group for record in rows.records if record.group))
         if not people:
             if self._given is not None:
@@ -187,7 +191,7 @@ def _people(path: Path) -> dict[str, str]:
             if len(cells) != len(table.columns):
                 count = f"{len(table.columns)} columns, found {len(cells)}"
                 raise DatasetError(f"{path.name}, line {line}: expected {count}")
-            key, value = cells[name].strip().replace("\\", "/"), cells[person].strip()
+            key, value = _key(cells[name].strip().replace("\\", "/")), cells[person].strip()
             if people.setdefault(key, value) != value:
                 two = f"{people[key]} and {value}"
                 raise DatasetError(f"{path.name}, line {line}: {key} is of two people, {two}")
@@ -198,9 +202,45 @@ def _hash(people: dict[str, str]) -> str:
     return hashlib.sha256(repr(sorted(people.items())).encode()).hexdigest()
 
 
-def _looked_up(record: Record, people: dict[str, str]) -> str:
-    """Return the person of an image by its path, the end of it, its name or its stem."""
-    parts = (record.path or record.name).split("/")
-    keys = ["/".join(parts[start:]) for start in range(len(parts))]
-    keys += [record.name, Path(record.name).stem]
-    return next((people[key] for key in keys if key in people), "")
+class _PeopleList:
+    """Who images show by their names, and which names were used.
+
+    Args:
+        given: The path of the list.
+        people: The persons by the names, as `_key` folds them.
+    """
+
+    def __init__(self, given: str, people: dict[str, str]) -> None:
+        self._given, self._people = given, people
+        self._used: dict[str, list[str]] = {}
+
+    def find(self, record: Record) -> str:
+        """Return the person of an image by its path, the end of it, its name or its stem."""
+        parts = (record.path or record.name).split("/")
+        keys = [_key("/".join(parts[start:])) for start in range(len(parts))]
+        keys += [_key(record.name), _key(Path(record.name).stem)]
+        key = next((key for key in keys if key in self._people), None)
+        if key is None:
+            return ""
+        self._used.setdefault(key, []).append(record.path or record.origin)
+        return self._people[key]
+
+    def use(self) -> str:
+        """Return a sentence on how many names were used.
+
+        Raises:
+            InputError: A name is that of several images.
+        """
+        for key, images in self._used.items():
+            if len(images) > 1:
+                raise InputError(
+                    f"--group {self._given}: {key} is the name of {len(images)} images, "
+                    f"{first_names(images)}. Give their paths"
+                )
+        return f"{self._given}: {len(self._used):,} of {len(self._people):,} names used"
+
+
+def _key(name: str) -> str:
+    """Fold a name for comparing: the case of its ending does not matter."""
+    start, dot, ending = name.rpartition(".")
+    return f"{start}.{ending.lower()}" if dot and "/" not in ending else name
