@@ -112,7 +112,8 @@ def test_folders_below_the_class_are_people_unless_none_are_wanted(tmp_path):
     assert groups_of(tmp_path / "a") == ["anna", "anna", "ben"]
     said = "src: the folders below the classes are taken for people: anna, ben. Pass --group none"
     assert any(note.startswith(said) for note in done.notes)
-    import_dataset([tmp_path / "src"], tmp_path / "b", group="none")
+    unknown = import_dataset([tmp_path / "src"], tmp_path / "b", group="none")
+    assert not any("taken for people" in note for note in unknown.notes)
     assert read_dataset(tmp_path / "b").groups is None
 
 

@@ -462,6 +462,17 @@ def test_images_are_known_by_their_content_where_the_name_has_no_ending(tmp_path
     assert counts(tmp_path / "out") == {"train": {"happy": 3}}
 
 
+def test_own_classes_that_are_named_as_subsets_are_mapped(tmp_path, few):
+    for number, name in enumerate(("pass", "fail", "test", "valid")):
+        put(tmp_path / "src" / name / "a.png", few.images[number])
+    expected = "Where test, valid are no subsets: classes are mapped .*--map test=test"
+    with pytest.raises(DatasetError, match=expected):
+        import_dataset([tmp_path / "src"], tmp_path / "out", own_classes=True)
+    mapping = {"test": "test", "valid": "valid"}
+    import_dataset([tmp_path / "src"], tmp_path / "out", own_classes=True, label_map=mapping)
+    assert counts(tmp_path / "out") == {"train": {"fail": 1, "pass": 1, "test": 1, "valid": 1}}
+
+
 def test_linked_folders_are_followed_and_cycles_are_cut(tmp_path, few):
     put(tmp_path / "elsewhere" / "happy" / "a.png", few.images[0])
     (tmp_path / "src" / "train").mkdir(parents=True)

@@ -336,6 +336,11 @@ def split(
             "WARNING: val is empty, so nothing can be trained on this split. Make another one with "
             "--kind stratified"
         )
+    if kind == "stratified" and test and not made.counts()["test"]:
+        LOG.warning(
+            "WARNING: test is empty: there are too few people or different images for three "
+            "subsets. Import images of more people, or pass --test 0"
+        )
 
 
 def _people_note(data: Dataset) -> str:

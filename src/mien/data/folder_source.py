@@ -146,7 +146,8 @@ def _pictures(tree: _Folder, reading: Reading, rows: Rows) -> list[Picture]:
         label = _label(folder, place, position, labels, rows)
         if label is None or position is None or label == LEFT_OUT:
             continue
-        below, above = place.names[position + 1 :], place.names[:position]
+        below = place.names[position + 1 :] if reading.below else ()
+        above = place.names[:position]
         group = below[0] if below else (above[-1] if above and reading.above else "")
         if below:
             people[group] = None
@@ -244,13 +245,18 @@ def _among_subsets(tree: _Folder, labels: Labels, rows: Rows) -> list[tuple[str,
         named = {child.parts[-1]: _subset(child.parts[-1], labels) for child in full}
         if not any(named.values()):
             continue
-        known = ", ".join(name for name, subset in named.items() if subset)
+        subsets = [name for name, subset in named.items() if subset]
+        known = ", ".join(subsets)
+        other = (
+            f"Where {known} are no subsets: classes are mapped (--own-classes --map "
+            f"{subsets[0]}={subsets[0]}), people renamed"
+        )
         for child in full:
             if named[child.parts[-1]] is None:
                 wrong.append(child.parts)
                 what = f"no subset is known by this name, but beside it are {known}"
                 use = "Rename it to train, val or test, or move it away"
-                rows.faults.append(Fault(_shown(tree, child), f"{what}. {use}"))
+                rows.faults.append(Fault(_shown(tree, child), f"{what}. {use}. {other}"))
     return wrong
 
 

@@ -195,6 +195,7 @@ def _reading(
         framer=Framer(align=align, no_face=no_face),
         people=grouping.column,
         above=group == ABOVE,
+        below=group in (None, ABOVE) or bool(grouping.column.name),
         skipped=frozenset() if out is None else frozenset([out.resolve()]),
     )
     return reading, grouping

@@ -22,6 +22,7 @@ class Reading:
         framer: Decodes and frames pictures.
         people: Finds the column of tables that says who an image shows.
         above: Whether a folder above the class is the person, where none lies below it.
+        below: Whether a folder below the class is the person.
         skipped: Folders that are not read, resolved: the dataset that is being made.
         undivided: The subset of each table without a column for it, by the table's name; None where
             no name says it.
@@ -32,6 +33,7 @@ class Reading:
     framer: Framer = dataclasses.field(default_factory=Framer)
     people: PersonColumn = dataclasses.field(default_factory=PersonColumn)
     above: bool = False
+    below: bool = True
     skipped: frozenset[Path] = frozenset()
     undivided: dict[str, str | None] = dataclasses.field(default_factory=dict)
 
