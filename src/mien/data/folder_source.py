@@ -173,10 +173,9 @@ def _note_level(
         for i in (level, level + 1)
     )
     if reading.above:
-        example = next(place.names[level] for place in places)
         what = f"none of these folders is a known class: {classes}; and below them: {below}"
-        use = f"Say which are classes by mapping one to itself, for example --map {example}="
-        return Fault(tree.path.name, f"{what}. {use}{example}, or leave --group out")
+        use = "Say which are the classes by mapping one of them to itself: --map NAME=NAME"
+        return Fault(tree.path.name, f"{what}. {use}")
     rows.notes.append(
         f"{tree.path.name}: no folder is a known class, the upper ones are taken for the classes: "
         f"{classes}. Where {below} are the classes, map one to itself (--map NAME=NAME)"
