@@ -31,6 +31,28 @@ def test_importing_says_what_came_in_and_the_second_time_that_nothing_changed(
     assert "nothing had changed" in result.output
 
 
+def test_importing_lists_the_classes(tmp_path):
+    for number, name in enumerate(("happy", "hapy", "sad")):
+        folder = tmp_path / "src" / name
+        folder.mkdir(parents=True)
+        Image.fromarray(np.full((48, 48), number, np.uint8)).save(folder / "a.png")
+    result = run("data", "import", tmp_path / "src", "--own-classes", "--out", tmp_path / "out")
+    assert "classes: happy 1, hapy 1 (own class), sad 1\n" in result.output
+
+
+def test_splitting_two_people_says_that_test_is_empty(tmp_path):
+    rng = np.random.default_rng(0)
+    for person in ("happy/anna", "sad/anna", "happy/ben", "sad/ben"):
+        folder = tmp_path / "src" / person
+        folder.mkdir(parents=True)
+        Image.fromarray(rng.integers(0, 256, (48, 48)).astype(np.uint8)).save(folder / "a.png")
+    run("data", "import", tmp_path / "src", "--out", tmp_path / "out")
+    split = ("data", "split", tmp_path / "out", "--kind", "stratified")
+    assert "WARNING: test is empty" in run(*split, "--out", tmp_path / "a.json").output
+    asked = run(*split, "--test", 0, "--out", tmp_path / "b.json")
+    assert "WARNING" not in asked.output
+
+
 def test_check_exits_with_1_when_something_should_be_looked_at(dataset):
     result = run("data", "check", dataset, "--no-near", "--json")
     found = json.loads(result.output)
@@ -46,7 +68,7 @@ def test_check_reads_sources_and_names_their_bad_lines(tmp_path, fer_csv):
     fer_csv.write_text(fer_csv.read_text() + "3,1 2 3,Training\n")
     result = run("data", "check", fer_csv, "--no-near", "--json")
     assert result.exit_code == 1
-    assert json.loads(result.output)["unreadable"] == [
+    assert json.loads(result.stdout)["unreadable"] == [
         {"where": "fer2013.csv, line 98", "what": "pixels: expected 2304 values (48x48), found 3"}
     ]
 
@@ -134,7 +156,7 @@ def test_own_photos_come_in_by_one_command_and_what_was_done_is_said(tmp_path, o
         *("data", "import", own_photos, "--map", "wut=-", "--own-classes", "--align", "never"),
         *("--no-face", "keep", "--group", "none", "--out", tmp_path / "other"),
     )
-    assert "1 image (train 1), 0 with votes\n1 taken as the face crops" in kept.output
+    assert "1 image (train 1), 0 with votes\nclasses: happy 1\n1 taken as" in kept.output
 
 
 def test_check_and_evaluate_warn_of_whole_photos(tmp_path, own_photos):
@@ -145,7 +167,7 @@ def test_check_and_evaluate_warn_of_whole_photos(tmp_path, own_photos):
         "--out", tmp_path / "mine", "--overwrite")  # fmt: skip
     checked = run("data", "check", tmp_path / "mine", "--no-near", "--json")
     found = json.loads(checked.stdout)
-    warning = f"faces fill {found['framing']['fill']:.0%} of these images"
+    warning = f"faces fill {found['framing']['fill']:.0%} of the images that were not"
     assert any(warning in each for each in found["warnings"])
     judged = run("evaluate", "--data", tmp_path / "mine", "--subset", "train", "--protocol", "six")
     assert f"WARNING: {warning}" in judged.stderr

@@ -177,12 +177,12 @@ def test_another_way_of_import_is_another_dataset(tmp_path, with_a_landscape):
 def test_squeezed_photos_are_said_to_be_framed_wrongly(squeezed, aligned):
     found = measure_framing(squeezed)
     assert found.fill < 0.5
-    assert f"faces fill {found.fill:.0%} of these images" in found.warnings[0]
+    assert f"faces fill {found.fill:.0%} of the images that were not" in found.warnings[0]
     crops = dataset_of(aligned[1].images)
     assert measure_framing(crops).warnings == []
     assert measure_framing(aligned[1]).images == 0
     blank = measure_framing(dataset_of(np.zeros((3, 48, 48), np.uint8)))
-    assert "in 100% of 3 images no face is found" in blank.warnings[0]
+    assert "in 100% of 3 images that were not aligned no face is found" in blank.warnings[0]
 
 
 def test_the_hash_of_face_crops_is_that_of_before(toy_dataset):

@@ -143,7 +143,7 @@ def test_a_packed_table_that_ends_early_is_a_fault(tmp_path, few):
         import_dataset([path], tmp_path / "out")
 
 
-@pytest.mark.parametrize("key", ["happy", "3", "Happiness", "HAPPY", "3.0"])
+@pytest.mark.parametrize("key", ["happy", "3", "HAPPY", " Happy ", "3.0"])
 def test_a_class_is_mapped_by_name_and_by_number_in_every_form(tmp_path, few, key):
     happy = int((few.labels == 3).sum())
     assert happy
@@ -153,6 +153,63 @@ def test_a_class_is_mapped_by_name_and_by_number_in_every_form(tmp_path, few, ke
     for name in ("a.csv", "a.parquet"):
         import_dataset([tmp_path / name], tmp_path / f"{name}.out", label_map={key: "-"})
         assert read_manifest(tmp_path / f"{name}.out").rows == len(few) - happy
+
+
+@pytest.mark.parametrize(
+    ("mapping", "expected"),
+    [
+        ({"joy": "surprise"}, {"happy": 1, "surprise": 1, "sad": 1}),
+        ({"Joy": "-"}, {"happy": 1, "sad": 1}),
+        ({"happy": "fear"}, {"fear": 1, "happy": 1, "sad": 1}),
+    ],
+)
+def test_a_map_is_for_the_written_spelling_alone(tmp_path, few, mapping, expected):
+    for number, name in enumerate(("happy", "joy", "sad")):
+        put(tmp_path / "src" / name / "a.png", few.images[number])
+    import_dataset([tmp_path / "src"], tmp_path / "out", label_map=mapping)
+    assert counts(tmp_path / "out") == {"train": expected}
+    with pytest.raises(InputError, match="--map happiness=sad: no image is of this class; found"):
+        import_dataset([tmp_path / "src"], tmp_path / "b", label_map={"happiness": "sad"})
+
+
+def test_own_classes_in_composed_and_decomposed_letters_are_one(tmp_path, few):
+    put(tmp_path / "src" / "m\u00fcde" / "a.png", few.images[0])
+    put(tmp_path / "src" / "mu\u0308de" / "b.png", few.images[1])
+    import_dataset([tmp_path / "src"], tmp_path / "out", own_classes=True)
+    assert counts(tmp_path / "out") == {"train": {"m\u00fcde": 2}}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_numbers_that_count_from_1_are_mapped_all_or_refused(tmp_path, few, form):
+    named = few.select(np.arange(7))
+    if form == "csv":
+        lines = [line.partition(",")[2] for line in fer_lines(named)]
+        numbered = [f"{number},{line}" for number, line in enumerate(lines, start=1)]
+        source = tmp_path / "a.csv"
+        source.write_text("\n".join(["emotion,pixels,Usage", *numbered]))
+    else:
+        source = tmp_path / "a.parquet"
+        numbers = list(range(1, 8))
+        pq.write_table(
+            pa.table({"image": [png(i) for i in named.images], "label": numbers}), source
+        )
+    with pytest.raises(DatasetError, match=r"expected 0 to 6, found .*If the numbers count from 1"):
+        import_dataset([source], tmp_path / "out")
+    with pytest.raises(
+        InputError, match=r"seem to count from 1.*without one are 1, 2, 3, 4, 5, 6$"
+    ):
+        import_dataset([source], tmp_path / "out", label_map={"7": "neutral"})
+    mapping = {str(number): label for number, label in enumerate(LABELS, start=1)}
+    done = import_dataset([source], tmp_path / "out", label_map=mapping)
+    assert done.manifest.subsets == {"train": dict.fromkeys(LABELS, 1)}
+
+
+def test_numbers_are_read_as_known_classes_with_a_note_and_not_as_own_ones(tmp_path, few):
+    write_csv(tmp_path / "a.csv", few)
+    done = import_dataset([tmp_path / "a.csv"], tmp_path / "out")
+    assert "a.csv: the numbers in emotion are read as FER-2013's classes" in done.notes
+    with pytest.raises(DatasetError, match=r"has no name, and own classes need one. Map every"):
+        import_dataset([tmp_path / "a.csv"], tmp_path / "b", own_classes=True)
 
 
 def test_a_class_folder_is_mapped_by_its_number(tmp_path, few):
@@ -179,6 +236,21 @@ def test_a_map_of_a_class_that_no_image_has_is_refused(tmp_path, few, form):
     with pytest.raises(InputError, match=r"--map hapy=sad: no image is of this class; found are"):
         import_dataset([source], tmp_path / "out", label_map={"hapy": "sad"})
     assert not (tmp_path / "out").exists()
+
+
+def test_of_two_columns_of_bytes_the_one_named_image_is_read(tmp_path, few):
+    columns = {
+        "thumbnail": [png(np.zeros((48, 48), np.uint8))] * 10,
+        "Image": [png(image) for image in few.images[:10]],
+        "label": [LABELS[label] for label in few.labels[:10]],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    import_dataset([tmp_path / "a.parquet"], tmp_path / "out")
+    np.testing.assert_array_equal(read_dataset(tmp_path / "out").images, few.images[:10])
+    columns["large"] = columns.pop("Image")
+    pq.write_table(pa.table(columns), tmp_path / "b.parquet")
+    with pytest.raises(DatasetError, match=r"several columns with bytes of images, thumbnail, lar"):
+        import_dataset([tmp_path / "b.parquet"], tmp_path / "b")
 
 
 def test_class_folders_beside_a_csv_are_imported_too(tmp_path, few):
@@ -311,7 +383,7 @@ def test_a_class_beside_subsets_is_refused(tmp_path, few):
         (["train/happy/anna/1", "test/sad/ben/1"], {"train", "test"}, ["ben", "anna"]),
         (["happy/val/anna/1", "sad/train/ben/1"], {"train", "val"}, ["anna", "ben"]),
         (["anna/happy/1", "ben/sad/1"], {"train"}, ["", ""]),
-        (["set/happy/s1/day 2/1"], {"train"}, ["s1/day 2"]),
+        (["set/happy/s1/day 2/1"], {"train"}, ["s1"]),
         (["happy/joy/1", "sad/joy/1", "sad/ben/1"], {"train"}, ["joy", "ben", "joy"]),
     ],
 )
@@ -350,6 +422,55 @@ def test_own_classes_are_kept_if_asked(tmp_path, few):
     assert found.label_names == (*LABELS, "puzzled look", "wink")
     assert [found.label_names[label] for label in found.labels] == ["puzzled look", "happy", "wink"]
     assert found.fer2013_labels.tolist() == [-1, 3, -1]
+
+
+def test_own_classes_are_above_their_people_unless_a_name_says_otherwise(tmp_path, few):
+    paths = ["bored/anna", "bored/ben", "calm/anna", "calm/ben", "keen/anna", "keen/ben"]
+    for number, path in enumerate(paths):
+        put(tmp_path / "src" / "all" / path / "a.png", few.images[number])
+    done = import_dataset([tmp_path / "src"], tmp_path / "a", own_classes=True)
+    assert done.manifest.subsets == {"train": {"bored": 2, "calm": 2, "keen": 2}}
+    assert done.manifest.people == 2
+    assert any("taken for the classes: bored, calm, keen" in note for note in done.notes)
+    mapped = import_dataset(
+        [tmp_path / "src"], tmp_path / "b", own_classes=True, label_map={"anna": "anna"}
+    )
+    assert mapped.manifest.subsets == {"train": {"anna": 3, "ben": 3}}
+    with pytest.raises(DatasetError, match="none of these folders is a known class: bored, calm"):
+        import_dataset([tmp_path / "src"], tmp_path / "c", own_classes=True, group="folder")
+
+
+def test_no_folder_of_a_class_is_dropped_without_a_word(tmp_path, few):
+    put(tmp_path / "src" / "happy" / "a.png", few.images[0])
+    (tmp_path / "src" / "fear").symlink_to(tmp_path / "nowhere", target_is_directory=True)
+    (tmp_path / "src" / "happy" / "b.png").symlink_to(tmp_path / "nowhere.png")
+    put(tmp_path / "src" / "__angry" / "a.png", few.images[1])
+    put(tmp_path / "src" / "@neutral" / "a.png", few.images[2])
+    faults = {fault.where: fault.what for fault in read_sources([tmp_path / "src"]).faults}
+    assert list(faults) == ["src/fear", "src/happy/b.png", "src/@neutral", "src/__angry"]
+    assert faults["src/fear"] == "a link that leads nowhere. Mend or remove it"
+    assert faults["src/__angry"].startswith("unknown class '__angry'")
+
+
+def test_images_are_known_by_their_content_where_the_name_has_no_ending(tmp_path, few):
+    for number in range(3):
+        put(tmp_path / "src" / "happy" / f"{number}.png", few.images[number])
+        (tmp_path / "src" / "happy" / f"{number}.png").rename(
+            tmp_path / "src" / "happy" / f"000{number}"
+        )
+    import_dataset([tmp_path / "src"], tmp_path / "out")
+    assert counts(tmp_path / "out") == {"train": {"happy": 3}}
+
+
+def test_own_classes_that_are_named_as_subsets_are_mapped(tmp_path, few):
+    for number, name in enumerate(("pass", "fail", "test", "valid")):
+        put(tmp_path / "src" / name / "a.png", few.images[number])
+    expected = "Where test, valid are no subsets: classes are mapped .*--map test=test"
+    with pytest.raises(DatasetError, match=expected):
+        import_dataset([tmp_path / "src"], tmp_path / "out", own_classes=True)
+    mapping = {"test": "test", "valid": "valid"}
+    import_dataset([tmp_path / "src"], tmp_path / "out", own_classes=True, label_map=mapping)
+    assert counts(tmp_path / "out") == {"train": {"fail": 1, "pass": 1, "test": 1, "valid": 1}}
 
 
 def test_linked_folders_are_followed_and_cycles_are_cut(tmp_path, few):

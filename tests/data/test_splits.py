@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 
 import numpy as np
 import polars as pl
@@ -104,6 +105,8 @@ def test_a_stratified_split_gives_the_few_of_a_class_to_train_then_val_then_test
         stratified_split(data.select(np.array([0, 1])))
     with pytest.raises(InputError, match=r"below 1 together, found 0\.5 and 0\.5"):
         stratified_split(data, val=0.5, test=0.5)
+    with pytest.raises(InputError, match="found nan and 0"):
+        stratified_split(data, val=math.nan, test=0)
 
 
 def test_datasets_that_are_too_small_for_a_split_are_told_so(toy_dataset):

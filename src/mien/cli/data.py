@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -65,9 +66,9 @@ WithoutFace = Annotated[
 Group = Annotated[
     str | None,
     typer.Option(
-        metavar="REGEX|CSV|folder|none",
+        metavar="REGEX|CSV|COLUMN|folder|none",
         help="Who an image shows: a pattern over its path with one group, a CSV of names and "
-        "persons, or the folder below or above its class.",
+        "persons, a column of the tables, or the folder below or above its class.",
     ),
 ]
 Where = Annotated[
@@ -129,7 +130,7 @@ def import_(
     \b
     Examples:
       mien data import fer2013.csv fer2013new.csv --out fer
-      mien data import faces/ --map wut=angry --map unsure=- --group folder --out mine
+      mien data import faces/ --map wut=angry --map unsure=- --out mine
       mien data import sets.parquet --where set=ck48 --map contempt=- --out ck48
     """
     from mien.data import framed_text, import_dataset
@@ -156,8 +157,20 @@ def import_(
         f"{out}: {pluralize(manifest.rows, 'image')} ({subsets}), {manifest.voted:,} with votes"
         + people
     )
+    print(_classes_text(manifest.subsets))
     print(framed_text(manifest.framed))
     print(f"sha256 {manifest.sha256}" + ("; nothing had changed" if done.unchanged else ""))
+
+
+def _classes_text(subsets: dict[str, dict[str, int]]) -> str:
+    """List the classes with their numbers of images; own ones are marked."""
+    from mien.emotions import FER2013_7
+
+    counts: Counter[str] = Counter()
+    for each in subsets.values():
+        counts.update(each)
+    own = {label: "" if label in FER2013_7.labels else " (own class)" for label in counts}
+    return "classes: " + ", ".join(f"{n} {counts[n]:,}{own[n]}" for n in sorted(counts))
 
 
 @app.command()
@@ -322,6 +335,11 @@ def split(
         LOG.warning(
             "WARNING: val is empty, so nothing can be trained on this split. Make another one with "
             "--kind stratified"
+        )
+    if kind == "stratified" and test and not made.counts()["test"]:
+        LOG.warning(
+            "WARNING: test is empty: there are too few people or different images for three "
+            "subsets. Import images of more people, or pass --test 0"
         )
 
 

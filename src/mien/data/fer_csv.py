@@ -14,7 +14,6 @@ from mien.data.dataset import VOTE_COLUMNS
 from mien.data.framing import Picture
 from mien.data.reading import Reading
 from mien.data.records import (
-    GROUP_COLUMNS,
     LABEL_COLUMNS,
     LEFT_OUT,
     SUBSET_COLUMNS,
@@ -26,7 +25,6 @@ from mien.data.records import (
     subset_named,
 )
 from mien.data.text_table import TextTable, column_named, open_table
-from mien.emotions import FER2013_7
 from mien.errors import DatasetError, InputError
 
 __all__ = ["Votes", "is_fer_csv", "is_votes_csv", "read_fer_csv", "read_votes"]
@@ -119,7 +117,7 @@ def _pictures(
         label=column_named(names, LABEL_COLUMNS) or 0,
         pixels=_folded(names).index("pixels"),
         subset=column_named(names, SUBSET_COLUMNS),
-        group=column_named(names, GROUP_COLUMNS),
+        group=reading.people.column(names),
         conditions={name: names.index(column) for name, column in conditions.items()},
     )
     default = reading.default_subset(path, folders, rows) if columns.subset is None else ""
@@ -127,7 +125,7 @@ def _pictures(
         rows.notes.append(f"{path.name}: {names[columns.group]} is read as the person")
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)  # numpy warns of text that is no number
-        line = 0
+        line, numbered = 0, False
         for line, cells in table.lines(on_progress=on_progress):
             where = f"{path.name}, line {line}"
             if len(cells) != len(names):
@@ -140,7 +138,11 @@ def _pictures(
             if isinstance(picture, Fault):
                 rows.faults.append(picture)
             elif picture is not None:
+                numbered = numbered or cells[columns.label].strip()[:1].isdecimal()
                 yield picture
+    if numbered and not reading.labels.own:
+        label = names[columns.label]
+        rows.notes.append(f"{path.name}: the numbers in {label} are read as FER-2013's classes")
     if table.damage is not None:
         rows.faults.append(Fault(f"{path.name}, line {table.damage[0]}", table.damage[1]))
     elif not line:
@@ -152,7 +154,7 @@ def _picture(
 ) -> Picture | Fault | None:
     """Return the picture of one line, its fault, or None if its class is left out."""
     try:
-        label = reading.labels.of_cell(cells[columns.label], FER2013_7.labels)
+        label = reading.labels.of_cell(cells[columns.label])
     except InputError as error:
         return Fault(where, f"emotion: {error}")
     usage = default if columns.subset is None else cells[columns.subset]

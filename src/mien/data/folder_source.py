@@ -20,13 +20,12 @@ from mien.data.records import (
     subset_named,
 )
 from mien.errors import DatasetError, InputError
-from mien.media import IMAGE_SUFFIXES
+from mien.media import is_image_file
 
 __all__ = ["files_below", "has_images", "read_class_folders"]
 
-_IGNORED_PREFIXES = (".", "__", "@")
-"""How the names of folders begin that programs create: `.ipynb_checkpoints`, `__MACOSX`,
-`@eaDir`."""
+_IGNORED = frozenset(("__MACOSX", "__pycache__", "@eaDir", "@Recycle", "@__thumb"))
+"""Folders that programs create, beside hidden ones (`.ipynb_checkpoints`)."""
 
 _DATASET_FILES = frozenset(("dataset.parquet", "manifest.json"))
 
@@ -40,6 +39,7 @@ class _Folder:
         parts: The names of the folders from the root to it, itself included.
         images: Its own images.
         others: Its other files.
+        broken: Its links that lead nowhere.
         children: Its folders.
     """
 
@@ -47,6 +47,7 @@ class _Folder:
     parts: tuple[str, ...]
     images: tuple[Path, ...]
     others: tuple[Path, ...]
+    broken: tuple[Path, ...]
     children: tuple[_Folder, ...]
 
     def below(self) -> Iterator[_Folder]:
@@ -100,7 +101,7 @@ def read_class_folders(
     """Read a tree of images, whose folders name the class, and maybe the subset and the person.
 
     They may lie in any order (`train/angry`, `angry/train`, `angry/anna`, `anna/angry`): a subset
-    is known by its name, the class by a known spelling or the map; what lies below the class is
+    is known by its name, the class by a known spelling or the map; the folder below the class is
     taken for the person. The beginning of a file's name may say the subset, too
     (`PrivateTest_88305.jpg`, as in one publication of FER-2013, whose folder `test` mixes two).
     Without any the subset is `train`.
@@ -135,22 +136,51 @@ def _pictures(tree: _Folder, reading: Reading, rows: Rows) -> list[Picture]:
     level, sure = _class_level(places)
     pictures: list[Picture] = []
     people: dict[str, None] = {}
+    if labels.own and not sure and any(len(place.names) > level + 1 for place in places):
+        fault = _note_level(tree, places, level, reading, rows)
+        if fault is not None:
+            rows.faults.append(fault)
+            return []
     for folder, place in zip(holders, places, strict=True):
         position = _class_position(place, level, sure=sure)
         label = _label(folder, place, position, labels, rows)
         if label is None or position is None or label == LEFT_OUT:
             continue
-        below, above = place.names[position + 1 :], place.names[:position]
-        group = "/".join(below) or (above[-1] if above and reading.above else "")
+        below = place.names[position + 1 :] if reading.below else ()
+        above = place.names[:position]
+        group = below[0] if below else (above[-1] if above and reading.above else "")
         if below:
             people[group] = None
         pictures.extend(_picture(path, tree, folder, place, label, group) for path in folder.images)
     if people:
         rows.notes.append(
             f"{tree.path.name}: the folders below the classes are taken for people: "
-            f"{first_names(list(people))}"
+            f"{first_names(list(people))}. Pass --group none if they are none"
         )
     return pictures
+
+
+def _note_level(
+    tree: _Folder, places: list[_Place], level: int, reading: Reading, rows: Rows
+) -> Fault | None:
+    """Say which folders are taken for own classes, of which no name is known.
+
+    Returns:
+        A fault if the person may be the folder above the class, so that either may be the class.
+    """
+    classes, below = (
+        first_names(list(dict.fromkeys(p.names[i] for p in places if len(p.names) > i)))
+        for i in (level, level + 1)
+    )
+    if reading.above:
+        what = f"none of these folders is a known class: {classes}; and below them: {below}"
+        use = "Say which are the classes by mapping one of them to itself: --map NAME=NAME"
+        return Fault(tree.path.name, f"{what}. {use}")
+    rows.notes.append(
+        f"{tree.path.name}: no folder is a known class, the upper ones are taken for the classes: "
+        f"{classes}. Where {below} are the classes, map one to itself (--map NAME=NAME)"
+    )
+    return None
 
 
 def _picture(
@@ -171,6 +201,9 @@ def _holders(tree: _Folder, labels: Labels, rows: Rows) -> list[_Folder]:
     for folder in tree.below():
         if any(folder.parts[: len(each)] == each for each in wrong):
             continue
+        for link in folder.broken:
+            where = f"{_shown(tree, folder)}/{link.name}"
+            rows.faults.append(Fault(where, "a link that leads nowhere. Mend or remove it"))
         inner = [child for child in folder.children if child.has_images()]
         place = _place(folder, labels)
         if folder.images and not place.names:
@@ -187,7 +220,11 @@ def _holders(tree: _Folder, labels: Labels, rows: Rows) -> list[_Folder]:
         elif folder.images:
             holders.append(folder)
             ignored += folder.others
-        elif place.known and not folder.has_images() and folder.parts[:-1] not in empty:
+        elif (
+            place.known
+            and not (folder.has_images() or folder.broken)
+            and folder.parts[:-1] not in empty
+        ):
             empty.add(folder.parts)
             counts = _count_by_suffix(path for each in folder.below() for path in each.others)
             what = f"an empty class: expected images, found {counts or 'none'}. Remove the folder"
@@ -207,13 +244,18 @@ def _among_subsets(tree: _Folder, labels: Labels, rows: Rows) -> list[tuple[str,
         named = {child.parts[-1]: _subset(child.parts[-1], labels) for child in full}
         if not any(named.values()):
             continue
-        known = ", ".join(name for name, subset in named.items() if subset)
+        subsets = [name for name, subset in named.items() if subset]
+        known = ", ".join(subsets)
+        other = (
+            f"Where {known} are no subsets: classes are mapped (--own-classes --map "
+            f"{subsets[0]}={subsets[0]}), people renamed"
+        )
         for child in full:
             if named[child.parts[-1]] is None:
                 wrong.append(child.parts)
                 what = f"no subset is known by this name, but beside it are {known}"
                 use = "Rename it to train, val or test, or move it away"
-                rows.faults.append(Fault(_shown(tree, child), f"{what}. {use}"))
+                rows.faults.append(Fault(_shown(tree, child), f"{what}. {use}. {other}"))
     return wrong
 
 
@@ -232,14 +274,14 @@ def _subset(name: str, labels: Labels) -> str | None:
 def _class_level(places: list[_Place]) -> tuple[int, bool]:
     """Return at which position among the names the class stands, and whether known ones say so.
 
-    Without known ones it is where the fewest different names are.
+    Without known ones it is the uppermost where there are several.
     """
     known = Counter(place.known[0] for place in places if len(place.known) == 1)
     if known:
         return known.most_common(1)[0][0], True
     depth = min((len(place.names) for place in places), default=1)
-    different = [len({place.names[level] for place in places}) for level in range(depth)]
-    return max(range(depth), key=lambda level: (-different[level], level), default=0), False
+    several = (len({place.names[level] for place in places}) > 1 for level in range(depth))
+    return next((level for level, each in enumerate(several) if each), 0), False
 
 
 def _class_position(place: _Place, level: int, *, sure: bool) -> int | None:
@@ -285,15 +327,16 @@ def _read_folder(path: Path, parts: tuple[str, ...], around: frozenset[Path]) ->
     files = [each for each in entries if each.is_file() and not each.name.startswith(".")]
     children = []
     for each in entries:
-        if not each.is_dir() or each.name.startswith(_IGNORED_PREFIXES):
+        if not each.is_dir() or each.name in _IGNORED or each.name.startswith("."):
             continue
         real = each.resolve()
         if real in around or _is_dataset(each):
             continue
         children.append(_read_folder(each, (*parts, each.name), around | {real}))
-    images = tuple(each for each in files if each.suffix.lower() in IMAGE_SUFFIXES)
-    others = tuple(each for each in files if each.suffix.lower() not in IMAGE_SUFFIXES)
-    return _Folder(path, parts, images, others, tuple(children))
+    images = tuple(each for each in files if is_image_file(each))
+    others = tuple(sorted(set(files) - set(images)))
+    broken = tuple(e for e in entries if not e.exists() and not e.name.startswith("."))
+    return _Folder(path, parts, images, others, broken, tuple(children))
 
 
 def _is_dataset(folder: Path) -> bool:

@@ -285,13 +285,14 @@ class Framing:
         way_out = "Import the pictures that they were made of, so that faces are found and aligned"
         if self.images and self.found < _FEWEST_FOUND:
             return [
-                f"in {1 - self.found:.0%} of {pluralize(self.images, 'image')} no face is found, "
-                f"so they may be no face crops. {way_out}"
+                f"in {1 - self.found:.0%} of {pluralize(self.images, 'image')} that were not "
+                f"aligned no face is found, so they may be no face crops. {way_out}"
             ]
         if self.images and not _FILLS[0] <= self.fill <= _FILLS[1]:
             return [
-                f"faces fill {self.fill:.0%} of these images, and {_FER_FILL:.0%} in face crops "
-                f"as networks take them. {way_out}"
+                f"faces fill {self.fill:.0%} of the images that were not aligned "
+                f"({self.images} searched), and {_FER_FILL:.0%} of face crops as networks take "
+                f"them. {way_out}"
             ]
         return []
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from mien._wording import pluralize
 from mien.data.records import GROUP_COLUMNS, Record, Rows, first_names
-from mien.data.text_table import column_named, open_table
+from mien.data.text_table import column_named, folded_column, open_table
 from mien.errors import DatasetError, InputError
 
-__all__ = ["ABOVE", "Grouping"]
+__all__ = ["ABOVE", "Grouping", "PersonColumn"]
 
 ABOVE = "folder"
 """Takes the folder below an image's class for the person, else the one above it."""
@@ -23,15 +23,49 @@ _NAME_COLUMNS = ("name", "image", "image_name", "file", "filename", "path", "id"
 _TABLES = (".csv", ".tsv", ".gz")
 
 
+class PersonColumn:
+    """Finds the column of tables that says who an image shows.
+
+    Args:
+        name: Its name; empty takes one that is named `person` or alike, where there is one.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self._found = False
+        self._others: dict[str, None] = {}
+
+    def column(self, columns: list[str]) -> int | None:
+        """Return its position among the columns of a table; None if the table has none."""
+        names = (folded_column(self.name),) if self.name else GROUP_COLUMNS
+        place = column_named(columns, names)
+        self._found |= place is not None
+        self._others.update(dict.fromkeys(columns))
+        return place
+
+    def raise_missing(self) -> None:
+        """Raise an error if a column was named that no table has.
+
+        Raises:
+            InputError: There is none; the message lists those that there are.
+        """
+        if self.name and not self._found:
+            columns = first_names(list(self._others))
+            there = f". The tables have the columns {columns}" if columns else ""
+            raise InputError(f"--group {self.name}: {_expected(0)}{there}")
+
+
 class Grouping:
     """Finds the person that each image shows.
 
     Args:
         given: A regular expression over the image's path with one group, a CSV of names and
-            persons, `folder`, `none`, or None for what the sources say by themselves.
+            persons, the name of a column of tables, `folder`, `none`, or None for what the sources
+            say by themselves.
 
     Attributes:
         description: The same for a manifest; a CSV by its content.
+        column: Finds the column of tables.
 
     Raises:
         InputError: It is no such expression.
@@ -41,42 +75,68 @@ class Grouping:
     def __init__(self, given: str | None) -> None:
         self._given = given
         self._find: Callable[[Record], str] | None = None
+        self._list: _PeopleList | None = None
         self.description = given or ""
+        self.column = PersonColumn()
         if given is None or given in (ABOVE, _NONE):
             return
         if _is_file(given) or given.lower().endswith(_TABLES):
             people = _people(Path(given))
             self.description = f"{len(people)} names, {_hash(people)}"
-            self._find = lambda record: _looked_up(record, people)
+            self._list = _PeopleList(given, people)
+            self._find = self._list.find
             return
-        self._find = _expression(given)
+        if given.strip() and _is_text(given):
+            self.column = PersonColumn(given)
+        else:
+            self._find = _expression(given)
 
     def apply(self, rows: Rows) -> None:
         """Set the group of every record, and note what was found.
 
         Raises:
-            InputError: It fits no image.
+            InputError: It fits no image, or a name in it is that of several.
         """
         if self._given == _NONE:
             rows.records = [dataclasses.replace(record, group="") for record in rows.records]
             return
+        self.column.raise_missing()
         if self._find is not None:
-            rows.records = [
-                dataclasses.replace(record, group=self._find(record)) for record in rows.records
-            ]
+            self._replace(rows, self._find)
+        if self._list is not None:
+            rows.notes.append(self._list.use())
         people = list(dict.fromkeys(record.group for record in rows.records if record.group))
         if not people:
             if self._given is not None:
-                shown = first_names([r.path or r.origin for r in rows.records[:3]])
-                raise InputError(
-                    f"--group {self._given}: says of no image who it shows; images are {shown}"
-                )
+                raise self._nobody(rows)
             return
         alone = [record.origin for record in rows.records if not record.group]
         unknown = f", {pluralize(len(alone), 'image')} of unknown ones" if alone else ""
         rows.notes.append(
             f"{pluralize(len(people), 'person', 'people')}{unknown}: `mien data split` keeps each "
             "on one side"
+        )
+
+    def _replace(self, rows: Rows, find: Callable[[Record], str]) -> None:
+        """Set the group of every record that has a path or a name."""
+        if not any(record.path or record.name for record in rows.records):
+            raise InputError(
+                f"--group {self._given}: the images have neither paths nor names, as rows of "
+                "tables. Give the name of the column that says who an image shows"
+            )
+        found = [find(record) if record.path or record.name else None for record in rows.records]
+        if not any(found):
+            raise self._nobody(rows)
+        rows.records = [
+            record if group is None else dataclasses.replace(record, group=group)
+            for record, group in zip(rows.records, found, strict=True)
+        ]
+
+    def _nobody(self, rows: Rows) -> InputError:
+        shown = first_names([r.path or r.name or r.origin for r in rows.records[:3]])
+        return InputError(
+            f"--group {self._given}: says of no image who it shows; images are {shown}. Leave "
+            "--group out if it is not known"
         )
 
 
@@ -87,19 +147,28 @@ def _is_file(given: str) -> bool:
         return False
 
 
+def _is_text(given: str) -> bool:
+    """Return whether it has no parentheses, so that it may be the name of a column."""
+    return "(" not in given and ")" not in given
+
+
+def _expected(groups: int) -> str:
+    return (
+        f"expected a regular expression with one group in parentheses, found {groups}; or the "
+        "name of a column of a table, a CSV of names and persons, or `folder`"
+    )
+
+
 def _expression(given: str) -> Callable[[Record], str]:
     try:
         pattern = re.compile(given)
     except re.error as error:
         raise InputError(f"--group {given}: no regular expression ({error})") from error
     if pattern.groups != 1:
-        raise InputError(
-            f"--group {given}: expected a regular expression with one group in parentheses, found "
-            f"{pattern.groups}; or a CSV of names and persons, or `folder`"
-        )
+        raise InputError(f"--group {given}: {_expected(pattern.groups)}")
 
     def find(record: Record) -> str:
-        found = pattern.search(record.path or record.name or record.origin)
+        found = pattern.search(record.path or record.name)
         return (found.group(1) or "").strip() if found else ""
 
     return find
@@ -122,7 +191,7 @@ def _people(path: Path) -> dict[str, str]:
             if len(cells) != len(table.columns):
                 count = f"{len(table.columns)} columns, found {len(cells)}"
                 raise DatasetError(f"{path.name}, line {line}: expected {count}")
-            key, value = cells[name].strip().replace("\\", "/"), cells[person].strip()
+            key, value = _key(cells[name].strip().replace("\\", "/")), cells[person].strip()
             if people.setdefault(key, value) != value:
                 two = f"{people[key]} and {value}"
                 raise DatasetError(f"{path.name}, line {line}: {key} is of two people, {two}")
@@ -133,9 +202,45 @@ def _hash(people: dict[str, str]) -> str:
     return hashlib.sha256(repr(sorted(people.items())).encode()).hexdigest()
 
 
-def _looked_up(record: Record, people: dict[str, str]) -> str:
-    """Return the person of an image by its path, the end of it, its name or its stem."""
-    parts = (record.path or record.name).split("/")
-    keys = ["/".join(parts[start:]) for start in range(len(parts))]
-    keys += [record.name, Path(record.name).stem]
-    return next((people[key] for key in keys if key in people), "")
+class _PeopleList:
+    """Who images show by their names, and which names were used.
+
+    Args:
+        given: The path of the list.
+        people: The persons by the names, as `_key` folds them.
+    """
+
+    def __init__(self, given: str, people: dict[str, str]) -> None:
+        self._given, self._people = given, people
+        self._used: dict[str, list[str]] = {}
+
+    def find(self, record: Record) -> str:
+        """Return the person of an image by its path, the end of it, its name or its stem."""
+        parts = (record.path or record.name).split("/")
+        keys = [_key("/".join(parts[start:])) for start in range(len(parts))]
+        keys += [_key(record.name), _key(Path(record.name).stem)]
+        key = next((key for key in keys if key in self._people), None)
+        if key is None:
+            return ""
+        self._used.setdefault(key, []).append(record.path or record.origin)
+        return self._people[key]
+
+    def use(self) -> str:
+        """Return a sentence on how many names were used.
+
+        Raises:
+            InputError: A name is that of several images.
+        """
+        for key, images in self._used.items():
+            if len(images) > 1:
+                raise InputError(
+                    f"--group {self._given}: {key} is the name of {len(images)} images, "
+                    f"{first_names(images)}. Give their paths"
+                )
+        return f"{self._given}: {len(self._used):,} of {len(self._people):,} names used"
+
+
+def _key(name: str) -> str:
+    """Fold a name for comparing: the case of its ending does not matter."""
+    start, dot, ending = name.rpartition(".")
+    return f"{start}.{ending.lower()}" if dot and "/" not in ending else name

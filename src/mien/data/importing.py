@@ -21,7 +21,7 @@ from mien.data.repeats import drop_repeated
 from mien.data.store import Manifest, Origin, read_manifest, write_dataset
 from mien.data.text_table import open_table
 from mien.errors import DatasetError, OutputError
-from mien.media import IMAGE_SUFFIXES
+from mien.media import is_image_file
 
 __all__ = ["ImportResult", "import_dataset", "read_sources"]
 
@@ -97,9 +97,9 @@ def import_dataset(
         no_face: What becomes of an image in which no face is found: `drop`, `keep` (as a whole), or
             `error`.
         group: What says who an image shows: a regular expression over its path with one group, a
-            CSV of names and persons, `folder` (the folder below its class, else the one above), or
-            `none`. None takes a column `person`, and folders below the classes, where there are
-            any.
+            CSV of names and persons, the name of a column of the tables, `folder` (the folder below
+            its class, else the one above), or `none`. None takes a column `person`, and folders
+            below the classes, where there are any.
         where: The rows of tables to take, by the value of a column: `{"set": "ck48"}`.
         overwrite: Whether another dataset at `out` may be replaced; other files in it
             stay.
@@ -188,14 +188,17 @@ def _reading(
     where: Mapping[str, str] | None,
     out: Path | None,
 ) -> tuple[Reading, Grouping]:
+    grouping = Grouping(group)
     reading = Reading(
         labels=Labels(label_map, own=own_classes),
         conditions=Conditions(where),
         framer=Framer(align=align, no_face=no_face),
+        people=grouping.column,
         above=group == ABOVE,
+        below=group in (None, ABOVE) or bool(grouping.column.name),
         skipped=frozenset() if out is None else frozenset([out.resolve()]),
     )
-    return reading, Grouping(group)
+    return reading, grouping
 
 
 def _manifest_at(out: Path) -> Manifest | None:
@@ -239,7 +242,7 @@ def _find_files(source: Path, skipped: frozenset[Path], notes: list[str]) -> lis
     if has_images(source, skipped) or (not known and any(map(Path.is_dir, source.iterdir()))):
         known.append(_File(source, "folders"))
     if not known:
-        alone = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in source.iterdir())
+        alone = sum(is_image_file(path) for path in source.iterdir() if path.is_file())
         said = [f"{pluralize(alone, 'image')} in no folder of a class"] if alone else []
         others = "; found " + "; ".join([*said, *notes[:3]]) if said or notes else ""
         raise DatasetError(
@@ -262,7 +265,7 @@ def _kind(path: Path) -> tuple[str | None, str]:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     if path.name.lower().endswith(_PARQUETS):
         raise DatasetError(f"{path}: not a Parquet file. Copy it again")
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_image_file(path):
         return None, "a single image. Give the folder that holds the folders of the classes"
     with open_table(path) as table:
         columns = table.columns
@@ -327,6 +330,7 @@ def _read(
         raise DatasetError(f"found no images, expected {_FORMS}")
     if not rows.faults:
         reading.labels.raise_unused()
+        reading.labels.raise_shifted()
         _note_faces(rows, reading.framer)
         grouping.apply(rows)
     if votes and not rows.faults:

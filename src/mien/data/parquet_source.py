@@ -11,7 +11,6 @@ from mien._reading import parse_json, reading_parquet
 from mien.data.framing import Picture
 from mien.data.reading import Reading
 from mien.data.records import (
-    GROUP_COLUMNS,
     LABEL_COLUMNS,
     LEFT_OUT,
     SUBSET_COLUMNS,
@@ -20,7 +19,7 @@ from mien.data.records import (
     Rows,
     subset_named,
 )
-from mien.emotions import FER2013_7
+from mien.data.text_table import column_named
 from mien.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["read_parquet"]
 
 _ROWS_PER_BATCH = 1024
+_IMAGE_COLUMNS = ("image", "images", "img", "picture", "photo", "pixels", "bytes")
+"""How the column of images is named, in small letters, where several hold bytes."""
+
 _FORM = "a whole Parquet of images and labels. Copy it again"
 
 
@@ -53,8 +55,8 @@ def read_parquet(
         on_progress: Called with the number of rows read and their total.
 
     Raises:
-        DatasetError: There is no column of images, or none of labels, or none that a condition is
-            about.
+        DatasetError: There is no column of images, or several and none is named so, or none of
+            labels, or none that a condition is about.
         MissingExtraError: pyarrow is not installed.
     """
     rows = Rows()
@@ -62,7 +64,7 @@ def read_parquet(
         reading_parquet(path, DatasetError, expected=_FORM) as parquet,
         parquet.ParquetFile(path, page_checksum_verification=True) as file,
     ):
-        pictures = _pictures(path, file, _columns(path, file), reading, folders, rows)
+        pictures = _pictures(path, file, _columns(path, file, reading), reading, folders, rows)
         reading.framer.add(pictures, rows, total=file.metadata.num_rows, on_progress=on_progress)
     return rows
 
@@ -77,21 +79,31 @@ class _Columns:
     group: str | None
 
 
-def _columns(path: Path, file: pq.ParquetFile) -> _Columns:
+def _columns(path: Path, file: pq.ParquetFile, reading: Reading) -> _Columns:
     schema = file.schema_arrow
-    by_name = {name.strip().lower(): name for name in schema.names}
     images = [
         field.name
         for field in schema
         if str(field.type) in ("binary", "large_binary") or _is_image_struct(field)
     ]
-    label, subset, group = (
-        next((by_name[name] for name in names if name in by_name), None)
-        for names in (LABEL_COLUMNS, SUBSET_COLUMNS, GROUP_COLUMNS)
+    places = (
+        column_named(schema.names, LABEL_COLUMNS),
+        column_named(schema.names, SUBSET_COLUMNS),
+        reading.people.column(schema.names),
     )
+    label, subset, group = (None if each is None else schema.names[each] for each in places)
     if not images or label is None:
         missing = "bytes of images" if not images else f"labels ({', '.join(LABEL_COLUMNS)})"
         raise DatasetError(f"{path}: no column with {missing}; it has {', '.join(schema.names)}")
+    if len(images) > 1:
+        named = column_named(images, _IMAGE_COLUMNS)
+        if named is None:
+            names = ", ".join(images)
+            raise DatasetError(
+                f"{path}: several columns with bytes of images, {names}. Rename the one to read to "
+                f"{_IMAGE_COLUMNS[0]}"
+            )
+        images = [images[named]]
     return _Columns(images[0], label, subset, group)
 
 
@@ -104,12 +116,10 @@ def _pictures(
     rows: Rows,
 ) -> Iterator[Picture]:
     names = _class_names(file, columns.label)
-    if names is None:
-        names = list(FER2013_7.labels)
-        if not _is_text(file, columns.label):
-            rows.notes.append(
-                f"{path.name}: the numbers in {columns.label} are read as FER-2013's classes"
-            )
+    if names is None and not reading.labels.own and not _is_text(file, columns.label):
+        rows.notes.append(
+            f"{path.name}: the numbers in {columns.label} are read as FER-2013's classes"
+        )
     default = reading.default_subset(path, folders, rows) if columns.subset is None else ""
     if columns.group is not None:
         rows.notes.append(f"{path.name}: {columns.group} is read as the person")
@@ -155,7 +165,7 @@ def _picture(
     columns: _Columns,
     default: str,
     where: str,
-    names: list[str],
+    names: list[str] | None,
     reading: Reading,
 ) -> Picture | Fault | None:
     """Return the picture of one row, its fault, or None if its class is left out."""

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from mien.data.framing import Framer
+from mien.data.grouping import PersonColumn
 from mien.data.records import Conditions, Fault, Labels, Rows, first_names, subset_named
 
 __all__ = ["Reading"]
@@ -19,7 +20,9 @@ class Reading:
         labels: Translates class names.
         conditions: Picks rows of tables.
         framer: Decodes and frames pictures.
+        people: Finds the column of tables that says who an image shows.
         above: Whether a folder above the class is the person, where none lies below it.
+        below: Whether a folder below the class is the person.
         skipped: Folders that are not read, resolved: the dataset that is being made.
         undivided: The subset of each table without a column for it, by the table's name; None where
             no name says it.
@@ -28,7 +31,9 @@ class Reading:
     labels: Labels = dataclasses.field(default_factory=Labels)
     conditions: Conditions = dataclasses.field(default_factory=Conditions)
     framer: Framer = dataclasses.field(default_factory=Framer)
+    people: PersonColumn = dataclasses.field(default_factory=PersonColumn)
     above: bool = False
+    below: bool = True
     skipped: frozenset[Path] = frozenset()
     undivided: dict[str, str | None] = dataclasses.field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -156,7 +157,8 @@ class Labels:
 
     Args:
         given: The labels of other names, for example `{"wut": "angry"}`, used before the known
-            spellings; `LEFT_OUT` leaves a class out. A name may be the number of a class, too.
+            spellings, and for the written spelling alone, in any case; `LEFT_OUT` leaves a class
+            out. A name may be the number of a class, too.
         own: Whether names that are no known spelling become classes of their own.
 
     Raises:
@@ -169,6 +171,7 @@ class Labels:
         self._written: dict[str, str] = {}
         self._used: set[str] = set()
         self._found: dict[str, None] = {}
+        self._numbers: set[int] = set()
         for name, target in (given or {}).items():
             self._given[_folded(name)] = self._target(name, target)
             self._written[_folded(name)] = f"{name}={target}"
@@ -212,52 +215,73 @@ class Labels:
             f"--map {name}=LABEL, or leave it out with --map {name}={LEFT_OUT}"
         )
 
-    def of_cell(self, value: object, names: Sequence[str]) -> str:
+    def of_cell(self, value: object, names: Sequence[str] | None = None) -> str:
         """Return the label of a table's cell, or `LEFT_OUT`.
 
         Args:
             value: A name or a number, also as text (`3`, `3.0`).
-            names: The names of the numbers from 0.
+            names: The names of the numbers from 0, if the table has them; else they are
+                FER-2013's, except for own classes.
 
         Raises:
             InputError: The cell holds no class, or an unknown one.
         """
+        unnamed = names is None
+        names = FER2013_7.labels if names is None else names
         last = len(names) - 1
         folded = "" if value is None else _folded(str(value))
         if not folded or folded == "nan" or (isinstance(value, float) and not value.is_integer()):
             raise InputError(f"expected 0 to {last} or the name of a class, found {value!r:.20}")
         if not is_number(folded):
             return self[str(value).strip()[:_LONGEST_NAME]]
+        if unnamed:
+            self._numbers.add(int(folded))
+            if self.own and folded not in self._given:
+                raise InputError(
+                    f"the number {folded} has no name, and own classes need one. Map every number "
+                    f"with --map NUMBER=LABEL, or leave it out with --map NUMBER={LEFT_OUT}"
+                )
         if int(folded) <= last:
             return self[folded, names[int(folded)]]
-        try:
+        if folded in self._given:
             return self[folded]
-        except InputError as error:
+        one = f"If the numbers count from 1, map every one; else map {folded} with"
+        raise InputError(
+            f"expected 0 to {last}, found {value!r:.20}. {one if unnamed else 'Map it with'} "
+            f"--map {folded}=LABEL, or leave it out with --map {folded}={LEFT_OUT}"
+        )
+
+    def raise_shifted(self) -> None:
+        """Raise an error if numbers without names seem to count from 1 and not all are mapped.
+
+        Raises:
+            InputError: 0 occurs in no table, but a number behind the last of FER-2013's.
+        """
+        wanted = sorted(self._numbers)
+        unmapped = [number for number in wanted if str(number) not in self._given]
+        if unmapped and 0 not in self._numbers and len(FER2013_7) in self._numbers:
             raise InputError(
-                f"expected 0 to {last}, found {value!r:.20}. Map it with --map {folded}=LABEL, or "
-                f"leave it out with --map {folded}={LEFT_OUT}"
-            ) from error
+                f"the numbers of the classes are {', '.join(map(str, wanted))}, without 0: they "
+                "seem to count from 1. Map every number with --map NUMBER=LABEL; without one are "
+                f"{', '.join(map(str, unmapped))}"
+            )
 
     def knows(self, name: str) -> bool:
         """Return whether a name is a known spelling of a label, or mapped."""
-        return bool(_label(name) or self._keys((name,)))
+        return bool(_label(name)) or _folded(name) in self._given
 
     def _mapped(self, names: tuple[str, ...]) -> str | None:
-        keys = self._keys(names)
+        """Return the target of the name in the map that is one of these, if there is one.
+
+        Only the same spelling counts: `joy` and `happy` may be two folders of one source.
+        """
+        keys = [_folded(name) for name in names if _folded(name) in self._given]
         self._used.update(keys)
         targets = {self._given[key] for key in keys}
         if len(targets) > 1:
             two = " and ".join(f"--map {self._written[key]}" for key in keys[:2])
             raise InputError(f"{two}: are of one class. Keep one of them")
         return targets.pop() if targets else None
-
-    def _keys(self, names: tuple[str, ...]) -> list[str]:
-        """Return the names in the map that mean these: as written, else in another spelling."""
-        written = [_folded(name) for name in names if _folded(name) in self._given]
-        if written:
-            return written
-        labels = {_label(name) for name in names} - {""}
-        return [key for key in self._given if _label(key) in labels]
 
     def raise_unused(self) -> None:
         """Raise an error if a name of the map occurred in no source.
@@ -325,8 +349,8 @@ class Conditions:
 
 
 def _folded(name: str) -> str:
-    """Fold a class name for comparing: case, spaces, and `3.0` for 3."""
-    folded = " ".join(name.split()).lower()
+    """Fold a class name for comparing: case, spaces, composed letters, and `3.0` for 3."""
+    folded = " ".join(unicodedata.normalize("NFC", name).split()).lower()
     number, _, zeros = folded.partition(".")
     return str(int(number)) if is_number(number) and not zeros.strip("0") else folded
 

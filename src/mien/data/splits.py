@@ -364,7 +364,7 @@ def stratified_split(
             show one person.
         MissingExtraError: SciPy, which near copies and people need, is not installed.
     """
-    if val <= 0 or test < 0 or val + test >= 1:
+    if not (val > 0 and test >= 0 and val + test < 1):
         expected = "a share of val above 0, and one of test, below 1 together"
         raise InputError(f"val and test: expected {expected}, found {val:g} and {test:g}")
     usable = np.flatnonzero(data.split >= 0)

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import IO, cast
 from mien.data.records import Progress
 from mien.errors import DatasetError
 
-__all__ = ["TextTable", "column_named", "open_table"]
+__all__ = ["TextTable", "column_named", "folded_column", "open_table"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LONGEST_LINE = 10_000_000
@@ -103,9 +104,17 @@ def _cells(line: str, separator: str) -> list[str]:
 
 
 def column_named(columns: list[str], names: tuple[str, ...]) -> int | None:
-    """Return the position of the first of several names among the columns, in any case."""
-    folded = [column.lower() for column in columns]
+    """Return the position of the first of several names among the columns.
+
+    Case, and whether a space, a hyphen or an underscore stands between words, does not matter.
+    """
+    folded = [folded_column(column) for column in columns]
     return next((folded.index(name) for name in names if name in folded), None)
+
+
+def folded_column(name: str) -> str:
+    """Fold the name of a column for comparing: `Subject ID` and `subject-id` for `subject_id`."""
+    return re.sub(r"[\s_-]+", "_", name.strip()).lower()
 
 
 def _encoding(start: bytes) -> str:
