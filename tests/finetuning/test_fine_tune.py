@@ -30,7 +30,8 @@ def test_it_learns_the_users_classes_and_says_so(tuned):
     assert result.judged_on == "by the file on 24 images of test"
     assert "use it" in result.recommendation
     assert said[0] == "learning from 48 images of 8 people (happy 16, sad 16, bored 16); 24 to test"
-    assert said[1].startswith("this takes about ")
+    assert "no face is found" in said[1]  # stripes
+    assert said[2].startswith("this takes about ")
     assert said[-1] == "trial 3 of 3"
 
 
@@ -123,11 +124,47 @@ def test_where_nothing_can_be_learned_the_file_is_the_start(senseless, tmp_path,
     assert result.balanced_after == result.balanced_before
 
 
-def test_too_few_images_are_not_judged(tmp_path):
-    result = fine_tune(striped([3, 4] * 4, range(8)), out=tmp_path, threads=1)
+def versions(count):
+    """Versions of two images of different classes, by unknown people."""
+    data = striped(np.arange(count) % 2 + 3, [""] * count)
+    images = data.images[np.arange(count) % 2] // np.linspace(1, 1.5, count)[:, None, None]
+    return dataclasses.replace(data, images=images.astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (striped([3, 4] * 4, range(8)), "8 images are too few"),
+        (striped([3, 4] * 9, ["a"] * 18), "all 18 images show one person: nothing can be judged"),
+        (striped([3, 4] * 9, ["a", "b"] * 9), "fewer than two classes show more than one person"),
+        (versions(13), "the 13 images are versions of 2 pictures, and who they show is unknown"),
+    ],
+)
+def test_what_no_trial_can_judge_keeps_the_start(data, reason, tmp_path):
+    said = []
+    result = fine_tune(data, out=tmp_path, threads=1, on_message=said.append)
     assert not result.changed
-    assert result.recommendation.startswith("not judged: 8 images are too few")
+    assert result.recommendation.startswith(f"not judged: {reason}")
     assert not result.tried
+    assert "(there was no trial)" in result.lines()[0]
+    assert not any("this takes about" in line for line in said)
+
+
+def test_where_people_are_unknown_none_are_called_unseen(tmp_path, monkeypatch):
+    shorten(monkeypatch, steps=40)
+    data = striped(np.tile([3, 4], 12), [""] * 24)
+    noise = np.random.default_rng(1).integers(0, 256, data.images.shape)
+    data = dataclasses.replace(data, images=(data.images // 2 + noise // 2).astype(np.uint8))
+    said = []
+    result = fine_tune(data, out=tmp_path, threads=1, on_message=said.append)
+    both = "the same people may be on both sides: give --group at the import"
+    assert f"WARNING: {both}" in said
+    assert result.recommendation.startswith("better on these images: ")
+    assert both in result.recommendation
+    assert "use it" not in result.recommendation
+    text = "\n".join(result.lines())
+    assert "on images that the trial did not see" in text
+    assert "people that" not in text
 
 
 @pytest.mark.parametrize(

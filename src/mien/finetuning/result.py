@@ -8,7 +8,10 @@ from typing import Any
 
 from mien.metrics import Interval
 
-__all__ = ["ClassChange", "FineTuned", "Tried"]
+__all__ = ["UNSEEN", "ClassChange", "FineTuned", "Tried"]
+
+UNSEEN = {True: "people", False: "images"}
+"""What a trial did not see, by whether everyone is known."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +41,8 @@ class Tried:
 
     Attributes:
         name: What learned.
-        accuracy: Balanced accuracy on images of people that it did not see, 0 to 1; None if all
-            it did forgot too much.
+        accuracy: Balanced accuracy on images that it did not see, 0 to 1; None if all it did
+            forgot too much.
         share: How far it went from the start's weights to the learned ones, 0 to 1.
         steps: The steps after which it stopped.
     """
@@ -69,6 +72,7 @@ class FineTuned:
         old_judged_on: What `old` was judged on, in words.
         absent: Expressions that the images lack.
         tried: What was tried.
+        people_known: Whether it is known of every image who it shows.
         recommendation: One sentence: whether to use the file, and what would help.
         seconds: How long it took.
     """
@@ -85,6 +89,7 @@ class FineTuned:
     old_judged_on: str
     absent: tuple[str, ...]
     tried: tuple[Tried, ...]
+    people_known: bool
     recommendation: str
     seconds: float
 
@@ -107,7 +112,7 @@ class FineTuned:
             lines += ["", f"old answers, {self.old_judged_on}", title]
             lines += [_row(each, width) for each in self.old]
         if self.tried:
-            lines += ["", "tried, on images of people that each trial did not see:"]
+            lines += ["", f"tried, on {UNSEEN[self.people_known]} that each trial did not see:"]
             lines += [
                 f"  {each.name}: forgot too much"
                 if each.accuracy is None

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mien._output import check_output, whole_file
 from mien._wording import pluralize
-from mien.data import Dataset, read_dataset
+from mien.data import Dataset, measure_framing, read_dataset
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, to_six
 from mien.errors import InputError
 from mien.finetuning.export import OWN_HEAD, write_network
@@ -35,7 +35,7 @@ from mien.finetuning.learning import (
 )
 from mien.finetuning.memory import Memory, shipped_memory
 from mien.finetuning.own_images import OwnImages, images_of
-from mien.finetuning.result import ClassChange, FineTuned, Tried
+from mien.finetuning.result import UNSEEN, ClassChange, FineTuned, Tried
 from mien.finetuning.search import CANDIDATES, Limits, Search, search
 from mien.inference import EmotionModel
 from mien.metrics import Interval, fit_temperature, wilson_interval
@@ -54,9 +54,6 @@ _REPLAYED, _OLD_JUDGED = 4000, 4000
 
 _EXPORT_S = 15.0
 """Writing and checking the file takes about so long."""
-
-_FEWEST = 12
-"""With fewer images, nothing can be told from chance."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -86,16 +83,34 @@ def run(
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data))
     images, test = images_of(dataset, begin.model.crop)
     say(f"learning from {images.described()}" + ("" if test is None else f"; {len(test)} to test"))
-    if not images.people:
-        say(
-            "WARNING: who they show is unknown, so one person may be on both sides; say it at the "
-            "import with --group"
-        )
+    if images.doubt:
+        say(f"WARNING: {images.doubt}")
+    for warning in measure_framing(dataset.select(dataset.split >= 0)).warnings:
+        say(f"WARNING: {warning}")
+    untried = images.why_untried()
     memory, old, old_judged_on = _memory(begin, replay, seed, say)
     steps = steps_for(len(images), len(images.names))
-    say(f"this takes about {_duration(_expected_s(begin, images, memory, steps))}")
-    features = augmented_features(begin.network, images.crops, begin.model.spec, seed=seed)
-    found = _searched(begin, features, images, memory, old, steps=steps, seed=seed, say=say)
+    if untried:
+        features = features_of(begin.network, torch.from_numpy(images.crops), begin.model.spec)[
+            None
+        ]
+        before = answers(begin.network, features[0], begin.six)
+        found = Search(start=before, trials=(), chosen=None, gain=None, better=False)
+    else:
+        say(f"this takes about {_duration(_expected_s(begin, images, memory, steps))}")
+        features = augmented_features(begin.network, images.crops, begin.model.spec, seed=seed)
+        found = search(
+            begin.network,
+            begin.model.spec,
+            features,
+            images,
+            memory,
+            old,
+            steps=steps,
+            limits=Limits(),
+            seed=seed,
+            on_step=lambda done, total: say(f"trial {done} of {total}"),
+        )
     chosen = found.chosen
     changed = chosen is not None and (found.better or images.own)
     with whole_file(out / MODEL_FILE, overwrite=overwrite) as made:
@@ -141,10 +156,12 @@ def run(
         if (images.six >= 0).any()
         else (),
         tried=_tried(found, steps),
+        people_known=images.known,
         recommendation="",
         seconds=time.monotonic() - began,
     )
-    result = dataclasses.replace(result, recommendation=_recommendation(result, images))
+    said = _recommendation(result, images, untried)
+    result = dataclasses.replace(result, recommendation=said)
     with whole_file(out / RESULT_FILE, overwrite=overwrite) as partial:
         partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
     return result
@@ -239,39 +256,6 @@ def _duration(seconds: float) -> str:
     return pluralize(round(seconds / 60), "minute")
 
 
-def _searched(
-    begin: _Start,
-    features: Tensor,
-    images: OwnImages,
-    memory: Memory | None,
-    old: Old | None,
-    *,
-    steps: int,
-    seed: int,
-    say: Callable[[str], None],
-) -> Search:
-    if not len(images.folds) or len(images) < _FEWEST:
-        return Search(
-            start=answers(begin.network, features[0], begin.six),
-            trials=(),
-            chosen=None,
-            gain=None,
-            better=False,
-        )
-    return search(
-        begin.network,
-        begin.model.spec,
-        features,
-        images,
-        memory,
-        old,
-        steps=steps,
-        limits=Limits(),
-        seed=seed,
-        on_step=lambda done, total: say(f"trial {done} of {total}"),
-    )
-
-
 def _learned(
     begin: _Start,
     features: Tensor,
@@ -332,8 +316,13 @@ def _judged(
         after = answered.probabilities.argmax(axis=1).astype(np.int64)
         own = answered.heads[OWN_HEAD].argmax(axis=1) if images.own and changed else None
     else:
-        judged, on = images, "on people that the trial did not see (there is no test)"
         chosen = found.chosen
+        judged, on = (
+            images,
+            f"on {UNSEEN[images.known]} that the trial did not see (there is no test)",
+        )
+        if chosen is None:
+            on = "by the start, on all images (there was no trial)"
         before = found.start
         after = chosen.six if chosen is not None and found.better else before
         own = None
@@ -421,17 +410,22 @@ def _tried(found: Search, steps: int) -> tuple[Tried, ...]:
     return tuple(tried)
 
 
-def _recommendation(result: FineTuned, images: OwnImages) -> str:
+def _recommendation(result: FineTuned, images: OwnImages, untried: str) -> str:
+    """Return whether to use the file.
+
+    Args:
+        result: What was found.
+        images: The images to learn from.
+        untried: Why there was no trial; empty if there was.
+    """
     counts = images.counts()
     weakest = min(result.classes, key=lambda each: (each.after, each.images)).name
     wanted = max(20, 10 * round(counts[weakest] / 10))
     more = f"{wanted} more images of {weakest}, of other people, would help most"
+    if untried:
+        return f"not judged: {untried}; the file is the start unchanged. {more}"
+    use = "use it" if not images.doubt else f"but {images.doubt} before you rely on it"
     if not result.changed:
-        if not result.tried:
-            return (
-                f"not judged: {pluralize(len(images), 'image')} are too few to tell a better "
-                f"network from chance; the file is the start. {more}"
-            )
         return f"not better than chance; the file is the start unchanged. {more}"
     old = ""
     if result.old:
@@ -444,7 +438,7 @@ def _recommendation(result: FineTuned, images: OwnImages) -> str:
         )
         if result.balanced_after < 1.5 * chance:
             return f"not much better than chance, {said}{old}. {more}"
-        return f"{said}{old}: use it. {more}"
+        return f"{said}{old}: {use}. {more}"
     points = 100 * (result.balanced_after - (result.balanced_before or 0.0))
     interval = result.gain_interval
     if points <= 0 or (interval is not None and interval.low < -0.02 and points < 2):
@@ -452,4 +446,5 @@ def _recommendation(result: FineTuned, images: OwnImages) -> str:
     between = ""
     if interval is not None:
         between = f" ({100 * interval.low:+.0f} to {100 * interval.high:+.0f})"
-    return f"better: {points:+.1f} points{between}{old}: use it. {more}"
+    better = "better" if not images.doubt else "better on these images"
+    return f"{better}: {points:+.1f} points{between}{old}: {use}. {more}"
