@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 import mien
 from mien.cli import app
+from mien.emotions import FER2013_7
 from mien.errors import InputError, OutputError
 from mien.finetuning import entry, fine_tune
 from mien.inference import EmotionModel
@@ -20,13 +21,12 @@ from tests.finetuning.conftest import shorten, striped
 def test_it_learns_the_users_classes_and_says_so(tuned):
     result, said = tuned
     assert result.changed
-    assert result.balanced_after > 0.9
-    assert [(each.name, each.images) for each in result.classes] == [
-        ("happy", 8),
-        ("sad", 8),
-        ("bored", 8),
-    ]
-    assert result.classes[2].before is None
+    assert result.own_written
+    assert result.own_balanced > 0.9
+    assert [(each.name, each.images) for each in result.classes] == [("happy", 8), ("sad", 8)]
+    own = [(each.name, each.images, each.before) for each in result.own]
+    assert own == [("happy", 8, None), ("sad", 8, None), ("bored", 8, None)]
+    assert result.own_judged_on == result.judged_on
     assert result.judged_on == "by the file on 24 images of test"
     assert "use it" in result.recommendation
     assert said[0] == "learning from 48 images of 8 people (happy 16, sad 16, bored 16); 24 to test"
@@ -46,8 +46,11 @@ def test_what_the_images_lack_is_named_and_kept(tuned):
 def test_the_table_and_the_file_beside_it_say_the_same(tuned):
     result, _ = tuned
     lines = result.lines()
-    assert lines[0] == "your classes, by the file on 24 images of test"
-    assert any(line.startswith("bored") and " - " in line for line in lines)
+    assert lines[0] == "the six answers, by the file on 24 images of test"
+    own = lines.index("your classes by their own head, by the file on 24 images of test")
+    assert lines[own + 4].split()[:2] == ["bored", "8"]
+    assert not any(line.startswith("bored") for line in lines[:own])
+    assert "own classes are in outputs['own_logits']" in result.recommendation
     assert lines[-1] == result.recommendation
     written = json.loads((result.path.parent / "fine-tuning.json").read_text())
     assert written["recommendation"] == result.recommendation
@@ -61,6 +64,18 @@ def test_the_file_is_ready_for_the_analyzer(tuned, samples):
     assert set(face.outputs["own_logits"]) == {"happy", "sad", "bored"}
     assert sum(face.outputs["own_logits"].values()) == pytest.approx(1)
     assert set(face.probabilities) == set(mien.SIX.labels)
+
+
+def test_the_line_of_an_analysis_has_the_likeliest_own_class(tuned, samples):
+    photo = samples / "grace_hopper.jpg"
+    face = mien.Analyzer(tuned[0].path).analyze(photo).faces[0]
+    label, share = max(face.outputs["own_logits"].items(), key=lambda item: item[1])
+    done = CliRunner().invoke(app, ["analyze", str(photo), "--model", str(tuned[0].path)])
+    assert (
+        f"{face.emotion:<8} {face.confidence:>4.0%}  own: {label} {share:.0%}  box" in done.stdout
+    )
+    plain = CliRunner().invoke(app, ["analyze", str(photo)])
+    assert "own:" not in plain.stdout
 
 
 def test_the_file_is_ready_for_the_page(tuned):
@@ -122,6 +137,19 @@ def test_where_nothing_can_be_learned_the_file_is_the_start(senseless, tmp_path,
     assert result.recommendation.startswith("not better than chance; the file is the start")
     assert "more images of" in result.recommendation
     assert result.balanced_after == result.balanced_before
+
+
+def test_own_classes_that_are_guessed_get_no_head(tmp_path, monkeypatch):
+    shorten(monkeypatch, steps=20)
+    names = (*FER2013_7.labels, "bored", "keen", "shy")
+    data = striped(np.full(36, 3), np.arange(36))
+    labels = np.random.default_rng(3).permutation(np.repeat([7, 8, 9], 12))
+    data = dataclasses.replace(data, labels=labels.astype(np.int8), label_names=names)
+    result = fine_tune(data, out=tmp_path, threads=1)
+    assert (result.changed, result.own_written) == (False, False)
+    assert result.path.read_bytes() == EmotionModel().path.read_bytes()
+    assert "right (chance 33.3 %); the file is the start unchanged" in result.recommendation
+    assert result.lines()[0].endswith("left out of the file")
 
 
 def versions(count):

@@ -62,7 +62,8 @@ def fine_tune(
     """Fine-tune the emotion network on your own images, without forgetting what it knew.
 
     It learns from the subsets train and val, and says how much better it is on people that it did
-    not see, as far as it is known who the images show. Where it is not better than chance, it says so, and the file is the start's.
+    not see, as far as it is known who the images show. Where it is not better than chance, it says
+    so, and the file is the start's.
 
     \b
     Examples:

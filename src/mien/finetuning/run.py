@@ -38,7 +38,7 @@ from mien.finetuning.own_images import OwnImages, images_of
 from mien.finetuning.result import UNSEEN, ClassChange, FineTuned, Tried
 from mien.finetuning.search import CANDIDATES, Limits, Search, search
 from mien.inference import EmotionModel
-from mien.metrics import Interval, fit_temperature, wilson_interval
+from mien.metrics import Interval, wilson_interval
 from mien.models import EmotionNet
 from mien.models.onnx_weights import load_onnx_network
 from mien.spec import SixSpec
@@ -112,18 +112,15 @@ def run(
             on_step=lambda done, total: say(f"trial {done} of {total}"),
         )
     chosen = found.chosen
-    changed = chosen is not None and (found.better or images.own)
+    changed = chosen is not None and (found.better or found.own_better)
     with whole_file(out / MODEL_FILE, overwrite=overwrite) as made:
         if chosen is not None and changed:
             network = _learned(begin, features, images, memory, found, steps=steps, seed=seed)
-            temperature = 1.0
-            if chosen.own_logits is not None:
-                temperature = fit_temperature(chosen.own_logits, images.classes)
             write_network(
                 network,
                 begin.model.spec,
                 dataset,
-                images,
+                dataclasses.replace(images, own=found.own_better),
                 path=made,
                 provenance={
                     "recipe": "fine-tune",
@@ -133,12 +130,12 @@ def run(
                     f"{chosen.share:.0%} of the way",
                     "mien": importlib.metadata.version("mien"),
                 },
-                own_temperature=temperature,
+                own_temperature=found.own_temperature,
             )
         else:
             network = begin.network
             shutil.copyfile(begin.model.path, made)
-    judged = _judged(begin, EmotionModel(out / MODEL_FILE), images, test, found, changed=changed)
+    judged = _judged(begin, EmotionModel(out / MODEL_FILE), images, test, found)
     result = FineTuned(
         path=out / MODEL_FILE,
         changed=changed,
@@ -148,6 +145,10 @@ def run(
         balanced_before=judged.before,
         balanced_after=judged.after,
         gain_interval=judged.interval,
+        own_judged_on=judged.own_on if judged.own else "",
+        own=judged.own,
+        own_balanced=judged.own_balanced,
+        own_written=found.own_better,
         old=_old_changes(begin, network, old),
         old_judged_on=old_judged_on,
         absent=tuple(
@@ -160,7 +161,7 @@ def run(
         recommendation="",
         seconds=time.monotonic() - began,
     )
-    said = _recommendation(result, images, untried)
+    said = _recommendation(result, images, untried, six_better=found.better)
     result = dataclasses.replace(result, recommendation=said)
     with whole_file(out / RESULT_FILE, overwrite=overwrite) as partial:
         partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
@@ -285,9 +286,12 @@ def _learned(
     # Own classes may be learnt where the six are not better: then these stay as they were.
     share = chosen.share if found.better else 0.0
     fresh = begin.network.adapter is None
-    return with_weights(
+    network = with_weights(
         network, blended(head_weights(network), learned, share, fresh_adapter=fresh)
     )
+    if own and not found.own_better:
+        return extended(network, adapter=False, own_classes=0)
+    return network
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,8 +299,11 @@ class _Judged:
     on: str
     classes: tuple[ClassChange, ...]
     before: float | None
-    after: float
+    after: float | None
     interval: Interval | None
+    own_on: str
+    own: tuple[ClassChange, ...]
+    own_balanced: float | None
 
 
 def _judged(
@@ -305,66 +312,71 @@ def _judged(
     images: OwnImages,
     test: OwnImages | None,
     found: Search,
-    *,
-    changed: bool,
 ) -> _Judged:
     """Judge the file on `test`, or where there is none, the trials on what they did not see."""
+    chosen = found.chosen
+    trial = f"on {UNSEEN[images.known]} that the trial did not see"
+    own: NDArray[np.int64] | None = None
+    own_images, own_on = images, trial
+    if chosen is not None and chosen.own_logits is not None:
+        own = chosen.own_logits.argmax(axis=1).astype(np.int64)
     if test is not None:
         judged, on = test, f"by the file on {pluralize(len(test), 'image')} of test"
         before = begin.model.probabilities(test.crops).argmax(axis=1).astype(np.int64)
         answered = model.classify(test.crops)
         after = answered.probabilities.argmax(axis=1).astype(np.int64)
-        own = answered.heads[OWN_HEAD].argmax(axis=1) if images.own and changed else None
+        if found.own_better:
+            own = answered.heads[OWN_HEAD].argmax(axis=1).astype(np.int64)
+            own_images, own_on = test, on
     else:
-        chosen = found.chosen
-        judged, on = (
-            images,
-            f"on {UNSEEN[images.known]} that the trial did not see (there is no test)",
-        )
+        judged, on = images, f"{trial} (there is no test)"
         if chosen is None:
             on = "by the start, on all images (there was no trial)"
         before = found.start
         after = chosen.six if chosen is not None and found.better else before
-        own = None
-        if chosen is not None and chosen.own_logits is not None:
-            own = chosen.own_logits.argmax(axis=1)
     known = judged.six >= 0
-    correct_before = (before == judged.six) & known
-    correct_after = (after == judged.six) & known if own is None else own == judged.classes
-    classes = []
-    for place, name in enumerate(judged.names):
-        rows = judged.classes == place
+    compared = gain(judged.six, before, after, judged) if known.any() else None
+    classes = _class_changes(judged, known, after == judged.six, before == judged.six)
+    return _Judged(
+        on=on,
+        classes=classes,
+        before=compared.before if compared else None,
+        after=compared.after if compared else None,
+        interval=compared.interval if compared else None,
+        own_on=own_on,
+        own=()
+        if own is None
+        else _class_changes(own_images, own_images.classes >= 0, own == own_images.classes),
+        own_balanced=None if own is None else balanced(own_images.classes, own),
+    )
+
+
+def _class_changes(
+    images: OwnImages,
+    counted: NDArray[np.bool_],
+    after: NDArray[np.bool_],
+    before: NDArray[np.bool_] | None = None,
+) -> tuple[ClassChange, ...]:
+    """Return the share of right answers to the counted images of each class."""
+    changes = []
+    for place, name in enumerate(images.names):
+        rows = (images.classes == place) & counted
         count = int(rows.sum())
         if not count:
             continue
-        had = bool(known[rows].any())
-        hits = int(correct_before[rows].sum()), int(correct_after[rows].sum())
-        classes.append(
+        hits = int(after[rows].sum())
+        had = None if before is None else int(before[rows].sum())
+        changes.append(
             ClassChange(
                 name=name,
                 images=count,
-                before=hits[0] / count if had else None,
-                before_interval=wilson_interval(hits[0], count) if had else None,
-                after=hits[1] / count,
-                after_interval=wilson_interval(hits[1], count),
+                before=None if had is None else had / count,
+                before_interval=None if had is None else wilson_interval(had, count),
+                after=hits / count,
+                after_interval=wilson_interval(hits, count),
             )
         )
-    if own is not None:
-        return _Judged(
-            on=on,
-            classes=tuple(classes),
-            before=None,  # of other classes, so no difference could be said
-            after=balanced(judged.classes, own.astype(np.int64)),
-            interval=None,
-        )
-    compared = gain(judged.six, before, after, judged) if known.any() else None
-    return _Judged(
-        on=on,
-        classes=tuple(classes),
-        before=compared.before if compared else None,
-        after=compared.after if compared else 0.0,
-        interval=compared.interval if compared else None,
-    )
+    return tuple(changes)
 
 
 def _old_changes(begin: _Start, network: EmotionNet, old: Old | None) -> tuple[ClassChange, ...]:
@@ -410,41 +422,51 @@ def _tried(found: Search, steps: int) -> tuple[Tried, ...]:
     return tuple(tried)
 
 
-def _recommendation(result: FineTuned, images: OwnImages, untried: str) -> str:
+def _recommendation(result: FineTuned, images: OwnImages, untried: str, *, six_better: bool) -> str:
     """Return whether to use the file.
 
     Args:
         result: What was found.
         images: The images to learn from.
         untried: Why there was no trial; empty if there was.
+        six_better: Whether the six answers were changed.
     """
     counts = images.counts()
-    weakest = min(result.classes, key=lambda each: (each.after, each.images)).name
+    shares = {each.name: each.after for each in result.own or result.classes}
+    weakest = min(counts, key=lambda name: (shares.get(name, 1.0), counts[name]))
     wanted = max(20, 10 * round(counts[weakest] / 10))
     more = f"{wanted} more images of {weakest}, of other people, would help most"
     if untried:
         return f"not judged: {untried}; the file is the start unchanged. {more}"
-    use = "use it" if not images.doubt else f"but {images.doubt} before you rely on it"
+    own = ""
+    if result.own_balanced is not None:
+        chance = f"(chance {100 / len(images.names):.1f} %)"
+        own = f"own classes {100 * result.own_balanced:.1f} % right {chance}"
     if not result.changed:
-        return f"not better than chance; the file is the start unchanged. {more}"
+        found = f": {own}" if own else ""
+        return f"not better than chance{found}; the file is the start unchanged. {more}"
     old = ""
     if result.old:
         fell = np.mean([(each.after - (each.before or 0.0)) for each in result.old])
         old = f", old answers {100 * fell:+.1f}"
-    if images.own:
-        chance = 1 / len(images.names)
-        said = (
-            f"own classes: {100 * result.balanced_after:.1f} % right (chance {100 * chance:.1f} %)"
-        )
-        if result.balanced_after < 1.5 * chance:
-            return f"not much better than chance, {said}{old}. {more}"
-        return f"{said}{old}: {use}. {more}"
-    points = 100 * (result.balanced_after - (result.balanced_before or 0.0))
+    use = "use it" if not images.doubt else f"but {images.doubt} before you rely on it"
+    if result.own_written:
+        if (result.own_balanced or 0.0) < 1.5 / len(images.names):
+            use = "not much better than chance"
+        six = "The six answers are unchanged"
+        if six_better and result.balanced_after is not None:
+            points = 100 * (result.balanced_after - (result.balanced_before or 0.0))
+            six = f"The six answers: {points:+.1f} points"
+        where = f"own classes are in outputs[{OWN_HEAD!r}] and in the lines of `mien analyze`"
+        return f"{own}{old}: {use}. {six}; {where}. {more}"
+    left_out = f"{own}, not better than chance and left out; the six answers " if own else ""
+    points = 100 * ((result.balanced_after or 0.0) - (result.balanced_before or 0.0))
     interval = result.gain_interval
     if points <= 0 or (interval is not None and interval.low < -0.02 and points < 2):
-        return f"not better on these images: {points:+.1f} points{old}: keep the start. {more}"
+        said = f"not better on these images: {points:+.1f} points{old}: keep the start"
+        return f"{left_out}{said}. {more}"
     between = ""
     if interval is not None:
         between = f" ({100 * interval.low:+.0f} to {100 * interval.high:+.0f})"
     better = "better" if not images.doubt else "better on these images"
-    return f"{better}: {points:+.1f} points{between}{old}: {use}. {more}"
+    return f"{left_out}{better}: {points:+.1f} points{between}{old}: {use}. {more}"
