@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import mien
 from mien.cli import app
 from mien.emotions import FER2013_7
 from mien.errors import InputError, OutputError
-from mien.finetuning import entry, fine_tune
+from mien.finetuning import entry, fine_tune, run
 from mien.inference import EmotionModel
 from mien.models.onnx_weights import load_onnx_network
 from mien.preprocess import network_input
@@ -207,6 +208,47 @@ def test_images_that_cannot_teach_are_refused(labels, split, message, tmp_path):
         fine_tune(striped(labels, range(6), split=split), out=tmp_path, threads=1)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"seed": 10**20}, "seed: expected a whole number from 0 to 4294967295, found 1000"),
+        ({"seed": 1.5}, "seed: expected a whole number"),
+        ({"seed": -1}, "seed: expected a whole number"),
+        ({"threads": -1}, "threads: expected a whole number from 0 to 1024, found -1"),
+        ({"data": None}, "data: expected the folder of a dataset or a dataset, found None"),
+        ({"out": None}, "out: expected a folder, found None"),
+        ({"start": 1}, "start: expected a model file or None, found 1"),
+        ({"replay": 1}, "replay: expected a dataset, its folder or None, found 1"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_a_line(wrong, message, senseless, tmp_path):
+    with pytest.raises(InputError, match=message):
+        fine_tune(**({"data": senseless, "out": tmp_path} | wrong))
+
+
+def test_a_folder_that_cannot_be_written_is_said_first(senseless):
+    said = []
+    with pytest.raises(OutputError, match="/proc/mien: cannot write"):
+        fine_tune(senseless, out="/proc/mien", on_message=said.append)
+    assert not said
+
+
+def test_ctrl_c_says_that_nothing_is_written(toy_dataset, tmp_path, monkeypatch):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    data, out = tmp_path / "data", tmp_path / "out"
+    module = sys.modules["mien.cli.fine_tune"]  # the package has the verb by this name
+    monkeypatch.setattr(module, "read_split_dataset", lambda *_: (toy_dataset, ("", "")))
+    monkeypatch.setattr(run, "write_network", interrupt)
+    monkeypatch.setattr(run.shutil, "copyfile", interrupt)
+    shorten(monkeypatch, steps=10)
+    done = CliRunner().invoke(app, ["fine-tune", str(data), "--out", str(out)])
+    assert done.exit_code == 130
+    assert f"stopped; nothing is written, {out} is as it was" in done.stderr
+    assert not list(out.iterdir())
+
+
 def test_a_replayed_dataset_measures_what_is_forgotten(senseless, toy_dataset, tmp_path):
     few = dataclasses.replace(senseless, split=np.where(np.arange(24) < 8, 0, -1).astype(np.int8))
     result = fine_tune(few, out=tmp_path, replay=toy_dataset, threads=1)
@@ -224,3 +266,12 @@ def test_the_verb_refuses_a_folder_that_is_no_dataset(tmp_path):
     result = CliRunner().invoke(app, ["fine-tune", str(tmp_path), "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, mien.MienError)
     assert "mien data import" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "verb", [["fine-tune", "a", "--out", "b"], ["data", "split", "a", "--out", "b"]]
+)
+def test_a_seed_that_no_generator_takes_is_wrong_usage(verb):
+    done = CliRunner().invoke(app, [*verb, "--seed", "99999999999999999999"])
+    assert done.exit_code == 2
+    assert "4294967295" in done.stderr

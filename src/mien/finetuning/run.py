@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mien._output import check_output, whole_file
+from mien._output import check_output, check_writable, whole_file
 from mien._wording import pluralize
 from mien.data import Dataset, measure_framing, read_dataset
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, to_six
@@ -78,6 +78,7 @@ def run(
     began = time.monotonic()
     for name in (MODEL_FILE, RESULT_FILE):
         check_output(out / name, overwrite=overwrite)
+    check_writable(out)
     set_torch_threads(threads)
     begin = _opened(start)
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data))
@@ -113,7 +114,11 @@ def run(
         )
     chosen = found.chosen
     changed = chosen is not None and (found.better or found.own_better)
-    with whole_file(out / MODEL_FILE, overwrite=overwrite) as made:
+    # The model gets its name after the result is complete, so that Ctrl-C leaves both or none.
+    with (
+        whole_file(out / RESULT_FILE, overwrite=overwrite) as written,
+        whole_file(out / MODEL_FILE, overwrite=overwrite) as made,
+    ):
         if chosen is not None and changed:
             network = _learned(begin, features, images, memory, found, steps=steps, seed=seed)
             write_network(
@@ -135,36 +140,35 @@ def run(
         else:
             network = begin.network
             shutil.copyfile(begin.model.path, made)
-    judged = _judged(begin, EmotionModel(out / MODEL_FILE), images, test, found)
-    result = FineTuned(
-        path=out / MODEL_FILE,
-        changed=changed,
-        images=images.described(),
-        judged_on=judged.on,
-        classes=judged.classes,
-        balanced_before=judged.before,
-        balanced_after=judged.after,
-        gain_interval=judged.interval,
-        own_judged_on=judged.own_on if judged.own else "",
-        own=judged.own,
-        own_balanced=judged.own_balanced,
-        own_written=found.own_better,
-        old=_old_changes(begin, network, old),
-        old_judged_on=old_judged_on,
-        absent=tuple(
-            name for place, name in enumerate(SIX.labels) if not (images.six == place).any()
+        judged = _judged(begin, EmotionModel(made), images, test, found)
+        result = FineTuned(
+            path=out / MODEL_FILE,
+            changed=changed,
+            images=images.described(),
+            judged_on=judged.on,
+            classes=judged.classes,
+            balanced_before=judged.before,
+            balanced_after=judged.after,
+            gain_interval=judged.interval,
+            own_judged_on=judged.own_on if judged.own else "",
+            own=judged.own,
+            own_balanced=judged.own_balanced,
+            own_written=found.own_better,
+            old=_old_changes(begin, network, old),
+            old_judged_on=old_judged_on,
+            absent=tuple(
+                name for place, name in enumerate(SIX.labels) if not (images.six == place).any()
+            )
+            if (images.six >= 0).any()
+            else (),
+            tried=_tried(found, steps),
+            people_known=images.known,
+            recommendation="",
+            seconds=time.monotonic() - began,
         )
-        if (images.six >= 0).any()
-        else (),
-        tried=_tried(found, steps),
-        people_known=images.known,
-        recommendation="",
-        seconds=time.monotonic() - began,
-    )
-    said = _recommendation(result, images, untried, six_better=found.better)
-    result = dataclasses.replace(result, recommendation=said)
-    with whole_file(out / RESULT_FILE, overwrite=overwrite) as partial:
-        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
+        said = _recommendation(result, images, untried, six_better=found.better)
+        result = dataclasses.replace(result, recommendation=said)
+        written.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
     return result
 
 
