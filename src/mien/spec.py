@@ -395,11 +395,6 @@ class ModelSpec:
         name = self.head_labels[output]
         return tuple(self.label_sets[name]) if name in self.label_sets else label_set(name).labels
 
-    @property
-    def own_heads(self) -> tuple[str, ...]:
-        """The outputs whose labels are the model's own, and no known expressions."""
-        return tuple(name for name, labels in self.head_labels.items() if labels in self.label_sets)
-
     def _check_detection(self, detection: DetectionSpec) -> None:
         """Check what a detector's input has to be: an image of any size in colour."""
         grey = self.input.colour == "grey"

@@ -5,10 +5,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 import mien
 from mien.cli import app
+from mien.columns import row_schema
 from mien.emotions import FER2013_7
 from mien.errors import InputError, OutputError
 from mien.finetuning import entry, fine_tune, run
@@ -77,6 +79,15 @@ def test_the_line_of_an_analysis_has_the_likeliest_own_class(tuned, samples):
     )
     plain = CliRunner().invoke(app, ["analyze", str(photo)])
     assert "own:" not in plain.stdout
+
+
+def test_rows_of_json_have_the_own_classes(tuned, samples):
+    face = mien.Analyzer(tuned[0].path).analyze(samples / "grace_hopper.jpg").faces[0]
+    row = face.to_row()
+    assert row["own_classes"] == {"own_logits": face.outputs["own_logits"]}
+    Draft202012Validator(row_schema("face")).validate(row)
+    plain = mien.Analyzer().analyze(samples / "grace_hopper.jpg").faces[0].to_row()
+    assert "own_classes" not in plain
 
 
 def test_the_file_is_ready_for_the_page(tuned):

@@ -132,7 +132,7 @@ def analyze(
     reporter = (
         None if report is None else _Reporter(report, overwrite=overwrite, with_faces=with_faces)
     )
-    printer = _Printer(as_json=as_json, own_heads=analyzer.model.spec.own_heads)
+    printer = _Printer(as_json=as_json)
     run: Run | None = None
     with progress_bars() as begin:
         progress: SourceProgress | None = None
@@ -304,8 +304,8 @@ def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescr
 class _Printer:
     """Prints results: every face of an image, every change of expression in a video."""
 
-    def __init__(self, *, as_json: bool, own_heads: tuple[str, ...] = ()) -> None:
-        self._as_json, self._own_heads = as_json, own_heads
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
         self._labels: dict[tuple[str, int | None], str] = {}
         self._video = ""
         self._sources: set[str] = set()
@@ -339,7 +339,7 @@ class _Printer:
             typer.echo(f"{printable(result.source)}  {_NO_FACE}")
         else:
             for face in result.faces:
-                typer.echo(_line(face, self._own_heads))
+                typer.echo(_line(face))
 
     def finish(self) -> None:
         """Print a line for the last video if it had no face."""
@@ -369,15 +369,15 @@ class _Printer:
             if self._labels.get(person) != face.emotion:
                 self._labels[person] = face.emotion
                 time = format_timestamp(face.timestamp_s or 0.0, decimals=2)
-                shown = f"{expression(face)}{own_classes(face, self._own_heads)}{_unsure(face)}"
+                shown = f"{expression(face)}{own_classes(face)}{_unsure(face)}"
                 change = f"{time}  person {face.track}  {shown}"
                 typer.echo(f"{printable(face.source)}  {change}")
 
 
-def _line(face: FacePrediction, own_heads: tuple[str, ...]) -> str:
+def _line(face: FacePrediction) -> str:
     left, top, right, bottom = (round(side) for side in face.box_xyxy)
     box = f"box {left},{top} to {right},{bottom}"
-    shown = f"{expression(face)}{own_classes(face, own_heads)}"
+    shown = f"{expression(face)}{own_classes(face)}"
     return f"{printable(face.source)}  {shown}  {box}{_unsure(face)}"
 
 

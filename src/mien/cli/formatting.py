@@ -23,15 +23,12 @@ def expression(face: FacePrediction) -> str:
     return f"{name} {face.confidence:>4.0%}"
 
 
-def own_classes(face: FacePrediction, heads: tuple[str, ...]) -> str:
-    """Return the likeliest class of each head of own classes, with its probability; or nothing.
+def own_classes(face: FacePrediction) -> str:
+    """Return the likeliest of the network's own classes, with its probability; or nothing."""
+    from mien.columns import own_outputs
 
-    Args:
-        face: The face.
-        heads: The heads' names, `ModelSpec.own_heads`.
-    """
     said = ""
-    for head in heads:
-        label, probability = max(face.outputs[head].items(), key=lambda item: item[1])
+    for shares in own_outputs(face.outputs).values():
+        label, probability = max(shares.items(), key=lambda item: item[1])
         said += f"  own: {printable(label)} {probability:.0%}"
     return said

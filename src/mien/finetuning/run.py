@@ -461,7 +461,8 @@ def _recommendation(result: FineTuned, images: OwnImages, untried: str, *, six_b
         if six_better and result.balanced_after is not None:
             points = 100 * (result.balanced_after - (result.balanced_before or 0.0))
             six = f"The six answers: {points:+.1f} points"
-        where = f"own classes are in outputs[{OWN_HEAD!r}] and in the lines of `mien analyze`"
+        places = f"outputs[{OWN_HEAD!r}], in rows of JSON and in lines of `mien analyze`"
+        where = f"own classes are in {places}"
         return f"{own}{old}: {use}. {six}; {where}. {more}"
     left_out = f"{own}, not better than chance and left out; the six answers " if own else ""
     points = 100 * ((result.balanced_after or 0.0) - (result.balanced_before or 0.0))
