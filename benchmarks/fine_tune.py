@@ -167,10 +167,8 @@ def measured(images: Path, data: Dataset, wanted: str, draws: int) -> Iterator[d
                     "case": case.title,
                     "seed": seed,
                     "images": int((own.split == 0).sum()),
-                    "before": None
-                    if result.balanced_before is None
-                    else 100 * result.balanced_before,
-                    "after": 100 * result.balanced_after,
+                    "before": _percent(None if result.own else result.balanced_before),
+                    "after": _percent(result.own_balanced if result.own else result.balanced_after),
                     "changed": result.changed,
                     "ferplus_before": 100 * start,
                     "ferplus_after": 100 * after,
@@ -178,6 +176,10 @@ def measured(images: Path, data: Dataset, wanted: str, draws: int) -> Iterator[d
                     "seconds": took,
                     "recommendation": result.recommendation,
                 }
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def table(found: list[dict[str, Any]]) -> str:

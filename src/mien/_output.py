@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mien.errors import OutputError
 
-__all__ = ["REPORT_SUFFIXES", "cannot_write", "check_output", "partial_path", "whole_file"]
+__all__ = [
+    "REPORT_SUFFIXES",
+    "cannot_write",
+    "check_output",
+    "check_writable",
+    "partial_path",
+    "whole_file",
+]
 
 
 REPORT_SUFFIXES = (".html", ".htm")
@@ -45,6 +53,23 @@ def check_output(
     parent = next(parent for parent in path.absolute().parents if parent.exists())
     if not parent.is_dir():
         raise OutputError(f"{path}: {parent} is a file, expected a folder")
+
+
+def check_writable(folder: Path) -> None:
+    """Check before long work that files can be made in a folder; nothing is left there.
+
+    Args:
+        folder: The folder; if it is missing, the nearest one above it is tried.
+
+    Raises:
+        OutputError: They cannot.
+    """
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=existing, prefix=".mien-"):
+            pass
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def _is_same(path: Path, other: str | Path) -> bool:

@@ -16,9 +16,18 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from mien.emotions import SIX
+from mien.emotions import LABEL_SETS, SIX
 
-__all__ = ["COLUMNS", "Column", "error_row", "example_row", "face_row", "flat_row", "row_schema"]
+__all__ = [
+    "COLUMNS",
+    "Column",
+    "error_row",
+    "example_row",
+    "face_row",
+    "flat_row",
+    "own_outputs",
+    "row_schema",
+]
 
 Kind = Literal["text", "integer", "number", "boolean"]
 Rows = Literal["face", "error"]
@@ -188,10 +197,38 @@ COLUMNS: tuple[Column, ...] = (
 )
 """All columns, in the order of every format."""
 
+_OWN_CLASSES = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+    },
+    "description": "The probabilities of the network's own classes, by the output's name; only of "
+    "networks that have such classes",
+}
+"""They are another number for each network, so only rows of JSON have them."""
+
 
 def face_row(prediction: object) -> dict[str, Any]:
-    """Return the nested row of one face: plain values that JSON can hold, in the table's order."""
-    return _nested((column, _value(prediction, column.path)) for column in _columns("face"))
+    """Return the nested row of one face: plain values that JSON can hold, in the table's order.
+
+    What a network with classes of its own answers stands in `own_classes` at the end.
+    """
+    row = _nested((column, _value(prediction, column.path)) for column in _columns("face"))
+    own = own_outputs(getattr(prediction, "outputs", {}))
+    return row | ({"own_classes": own} if own else {})
+
+
+def own_outputs(
+    outputs: Mapping[str, Mapping[str, float]],
+) -> dict[str, dict[str, float]]:
+    """Return the outputs whose labels are a network's own, and no known expressions.
+
+    Args:
+        outputs: Probabilities by label, by the output's name.
+    """
+    known = [known.labels for known in LABEL_SETS.values()]
+    return {name: dict(by) for name, by in outputs.items() if tuple(by) not in known}
 
 
 def error_row(result: object) -> dict[str, Any]:
@@ -239,7 +276,10 @@ def row_schema(rows: Rows) -> dict[str, Any]:
                 group = properties.setdefault(field, _closed({}))
                 group["properties"][key] = schema
                 group["required"] = list(group["properties"])
-    return _closed(properties)
+    schema = _closed(properties)
+    if rows == "face":
+        schema["properties"] = properties | {"own_classes": _OWN_CLASSES}
+    return schema
 
 
 def _columns(rows: Rows) -> list[Column]:

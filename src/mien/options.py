@@ -13,6 +13,8 @@ from typing import Literal, get_args
 from mien.errors import InputError, RecipeError
 
 __all__ = [
+    "MAX_SEED",
+    "MAX_THREADS",
     "MIN_SEEDS",
     "PRUNERS",
     "SAMPLERS",
@@ -26,6 +28,7 @@ __all__ = [
     "TuneOptions",
     "VideoOptions",
     "check_count",
+    "check_whole",
 ]
 
 
@@ -35,6 +38,11 @@ PrunerName = Literal["hyperband", "median", "none"]
 
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
 PRUNERS: tuple[PrunerName, ...] = get_args(PrunerName)
+
+MAX_SEED = 2**32 - 1
+"""The largest seed that all generators of random numbers take."""
+
+MAX_THREADS = 1024
 
 MIN_SEEDS = 3
 """Smallest number of seeds for a gain: the interval of fewer trainings would say nothing."""
@@ -59,6 +67,16 @@ def check_count(name: str, value: object) -> None:
     """
     if not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
         raise InputError(f"{name}: expected a whole number from 1 on, found {value!r}")
+
+
+def check_whole(name: str, value: object, largest: int) -> None:
+    """Check a whole number from 0 on.
+
+    Raises:
+        InputError: It is something else, or larger.
+    """
+    if not _is_whole(value) or not 0 <= value <= largest:  # type: ignore[operator]
+        raise InputError(f"{name}: expected a whole number from 0 to {largest}, found {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,26 @@ def test_people_stand_in_one_fold():
         assert len(set(images.folds[images.groups == person].tolist())) == 1
 
 
+def test_versions_of_one_picture_stand_in_one_fold_even_if_they_are_a_whole_class():
+    data = striped(np.repeat([3, 4, 3], 4), [""] * 12)
+    noise = np.random.default_rng(1).integers(0, 256, data.images.shape)
+    data = dataclasses.replace(data, images=noise.astype(np.uint8))
+    images, _ = images_of(data, FER_CROP)
+    assert (images.known, images.people, images.why_untried()) == (False, 0, "")
+    same = dataclasses.replace(data, images=data.images[np.arange(12) // 4 * 4])
+    images, _ = images_of(same, FER_CROP)
+    assert [len(set(images.folds[rows : rows + 4].tolist())) for rows in (0, 4, 8)] == [1, 1, 1]
+    assert "versions of 3 pictures" in images.why_untried()
+
+
+def test_people_of_test_that_are_learned_from_are_said():
+    data = striped(np.tile([3, 4], 12), np.arange(24) // 4)
+    data = dataclasses.replace(data, split=np.where(np.arange(24) < 18, 0, 2).astype(np.int8))
+    assert "test shows people" in images_of(data, FER_CROP)[0].doubt
+    apart = dataclasses.replace(data, split=np.where(np.arange(24) < 16, 0, 2).astype(np.int8))
+    assert images_of(apart, FER_CROP)[0].doubt == ""
+
+
 def test_balanced_accuracy_is_the_mean_of_the_recalls():
     truth, predicted = np.array([0, 0, 0, 2, -1]), np.array([0, 0, 1, 2, 0])
     assert balanced(truth, predicted) == pytest.approx((2 / 3 + 1) / 2)

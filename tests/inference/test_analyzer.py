@@ -110,6 +110,14 @@ def test_a_missing_model_is_named(tmp_path):
         Analyzer(tmp_path / "gone.onnx")
 
 
+def test_a_folder_in_place_of_a_model_names_the_file_in_it(tmp_path):
+    with pytest.raises(ArtefactError, match=r"a folder, expected a model file\. Give the file in"):
+        Analyzer(tmp_path)
+    (tmp_path / "emotion.onnx").touch()
+    with pytest.raises(ArtefactError, match=rf"Give {tmp_path}/emotion\.onnx"):
+        Analyzer(tmp_path)
+
+
 def test_real_images_have_their_faces(analyzer, shared):
     media = shared / "media"
     assert len(analyzer.analyze(media / "single_face.jpg").faces) == 1

@@ -10,7 +10,7 @@ import typer
 
 from mien._output import REPORT_SUFFIXES, check_output
 from mien.cli.edge import raise_interruption
-from mien.cli.formatting import expression
+from mien.cli.formatting import expression, own_classes
 from mien.cli.messages import LOG, printable, refuse_ignored
 from mien.cli.options import (
     FACE_DEFAULTS,
@@ -369,14 +369,16 @@ class _Printer:
             if self._labels.get(person) != face.emotion:
                 self._labels[person] = face.emotion
                 time = format_timestamp(face.timestamp_s or 0.0, decimals=2)
-                change = f"{time}  person {face.track}  {expression(face)}{_unsure(face)}"
+                shown = f"{expression(face)}{own_classes(face)}{_unsure(face)}"
+                change = f"{time}  person {face.track}  {shown}"
                 typer.echo(f"{printable(face.source)}  {change}")
 
 
 def _line(face: FacePrediction) -> str:
     left, top, right, bottom = (round(side) for side in face.box_xyxy)
     box = f"box {left},{top} to {right},{bottom}"
-    return f"{printable(face.source)}  {expression(face)}  {box}{_unsure(face)}"
+    shown = f"{expression(face)}{own_classes(face)}"
+    return f"{printable(face.source)}  {shown}  {box}{_unsure(face)}"
 
 
 def _unsure(face: FacePrediction) -> str:

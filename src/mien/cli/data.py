@@ -16,6 +16,7 @@ from mien.cli.messages import LOG, printable, refuse_ignored, verb
 from mien.cli.options import Fold, SplitFile, read_split_dataset
 from mien.cli.progress import progress_bars
 from mien.errors import InputError
+from mien.options import MAX_SEED
 
 if TYPE_CHECKING:
     from mien.data import DataCheck, Dataset, Rows
@@ -287,6 +288,8 @@ def split(
     seed: Annotated[
         int,
         typer.Option(
+            min=0,
+            max=MAX_SEED,
             default_factory=PythonDefault("mien.data:stratified_split", "seed"),
             help="stratified, folds, fer-pp: the random seed.",
         ),

@@ -11,6 +11,7 @@ import typer
 from mien.cli.defaults import PythonDefault
 from mien.cli.messages import LOG
 from mien.cli.options import Fold, SplitFile, read_split_dataset
+from mien.options import MAX_SEED, MAX_THREADS
 
 __all__ = ["fine_tune"]
 
@@ -43,13 +44,17 @@ def fine_tune(
     seed: Annotated[
         int,
         typer.Option(
-            default_factory=PythonDefault(_PYTHON, "seed"), help="The seed of random numbers."
+            min=0,
+            max=MAX_SEED,
+            default_factory=PythonDefault(_PYTHON, "seed"),
+            help="The seed of random numbers.",
         ),
     ],
     threads: Annotated[
         int,
         typer.Option(
             min=0,
+            max=MAX_THREADS,
             default_factory=PythonDefault(_PYTHON, "threads"),
             help="Threads of torch on the CPU; 0 takes all cores.",
         ),
@@ -62,7 +67,8 @@ def fine_tune(
     """Fine-tune the emotion network on your own images, without forgetting what it knew.
 
     It learns from the subsets train and val, and says how much better it is on people that it did
-    not see. Where it is not better than chance, it says so, and the file is the start's.
+    not see, as far as it is known who the images show. Where it is not better than chance, it says
+    so, and the file is the start's.
 
     \b
     Examples:
@@ -72,16 +78,20 @@ def fine_tune(
     from mien import finetuning
 
     dataset, _ = read_split_dataset(data, split, fold)
-    result = finetuning.fine_tune(
-        dataset,
-        out=out,
-        start=start,
-        replay=replay,
-        seed=seed,
-        threads=threads,
-        overwrite=overwrite,
-        on_message=LOG.info,
-    )
+    try:
+        result = finetuning.fine_tune(
+            dataset,
+            out=out,
+            start=start,
+            replay=replay,
+            seed=seed,
+            threads=threads,
+            overwrite=overwrite,
+            on_message=LOG.info,
+        )
+    except KeyboardInterrupt:
+        LOG.info(f"stopped; nothing is written, {out} is as it was. Run it again to start anew")
+        raise typer.Exit(130) from None
     if as_json:
         print(json.dumps(result.to_json(), indent=1))
     else:

@@ -11,7 +11,7 @@ from mien.cli.edge import raise_interruption
 from mien.cli.messages import LOG
 from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.study_table import study_table
-from mien.options import MIN_SEEDS, PrunerName, SamplerName, TuneOptions
+from mien.options import MAX_SEED, MIN_SEEDS, PrunerName, SamplerName, TuneOptions
 
 if TYPE_CHECKING:
     from mien.tuning import StudyStatus, TrialRunner, TuneResult
@@ -64,7 +64,9 @@ def tune(
             f"{MIN_SEEDS} or more, or 0."
         ),
     ] = _DEFAULTS.seeds,
-    seed: Annotated[int, typer.Option(help="Seed of the search.")] = _DEFAULTS.seed,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Seed of the search.")
+    ] = _DEFAULTS.seed,
     workers: Annotated[int, typer.Option(help="Processes on this machine.")] = _DEFAULTS.workers,
     threads: Annotated[
         int, typer.Option(help="Threads of torch in each process.")

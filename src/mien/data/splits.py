@@ -27,6 +27,7 @@ __all__ = [
     "fer_pp_split",
     "group_folds",
     "leak_free_split",
+    "likely_people",
     "published_split",
     "read_split",
     "split_groups",
@@ -411,6 +412,33 @@ def split_groups(data: Dataset, *, near: bool | None = None) -> NDArray[np.int64
                 groups[own] = exact[own] + len(data)  # other numbers than those of `groups`
     else:
         groups = exact
+    return _joined_people(data, groups)
+
+
+def likely_people(data: Dataset) -> NDArray[np.int64]:
+    """Number the images so that those that show one person, as far as is known, share a number.
+
+    Where people are unknown, pixels decide: what is so close is mostly of one person. Unlike in
+    `split_groups` there is no exception; so all images of a class may share a number.
+
+    Args:
+        data: The dataset.
+
+    Returns:
+        `(N,)` int64.
+
+    Raises:
+        MissingExtraError: SciPy is not installed.
+    """
+    groups = exact_groups(data.images)
+    if data.groups is None or not (data.groups != "").all():
+        pairs = near_pairs(data.images, correlation=_ONE_PERSON_CORRELATION)
+        groups = copy_groups(groups, pairs)
+    return _joined_people(data, groups)
+
+
+def _joined_people(data: Dataset, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Join groups that show one person, by `Dataset.groups`."""
     if data.groups is None:
         return groups
     _, people = np.unique(data.groups, return_inverse=True)

@@ -34,7 +34,10 @@ def own_classes_left_out(data: Dataset) -> list[str]:
     count = int((data.labels >= len(FER2013_7)).sum())
     if not count:
         return []
-    return [f"{pluralize(count, 'image')} of {', '.join(own)} left out: no protocol has the class"]
+    return [
+        f"{pluralize(count, 'image')} of {', '.join(own)} left out: no protocol has the class; "
+        "what a head of own classes answers to them is judged by `mien fine-tune`"
+    ]
 
 
 def missing_classes(protocol: Protocol, truth: NDArray[np.int64], subset: str) -> list[str]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mien.errors import MissingExtraError
+from mien.data import Dataset
+from mien.errors import InputError, MissingExtraError
 from mien.finetuning.result import FineTuned
-
-if TYPE_CHECKING:
-    from mien.data import Dataset
+from mien.options import MAX_SEED, MAX_THREADS, check_whole
 
 __all__ = ["fine_tune"]
 
@@ -42,8 +40,8 @@ def fine_tune(
         start: The model file to start from, of `mien train emotion` or `mien.fine_tune`; None takes
             the shipped network.
         replay: A dataset like the one that the start was trained on, whose answers are to be kept.
-        seed: The seed of all random numbers.
-        threads: Threads of torch; 0 takes all cores.
+        seed: The seed of all random numbers, 0 to 2**32 - 1.
+        threads: Threads of torch, up to 1024; 0 takes all cores.
         overwrite: Whether files in `out` may be replaced.
         on_message: Called with lines on what is done, the expected time first.
 
@@ -54,12 +52,23 @@ def fine_tune(
         ArtefactError: The start is no model file that can be trained on, or the new file's answers
             differ from torch's.
         DatasetError: `data` or `replay` is no dataset.
-        InputError: There are no labelled images in `train` or `val`, or only one class.
+        InputError: There are no labelled images in `train` or `val`, or only one class; or an
+            argument is of another kind, or out of its range.
         MissingExtraError: torch, onnx or scikit-learn is not installed.
         OutputError: `out` holds such files already, or cannot be written.
     """
     if any(importlib.util.find_spec(name) is None for name in ("torch", "lightning", "onnx")):
         raise MissingExtraError("fine-tuning", "train")
+    if not isinstance(data, str | Path | Dataset):
+        raise InputError(f"data: expected the folder of a dataset or a dataset, found {data!r}")
+    if not isinstance(replay, str | Path | Dataset | None):
+        raise InputError(f"replay: expected a dataset, its folder or None, found {replay!r}")
+    if not isinstance(out, str | Path):
+        raise InputError(f"out: expected a folder, found {out!r}")
+    if not isinstance(start, str | Path | None):
+        raise InputError(f"start: expected a model file or None, found {start!r}")
+    check_whole("seed", seed, MAX_SEED)
+    check_whole("threads", threads, MAX_THREADS)
     from mien.finetuning.run import run
 
     return run(

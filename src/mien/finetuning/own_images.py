@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien._wording import pluralize
-from mien.data import Dataset, group_folds
+from mien.data import Dataset, group_folds, likely_people
 from mien.emotions import FER2013_7, to_six
 from mien.errors import InputError
 from mien.spec import CropSpec
@@ -16,6 +16,13 @@ from mien.spec import CropSpec
 __all__ = ["OwnImages", "images_of"]
 
 _FOLDS = 3
+
+_FEWEST = 12
+"""With fewer images, nothing can be told from chance; where people are unknown, with fewer that
+are not versions of each other."""
+
+_UNKNOWN = "the same people may be on both sides: give --group at the import"
+_SHARED = "test shows people that it learned from: divide by person with `mien data split`"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,8 +37,11 @@ class OwnImages:
         fer2013: `(N,)` int64 in the order of `FER2013_7`, -1 where a class is none of them.
         own: Whether there are classes that are no expression of `FER2013_7`.
         folds: `(N,)` int64, the fold of each; nobody is in two. Empty where there are too few.
-        groups: `(N,)` int64, the person of each; a number of its own where it is unknown.
-        people: Number of people; 0 where they are unknown.
+        groups: `(N,)` int64, the person of each; where it is unknown, versions of one picture
+            share a number.
+        people: Number of known people; 0 where they are unknown.
+        known: Whether it is known of every image who it shows.
+        doubt: Why people may be learned from and judged on; empty if nobody is.
     """
 
     crops: NDArray[np.uint8]
@@ -43,6 +53,8 @@ class OwnImages:
     folds: NDArray[np.int64]
     groups: NDArray[np.int64]
     people: int
+    known: bool
+    doubt: str
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -58,6 +70,26 @@ class OwnImages:
             folds=self.folds[index] if len(self.folds) else self.folds,
             groups=self.groups[index],
         )
+
+    def why_untried(self) -> str:
+        """Return why no way of learning can be judged on these images; empty if it can."""
+        said = pluralize(len(self), "image")
+        units = len(np.unique(self.groups))
+        if self.people == 1 and units == 1:
+            return f"all {said} show one person: nothing can be judged on others"
+        if len(self) < _FEWEST:
+            return f"{said} are too few to tell a better network from chance"
+        if not self.known and units < _FEWEST:
+            return (
+                f"the {said} are versions of {pluralize(units, 'picture')}, and who they show is "
+                "unknown: nothing can be judged on others"
+            )
+        of_class = [len(np.unique(self.groups[self.classes == k])) for k in range(len(self.names))]
+        if not len(self.folds) or sum(count > 1 for count in of_class) < 2:
+            return (
+                "fewer than two classes show more than one person: nothing can be judged on others"
+            )
+        return ""
 
     def counts(self) -> dict[str, int]:
         """Return the number of images of each class."""
@@ -99,11 +131,20 @@ def images_of(data: Dataset, crop: CropSpec) -> tuple[OwnImages, OwnImages | Non
             f"{data.source}: all {pluralize(len(learned), 'image')} to learn from are {names[0]}, "
             "expected at least two classes. Import images of others, too"
         )
-    folds = _folds(learned)
-    test = labelled.select((labelled.split == 2) & np.isin(labelled.labels, present))
-    return _images(learned, present, names, crop, folds), (
-        _images(test, present, names, crop, np.zeros(0, np.int64)) if len(test) else None
+    usable = labelled.select((labelled.split < 2) | np.isin(labelled.labels, present))
+    together = likely_people(usable)
+    to_learn, to_test = usable.split < 2, usable.split == 2
+    known = usable.groups is not None and bool((usable.groups != "").all())
+    doubt = "" if known else _UNKNOWN
+    if known and np.isin(together[to_test], together[to_learn]).any():
+        doubt = _SHARED
+    images, test = (
+        _images(usable.select(rows), present, names, crop, together[rows], known=known)
+        for rows in (to_learn, to_test)
     )
+    folds = _folds(learned, images.groups)
+    images = dataclasses.replace(images, folds=folds, doubt=doubt)
+    return images, test if len(test) else None
 
 
 def _images(
@@ -111,35 +152,36 @@ def _images(
     present: NDArray[np.int8],
     names: tuple[str, ...],
     crop: CropSpec,
-    folds: NDArray[np.int64],
+    together: NDArray[np.int64],
+    *,
+    known: bool,
 ) -> OwnImages:
     labels = data.labels.astype(np.int64)
-    known = np.where(labels < len(FER2013_7), labels, -1)
-    known_people = np.zeros(len(data), np.str_) if data.groups is None else data.groups
-    people = sorted(set(known_people.tolist()) - {""})
-    groups = np.arange(len(data)) + len(people)
-    groups[known_people != ""] = np.searchsorted(people, known_people[known_people != ""])
+    fer2013 = np.where(labels < len(FER2013_7), labels, -1)
+    people = set() if data.groups is None else set(data.groups.tolist()) - {""}
     return OwnImages(
         crops=data.crops(crop),
         classes=np.searchsorted(present, labels).astype(np.int64),
         names=names,
-        six=to_six(known, FER2013_7),
-        fer2013=known,
+        six=to_six(fer2013, FER2013_7),
+        fer2013=fer2013,
         own=bool((present >= len(FER2013_7)).any()),
-        folds=folds,
-        groups=groups,
+        folds=np.zeros(0, np.int64),
+        groups=np.unique(together, return_inverse=True)[1].astype(np.int64),
         people=len(people),
+        known=known,
+        doubt="",
     )
 
 
-def _folds(data: Dataset) -> NDArray[np.int64]:
-    """Divide images by person, copies together; empty where there are too few."""
-    everything = dataclasses.replace(data, split=np.zeros(len(data), np.int8))
-    # Where people are unknown, near copies are taken for the same person.
-    near = data.groups is None or not (data.groups != "").all()
+def _folds(data: Dataset, together: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Divide images by person, versions of one picture together; empty where there are too few."""
+    everything = dataclasses.replace(
+        data, split=np.zeros(len(data), np.int8), groups=together.astype(np.str_)
+    )
     for folds in range(_FOLDS, 1, -1):
         try:
-            assigned = group_folds(everything, folds=folds, near=near).assignment
+            assigned = group_folds(everything, folds=folds).assignment
         except InputError:
             continue
         return assigned.astype(np.int64)

@@ -8,7 +8,10 @@ from typing import Any
 
 from mien.metrics import Interval
 
-__all__ = ["ClassChange", "FineTuned", "Tried"]
+__all__ = ["UNSEEN", "ClassChange", "FineTuned", "Tried"]
+
+UNSEEN = {True: "people", False: "images"}
+"""What a trial did not see, by whether everyone is known."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +41,8 @@ class Tried:
 
     Attributes:
         name: What learned.
-        accuracy: Balanced accuracy on images of people that it did not see, 0 to 1; None if all
-            it did forgot too much.
+        accuracy: Balanced accuracy on images that it did not see, 0 to 1; None if all it did
+            forgot too much.
         share: How far it went from the start's weights to the learned ones, 0 to 1.
         steps: The steps after which it stopped.
     """
@@ -59,16 +62,19 @@ class FineTuned:
         changed: Whether it holds learned weights, and not the start's.
         images: What it learned from, in words.
         judged_on: What `classes` were judged on, in words.
-        classes: Each class of the images.
-        balanced_before: Mean of the shares before, 0 to 1; None with classes that the start has
-            not.
-        balanced_after: Mean over the classes after.
-        gain_interval: 90 % bootstrap interval of the difference, whole people drawn; None without a
-            difference.
+        classes: Each class of the images that is an expression, by the six answers.
+        balanced_before: Mean of the shares of the six before, 0 to 1; None without such images.
+        balanced_after: Mean after.
+        gain_interval: 90 % bootstrap interval of the difference, whole people drawn; None likewise.
+        own_judged_on: What `own` was judged on, in words.
+        own: Each class of the images, by the head of own classes; empty if none was tried.
+        own_balanced: Mean of these shares, 0 to 1; None likewise.
+        own_written: Whether the file has this head.
         old: The six answers on faces that are not the user's, before and after.
         old_judged_on: What `old` was judged on, in words.
         absent: Expressions that the images lack.
         tried: What was tried.
+        people_known: Whether it is known of every image who it shows.
         recommendation: One sentence: whether to use the file, and what would help.
         seconds: How long it took.
     """
@@ -79,12 +85,17 @@ class FineTuned:
     judged_on: str
     classes: tuple[ClassChange, ...]
     balanced_before: float | None
-    balanced_after: float
+    balanced_after: float | None
     gain_interval: Interval | None
+    own_judged_on: str
+    own: tuple[ClassChange, ...]
+    own_balanced: float | None
+    own_written: bool
     old: tuple[ClassChange, ...]
     old_judged_on: str
     absent: tuple[str, ...]
     tried: tuple[Tried, ...]
+    people_known: bool
     recommendation: str
     seconds: float
 
@@ -94,20 +105,34 @@ class FineTuned:
 
     def lines(self) -> list[str]:
         """Return the result as a table for people."""
-        width = max(len(each.name) for each in (*self.classes, *self.old))
-        width = max(width, len("balanced"))
+        names = ["balanced", *(each.name for each in (*self.classes, *self.own, *self.old))]
+        width = max(map(len, names))
         title = f"{'':{width}}  {'images':>8}  {'before':>17}  {'after':>17}"
-        lines = [f"your classes, {self.judged_on}", title]
-        lines += [_row(each, width) for each in self.classes]
-        before = _percent(self.balanced_before)
-        lines.append(
-            f"{'balanced':{width}}  {'':>8}  {before:>5}{'':12}  {_percent(self.balanced_after):>5}"
-        )
+        lines = []
+        if self.classes:
+            of = "the six answers" if self.own else "your classes"
+            lines += [f"{of}, {self.judged_on}", title]
+            lines += [_row(each, width) for each in self.classes]
+            before, after = _percent(self.balanced_before), _percent(self.balanced_after)
+            lines += [f"{'balanced':{width}}  {'':>8}  {before:>5}{'':12}  {after:>5}"]
+        if self.own:
+            left_out = "" if self.own_written else "; left out of the file"
+            lines += [""] if lines else []
+            lines += [f"your classes by their own head, {self.own_judged_on}{left_out}"]
+            lines += [f"{'':{width}}  {'images':>8}  {'right':>17}"]
+            lines += [
+                f"{each.name:{width}}  {each.images:>8}  "
+                f"{_percent(each.after) + ' ' + _range(each.after_interval):>17}"
+                for each in self.own
+            ]
+            right = _percent(self.own_balanced)
+            lines += [f"{'balanced':{width}}  {'':>8}  {right:>5}"]
         if self.old:
-            lines += ["", f"old answers, {self.old_judged_on}", title]
+            lines += [""] if lines else []
+            lines += [f"old answers, {self.old_judged_on}", title]
             lines += [_row(each, width) for each in self.old]
         if self.tried:
-            lines += ["", "tried, on images of people that each trial did not see:"]
+            lines += ["", f"tried, on {UNSEEN[self.people_known]} that each trial did not see:"]
             lines += [
                 f"  {each.name}: forgot too much"
                 if each.accuracy is None
@@ -121,7 +146,7 @@ class FineTuned:
                 f"no images of {', '.join(self.absent)}: whether such faces among yours are "
                 "still recognised cannot be seen; import some to test it",
             ]
-        return [*lines, "", self.recommendation]
+        return [*lines, "", self.recommendation] if lines else [self.recommendation]
 
 
 def _row(change: ClassChange, width: int) -> str:

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mien._output import check_output, whole_file
+from mien._output import check_output, check_writable, whole_file
 from mien._wording import pluralize
-from mien.data import Dataset, read_dataset
+from mien.data import Dataset, measure_framing, read_dataset
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, to_six
 from mien.errors import InputError
 from mien.finetuning.export import OWN_HEAD, write_network
@@ -35,10 +35,10 @@ from mien.finetuning.learning import (
 )
 from mien.finetuning.memory import Memory, shipped_memory
 from mien.finetuning.own_images import OwnImages, images_of
-from mien.finetuning.result import ClassChange, FineTuned, Tried
+from mien.finetuning.result import UNSEEN, ClassChange, FineTuned, Tried
 from mien.finetuning.search import CANDIDATES, Limits, Search, search
 from mien.inference import EmotionModel
-from mien.metrics import Interval, fit_temperature, wilson_interval
+from mien.metrics import Interval, wilson_interval
 from mien.models import EmotionNet
 from mien.models.onnx_weights import load_onnx_network
 from mien.spec import SixSpec
@@ -54,9 +54,6 @@ _REPLAYED, _OLD_JUDGED = 4000, 4000
 
 _EXPORT_S = 15.0
 """Writing and checking the file takes about so long."""
-
-_FEWEST = 12
-"""With fewer images, nothing can be told from chance."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -81,34 +78,54 @@ def run(
     began = time.monotonic()
     for name in (MODEL_FILE, RESULT_FILE):
         check_output(out / name, overwrite=overwrite)
+    check_writable(out)
     set_torch_threads(threads)
     begin = _opened(start)
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data))
     images, test = images_of(dataset, begin.model.crop)
     say(f"learning from {images.described()}" + ("" if test is None else f"; {len(test)} to test"))
-    if not images.people:
-        say(
-            "WARNING: who they show is unknown, so one person may be on both sides; say it at the "
-            "import with --group"
-        )
+    if images.doubt:
+        say(f"WARNING: {images.doubt}")
+    for warning in measure_framing(dataset.select(dataset.split >= 0)).warnings:
+        say(f"WARNING: {warning}")
+    untried = images.why_untried()
     memory, old, old_judged_on = _memory(begin, replay, seed, say)
     steps = steps_for(len(images), len(images.names))
-    say(f"this takes about {_duration(_expected_s(begin, images, memory, steps))}")
-    features = augmented_features(begin.network, images.crops, begin.model.spec, seed=seed)
-    found = _searched(begin, features, images, memory, old, steps=steps, seed=seed, say=say)
+    if untried:
+        features = features_of(begin.network, torch.from_numpy(images.crops), begin.model.spec)[
+            None
+        ]
+        before = answers(begin.network, features[0], begin.six)
+        found = Search(start=before, trials=(), chosen=None, gain=None, better=False)
+    else:
+        say(f"this takes about {_duration(_expected_s(begin, images, memory, steps))}")
+        features = augmented_features(begin.network, images.crops, begin.model.spec, seed=seed)
+        found = search(
+            begin.network,
+            begin.model.spec,
+            features,
+            images,
+            memory,
+            old,
+            steps=steps,
+            limits=Limits(),
+            seed=seed,
+            on_step=lambda done, total: say(f"trial {done} of {total}"),
+        )
     chosen = found.chosen
-    changed = chosen is not None and (found.better or images.own)
-    with whole_file(out / MODEL_FILE, overwrite=overwrite) as made:
+    changed = chosen is not None and (found.better or found.own_better)
+    # The model gets its name after the result is complete, so that Ctrl-C leaves both or none.
+    with (
+        whole_file(out / RESULT_FILE, overwrite=overwrite) as written,
+        whole_file(out / MODEL_FILE, overwrite=overwrite) as made,
+    ):
         if chosen is not None and changed:
             network = _learned(begin, features, images, memory, found, steps=steps, seed=seed)
-            temperature = 1.0
-            if chosen.own_logits is not None:
-                temperature = fit_temperature(chosen.own_logits, images.classes)
             write_network(
                 network,
                 begin.model.spec,
                 dataset,
-                images,
+                dataclasses.replace(images, own=found.own_better),
                 path=made,
                 provenance={
                     "recipe": "fine-tune",
@@ -118,35 +135,40 @@ def run(
                     f"{chosen.share:.0%} of the way",
                     "mien": importlib.metadata.version("mien"),
                 },
-                own_temperature=temperature,
+                own_temperature=found.own_temperature,
             )
         else:
             network = begin.network
             shutil.copyfile(begin.model.path, made)
-    judged = _judged(begin, EmotionModel(out / MODEL_FILE), images, test, found, changed=changed)
-    result = FineTuned(
-        path=out / MODEL_FILE,
-        changed=changed,
-        images=images.described(),
-        judged_on=judged.on,
-        classes=judged.classes,
-        balanced_before=judged.before,
-        balanced_after=judged.after,
-        gain_interval=judged.interval,
-        old=_old_changes(begin, network, old),
-        old_judged_on=old_judged_on,
-        absent=tuple(
-            name for place, name in enumerate(SIX.labels) if not (images.six == place).any()
+        judged = _judged(begin, EmotionModel(made), images, test, found)
+        result = FineTuned(
+            path=out / MODEL_FILE,
+            changed=changed,
+            images=images.described(),
+            judged_on=judged.on,
+            classes=judged.classes,
+            balanced_before=judged.before,
+            balanced_after=judged.after,
+            gain_interval=judged.interval,
+            own_judged_on=judged.own_on if judged.own else "",
+            own=judged.own,
+            own_balanced=judged.own_balanced,
+            own_written=found.own_better,
+            old=_old_changes(begin, network, old),
+            old_judged_on=old_judged_on,
+            absent=tuple(
+                name for place, name in enumerate(SIX.labels) if not (images.six == place).any()
+            )
+            if (images.six >= 0).any()
+            else (),
+            tried=_tried(found, steps),
+            people_known=images.known,
+            recommendation="",
+            seconds=time.monotonic() - began,
         )
-        if (images.six >= 0).any()
-        else (),
-        tried=_tried(found, steps),
-        recommendation="",
-        seconds=time.monotonic() - began,
-    )
-    result = dataclasses.replace(result, recommendation=_recommendation(result, images))
-    with whole_file(out / RESULT_FILE, overwrite=overwrite) as partial:
-        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
+        said = _recommendation(result, images, untried, six_better=found.better)
+        result = dataclasses.replace(result, recommendation=said)
+        written.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
     return result
 
 
@@ -239,39 +261,6 @@ def _duration(seconds: float) -> str:
     return pluralize(round(seconds / 60), "minute")
 
 
-def _searched(
-    begin: _Start,
-    features: Tensor,
-    images: OwnImages,
-    memory: Memory | None,
-    old: Old | None,
-    *,
-    steps: int,
-    seed: int,
-    say: Callable[[str], None],
-) -> Search:
-    if not len(images.folds) or len(images) < _FEWEST:
-        return Search(
-            start=answers(begin.network, features[0], begin.six),
-            trials=(),
-            chosen=None,
-            gain=None,
-            better=False,
-        )
-    return search(
-        begin.network,
-        begin.model.spec,
-        features,
-        images,
-        memory,
-        old,
-        steps=steps,
-        limits=Limits(),
-        seed=seed,
-        on_step=lambda done, total: say(f"trial {done} of {total}"),
-    )
-
-
 def _learned(
     begin: _Start,
     features: Tensor,
@@ -301,9 +290,12 @@ def _learned(
     # Own classes may be learnt where the six are not better: then these stay as they were.
     share = chosen.share if found.better else 0.0
     fresh = begin.network.adapter is None
-    return with_weights(
+    network = with_weights(
         network, blended(head_weights(network), learned, share, fresh_adapter=fresh)
     )
+    if own and not found.own_better:
+        return extended(network, adapter=False, own_classes=0)
+    return network
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,8 +303,11 @@ class _Judged:
     on: str
     classes: tuple[ClassChange, ...]
     before: float | None
-    after: float
+    after: float | None
     interval: Interval | None
+    own_on: str
+    own: tuple[ClassChange, ...]
+    own_balanced: float | None
 
 
 def _judged(
@@ -321,61 +316,71 @@ def _judged(
     images: OwnImages,
     test: OwnImages | None,
     found: Search,
-    *,
-    changed: bool,
 ) -> _Judged:
     """Judge the file on `test`, or where there is none, the trials on what they did not see."""
+    chosen = found.chosen
+    trial = f"on {UNSEEN[images.known]} that the trial did not see"
+    own: NDArray[np.int64] | None = None
+    own_images, own_on = images, trial
+    if chosen is not None and chosen.own_logits is not None:
+        own = chosen.own_logits.argmax(axis=1).astype(np.int64)
     if test is not None:
         judged, on = test, f"by the file on {pluralize(len(test), 'image')} of test"
         before = begin.model.probabilities(test.crops).argmax(axis=1).astype(np.int64)
         answered = model.classify(test.crops)
         after = answered.probabilities.argmax(axis=1).astype(np.int64)
-        own = answered.heads[OWN_HEAD].argmax(axis=1) if images.own and changed else None
+        if found.own_better:
+            own = answered.heads[OWN_HEAD].argmax(axis=1).astype(np.int64)
+            own_images, own_on = test, on
     else:
-        judged, on = images, "on people that the trial did not see (there is no test)"
-        chosen = found.chosen
+        judged, on = images, f"{trial} (there is no test)"
+        if chosen is None:
+            on = "by the start, on all images (there was no trial)"
         before = found.start
         after = chosen.six if chosen is not None and found.better else before
-        own = None
-        if chosen is not None and chosen.own_logits is not None:
-            own = chosen.own_logits.argmax(axis=1)
     known = judged.six >= 0
-    correct_before = (before == judged.six) & known
-    correct_after = (after == judged.six) & known if own is None else own == judged.classes
-    classes = []
-    for place, name in enumerate(judged.names):
-        rows = judged.classes == place
+    compared = gain(judged.six, before, after, judged) if known.any() else None
+    classes = _class_changes(judged, known, after == judged.six, before == judged.six)
+    return _Judged(
+        on=on,
+        classes=classes,
+        before=compared.before if compared else None,
+        after=compared.after if compared else None,
+        interval=compared.interval if compared else None,
+        own_on=own_on,
+        own=()
+        if own is None
+        else _class_changes(own_images, own_images.classes >= 0, own == own_images.classes),
+        own_balanced=None if own is None else balanced(own_images.classes, own),
+    )
+
+
+def _class_changes(
+    images: OwnImages,
+    counted: NDArray[np.bool_],
+    after: NDArray[np.bool_],
+    before: NDArray[np.bool_] | None = None,
+) -> tuple[ClassChange, ...]:
+    """Return the share of right answers to the counted images of each class."""
+    changes = []
+    for place, name in enumerate(images.names):
+        rows = (images.classes == place) & counted
         count = int(rows.sum())
         if not count:
             continue
-        had = bool(known[rows].any())
-        hits = int(correct_before[rows].sum()), int(correct_after[rows].sum())
-        classes.append(
+        hits = int(after[rows].sum())
+        had = None if before is None else int(before[rows].sum())
+        changes.append(
             ClassChange(
                 name=name,
                 images=count,
-                before=hits[0] / count if had else None,
-                before_interval=wilson_interval(hits[0], count) if had else None,
-                after=hits[1] / count,
-                after_interval=wilson_interval(hits[1], count),
+                before=None if had is None else had / count,
+                before_interval=None if had is None else wilson_interval(had, count),
+                after=hits / count,
+                after_interval=wilson_interval(hits, count),
             )
         )
-    if own is not None:
-        return _Judged(
-            on=on,
-            classes=tuple(classes),
-            before=None,  # of other classes, so no difference could be said
-            after=balanced(judged.classes, own.astype(np.int64)),
-            interval=None,
-        )
-    compared = gain(judged.six, before, after, judged) if known.any() else None
-    return _Judged(
-        on=on,
-        classes=tuple(classes),
-        before=compared.before if compared else None,
-        after=compared.after if compared else 0.0,
-        interval=compared.interval if compared else None,
-    )
+    return tuple(changes)
 
 
 def _old_changes(begin: _Start, network: EmotionNet, old: Old | None) -> tuple[ClassChange, ...]:
@@ -421,35 +426,52 @@ def _tried(found: Search, steps: int) -> tuple[Tried, ...]:
     return tuple(tried)
 
 
-def _recommendation(result: FineTuned, images: OwnImages) -> str:
+def _recommendation(result: FineTuned, images: OwnImages, untried: str, *, six_better: bool) -> str:
+    """Return whether to use the file.
+
+    Args:
+        result: What was found.
+        images: The images to learn from.
+        untried: Why there was no trial; empty if there was.
+        six_better: Whether the six answers were changed.
+    """
     counts = images.counts()
-    weakest = min(result.classes, key=lambda each: (each.after, each.images)).name
+    shares = {each.name: each.after for each in result.own or result.classes}
+    weakest = min(counts, key=lambda name: (shares.get(name, 1.0), counts[name]))
     wanted = max(20, 10 * round(counts[weakest] / 10))
     more = f"{wanted} more images of {weakest}, of other people, would help most"
+    if untried:
+        return f"not judged: {untried}; the file is the start unchanged. {more}"
+    own = ""
+    if result.own_balanced is not None:
+        chance = f"(chance {100 / len(images.names):.1f} %)"
+        own = f"own classes {100 * result.own_balanced:.1f} % right {chance}"
     if not result.changed:
-        if not result.tried:
-            return (
-                f"not judged: {pluralize(len(images), 'image')} are too few to tell a better "
-                f"network from chance; the file is the start. {more}"
-            )
-        return f"not better than chance; the file is the start unchanged. {more}"
+        found = f": {own}" if own else ""
+        return f"not better than chance{found}; the file is the start unchanged. {more}"
     old = ""
     if result.old:
         fell = np.mean([(each.after - (each.before or 0.0)) for each in result.old])
         old = f", old answers {100 * fell:+.1f}"
-    if images.own:
-        chance = 1 / len(images.names)
-        said = (
-            f"own classes: {100 * result.balanced_after:.1f} % right (chance {100 * chance:.1f} %)"
-        )
-        if result.balanced_after < 1.5 * chance:
-            return f"not much better than chance, {said}{old}. {more}"
-        return f"{said}{old}: use it. {more}"
-    points = 100 * (result.balanced_after - (result.balanced_before or 0.0))
+    use = "use it" if not images.doubt else f"but {images.doubt} before you rely on it"
+    if result.own_written:
+        if (result.own_balanced or 0.0) < 1.5 / len(images.names):
+            use = "not much better than chance"
+        six = "The six answers are unchanged"
+        if six_better and result.balanced_after is not None:
+            points = 100 * (result.balanced_after - (result.balanced_before or 0.0))
+            six = f"The six answers: {points:+.1f} points"
+        places = f"outputs[{OWN_HEAD!r}], in rows of JSON and in lines of `mien analyze`"
+        where = f"own classes are in {places}"
+        return f"{own}{old}: {use}. {six}; {where}. {more}"
+    left_out = f"{own}, not better than chance and left out; the six answers " if own else ""
+    points = 100 * ((result.balanced_after or 0.0) - (result.balanced_before or 0.0))
     interval = result.gain_interval
     if points <= 0 or (interval is not None and interval.low < -0.02 and points < 2):
-        return f"not better on these images: {points:+.1f} points{old}: keep the start. {more}"
+        said = f"not better on these images: {points:+.1f} points{old}: keep the start"
+        return f"{left_out}{said}. {more}"
     between = ""
     if interval is not None:
         between = f" ({100 * interval.low:+.0f} to {100 * interval.high:+.0f})"
-    return f"better: {points:+.1f} points{between}{old}: use it. {more}"
+    better = "better" if not images.doubt else "better on these images"
+    return f"{left_out}{better}: {points:+.1f} points{between}{old}: {use}. {more}"

@@ -24,7 +24,7 @@ from mien.finetuning.learning import (
 )
 from mien.finetuning.memory import Memory
 from mien.finetuning.own_images import OwnImages
-from mien.metrics import mcnemar
+from mien.metrics import MAX_TEMPERATURE, fit_temperature, mcnemar
 from mien.models import EmotionNet
 from mien.spec import ModelSpec
 
@@ -108,6 +108,8 @@ class Search:
         gain: Of the chosen trial over the start, by the six-way answer; None without images
             of the six.
         better: Whether the chosen trial is better, and not by chance.
+        own_better: Whether its own head is better than chance, and not by chance.
+        own_temperature: The temperature of that head.
     """
 
     start: NDArray[np.int64]
@@ -115,6 +117,8 @@ class Search:
     chosen: Trial | None
     gain: Gain | None
     better: bool
+    own_better: bool = False
+    own_temperature: float = 1.0
 
 
 def search(
@@ -185,12 +189,20 @@ def search(
     compared = None
     if (images.six >= 0).any():
         compared = gain(images.six, before, chosen.six, images)
+    own_better, own_temperature = False, 1.0
+    if chosen.own_logits is not None:
+        own_temperature = fit_temperature(chosen.own_logits, images.classes)
+        # One answer for everything has the balanced accuracy of chance.
+        over_chance = gain(images.classes, np.zeros_like(images.classes), chosen.predicted, images)
+        own_better = over_chance.beyond_chance and own_temperature < 0.99 * MAX_TEMPERATURE
     return Search(
         start=before,
         trials=tuple(best),
         chosen=chosen,
         gain=compared,
         better=compared is not None and compared.beyond_chance and _differ(images, before, chosen),
+        own_better=own_better,
+        own_temperature=own_temperature,
     )
 
 

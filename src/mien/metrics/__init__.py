@@ -2,6 +2,7 @@
 
 from mien.metrics.calibration import (
     EQUAL_WITHIN,
+    MAX_TEMPERATURE,
     SURE_ACCURACY,
     CalibrationData,
     LabelledOutputs,
@@ -47,6 +48,7 @@ from mien.metrics.uncertainty import (
 
 __all__ = [
     "EQUAL_WITHIN",
+    "MAX_TEMPERATURE",
     "PROTOCOLS",
     "SURE_ACCURACY",
     "CalibrationData",

@@ -31,7 +31,10 @@ SURE_ACCURACY = 0.95
 
 _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5.0), 161))
+MAX_TEMPERATURE = 5.0
+"""The highest temperature that is fitted: logits that need it say next to nothing."""
+
+_TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(MAX_TEMPERATURE), 161))
 EQUAL_WITHIN = 0.005
 """Mean balanced accuracies within this of the best count as equal. Chance moves that of PublicTest,
 where fear and surprise are rare, by about twice as much."""

@@ -40,6 +40,10 @@ class Session:
     graph: Graph
 
     def __init__(self, path: Path, threads: int, device: str = "cpu") -> None:
+        if path.is_dir():
+            inside = sorted(path.glob("*.onnx"))
+            advice = f"Give {inside[0]}" if len(inside) == 1 else "Give the file in it"
+            raise ArtefactError(f"{path}: a folder, expected a model file. {advice}")
         if not path.is_file():
             raise ArtefactError(f"{path}: no such model file. Check the path")
         providers = providers_of(device)
