@@ -7,8 +7,19 @@ from pathlib import Path
 
 import av
 import numpy as np
+from PIL import Image
 
-__all__ = ["gliding", "write_video"]
+from mien.media import read_image
+from tests.conftest import SAMPLES
+
+__all__ = ["gliding", "two_people", "write_video"]
+
+
+def two_people():
+    """Return frames of two people whose faces are at the same place and of the same size."""
+    eileen = read_image(SAMPLES / "eileen_collins.jpg").frame_rgb
+    grace = Image.fromarray(read_image(SAMPLES / "grace_hopper.jpg").frame_rgb).resize((256, 300))
+    return eileen[6:246, 107:347], np.asarray(grace)[2:242, 10:250]
 
 
 def gliding(photo, *, seconds, per_second, size_hw=(240, 320)):

@@ -8,10 +8,9 @@ from mien import Analyzer
 from mien.inference import LiveAnalysis, analyze_video
 from mien.inference.sampling import sample_video
 from mien.inference.video import VideoState
-from mien.media import Video, read_image
+from mien.media import Video
 from mien.options import VideoOptions
-from tests.conftest import SAMPLES
-from tests.videos import write_video
+from tests.videos import two_people, write_video
 
 CUT = 13
 """Not where faces are detected: these are frames 0, 3, 6, ..."""
@@ -24,10 +23,7 @@ def analyzer():
 
 @pytest.fixture(scope="module")
 def people():
-    """Two people whose faces are at the same place and of the same size."""
-    eileen = read_image(SAMPLES / "eileen_collins.jpg").frame_rgb
-    grace = Image.fromarray(read_image(SAMPLES / "grace_hopper.jpg").frame_rgb).resize((256, 300))
-    return eileen[6:246, 107:347], np.asarray(grace)[2:242, 10:250]
+    return two_people()
 
 
 @pytest.fixture(scope="module", params=["another place", "the same place"])

@@ -20,6 +20,7 @@ from mien.metrics import PROTOCOLS
 from mien.track import corrected, neutral_offset
 from mien.webpage.export import BUILT_PAGE
 from tests.baselines import BASELINE
+from tests.videos import two_people, write_video
 from tests.web.conftest import SAMPLES, WEB, hosted
 from tests.web.driving import (
     DENIED,
@@ -506,6 +507,27 @@ def test_a_video_is_played_and_analysed(opened, video):
     rows = json.loads(saved(page, "JSON"))
     assert {row["source"] for row in rows} == {"portrait.webm"}
     assert 0.5 < max(row["timestamp_s"] for row in rows) <= 3.1
+
+
+def test_behind_a_cut_another_person_begins_with_an_answer_of_its_own(opened, tmp_path):
+    first, second = two_people()
+    frames_rgb = [first] * 15 + [second] * 15
+    timed = ((number / 15, pixels) for number, pixels in enumerate(frames_rgb))
+    path = write_video(tmp_path / "cut.webm", timed, codec="libvpx")
+    expected = {
+        round(result.timestamp_s, 2): [(face.track, face.emotion) for face in result.faces]
+        for result in mien.Analyzer().stream(path)
+    }
+    page = opened()
+    ready(page)
+    choose(page, path)
+    ended(page)
+    rows = json.loads(saved(page, "JSON"))
+    found = {round(row["timestamp_s"], 2): [(row["track"], row["emotion"])] for row in rows}
+    assert found == {time: expected[time] for time in found}
+    answers = list(found.values())
+    assert answers[0] == [(0, "happy")]
+    assert answers[-1] == [(1, "neutral")]
 
 
 def test_how_it_works_shows_every_step(opened):

@@ -11,10 +11,13 @@ from PIL import Image
 
 from mien.detect import OnnxDetector, decode_yunet, face_quality
 from mien.inference import EmotionModel
+from mien.media import VideoFrame
 from mien.preprocess import FER_CROP, crop_faces
 from mien.structures import Face, Faces
-from mien.track import Tracker
+from mien.track import SceneCuts, Tracker
+from mien.track.scenes import appearances
 from mien.webpage.export import page_contract
+from tests.videos import two_people
 
 VECTORS = Path(__file__).parents[1] / "parity" / "smoother.json"
 BASELINE = VECTORS.with_name("baseline.json")
@@ -163,6 +166,69 @@ def test_who_is_found_less_often_is_remembered_for_longer(parity, contract):
     for step, here in zip(vectors["smoother"], found, strict=True):
         np.testing.assert_allclose(here["probabilities"], step["smoothed"], atol=2e-6)
         assert here["label"] == step["label"]
+
+
+def test_scenes_are_cut_at_the_same_frames(parity, contract):
+    a, b = (pixels[::2, ::2] for pixels in two_people())
+    both = a.copy()
+    both[20:92, 31:89] = b[20:92, 31:89]
+    flash = (a * 1.8 + 50).clip(0, 255).astype(np.uint8)
+    blends = [(share * a + (1 - share) * b).astype(np.uint8) for share in (0.9, 0.6, 0.2, 0.7)]
+    pan = [image(120, 200, seed=2)[:, left : left + 120] for left in (0, 25, 60)]
+    frames = [a, a, b, b[::2, ::3], np.zeros_like(a), b, a, flash, both, a, *blends, *pan, pan[0]]
+    cuts = SceneCuts()
+    expected = [
+        cuts.is_cut(VideoFrame.from_rgb(np.ascontiguousarray(pixels), "a", number, number / 25))
+        for number, pixels in enumerate(frames)
+    ]
+    assert parity("cuts", contract, [sent(pixels) for pixels in frames]) == expected
+    assert 3 <= sum(expected) <= len(frames) / 2
+
+
+@pytest.mark.parametrize("size", [48, 40])
+def test_appearances_are_the_same(parity, contract, size):
+    crop = image(size, size, seed=7)[..., 0].astype(np.float32) * 0.99
+    found = parity("appearance", contract, crop.ravel().tolist())
+    assert np.abs(np.array(found) - appearances(crop[None]).ravel()).max() <= 1
+
+
+def test_who_takes_a_persons_place_is_another_one_alike(parity, contract):
+    a, b = (Image.fromarray(pixels[40:185, 62:178]) for pixels in two_people())
+    first, second = (np.asarray(one.convert("L").resize((48, 48)), np.float32) for one in (a, b))
+    steps = [
+        # seconds, crops, left sides, scale of the frame
+        (0.0, [first], [100], 1),
+        (0.1, [first * 0.6 + 20], [102], 1),
+        (0.2, [second], [102], 1),
+        (0.3, [first, second], [104, 130], 1),
+        (0.4, [second, first], [208, 260], 2),
+        (0.8, [first], [208], 2),
+        (0.9, [], [], 1),
+        (1.0, [first], [104], 1),
+    ]
+    tracker, frames, expected = Tracker(), [], []
+    for time_s, crops, lefts, scale in steps:
+        boxes = np.array([(x, 80 * scale, x + 60 * scale, 150 * scale) for x in lefts], np.float32)
+        faces = Faces(
+            boxes_xyxy=boxes.reshape(-1, 4),
+            landmarks_xy=np.zeros((len(lefts), 5, 2), np.float32),
+            detection_scores=np.ones(len(lefts), np.float32),
+        )
+        size_wh = (320 * scale, 240 * scale)
+        tracker.resize(size_wh)
+        expected.append(
+            tracker.update(faces, time_s, crops=np.array(crops, np.float32).reshape(-1, 48, 48))
+        )
+        frames.append(
+            {
+                "boxes": boxes.tolist(),
+                "timestamp_s": time_s,
+                "crops": [crop.ravel().tolist() for crop in crops],
+                "size_wh": size_wh,
+            }
+        )
+    assert parity("track", contract, frames) == expected
+    assert expected[:3] == [[0], [0], [1]]
 
 
 def test_quality_is_measured_alike(parity, contract):

@@ -9,6 +9,7 @@ import { decodeCells } from "../src/engine/decoder";
 import type { Box, Landmarks } from "../src/engine/faces";
 import { type Pixels, resize } from "../src/engine/pixels";
 import { faceQuality, unsureReason } from "../src/engine/quality";
+import { appearance, SceneCuts } from "../src/engine/scenes";
 import { combine } from "../src/engine/six";
 import { Smoother } from "../src/engine/smoother";
 import { DetectionInterval } from "../src/engine/timeout";
@@ -101,12 +102,33 @@ const parity = {
       return { offset, ...shown };
     });
   },
+  /** Without `crops` all faces look alike. */
   track(
-    { tracking, track_timeout }: Contract,
-    frames: { boxes: Box[]; timestamp_s: number; interval_s?: number }[],
+    { tracking, track_timeout, scenes }: Contract,
+    frames: {
+      boxes: Box[];
+      timestamp_s: number;
+      interval_s?: number;
+      crops?: number[][];
+      size_wh?: [number, number];
+    }[],
   ) {
-    const tracker = new Tracker(tracking, track_timeout);
-    return frames.map((frame) => tracker.update(frame.boxes, frame.timestamp_s, frame.interval_s));
+    const tracker = new Tracker(tracking, track_timeout, scenes);
+    return frames.map(({ boxes, timestamp_s, interval_s, crops, size_wh }) => {
+      const looks = boxes.map((_, face) => {
+        const crop = Float32Array.from(crops?.[face] ?? [0]);
+        return appearance(crop, Math.sqrt(crop.length), scenes);
+      });
+      if (size_wh !== undefined) tracker.resize(...size_wh);
+      return tracker.update(boxes, looks, timestamp_s, interval_s);
+    });
+  },
+  cuts({ scenes }: Contract, frames: Image[]): boolean[] {
+    const cuts = new SceneCuts(scenes);
+    return frames.map((frame) => cuts.isCut(pixels(frame)));
+  },
+  appearance({ scenes }: Contract, crop: number[]): number[] {
+    return [...appearance(Float32Array.from(crop), Math.sqrt(crop.length), scenes)];
   },
   intervals({ track_timeout }: Contract, times: number[]): number[] {
     const interval = new DetectionInterval(track_timeout);

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { checkContract } from "../src/engine/check";
 import { decodeCells } from "../src/engine/decoder";
 import { runner } from "../src/engine/detector";
+import { SCENES } from "./rules";
 
 const SPEC = {
   name: "toy",
@@ -79,7 +80,14 @@ function contract() {
       neutral_weight: 4,
       min_probability: 1e-4,
     },
-    tracking: { max_gap_s: 1, max_distance: 1, max_scale_change: 1, velocity_weight: 1 },
+    tracking: {
+      max_gap_s: 1,
+      max_distance: 1,
+      max_scale_change: 1,
+      max_compared_s: 1,
+      velocity_weight: 1,
+    },
+    scenes: SCENES,
     track_timeout: { min_intervals: 1, newest_interval_weight: 1 },
     detection: {
       min_face_px: 24,
@@ -176,6 +184,7 @@ test.each([
   ["face.spec.detection.nms_iou", 1, "a number from 0.1 to 0.8, found 1"],
   ["face.spec.detection.score_threshold", 0, "a number from 0.1 to 1, found 0"],
   ["label_sets.two.six", [0, 7], "null or 0 to 1, found 7"],
+  ["scenes.columns", undefined, "a finite number, found nothing"],
   ["tracking.max_gap_s", undefined, "a finite number, found nothing"],
   ["emotion.spec.outputs", [{ name: "a", labels: "x" }], 'null or a name of label_sets, found "x"'],
   ["samples", [{}], "a text, found nothing"],

@@ -8,6 +8,8 @@ Measured on clips of faces at 24 to 30 frames a second: within a scene the corre
 in a row is 0.94 and more, of frames a second apart 0.57 and more, across cuts 0.41 and less. Of one
 person's aligned crops an eighth of a second apart it is 0.81 and more, a quarter apart 0.71 and
 more; of two people 0.15 on average, and below 0.55 for all but 2 of 28 pairs.
+
+The web page mirrors the rules, by the same constants (`tests/web/test_parity.py` compares both).
 """
 
 from __future__ import annotations
@@ -29,25 +31,26 @@ MIN_SCENE_CORRELATION = 0.5
 MIN_PERSON_CORRELATION = 0.55
 """A face whose crop is less like the one before it is another person's."""
 
-_MOVED_CORRELATION = 0.7
+MOVED_CORRELATION = 0.7
 """A frame that is less like the one before it is compared shifted, too: the camera may pan."""
 
-_COLUMNS, _ROWS, _SAMPLES = 32, 18, 4
+COLUMNS, ROWS, SAMPLES = 32, 18, 4
 """A frame becomes so many cells, each the mean of 4 x 4 of its pixels."""
 
-_MAX_SHIFT = (8, 4)
+MAX_SHIFT = (8, 4)
 """Largest shift, in cells across and down: a quarter of the frame."""
 
-_APPEARANCE_PX, _DETAIL_PX = 16, 4.0
+APPEARANCE_PX, DETAIL_PX = 16, 4.0
 """Side of a face's small image, and how wide light and shade are on it, as a standard deviation."""
 
-_MIN_CONTRAST = 2.0
+MIN_CONTRAST = 2.0
 """A standard deviation below this, in grey levels, is that of an empty image."""
 
-_MARGIN = 5
+MARGIN = 5
 """Grey levels from black and from white within which a pixel may have been cut off."""
 
-_MIN_PIXELS_SHARE = 0.25
+MIN_PIXELS_SHARE = 0.25
+"""Where fewer pixels count than this share, nothing is said."""
 
 
 def _correlation(
@@ -64,11 +67,11 @@ def _correlation(
         None where too few pixels count, or all are alike.
     """
     counts = _clear(a, b) if counts is None else counts
-    if counts.sum() < _MIN_PIXELS_SHARE * counts.size:
+    if counts.sum() < MIN_PIXELS_SHARE * counts.size:
         return None
     first, second = a[counts].astype(np.float64), b[counts].astype(np.float64)
     deviations = float(first.std()), float(second.std())
-    if min(deviations) < _MIN_CONTRAST:
+    if min(deviations) < MIN_CONTRAST:
         return None
     products = (first - first.mean()) * (second - second.mean())
     return float(products.mean()) / (deviations[0] * deviations[1])
@@ -76,7 +79,7 @@ def _correlation(
 
 def _clear(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
     """Return the pixels that are neither black nor white in either of two images."""
-    clear: NDArray[np.bool_] = (np.minimum(a, b) > _MARGIN) & (np.maximum(a, b) < 255 - _MARGIN)
+    clear: NDArray[np.bool_] = (np.minimum(a, b) > MARGIN) & (np.maximum(a, b) < 255 - MARGIN)
     return clear
 
 
@@ -86,7 +89,7 @@ def appearances(crops: NDArray[np.float32]) -> NDArray[np.uint8]:
     Args:
         crops: `(F, S, S)`, aligned faces, luma of 0 to 255.
     """
-    size = (_APPEARANCE_PX, _APPEARANCE_PX)
+    size = (APPEARANCE_PX, APPEARANCE_PX)
     small = [
         np.asarray(Image.fromarray(crop.astype(np.uint8)).resize(size, Image.Resampling.BOX))
         for crop in crops
@@ -102,8 +105,8 @@ def looks_like_another(before: NDArray[Any], now: NDArray[Any]) -> bool:
 
 def _details(look: NDArray[Any]) -> NDArray[np.float64]:
     """Return an appearance without its light and shade."""
-    places = np.arange(_APPEARANCE_PX)
-    weights = np.exp(-(((places[:, None] - places) / _DETAIL_PX) ** 2) / 2)
+    places = np.arange(APPEARANCE_PX)
+    weights = np.exp(-(((places[:, None] - places) / DETAIL_PX) ** 2) / 2)
     weights /= weights.sum(axis=1, keepdims=True)
     details: NDArray[np.float64] = look - weights @ look @ weights.T
     return details
@@ -123,17 +126,17 @@ class SceneCuts:
     def is_cut(self, frame: VideoFrame) -> bool:
         """Take the next frame and say whether it begins a new scene; the first one does not."""
         whole = np.array([0, 0, frame.width, frame.height], np.float32)
-        last, small = self._last, _cells(frame, _ROWS, _COLUMNS, _SAMPLES, whole)
+        last, small = self._last, _cells(frame, ROWS, COLUMNS, SAMPLES, whole)
         if last is None:
             self._last = small
             return False
         found = _correlation(last, small)
         if found is None:
-            if small.std() >= _MIN_CONTRAST and last.std() < _MIN_CONTRAST:
+            if small.std() >= MIN_CONTRAST and last.std() < MIN_CONTRAST:
                 self._last = small
             return False
         self._last = small
-        if found >= _MOVED_CORRELATION:
+        if found >= MOVED_CORRELATION:
             return False
         return max(found, _shifted_correlation(last, small)) < MIN_SCENE_CORRELATION
 
@@ -161,7 +164,7 @@ class FaceChanges:
         return any(map(looks_like_another, before, self._looks))
 
     def _look(self, frame: VideoFrame) -> list[NDArray[np.float32]]:
-        return [_cells(frame, _APPEARANCE_PX, _APPEARANCE_PX, 2, box) for box in self._boxes]
+        return [_cells(frame, APPEARANCE_PX, APPEARANCE_PX, 2, box) for box in self._boxes]
 
 
 def _cells(
@@ -189,7 +192,7 @@ def _cells(
 
 def _shifted_correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """Return the highest correlation of what two images share when one is shifted."""
-    across, down = _MAX_SHIFT
+    across, down = MAX_SHIFT
     best = -1.0
     for y in range(-down, down + 1):
         for x in range(-across, across + 1):

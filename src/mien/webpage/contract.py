@@ -18,7 +18,7 @@ from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.inference import EmotionModel, pipeline
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 from mien.spec import LIMITS, MIN_PROBABILITY, ModelSpec
-from mien.track import baseline, scheduler, tracker
+from mien.track import baseline, scenes, scheduler, tracker
 
 __all__ = ["SAMPLES", "page_contract"]
 
@@ -61,7 +61,23 @@ def page_contract(
             "max_gap_s": video.max_gap_s,
             "max_distance": tracker.MAX_DISTANCE,
             "max_scale_change": tracker.MAX_SCALE_CHANGE,
+            "max_compared_s": tracker.MAX_COMPARED_S,
             "velocity_weight": tracker.VELOCITY_WEIGHT,
+        },
+        "scenes": {
+            "min_scene_correlation": scenes.MIN_SCENE_CORRELATION,
+            "min_person_correlation": scenes.MIN_PERSON_CORRELATION,
+            "moved_correlation": scenes.MOVED_CORRELATION,
+            "columns": scenes.COLUMNS,
+            "rows": scenes.ROWS,
+            "samples": scenes.SAMPLES,
+            "max_shift_across": scenes.MAX_SHIFT[0],
+            "max_shift_down": scenes.MAX_SHIFT[1],
+            "appearance_px": scenes.APPEARANCE_PX,
+            "detail_px": scenes.DETAIL_PX,
+            "min_contrast": scenes.MIN_CONTRAST,
+            "margin": scenes.MARGIN,
+            "min_pixels_share": scenes.MIN_PIXELS_SHARE,
         },
         "track_timeout": {
             "min_intervals": tracker.MIN_TIMEOUT_INTERVALS,

@@ -11,7 +11,22 @@ type Range = [low: number, high: number];
 const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & string)[] } = {
   smoothing: ["time_constant_s", "margin", "forget_s", "min_probability"],
   baseline: ["prior", "observation_s", "max_step_s", "neutral_weight", "min_probability"],
-  tracking: ["max_gap_s", "max_distance", "max_scale_change", "velocity_weight"],
+  tracking: ["max_gap_s", "max_distance", "max_scale_change", "max_compared_s", "velocity_weight"],
+  scenes: [
+    "min_scene_correlation",
+    "min_person_correlation",
+    "moved_correlation",
+    "columns",
+    "rows",
+    "samples",
+    "max_shift_across",
+    "max_shift_down",
+    "appearance_px",
+    "detail_px",
+    "min_contrast",
+    "margin",
+    "min_pixels_share",
+  ],
   track_timeout: ["min_intervals", "newest_interval_weight"],
   detection: [
     "min_face_px",

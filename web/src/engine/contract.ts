@@ -65,7 +65,24 @@ export interface Contract {
     max_gap_s: number;
     max_distance: number;
     max_scale_change: number;
+    max_compared_s: number;
     velocity_weight: number;
+  };
+  /** When a frame begins a new scene, and when a face is another person's. */
+  scenes: {
+    min_scene_correlation: number;
+    min_person_correlation: number;
+    moved_correlation: number;
+    columns: number;
+    rows: number;
+    samples: number;
+    max_shift_across: number;
+    max_shift_down: number;
+    appearance_px: number;
+    detail_px: number;
+    min_contrast: number;
+    margin: number;
+    min_pixels_share: number;
   };
   /** After how long a track ends where detections are far apart, for tracker and smoother. */
   track_timeout: { min_intervals: number; newest_interval_weight: number };

@@ -4,6 +4,11 @@ import type { Pixels } from "./pixels";
 /** Weights of red, green and blue in luma, ITU-R BT.601. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
+/** The luma of the pixel whose red value is at `place`. */
+export function luma({ data }: Pixels, place: number): number {
+  return LUMA[0] * data[place]! + LUMA[1] * data[place + 1]! + LUMA[2] * data[place + 2]!;
+}
+
 /** The map z -> a z + b of the plane, points as complex numbers. */
 export interface Similarity {
   a: [number, number];
@@ -104,10 +109,7 @@ function reducedLuma(
     const row = Math.floor(y / factor) * columns;
     for (let x = 0; x < columns * factor; x++) {
       const place = 4 * (line + inside(left + x, frame.width) - x0);
-      squares[row + Math.floor(x / factor)]! +=
-        LUMA[0] * pixels.data[place]! +
-        LUMA[1] * pixels.data[place + 1]! +
-        LUMA[2] * pixels.data[place + 2]!;
+      squares[row + Math.floor(x / factor)]! += luma(pixels, place);
     }
   }
   if (factor > 1) {

@@ -12,6 +12,7 @@ import type { DetectedFace, FacePrediction, FrameResult } from "./faces";
 import type { Pixels } from "./pixels";
 import { faceQuality, unsureReason } from "./quality";
 import { RUNTIME_BYTES } from "./runtime";
+import { appearance, SceneCuts } from "./scenes";
 import { type Combination, combine } from "./six";
 import { largest, type Shown, Smoother } from "./smoother";
 import { DetectionInterval } from "./timeout";
@@ -43,6 +44,7 @@ export interface LiveOptions {
 
 /** Both networks and all rules around them; runs in a worker. */
 export class Engine {
+  private cuts!: SceneCuts;
   private tracker!: Tracker;
   private smoother!: Smoother;
   /** Null if the network does not say what a baseline is measured from. */
@@ -92,9 +94,10 @@ export class Engine {
 
   /** Begin a new clip: nobody is known any more. */
   reset(): void {
-    const { tracking, smoothing, track_timeout, baseline } = this.contract;
+    const { tracking, scenes, smoothing, track_timeout, baseline } = this.contract;
     const spec = this.contract.emotion.spec.six!.baseline;
-    this.tracker = new Tracker(tracking, track_timeout);
+    this.cuts = new SceneCuts(scenes);
+    this.tracker = new Tracker(tracking, track_timeout, scenes);
     this.smoother = new Smoother(smoothing, track_timeout);
     this.baselines =
       spec === null ? null : new Baselines(spec, baseline, tracking.max_gap_s, track_timeout);
@@ -134,13 +137,17 @@ export class Engine {
         score: face.score,
       }),
     );
+    const { probabilities, crops } = await this.classify(frame, faces);
+    const { scenes, emotion } = this.contract;
+    if (this.cuts.isCut(small)) this.tracker.cut();
+    this.tracker.resize(frame.width, frame.height);
     const interval_s = this.interval.update(timestamp_s);
     const tracks = this.tracker.update(
       faces.map((face) => face.box),
+      crops.map((crop) => appearance(crop, emotion.spec.crop!.size, scenes)),
       timestamp_s,
       interval_s,
     );
-    const { probabilities, crops } = await this.classify(frame, faces);
     const predictions = faces.map((face, number) => {
       const raw = probabilities[number]!.calibrated;
       const track = tracks[number]!;

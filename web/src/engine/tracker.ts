@@ -1,5 +1,6 @@
 import type { Contract } from "./contract";
 import type { Box } from "./faces";
+import { looksLikeAnother } from "./scenes";
 import { track_timeout_s } from "./timeout";
 
 interface Track {
@@ -7,28 +8,51 @@ interface Track {
   box: Box;
   velocity: [number, number];
   last_s: number;
+  /** What the face looked like when it was last seen. */
+  look: Float64Array;
 }
 
-/** Gives faces numbers that stay with the person; the same rule as `mien.detect.Tracker`. */
+/** Gives faces numbers that stay with the person; the same rule as `mien.track.Tracker`. */
 export class Tracker {
   private tracks: Track[] = [];
   private next = 0;
+  private size: [width: number, height: number] | null = null;
 
   constructor(
     private readonly options: Contract["tracking"],
     private readonly track_timeout: Contract["track_timeout"],
+    private readonly scenes: Contract["scenes"],
   ) {}
 
+  /** End all tracks: the next frame shows another scene. */
+  cut(): void {
+    this.tracks = [];
+  }
+
+  /** Say how many pixels the next frame has; in a video of several sizes people stay people. */
+  resize(width: number, height: number): void {
+    const [x, y] = this.size === null ? [1, 1] : [width / this.size[0], height / this.size[1]];
+    this.size = [width, height];
+    if (x === 1 && y === 1) return;
+    for (const track of this.tracks) {
+      const [left, top, right, bottom] = track.box;
+      track.box = [left * x, top * y, right * x, bottom * y];
+      track.velocity = [track.velocity[0] * x, track.velocity[1] * y];
+    }
+  }
+
   /**
-   * Number the faces of the next frame, from 0 in the order of first appearance; `interval_s` is the
-   * time from one detection to the next, 0 if that is not known.
+   * Number the faces of the next frame, from 0 in the order of first appearance; `looks` are their
+   * appearances, and `interval_s` is the time from one detection to the next, 0 if that is not
+   * known. A face that looks like another person begins a new track, wherever it is.
    */
-  update(boxes: Box[], timestamp_s: number, interval_s = 0): number[] {
+  update(boxes: Box[], looks: Float64Array[], timestamp_s: number, interval_s = 0): number[] {
     const longest_s = track_timeout_s(this.options.max_gap_s, interval_s, this.track_timeout);
     this.tracks = this.tracks.filter((track) => timestamp_s - track.last_s <= longest_s);
     const numbers: number[] = new Array(boxes.length).fill(-1);
-    for (const [face, track] of this.matches(boxes, timestamp_s)) {
+    for (const [face, track] of this.matches(boxes, looks, timestamp_s)) {
       this.move(track, boxes[face]!, timestamp_s);
+      track.look = looks[face]!;
       numbers[face] = track.number;
     }
     numbers.forEach((number, face) => {
@@ -38,6 +62,7 @@ export class Tracker {
         box: boxes[face]!,
         velocity: [0, 0],
         last_s: timestamp_s,
+        look: looks[face]!,
       };
       this.tracks.push(track);
       numbers[face] = track.number;
@@ -45,28 +70,39 @@ export class Tracker {
     return numbers;
   }
 
-  private matches(boxes: Box[], timestamp_s: number): [number, Track][] {
-    const pairs: { distance: number; face: number; track: Track }[] = [];
+  /** Pair faces with tracks, nearest pairs first. */
+  private matches(boxes: Box[], looks: Float64Array[], timestamp_s: number): [number, Track][] {
+    const pairs: { isOther: boolean; distance: number; face: number; track: Track }[] = [];
     for (const track of this.tracks) {
       const passed = timestamp_s - track.last_s;
       const [vx, vy] = track.velocity;
       const expected = track.box.map((side, axis) => side + (axis % 2 ? vy : vx) * passed) as Box;
       boxes.forEach((box, face) => {
         const distance = this.distance(expected, box);
-        if (distance !== null) pairs.push({ distance, face, track });
+        if (distance === null) return;
+        const compared = passed <= this.options.max_compared_s;
+        const isOther = compared && looksLikeAnother(track.look, looks[face]!, this.scenes);
+        pairs.push({ isOther, distance, face, track });
       });
     }
-    pairs.sort((a, b) => a.distance - b.distance);
+    pairs.sort((a, b) => Number(a.isOther) - Number(b.isOther) || a.distance - b.distance);
     const faces = new Set<number>();
-    const tracks = new Set<number>();
-    return pairs
-      .filter(({ face, track }) => {
-        if (faces.has(face) || tracks.has(track.number)) return false;
+    const tracks = new Set<Track>();
+    const ended = new Set<Track>();
+    const chosen: [number, Track][] = [];
+    for (const { isOther, face, track } of pairs) {
+      if (faces.has(face) || tracks.has(track)) continue;
+      tracks.add(track);
+      if (isOther) {
+        // Somebody else is where the person was.
+        ended.add(track);
+      } else {
         faces.add(face);
-        tracks.add(track.number);
-        return true;
-      })
-      .map(({ face, track }) => [face, track]);
+        chosen.push([face, track]);
+      }
+    }
+    this.tracks = this.tracks.filter((track) => !ended.has(track));
+    return chosen;
   }
 
   private move(track: Track, box: Box, timestamp_s: number): void {
