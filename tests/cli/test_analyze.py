@@ -62,6 +62,7 @@ def test_saving_writes_all_that_was_asked_for_and_names_it(samples, tmp_path):
         "results.csv",
         "results.jsonl",
         "results.parquet",
+        "results.run.json",
     ]
     for name in ("results.jsonl", "results.csv", "results.parquet", "drawn"):
         assert f"wrote {out / name}" in result.stderr

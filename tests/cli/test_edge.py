@@ -14,9 +14,17 @@ from tests.conftest import SAMPLES
 from tests.videos import gliding, write_video
 
 
+def heed_interruptions():
+    """A process in the background of a shell ignores Ctrl-C, and what it starts does, too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def mien(*arguments, **streams):
     command = [sys.executable, "-m", "mien", *map(str, arguments)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **streams)
+    prepare = None if os.name == "nt" else heed_interruptions
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=prepare, **streams
+    )
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110

@@ -553,8 +553,9 @@ def test_the_figures_of_the_model_are_those_of_its_file(opened):
             rows = (
                 page.get_by_role("row").get_by_text(f"{100 * value:.1f}%", exact=True).locator("..")
             )
-            named = [text for text in rows.all_inner_texts() if "leak-free" in text]
-            assert bool(named) == ("leak-free" in protocol), protocol
+            # Two protocols may have the same accuracy.
+            named = {"leak-free" in text for text in rows.all_inner_texts()}
+            assert ("leak-free" in protocol) in named, protocol
 
 
 def test_every_protocol_has_a_name_in_every_language(opened):
