@@ -40,7 +40,7 @@ from PIL import Image
 HERE = Path(__file__).parent
 PLAN = HERE / "members.toml"
 FACTS, WEIGHTS, ANSWERS = "facts.json", "weights.npz", "answers.npz"
-FAILED, BROUGHT, OUTPUT = "failed", "brought", "output.txt"
+FAILED, BROUGHT = "failed", "brought"
 LOG, FIGURES = "log.txt", "figures.json"
 
 BUNDLE_BYTES, MAX_BUNDLES = 15_000_000, 4
@@ -253,8 +253,9 @@ def train_side_by_side(tasks: Sequence[Task], arguments: argparse.Namespace) -> 
             del running[name]
             if process.returncode:
                 # Not tried again: its students would then have other teachers than they began with.
+                (arguments.work / name).mkdir(exist_ok=True)
                 (arguments.work / name / FAILED).touch()
-                said = (arguments.work / name / OUTPUT).read_text(encoding="utf-8")
+                said = output_file(name, arguments.work).read_text(encoding="utf-8")
                 print(f"{name}: failed\n{said[-2000:]}", flush=True)
             bring(tasks, arguments)
     for process in running.values():
@@ -266,12 +267,18 @@ def train_side_by_side(tasks: Sequence[Task], arguments: argparse.Namespace) -> 
 
 def start(task: Task, arguments: argparse.Namespace) -> subprocess.Popen[bytes]:
     """Start the process that trains a network."""
-    (arguments.work / task.name).mkdir(parents=True, exist_ok=True)
     command = [sys.executable, __file__, "train", "--only", task.name]
     command += ["--pack", *map(str, arguments.pack), "--work", str(arguments.work)]
     command += ["--out", str(arguments.out), "--share", str(arguments.share)]
-    with (arguments.work / task.name / OUTPUT).open("wb") as output:
+    path = output_file(task.name, arguments.work)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as output:
         return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+
+def output_file(name: str, work: Path) -> Path:
+    """Return where the output of a training goes: beside its folder, which must begin empty."""
+    return work / f"{name}.txt"
 
 
 def train_one(task: Task, arguments: argparse.Namespace) -> None:
