@@ -44,6 +44,8 @@ class AnalysisDescription:
         detect_every: Frames from one detection to the next; None if that was chosen by time.
         max_fps: The most frames a second that were analysed; None for all.
         baseline: Whose baseline was taken off the probabilities; None if none was.
+        min_score: Faces with a lower detection score were left out; None for the detector's own.
+        min_duration_s: People who were seen for less were left out; None for the usual rule.
     """
 
     model: NetworkDescription
@@ -54,6 +56,8 @@ class AnalysisDescription:
     detect_every: int | None
     max_fps: float | None
     baseline: BaselineOptions | None = None
+    min_score: float | None = None
+    min_duration_s: float | None = None
 
 
 @dataclasses.dataclass(slots=True)
