@@ -1,4 +1,4 @@
-"""Who is seen for a moment, with a low score, is nobody: in videos, live, and in what is resumed."""
+"""Who is seen for a moment, with a low score, is nobody: in videos, live, and when resumed."""
 
 import json
 
@@ -41,8 +41,8 @@ class Scripted:
 
 
 NOBODY = {3: 0.65, 4: 0.7, 8: 0.62, 20: 0.61}
-WEAK = {number: 0.7 for number in range(6, 16)}
-STRONG = {number: 0.95 for number in range(8, 24)}
+WEAK = dict.fromkeys(range(6, 16), 0.7)
+STRONG = dict.fromkeys(range(8, 24), 0.95)
 
 SCRIPT = {
     number: {

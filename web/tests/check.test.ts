@@ -69,7 +69,7 @@ function contract() {
         outputs: [{ name: "cls_8", labels: null }],
         crop: null,
         six: null,
-        detection: { layout: "yunet", strides: [8, 16], score_threshold: 0.6, nms_iou: 0.3 },
+        detection: { layout: "yunet", strides: [8, 16], score_threshold: 0.6, nms_iou: 0.3, max_face_px: 256 },
       },
     },
     smoothing: { time_constant_s: 1, margin: 1, forget_s: 1, min_probability: 1 },
@@ -96,8 +96,7 @@ function contract() {
       max_input_px: 1280,
       tile_overlap_px: 192,
       small_input_px: 320,
-      single_scale_px: 480,
-      max_face_px: 256,
+      largest_face_share: 8 / 15,
       live_face_px: 1,
       live_side_px: 1,
     },
@@ -123,6 +122,7 @@ function contract() {
       share: [0, 1],
       score_threshold: [0.1, 1],
       nms_iou: [0.1, 0.8],
+      max_face_px: [64, 4096],
     },
   };
 }

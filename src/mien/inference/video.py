@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterable, Iterator, Mapping
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -27,6 +30,9 @@ DETECTIONS_PER_S = 8.0
 
 _PREFETCHED_FRAMES = 12
 _PREFETCHED_WINDOWS = 3
+_MAX_DETECTION_THREADS = 4
+_MAX_FRAMES_AHEAD = 24
+"""Frames that are decoded beyond the one whose faces are waited for: they take memory."""
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -235,7 +241,7 @@ def _analyze_window(pipeline: Pipeline, window: _Window, state: VideoState) -> l
     state.tracker.resize((last.width, last.height))
     tracks = state.tracker.update(faces, last.timestamp_s, crops=window.crops)
     state.people.observe(tracks, faces.detection_scores.tolist(), last.timestamp_s)
-    end = TrackedFrame(last, faces, tracks)
+    end = TrackedFrame(last, faces, tracks, crops=window.crops)
     tracked = list(_interpolated(state.detection, window.frames, end))
     state.detection = _Detection(last.frame, last.timestamp_s, end.faces, end.tracks)
     for result in classify_frames(pipeline, state.smoother, tracked, baselines=state.baselines):
@@ -273,6 +279,68 @@ class _Window:
     is_cut: bool
 
 
+class _Searches:
+    """Finds the faces of frames in threads, those of the next detections in advance.
+
+    Which frames these are is known only when it is known where the image changes. A frame that was
+    searched in vain costs time and changes nothing.
+
+    Args:
+        pipeline: Networks and settings.
+        every: Frames from one detection to the next.
+    """
+
+    def __init__(self, pipeline: Pipeline, every: int) -> None:
+        self._pipeline, self._every = pipeline, every
+        self._count = min(
+            os.cpu_count() or 1, _MAX_DETECTION_THREADS, 1 + _MAX_FRAMES_AHEAD // every
+        )
+        self._pool = ThreadPoolExecutor(self._count)
+        self._found: dict[int, Future[Faces]] = {}
+
+    @property
+    def frames_ahead(self) -> int:
+        """How many of the next frames have to be known."""
+        return self._every * (self._count - 1)
+
+    def faces(self, frame: VideoFrame, upcoming: Sequence[VideoFrame]) -> Faces:
+        """Return the faces of a frame, and begin with those of the frames that are expected next.
+
+        Args:
+            frame: The frame.
+            upcoming: The frames after it.
+        """
+        for each in (frame, *list(upcoming)[self._every - 1 :: self._every]):
+            if each.frame not in self._found:
+                self._found[each.frame] = self._pool.submit(self._pipeline.detect, each)
+        found = self._found[frame.frame].result()
+        self._found = {number: each for number, each in self._found.items() if number > frame.frame}
+        return found
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _with_upcoming(
+    frames: Iterable[VideoFrame], count: int
+) -> Iterator[tuple[VideoFrame, Sequence[VideoFrame]]]:
+    """Yield each frame with those after it, at most `count`, which are decoded before."""
+    ahead: deque[VideoFrame] = deque()
+    damage: MediaError | None = None
+    try:
+        for frame in frames:
+            ahead.append(frame)
+            if len(ahead) > count:
+                yield ahead.popleft(), ahead
+    except MediaError as error:
+        damage = error  # raised after the frames that were decoded before it
+    while ahead:
+        yield ahead.popleft(), ahead
+    if damage is not None:
+        raise damage
+
+
 def _detected(
     pipeline: Pipeline, frames: Iterable[VideoFrame], every: int, *, before: _Detection | None
 ) -> Iterator[_Window]:
@@ -286,33 +354,34 @@ def _detected(
     waiting: list[VideoFrame] = []
     damage: MediaError | None = None
 
-    def ended(is_cut: bool = False) -> _Window:
+    def ended(upcoming: Sequence[VideoFrame], is_cut: bool = False) -> _Window:
         last = waiting[-1]
-        faces = pipeline.detect(last)
+        faces = searches.faces(last, upcoming)
         known.know(last, faces)
         window = _Window(waiting.copy(), faces, pipeline.crop(last, faces), is_cut)
         waiting.clear()
         return window
 
     begins = before is None
-    try:
-        for frame in frames:
-            is_cut = cuts.is_cut(frame)
-            if frame.frame <= finished:
-                if before is not None and frame.frame == finished:
-                    known.know(frame, before.faces)
-                continue
-            changes = known.change(frame)
-            if (is_cut or changes) and waiting:
-                yield ended()
-            waiting.append(frame)
-            if begins or is_cut or changes or len(waiting) == every:
-                yield ended(is_cut)
-                begins = False
-    except MediaError as error:
-        damage = error  # raised after the frames that were decoded before it
-    if waiting:
-        yield ended()
+    with closing(_Searches(pipeline, every)) as searches:
+        try:
+            for frame, upcoming in _with_upcoming(frames, searches.frames_ahead):
+                is_cut = cuts.is_cut(frame)
+                if frame.frame <= finished:
+                    if before is not None and frame.frame == finished:
+                        known.know(frame, before.faces)
+                    continue
+                changes = known.change(frame)
+                if (is_cut or changes) and waiting:
+                    yield ended([frame, *upcoming])
+                waiting.append(frame)
+                if begins or is_cut or changes or len(waiting) == every:
+                    yield ended(upcoming, is_cut)
+                    begins = False
+        except MediaError as error:
+            damage = error  # raised after the frames that were decoded before it
+        if waiting:
+            yield ended(())
     if damage is not None:
         raise damage
 

@@ -35,8 +35,7 @@ const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & strin
     "max_input_px",
     "tile_overlap_px",
     "small_input_px",
-    "single_scale_px",
-    "max_face_px",
+    "largest_face_share",
     "live_face_px",
     "live_side_px",
   ],
@@ -58,6 +57,7 @@ const LIMITS = [
   "share",
   "score_threshold",
   "nms_iou",
+  "max_face_px",
 ] as const;
 
 /** Return a document as the contract that it is, or throw what is wrong with it. */
@@ -235,6 +235,7 @@ class Checker {
       "score_threshold",
     );
     this.inside("face.spec.detection.nms_iou", detection.nms_iou, "nms_iou");
+    this.whole("face.spec.detection.max_face_px", detection.max_face_px, "max_face_px");
   }
 
   private inside(field: string, found: unknown, limit: (typeof LIMITS)[number]): number {

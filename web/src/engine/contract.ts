@@ -32,7 +32,14 @@ interface ModelSpec {
     /** What a person's baseline is measured from; null if the model does not say. */
     baseline: BaselineSpec | null;
   } | null;
-  detection: { layout: string; strides: number[]; score_threshold: number; nms_iou: number } | null;
+  detection: {
+    layout: string;
+    strides: number[];
+    score_threshold: number;
+    nms_iou: number;
+    /** The largest face that the network sees, in pixels of its input. */
+    max_face_px: number;
+  } | null;
   figures: Record<string, number>;
 }
 
@@ -98,8 +105,7 @@ export interface Contract {
     max_input_px: number;
     tile_overlap_px: number;
     small_input_px: number;
-    single_scale_px: number;
-    max_face_px: number;
+    largest_face_share: number;
     live_face_px: number;
     live_side_px: number;
   };
