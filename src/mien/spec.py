@@ -64,6 +64,7 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "share": (0, 1),
         "score_threshold": (0.1, 1),
         "nms_iou": (0.1, 0.8),
+        "max_face_px": (64, 4096),
     }
 )
 """Lowest and highest value of each kind of number in a spec, both included.
@@ -307,12 +308,16 @@ class DetectionSpec:
         nms_iou: Of two boxes that overlap by more than this, the better one stays. Near 1 a face
             would be found many times.
         layout: How the outputs are laid out, by the name that `mien.detect` has a decoder for.
+        max_face_px: The largest face that the network sees, in pixels of its input: its shorter
+            side. In an input that may show larger ones the frame is searched once more at a small
+            scale (`mien.detect.tiling`).
     """
 
     strides: tuple[int, ...]
     score_threshold: float
     nms_iou: float
     layout: str = "yunet"
+    max_face_px: int = 256
 
     @all_demands()
     def __post_init__(self) -> None:
@@ -320,7 +325,7 @@ class DetectionSpec:
         different = len(set(self.strides)) == len(self.strides)
         demand(different, "strides", "different strides", self.strides)
         _demand_inside("strides", self.strides, "stride")
-        for field in ("score_threshold", "nms_iou"):
+        for field in ("score_threshold", "nms_iou", "max_face_px"):
             _demand_inside(field, getattr(self, field), field)
 
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { checkContract } from "../src/engine/check";
 import { decodeCells } from "../src/engine/decoder";
 import { runner } from "../src/engine/detector";
-import { SCENES } from "./rules";
+import { PEOPLE, SCENES } from "./rules";
 
 const SPEC = {
   name: "toy",
@@ -69,7 +69,7 @@ function contract() {
         outputs: [{ name: "cls_8", labels: null }],
         crop: null,
         six: null,
-        detection: { layout: "yunet", strides: [8, 16], score_threshold: 0.6, nms_iou: 0.3 },
+        detection: { layout: "yunet", strides: [8, 16], score_threshold: 0.6, nms_iou: 0.3, max_face_px: 256 },
       },
     },
     smoothing: { time_constant_s: 1, margin: 1, forget_s: 1, min_probability: 1 },
@@ -88,6 +88,7 @@ function contract() {
       velocity_weight: 1,
     },
     scenes: SCENES,
+    people: PEOPLE,
     track_timeout: { min_intervals: 1, newest_interval_weight: 1 },
     detection: {
       min_face_px: 24,
@@ -95,8 +96,7 @@ function contract() {
       max_input_px: 1280,
       tile_overlap_px: 192,
       small_input_px: 320,
-      single_scale_px: 480,
-      max_face_px: 256,
+      largest_face_share: 8 / 15,
       live_face_px: 1,
       live_side_px: 1,
     },
@@ -122,6 +122,7 @@ function contract() {
       share: [0, 1],
       score_threshold: [0.1, 1],
       nms_iou: [0.1, 0.8],
+      max_face_px: [64, 4096],
     },
   };
 }
@@ -185,6 +186,9 @@ test.each([
   ["face.spec.detection.score_threshold", 0, "a number from 0.1 to 1, found 0"],
   ["label_sets.two.six", [0, 7], "null or 0 to 1, found 7"],
   ["scenes.columns", undefined, "a finite number, found nothing"],
+  ["people.min_share", undefined, "a finite number, found nothing"],
+  ["people.enough", [], "a line, found []"],
+  ["people.enough", [{ score: 1 }], "a finite number, found nothing"],
   ["tracking.max_gap_s", undefined, "a finite number, found nothing"],
   ["emotion.spec.outputs", [{ name: "a", labels: "x" }], 'null or a name of label_sets, found "x"'],
   ["samples", [{}], "a text, found nothing"],

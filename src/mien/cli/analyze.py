@@ -22,6 +22,7 @@ from mien.cli.options import (
     EmotionFile,
     FacesAsJson,
     MaxFps,
+    MinDurationS,
     MinFacePx,
     MinScore,
     NeutralImage,
@@ -80,6 +81,7 @@ def analyze(
     detect_every: DetectEvery = VIDEO_DEFAULTS.detect_every,
     max_fps: MaxFps = VIDEO_DEFAULTS.max_fps,
     smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
+    min_duration_s: MinDurationS = VIDEO_DEFAULTS.min_duration_s,
     baseline: Baseline = None,
     neutral: NeutralImage = None,
     model: EmotionFile = None,
@@ -120,6 +122,7 @@ def analyze(
         max_fps=max_fps,
         smoothing=SmoothingOptions(time_constant_s=smoothing_s),
         baseline=baseline_options(baseline, neutral, analyzer),
+        min_duration_s=min_duration_s,
     )
     options = RunOptions(
         formats=format_names,
@@ -298,6 +301,8 @@ def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescr
         detect_every=options.video.detect_every,
         max_fps=options.video.max_fps,
         baseline=options.video.baseline,
+        min_score=pipeline.options.min_score,
+        min_duration_s=options.video.min_duration_s,
     )
 
 

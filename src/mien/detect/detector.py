@@ -135,6 +135,7 @@ class OnnxDetector:
             check_frame_rgb(frame_rgb),
             min_face_px=min_face_px,
             nms_iou=self._detection.nms_iou,
+            max_face_px=self._detection.max_face_px,
         )
         boxes = faces.boxes_xyxy
         sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])

@@ -1,9 +1,10 @@
 """Faces of any size in a frame of any size: one network run, or several at other scales.
 
-A detector network sees faces of about 16 to 256 pixels. The frame is scaled so that the smallest
-wanted face has 16. If that leaves a large input, the frame is searched once more in a small one,
-for faces that are close to the camera; if it leaves an input that is too large for one run, it is
-searched in overlapping tiles as well.
+A detector network sees faces of about 16 pixels up to those that its spec says
+(`DetectionSpec.max_face_px`). The frame is scaled so that the smallest wanted face has 16. If that
+leaves an input in which a face may be larger than the network sees, the frame is searched once more
+in a small one, for faces that are close to the camera; if it leaves an input that is too large for
+one run, it is searched in overlapping tiles as well.
 """
 
 from __future__ import annotations
@@ -33,20 +34,17 @@ TILE_OVERLAP_PX = 192
 SMALL_INPUT_PX = 320
 """Images are not scaled below this side: it costs 2 ms, and larger faces are located better."""
 
-SINGLE_SCALE_PX = 480
-"""In an input up to this long even a face that fills it is found. For a longer one the frame is
-searched at `SMALL_INPUT_PX` too, for faces that are close to the camera."""
-
-MAX_FACE_PX = 256
-"""Training shows hardly a larger face: of those not the whole may be found, but parts. So they are
-left to a smaller input, and what else is found inside them is removed."""
+LARGEST_FACE_SHARE = 8 / 15
+"""A face that fills a frame has this share of its longer side. Where that is more than the network
+sees, the frame is searched at `SMALL_INPUT_PX` too: of a face that is too large parts may be found,
+not the whole, so it is left to the smaller input, and what else is found inside is removed."""
 
 Search = Callable[[FrameRGB], Faces]
 """Runs the network on an image in its own size."""
 
 
 def detect_multiscale(
-    search: Search, frame_rgb: FrameRGB, *, min_face_px: int, nms_iou: float
+    search: Search, frame_rgb: FrameRGB, *, min_face_px: int, nms_iou: float, max_face_px: int
 ) -> Faces:
     """Find the faces in a frame at all scales that it takes.
 
@@ -55,6 +53,7 @@ def detect_multiscale(
         frame_rgb: `(H, W, 3)` uint8.
         min_face_px: The side of the smallest wanted face; smaller ones may be found, too.
         nms_iou: Of two boxes that overlap by more than this the better one stays.
+        max_face_px: The side of the largest face that the network sees.
 
     Returns:
         The faces in pixels of the frame, in no particular order.
@@ -64,16 +63,18 @@ def detect_multiscale(
     longest = max(target_hw)
     whole = min(longest, MAX_INPUT_PX)
     found = _search_whole(search, frame_rgb, target_hw, whole)
-    if longest <= SINGLE_SCALE_PX:
-        return found
-    close = _search_whole(search, frame_rgb, target_hw, SMALL_INPUT_PX)
-    close = _larger_than_the_network_sees(close, frame_rgb, whole)
-    found = Faces.concatenate([close, remove_contained(found, close)])
+    needs_closer = LARGEST_FACE_SHARE * whole > max_face_px
+    if needs_closer:
+        close = _search_whole(search, frame_rgb, target_hw, SMALL_INPUT_PX)
+        close = _larger_than(close, max_face_px, frame_rgb, whole)
+        found = Faces.concatenate([close, remove_contained(found, close)])
     if longest > MAX_INPUT_PX:
         tiles = _search_tiles(search, frame_rgb, target_hw)
         tiles = tiles.scaled((width / target_hw[1], height / target_hw[0]))
-        close = _larger_than_the_network_sees(found, frame_rgb, longest)
+        close = _larger_than(found, max_face_px, frame_rgb, longest)
         found = Faces.concatenate([found, remove_contained(tiles, close)])
+    elif not needs_closer:
+        return found  # of one run, which has no duplicates
     return found.select(
         non_maximum_suppression(found.boxes_xyxy, found.detection_scores, iou=nms_iou)
     )
@@ -142,12 +143,12 @@ def _remove_truncated(
     return faces.select(np.flatnonzero(inside))
 
 
-def _larger_than_the_network_sees(faces: Faces, frame_rgb: FrameRGB, longest: int) -> Faces:
-    """Return the faces that are too large for an input whose longer side is `longest`."""
+def _larger_than(faces: Faces, max_face_px: int, frame_rgb: FrameRGB, longest: int) -> Faces:
+    """Return the faces that are larger in an input whose longer side is `longest`."""
     boxes = faces.boxes_xyxy
     sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     scale = longest / max(frame_rgb.shape[:2])
-    return faces.select(np.flatnonzero(sides * scale > MAX_FACE_PX))
+    return faces.select(np.flatnonzero(sides * scale > max_face_px))
 
 
 def _resized(frame_rgb: FrameRGB, size_hw: tuple[int, int]) -> FrameRGB:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.media import VideoFrame
@@ -23,11 +24,15 @@ class TrackedFrame:
         frame: The frame.
         faces: Its faces.
         tracks: The track number of each face.
+        is_followed: Whether the faces were not searched for in the whole frame.
+        crops: `(F, S, S)`, the crops of the faces; None if they are not cut out yet.
     """
 
     frame: VideoFrame
     faces: Faces
     tracks: list[int]
+    is_followed: bool = False
+    crops: NDArray[np.float32] | None = None
 
 
 def classify_frames(
@@ -67,10 +72,12 @@ def _cropped(pipeline: Pipeline, tracked: TrackedFrame) -> DetectedFrame:
     """Crop the faces of a frame, largest first."""
     boxes = tracked.faces.boxes_xyxy
     order = np.argsort(-(boxes[:, 2:] - boxes[:, :2]).min(axis=1), kind="stable")
-    faces = tracked.faces.select(order)
+    faces, crops = tracked.faces.select(order), tracked.crops
+    crops = pipeline.crop(tracked.frame, faces) if crops is None else crops[order]
     return DetectedFrame(
         frame=tracked.frame,
         faces=faces,
-        crops=pipeline.crop(tracked.frame, faces),
+        crops=crops,
         tracks=[tracked.tracks[number] for number in order],
+        is_followed=tracked.is_followed,
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterable, Iterator, Mapping
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -11,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MediaError
+from mien.inference.holding import HeldFrames, with_people
 from mien.inference.pipeline import Pipeline
 from mien.inference.prefetch import prefetch
 from mien.inference.tracked import TrackedFrame, classify_frames
 from mien.media import Video, VideoFrame
 from mien.options import VideoOptions
-from mien.structures import Face, Faces, FrameResult
-from mien.track import Baselines, FaceChanges, SceneCuts, Smoother, Tracker
+from mien.structures import Face, FacePrediction, Faces, FrameResult, Quality
+from mien.track import Baselines, FaceChanges, People, SceneCuts, Smoother, Tracker
 
 __all__ = ["DETECTIONS_PER_S", "VideoState", "analyze_frames", "analyze_video"]
 
@@ -26,6 +30,9 @@ DETECTIONS_PER_S = 8.0
 
 _PREFETCHED_FRAMES = 12
 _PREFETCHED_WINDOWS = 3
+_MAX_DETECTION_THREADS = 4
+_MAX_FRAMES_AHEAD = 24
+"""Frames that are decoded beyond the one whose faces are waited for: they take memory."""
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -39,23 +46,26 @@ class _Detection:
 
 
 class VideoState:
-    """The state of a video's analysis between two frames: tracks, smoothing, last detection.
+    """The state of a video's analysis between two frames: tracks, people, smoothing, and so on.
 
     Args:
-        options: Smoothing, and how long a track may be interrupted.
+        options: Smoothing, how long a track may be interrupted, and which tracks are people.
         baselines: The baselines of its people, from `Pipeline.baselines`; None without.
 
     Attributes:
-        is_complete: Whether the results of all frames up to the state have been yielded. Only then
-            can another run continue from it.
+        is_complete: Whether the results of all frames up to the state have been yielded, or are
+            held back in it. Only then can another run continue from it.
     """
 
     def __init__(self, options: VideoOptions, baselines: Baselines | None = None) -> None:
         self.baselines = baselines
         self.smoother = Smoother(options.smoothing)
         self.tracker = Tracker(max_gap_s=options.max_gap_s)
+        self.people = People(options.min_duration_s)
+        self.held = HeldFrames[FrameResult](self.people)
         self.detection: _Detection | None = None
         self.is_complete = True
+        self._held_documents: dict[int, dict[str, Any]] = {}
 
     @property
     def frame(self) -> int:
@@ -70,7 +80,17 @@ class VideoState:
     def to_document(self) -> dict[str, Any]:
         """Return the state as plain values that JSON can hold."""
         detection = self.detection
+        known = self._held_documents
+        self._held_documents = {
+            result.frame: known.get(result.frame) or dataclasses.asdict(result)
+            for result, *_ in self.held.items
+        }
         return {
+            "people": self.people.to_document(),
+            "held": [
+                {"result": self._held_documents[result.frame], "tracks": list(tracks)}
+                for result, _, tracks in self.held.items
+            ],
             "smoother": self.smoother.to_document(),
             "tracker": self.tracker.to_document(),
             "baselines": self.baselines and self.baselines.to_document(),
@@ -87,6 +107,11 @@ class VideoState:
 
     def restore(self, document: Mapping[str, Any]) -> None:
         """Restore the exact state from a document of `to_document`."""
+        self.people.restore(document["people"])
+        self.held = HeldFrames(self.people)
+        for each in document["held"]:
+            result = _result(each["result"])
+            self.held.add(result, result.timestamp_s or 0.0, each["tracks"])
         self.smoother.restore(document["smoother"])
         self.tracker.restore(document["tracker"])
         if self.baselines is not None:
@@ -102,6 +127,23 @@ class VideoState:
             self.detection = _Detection(
                 detection["frame"], detection["timestamp_s"], faces, detection["tracks"]
             )
+
+
+def _result(document: Mapping[str, Any]) -> FrameResult:
+    """Return the result whose fields a document has, after JSON."""
+    faces = [
+        FacePrediction(
+            **face
+            | {
+                "box_xyxy": tuple(face["box_xyxy"]),
+                "landmarks_xy": tuple(map(tuple, face["landmarks_xy"])),
+                "embedding": tuple(face["embedding"]),
+                "quality": Quality(**face["quality"]),
+            }
+        )
+        for face in document["faces"]
+    ]
+    return FrameResult(**{**document, "faces": tuple(faces), "notes": tuple(document["notes"])})
 
 
 def analyze_video(
@@ -120,8 +162,10 @@ def analyze_video(
         state: The state to continue from, which is updated; None starts at the beginning.
 
     Yields:
-        One result per frame, in order. For a damaged video, the frames before the damage, and then
-        a result with `error`.
+        One result per frame, in order. A frame is held back as long as it is open whether one of
+        its faces is a person's (`mien.track.people`): by some tenths of a second, or by
+        `min_duration_s` and `max_gap_s`, and by `mien.inference.holding.MAX_HELD_FRAMES` frames at
+        most. For a damaged video, the frames before the damage, and then a result with `error`.
     """
     options = options or VideoOptions()
     rate = video.frames_per_second or 25.0
@@ -165,27 +209,57 @@ def analyze_frames(
     windows = prefetch(
         _detected(pipeline, frames, every, before=state.detection), _PREFETCHED_WINDOWS
     )
+    damage: MediaError | None = None
     try:
-        for window in windows:
-            last, faces = window.frames[-1], window.faces
-            if window.is_cut:
-                state.tracker.cut()
-            state.tracker.resize((last.width, last.height))
-            tracks = state.tracker.update(faces, last.timestamp_s, crops=window.crops)
-            end = TrackedFrame(last, faces, tracks)
-            tracked = list(_interpolated(state.detection, window.frames, end))
-            state.detection = _Detection(last.frame, last.timestamp_s, end.faces, end.tracks)
-            state.is_complete = False
-            for result in classify_frames(
-                pipeline, state.smoother, tracked, baselines=state.baselines
-            ):
-                state.is_complete = result.frame == last.frame
-                yield result
-            state.smoother.forget_before(last.timestamp_s)
-            if state.baselines is not None:
-                state.baselines.forget_before(last.timestamp_s)
+        try:
+            for window in windows:
+                yield from _completing(state, _analyze_window(pipeline, window, state))
+        except MediaError as error:
+            damage = error  # raised after the frames that were held back
+        state.people.end(state.timestamp_s)
+        state.tracker.cut()
+        yield from _completing(state, _released(state))
+        if damage is not None:
+            raise damage
     finally:
         windows.close()
+
+
+def _completing(state: VideoState, results: list[FrameResult]) -> Iterator[FrameResult]:
+    """Yield results; with the last one the state is complete."""
+    state.is_complete = not results
+    for result in results:
+        state.is_complete = result is results[-1]
+        yield result
+
+
+def _analyze_window(pipeline: Pipeline, window: _Window, state: VideoState) -> list[FrameResult]:
+    """Analyse the frames up to a detection, and return what need not be held back any longer."""
+    last, faces = window.frames[-1], window.faces
+    if window.is_cut:
+        state.tracker.cut()
+    state.tracker.resize((last.width, last.height))
+    tracks = state.tracker.update(faces, last.timestamp_s, crops=window.crops)
+    state.people.observe(tracks, faces.detection_scores.tolist(), last.timestamp_s)
+    end = TrackedFrame(last, faces, tracks, crops=window.crops)
+    tracked = list(_interpolated(state.detection, window.frames, end))
+    state.detection = _Detection(last.frame, last.timestamp_s, end.faces, end.tracks)
+    for result in classify_frames(pipeline, state.smoother, tracked, baselines=state.baselines):
+        state.held.add(result, result.timestamp_s or 0.0, _tracks(result))
+    state.smoother.forget_before(last.timestamp_s)
+    if state.baselines is not None:
+        state.baselines.forget_before(last.timestamp_s)
+    return _released(state)
+
+
+def _released(state: VideoState) -> list[FrameResult]:
+    return [
+        with_people(each.item, each.numbers) for each in state.held.release(state.tracker.numbers)
+    ]
+
+
+def _tracks(result: FrameResult) -> list[int]:
+    return [face.track for face in result.faces if face.track is not None]
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -205,6 +279,68 @@ class _Window:
     is_cut: bool
 
 
+class _Searches:
+    """Finds the faces of frames in threads, those of the next detections in advance.
+
+    Which frames these are is known only when it is known where the image changes. A frame that was
+    searched in vain costs time and changes nothing.
+
+    Args:
+        pipeline: Networks and settings.
+        every: Frames from one detection to the next.
+    """
+
+    def __init__(self, pipeline: Pipeline, every: int) -> None:
+        self._pipeline, self._every = pipeline, every
+        self._count = min(
+            os.cpu_count() or 1, _MAX_DETECTION_THREADS, 1 + _MAX_FRAMES_AHEAD // every
+        )
+        self._pool = ThreadPoolExecutor(self._count)
+        self._found: dict[int, Future[Faces]] = {}
+
+    @property
+    def frames_ahead(self) -> int:
+        """How many of the next frames have to be known."""
+        return self._every * (self._count - 1)
+
+    def faces(self, frame: VideoFrame, upcoming: Sequence[VideoFrame]) -> Faces:
+        """Return the faces of a frame, and begin with those of the frames that are expected next.
+
+        Args:
+            frame: The frame.
+            upcoming: The frames after it.
+        """
+        for each in (frame, *list(upcoming)[self._every - 1 :: self._every]):
+            if each.frame not in self._found:
+                self._found[each.frame] = self._pool.submit(self._pipeline.detect, each)
+        found = self._found[frame.frame].result()
+        self._found = {number: each for number, each in self._found.items() if number > frame.frame}
+        return found
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _with_upcoming(
+    frames: Iterable[VideoFrame], count: int
+) -> Iterator[tuple[VideoFrame, Sequence[VideoFrame]]]:
+    """Yield each frame with those after it, at most `count`, which are decoded before."""
+    ahead: deque[VideoFrame] = deque()
+    damage: MediaError | None = None
+    try:
+        for frame in frames:
+            ahead.append(frame)
+            if len(ahead) > count:
+                yield ahead.popleft(), ahead
+    except MediaError as error:
+        damage = error  # raised after the frames that were decoded before it
+    while ahead:
+        yield ahead.popleft(), ahead
+    if damage is not None:
+        raise damage
+
+
 def _detected(
     pipeline: Pipeline, frames: Iterable[VideoFrame], every: int, *, before: _Detection | None
 ) -> Iterator[_Window]:
@@ -218,33 +354,34 @@ def _detected(
     waiting: list[VideoFrame] = []
     damage: MediaError | None = None
 
-    def ended(is_cut: bool = False) -> _Window:
+    def ended(upcoming: Sequence[VideoFrame], is_cut: bool = False) -> _Window:
         last = waiting[-1]
-        faces = pipeline.detect(last)
+        faces = searches.faces(last, upcoming)
         known.know(last, faces)
         window = _Window(waiting.copy(), faces, pipeline.crop(last, faces), is_cut)
         waiting.clear()
         return window
 
     begins = before is None
-    try:
-        for frame in frames:
-            is_cut = cuts.is_cut(frame)
-            if frame.frame <= finished:
-                if before is not None and frame.frame == finished:
-                    known.know(frame, before.faces)
-                continue
-            changes = known.change(frame)
-            if (is_cut or changes) and waiting:
-                yield ended()
-            waiting.append(frame)
-            if begins or is_cut or changes or len(waiting) == every:
-                yield ended(is_cut)
-                begins = False
-    except MediaError as error:
-        damage = error  # raised after the frames that were decoded before it
-    if waiting:
-        yield ended()
+    with closing(_Searches(pipeline, every)) as searches:
+        try:
+            for frame, upcoming in _with_upcoming(frames, searches.frames_ahead):
+                is_cut = cuts.is_cut(frame)
+                if frame.frame <= finished:
+                    if before is not None and frame.frame == finished:
+                        known.know(frame, before.faces)
+                    continue
+                changes = known.change(frame)
+                if (is_cut or changes) and waiting:
+                    yield ended([frame, *upcoming])
+                waiting.append(frame)
+                if begins or is_cut or changes or len(waiting) == every:
+                    yield ended(upcoming, is_cut)
+                    begins = False
+        except MediaError as error:
+            damage = error  # raised after the frames that were decoded before it
+        if waiting:
+            yield ended(())
     if damage is not None:
         raise damage
 
@@ -277,7 +414,7 @@ def _interpolated(
             if track not in before.tracks and share >= 0.5:
                 faces.append(end.faces[number])
                 tracks.append(track)
-        yield TrackedFrame(frame, Faces.from_list(faces), tracks)
+        yield TrackedFrame(frame, Faces.from_list(faces), tracks, is_followed=True)
     yield end
 
 

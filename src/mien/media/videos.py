@@ -104,8 +104,7 @@ class VideoFrame:
             size_hw: Height and width to scale to on the way; None keeps the frame's.
         """
         height, width = self._orientation.size(size_hw or (self.height, self.width))
-        scaled = self._decoded.reformat(width=width, height=height, format="rgb24")
-        return self._orientation.apply(scaled.to_ndarray())
+        return self._orientation.apply(self._reformatted(width, height, "rgb24"))
 
     def luma(self) -> tuple[NDArray[np.uint8], float, float]:
         """Return the frame's luma without copying where the decoder has it so.
@@ -116,13 +115,23 @@ class VideoFrame:
         frame = self._decoded
         width, _ = self._orientation.size((self.width, self.height))
         if frame.format.name not in _LUMA_FIRST or frame.width != width:
-            grey = frame.reformat(width=width, height=frame.height, format="gray").to_ndarray()
+            grey = self._reformatted(width, frame.height, "gray")
             return self._orientation.apply(grey), 0.0, 255.0
         plane = frame.planes[0]
         pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
         full = frame.color_range == _FULL_RANGE or frame.format.name.startswith(("yuvj", "gray"))
         black, white = (0.0, 255.0) if full else (float(_BLACK), float(_WHITE))
         return self._orientation.apply(pixels[:, : plane.width]), black, white
+
+    def _reformatted(self, width: int, height: int, kind: str) -> NDArray[np.uint8]:
+        """Return the decoded pixels in another size and format.
+
+        The frame has a converter of its own, which two threads may not use at once.
+        """
+        from av.video.reformatter import VideoReformatter
+
+        scaled = VideoReformatter().reformat(self._decoded, width=width, height=height, format=kind)
+        return np.asarray(scaled.to_ndarray(), np.uint8)
 
 
 class Video:

@@ -18,7 +18,7 @@ from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.inference import EmotionModel, pipeline
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 from mien.spec import LIMITS, MIN_PROBABILITY, ModelSpec
-from mien.track import baseline, scenes, scheduler, tracker
+from mien.track import baseline, people, scenes, scheduler, tracker
 
 __all__ = ["SAMPLES", "page_contract"]
 
@@ -79,6 +79,11 @@ def page_contract(
             "margin": scenes.MARGIN,
             "min_pixels_share": scenes.MIN_PIXELS_SHARE,
         },
+        "people": {
+            "enough": [line._asdict() for line in people.ENOUGH],
+            "min_share": people.MIN_SHARE,
+            "min_share_searches": people.MIN_SHARE_SEARCHES,
+        },
         "track_timeout": {
             "min_intervals": tracker.MIN_TIMEOUT_INTERVALS,
             "newest_interval_weight": scheduler.NEWEST_WEIGHT,
@@ -89,8 +94,7 @@ def page_contract(
             "max_input_px": tiling.MAX_INPUT_PX,
             "tile_overlap_px": tiling.TILE_OVERLAP_PX,
             "small_input_px": tiling.SMALL_INPUT_PX,
-            "single_scale_px": tiling.SINGLE_SCALE_PX,
-            "max_face_px": tiling.MAX_FACE_PX,
+            "largest_face_share": tiling.LARGEST_FACE_SHARE,
             "live_face_px": pipeline.MIN_NETWORK_FACE_PX,
             "live_side_px": pipeline.MIN_SIDE_PX,
         },

@@ -27,6 +27,7 @@ const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & strin
     "margin",
     "min_pixels_share",
   ],
+  people: ["min_share", "min_share_searches"],
   track_timeout: ["min_intervals", "newest_interval_weight"],
   detection: [
     "min_face_px",
@@ -34,8 +35,7 @@ const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & strin
     "max_input_px",
     "tile_overlap_px",
     "small_input_px",
-    "single_scale_px",
-    "max_face_px",
+    "largest_face_share",
     "live_face_px",
     "live_side_px",
   ],
@@ -57,6 +57,7 @@ const LIMITS = [
   "share",
   "score_threshold",
   "nms_iou",
+  "max_face_px",
 ] as const;
 
 /** Return a document as the contract that it is, or throw what is wrong with it. */
@@ -73,6 +74,13 @@ export function checkContract(document: unknown): Contract {
   for (const [name, keys] of Object.entries(RULES)) {
     const rules = table(name, contract[name]);
     for (const key of keys) number(`${name}.${key}`, rules[key]);
+  }
+  const lines = list("people.enough", (contract.people as Table).enough);
+  demand(lines.length > 0, "people.enough", "a line", lines);
+  for (const line of lines) {
+    for (const key of ["score", "detections", "duration_s"]) {
+      number(`people.enough.${key}`, table("people.enough", line)[key]);
+    }
   }
   const limits = table("limits", contract.limits);
   for (const name of LIMITS) numbers(`limits.${name}`, limits[name], 2);
@@ -227,6 +235,7 @@ class Checker {
       "score_threshold",
     );
     this.inside("face.spec.detection.nms_iou", detection.nms_iou, "nms_iou");
+    this.whole("face.spec.detection.max_face_px", detection.max_face_px, "max_face_px");
   }
 
   private inside(field: string, found: unknown, limit: (typeof LIMITS)[number]): number {

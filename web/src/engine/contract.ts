@@ -32,7 +32,14 @@ interface ModelSpec {
     /** What a person's baseline is measured from; null if the model does not say. */
     baseline: BaselineSpec | null;
   } | null;
-  detection: { layout: string; strides: number[]; score_threshold: number; nms_iou: number } | null;
+  detection: {
+    layout: string;
+    strides: number[];
+    score_threshold: number;
+    nms_iou: number;
+    /** The largest face that the network sees, in pixels of its input. */
+    max_face_px: number;
+  } | null;
   figures: Record<string, number>;
 }
 
@@ -84,6 +91,12 @@ export interface Contract {
     margin: number;
     min_pixels_share: number;
   };
+  /** When a track is a person: by any line of `enough`. */
+  people: {
+    enough: { score: number; detections: number; duration_s: number }[];
+    min_share: number;
+    min_share_searches: number;
+  };
   /** After how long a track ends where detections are far apart, for tracker and smoother. */
   track_timeout: { min_intervals: number; newest_interval_weight: number };
   detection: {
@@ -92,8 +105,7 @@ export interface Contract {
     max_input_px: number;
     tile_overlap_px: number;
     small_input_px: number;
-    single_scale_px: number;
-    max_face_px: number;
+    largest_face_share: number;
     live_face_px: number;
     live_side_px: number;
   };

@@ -58,17 +58,19 @@ export class FaceDetector {
     const longest = Math.max(target.width, target.height);
     const whole = Math.min(longest, detection.max_input_px);
     let faces = await this.lookAt(image, target, whole);
-    if (longest > detection.single_scale_px) {
+    const { max_face_px, nms_iou } = this.contract.face.spec.detection!;
+    const needsCloser = detection.largest_face_share * whole > max_face_px;
+    if (needsCloser) {
       const small = await this.lookAt(image, target, detection.small_input_px);
       const close = this.tooLarge(small, image, whole);
       faces = [...close, ...withoutParts(faces, close)];
-      if (longest > whole) {
-        const large = resize(image, target.width, target.height);
-        const tiles = rescaled(await this.tiles(large), image, large);
-        faces.push(...withoutParts(tiles, this.tooLarge(faces, image, longest)));
-      }
-      faces = nonMaximumSuppression(faces, this.contract.face.spec.detection!.nms_iou);
     }
+    if (longest > whole) {
+      const large = resize(image, target.width, target.height);
+      const tiles = rescaled(await this.tiles(large), image, large);
+      faces.push(...withoutParts(tiles, this.tooLarge(faces, image, longest)));
+    }
+    if (needsCloser || longest > whole) faces = nonMaximumSuppression(faces, nms_iou);
     return faces
       .map((face) => ({ face, size: shorterSide(face) }))
       .filter(({ size }) => size >= minFacePx)
@@ -86,7 +88,7 @@ export class FaceDetector {
   /** Give the faces that would be too large in an input whose longer side has some length. */
   private tooLarge(faces: DetectedFace[], image: Size, longest: number): DetectedFace[] {
     const scale = longest / Math.max(image.width, image.height);
-    const largest = this.contract.detection.max_face_px;
+    const largest = this.contract.face.spec.detection!.max_face_px;
     return faces.filter((face) => shorterSide(face) * scale > largest);
   }
 
