@@ -21,6 +21,7 @@ __all__ = [
     "BaselineOptions",
     "BaselinePeople",
     "DeviceOptions",
+    "EventOptions",
     "FaceOptions",
     "PrunerName",
     "SamplerName",
@@ -212,6 +213,31 @@ class VideoOptions:
             raise InputError(f"baseline: expected BaselineOptions or None, found {found}")
         if not (_is_number(gap_s) and 0 <= gap_s < math.inf):
             raise InputError(f"max_gap_s: expected 0 or more, found {gap_s!r}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EventOptions:
+    """What counts as an episode: a time in which a person shows one expression.
+
+    Attributes:
+        min_duration_s: Shorter ones are left out. Expressions in conversation last from half a
+            second to four (Ekman, Emotions Revealed, 2003); what is shorter is mostly a change of
+            the network's mind, and blurred by the smoothing.
+        max_gap_s: Two of the same expression that are no farther apart are one, whatever the
+            person shows between them.
+
+    Raises:
+        InputError: A number is negative or not finite.
+    """
+
+    min_duration_s: float = 0.5
+    max_gap_s: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name in ("min_duration_s", "max_gap_s"):
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value < math.inf):
+                raise InputError(f"{name}: expected 0 or more, found {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
