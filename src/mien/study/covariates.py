@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mien._wording import pluralize
-from mien.data.text_table import open_table
+from mien.data.text_table import column_named, open_table
 from mien.errors import DatasetError, InputError
 
 __all__ = ["Covariates", "read_covariates"]
@@ -55,9 +55,12 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
         raise InputError(str(error)) from error
     if damage is not None:
         raise InputError(f"{path}: line {damage[0]}: {damage[1]}")
+    video = column_named(columns, (_VIDEO,))
+    if video is None:
+        found = ", ".join(map(repr, filter(None, columns))) or "no column"
+        raise InputError(f"{path}: expected a column {_VIDEO!r}, found {found}")
     _check_columns(path, columns)
-    video = columns.index(_VIDEO)
-    others = tuple(name for name in columns if name != _VIDEO)
+    others = tuple(name for place, name in enumerate(columns) if place != video)
     by_name = _by_name(sources)
     values: dict[str, dict[str, str]] = {}
     unknown: list[str] = []
@@ -66,19 +69,19 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
             expected = f"expected {pluralize(len(columns), 'cell')}, found {len(cells)}"
             raise InputError(f"{path}: line {line}: {expected}")
         name = cells[video].strip()
-        found = by_name.get(name, [])
-        if len(found) > 1:
+        named = by_name.get(name, [])
+        if len(named) > 1:
             raise InputError(
-                f"{path}: line {line}: {name!r} is the name of {' and '.join(sorted(found))}. Give "
+                f"{path}: line {line}: {name!r} is the name of {' and '.join(sorted(named))}. Give "
                 "the path"
             )
-        if not found:
+        if not named:
             unknown.append(name)
             continue
-        if found[0] in values:
-            raise InputError(f"{path}: line {line}: {found[0]} stands in an earlier line, too")
-        row = zip(columns, cells, strict=True)
-        values[found[0]] = {key: cell.strip() for key, cell in row if key != _VIDEO}
+        if named[0] in values:
+            raise InputError(f"{path}: line {line}: {named[0]} stands in an earlier line, too")
+        own = [cell.strip() for place, cell in enumerate(cells) if place != video]
+        values[named[0]] = dict(zip(others, own, strict=True))
     if not values and sources:
         raise InputError(
             f"{path}: names none of the videos. Expected in the column {_VIDEO!r} names such as "
@@ -94,9 +97,6 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
-    if _VIDEO not in columns:
-        found = ", ".join(map(repr, columns))
-        raise InputError(f"{path}: expected a column {_VIDEO!r}, found {found}")
     if len(columns) < 2:
         raise InputError(f"{path}: expected a column beside {_VIDEO!r}, such as 'condition'")
     counts = Counter(columns)
