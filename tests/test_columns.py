@@ -7,7 +7,7 @@ from mien.columns import COLUMNS, error_row, example_row, face_row, flat_row, ro
 from mien.structures import FrameResult, Quality
 
 FLAT = """
-source frame timestamp_s face track box_left box_top box_right box_bottom detection_score emotion
+source frame timestamp_s face track box_left box_top box_right box_bottom detection_score found emotion
 confidence unsure p_happy p_neutral p_sad p_angry p_fear p_surprise
 p_happy_uncorrected p_neutral_uncorrected p_sad_uncorrected p_angry_uncorrected p_fear_uncorrected
 p_surprise_uncorrected size_px sharpness brightness yaw_proxy roll_deg truncation error

@@ -135,6 +135,13 @@ COLUMNS: tuple[Column, ...] = (
         example=0.92,
     ),
     _plain(
+        "found",
+        "text",
+        "whether the face was detected in this frame, or followed from the frames around it",
+        values=("detected", "followed"),
+        example="detected",
+    ),
+    _plain(
         "emotion",
         "text",
         "the expression that the face shows",

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from mien.errors import InputError, RecipeError
 
 __all__ = [
+    "MAX_MIN_DURATION_S",
     "MAX_SEED",
     "MAX_THREADS",
     "MIN_SEEDS",
@@ -44,6 +45,9 @@ MAX_SEED = 2**32 - 1
 """The largest seed that all generators of random numbers take."""
 
 MAX_THREADS = 1024
+
+MAX_MIN_DURATION_S = 10.0
+"""The rows of a person are held back until the person has been seen for long enough."""
 
 MIN_SEEDS = 3
 """Smallest number of seeds for a gain: the interval of fewer trainings would say nothing."""
@@ -188,6 +192,9 @@ class VideoOptions:
             detections are far apart, after two and a half of their intervals.
         baseline: Whose baseline is taken off the probabilities, in images too; None leaves them as
             they are.
+        min_duration_s: People who were seen for less are left out, at most `MAX_MIN_DURATION_S`
+            seconds; 0 takes every track for a person. None takes tracks for people that were
+            detected with a high score, or for half a second (`mien.track.people` has the rule).
 
     Raises:
         InputError: A number is out of its range.
@@ -198,6 +205,7 @@ class VideoOptions:
     smoothing: SmoothingOptions = dataclasses.field(default_factory=SmoothingOptions)
     max_gap_s: float = 1.0
     baseline: BaselineOptions | None = None
+    min_duration_s: float | None = None
 
     def __post_init__(self) -> None:
         every, max_fps, gap_s = self.detect_every, self.max_fps, self.max_gap_s
@@ -213,6 +221,10 @@ class VideoOptions:
             raise InputError(f"baseline: expected BaselineOptions or None, found {found}")
         if not (_is_number(gap_s) and 0 <= gap_s < math.inf):
             raise InputError(f"max_gap_s: expected 0 or more, found {gap_s!r}")
+        shortest_s, longest_s = self.min_duration_s, MAX_MIN_DURATION_S
+        if shortest_s is not None and not (_is_number(shortest_s) and 0 <= shortest_s <= longest_s):
+            expected = f"expected 0 to {longest_s:g}"
+            raise InputError(f"min_duration_s: {expected}, found {shortest_s!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -262,7 +262,9 @@ class Job(Scenario):
         if not runner.store.newest("me", max_jobs=1):
             job_id = new_job_id()
             shutil.copy(self.inputs / "video.mkv", runner.make_folder(job_id) / UPLOAD)
-            request = dict.fromkeys(("max_fps", "detect_every", "min_face_px", "min_score"))
+            request = dict.fromkeys(
+                ("max_fps", "detect_every", "min_duration_s", "min_face_px", "min_score")
+            )
             job = StoredJob(
                 id=job_id,
                 owner="me",

@@ -157,6 +157,7 @@ def test_rows_that_nobody_vouches_for_are_written_anew(client_of, video, tmp_pat
         "max_fps": None,
         "detect_every": None,
         "smoothing_s": 0.4,
+        "min_duration_s": None,
         "min_face_px": None,
         "min_score": None,
     }

@@ -215,6 +215,7 @@ def test_a_job_whose_folder_was_replaced_fails_and_touches_nothing(client_of, vi
         "max_fps": None,
         "detect_every": None,
         "smoothing_s": 0.4,
+        "min_duration_s": None,
         "min_face_px": None,
         "min_score": None,
     }

@@ -370,7 +370,7 @@ def test_a_list_of_jobs_that_cannot_be_written_is_no_internal_error(client, vide
 
 
 def _options(**changes):
-    names = ("max_fps", "detect_every", "min_face_px", "min_score")
+    names = ("max_fps", "detect_every", "min_duration_s", "min_face_px", "min_score")
     return json.dumps(dict.fromkeys(names) | {"smoothing_s": 0.4} | changes)
 
 

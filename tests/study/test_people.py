@@ -25,6 +25,7 @@ def test_the_row_of_a_person_is_what_can_be_counted_by_hand():
     assert row["transitions_per_min"] == pytest.approx(30)
     assert row["most_frequent_transition"] == "neutral>happy"
     assert row["size_px_mean"] == 0.5
+    assert row["detected_share"] == pytest.approx(1 / 3)
 
 
 def test_time_counts_and_not_frames():

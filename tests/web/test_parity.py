@@ -21,6 +21,7 @@ from tests.videos import two_people
 
 VECTORS = Path(__file__).parents[1] / "parity" / "smoother.json"
 BASELINE = VECTORS.with_name("baseline.json")
+PEOPLE = VECTORS.with_name("people.json")
 SPARSE = VECTORS.with_name("sparse.json")
 
 
@@ -166,6 +167,11 @@ def test_who_is_found_less_often_is_remembered_for_longer(parity, contract):
     for step, here in zip(vectors["smoother"], found, strict=True):
         np.testing.assert_allclose(here["probabilities"], step["smoothed"], atol=2e-6)
         assert here["label"] == step["label"]
+
+
+def test_the_same_tracks_are_people(parity, contract):
+    searches = json.loads(PEOPLE.read_text())["searches"]
+    assert parity("people", contract, searches) == [each["numbers"] for each in searches]
 
 
 def test_scenes_are_cut_at_the_same_frames(parity, contract):

@@ -7,6 +7,7 @@ import type { BaselineSpec, Contract } from "../src/engine/contract";
 import { cropFace, type Region, similarity } from "../src/engine/crop";
 import { decodeCells } from "../src/engine/decoder";
 import type { Box, Landmarks } from "../src/engine/faces";
+import { People } from "../src/engine/people";
 import { type Pixels, resize } from "../src/engine/pixels";
 import { faceQuality, unsureReason } from "../src/engine/quality";
 import { appearance, SceneCuts } from "../src/engine/scenes";
@@ -121,6 +122,17 @@ const parity = {
       });
       if (size_wh !== undefined) tracker.resize(...size_wh);
       return tracker.update(boxes, looks, timestamp_s, interval_s);
+    });
+  },
+  /** After each search the numbers of the tracks that are people, null of the others. */
+  people(
+    contract: Contract,
+    searches: { tracks: number[]; scores: number[]; timestamp_s: number }[],
+  ): (number | null)[][] {
+    const people = new People(contract.people);
+    return searches.map(({ tracks, scores, timestamp_s }) => {
+      people.observe(tracks, scores, timestamp_s);
+      return tracks.map((track) => (people.isPerson(track) ? people.number(track) : null));
     });
   },
   cuts({ scenes }: Contract, frames: Image[]): boolean[] {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { checkContract } from "../src/engine/check";
 import { decodeCells } from "../src/engine/decoder";
 import { runner } from "../src/engine/detector";
-import { SCENES } from "./rules";
+import { PEOPLE, SCENES } from "./rules";
 
 const SPEC = {
   name: "toy",
@@ -88,6 +88,7 @@ function contract() {
       velocity_weight: 1,
     },
     scenes: SCENES,
+    people: PEOPLE,
     track_timeout: { min_intervals: 1, newest_interval_weight: 1 },
     detection: {
       min_face_px: 24,
@@ -185,6 +186,9 @@ test.each([
   ["face.spec.detection.score_threshold", 0, "a number from 0.1 to 1, found 0"],
   ["label_sets.two.six", [0, 7], "null or 0 to 1, found 7"],
   ["scenes.columns", undefined, "a finite number, found nothing"],
+  ["people.min_share", undefined, "a finite number, found nothing"],
+  ["people.enough", [], "a line, found []"],
+  ["people.enough", [{ score: 1 }], "a finite number, found nothing"],
   ["tracking.max_gap_s", undefined, "a finite number, found nothing"],
   ["emotion.spec.outputs", [{ name: "a", labels: "x" }], 'null or a name of label_sets, found "x"'],
   ["samples", [{}], "a text, found nothing"],

@@ -14,3 +14,13 @@ export const SCENES = {
   margin: 5,
   min_pixels_share: 0.25,
 };
+
+export const PEOPLE = {
+  enough: [
+    { score: 0.9, detections: 1, duration_s: 0 },
+    { score: 0.8, detections: 2, duration_s: 0.2 },
+    { score: 0, detections: 3, duration_s: 0.5 },
+  ],
+  min_share: 0.5,
+  min_share_searches: 3,
+};

@@ -17,6 +17,7 @@ const FACE: FaceRow = {
   track: 1,
   box_xyxy: [1, 2, 3, 4],
   detection_score: 0.9,
+  found: "followed",
   emotion: "happy",
   confidence: 0.5,
   unsure: true,
@@ -72,13 +73,13 @@ test("a table has Python's columns and words, and the error comes last", async (
   expect(table!.split("\r\n")).toEqual([
     [
       "source,frame,timestamp_s,face,track,box_left,box_top,box_right,box_bottom,detection_score",
-      "emotion,confidence,unsure,p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise",
+      "found,emotion,confidence,unsure,p_happy,p_neutral,p_sad,p_angry,p_fear,p_surprise",
       "p_happy_uncorrected,p_neutral_uncorrected,p_sad_uncorrected,p_angry_uncorrected",
       "p_fear_uncorrected,p_surprise_uncorrected",
       "size_px,sharpness,brightness,yaw_proxy,roll_deg,truncation,error",
     ].join(","),
-    `broken.jpg,0${",".repeat(29)},"no ""image"", sorry"`,
-    "a.mp4,3,0.5,0,1,1,2,3,4,0.9,happy,0.5,True,0.5,0.1,0.1,0.1,0.1,0.1,,,,,,,2,1,0.5,0,0,0,",
+    `broken.jpg,0${",".repeat(30)},"no ""image"", sorry"`,
+    "a.mp4,3,0.5,0,1,1,2,3,4,0.9,followed,happy,0.5,True,0.5,0.1,0.1,0.1,0.1,0.1,,,,,,,2,1,0.5,0,0,0,",
     "",
   ]);
 });

@@ -65,6 +65,7 @@ test("a row holds everything that was found", () => {
       track: 3,
       box_xyxy: [0, 1, 9, 10],
       detection_score: 0.75,
+      found: "detected",
       emotion: "happy",
       confidence: 1,
       unsure: false,

@@ -23,6 +23,7 @@ from mien.cli.options import (
     EmotionFile,
     FacesAsJson,
     MaxFps,
+    MinDurationS,
     MinFacePx,
     MinScore,
     NeutralImage,
@@ -113,6 +114,7 @@ def analyze(
     detect_every: DetectEvery = VIDEO_DEFAULTS.detect_every,
     max_fps: MaxFps = VIDEO_DEFAULTS.max_fps,
     smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
+    min_duration_s: MinDurationS = VIDEO_DEFAULTS.min_duration_s,
     baseline: Baseline = None,
     neutral: NeutralImage = None,
     model: EmotionFile = None,
@@ -154,6 +156,7 @@ def analyze(
         max_fps=max_fps,
         smoothing=SmoothingOptions(time_constant_s=smoothing_s),
         baseline=baseline_options(baseline, neutral, analyzer),
+        min_duration_s=min_duration_s,
     )
     if study is not None:
         from mien.study import StudyOptions
@@ -372,6 +375,8 @@ def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescr
         detect_every=options.video.detect_every,
         max_fps=options.video.max_fps,
         baseline=options.video.baseline,
+        min_score=pipeline.options.min_score,
+        min_duration_s=options.video.min_duration_s,
     )
 
 

@@ -18,6 +18,7 @@ from mien.cli.options import (
     Device,
     EmotionFile,
     MaxFps,
+    MinDurationS,
     MinFacePx,
     MinScore,
     NeutralImage,
@@ -52,6 +53,7 @@ def live(
     detect_every: DetectEvery = VIDEO_DEFAULTS.detect_every,
     max_fps: MaxFps = VIDEO_DEFAULTS.max_fps,
     smoothing_s: SmoothingS = VIDEO_DEFAULTS.smoothing.time_constant_s,
+    min_duration_s: MinDurationS = VIDEO_DEFAULTS.min_duration_s,
     baseline: Baseline = None,
     neutral: NeutralImage = None,
     model: EmotionFile = None,
@@ -89,6 +91,7 @@ def live(
         max_fps=max_fps,
         smoothing=smoothing,
         baseline=baseline_options(baseline, neutral, analyzer),
+        min_duration_s=min_duration_s,
     )
     feed = Feed(source, analyzer.pipeline, video)
     feed.start()

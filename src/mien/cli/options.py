@@ -18,7 +18,13 @@ import typer
 
 from mien.cli.defaults import PythonDefault
 from mien.errors import InputError, MissingExtraError
-from mien.options import BaselineOptions, BaselinePeople, FaceOptions, VideoOptions
+from mien.options import (
+    MAX_MIN_DURATION_S,
+    BaselineOptions,
+    BaselinePeople,
+    FaceOptions,
+    VideoOptions,
+)
 
 if TYPE_CHECKING:
     from mien.data import Dataset
@@ -36,6 +42,7 @@ __all__ = [
     "FacesAsJson",
     "Fold",
     "MaxFps",
+    "MinDurationS",
     "MinFacePx",
     "MinScore",
     "NeutralImage",
@@ -99,6 +106,18 @@ MaxFps = Annotated[
 
 SmoothingS = Annotated[
     float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth over time; 0 turns it off.")
+]
+
+MinDurationS = Annotated[
+    float | None,
+    typer.Option(
+        "--min-duration",
+        min=0.0,
+        max=MAX_MIN_DURATION_S,
+        metavar="SECONDS",
+        help="Leave out people of a video who are seen for less; 0 keeps every track. Without it: "
+        "tracks that are seen for a moment, with low scores.",
+    ),
 ]
 
 Baseline = Annotated[

@@ -15,6 +15,7 @@ from mien.track import (
     Baselines,
     DetectionScheduler,
     FaceChanges,
+    People,
     SceneCuts,
     Smoother,
     Tracker,
@@ -31,10 +32,13 @@ class LiveAnalysis:
     its last position. n is an option; by default it follows from the time that the last frames
     took, and is 1 on a fast machine.
 
+    Faces are shown from the detection on with which their track becomes a person's
+    (`mien.track.people`): nothing is held back, and nothing is taken back.
+
     Args:
         pipeline: Networks and settings.
-        options: Detection interval, smoothing, how long a track may be interrupted, and whose
-            baseline is taken off.
+        options: Detection interval, smoothing, how long a track may be interrupted, which tracks
+            are people, and whose baseline is taken off.
 
     Raises:
         SpecError: A baseline is wanted, and the network's file does not say what it is measured
@@ -48,6 +52,7 @@ class LiveAnalysis:
         self._wants_neutral = False
         self._smoother = Smoother(options.smoothing)
         self._tracker = Tracker(max_gap_s=options.max_gap_s)
+        self._people = People(options.min_duration_s)
         self._scheduler = DetectionScheduler(options.detect_every)
         self._cuts, self._changes = SceneCuts(), FaceChanges()
         self._faces = Faces.none()
@@ -99,7 +104,11 @@ class LiveAnalysis:
         self._changes.know(frame, self._faces)
         crops = self._pipeline.crop(frame, self._faces) if detects else None
         tracks = self._tracker.update(self._faces, frame.timestamp_s, crops=crops)
-        tracked = TrackedFrame(frame, self._faces, tracks)
+        if detects:
+            scores = self._faces.detection_scores.tolist()
+            self._people.observe(tracks, scores, frame.timestamp_s)
+        tracked = self._people_among(tracks, frame, is_followed=not detects)
+        self._people.forget_all_but(self._tracker.numbers)
         baselines = self._baselines
         if baselines is not None:
             baselines.sampling_interval_s = interval_s
@@ -112,6 +121,16 @@ class LiveAnalysis:
             self._note_neutral(baselines, result)
         self._scheduler.record_duration(time.perf_counter() - start, detected=detects)
         return result
+
+    def _people_among(
+        self, tracks: list[int], frame: VideoFrame, *, is_followed: bool
+    ) -> TrackedFrame:
+        """Return the frame with the faces of people, whose numbers replace those of the tracks."""
+        people, time_s = self._people, frame.timestamp_s
+        places = [place for place, track in enumerate(tracks) if people.is_person(track, time_s)]
+        numbers = [people.number(tracks[place]) for place in places]
+        faces = self._faces.select(np.array(places, int))
+        return TrackedFrame(frame, faces, numbers, is_followed=is_followed)
 
     def _note_neutral(self, baselines: Baselines, result: FrameResult) -> None:
         """Set the neutral face that was asked for, if there is a face; it holds from here on."""

@@ -41,6 +41,7 @@ class DetectedFrame:
         tracks: The track number of each face; None for an image.
         size_hw: Height and width of the image of which `frame` is a smaller copy, in whose pixels
             the faces are recorded; None if it is the image itself.
+        is_followed: Whether the faces were not searched for in the whole frame.
     """
 
     frame: Frame | VideoFrame
@@ -48,6 +49,7 @@ class DetectedFrame:
     crops: NDArray[np.float32]
     tracks: Sequence[int] | None = None
     size_hw: tuple[int, int] | None = None
+    is_followed: bool = False
 
 
 class Pipeline:
@@ -194,6 +196,7 @@ class Pipeline:
             box_xyxy=(left, top, right, bottom),
             landmarks_xy=tuple((float(x), float(y)) for x, y in face.landmarks_xy),
             detection_score=face.detection_score,
+            found="followed" if detected.is_followed else "detected",
             emotion=SIX.labels[shown.label],
             confidence=confidence,
             unsure=confidence < self.unsure_below,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import numpy as np
+
+from mien.errors import MediaError
+from mien.inference.holding import HeldFrames, Released, with_people
 from mien.inference.images import ImageOutputs
 from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.inference.prefetch import prefetch
 from mien.inference.video import DETECTIONS_PER_S
 from mien.media import Video
-from mien.track import SceneCuts, Tracker
+from mien.track import People, SceneCuts, Tracker
 
 __all__ = ["sample_video"]
 
@@ -24,26 +28,50 @@ def sample_video(pipeline: Pipeline, video: Video) -> Generator[ImageOutputs, No
         video: The video.
 
     Yields:
-        The outputs of each sampled frame, in order.
+        The outputs of each sampled frame, in order; faces that are nobody's are left out.
 
     Raises:
         MediaError: The video is damaged; raised after the frames before the damage.
     """
-    tracker, cuts = Tracker(), SceneCuts()
+    tracker, cuts, people = Tracker(), SceneCuts(), People()
+    held = HeldFrames[ImageOutputs](people)
     rate = min(DETECTIONS_PER_S, video.frames_per_second or DETECTIONS_PER_S)
     tracker.sampling_interval_s = 1 / rate
     frames = prefetch(video.frames(per_second=DETECTIONS_PER_S), _PREFETCHED_FRAMES)
+    damage: MediaError | None = None
+    last_s = 0.0
     try:
-        for frame in frames:
-            if cuts.is_cut(frame):
-                tracker.cut()
-            tracker.resize((frame.width, frame.height))
-            faces = pipeline.detect(frame)
-            crops = pipeline.crop(frame, faces)
-            tracks = tracker.update(faces, frame.timestamp_s, crops=crops)
-            detected = DetectedFrame(frame=frame, faces=faces, crops=crops, tracks=tracks)
-            answers = pipeline.model.classify(detected.crops)
-            result = pipeline.record(detected, answers)
-            yield ImageOutputs(result=result, frame=frame, outputs=answers.outputs)
+        try:
+            for frame in frames:
+                last_s = frame.timestamp_s
+                if cuts.is_cut(frame):
+                    tracker.cut()
+                tracker.resize((frame.width, frame.height))
+                faces = pipeline.detect(frame)
+                crops = pipeline.crop(frame, faces)
+                tracks = tracker.update(faces, last_s, crops=crops)
+                people.observe(tracks, faces.detection_scores.tolist(), last_s)
+                detected = DetectedFrame(frame=frame, faces=faces, crops=crops, tracks=tracks)
+                answers = pipeline.model.classify(detected.crops)
+                result = pipeline.record(detected, answers)
+                outputs = ImageOutputs(result=result, frame=frame, outputs=answers.outputs)
+                held.add(outputs, last_s, tracks)
+                yield from map(_with_people, held.release(tracker.numbers))
+        except MediaError as error:
+            damage = error  # raised after the frames that were held back
+        people.end(last_s)
+        yield from map(_with_people, held.release(()))
+        if damage is not None:
+            raise damage
     finally:
         frames.close()
+
+
+def _with_people(released: Released[ImageOutputs]) -> ImageOutputs:
+    item, numbers = released.item, released.numbers
+    kept = np.array([number is not None for number in numbers], bool)
+    return ImageOutputs(
+        result=with_people(item.result, numbers),
+        frame=item.frame,
+        outputs={name: values[kept] for name, values in item.outputs.items()},
+    )

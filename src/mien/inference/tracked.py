@@ -23,11 +23,13 @@ class TrackedFrame:
         frame: The frame.
         faces: Its faces.
         tracks: The track number of each face.
+        is_followed: Whether the faces were not searched for in the whole frame.
     """
 
     frame: VideoFrame
     faces: Faces
     tracks: list[int]
+    is_followed: bool = False
 
 
 def classify_frames(
@@ -73,4 +75,5 @@ def _cropped(pipeline: Pipeline, tracked: TrackedFrame) -> DetectedFrame:
         faces=faces,
         crops=pipeline.crop(tracked.frame, faces),
         tracks=[tracked.tracks[number] for number in order],
+        is_followed=tracked.is_followed,
     )

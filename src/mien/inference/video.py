@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MediaError
+from mien.inference.holding import HeldFrames, with_people
 from mien.inference.pipeline import Pipeline
 from mien.inference.prefetch import prefetch
 from mien.inference.tracked import TrackedFrame, classify_frames
 from mien.media import Video, VideoFrame
 from mien.options import VideoOptions
-from mien.structures import Face, Faces, FrameResult
-from mien.track import Baselines, FaceChanges, SceneCuts, Smoother, Tracker
+from mien.structures import Face, FacePrediction, Faces, FrameResult, Quality
+from mien.track import Baselines, FaceChanges, People, SceneCuts, Smoother, Tracker
 
 __all__ = ["DETECTIONS_PER_S", "VideoState", "analyze_frames", "analyze_video"]
 
@@ -39,23 +40,26 @@ class _Detection:
 
 
 class VideoState:
-    """The state of a video's analysis between two frames: tracks, smoothing, last detection.
+    """The state of a video's analysis between two frames: tracks, people, smoothing, and so on.
 
     Args:
-        options: Smoothing, and how long a track may be interrupted.
+        options: Smoothing, how long a track may be interrupted, and which tracks are people.
         baselines: The baselines of its people, from `Pipeline.baselines`; None without.
 
     Attributes:
-        is_complete: Whether the results of all frames up to the state have been yielded. Only then
-            can another run continue from it.
+        is_complete: Whether the results of all frames up to the state have been yielded, or are
+            held back in it. Only then can another run continue from it.
     """
 
     def __init__(self, options: VideoOptions, baselines: Baselines | None = None) -> None:
         self.baselines = baselines
         self.smoother = Smoother(options.smoothing)
         self.tracker = Tracker(max_gap_s=options.max_gap_s)
+        self.people = People(options.min_duration_s)
+        self.held = HeldFrames[FrameResult](self.people)
         self.detection: _Detection | None = None
         self.is_complete = True
+        self._held_documents: dict[int, dict[str, Any]] = {}
 
     @property
     def frame(self) -> int:
@@ -70,7 +74,17 @@ class VideoState:
     def to_document(self) -> dict[str, Any]:
         """Return the state as plain values that JSON can hold."""
         detection = self.detection
+        known = self._held_documents
+        self._held_documents = {
+            result.frame: known.get(result.frame) or dataclasses.asdict(result)
+            for result, *_ in self.held.items
+        }
         return {
+            "people": self.people.to_document(),
+            "held": [
+                {"result": self._held_documents[result.frame], "tracks": list(tracks)}
+                for result, _, tracks in self.held.items
+            ],
             "smoother": self.smoother.to_document(),
             "tracker": self.tracker.to_document(),
             "baselines": self.baselines and self.baselines.to_document(),
@@ -87,6 +101,11 @@ class VideoState:
 
     def restore(self, document: Mapping[str, Any]) -> None:
         """Restore the exact state from a document of `to_document`."""
+        self.people.restore(document["people"])
+        self.held = HeldFrames(self.people)
+        for each in document["held"]:
+            result = _result(each["result"])
+            self.held.add(result, result.timestamp_s or 0.0, each["tracks"])
         self.smoother.restore(document["smoother"])
         self.tracker.restore(document["tracker"])
         if self.baselines is not None:
@@ -102,6 +121,23 @@ class VideoState:
             self.detection = _Detection(
                 detection["frame"], detection["timestamp_s"], faces, detection["tracks"]
             )
+
+
+def _result(document: Mapping[str, Any]) -> FrameResult:
+    """Return the result whose fields a document has, after JSON."""
+    faces = [
+        FacePrediction(
+            **face
+            | {
+                "box_xyxy": tuple(face["box_xyxy"]),
+                "landmarks_xy": tuple(map(tuple, face["landmarks_xy"])),
+                "embedding": tuple(face["embedding"]),
+                "quality": Quality(**face["quality"]),
+            }
+        )
+        for face in document["faces"]
+    ]
+    return FrameResult(**{**document, "faces": tuple(faces), "notes": tuple(document["notes"])})
 
 
 def analyze_video(
@@ -120,8 +156,10 @@ def analyze_video(
         state: The state to continue from, which is updated; None starts at the beginning.
 
     Yields:
-        One result per frame, in order. For a damaged video, the frames before the damage, and then
-        a result with `error`.
+        One result per frame, in order. A frame is held back as long as it is open whether one of
+        its faces is a person's (`mien.track.people`): by some tenths of a second, or by
+        `min_duration_s` and `max_gap_s`, and by `mien.inference.holding.MAX_HELD_FRAMES` frames at
+        most. For a damaged video, the frames before the damage, and then a result with `error`.
     """
     options = options or VideoOptions()
     rate = video.frames_per_second or 25.0
@@ -165,27 +203,57 @@ def analyze_frames(
     windows = prefetch(
         _detected(pipeline, frames, every, before=state.detection), _PREFETCHED_WINDOWS
     )
+    damage: MediaError | None = None
     try:
-        for window in windows:
-            last, faces = window.frames[-1], window.faces
-            if window.is_cut:
-                state.tracker.cut()
-            state.tracker.resize((last.width, last.height))
-            tracks = state.tracker.update(faces, last.timestamp_s, crops=window.crops)
-            end = TrackedFrame(last, faces, tracks)
-            tracked = list(_interpolated(state.detection, window.frames, end))
-            state.detection = _Detection(last.frame, last.timestamp_s, end.faces, end.tracks)
-            state.is_complete = False
-            for result in classify_frames(
-                pipeline, state.smoother, tracked, baselines=state.baselines
-            ):
-                state.is_complete = result.frame == last.frame
-                yield result
-            state.smoother.forget_before(last.timestamp_s)
-            if state.baselines is not None:
-                state.baselines.forget_before(last.timestamp_s)
+        try:
+            for window in windows:
+                yield from _completing(state, _analyze_window(pipeline, window, state))
+        except MediaError as error:
+            damage = error  # raised after the frames that were held back
+        state.people.end(state.timestamp_s)
+        state.tracker.cut()
+        yield from _completing(state, _released(state))
+        if damage is not None:
+            raise damage
     finally:
         windows.close()
+
+
+def _completing(state: VideoState, results: list[FrameResult]) -> Iterator[FrameResult]:
+    """Yield results; with the last one the state is complete."""
+    state.is_complete = not results
+    for result in results:
+        state.is_complete = result is results[-1]
+        yield result
+
+
+def _analyze_window(pipeline: Pipeline, window: _Window, state: VideoState) -> list[FrameResult]:
+    """Analyse the frames up to a detection, and return what need not be held back any longer."""
+    last, faces = window.frames[-1], window.faces
+    if window.is_cut:
+        state.tracker.cut()
+    state.tracker.resize((last.width, last.height))
+    tracks = state.tracker.update(faces, last.timestamp_s, crops=window.crops)
+    state.people.observe(tracks, faces.detection_scores.tolist(), last.timestamp_s)
+    end = TrackedFrame(last, faces, tracks)
+    tracked = list(_interpolated(state.detection, window.frames, end))
+    state.detection = _Detection(last.frame, last.timestamp_s, end.faces, end.tracks)
+    for result in classify_frames(pipeline, state.smoother, tracked, baselines=state.baselines):
+        state.held.add(result, result.timestamp_s or 0.0, _tracks(result))
+    state.smoother.forget_before(last.timestamp_s)
+    if state.baselines is not None:
+        state.baselines.forget_before(last.timestamp_s)
+    return _released(state)
+
+
+def _released(state: VideoState) -> list[FrameResult]:
+    return [
+        with_people(each.item, each.numbers) for each in state.held.release(state.tracker.numbers)
+    ]
+
+
+def _tracks(result: FrameResult) -> list[int]:
+    return [face.track for face in result.faces if face.track is not None]
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -277,7 +345,7 @@ def _interpolated(
             if track not in before.tracks and share >= 0.5:
                 faces.append(end.faces[number])
                 tracks.append(track)
-        yield TrackedFrame(frame, Faces.from_list(faces), tracks)
+        yield TrackedFrame(frame, Faces.from_list(faces), tracks, is_followed=True)
     yield end
 
 

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from mien.columns import row_schema
 from mien.errors import MissingExtraError, OutputError
 from mien.media import open_writer
-from mien.options import VideoOptions
+from mien.options import MAX_MIN_DURATION_S, VideoOptions
 from mien.server.errors import ApiError, error_responses
 from mien.server.images import MinFacePx, MinScore
 from mien.server.jobs_folder import MARKER, new_job_id
@@ -209,6 +209,14 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
         smoothing_s: Annotated[
             float, Query(ge=0, le=60, description="0 turns smoothing off.")
         ] = _VIDEO_DEFAULTS.smoothing.time_constant_s,
+        min_duration_s: Annotated[
+            float | None,
+            Query(
+                ge=0,
+                le=MAX_MIN_DURATION_S,
+                description="Leave out people who are seen for less; 0 keeps every track.",
+            ),
+        ] = _VIDEO_DEFAULTS.min_duration_s,
         min_face_px: MinFacePx = None,
         min_score: MinScore = None,
     ) -> dict[str, Any]:
@@ -217,6 +225,7 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
             "max_fps": max_fps,
             "detect_every": detect_every,
             "smoothing_s": smoothing_s,
+            "min_duration_s": min_duration_s,
             "min_face_px": min_face_px,
             "min_score": min_score,
         }

@@ -250,6 +250,7 @@ class JobRunner:
                 detect_every=request["detect_every"],
                 max_fps=request["max_fps"],
                 smoothing=SmoothingOptions(time_constant_s=request["smoothing_s"]),
+                min_duration_s=request["min_duration_s"],
             ),
             faces=self._service.options.face_options(
                 min_face_px=request["min_face_px"], min_score=request["min_score"]

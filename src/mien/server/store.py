@@ -54,8 +54,8 @@ class Job:
         id: A random id.
         owner: The caller who submitted it.
         name: The name of the video.
-        options: The request's `max_fps`, `detect_every`, `smoothing_s`, `min_face_px` and
-            `min_score`.
+        options: The request's `max_fps`, `detect_every`, `smoothing_s`, `min_duration_s`,
+            `min_face_px` and `min_score`.
         state: `queued`, `running`, `done` or `failed`.
         created: When it was submitted, in seconds since 1970.
         ended: When it ended, in seconds since 1970, or None.
@@ -313,8 +313,8 @@ def _is_sound(name: str, value: Any) -> bool:
 
 def _are_options(found: Any) -> bool:
     """Return whether these are the options of a request, all of them and in their ranges."""
-    names = {"max_fps", "detect_every", "smoothing_s", "min_face_px", "min_score"}
-    if found.keys() != names:
+    names = ("max_fps", "detect_every", "smoothing_s", "min_duration_s", "min_face_px", "min_score")
+    if found.keys() != set(names):
         return False
     smallest_px = found["min_face_px"]
     try:
@@ -322,6 +322,7 @@ def _are_options(found: Any) -> bool:
             detect_every=found["detect_every"],
             max_fps=found["max_fps"],
             smoothing=SmoothingOptions(time_constant_s=found["smoothing_s"]),
+            min_duration_s=found["min_duration_s"],
         )
         FaceOptions(
             min_face_px=1 if smallest_px is None else smallest_px, min_score=found["min_score"]

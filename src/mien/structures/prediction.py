@@ -63,6 +63,8 @@ class FacePrediction:
         box_xyxy: Left, top, right and bottom in pixels of the frame.
         landmarks_xy: Five points in pixels of the frame.
         detection_score: How sure the detector is that this is a face, 0 to 1.
+        found: `detected` if the face was searched for in the whole frame; `followed` if its place
+            comes from the frames around it, or from a search near its last place.
         emotion: The label with the highest probability; in a video one that is overtaken by little
             stays.
         confidence: Its calibrated probability, 0 to 1.
@@ -97,6 +99,7 @@ class FacePrediction:
     embedding: tuple[float, ...] = ()
     uncorrected: Mapping[str, float] | None = None
     raw: Mapping[str, float] | None = None
+    found: str = "detected"
 
     def __post_init__(self) -> None:
         for name in ("probabilities", "uncorrected", "raw"):

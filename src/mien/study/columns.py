@@ -80,7 +80,7 @@ def _frames() -> Iterator[Column]:
                 nullable=True,
                 meaning=f"{letter} of the person's {name.replace('_', ' ')}",
             )
-    for name in ("detection_score", "emotion", "confidence", "unsure"):
+    for name in ("detection_score", "found", "emotion", "confidence", "unsure"):
         yield _of_face(name)
     yield _plain(
         "held",
@@ -118,6 +118,7 @@ PEOPLE: tuple[Column, ...] = (
     _seconds("first_s", "time of the person's first frame"),
     _seconds("last_s", "time of the person's last frame"),
     _count("frames", "frames with the person"),
+    _share("detected_share", "share of these frames in which the face was detected, not followed"),
     _seconds("visible_s", "time that these frames last together"),
     *(_share(f"p_{label}_mean", f"mean probability of {label}") for label in SIX.labels),
     *(
@@ -176,6 +177,7 @@ SETTINGS: tuple[Column, ...] = (
     _seconds("smoothing_s", "time constant of the smoothing"),
     _plain("smoothing_margin", "number", "lead by which another expression is shown", minimum=0),
     _seconds("max_gap_s", "longest absence after which a person keeps the number"),
+    _seconds("min_duration_s", "shortest person; none: by detections and scores", nullable=True),
     _plain("baseline", "text", "whose baseline was taken off; none", nullable=True),
     _seconds("min_event_s", "shortest episode"),
     _seconds("max_event_gap_s", "longest gap within an episode"),

@@ -45,6 +45,7 @@ def person_row(
         "first_s": float(series.times_s[0]),
         "last_s": float(series.times_s[-1]),
         "frames": len(series.times_s),
+        "detected_share": float(series.detected.mean()),
         "visible_s": visible_s,
         **{f"p_{label}_mean": float(means[place]) for label, place in by_label},
         **{f"share_{label}": float(seconds[place]) / visible_s for label, place in by_label},

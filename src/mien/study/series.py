@@ -53,6 +53,7 @@ class PersonSeries:
         labels: `(n,)`, the index in `SIX` of the expression that is shown.
         probabilities: `(n, 6)` in the order of `SIX`, as they are shown.
         unsure: `(n,)`, whether the answer is unsure.
+        detected: `(n,)`, whether the face was detected in this frame, not followed.
         quality_means: The mean of each of `QUALITY`.
     """
 
@@ -61,11 +62,12 @@ class PersonSeries:
     labels: NDArray[np.int8]
     probabilities: NDArray[np.float32]
     unsure: NDArray[np.bool_]
+    detected: NDArray[np.bool_]
     quality_means: Mapping[str, float]
 
 
 class SeriesBuilder:
-    """Collects the faces of a video by person: 34 bytes for each."""
+    """Collects the faces of a video by person: 35 bytes for each."""
 
     def __init__(self) -> None:
         self._people: dict[int, _Growing] = {}
@@ -84,7 +86,7 @@ class SeriesBuilder:
 class _Growing:
     def __init__(self) -> None:
         self._times_s, self._probabilities = array("d"), array("f")
-        self._labels, self._unsure = array("b"), array("b")
+        self._labels, self._unsure, self._detected = array("b"), array("b"), array("b")
         self._quality_sums = [0.0] * len(QUALITY)
 
     def add(self, face: FacePrediction) -> None:
@@ -92,6 +94,7 @@ class _Growing:
         self._probabilities.extend(face.probabilities.values())
         self._labels.append(SIX.labels.index(face.emotion))
         self._unsure.append(face.unsure)
+        self._detected.append(face.found == "detected")
         for number, name in enumerate(QUALITY):
             self._quality_sums[number] += getattr(face.quality, name)
 
@@ -103,6 +106,7 @@ class _Growing:
             labels=np.array(self._labels, np.int8),
             probabilities=np.array(self._probabilities, np.float32).reshape(-1, len(SIX)),
             unsure=np.array(self._unsure, np.bool_),
+            detected=np.array(self._detected, np.bool_),
             quality_means=MappingProxyType(
                 {
                     name: total / len(times_s)

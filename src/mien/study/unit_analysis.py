@@ -236,6 +236,7 @@ def settings_row(analyzer: Analyzer, plan: UnitPlan) -> dict[str, Any]:
         "smoothing_s": plan.video.smoothing.time_constant_s,
         "smoothing_margin": plan.video.smoothing.margin,
         "max_gap_s": plan.video.max_gap_s,
+        "min_duration_s": plan.video.min_duration_s,
         "baseline": _baseline(plan.video.baseline),
         "min_event_s": plan.events.min_duration_s,
         "max_event_gap_s": plan.events.max_gap_s,

@@ -1,6 +1,7 @@
 """People over time: track numbers, cuts, smoothing, redetection between detections."""
 
 from mien.track.baseline import Baselines, corrected, mean_offset, neutral_offset
+from mien.track.people import People
 from mien.track.redetect import redetect_in_roi
 from mien.track.scenes import FaceChanges, SceneCuts
 from mien.track.scheduler import DetectionScheduler, detection_interval
@@ -11,6 +12,7 @@ __all__ = [
     "Baselines",
     "DetectionScheduler",
     "FaceChanges",
+    "People",
     "SceneCuts",
     "Smoothed",
     "Smoother",

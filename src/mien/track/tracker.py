@@ -81,6 +81,11 @@ class Tracker:
         """End all tracks: the next frame shows another scene."""
         self._tracks = []
 
+    @property
+    def numbers(self) -> set[int]:
+        """The numbers of the tracks that have not ended."""
+        return {track.number for track in self._tracks}
+
     def resize(self, size_wh: tuple[int, int]) -> None:
         """Say how many pixels the next frame has; of a video in several sizes people stay people.
 

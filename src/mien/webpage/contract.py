@@ -18,7 +18,7 @@ from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
 from mien.inference import EmotionModel, pipeline
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 from mien.spec import LIMITS, MIN_PROBABILITY, ModelSpec
-from mien.track import baseline, scenes, scheduler, tracker
+from mien.track import baseline, people, scenes, scheduler, tracker
 
 __all__ = ["SAMPLES", "page_contract"]
 
@@ -78,6 +78,11 @@ def page_contract(
             "min_contrast": scenes.MIN_CONTRAST,
             "margin": scenes.MARGIN,
             "min_pixels_share": scenes.MIN_PIXELS_SHARE,
+        },
+        "people": {
+            "enough": [line._asdict() for line in people.ENOUGH],
+            "min_share": people.MIN_SHARE,
+            "min_share_searches": people.MIN_SHARE_SEARCHES,
         },
         "track_timeout": {
             "min_intervals": tracker.MIN_TIMEOUT_INTERVALS,

@@ -27,6 +27,7 @@ const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & strin
     "margin",
     "min_pixels_share",
   ],
+  people: ["min_share", "min_share_searches"],
   track_timeout: ["min_intervals", "newest_interval_weight"],
   detection: [
     "min_face_px",
@@ -73,6 +74,13 @@ export function checkContract(document: unknown): Contract {
   for (const [name, keys] of Object.entries(RULES)) {
     const rules = table(name, contract[name]);
     for (const key of keys) number(`${name}.${key}`, rules[key]);
+  }
+  const lines = list("people.enough", (contract.people as Table).enough);
+  demand(lines.length > 0, "people.enough", "a line", lines);
+  for (const line of lines) {
+    for (const key of ["score", "detections", "duration_s"]) {
+      number(`people.enough.${key}`, table("people.enough", line)[key]);
+    }
   }
   const limits = table("limits", contract.limits);
   for (const name of LIMITS) numbers(`limits.${name}`, limits[name], 2);

@@ -84,6 +84,12 @@ export interface Contract {
     margin: number;
     min_pixels_share: number;
   };
+  /** When a track is a person: by any line of `enough`. */
+  people: {
+    enough: { score: number; detections: number; duration_s: number }[];
+    min_share: number;
+    min_share_searches: number;
+  };
   /** After how long a track ends where detections are far apart, for tracker and smoother. */
   track_timeout: { min_intervals: number; newest_interval_weight: number };
   detection: {

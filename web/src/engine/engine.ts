@@ -9,6 +9,7 @@ import { cropFace, type Region, type Similarity, similarity } from "./crop";
 import type { Outputs } from "./decoder";
 import { FaceDetector, roundHalfEven, runner } from "./detector";
 import type { DetectedFace, FacePrediction, FrameResult } from "./faces";
+import { People } from "./people";
 import type { Pixels } from "./pixels";
 import { faceQuality, unsureReason } from "./quality";
 import { RUNTIME_BYTES } from "./runtime";
@@ -46,6 +47,7 @@ export interface LiveOptions {
 export class Engine {
   private cuts!: SceneCuts;
   private tracker!: Tracker;
+  private people!: People;
   private smoother!: Smoother;
   /** Null if the network does not say what a baseline is measured from. */
   private baselines!: Baselines | null;
@@ -94,10 +96,11 @@ export class Engine {
 
   /** Begin a new clip: nobody is known any more. */
   reset(): void {
-    const { tracking, scenes, smoothing, track_timeout, baseline } = this.contract;
+    const { tracking, people, scenes, smoothing, track_timeout, baseline } = this.contract;
     const spec = this.contract.emotion.spec.six!.baseline;
     this.cuts = new SceneCuts(scenes);
     this.tracker = new Tracker(tracking, track_timeout, scenes);
+    this.people = new People(people);
     this.smoother = new Smoother(smoothing, track_timeout);
     this.baselines =
       spec === null ? null : new Baselines(spec, baseline, tracking.max_gap_s, track_timeout);
@@ -148,9 +151,16 @@ export class Engine {
       timestamp_s,
       interval_s,
     );
-    const predictions = faces.map((face, number) => {
-      const raw = probabilities[number]!.calibrated;
-      const track = tracks[number]!;
+    const { people } = this;
+    people.observe(
+      tracks,
+      faces.map((face) => face.score),
+      timestamp_s,
+    );
+    const places = [...faces.keys()].filter((place) => people.isPerson(tracks[place]!));
+    const predictions = places.map((place, number) => {
+      const raw = probabilities[place]!.calibrated;
+      const track = people.number(tracks[place]!);
       const offset = this.baselines?.update(track, raw, timestamp_s, options.estimates) ?? null;
       const {
         probabilities: shares,
@@ -162,9 +172,10 @@ export class Engine {
       if (options.neutral && number === 0) {
         this.baselines?.setNeutral(track, uncorrected ?? shares, timestamp_s);
       }
-      const given = this.predict(frame, number, face, crops[number]!, shares);
+      const given = this.predict(frame, number, faces[place]!, crops[place]!, shares);
       return this.relabelled({ ...given, track, uncorrected }, label);
     });
+    people.forgetAllBut(this.tracker.numbers);
     this.smoother.forgetBefore(timestamp_s, interval_s);
     this.baselines?.forgetBefore(timestamp_s, interval_s);
     return {

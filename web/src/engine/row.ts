@@ -16,6 +16,8 @@ export interface FaceRow {
   box_xyxy: [box_left: number, box_top: number, box_right: number, box_bottom: number];
   /** The detector's score of the face. */
   detection_score: number;
+  /** Whether the face was detected in this frame, or followed from the frames around it. */
+  found: string;
   /** The expression that the face shows. */
   emotion: string;
   /** Its calibrated probability. */
@@ -93,6 +95,7 @@ export const COLUMNS: readonly (readonly [string, Path])[] = [
   ["box_right", ["box_xyxy", 2]],
   ["box_bottom", ["box_xyxy", 3]],
   ["detection_score", ["detection_score"]],
+  ["found", ["found"]],
   ["emotion", ["emotion"]],
   ["confidence", ["confidence"]],
   ["unsure", ["unsure"]],

@@ -29,6 +29,11 @@ export class Tracker {
     this.tracks = [];
   }
 
+  /** The numbers of the tracks that have not ended. */
+  get numbers(): Set<number> {
+    return new Set(this.tracks.map((track) => track.number));
+  }
+
   /** Say how many pixels the next frame has; in a video of several sizes people stay people. */
   resize(width: number, height: number): void {
     const [x, y] = this.size === null ? [1, 1] : [width / this.size[0], height / this.size[1]];

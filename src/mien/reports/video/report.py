@@ -219,9 +219,15 @@ def _settings(analysis: AnalysisDescription) -> Section:
         for row in ((name, network.name), ("its SHA-256", network.sha256))
     ]
     every, max_fps = analysis.detect_every, analysis.max_fps
+    score, shortest_s = analysis.min_score, analysis.min_duration_s
     rows += [
         ("unsure below", f"{analysis.unsure_below:.2f}"),
         ("smallest face", f"{analysis.min_face_px} px"),
+        ("lowest detection score", "the detector's own" if score is None else f"{score:g}"),
+        (
+            "people are seen for",
+            "half a second, or with a high score" if shortest_s is None else f"{shortest_s:g} s",
+        ),
         ("smoothing", f"{analysis.smoothing_s:g} s"),
         ("baseline taken off", _baseline(analysis.baseline)),
         ("detection", f"every {every} frames" if every else "8 times a second"),

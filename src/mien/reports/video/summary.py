@@ -12,9 +12,6 @@ from mien.structures import FrameResult
 
 __all__ = ["AnalysisDescription", "NetworkDescription", "Person", "VideoSummary"]
 
-_SHORTEST_S = 0.5
-"""People who are visible for less are left out: most of them are false detections."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NetworkDescription:
@@ -47,6 +44,8 @@ class AnalysisDescription:
         detect_every: Frames from one detection to the next; None if that was chosen by time.
         max_fps: The most frames a second that were analysed; None for all.
         baseline: Whose baseline was taken off the probabilities; None if none was.
+        min_score: Faces with a lower detection score were left out; None for the detector's own.
+        min_duration_s: People who were seen for less were left out; None for the usual rule.
     """
 
     model: NetworkDescription
@@ -57,6 +56,8 @@ class AnalysisDescription:
     detect_every: int | None
     max_fps: float | None
     baseline: BaselineOptions | None = None
+    min_score: float | None = None
+    min_duration_s: float | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -88,6 +89,7 @@ class VideoSummary:
         frames: Number of frames.
         duration_s: Time of the last frame.
         error: Why the video ended early, or None.
+        people: Each person by number.
     """
 
     def __init__(self) -> None:
@@ -95,7 +97,7 @@ class VideoSummary:
         self.frames = 0
         self.duration_s = 0.0
         self.error: str | None = None
-        self._people: dict[int, Person] = {}
+        self.people: dict[int, Person] = {}
 
     def add(self, result: FrameResult) -> None:
         """Add the result of one frame."""
@@ -106,19 +108,10 @@ class VideoSummary:
         self.frames += 1
         self.duration_s = max(self.duration_s, result.timestamp_s or 0.0)
         for face in result.faces:
-            person = self._people.setdefault(face.track or 0, Person())
+            person = self.people.setdefault(face.track or 0, Person())
             person.times_s.append(result.timestamp_s or 0.0)
             person.probabilities.append(tuple(face.probabilities.values()))
             person.labels.append(SIX.labels.index(face.emotion))
             person.reasons.append(face.unsure_reason)
             person.boxes.append(face.box_xyxy)
             person.frames.append(result.frame)
-
-    @property
-    def people(self) -> dict[int, Person]:
-        """The people who are visible for long enough, by number."""
-        return {
-            number: person
-            for number, person in self._people.items()
-            if person.times_s[-1] - person.times_s[0] >= min(_SHORTEST_S, self.duration_s / 2)
-        }
