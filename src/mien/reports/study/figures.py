@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,9 @@ __all__ = ["course_figure", "group_figure", "people_figure", "share_figure"]
 
 _ROW_PX = 18
 _MINUTES_FROM_S = 180.0
-_NAME_PX = 190
+_NAME_PX = 260
+_TICKS = 8
+_SHARE_AXIS = alt.Axis(format="%", tickCount=_TICKS)
 
 
 def people_figure(people: Sequence[StudyPerson], left_out: int) -> Figure:
@@ -32,9 +35,9 @@ def people_figure(people: Sequence[StudyPerson], left_out: int) -> Figure:
     longest_s = max(event["end_s"] for each in people for event in each.events)
     in_minutes = longest_s > _MINUTES_FROM_S
     unit_s, unit = (60.0, "minutes") if in_minutes else (1.0, "seconds")
-    videos = [each.video for each in people]
+    counts = Counter(each.video for each in people)
     names = [
-        each.video if videos.count(each.video) == 1 else f"{each.video} · {each.person}"
+        each.video if counts[each.video] == 1 else f"{each.video} · {each.person}"
         for each in people
     ]
     rows = [
@@ -53,7 +56,7 @@ def people_figure(people: Sequence[StudyPerson], left_out: int) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_rect(height=alt.RelativeBandSize(0.8))
         .encode(
-            alt.X("from:Q", title=unit,
+            alt.X("from:Q", title=unit, axis=alt.Axis(tickCount=_TICKS, format="~g"),
                   scale=alt.Scale(domain=[0, longest_s / unit_s], nice=False)),
             alt.X2("to:Q"),
             alt.Y("person:N", title=None, sort=names, scale=alt.Scale(domain=names),
@@ -177,7 +180,7 @@ def _as_point(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_intervals(base: alt.Chart) -> alt.LayerChart:
-    x = alt.X("low:Q", title="share of time", axis=SHARES, scale=alt.Scale(domainMin=0))
+    x = alt.X("low:Q", title="share of time", axis=_SHARE_AXIS, scale=alt.Scale(domainMin=0))
     lines = base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(x, alt.X2("high:Q"))
     return alt.LayerChart(
         layer=[lines, base.mark_point(filled=True, size=70, opacity=1).encode(alt.X("share:Q"))]
