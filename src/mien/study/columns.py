@@ -1,6 +1,7 @@
 """The tables of a study and their columns: types, units, ranges and meanings, each written once.
 
-The files, the codebook (`datapackage.json`) and the table in `docs/study.md` come from `TABLES`.
+The files, the codebook (`datapackage.json`) and the columns in `docs/study.md` come from `TABLES`;
+after a change, `python docs/columns.py` updates the last.
 A table has one value per column, and the same names in CSV and Parquet.
 """
 
