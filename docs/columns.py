@@ -1,4 +1,4 @@
-"""Write what is derived from the columns of result rows: the README's table and the page's types.
+"""Write what is derived from columns: the README's table, the page's types, the tables of a study.
 
 python docs/columns.py
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from mien.columns import COLUMNS, Column
+from mien.study.columns import TABLES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 TYPES = ROOT / "web" / "src" / "engine" / "row.ts"
+STUDY = ROOT / "docs" / "study.md"
 MARKS = ("<!-- columns -->\n", "\n<!-- /columns -->")
 
 KINDS = {"text": "string", "integer": "number", "number": "number", "boolean": "boolean"}
@@ -63,8 +65,22 @@ def readme() -> str:
     return before + MARKS[0] + table() + MARKS[1] + after
 
 
+def study() -> str:
+    """Return the page on studies with the columns of its tables in their place."""
+    begin, end = "<!-- study -->\n", "<!-- /study -->"
+    before, rest = STUDY.read_text(encoding="utf-8").split(begin)
+    lines = []
+    for each in TABLES:
+        lines += [f"### {each.name}", "", f"{each.title[0].upper()}{each.title[1:]}.", ""]
+        lines += ["| column | value | meaning |", "| --- | --- | --- |"]
+        lines += [f"| `{c.name}` | {_values(c)} | {c.meaning} |" for c in each.columns]
+        lines.append("")
+    return before + begin + "\n".join(lines) + end + rest.split(end)[1]
+
+
 def main() -> None:
-    """Write both."""
+    """Write all of them."""
+    STUDY.write_text(study(), encoding="utf-8")
     README.write_text(readme(), encoding="utf-8")
     TYPES.write_text(types(), encoding="utf-8")
 

@@ -12,7 +12,7 @@ from PIL import Image
 from mien.media import read_image
 from tests.conftest import SAMPLES
 
-__all__ = ["gliding", "two_people", "write_video"]
+__all__ = ["gliding", "swaying", "two_people", "write_video"]
 
 
 def two_people():
@@ -31,6 +31,13 @@ def gliding(photo, *, seconds, per_second, size_hw=(240, 320)):
         share = number / max(count - 1, 1)
         top, left = round(share * room[0] / 2), round(share * room[1])
         yield number / per_second, photo[top : top + height, left : left + width]
+
+
+def swaying(photo, *, frames, per_second=8):
+    """Yield (time, frame): a face that sways by some pixels, and stays one person."""
+    for number in range(frames):
+        left = 107 + 4 * (number % 3)
+        yield number / per_second, photo[6:246, left : left + 240]
 
 
 def write_video(path: Path, frames, *, codec="libx264", sound=False, format=None):

@@ -14,10 +14,17 @@ if TYPE_CHECKING:
     from mien.errors import InputError, MediaError, MienError
     from mien.finetuning import fine_tune
     from mien.inference import Analyzer, analyze
-    from mien.options import BaselineOptions, FaceOptions, SmoothingOptions, VideoOptions
+    from mien.options import (
+        BaselineOptions,
+        EventOptions,
+        FaceOptions,
+        SmoothingOptions,
+        VideoOptions,
+    )
     from mien.runs import RunOptions, analyze_to
     from mien.spec import ModelSpec
     from mien.structures import FacePrediction, Frame, FrameResult
+    from mien.study import StudyOptions, merge_studies, study_to
 
     __version__: str
 
@@ -26,6 +33,7 @@ __all__ = [
     "Analyzer",
     "BaselineOptions",
     "Detector",
+    "EventOptions",
     "FaceOptions",
     "FacePrediction",
     "Frame",
@@ -36,12 +44,15 @@ __all__ = [
     "ModelSpec",
     "RunOptions",
     "SmoothingOptions",
+    "StudyOptions",
     "VideoOptions",
     "__version__",
     "analyze",
     "analyze_to",
     "draw",
     "fine_tune",
+    "merge_studies",
+    "study_to",
 ]
 
 _HOMES = {
@@ -49,6 +60,7 @@ _HOMES = {
     "Analyzer": "mien.inference",
     "BaselineOptions": "mien.options",
     "Detector": "mien.detect",
+    "EventOptions": "mien.options",
     "FaceOptions": "mien.options",
     "FacePrediction": "mien.structures",
     "Frame": "mien.structures",
@@ -59,11 +71,14 @@ _HOMES = {
     "ModelSpec": "mien.spec",
     "RunOptions": "mien.runs",
     "SmoothingOptions": "mien.options",
+    "StudyOptions": "mien.study",
     "VideoOptions": "mien.options",
     "analyze": "mien.inference",
     "analyze_to": "mien.runs",
     "draw": "mien.drawing",
     "fine_tune": "mien.finetuning",
+    "merge_studies": "mien.study",
+    "study_to": "mien.study",
 }
 
 

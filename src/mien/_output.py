@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ __all__ = [
     "check_writable",
     "partial_path",
     "whole_file",
+    "write_durably",
 ]
 
 
@@ -118,6 +120,18 @@ def whole_file(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     except BaseException:
         _remove(partial)
         raise
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a text as a whole file that a power cut leaves as it was before, or as it is now.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _remove(partial: Path) -> None:

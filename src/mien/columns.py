@@ -43,7 +43,7 @@ class Column:
             field, and below it a key, an attribute or an index of a list.
         kind: The type of its values.
         meaning: Its meaning in one line.
-        unit: `px`, `s` or `deg`; empty if it has none.
+        unit: For example `px` or `s`; empty if it has none.
         minimum: The lower bound of its values; None without one.
         maximum: The upper bound of its values; None without one.
         values: The texts that are possible; empty if any is.
@@ -56,7 +56,7 @@ class Column:
     path: tuple[str | int, ...]
     kind: Kind
     meaning: str
-    unit: Literal["", "px", "s", "deg"] = ""
+    unit: Literal["", "px", "s", "deg", "byte", "1/s", "1/min"] = ""
     minimum: float | None = None
     maximum: float | None = None
     values: tuple[str, ...] = ()
@@ -252,11 +252,16 @@ def example_row(rows: Rows) -> dict[str, Any]:
     return _nested((column, column.example) for column in _columns(rows))
 
 
-def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a nested row as one value per column; None where the row has none."""
+def flat_row(row: Mapping[str, Any], columns: Sequence[Column] | None = None) -> dict[str, Any]:
+    """Return a nested row as one value per column; None where the row has none.
+
+    Args:
+        row: The row.
+        columns: Those of its table; None takes `COLUMNS`.
+    """
     return {
         column.name: _value(row, column.path) if column.path[0] in row else None
-        for column in COLUMNS
+        for column in (COLUMNS if columns is None else columns)
     }
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "BaselineOptions",
     "BaselinePeople",
     "DeviceOptions",
+    "EventOptions",
     "FaceOptions",
     "PrunerName",
     "SamplerName",
@@ -224,6 +225,31 @@ class VideoOptions:
         if shortest_s is not None and not (_is_number(shortest_s) and 0 <= shortest_s <= longest_s):
             expected = f"expected 0 to {longest_s:g}"
             raise InputError(f"min_duration_s: {expected}, found {shortest_s!r}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EventOptions:
+    """What counts as an episode: a time in which a person shows one expression.
+
+    Attributes:
+        min_duration_s: Shorter ones are left out. Expressions in conversation last from half a
+            second to four (Ekman, Emotions Revealed, 2003); what is shorter is mostly a change of
+            the network's mind, and blurred by the smoothing.
+        max_gap_s: Two of the same expression that are no farther apart are one, whatever the
+            person shows between them.
+
+    Raises:
+        InputError: A number is negative or not finite.
+    """
+
+    min_duration_s: float = 0.5
+    max_gap_s: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name in ("min_duration_s", "max_gap_s"):
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value < math.inf):
+                raise InputError(f"{name}: expected 0 or more, found {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,11 @@ def test_the_readme_shows_the_table():
     assert found.count("| `p_surprise` |") == 1
 
 
+def test_the_page_on_studies_shows_the_columns_of_their_tables():
+    script = writer()
+    assert script.STUDY.read_text(encoding="utf-8") == script.study(), "run python docs/columns.py"
+
+
 def test_the_page_has_the_same_rows_and_columns():
     script = writer()
     assert script.TYPES.read_text(encoding="utf-8") == script.types(), "run python docs/columns.py"

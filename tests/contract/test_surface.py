@@ -73,9 +73,9 @@ def test_every_verb_stands_in_the_readme_and_shows_two_examples():
         "similar", "tune",
     )  # fmt: skip
     verbs = {name: command.commands[name] for name in single}
-    for group in ("data", "export", "train"):
+    for group in ("data", "export", "study", "train"):
         verbs |= {f"{group} {n}": c for n, c in command.commands[group].commands.items()}
-    assert set(command.commands) == {*single, "data", "export", "train"}
+    assert set(command.commands) == {*single, "data", "export", "study", "train"}
     assert train.app is not app
     for name, verb in verbs.items():
         assert f"mien {name}" in readme

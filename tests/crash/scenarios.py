@@ -136,6 +136,33 @@ def _dataset_csv(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+class StudyOfVideos(Analysis):
+    """Makes a study of the same; its report, which takes long, is left out."""
+
+    def work(self, folder: Path, *, again: bool) -> int:
+        """Make it, or go on."""
+        from mien.study import analysis
+
+        analysis.write_report = lambda *_: None
+        return mien(
+            "analyze", self.inputs, "--study", folder / "out", *(["--resume"] if again else [])
+        )
+
+    def result(self, folder: Path) -> Any:
+        """Return the rows of every table without the seconds taken, and the exports."""
+        from pyarrow import parquet
+
+        found: dict[str, Any] = {}
+        for path in sorted((folder / "out").rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if path.suffix == ".parquet":
+                rows = parquet.read_table(path).to_pylist()
+                found[name] = [row | {"analysis_s": None} for row in rows]
+            elif path.is_file() and "records" not in path.parts:
+                found[name] = path.read_bytes()
+        return found
+
+
 class Import(Scenario):
     """Imports a CSV as a dataset, in the place of another one or not."""
 
@@ -303,6 +330,7 @@ SCENARIOS = {
     "mixed": lambda inputs: Analysis(inputs, *_ALL),
     "drawn": lambda inputs: Analysis(inputs, *_ALL, "--draw"),
     "replaced": lambda inputs: Analysis(inputs, *_ALL, "--draw", replaces=True),
+    "study": StudyOfVideos,
     "import": Import,
     "import-replaced": lambda inputs: Import(inputs, replaces=True),
     "job": Job,

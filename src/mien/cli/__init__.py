@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import data, export, train
+from mien.cli import data, export, study, train
 from mien.cli.analyze import analyze
 from mien.cli.edge import (
     describe_os_error,
@@ -73,6 +73,7 @@ app.command()(verb(tune))
 app.command(name="fine-tune")(verb(fine_tune))
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(study.app, name="study")
 app.add_typer(export.app, name="export")
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien._output import REPORT_SUFFIXES, check_output
+from mien.cli.defaults import PythonDefault
 from mien.cli.edge import raise_interruption
 from mien.cli.formatting import expression, own_classes
-from mien.cli.messages import LOG, printable, refuse_ignored
+from mien.cli.messages import LOG, printable, refuse_ignored, was_given
 from mien.cli.options import (
     FACE_DEFAULTS,
     VIDEO_DEFAULTS,
@@ -32,6 +33,7 @@ from mien.cli.options import (
     named_inputs,
 )
 from mien.cli.progress import SourceProgress, progress_bars
+from mien.cli.study import parse_shard, run_study
 from mien.errors import OutputError
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from mien.reports import AnalysisDescription
     from mien.runs import Checkpoint, Run, RunOptions
     from mien.structures import FacePrediction, FrameResult
+    from mien.study.options import TableFormat
 
 __all__ = ["analyze"]
 
@@ -59,8 +62,17 @@ def analyze(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Save the results in this folder.")
     ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Make a study: tables of frames, people, events (mien[data])."
+        ),
+    ] = None,
     formats: Annotated[
-        str, typer.Option("--format", help="Formats of the results: jsonl, csv, parquet.")
+        str,
+        typer.Option(
+            "--format", help="Formats of the results: jsonl, csv, parquet; of a study one."
+        ),
     ] = "jsonl",
     draw: Annotated[
         bool, typer.Option("--draw", help="Save images and videos with the results drawn in.")
@@ -74,8 +86,29 @@ def analyze(
     ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace saved results.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted run in the same folder.")
+        bool,
+        typer.Option(
+            "--resume", "--skip-done", help="Continue an interrupted run in the same folder."
+        ),
     ] = False,
+    covariates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="Compare groups in a study: columns video, condition, ..."
+        ),
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            default_factory=PythonDefault("mien.study:StudyOptions", "workers"),
+            help="Processes of a study, each with networks of its own.",
+        ),
+    ],
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="N/OF", help="Analyse a part of a study; then: mien study merge."),
+    ] = None,
     min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
     min_score: MinScore = FACE_DEFAULTS.min_score,
     detect_every: DetectEvery = VIDEO_DEFAULTS.detect_every,
@@ -100,9 +133,10 @@ def analyze(
       mien analyze video.mp4 --out results --draw
       mien analyze holiday/ --out results --format jsonl,csv --draw
       mien analyze interview.mp4 --neutral passport.jpg
+      mien analyze interviews/ --study study --covariates groups.csv --workers 4
       find . -name '*.png' | mien analyze - --json
     """
-    _check_usage(out=out, draw=draw, resume=resume, overwrite=overwrite, report=report)
+    _check_usage(out=out, study=study, draw=draw, resume=resume, overwrite=overwrite, report=report)
     from mien.inference import Analyzer
     from mien.media import FORMATS
     from mien.runs import RunOptions, analyze_to
@@ -111,7 +145,7 @@ def analyze(
     if unknown := [name for name in format_names if name not in FORMATS]:
         found, choices = ", ".join(map(repr, unknown)), ", ".join(FORMATS)
         raise typer.BadParameter(f"--format: unknown {found}; choose from {choices}")
-    if resume and "jsonl" not in format_names:
+    if study is None and resume and "jsonl" not in format_names:
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
     analyzer = Analyzer(
@@ -124,6 +158,21 @@ def analyze(
         baseline=baseline_options(baseline, neutral, analyzer),
         min_duration_s=min_duration_s,
     )
+    if study is not None:
+        from mien.study import StudyOptions
+
+        study_options = StudyOptions(
+            format=_study_format(format_names),
+            overwrite=overwrite,
+            resume=resume,
+            video=video,
+            faces=faces,
+            workers=workers,
+            shard=parse_shard(shard),
+            covariates=covariates,
+        )
+        run_study(study, list(named_inputs(inputs)), study_options, analyzer)
+        return
     options = RunOptions(
         formats=format_names,
         draw=draw,
@@ -182,9 +231,34 @@ def analyze(
         raise typer.Exit(1)
 
 
+def _study_format(names: tuple[str, ...]) -> TableFormat:
+    if not was_given("formats"):
+        return "parquet"
+    if len(names) != 1 or names[0] == "jsonl":
+        raise typer.BadParameter("--format: the tables of a study are parquet or csv; name one")
+    return "csv" if names[0] == "csv" else "parquet"
+
+
 def _check_usage(
-    *, out: Path | None, draw: bool, resume: bool, overwrite: bool, report: Path | None
+    *,
+    out: Path | None,
+    study: Path | None,
+    draw: bool,
+    resume: bool,
+    overwrite: bool,
+    report: Path | None,
 ) -> None:
+    if study is not None:
+        refuse_ignored(
+            "with --study, which has tables and a report of its own",
+            *("out", "as_json", "draw", "report", "with_faces"),
+        )
+        if resume and overwrite:
+            raise typer.BadParameter(
+                "--resume continues and --overwrite starts again; leave out one"
+            )
+        return
+    refuse_ignored("without --study FOLDER", "covariates", "workers", "shard")
     if out is None:
         refuse_ignored("without --out FOLDER", "formats")
     if report is None:

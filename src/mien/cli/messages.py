@@ -16,7 +16,7 @@ import typer
 
 from mien.errors import ArtefactError, MediaError, MienError, OptionsError, RecipeError
 
-__all__ = ["LOG", "in_options", "printable", "refuse_ignored", "verb"]
+__all__ = ["LOG", "in_options", "printable", "refuse_ignored", "verb", "was_given"]
 
 LOG = logging.getLogger("mien.cli")
 """Takes messages for a person: `info` for progress and files, `warning` for what went wrong."""
@@ -89,11 +89,15 @@ def refuse_ignored(reason: str, *options: str) -> None:
     Raises:
         typer.BadParameter: One of them was given.
     """
-    context = _CONTEXT.get()
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in options and source is not None and source.name == "COMMANDLINE":
+    for parameter in _CONTEXT.get().command.params:
+        if parameter.name in options and was_given(parameter.name):
             raise typer.BadParameter(f"{parameter.opts[0]} does nothing {reason}")
+
+
+def was_given(option: str) -> bool:
+    """Return whether an option of the verb was given, by its name in Python."""
+    source = _CONTEXT.get().get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def in_options(text: str) -> str:

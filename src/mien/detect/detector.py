@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +107,7 @@ class OnnxDetector:
         score_threshold: float | None = None,
     ) -> None:
         self.path = Path(path) if path is not None else SHIPPED
+        self._threads, self._device = threads, device
         self._session, spec = open_session(self.path, threads=threads, device=device)
         if spec is None:
             spec = yunet_spec("yunet")
@@ -124,6 +126,16 @@ class OnnxDetector:
         # Once on a small grey image that is not square, so that what is wrong shows here.
         side = spec.input.multiple_of
         self._detect_at_own_size(np.full((side, 2 * side, 3), 128, np.uint8))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle how it is loaded: another process opens the file itself."""
+        load = functools.partial(
+            OnnxDetector,
+            threads=self._threads,
+            device=self._device,
+            score_threshold=self.score_threshold,
+        )
+        return load, (self.path,)
 
     def __repr__(self) -> str:
         return f"OnnxDetector({self.spec.name!r}, {str(self.path)!r})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ class EmotionModel:
         self, path: str | Path | None = None, *, threads: int = 1, device: str = "cpu"
     ) -> None:
         self.path = Path(path) if path is not None else SHIPPED
+        self._threads, self._device = threads, device
         self._session, spec = open_session(self.path, threads=threads, device=device)
         if spec is None:
             spec = ModelSpec.from_metadata({}, str(self.path))
@@ -80,6 +82,11 @@ class EmotionModel:
         self.crop: CropSpec = spec.crop
         self._six: SixSpec = spec.six
         self._try()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle how it is loaded: another process opens the file itself."""
+        load = functools.partial(EmotionModel, threads=self._threads, device=self._device)
+        return load, (self.path,)
 
     def __repr__(self) -> str:
         return f"EmotionModel({self.spec.name!r}, {str(self.path)!r})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,7 +161,8 @@ class Pipeline:
         for number, face in enumerate(faces):
             answer = answers.probabilities[number]
             shown = Smoothed(answer, int(answer.argmax())) if smoothed is None else smoothed[number]
-            predictions.append(self._record_face(detected, number, face, answers, shown))
+            raw = None if smoothed is None else _by_label(answer)
+            predictions.append(self._record_face(detected, number, face, answers, shown, raw))
         return FrameResult(
             source=frame.source,
             frame=frame.frame,
@@ -179,6 +180,7 @@ class Pipeline:
         face: Face,
         answers: Classification,
         shown: Smoothed,
+        raw: Mapping[str, float] | None,
     ) -> FacePrediction:
         frame, tracks = detected.frame, detected.tracks
         size_hw = detected.size_hw or (frame.height, frame.width)
@@ -200,6 +202,7 @@ class Pipeline:
             unsure=confidence < self.unsure_below,
             probabilities=_by_label(shown.probabilities),
             uncorrected=None if shown.uncorrected is None else _by_label(shown.uncorrected),
+            raw=raw,
             quality=face_quality(face, detected.crops[number], size_hw),
             outputs={
                 name: dict(zip(self._labels(name), values[number].tolist(), strict=True))

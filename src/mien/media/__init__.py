@@ -15,7 +15,7 @@ from mien.media.sources import (
 from mien.media.timestamps import format_timestamp
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
-from mien.media.writers import FORMATS, ResultWriter, open_writer
+from mien.media.writers import FORMATS, ResultWriter, open_table, open_writer
 
 __all__ = [
     "FORMATS",
@@ -46,6 +46,7 @@ __all__ = [
     "is_live",
     "is_video",
     "open_image",
+    "open_table",
     "open_writer",
     "read_image",
 ]

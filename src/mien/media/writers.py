@@ -1,4 +1,4 @@
-"""Results as files: JSON Lines, CSV and Parquet, with the columns of `mien.columns`.
+"""Results as files: JSON Lines, and tables as CSV and Parquet; see `mien.columns`.
 
 Rows are written under a name that ends in `.partial`; the file gets its own name when it is closed
 and complete.
@@ -18,11 +18,19 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from mien._output import cannot_write, check_output, partial_path
-from mien.columns import COLUMNS, flat_row
+from mien.columns import COLUMNS, Column, flat_row
 from mien.errors import MissingExtraError, OutputError
 from mien.structures import FrameResult
 
-__all__ = ["FORMATS", "CsvWriter", "JsonlWriter", "ParquetWriter", "ResultWriter", "open_writer"]
+__all__ = [
+    "FORMATS",
+    "CsvWriter",
+    "JsonlWriter",
+    "ParquetWriter",
+    "ResultWriter",
+    "open_table",
+    "open_writer",
+]
 
 _ROWS_PER_GROUP = 10_000
 _BLOCK_BYTES = 1 << 20
@@ -211,13 +219,14 @@ class JsonlWriter(_TextWriter):
 class CsvWriter(_TextWriter):
     """Comma-separated values, one column per value."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[Column] = COLUMNS) -> None:
         super().__init__(path)
-        self._rows = csv.DictWriter(self._file, [column.name for column in COLUMNS])
+        self._columns = columns
+        self._rows = csv.DictWriter(self._file, [column.name for column in columns])
         self._rows.writeheader()
 
     def _write_row(self, row: dict[str, Any]) -> None:
-        self._rows.writerow(flat_row(row))
+        self._rows.writerow(flat_row(row, self._columns))
 
 
 class ParquetWriter(ResultWriter):
@@ -227,15 +236,16 @@ class ParquetWriter(ResultWriter):
         MissingExtraError: The extra `data` is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[Column] = COLUMNS) -> None:
         super().__init__(path)
+        self._columns = columns
         try:
             import pyarrow
             from pyarrow import parquet
         except ImportError as error:
             raise MissingExtraError("writing Parquet", "data") from error
         self._pyarrow = pyarrow
-        self._schema = _parquet_schema(pyarrow)
+        self._schema = _parquet_schema(pyarrow, columns)
         self._rows: list[dict[str, Any]] = []
         try:
             self._file = parquet.ParquetWriter(self._partial, self._schema)
@@ -249,7 +259,7 @@ class ParquetWriter(ResultWriter):
         self._rows.extend(
             {
                 name: _as_text(value) if isinstance(value, str) else value
-                for name, value in flat_row(row).items()
+                for name, value in flat_row(row, self._columns).items()
             }
             for row in rows
         )
@@ -308,21 +318,41 @@ def open_writer(path: Path, *, overwrite: bool = False) -> ResultWriter:
     if kind is None:
         raise OutputError(f"{path}: unknown format, expected one of {', '.join(FORMATS)}")
     check_output(path, overwrite=overwrite)
+    _make_parent(path)
+    return kind(path)
+
+
+def open_table(path: Path, columns: Sequence[Column]) -> CsvWriter | ParquetWriter:
+    """Open the writer of a table with columns of its own; an existing file is replaced.
+
+    Args:
+        path: Ends in `.csv` or `.parquet`; missing folders are made.
+        columns: The table's columns; rows are given to `write_rows`.
+
+    Raises:
+        OutputError: Its folder cannot be written.
+        MissingExtraError: Parquet needs the extra `data`.
+    """
+    _make_parent(path)
+    kind = CsvWriter if path.suffix == ".csv" else ParquetWriter
+    return kind(path, columns)
+
+
+def _make_parent(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(path, error) from error
-    return kind(path)
 
 
-def _parquet_schema(pa: Any) -> Any:
+def _parquet_schema(pa: Any, columns: Sequence[Column]) -> Any:
     kinds = {
         "text": pa.string(),
         "integer": pa.int64(),
         "number": pa.float64(),
         "boolean": pa.bool_(),
     }
-    return pa.schema([(column.name, kinds[column.kind]) for column in COLUMNS])
+    return pa.schema([(column.name, kinds[column.kind]) for column in columns])
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:

@@ -42,6 +42,7 @@ from mien.metrics.uncertainty import (
     Interval,
     McNemar,
     bootstrap_intervals,
+    bootstrap_mean,
     mcnemar,
     wilson_interval,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "average_precision",
     "balanced_accuracy",
     "bootstrap_intervals",
+    "bootstrap_mean",
     "confusion_matrix",
     "expected_calibration_error",
     "fit_baseline",

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Interval", "McNemar", "bootstrap_intervals", "mcnemar", "wilson_interval"]
+__all__ = [
+    "Interval",
+    "McNemar",
+    "bootstrap_intervals",
+    "bootstrap_mean",
+    "mcnemar",
+    "wilson_interval",
+]
 
 _CHUNK = 250
 
@@ -126,6 +133,29 @@ def wilson_interval(correct: int, total: int) -> Interval:
     middle = (share + z**2 / (2 * total)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
     return Interval(max(0.0, middle - half), min(1.0, middle + half))
+
+
+def bootstrap_mean(
+    values: NDArray[np.floating], *, resamples: int = 2000, level: float = 0.95, seed: int = 1
+) -> Interval | None:
+    """Return the percentile bootstrap interval (Efron 1979) of a mean; None for fewer than two.
+
+    Args:
+        values: `(N,)`, one for each independent observation.
+        resamples: Number of resamples.
+        level: Share of the resamples within the interval.
+        seed: The random seed.
+    """
+    if len(values) < 2:
+        return None
+    rng = np.random.default_rng(seed)
+    means: list[NDArray[np.float64]] = []
+    for start in range(0, resamples, _CHUNK):
+        size = min(_CHUNK, resamples - start)
+        means.append(values[rng.integers(len(values), size=(size, len(values)))].mean(axis=1))
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(np.concatenate(means), (tail, 100 - tail))
+    return Interval(float(low), float(high))
 
 
 def mcnemar(first_correct: NDArray[np.bool_], second_correct: NDArray[np.bool_]) -> McNemar:

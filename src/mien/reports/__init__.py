@@ -6,6 +6,8 @@ from mien.reports.evaluation.report import EVALUATION_COLUMNS, evaluation_report
 from mien.reports.explanation_image import draw_explanations
 from mien.reports.html.page import require_charts
 from mien.reports.similarity_grid import draw_similarity_grid
+from mien.reports.study.report import study_report
+from mien.reports.study.summary import StudyPerson, StudySummary, StudyVideo
 from mien.reports.training.report import training_report
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
 from mien.reports.tuning.report import tuning_report
@@ -18,7 +20,10 @@ __all__ = [
     "Gain",
     "NetworkDescription",
     "ShowSteps",
+    "StudyPerson",
     "StudyRecord",
+    "StudySummary",
+    "StudyVideo",
     "TrialRecord",
     "VideoSummary",
     "data_report",
@@ -27,6 +32,7 @@ __all__ = [
     "evaluation_report",
     "evaluation_rows",
     "require_charts",
+    "study_report",
     "training_report",
     "tuning_report",
     "video_report",

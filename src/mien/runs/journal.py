@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mien._output import cannot_write, whole_file
+from mien._output import cannot_write, write_durably
 from mien.errors import OutputError
 from mien.runs.fingerprint import Fingerprint
 
@@ -198,7 +197,7 @@ class Journal:
         self._written_at = time.monotonic()
         inputs = _sha256(self._inputs_text)
         if self.saved is None:
-            _write_durably(self._inputs_path(inputs), self._inputs_text)
+            write_durably(self._inputs_path(inputs), self._inputs_text)
         run = {
             "settings": self._settings,
             "inputs": inputs,
@@ -206,7 +205,7 @@ class Journal:
         }
         # Before it is hashed, it has to look as it will when it is read.
         run = json.loads(json.dumps(run))
-        _write_durably(self.path, json.dumps({"sha256": _sha256(json.dumps(run)), "run": run}))
+        write_durably(self.path, json.dumps({"sha256": _sha256(json.dumps(run)), "run": run}))
         if self.saved is None:
             self._remove_inputs(but=self._inputs_path(inputs))  # those of a run that is replaced
         self.saved = self._latest
@@ -227,7 +226,7 @@ class Journal:
         """
         run = {"settings": self._settings, "inputs": json.loads(self._inputs_text)}
         document = {"sha256": _sha256(json.dumps(run)), "run": run}
-        _write_durably(self.path.with_name(_FINISHED), json.dumps(document))
+        write_durably(self.path.with_name(_FINISHED), json.dumps(document))
         self.remove()
 
     def remove(self) -> None:
@@ -256,13 +255,6 @@ def forget_finished(folder: Path) -> None:
         return  # there is no run
     except OSError as error:
         raise cannot_write(folder / _FINISHED, error) from error
-
-
-def _write_durably(path: Path, text: str) -> None:
-    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _sha256(text: str) -> str:

@@ -72,6 +72,8 @@ class FacePrediction:
         probabilities: The six labels with their probabilities, which sum to 1.
         uncorrected: The six labels with their probabilities before the person's baseline was taken
             off; None if none was.
+        raw: The six labels with their probabilities in this frame alone, before smoothing and
+            baseline; not part of rows; None where neither was applied.
         quality: What makes the face easy or hard to read.
         outputs: The calibrated probabilities of each labelled head of the network, by label, by
             the output's name in the model's spec. They are of this frame alone, not smoothed, and
@@ -96,12 +98,13 @@ class FacePrediction:
     outputs: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     embedding: tuple[float, ...] = ()
     uncorrected: Mapping[str, float] | None = None
+    raw: Mapping[str, float] | None = None
     found: str = "detected"
 
     def __post_init__(self) -> None:
-        for name in ("probabilities", "uncorrected"):
+        for name in ("probabilities", "uncorrected", "raw"):
             shares = getattr(self, name)
-            if name == "uncorrected" and shares is None:
+            if name != "probabilities" and shares is None:
                 continue
             if tuple(shares) != SIX.labels:
                 found = tuple(shares)

@@ -1,0 +1,185 @@
+"""A study: videos and images in, tables out; done unit by unit, and resumed at the unit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from mien.errors import MediaError, OptionsError
+from mien.inference import Analyzer, check_paths
+from mien.media import find_media
+from mien.reports import require_charts
+from mien.study.covariates import Covariates, read_covariates
+from mien.study.folder import Description, begin_study, is_done
+from mien.study.options import StudyOptions
+from mien.study.record import Record, read_record
+from mien.study.report import write_report
+from mien.study.tables import file_names, write_tables
+from mien.study.unit_analysis import UnitPlan, settings_row
+from mien.study.units import Unit, find_units, of_shard
+from mien.study.workers import analyze_units
+
+__all__ = ["Study", "finish_study", "study_to"]
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Study:
+    """A study, while it goes on and after its end.
+
+    Attributes:
+        folder: Its folder.
+        units: How many videos, and groups of images, this run is about.
+        done_before: How many of them an earlier run had done.
+        done: How many are done.
+        failures: The inputs that could not be read or are damaged, with the reason.
+        notes: What a reader should know, such as covariates without a video.
+        written: The tables and the report; empty until the end, and for a shard.
+    """
+
+    folder: Path
+    units: int = 0
+    done_before: int = 0
+    done: int = 0
+    failures: dict[str, str] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    written: tuple[Path, ...] = ()
+
+
+def study_to(
+    folder: str | Path,
+    inputs: str | Path | Iterable[str | Path],
+    *,
+    options: StudyOptions | None = None,
+    analyzer: Analyzer | None = None,
+    on_start: Callable[[Study], None] = lambda study: None,
+    on_record: Callable[[Record], None] = lambda record: None,
+    on_progress: Callable[[float, int], None] = lambda done, total: None,
+) -> Study:
+    """Analyse videos and images, and write what they show as tables: frames, people, events.
+
+    Each video is done as a whole: its frames appear when all of them are read. A study that is
+    interrupted, by an exception of a callback, Ctrl-C or a power cut, goes on with
+    `StudyOptions(resume=True)` and ends with the same tables as an uninterrupted one.
+
+    Args:
+        folder: The folder of the study; it is made if it is missing.
+        inputs: Paths, folders and globs.
+        options: How the inputs are analysed, and what is written.
+        analyzer: Networks and settings; None takes the shipped networks.
+        on_start: Called once before the first video.
+        on_record: Called with what is known of each video, or group of images, when it is done.
+        on_progress: Called often, with how many are done and their total.
+
+    Returns:
+        The study.
+
+    Raises:
+        InputError: Something among the inputs is no path, or the covariates do not fit.
+        OptionsError: An option does not fit the inputs.
+        OutputError: The folder holds another study, or cannot be written.
+        MissingExtraError: The extra `data` is not installed.
+    """
+    if options is not None and not isinstance(options, StudyOptions):
+        raise OptionsError(f"options: expected StudyOptions, found {type(options).__name__}")
+    options = options or StudyOptions()
+    require_charts()
+    analyzer = analyzer or Analyzer()
+    path = Path(folder)
+    plan = UnitPlan.of(path, analyzer, options)
+    found = list(find_units(find_media(check_paths(inputs), exclude=path)))
+    problems = {each.source: each.reason for each in found if isinstance(each, MediaError)}
+    every = [each for each in found if isinstance(each, Unit)]
+    units = of_shard(every, options.shard)
+    _check(units, options)
+    analyzer.pipeline.baselines(options.video)  # what lacks for them is said before any analysis
+    covariates = Covariates()
+    if options.covariates is not None:
+        sources = [unit.sources[0] for unit in units if unit.is_video]
+        covariates = read_covariates(options.covariates, sources)
+    begin_study(
+        path,
+        Description(
+            settings={**settings_row(analyzer, plan), "format": options.format},
+            shard=options.shard,
+            units={unit.name: unit.sources[0] for unit in units},
+            problems=problems,
+        ),
+        overwrite=options.overwrite,
+        resume=options.resume,
+        tables=file_names(options.format),
+    )
+    waiting = [unit for unit in units if not is_done(unit, plan)]
+    before = len(units) - len(waiting)
+    study = Study(path, len(units), before, before, dict(problems), covariates.notes)
+    _add_earlier(study, units, waiting, plan)
+    on_start(study)
+    records = analyze_units(
+        analyzer,
+        waiting,
+        plan,
+        workers=options.workers,
+        on_progress=lambda done: on_progress(before + done, len(units)),
+    )
+    for record in records:
+        study.done += 1
+        study.failures.update(record.failures)
+        on_record(record)
+    if options.shard is None:
+        study.written = finish_study(plan, units, covariates, problems=problems)
+    return study
+
+
+def _add_earlier(
+    study: Study, units: Sequence[Unit], waiting: Sequence[Unit], plan: UnitPlan
+) -> None:
+    """Add the failures of what an earlier run has done."""
+    names = {unit.name for unit in waiting}
+    for unit in units:
+        if unit.name not in names:
+            study.failures.update(read_record(plan.record_path(unit.name)).failures)
+
+
+def finish_study(
+    plan: UnitPlan,
+    units: Iterable[Unit],
+    covariates: Covariates,
+    *,
+    problems: dict[str, str],
+) -> tuple[Path, ...]:
+    """Write the tables, exports and report of a study whose units are done.
+
+    Args:
+        plan: Where its files are.
+        units: All its units; the tables are in the order of their paths.
+        covariates: What is known of the videos beside.
+        problems: Why an input stands for no file, by the input.
+
+    Returns:
+        What was written.
+    """
+    names = [unit.name for unit in sorted(units, key=lambda unit: unit.sources)]
+
+    def records() -> Iterator[Record]:
+        for name in names:
+            yield read_record(plan.record_path(name))
+
+    groups = write_tables(plan.folder, plan.format, records, covariates)
+    write_report(plan.folder, records, groups, covariates, problems)
+    written = [plan.folder / name for name in file_names(plan.format)]
+    folders = [plan.folder / name for name in ("frames", "exports", "figures")]
+    return tuple(path for path in (*folders, *written) if path.exists())
+
+
+def _check(units: Sequence[Unit], options: StudyOptions) -> None:
+    baseline = options.video.baseline
+    if (
+        baseline is not None
+        and baseline.people == "one-person"
+        and baseline.neutral is None
+        and any(not unit.is_video for unit in units)
+    ):
+        raise OptionsError(
+            "baseline: a study takes images in groups, so one person's baseline is not that of all "
+            "of them. Give the person's neutral face, or name only videos"
+        )

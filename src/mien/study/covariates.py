@@ -1,0 +1,118 @@
+"""Covariates: what a CSV says of each video beside its pixels, such as its condition."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mien._wording import pluralize
+from mien.data.text_table import column_named, open_table
+from mien.errors import DatasetError, InputError
+
+__all__ = ["Covariates", "read_covariates"]
+
+_VIDEO = "video"
+_RESERVED = frozenset(("source",))
+_NAMES = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Covariates:
+    """The covariates of the videos of a study.
+
+    Attributes:
+        columns: Their names.
+        values: The value of each by column, by the video's path.
+        notes: Which rows and videos have no counterpart.
+    """
+
+    columns: tuple[str, ...] = ()
+    values: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
+    """Read covariates and find each row's video.
+
+    Args:
+        path: A CSV with a column `video`: a video's path as it was given, its name, or its name
+            without ending.
+        sources: The videos of the study.
+
+    Raises:
+        InputError: The file cannot be read, has no such column, names a video twice or one of
+            several of the same name, or none of the videos.
+    """
+    path = Path(path)
+    try:
+        with open_table(path) as table:
+            columns = table.columns
+            lines = list(table.lines())
+            damage = table.damage
+    except DatasetError as error:
+        raise InputError(str(error)) from error
+    if damage is not None:
+        raise InputError(f"{path}: line {damage[0]}: {damage[1]}")
+    video = column_named(columns, (_VIDEO,))
+    if video is None:
+        found = ", ".join(map(repr, filter(None, columns))) or "no column"
+        raise InputError(f"{path}: expected a column {_VIDEO!r}, found {found}")
+    _check_columns(path, columns)
+    others = tuple(name for place, name in enumerate(columns) if place != video)
+    by_name = _by_name(sources)
+    values: dict[str, dict[str, str]] = {}
+    unknown: list[str] = []
+    for line, cells in lines:
+        if len(cells) != len(columns):
+            expected = f"expected {pluralize(len(columns), 'cell')}, found {len(cells)}"
+            raise InputError(f"{path}: line {line}: {expected}")
+        name = cells[video].strip()
+        named = by_name.get(name, [])
+        if len(named) > 1:
+            raise InputError(
+                f"{path}: line {line}: {name!r} is the name of {' and '.join(sorted(named))}. Give "
+                "the path"
+            )
+        if not named:
+            unknown.append(name)
+            continue
+        if named[0] in values:
+            raise InputError(f"{path}: line {line}: {named[0]} stands in an earlier line, too")
+        own = [cell.strip() for place, cell in enumerate(cells) if place != video]
+        values[named[0]] = dict(zip(others, own, strict=True))
+    if not values and sources:
+        raise InputError(
+            f"{path}: names none of the videos. Expected in the column {_VIDEO!r} names such as "
+            f"{Path(sources[0]).name!r}, found {', '.join(map(repr, unknown[:_NAMES])) or 'no row'}"
+        )
+    missing = [source for source in sources if source not in values]
+    notes = []
+    if unknown:
+        notes.append(f"{path}: names videos that are not in the study: {_some(unknown)}")
+    if missing:
+        notes.append(f"{path}: does not name {_some(missing)}; in no group")
+    return Covariates(columns=others, values=values, notes=tuple(notes))
+
+
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
+    if len(columns) < 2:
+        raise InputError(f"{path}: expected a column beside {_VIDEO!r}, such as 'condition'")
+    counts = Counter(columns)
+    if bad := [name for name in columns if not name or counts[name] > 1 or name in _RESERVED]:
+        raise InputError(f"{path}: cannot have a column {bad[0]!r}, or has it twice. Rename it")
+
+
+def _by_name(sources: Sequence[str]) -> Mapping[str, list[str]]:
+    """Return the videos by path, by name, and by name without ending; a path goes first."""
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for source in sources:
+        for name in {Path(source).name, Path(source).stem}:
+            names[name].append(source)
+    return {**names, **{source: [source] for source in sources}}
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,182 @@
+"""The folder of a study: what it was made with, and which of its units are done.
+
+A study is described by `study.json`, each of its shards by a file of its own, so that machines that
+share a folder do not write the same file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mien._output import cannot_write, check_writable, write_durably
+from mien._reading import read_json
+from mien.errors import OutputError
+from mien.study.record import Record, read_record
+from mien.study.unit_analysis import UnitPlan, source_fingerprint
+from mien.study.units import Unit
+
+__all__ = ["Description", "begin_study", "find_descriptions", "is_done"]
+
+_OF_ALL = "study.json"
+_OF_SHARD = "shard-{}-of-{}.json"
+_FOLDERS = ("frames", "records", "exports", "figures")
+_NAMES = 3
+
+Shard = tuple[int, int] | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a study, or a shard of it, was made with.
+
+    Attributes:
+        settings: Options, networks and versions, as plain values that JSON can hold.
+        shard: Its number, from 1, and how many there are; None for a whole study.
+        units: The first source of each unit, by the unit's name.
+        problems: Why an input stands for no file, by the input.
+    """
+
+    settings: Mapping[str, Any]
+    shard: Shard
+    units: Mapping[str, str]
+    problems: Mapping[str, str]
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file."""
+        return _OF_ALL if self.shard is None else _OF_SHARD.format(*self.shard)
+
+
+def find_descriptions(folder: Path) -> list[Description]:
+    """Return the descriptions of a study and its shards in a folder; none if there is no study.
+
+    Raises:
+        OutputError: One of them cannot be read.
+    """
+    paths = [folder / _OF_ALL, *sorted(folder.glob(_OF_SHARD.format("*", "*")))]
+    return [_read(path) for path in paths if path.is_file()]
+
+
+def _read(path: Path) -> Description:
+    expected = "what `mien analyze --study` wrote"
+    document = read_json(path, OutputError, expected=expected)
+    try:
+        shard = document["shard"]
+        return Description(
+            settings=document["settings"],
+            shard=None if shard is None else (shard[0], shard[1]),
+            units=dict(document["units"]),
+            problems=dict(document["problems"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise OutputError(f"{path}: is damaged ({error}). Expected {expected}") from error
+
+
+def begin_study(
+    folder: Path, wanted: Description, *, overwrite: bool, resume: bool, tables: Iterable[str]
+) -> None:
+    """Check what the folder holds, and write what the study is made with.
+
+    Args:
+        folder: The folder; it is made if it is missing.
+        wanted: The study, or the shard of it.
+        overwrite: Whether an earlier study is removed.
+        resume: Whether an earlier one of the same settings is continued.
+        tables: The names of the files that are written at its end.
+
+    Raises:
+        OutputError: The folder holds a study or files of these names, an earlier study had other
+            settings or inputs that are missing now, or nothing can be written.
+    """
+    wanted = dataclasses.replace(wanted, settings=json.loads(json.dumps(wanted.settings)))
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file, expected a folder. Choose another name")
+    found = find_descriptions(folder)
+    if found and overwrite:
+        _remove(folder, tables)
+    elif found:
+        _compare(folder, found, wanted, resume=resume)
+    elif not overwrite:
+        _refuse_foreign(folder, tables)
+    check_writable(folder)
+    write_durably(folder / wanted.file_name, json.dumps(dataclasses.asdict(wanted)))
+
+
+def _compare(
+    folder: Path, found: Sequence[Description], wanted: Description, *, resume: bool
+) -> None:
+    """Compare the study in the folder with the wanted one.
+
+    Raises:
+        OutputError: They do not go together.
+    """
+    same = next((each for each in found if each.shard == wanted.shard), None)
+    advice = "Continue with resume=True, or start again with overwrite=True"
+    if not resume and same is not None:
+        raise OutputError(f"{folder}: holds a study already. {advice}")
+    for each in found:
+        names = each.settings.keys() | wanted.settings.keys()
+        if differing := sorted(
+            name for name in names if each.settings.get(name) != wanted.settings.get(name)
+        ):
+            raise OutputError(
+                f"{folder}: the study there differs in {', '.join(differing)}. Use its values, or "
+                "start again with overwrite=True"
+            )
+        if (each.shard is None) != (wanted.shard is None) or (
+            each.shard is not None and wanted.shard is not None and each.shard[1] != wanted.shard[1]
+        ):
+            parts = "in one piece" if each.shard is None else f"in {each.shard[1]} shards"
+            raise OutputError(f"{folder}: the study there is made {parts}. Choose another folder")
+    if same is not None and (missing := same.units.keys() - wanted.units.keys()):
+        sources = sorted(same.units[name] for name in missing)
+        shown = ", ".join(sources[:_NAMES])
+        more = f" and {len(sources) - _NAMES} more" if len(sources) > _NAMES else ""
+        raise OutputError(
+            f"{folder}: the study there has inputs that are missing now: {shown}{more}. Name them, "
+            "too, or start again with overwrite=True"
+        )
+
+
+def _refuse_foreign(folder: Path, tables: Iterable[str]) -> None:
+    for name in (*tables, *_FOLDERS):
+        if (folder / name).exists():
+            raise OutputError(
+                f"{folder / name}: exists already, and is not of a study. Choose another folder or "
+                "pass overwrite=True"
+            )
+
+
+def _remove(folder: Path, tables: Iterable[str]) -> None:
+    """Remove an earlier study; the records first, so that a kill leaves nothing that looks done."""
+    try:
+        for path in (folder / "records").glob("*.json"):
+            path.unlink()
+        for path in (folder / _OF_ALL, *folder.glob(_OF_SHARD.format("*", "*"))):
+            path.unlink(missing_ok=True)
+        for name in _FOLDERS:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in tables:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def is_done(unit: Unit, plan: UnitPlan) -> bool:
+    """Return whether a unit is done, and its files are as they were then."""
+    path = plan.record_path(unit.name)
+    record: Record | None = None
+    with contextlib.suppress(OutputError):
+        record = read_record(path) if path.exists() else None
+    if record is None:
+        return False
+    frames = plan.frames_path(unit.name)
+    if not frames.is_file() or frames.stat().st_size != record.frames_bytes:
+        return False
+    return record.fingerprints == tuple(source_fingerprint(source) for source in unit.sources)

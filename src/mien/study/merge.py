@@ -1,0 +1,160 @@
+"""Merging the shards of a study, or several studies, into one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mien._output import whole_file
+from mien.errors import InputError, OptionsError
+from mien.options import EventOptions, FaceOptions, VideoOptions
+from mien.reports import require_charts
+from mien.study.analysis import Study, finish_study
+from mien.study.covariates import Covariates, read_covariates
+from mien.study.folder import Description, begin_study, find_descriptions
+from mien.study.record import Record, read_record
+from mien.study.tables import file_names
+from mien.study.unit_analysis import UnitPlan
+from mien.study.units import Unit
+
+__all__ = ["merge_studies"]
+
+_NAMES = 3
+
+
+def merge_studies(
+    folders: str | Path | Iterable[str | Path],
+    out: str | Path | None = None,
+    *,
+    covariates: str | Path | None = None,
+    overwrite: bool = False,
+) -> Study:
+    """Make one study of shards, or of several studies of the same settings.
+
+    Args:
+        folders: Their folders. Shards that were written into one folder are named by it alone.
+        out: The folder of the merged study; None makes it in the one folder that is given.
+        covariates: As in `StudyOptions`.
+        overwrite: Whether an earlier study in `out` is replaced.
+
+    Returns:
+        The merged study.
+
+    Raises:
+        InputError: A folder holds no study, a shard is missing or not done, the settings differ,
+            or one video was analysed in two versions.
+        OutputError: `out` holds another study, or cannot be written.
+        MissingExtraError: The extra `data` is not installed.
+    """
+    require_charts()
+    given = [folders] if isinstance(folders, str | Path) else list(folders)
+    paths = [Path(folder) for folder in given]
+    if not paths:
+        raise InputError("folders: expected at least one study, found none")
+    if out is None and len(paths) > 1:
+        raise OptionsError("out: several studies need a folder for the merged one")
+    target = paths[0] if out is None else Path(out)
+    parts = [(path, part) for path in paths for part in _parts(path)]
+    settings = parts[0][1].settings
+    _check_parts(parts)
+    units, problems = _units(parts)
+    known = Covariates()
+    if covariates is not None:
+        sources = sorted(record.sources[0] for _, record in units.values() if record.video)
+        known = read_covariates(covariates, sources)
+    plan = UnitPlan(
+        folder=target,
+        format=settings["format"],
+        video=VideoOptions(),
+        faces=FaceOptions(),
+        events=EventOptions(),
+    )
+    if target not in paths:
+        names = {name: record.sources[0] for name, (_, record) in units.items()}
+        whole = Description(settings=settings, shard=None, units=names, problems=problems)
+        tables = file_names(plan.format)
+        begin_study(target, whole, overwrite=overwrite, resume=not overwrite, tables=tables)
+        for name, (path, _) in units.items():
+            _copy(plan.frames_path(name), path)
+            _copy(plan.record_path(name), path)
+    study = Study(target, len(units), len(units), len(units), dict(problems), known.notes)
+    for _, record in units.values():
+        study.failures.update(record.failures)
+    found = [Unit(name, each.sources, each.video is not None) for name, (_, each) in units.items()]
+    study.written = finish_study(plan, found, known, problems=problems)
+    return study
+
+
+def _parts(path: Path) -> Sequence[Description]:
+    parts = find_descriptions(path)
+    if not parts:
+        raise InputError(f"{path}: holds no study. Expected a folder of `mien analyze --study`")
+    return parts
+
+
+def _check_parts(parts: Sequence[tuple[Path, Description]]) -> None:
+    """Check that settings are the same, and that no shard is missing.
+
+    Raises:
+        InputError: They are not, or one is.
+    """
+    first_path, first = parts[0]
+    for path, part in parts[1:]:
+        names = part.settings.keys() | first.settings.keys()
+        differing = sorted(n for n in names if part.settings.get(n) != first.settings.get(n))
+        if differing:
+            raise InputError(
+                f"{path}: differs from {first_path} in {', '.join(differing)}. Only studies of the "
+                "same settings are merged"
+            )
+    shards = [part.shard for _, part in parts if part.shard is not None]
+    for of in sorted({of for _, of in shards}):
+        missing = set(range(1, of + 1)) - {number for number, each in shards if each == of}
+        if missing:
+            shown = ", ".join(f"{number}/{of}" for number in sorted(missing)[:_NAMES])
+            more = f" and {len(missing) - _NAMES} more" if len(missing) > _NAMES else ""
+            raise InputError(
+                f"{first_path}: shards are missing: {shown}{more}. Run them with the same inputs, "
+                "or name their folders, too"
+            )
+
+
+def _units(
+    parts: Sequence[tuple[Path, Description]],
+) -> tuple[dict[str, tuple[Path, Record]], dict[str, str]]:
+    """Return the folder and record of each unit by name, and the inputs that stand for no file.
+
+    Raises:
+        InputError: A unit is not done, or differs from one of the same name.
+    """
+    units: dict[str, tuple[Path, Record]] = {}
+    problems: dict[str, str] = {}
+    waiting: list[str] = []
+    for path, part in parts:
+        problems |= part.problems
+        for name, source in part.units.items():
+            record_path = path / "records" / f"{name}.json"
+            if not record_path.is_file():
+                waiting.append(source)
+                continue
+            record = read_record(record_path)
+            if name in units and units[name][1].fingerprints != record.fingerprints:
+                raise InputError(
+                    f"{path}: {source} is another file than that of {units[name][0]}. Analyse one "
+                    "of them again"
+                )
+            units.setdefault(name, (path, record))
+    if waiting:
+        shown = ", ".join(sorted(waiting)[:_NAMES])
+        more = f" and {len(waiting) - _NAMES} more" if len(waiting) > _NAMES else ""
+        raise InputError(
+            f"{parts[0][0]}: not done yet: {shown}{more}. Continue that study with --resume"
+        )
+    return units, problems
+
+
+def _copy(target: Path, folder: Path) -> None:
+    source = folder / target.parent.name / target.name
+    with whole_file(target) as partial:
+        shutil.copyfile(source, partial)

@@ -1,0 +1,84 @@
+"""The units of a study: what is analysed in one go, and done or not done as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from mien.errors import MediaError, OptionsError
+from mien.media import is_live, is_video
+
+__all__ = ["IMAGES_PER_UNIT", "Unit", "find_units", "of_shard"]
+
+IMAGES_PER_UNIT = 256
+"""So many images in a row are one unit: what a kill costs at most."""
+
+_HASH_DIGITS = 10
+_STEM_CHARACTERS = 48
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unit:
+    """A video, or some images in a row.
+
+    Attributes:
+        name: The name of its files in the study: that of the video, and a hash of its path, so that
+            two videos of one name stay apart.
+        sources: The paths.
+        is_video: Whether it is a video.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    is_video: bool
+
+
+def find_units(media: Iterable[str | MediaError]) -> Iterator[Unit | MediaError]:
+    """Group inputs from `find_media` into units, in their order.
+
+    Yields:
+        Units, and the errors among the inputs.
+
+    Raises:
+        OptionsError: A camera or stream is among the inputs.
+    """
+    for kind, group in itertools.groupby(media, key=_kind):
+        if kind == "error":
+            yield from (each for each in group if isinstance(each, MediaError))
+        elif kind == "video":
+            for source in map(str, group):
+                yield Unit(f"{_stem(source)}-{_hash([source])}", (source,), True)
+        else:
+            while sources := tuple(map(str, itertools.islice(group, IMAGES_PER_UNIT))):
+                yield Unit(f"images-{_hash(sources)}", sources, False)
+
+
+def of_shard(units: Sequence[Unit], shard: tuple[int, int] | None) -> list[Unit]:
+    """Return every `of`-th unit from the `number`-th, from 1; all for None."""
+    if shard is None:
+        return list(units)
+    number, of = shard
+    return list(units[number - 1 :: of])
+
+
+def _kind(each: str | MediaError) -> str:
+    if isinstance(each, MediaError):
+        return "error"
+    if is_live(each):
+        raise OptionsError(f"{each}: a study is of files; record it first with `mien live`")
+    return "video" if is_video(each) else "image"
+
+
+def _stem(source: str) -> str:
+    """Return the name of a file without its ending, as every file system takes it."""
+    name = re.split(r"[/\\]", source)[-1].rpartition(".")[0] or source
+    return re.sub(r"[^\w-]+", "_", name)[:_STEM_CHARACTERS].strip("_") or "video"
+
+
+def _hash(sources: Sequence[str]) -> str:
+    text = "\0".join(sources)
+    digest = hashlib.sha256(text.encode(errors="surrogateescape"))
+    return digest.hexdigest()[:_HASH_DIGITS]

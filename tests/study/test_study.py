@@ -1,0 +1,410 @@
+import csv
+import dataclasses
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+import mien
+from mien.emotions import SIX
+from mien.errors import InputError, OptionsError, OutputError
+from mien.media import read_image
+from mien.options import BaselineOptions, VideoOptions
+from mien.study import StudyOptions, analysis, merge_studies, study_to, unit_analysis
+from mien.study.columns import FRAMES, TABLES
+from mien.study.units import IMAGES_PER_UNIT, find_units
+from tests.videos import gliding, swaying, write_video
+
+TABLE_NAMES = ("people", "events", "videos", "synchrony", "groups")
+
+
+class Stop(Exception):  # noqa: N818
+    """What ends a study in the middle."""
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return mien.Analyzer()
+
+
+@pytest.fixture(scope="module")
+def inputs(samples, tmp_path_factory):
+    """Two videos of one name, one without a face, one cut off, one that is none, and two images."""
+    folder = tmp_path_factory.mktemp("inputs")
+    photo = read_image(samples / "eileen_collins.jpg").frame_rgb
+    for name, frames in (("one", 8), ("two", 12)):
+        (folder / name).mkdir()
+        write_video(folder / name / "same name.mp4", swaying(photo, frames=frames))
+    nobody = np.zeros((64, 96, 3), np.uint8)
+    write_video(folder / "nobody.mp4", ((n / 8, nobody) for n in range(4)))
+    frames = gliding(photo, seconds=1, per_second=8)
+    whole = write_video(folder / "cut.mkv", frames, format="matroska").read_bytes()
+    (folder / "cut.mkv").write_bytes(whole[: len(whole) * 2 // 3])
+    (folder / "empty.mp4").write_bytes(b"")
+    Image.fromarray(photo).save(folder / "p.png")
+    (folder / "q.png").write_bytes(b"no image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def study(analyzer, inputs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("study") / "study"
+    return study_to(out, [inputs], analyzer=analyzer)
+
+
+@pytest.fixture
+def without_report(monkeypatch):
+    """Leave out the report, which takes a second."""
+    monkeypatch.setattr(analysis, "write_report", lambda *_: None)
+
+
+def tables(folder):
+    """Return all rows of a study but the seconds that it took."""
+    found = {name: parquet.read_table(folder / f"{name}.parquet") for name in TABLE_NAMES}
+    found["videos"] = found["videos"].drop_columns("analysis_s")
+    rows = {name: table.to_pylist() for name, table in found.items()}
+    for path in sorted((folder / "frames").iterdir()):
+        rows[path.name] = parquet.read_table(path).to_pylist()
+    for path in sorted((folder / "exports").iterdir()):
+        rows[path.name] = path.read_bytes()
+    rows["events.boris"] = (folder / "events.boris").read_bytes()
+    return rows
+
+
+def frames_of(study, source):
+    return pl.read_parquet(study.folder / "frames" / "*.parquet").filter(
+        pl.col("source") == str(source)
+    )
+
+
+def test_every_frame_has_a_row_and_one_without_a_face_has_no_other_value(study, inputs):
+    nobody = frames_of(study, inputs / "nobody.mp4")
+    assert nobody["frame"].to_list() == [0, 1, 2, 3]
+    assert nobody["faces_found"].to_list() == [0, 0, 0, 0]
+    known = {"source", "frame", "timestamp_s", "faces_found"}
+    assert set(nobody[:, [not each.null_count() for each in nobody]].columns) == known
+    two = frames_of(study, inputs / "two" / "same name.mp4")
+    assert two["frame"].unique().to_list() == list(range(12))
+    assert two["faces_found"].to_list() == [1] * 12
+    assert two["person"].to_list() == [0] * 12
+    assert two["found"].to_list()[0] == "detected"
+    assert set(two["found"]) <= {"detected", "followed"}
+    assert two.columns == [column.name for column in FRAMES]
+
+
+def test_smoothed_and_raw_probabilities_both_sum_to_one(study, inputs):
+    frames = frames_of(study, inputs / "two" / "same name.mp4")
+    for end in ("", "_raw"):
+        sums = frames.select(pl.sum_horizontal(f"p_{label}{end}" for label in SIX.labels))
+        np.testing.assert_allclose(sums.to_numpy(), 1, atol=1e-5)
+    assert frames["p_happy"].to_list() != frames["p_happy_raw"].to_list()
+    assert frames["p_happy"][0] == pytest.approx(frames["p_happy_raw"][0], abs=1e-3)
+    assert frames["p_happy_uncorrected"].null_count() == 12
+    shown = frames.select(pl.concat_list(f"p_{label}" for label in SIX.labels).list.arg_max())
+    most = [SIX.labels[place] for place in shown.to_series()]
+    assert frames["held"].to_list() == [
+        a != b for a, b in zip(most, frames["emotion"], strict=True)
+    ]
+
+
+def test_two_videos_of_one_name_are_two(study, inputs):
+    videos = pl.read_parquet(study.folder / "videos.parquet")
+    same = videos.filter(pl.col("name").str.starts_with("same_name-"))
+    assert same["name"].n_unique() == 2
+    assert same["frames_read"].to_list() == [8, 12]
+    assert same["people"].to_list() == [1, 1]
+    assert same["frames_with_faces"].to_list() == [8, 12]
+    assert same["size_bytes"].to_list() == [
+        (inputs / name / "same name.mp4").stat().st_size for name in ("one", "two")
+    ]
+
+
+def test_what_cannot_be_read_is_told_and_has_no_people(study, inputs):
+    assert {Path(source).name for source in study.failures} == {"cut.mkv", "empty.mp4", "q.png"}
+    videos = {Path(row["source"]).name: row for row in tables(study.folder)["videos"]}
+    assert "damaged" in videos["cut.mkv"]["error"] or "cut off" in videos["cut.mkv"]["error"]
+    assert videos["cut.mkv"]["frames_read"] > 0
+    assert videos["empty.mp4"]["frames_read"] == videos["empty.mp4"]["people"] == 0
+    assert videos["empty.mp4"]["error"]
+    assert videos["nobody.mp4"]["error"] is None
+    assert frames_of(study, inputs / "q.png")["error"].to_list() != [None]
+    assert frames_of(study, inputs / "p.png")["p_happy_raw"][0] > 0.5
+
+
+def test_tables_agree_with_each_other(study):
+    rows = tables(study.folder)
+    frames = pl.read_parquet(study.folder / "frames" / "*.parquet").filter(
+        pl.col("person").is_not_null()
+    )
+    for person in rows["people"]:
+        own = frames.filter(source=person["source"], person=person["person"])
+        assert own.height == person["frames"]
+        assert own["p_happy"].mean() == pytest.approx(person["p_happy_mean"], abs=1e-6)
+        assert own["sharpness"].mean() == pytest.approx(person["sharpness_mean"])
+        mine = [e for e in rows["events"] if e["source"] == person["source"]]
+        assert len(mine) == person["episodes"]
+        for each in mine:
+            shown = own.filter(pl.col("timestamp_s") == each["peak_s"])
+            assert shown["emotion"].to_list() == [each["emotion"]]
+            assert shown[f"p_{each['emotion']}"][0] == pytest.approx(each["peak_probability"])
+
+
+def test_the_codebook_describes_each_column_of_each_file(study):
+    package = json.loads((study.folder / "datapackage.json").read_text())
+    assert [each["name"] for each in package["resources"]] == [table.name for table in TABLES]
+    for resource in package["resources"]:
+        paths = resource["path"]
+        for path in [paths] if isinstance(paths, str) else paths:
+            found = parquet.read_table(study.folder / path)
+            fields = resource["schema"]["fields"]
+            assert found.column_names == [field["name"] for field in fields]
+            for field in fields:
+                constraints = field.get("constraints", {})
+                values = [each for each in found[field["name"]].to_pylist() if each is not None]
+                assert field["description"]
+                assert len(values) == len(found) or not constraints.get("required")
+                assert all(each in constraints.get("enum", values) for each in values)
+                assert all(each >= constraints.get("minimum", each) for each in values)
+                assert all(each <= constraints.get("maximum", each) for each in values)
+
+
+def test_csv_has_the_same_names_and_values(analyzer, inputs, study, tmp_path):
+    video = inputs / "one" / "same name.mp4"
+    made = study_to(tmp_path, video, analyzer=analyzer, options=StudyOptions(format="csv"))
+    (path,) = (tmp_path / "frames").iterdir()
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = frames_of(study, video).to_dicts()
+    assert list(rows[0]) == list(expected[0])
+    assert [float(row["p_happy_raw"]) for row in rows] == [row["p_happy_raw"] for row in expected]
+    assert {path.suffix for path in made.written if path.is_file()} == {
+        ".csv", ".json", ".boris", ".html"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("results", [1, 9, 17, 26, 32])
+def test_a_study_that_was_stopped_anywhere_ends_with_the_same_tables(
+    analyzer, inputs, study, tmp_path, results, without_report
+):
+    count = 0
+
+    def on_progress(done, total):
+        nonlocal count
+        count += 1
+        if count == results:
+            raise Stop
+
+    with pytest.raises(Stop):
+        study_to(tmp_path, [inputs], analyzer=analyzer, on_progress=on_progress)
+    assert not (tmp_path / "people.parquet").exists()
+    finished = len(list((tmp_path / "records").glob("*")))
+    again = study_to(tmp_path, [inputs], analyzer=analyzer, options=StudyOptions(resume=True))
+    assert again.done_before == finished < again.done == again.units == 6
+    assert again.failures == study.failures
+    assert tables(tmp_path) == tables(study.folder)
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_processes_make_the_same_tables_as_one(analyzer, inputs, study, tmp_path, without_report):
+    parts = []
+    made = study_to(
+        tmp_path,
+        [inputs],
+        analyzer=analyzer,
+        options=StudyOptions(workers=2),
+        on_progress=lambda done, total: parts.append((done, total)),
+    )
+    assert tables(tmp_path) == tables(study.folder)
+    assert made.failures == study.failures
+    assert parts[-1] == (6, 6)
+
+
+def test_shards_in_one_folder_or_in_several_are_merged_to_the_same_tables(
+    analyzer, inputs, study, tmp_path, without_report
+):
+    for number in (1, 2, 3):
+        options = StudyOptions(shard=(number, 3))
+        for out in (tmp_path / "one", tmp_path / f"part{number}"):
+            made = study_to(out, [inputs], analyzer=analyzer, options=options)
+            assert made.units == 2
+            assert made.written == ()
+        if number == 1:
+            with pytest.raises(InputError, match="shards are missing: 2/3, 3/3"):
+                merge_studies(tmp_path / "one")
+    merged = merge_studies(tmp_path / "one")
+    assert merged.failures == study.failures
+    parts = [tmp_path / f"part{number}" for number in (1, 2, 3)]
+    with pytest.raises(OptionsError, match="out: several studies need a folder"):
+        merge_studies(parts)
+    merge_studies(parts, tmp_path / "all")
+    expected = tables(study.folder)
+    assert tables(tmp_path / "one") == tables(tmp_path / "all") == expected
+    resumed = StudyOptions(resume=True)
+    assert study_to(tmp_path / "all", [inputs], analyzer=analyzer, options=resumed).done_before == 6
+    with pytest.raises(OutputError, match="made in 3 shards"):
+        study_to(tmp_path / "one", [inputs], analyzer=analyzer, options=resumed)
+
+
+def test_a_shard_that_is_not_done_is_not_merged(analyzer, inputs, tmp_path, without_report):
+    def stop(record):
+        raise Stop
+
+    with pytest.raises(Stop):
+        study_to(tmp_path, [inputs / "one", inputs / "two"], analyzer=analyzer, on_record=stop)
+    with pytest.raises(InputError, match=r"not done yet: .*two.same name\.mp4"):
+        merge_studies(tmp_path)
+    with pytest.raises(InputError, match="holds no study"):
+        merge_studies(inputs)
+
+
+@pytest.fixture
+def small(analyzer, inputs, tmp_path, without_report):
+    """A folder with two videos, and its study."""
+    shutil.copytree(inputs / "one", tmp_path / "videos")
+    shutil.copy(inputs / "nobody.mp4", tmp_path / "videos")
+    study_to(tmp_path / "out", [tmp_path / "videos"], analyzer=analyzer)
+    return tmp_path
+
+
+def again(small, analyzer, **options):
+    analyzed = []
+    made = study_to(
+        small / "out",
+        [small / "videos"],
+        analyzer=analyzer,
+        options=StudyOptions(**options),
+        on_record=lambda record: analyzed.append(Path(record.sources[0]).name),
+    )
+    return analyzed, made
+
+
+def test_what_changed_or_came_is_analysed_and_the_rest_is_not(
+    small, analyzer, inputs, without_report
+):
+    assert again(small, analyzer, resume=True)[0] == []
+    shutil.copy(inputs / "two" / "same name.mp4", small / "videos" / "same name.mp4")
+    shutil.copy(inputs / "p.png", small / "videos")
+    analyzed, made = again(small, analyzer, resume=True)
+    assert analyzed == ["p.png", "same name.mp4"]
+    assert [row["frames"] for row in tables(made.folder)["people"]] == [12]
+
+
+def test_files_that_are_gone_from_the_study_are_made_again(small, analyzer, without_report):
+    (path,) = (small / "out" / "frames").glob("nobody*")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert again(small, analyzer, resume=True)[0] == ["nobody.mp4"]
+    path.unlink()
+    (record,) = (small / "out" / "records").glob("same*")
+    record.write_text(record.read_text()[:-9])
+    assert again(small, analyzer, resume=True)[0] == ["nobody.mp4", "same name.mp4"]
+
+
+def test_another_study_in_the_folder_is_refused_in_one_line(small, analyzer, without_report):
+    before = tables(small / "out")
+    with pytest.raises(OutputError, match=r"holds a study already\. Continue with resume=True"):
+        again(small, analyzer)
+    with pytest.raises(OutputError, match=r"differs in max_fps\. Use its values"):
+        again(small, analyzer, resume=True, video=VideoOptions(max_fps=4))
+    with pytest.raises(OutputError, match="differs in format"):
+        again(small, analyzer, resume=True, format="csv")
+    (small / "videos" / "nobody.mp4").unlink()
+    with pytest.raises(OutputError, match=r"inputs that are missing now: .*nobody\.mp4"):
+        again(small, analyzer, resume=True)
+    assert tables(small / "out") == before
+    _, made = again(small, analyzer, overwrite=True, video=VideoOptions(max_fps=4))
+    assert [row["frames"] for row in tables(made.folder)["people"]] == [4]
+    assert len(list((made.folder / "frames").iterdir())) == 1
+
+
+def test_files_of_others_stay(analyzer, inputs, tmp_path):
+    (tmp_path / "people.parquet").write_text("mine")
+    with pytest.raises(OutputError, match="exists already, and is not of a study"):
+        study_to(tmp_path, inputs / "nobody.mp4", analyzer=analyzer)
+    assert (tmp_path / "people.parquet").read_text() == "mine"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="is a file, expected a folder"):
+        study_to(tmp_path / "file", inputs / "nobody.mp4", analyzer=analyzer)
+
+
+def test_a_full_disk_ends_the_study_and_leaves_nothing_half_written(
+    analyzer, inputs, tmp_path, monkeypatch, without_report
+):
+    def full(record, path):
+        raise OutputError(f"{path}: cannot write") from OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(unit_analysis, "write_record", full)
+        with pytest.raises(OutputError, match="cannot write"):
+            study_to(tmp_path, inputs / "one", analyzer=analyzer)
+    options = StudyOptions(resume=True)
+    assert study_to(tmp_path, inputs / "one", analyzer=analyzer, options=options).done == 1
+
+
+def test_a_study_of_nobody_has_tables_without_rows_and_a_report(analyzer, inputs, tmp_path):
+    made = study_to(tmp_path, inputs / "nobody.mp4", analyzer=analyzer)
+    rows = tables(tmp_path)
+    assert [len(rows[name]) for name in TABLE_NAMES] == [0, 0, 1, 0, 0]
+    assert not made.failures
+    assert "study.html" in {path.name for path in made.written}
+
+
+def test_a_folder_without_a_video_is_a_failure_with_a_study(analyzer, tmp_path, without_report):
+    (tmp_path / "empty").mkdir()
+    made = study_to(tmp_path / "out", tmp_path / "empty", analyzer=analyzer)
+    assert list(made.failures) == [str(tmp_path / "empty")]
+    assert "holds no image or video" in made.failures[str(tmp_path / "empty")]
+
+
+def test_many_images_are_groups_of_bounded_size():
+    units = list(find_units(f"{number}.png" for number in range(2 * IMAGES_PER_UNIT + 1)))
+    assert [len(unit.sources) for unit in units] == [IMAGES_PER_UNIT, IMAGES_PER_UNIT, 1]
+    assert len({unit.name for unit in units}) == 3
+    (odd,) = find_units(["/a/\udcff /" + "x" * 300 + ".mp4"])
+    assert odd.name.isascii()
+    assert len(odd.name) < 80
+
+
+def test_what_a_study_cannot_be_of_is_refused(analyzer, inputs, tmp_path):
+    with pytest.raises(OptionsError, match="a study is of files"):
+        study_to(tmp_path, "camera:0", analyzer=analyzer)
+    baseline = VideoOptions(baseline=BaselineOptions(people="one-person"))
+    with pytest.raises(OptionsError, match="takes images in groups"):
+        study_to(tmp_path, inputs / "p.png", analyzer=analyzer,
+                 options=StudyOptions(video=baseline))  # fmt: skip
+    with pytest.raises(OptionsError, match="expected StudyOptions, found dict"):
+        study_to(tmp_path, inputs / "p.png", analyzer=analyzer, options={})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "xls"}, "format: expected parquet or csv"),
+        ({"workers": 0}, "workers: expected a whole number"),
+        ({"shard": (4, 3)}, "shard: expected at most 3 of 3"),
+        ({"shard": (0, 3)}, "shard: expected a whole number"),
+        ({"resume": True, "overwrite": True}, "leave out one"),
+        ({"video": None}, "video: expected VideoOptions, found NoneType"),
+        ({"shard": (1, 3), "covariates": "a.csv"}, "where all shards are merged"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        StudyOptions(**options)
+
+
+def test_networks_are_pickled_as_their_files(analyzer):
+    import pickle
+
+    copy = pickle.loads(pickle.dumps(analyzer))  # noqa: S301 - it was made here
+    assert copy.model.path == analyzer.model.path
+    assert copy.detector.score_threshold == analyzer.detector.score_threshold
+    assert dataclasses.asdict(copy.pipeline.options) == dataclasses.asdict(
+        analyzer.pipeline.options
+    )
