@@ -1,6 +1,6 @@
 """Runs `mien train` with the arguments given, and resumes it from a copy of its folder.
 
-The copy, `<out>-midway`, is made after two epochs. Reports are left out. It is a program of its own,
+The copy, `<out>-midway`, is made after two epochs. Reports are left out. It is its own program,
 since each device of a training has a process; both trainings are in it, since torch takes seconds
 to start.
 """
@@ -18,7 +18,7 @@ def keep_copy(module):
     """Copy the run's folder; called when an epoch starts."""
     midway = f"{module.trainer.default_root_dir}-midway"
     if module.current_epoch == 2 and os.environ.get("LOCAL_RANK", "0") == "0":
-        shutil.copytree(module.trainer.default_root_dir, midway, dirs_exist_ok=False)
+        shutil.copytree(module.trainer.default_root_dir, midway)
 
 
 def run(arguments):

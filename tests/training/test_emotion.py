@@ -2,7 +2,6 @@ import contextlib
 import csv
 import dataclasses
 import errno
-import os
 import shutil
 import signal
 import subprocess
