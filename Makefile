@@ -18,15 +18,20 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
+.PHONY: run test prepare web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
 
 # Three at a time on two cores: tests of the page and of processes wait for others most of the time.
+# Tests of one file stay together, and files begin in the order of tests/conftest.py.
 test: $(VENV)/dev.stamp $(PAGE)
 	$(BIN)/python web/build.py test
-	$(BIN)/python -m pytest -n 3 --dist loadfile --durations 10
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 10
+
+# What `check` and `test` need, so that both can run at the same time.
+prepare: $(VENV)/dev.stamp $(PAGE)
+	$(BIN)/python web/build.py install
 
 web: $(VENV)/run.stamp $(PAGE)
 
@@ -34,7 +39,7 @@ serve: $(VENV)/serve.stamp $(PAGE)
 	$(BIN)/mien serve --open
 
 check: $(VENV)/dev.stamp
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-page check-style
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs 2) --output-sync check-types check-page check-style
 
 check-types:
 	$(BIN)/mypy

@@ -25,11 +25,11 @@ VOTE_HEADER = (
 
 # These files take longest; begun last, they would keep one process busy after the others end.
 LONGEST = (
+    "web/test_page.py",
     "journey/test_fer2013.py",
     "training/test_emotion.py",
     "tuning/test_study.py",
     "contract/test_nothing_leaves.py",
-    "web/test_page.py",
     "journey/test_from_data_to_a_drawn_image.py",
     "web/test_visit.py",
     "server/test_openapi.py",
