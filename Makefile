@@ -5,6 +5,7 @@
 # make web    build the web page (needs Node, or fetches it as a package)
 # make fuzz   read damaged files for MINUTES=10, from SEED=...; prints what repeats a failure
 # make crash  kill analyses, imports, trainings, studies and jobs at random places; MINUTES=10 SEED=1
+# make package build sdist and wheel, and try the wheel in a new environment
 # make lowest run with the lowest versions that pyproject.toml declares
 # make check  formatting, lint, types, import rules, of Python and of the page
 
@@ -18,7 +19,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test prepare web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
+.PHONY: run test prepare package web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
@@ -51,6 +52,9 @@ check-style:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+
+package: $(VENV)/dev.stamp $(PAGE)
+	$(BIN)/python .ci/package.py
 
 MINUTES ?= 10
 
