@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = ROOT / "src" / "mien" / "assets" / "samples" / "grace_hopper.jpg"
+SAMPLE = ROOT / "src" / "mien" / "assets" / "samples" / "eileen_collins.jpg"
 PAGE = ROOT / "src" / "mien" / "assets" / "page"
 
 
@@ -86,7 +86,8 @@ def serve(python: Path, home: Path) -> None:
         try:
             deadline = time.monotonic() + 60
             while "http://" not in log.read_text():
-                assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+                assert server.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)
             address = "http://" + log.read_text().partition("http://")[2].split()[0].rstrip("/")
             with urllib.request.urlopen(f"{address}/") as page:  # noqa: S310 - this machine
