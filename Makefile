@@ -5,6 +5,7 @@
 # make web    build the web page (needs Node, or fetches it as a package)
 # make fuzz   read damaged files for MINUTES=10, from SEED=...; prints what repeats a failure
 # make crash  kill analyses, imports, trainings, studies and jobs at random places; MINUTES=10 SEED=1
+# make package build sdist and wheel, and try the wheel in a new environment
 # make lowest run with the lowest versions that pyproject.toml declares
 # make check  formatting, lint, types, import rules, of Python and of the page
 
@@ -18,15 +19,20 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
+.PHONY: run test prepare package web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
 
 # Three at a time on two cores: tests of the page and of processes wait for others most of the time.
+# Tests of one file stay together, and files begin in the order of tests/conftest.py.
 test: $(VENV)/dev.stamp $(PAGE)
 	$(BIN)/python web/build.py test
-	$(BIN)/python -m pytest -n 3 --dist loadfile --durations 10
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 10
+
+# What `check` and `test` need, so that both can run at the same time.
+prepare: $(VENV)/dev.stamp $(PAGE)
+	$(BIN)/python web/build.py install
 
 web: $(VENV)/run.stamp $(PAGE)
 
@@ -34,7 +40,7 @@ serve: $(VENV)/serve.stamp $(PAGE)
 	$(BIN)/mien serve --open
 
 check: $(VENV)/dev.stamp
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-page check-style
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs 2) --output-sync check-types check-page check-style
 
 check-types:
 	$(BIN)/mypy
@@ -46,6 +52,9 @@ check-style:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+
+package: $(VENV)/dev.stamp $(PAGE)
+	$(BIN)/python .ci/package.py
 
 MINUTES ?= 10
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.data import Dataset, import_dataset, read_dataset
+from mien.data import Dataset
 from mien.evaluation import Evaluation, evaluate, open_predictor
 from mien.structures import FacePrediction, FrameResult, Quality
 from tests.predictors import oracle
@@ -21,6 +21,28 @@ USAGE = ("Training", "PublicTest", "PrivateTest")
 VOTE_HEADER = (
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 )
+
+
+# These files take longest; begun last, they would keep one process busy after the others end.
+LONGEST = (
+    "web/test_page.py",
+    "journey/test_fer2013.py",
+    "training/test_emotion.py",
+    "tuning/test_study.py",
+    "contract/test_nothing_leaves.py",
+    "journey/test_from_data_to_a_drawn_image.py",
+    "web/test_visit.py",
+    "server/test_openapi.py",
+    "journey/test_notebook.py",
+    "finetuning/test_fine_tune.py",
+    "training/test_detector.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first."""
+    first = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
 
 
 @pytest.fixture(autouse=True)
@@ -41,14 +63,6 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real data beside the project")
     return folder
-
-
-@pytest.fixture(scope="session")
-def fer2013(shared, tmp_path_factory) -> Dataset:
-    """FER-2013 with its votes, imported."""
-    folder = tmp_path_factory.mktemp("real") / "fer2013"
-    import_dataset([shared / "data" / "fer2013"], folder)
-    return read_dataset(folder)
 
 
 @pytest.fixture

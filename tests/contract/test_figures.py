@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mien.evaluation import evaluate, open_predictor
 from mien.inference import EmotionModel
-from mien.metrics import fit_six, protocol
+from mien.metrics import fit_six
 
 ROOT = Path(__file__).parents[2]
 
@@ -153,15 +152,3 @@ def test_the_shipped_file_carries_the_same_figures(benchmark, measured):
     assert all(value <= 0.003 for name, value in compared.items() if flipped in name)
     assert measured["subset"] == "test"
     assert spec.provenance["data_sha256"] == measured["data_sha256"]
-
-
-def test_the_shipped_file_gives_the_measured_figures(fer2013, measured):
-    assert fer2013.sha256() == measured["data_sha256"]
-    asked = protocol("six-ferplus")
-    found = evaluate([open_predictor(None)], fer2013, subset="test", protocols=asked)
-    expected = next(r for r in measured["results"] if r["protocol"] == "six-ferplus")
-    for part in ("score", "leak_free"):
-        score = getattr(found.results[0], part)
-        assert score.images == expected[part]["images"]
-        assert score.accuracy == pytest.approx(expected[part]["accuracy"], abs=5e-4)
-        assert score.ece == pytest.approx(expected[part]["ece"], abs=1e-3)

@@ -108,20 +108,3 @@ def test_a_detector_finds_the_images_without_a_face(images):
     )
     assert found.faceless.tolist() == [1]
     assert "in 1 image no face is found" in found.warnings
-
-
-def test_all_that_is_known_of_fer2013_is_found(fer2013):
-    found = check_dataset(fer2013)
-    assert (found.copies, found.copy_groups, found.conflicts) == (1853, 1516, 57)
-    leaks = {(leak.other, leak.subset): leak for leak in found.leaks}
-    assert (leaks["train", "test"].exact, leaks["train", "val"].exact) == (288, 280)
-    assert leaks["train", "test"].near / leaks["train", "test"].images == pytest.approx(
-        0.11, abs=0.005
-    )
-    assert len(found.blank) in (12, 13)
-    votes = found.votes
-    assert round(100 * votes.agreement, 1) == 67.6
-    assert (votes.unsupported, votes.unnamed, votes.mostly_not_a_face) == (5856, 173, 178)
-    shares = {label: round(100 * share) for label, share in votes.agreement_by_label.items()}
-    # In the order of FER-2013's classes: angry, disgust, fear, happy, sad, surprise, neutral.
-    assert list(shares.values()) == [53, 36, 14, 93, 43, 84, 89]

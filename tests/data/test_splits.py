@@ -3,7 +3,6 @@ import json
 import math
 
 import numpy as np
-import polars as pl
 import pytest
 
 from mien.data import (
@@ -177,16 +176,6 @@ def test_a_split_with_fewer_images_is_refused(leaking):
 def test_a_split_of_another_dataset_is_refused(leaking, toy_dataset):
     with pytest.raises(DatasetError, match="made for the dataset"):
         leak_free_split(leaking).apply(toy_dataset)
-
-
-def test_ferpps_split_is_met_row_for_row(shared, fer2013):
-    expected = pl.read_parquet(shared / "data" / "seed_baseline" / "seed_split.parquet")
-    split = fer_pp_split(fer2013)
-    val = (expected["part"].cast(pl.String) == "val").to_numpy()
-    np.testing.assert_array_equal(split.assignment == 1, val)
-    assert split.counts() == {"train": 32_298, "val": 3_589}
-    leaked = np.isin(exact_groups(fer2013.images)[val], exact_groups(fer2013.images)[~val])
-    assert leaked.sum() == 306
 
 
 def test_fer_pps_validation_can_be_kept_for_the_end(toy_dataset):

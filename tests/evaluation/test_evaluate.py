@@ -4,7 +4,6 @@ import json
 import numpy as np
 import pytest
 
-from mien.data import fer_pp_split
 from mien.emotions import FER2013_7
 from mien.errors import InputError
 from mien.evaluation import Predictor, evaluate, open_predictor
@@ -26,19 +25,6 @@ def test_the_leak_free_twin_leaves_out_what_train_has(leaking):
     assert result.score.accuracy == 1.0
     assert result.score.ece == pytest.approx(0.1)
     assert result.mistakes == ()
-
-
-def test_a_known_table_of_the_baseline_gives_its_known_figures(shared, fer2013):
-    data = fer_pp_split(fer2013).apply(fer2013)
-    table = open_predictor(shared / "data" / "seed_baseline" / "seed_split.parquet")
-    found = evaluate([table], data, protocols=protocol("six-fer2013"))
-    result = found.results[0]
-    assert round(100 * result.score.accuracy, 2) == 69.32
-    assert round(result.score.macro_f1, 3) == 0.679
-    assert round(result.score.ece, 3) == 0.115
-    assert (result.leaked.images, result.leak_free.images) == (306, 3283)
-    assert round(100 * result.leaked.accuracy, 1) == 94.1
-    assert round(100 * result.leak_free.accuracy, 1) == 67.0
 
 
 def test_models_are_compared_image_by_image(toy_dataset):

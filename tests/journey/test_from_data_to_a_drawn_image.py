@@ -7,6 +7,8 @@ from pathlib import Path
 import polars as pl
 from PIL import Image
 
+from tests.commands import run_mien
+
 USAGE = ("Training", "PublicTest", "PrivateTest")
 RECIPE = """
 epochs = 2
@@ -52,13 +54,14 @@ def test_make_data_train_two_epochs_export_and_analyse(tmp_path, toy_dataset, sa
     assert imported.returncode == 0, imported.stderr
     divided = mien("data", "split", tmp_path / "fer", "--out", tmp_path / "split.json")
     assert divided.returncode == 0, divided.stderr
-    trained = mien(
+    status, stdout, stderr = run_mien(
+        tmp_path,
         "train", "emotion", "--data", tmp_path / "fer", "--split", tmp_path / "split.json",
         "--recipe", tmp_path / "recipe.toml", "--out", tmp_path / "run", "--threads", 1,
     )  # fmt: skip
-    assert trained.returncode == 0, trained.stderr
+    assert status == 0, stderr
     model = tmp_path / "run" / "emotion.onnx"
-    assert f"{model}: differs from torch by at most" in trained.stdout
+    assert f"{model}: differs from torch by at most" in stdout
     analysed = mien(
         "analyze", samples, "--model", model, "--out", tmp_path / "out", "--draw", "--json"
     )
@@ -72,11 +75,12 @@ def test_make_data_train_two_epochs_export_and_analyse(tmp_path, toy_dataset, sa
 
 def test_a_recipe_with_faults_is_refused_before_anything_is_read(tmp_path):
     (tmp_path / "recipe.toml").write_text("epoch = 1\nwidht = 3\n")
-    trained = mien(
+    status, _, stderr = run_mien(
+        tmp_path,
         "train", "emotion", "--data", "gone",
         "--recipe", tmp_path / "recipe.toml", "--out", tmp_path / "run",
     )  # fmt: skip
-    assert trained.returncode == 1
-    assert "field 'epoch' is unknown; did you mean 'epochs'?" in trained.stderr
-    assert "field 'widht' is unknown" in trained.stderr
-    assert "Traceback" not in trained.stderr
+    assert status == 1
+    assert "field 'epoch' is unknown; did you mean 'epochs'?" in stderr
+    assert "field 'widht' is unknown" in stderr
+    assert "Traceback" not in stderr

@@ -186,7 +186,7 @@ def test_runs_that_fail_in_the_middle_of_a_video_leave_no_thread(analyzer, input
     """Threads that went on reading closed videos crashed Python after some dozens."""
     before = threading.active_count()
     failures = []
-    for _ in range(200):
+    for _ in range(60):
         with pytest.raises(Stop) as raised:
             analyze_to(None, [inputs / "c.mp4"], analyzer=analyzer, on_result=stopping_after(1))
         failures.append(raised.value)  # as a program that keeps its errors, with their frames

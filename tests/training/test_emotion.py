@@ -2,7 +2,6 @@ import contextlib
 import csv
 import dataclasses
 import errno
-import os
 import shutil
 import signal
 import subprocess
@@ -33,6 +32,7 @@ from mien.training.distillation import DistillationOptions, TeacherEnsemble, dis
 from mien.training.emotion import EmotionModule
 from mien.training.run import WholeCheckpoints
 from mien.training.weights import load_teacher
+from tests.commands import start_mien
 from tests.training import kept_midway
 
 RECIPE = EmotionRecipe(
@@ -556,22 +556,17 @@ depths = [1, 1]
 """
 
 
-def wait_for_a_checkpoint(run, process):
+def wait_for_a_checkpoint(run, process, said):
     deadline = time.monotonic() + 120
     while not (run / "checkpoints" / "last.ckpt").exists():
         assert time.monotonic() < deadline, "no checkpoint after two minutes"
-        assert process.poll() is None, process.stderr.read().decode()
+        assert process.is_alive(), said.read_text()
         time.sleep(0.01)
 
 
 def arguments(folder, out, *more):
     paths = ("--data", folder / "data", "--recipe", folder / "tiny.toml", "--out", out)
     return ["train", "emotion", *map(str, paths), "--threads", "1", *more]
-
-
-def mien_train(folder, out, *more, **options):
-    command = [Path(sys.executable).with_name("mien"), *arguments(folder, out, *more)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
@@ -581,10 +576,10 @@ def test_a_killed_run_goes_on_to_the_curve_of_an_uninterrupted_one(
     import_dataset([fer_csv, votes_csv], tmp_path / "data")
     (tmp_path / "tiny.toml").write_text(TINY)
     cut, whole = tmp_path / "cut", tmp_path / "whole"
-    process = mien_train(tmp_path, cut)
-    wait_for_a_checkpoint(cut, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    process = start_mien(tmp_path, *arguments(tmp_path, cut))
+    wait_for_a_checkpoint(cut, process, tmp_path / "stderr")
+    process.kill()
+    process.join()
     for out, more in ((whole, []), (cut, ["--resume"])):
         result = CliRunner().invoke(app, arguments(tmp_path, out, *more))
         assert (out / "emotion.onnx").exists(), result.output
@@ -600,10 +595,10 @@ def test_two_processes_train_one_network_and_go_on_where_they_were(tmp_path, fer
     import_dataset([fer_csv, votes_csv], tmp_path / "data")
     (tmp_path / "tiny.toml").write_text(TINY)
     whole, cut = tmp_path / "whole", tmp_path / "whole-midway"
-    for out, more in ((whole, []), (cut, ["--resume"])):
-        both = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp", *more]
-        command = [sys.executable, kept_midway.__file__, *arguments(tmp_path, out, *both)]
-        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    both = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
+    command = [sys.executable, kept_midway.__file__, *arguments(tmp_path, whole, *both)]
+    ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    for out in (whole, cut):
         assert (out / "emotion.onnx").exists(), ended.stderr.decode()
         saved = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
         assert saved["global_step"] == 4 * 4  # each takes half of every batch

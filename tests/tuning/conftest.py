@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sqlalchemy
 
 from mien.data import Dataset
 from mien.training import EmotionRecipe
@@ -15,6 +16,18 @@ def _library_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _unsynced():
+    """Have SQLite not wait for the disk, which takes most of a study's time."""
+
+    def switch_off(connection, _):
+        connection.execute("PRAGMA synchronous=OFF")
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", switch_off)
+    yield
+    sqlalchemy.event.remove(sqlalchemy.Engine, "connect", switch_off)
 
 
 @pytest.fixture

@@ -1,12 +1,6 @@
-"""Trainings that wait for a file, the gate, so that a test can end them in their midst.
+"""Trainings that wait for a file, the gate, so that a test can end them in their midst."""
 
-Run as a program, this runs a study with the arguments that a file has.
-"""
-
-import pickle
-import sys
 import time
-from pathlib import Path
 
 from mien.tuning import objective, run, tune, worker
 
@@ -31,12 +25,8 @@ def worker_process(job, stream, *, gate):
     worker._worker_process(job, stream)
 
 
-def main(arguments):
+def study_process(arguments, *, gate):
     """Run a study that waits in its second training."""
-    train_at(Path("gate"), blocked=2)
+    train_at(gate, blocked=2)
     run.tuning_report = lambda *_, **__: []
-    tune(**pickle.loads(Path(arguments).read_bytes()))  # noqa: S301 - the test wrote it
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    tune(**arguments)

@@ -2,10 +2,7 @@ import dataclasses
 import functools
 import json
 import os
-import pickle
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -27,6 +24,7 @@ from mien.tuning import (
     tune,
 )
 from mien.tuning import study as study_module
+from mien.tuning.processes import process_context
 from mien.tuning.run import prepare_job
 from mien.tuning.study import (
     FAULT_ATTRIBUTE,
@@ -308,15 +306,19 @@ def test_after_a_kill_a_study_loses_at_most_what_ran(tmp_path, recipe, images):
     folder = tmp_path / "study"
     arguments = {"recipe": recipe, "space": SPACE, "data": images, "out": folder}
     options = dataclasses.replace(OPTIONS, trials=4)
-    (tmp_path / "arguments").write_bytes(pickle.dumps(arguments | {"options": options}))
-    child = subprocess.Popen([sys.executable, gated.__file__, "arguments"], cwd=tmp_path)
+    child = process_context().Process(
+        target=gated.study_process,
+        args=(arguments | {"options": options},),
+        kwargs={"gate": tmp_path / "gate"},
+    )
+    child.start()
     end = time.monotonic() + 240
     while [trial.number for trial in running_trials(folder)] != [1]:
-        assert child.poll() is None, "the study has ended"
+        assert child.is_alive(), "the study has ended"
         assert time.monotonic() < end
         time.sleep(0.1)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.kill()
+    child.join()
     before = [trial for trial in trials_of(folder) if trial.state == TrialState.COMPLETE]
     assert len(before) == 1
     _, messages, _ = run(recipe, images, folder, trials=2)

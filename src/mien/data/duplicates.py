@@ -143,8 +143,11 @@ def _candidates(
     """
     others, other_lengths = others[start:], other_lengths[start:]
     farthest = 2 - 2 * correlation + _ROUNDING
-    squared = chunk_lengths[:, None] + other_lengths - 2 * chunk @ others.T
-    first, second = np.nonzero(squared <= farthest)
+    # Half of the lengths stand in two more columns, so that products need only be compared.
+    chunk = np.column_stack((chunk, chunk_lengths / -2, np.ones_like(chunk_lengths)))
+    others = np.column_stack((others, np.ones_like(other_lengths), other_lengths / -2))
+    close = chunk @ others.T >= -farthest / 2
+    first, second = np.divmod(np.flatnonzero(close), len(others))
     later = second > first
     return first[later] + start, second[later] + start
 

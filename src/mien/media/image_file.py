@@ -14,7 +14,7 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError, _imaging
 
-from mien.errors import MediaError
+from mien.errors import MediaError, install_command
 from mien.media.bounds import check_scans
 from mien.media.signatures import (
     PROMISED_VIDEOS,
@@ -94,7 +94,8 @@ def _open_heic(file: IO[bytes], source: str) -> Image.Image:
     try:
         from pillow_heif import HeifImageFile
     except ImportError as error:
-        reason = f"{_HEIC}, which needs the extra 'heif'. Install it with: pip install 'mien[heif]'"
+        command = install_command("heif")
+        reason = f"{_HEIC}, which needs the extra 'heif'. Install it with: {command}"
         raise MediaError(source, f"{reason}, or use a {PROMISED} file") from error
     file.seek(0)
     opened: Image.Image = HeifImageFile(file)

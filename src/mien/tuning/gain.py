@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -18,6 +17,7 @@ from mien.errors import MissingExtraError, RecipeError
 from mien.reports import Gain
 from mien.training import METRICS_FILE, EmotionRecipe, drop_non_faces, recipe_text
 from mien.tuning.objective import epoch_score, train_quietly
+from mien.tuning.processes import process_context
 
 __all__ = ["GAIN_FILE", "measure_gain", "welch_interval"]
 
@@ -127,13 +127,12 @@ def measure_gain(
         for name, recipe in (("start", start), ("best", best))
     ]
     scores: dict[str, float] = {}
-    context = multiprocessing.get_context("spawn")
     if workers == 1:
         for run in runs:
             scores[run.name] = run()
             on_message(f"gain: {run.name}: {scores[run.name]:.2%}")
     else:
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, mp_context=process_context()) as pool:
             pending = {pool.submit(run): run for run in runs}
             for done in as_completed(pending):
                 name = pending[done].name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -17,6 +16,7 @@ from mien.errors import MienError
 from mien.options import TuneOptions
 from mien.training import EmotionRecipe
 from mien.tuning.objective import Objective, TrialFailure
+from mien.tuning.processes import process_context
 from mien.tuning.space import Space
 from mien.tuning.storage import storage_errors
 from mien.tuning.study import (
@@ -144,7 +144,7 @@ def run_workers(
     Raises:
         MienError: A worker ended with an error, or too many workers are lost.
     """
-    context = multiprocessing.get_context("spawn")
+    context = process_context()
     streams = iter(range(1, 1_000_000))
 
     def start_worker() -> BaseProcess:
