@@ -1,4 +1,4 @@
-"""Builds the sdist, and the wheel from it; installs the wheel elsewhere, and runs what a user would.
+"""Builds the sdist, and the wheel from it; installs the wheel elsewhere and tries it.
 
 The environment is a new one in an empty folder, so that nothing is found in the checkout.
 """
