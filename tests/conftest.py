@@ -48,7 +48,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _heard() -> None:
     """Have the library's log heard, which the import linter's own set-up of logging turns off."""
-    logging.getLogger("mien").disabled = False
+    for name in ("mien", *logging.Logger.manager.loggerDict):
+        if name.partition(".")[0] == "mien":
+            logging.getLogger(name).disabled = False
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ CONTRACT_FIELDS = [
     "track",
     "box_xyxy",
     "detection_score",
+    "found",
     "emotion",
     "confidence",
     "unsure",

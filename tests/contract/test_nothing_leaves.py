@@ -52,6 +52,8 @@ ANALYSING = [
     "analyze video.mp4 --report video.html",
     f"explain {PORTRAIT} --out why.png",
     f"similar {PORTRAIT} video.mp4 --out similar.png",
+    "analyze video.mp4 --study study --shard 1/1",
+    "study merge study",
     "models --figures",
     "live video.mp4 --headless",
     "data import fer2013.csv fer2013new.csv --out fer",

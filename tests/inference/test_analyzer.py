@@ -16,6 +16,7 @@ from mien.errors import ArtefactError, FrameError, InputError, MediaError
 from mien.media import read_image
 from mien.options import FaceOptions, SmoothingOptions, VideoOptions
 from mien.structures import Faces, Frame
+from tests import coroutines
 
 
 class Blind:
@@ -318,7 +319,7 @@ def test_threads_and_tasks_share_an_analyzer(analyzer, samples):
     async def several():
         return await asyncio.gather(*(asyncio.to_thread(analyzer.analyze, path) for path in paths))
 
-    assert asyncio.run(several()) == expected
+    assert coroutines.run(several()) == expected
 
 
 def test_a_result_is_drawn_without_reading_its_file_again(analyzer, samples, tmp_path):

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from mien.errors import OutputError
 from mien.server import ServerOptions, create_app
 from mien.server.runner import UPLOAD
+from tests import coroutines
 from tests.server.conftest import PORTRAIT, listening
 from tests.server.test_jobs import ended, hand_in
 
@@ -40,7 +41,7 @@ def test_bodies_that_drip_take_no_place_from_the_others(tmp_path):
             return honest.status_code
 
     with listening(options) as host:
-        assert asyncio.run(ask(host)) == 200
+        assert coroutines.run(ask(host)) == 200
 
 
 def test_uploads_in_memory_are_bounded_together(client_of):

@@ -17,6 +17,7 @@ from mien.inference import Pipeline
 from mien.server import ServerOptions
 from mien.server.decoding import Decoder, WorkSlots
 from mien.structures import FrameResult
+from tests import coroutines
 from tests.server.conftest import PORTRAIT, SAMPLES, listening
 
 JPEG = {"content-type": "image/jpeg"}
@@ -223,7 +224,7 @@ def test_slots_go_to_the_callers_in_turn_and_are_not_lost():
             await work("e")
         assert slots.longest_wait_s == 0
 
-    asyncio.run(ask())
+    coroutines.run(ask())
 
 
 def test_an_unexpected_error_shows_no_traceback(client, monkeypatch):
@@ -251,7 +252,7 @@ def test_too_much_at_once_is_refused_quickly_and_then_taken_again(tmp_path):
         return answers, after, ready
 
     with listening(options) as host:
-        answers, after, ready = asyncio.run(storm(host))
+        answers, after, ready = coroutines.run(storm(host))
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {200, 503}
     refused = next(answer for answer in answers if answer.status_code == 503)
@@ -358,7 +359,7 @@ def test_slow_and_endless_bodies_do_not_stop_the_others(tmp_path):
             return "cut off"
 
     with listening(options) as host:
-        honest, hostile = asyncio.run(both(host))
+        honest, hostile = coroutines.run(both(host))
     assert honest.status_code == 200
     assert set(hostile[:2]) <= {408, "cut off"}
     assert hostile[2] in (413, "cut off")

@@ -19,6 +19,7 @@ import mien
 from mien.server import KeyFile, ServerOptions, create_app
 from mien.server.runner import UPLOAD
 from mien.server.store import JobStore
+from tests import coroutines
 from tests.server.conftest import PORTRAIT, listening
 from tests.videos import gliding, write_video
 
@@ -194,7 +195,7 @@ def test_a_video_counts_from_the_begin_of_its_upload(video, tmp_path):
             return (await first).status_code, second.status_code
 
     with listening(options) as host:
-        assert asyncio.run(ask(host)) == (202, 429)
+        assert coroutines.run(ask(host)) == (202, 429)
 
 
 def test_a_job_that_works_too_long_fails_and_says_so(client_of, video):

@@ -32,6 +32,7 @@ from mien.server import runner as runner_module
 from mien.server import store as store_module
 from mien.server.runner import JobRunner
 from mien.server.store import Job, JobStore
+from tests import coroutines
 from tests.media.test_bounds import pages, progressive
 from tests.server.conftest import PORTRAIT, listening
 from tests.server.test_jobs import MP4, ended, hand_in
@@ -147,7 +148,7 @@ def test_a_server_whose_workers_are_all_busy_is_not_ready(tmp_path, monkeypatch)
             return (await client.get("/readyz")).json()
 
     with listening(options) as host:
-        assert asyncio.run(ask(host)) == {"ready": True, "waiting": 0}
+        assert coroutines.run(ask(host)) == {"ready": True, "waiting": 0}
 
 
 def png(*chunks, size=(16, 16)):
