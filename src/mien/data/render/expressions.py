@@ -72,12 +72,12 @@ class Prototype:
 
 _WIDE = {5: (0.6, 1.1)}
 PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
-    "happiness": (
+    "happy": (
         Prototype({12: (0.8, 1.2), 6: (0.4, 1.1)}, 1.0, {25: (0.3, 0.9)}),
         Prototype({112: (0.8, 1.15), 12: (0.2, 0.6), 6: (0.6, 1.1)}, 1.8),
         Prototype({112: (0.7, 1.0), 12: (0.3, 0.7), 6: (0.7, 1.2), 26: (0.5, 1.3)}, 1.0),
     ),
-    "sadness": (
+    "sad": (
         Prototype({1: (0.8, 1.3), 4: (0.2, 0.6), 15: (0.7, 1.2)}, 1.5,
                   {17: (0.3, 0.9), 7: (0.2, 0.6)}, {"fear": 0.04}),
         Prototype({1: (0.7, 1.2), 15: (0.6, 1.1), 43: (0.2, 0.45)}, 1.2, {17: (0.3, 0.8)},
@@ -92,9 +92,9 @@ PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
         Prototype({1: (0.9, 1.4), 4: (0.2, 0.5), 5: (0.8, 1.3), 20: (0.5, 1.0), 26: (0.7, 1.6)},
                   1.0, {16: (0.3, 0.8)}, {"surprise": 0.18}),
         Prototype({1: (0.9, 1.3), 2: (0.3, 0.7), 4: (0.2, 0.5), 5: (0.7, 1.2), 20: (0.7, 1.2)},
-                  0.7, {15: (0.2, 0.5)}, {"surprise": 0.08, "sadness": 0.08}),
+                  0.7, {15: (0.2, 0.5)}, {"surprise": 0.08, "sad": 0.08}),
     ),
-    "anger": (
+    "angry": (
         Prototype({4: (0.9, 1.4), 7: (0.3, 0.8), 24: (0.6, 1.2), 15: (0.2, 0.5)}, 1.5,
                   {17: (0.3, 0.8), 38: (0.5, 1.0)}, {"disgust": 0.05}),
         Prototype({4: (0.9, 1.4), 5: (0.5, 1.0), 23: (0.6, 1.2)}, 0.8,
@@ -105,22 +105,22 @@ PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
                   {9: (0.3, 0.7), 7: (0.2, 0.6)}, {"fear": 0.04}),
     ),
     "surprise": (
-        Prototype({1: (0.6, 1.1), 2: (0.8, 1.4), 26: (0.7, 1.6)} | _WIDE, 1.3,
+        Prototype({1: (0.2, 0.6), 2: (0.8, 1.4), 26: (0.7, 1.6)} | _WIDE, 1.3,
                   {18: (0.1, 0.3)}, {"fear": 0.08}),
-        Prototype({1: (0.7, 1.2), 2: (0.9, 1.5), 27: (0.6, 1.1)} | _WIDE, 1.3,
+        Prototype({1: (0.2, 0.7), 2: (0.9, 1.5), 27: (0.6, 1.1)} | _WIDE, 1.3,
                   {18: (0.1, 0.4)}, {"fear": 0.06}),
-        Prototype({1: (0.6, 1.1), 2: (0.9, 1.4), 25: (0.5, 1.0)} | _WIDE, 0.6, {},
+        Prototype({1: (0.2, 0.6), 2: (0.9, 1.4), 25: (0.5, 1.0)} | _WIDE, 0.6, {},
                   {"fear": 0.08}),
     ),
     "disgust": (
         Prototype({9: (0.8, 1.3), 10: (0.6, 1.1), 4: (0.3, 0.7), 7: (0.3, 0.8)}, 1.4,
-                  {17: (0.4, 0.9), 15: (0.2, 0.5)}, {"anger": 0.15}),
+                  {17: (0.4, 0.9), 15: (0.2, 0.5)}, {"angry": 0.15}),
         Prototype({9: (0.8, 1.3), 16: (0.4, 0.9), 25: (0.4, 0.8), 15: (0.4, 0.8), 7: (0.3, 0.8)},
-                  1.0, {26: (0.2, 0.6)}, {"anger": 0.12}),
+                  1.0, {26: (0.2, 0.6)}, {"angry": 0.12}),
     ),
     "contempt": (
         Prototype({12: (0.5, 0.9), 14: (0.5, 1.0)}, 1.0, {7: (0.1, 0.4)},
-                  {"happiness": 0.1}, one_sided=True),
+                  {"happy": 0.1}, one_sided=True),
     ),
     "neutral": (
         Prototype({}, 2.0),
@@ -131,13 +131,12 @@ PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
 }  # fmt: skip
 """The prototypes by FER+'s names."""
 
-_FROM_FERPLUS = {
-    "anger": "angry", "disgust": "disgust", "fear": "fear", "happiness": "happy",
-    "sadness": "sad", "surprise": "surprise", "neutral": "neutral",
-}  # fmt: skip
 _HABIT = 0.12
 """Standard deviation of what a face shows at rest, in strengths of action units."""
-_AT_REST = (1, 2, 4, 7, 12, 15, 17, 25, 43)
+_AT_REST = {1: 0.5, 2: 1.0, 4: 0.6, 7: 1.0, 12: 1.0, 15: 0.4, 17: 0.5, 25: 1.0, 43: 1.0}
+"""How much each of them takes part in it: a face at rest that frowns would be called sad or angry."""
+_LIFT = {"mouth/mouth-angles-up": 0.25}
+"""The head's mouth hangs a little at rest."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -181,8 +180,7 @@ class Expression:
     def fer2013_label(self) -> str | None:
         """Return the likeliest of FER-2013's labels; None for contempt."""
         name = FERPLUS_8.labels[int(self.distribution().argmax())]
-        label = _FROM_FERPLUS.get(name)
-        return label if label in FER2013_7.labels else None
+        return name if name in FER2013_7.labels else None
 
 
 def _confusion(name: str) -> dict[str, float]:
@@ -209,12 +207,11 @@ def draw_expression(name: str, strength: float, rng: np.random.Generator) -> Exp
     for unit, span in prototype.sometimes.items():
         if rng.random() < 0.5:
             units[unit] = units.get(unit, 0.0) + scale * rng.uniform(*span)
-    for unit in _AT_REST:
-        habit = rng.normal(0, _HABIT)
+    for unit, share in _AT_REST.items():
+        habit = share * rng.normal(0, _HABIT)
         if habit > 0 and rng.random() < 0.7:
             units[unit] = units.get(unit, 0.0) + habit
-    left: dict[str, float] = {}
-    right: dict[str, float] = {}
+    left, right = dict(_LIFT), dict(_LIFT)
     lean = rng.normal(0, 0.12)
     for unit, value in units.items():
         own = lean + rng.normal(0, 0.08)

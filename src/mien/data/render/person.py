@@ -106,7 +106,9 @@ def draw_person(head: Head, rng: np.random.Generator) -> Person:
     for plus, minus, mirror in _shape_pairs(head):
         if rng.random() > 0.45:
             continue
-        amount = rng.normal(0, 0.4)
+        # Brows and mouth say most about the expression, so they differ less.
+        spread = 0.2 if plus.startswith(("eyebrows/", "mouth/")) else 0.32
+        amount = rng.normal(0, spread)
         each = (amount + rng.normal(0, 0.05), amount + rng.normal(0, 0.05))
         for weights_of, value in zip((weights, right), each, strict=True):
             name = plus if value > 0 else minus
@@ -179,7 +181,7 @@ def draw_camera(rng: np.random.Generator) -> Camera:
         gamma=float(np.exp(rng.normal(0, 0.15))),
         stretch=float(rng.choice([0.0, rng.uniform(0.4, 1)])),
         blur_px=float(rng.choice([0.3, rng.uniform(0.3, 0.9)], p=[0.6, 0.4])),
-        noise=float(rng.choice([1.0, rng.uniform(1, 7)], p=[0.6, 0.4])),
+        noise=float(rng.choice([1.0, rng.uniform(1, 5)], p=[0.6, 0.4])),
         seed=int(rng.integers(2**31)),
     )
 
