@@ -178,9 +178,9 @@ class Expression:
         return shares
 
     def fer2013_label(self) -> str | None:
-        """Return the likeliest of FER-2013's labels; None for contempt."""
-        name = FERPLUS_8.labels[int(self.distribution().argmax())]
-        return name if name in FER2013_7.labels else None
+        """Return FER-2013's label; None for contempt and where it holds no half of the shares."""
+        share = self.distribution()[FERPLUS_8.labels.index(self.name)]
+        return self.name if self.name in FER2013_7.labels and share > 0.5 else None
 
 
 def _confusion(name: str) -> dict[str, float]:

@@ -39,9 +39,7 @@ class Fragments:
         return found
 
 
-def rasterise(
-    points: NDArray[np.float32], triangles: NDArray[np.int64], size: int
-) -> Fragments:
+def rasterise(points: NDArray[np.float32], triangles: NDArray[np.int64], size: int) -> Fragments:
     """Find the triangle in front of each pixel.
 
     Args:

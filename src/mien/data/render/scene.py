@@ -55,7 +55,9 @@ class Renderer:
         rest = head.rest[body]
         middle = body[np.abs(rest[:, 0]) < 0.03]
         self._nose = int(middle[head.rest[middle, 2].argmax()])
-        corners = [np.array([side * _MOUTH_CORNER_DM[0], *_MOUTH_CORNER_DM[1:]]) for side in (-1, 1)]
+        corners = [
+            np.array([side * _MOUTH_CORNER_DM[0], *_MOUTH_CORNER_DM[1:]]) for side in (-1, 1)
+        ]
         self._corners = [int(body[((rest - at) ** 2).sum(1).argmin()]) for at in corners]
         self._hair = _hair_amount(head.rest)
         self._body_vertices = np.zeros(len(head.rest), np.bool_)
@@ -366,7 +368,11 @@ def _skin(
     tone = np.where(mouth, tone * (0.75 - 0.68 * deep), tone)
     # Brows.
     t = np.clip((across - 0.09) / 0.43, -0.2, 1.2)
-    arch = 7.43 + person.brow_height + 0.085 * person.brow_arch * (np.sin(np.pi * (t * 0.78 + 0.17)) - 0.3)
+    arch = (
+        7.43
+        + person.brow_height
+        + 0.085 * person.brow_arch * (np.sin(np.pi * (t * 0.78 + 0.17)) - 0.3)
+    )
     width = person.brow_width * np.clip(1.15 - 0.85 * t, 0.2, 1)
     brow = _line((y - arch), 1.0) * 0 + _smooth(width * 1.4 - np.abs(y - arch), 0, 0.025)
     brow *= _smooth(across, 0.05, 0.11) * _smooth(0.56 - across, 0, 0.06) * front
