@@ -134,7 +134,7 @@ PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
 _HABIT = 0.12
 """Standard deviation of what a face shows at rest, in strengths of action units."""
 _AT_REST = {1: 0.5, 2: 1.0, 4: 0.6, 7: 1.0, 12: 1.0, 15: 0.4, 17: 0.5, 25: 1.0, 43: 1.0}
-"""How much each of them takes part in it: a face at rest that frowns would be called sad or angry."""
+"""How much each takes part in it: a face at rest that frowns would be called sad or angry."""
 _LIFT = {"mouth/mouth-angles-up": 0.25}
 """The head's mouth hangs a little at rest."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -73,9 +74,9 @@ def read_head(path: str | Path) -> Head:
     path = Path(path)
     path = path / "head.npz" if path.is_dir() else path
     try:
-        with np.load(path) as file:
+        with path.open("rb") as opened, np.load(opened) as file:
             arrays = {name: file[name] for name in _ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DatasetError(
             f"{path}: expected a head as an npz with {', '.join(_ARRAYS)}, found {error}"
         ) from error

@@ -23,7 +23,7 @@ _SHARES = {
     "happy": 0.13, "sad": 0.17, "fear": 0.18, "angry": 0.18, "surprise": 0.14,
     "disgust": 0.07, "contempt": 0.03, "neutral": 0.10,
 }  # fmt: skip
-"""How often each expression is drawn: what FER-2013 has least of, and is least sure of, more often."""
+"""How often each expression is drawn: more often what FER-2013 is least sure of."""
 _WEAKEST, _STRONGEST = 0.15, 1.15
 _VOTES = 100
 """Votes that a head's distribution is written as; a lone one counts nothing, as in FER+."""
@@ -96,11 +96,14 @@ def render_dataset(
     head, out = Path(head), Path(out)
     if count < 1:
         raise InputError(f"count: expected 1 or more, found {count}")
+    if out.exists() and not (out / "manifest.json").is_file():
+        raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
     if out.exists() and not overwrite:
-        raise OutputError(f"{out}: exists; pass overwrite to replace it")
+        raise OutputError(f"{out}: exists already. Choose another folder or pass overwrite=True")
     file = head / "head.npz" if head.is_dir() else head
-    rows = render_heads(read_head(file), count, seed=seed, progress=progress)
+    parametric = read_head(file)
     content = file.read_bytes()
+    rows = render_heads(parametric, count, seed=seed, progress=progress)
     origin = Origin(file.name, "head", len(content), hashlib.sha256(content).hexdigest())
     settings = {"count": str(count), "seed": str(seed)}
     return write_dataset(rows, out, (origin,), {}, settings)

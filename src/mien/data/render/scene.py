@@ -28,7 +28,7 @@ _MATERIALS = {
 }  # fmt: skip
 _EYE_DM = np.array([0.31, 7.285, 1.245], np.float32)
 """Centre of the left eye of the head at rest."""
-_MOUTH_CORNER_DM = (0.262, 6.61, 1.417)
+_MOUTH_CORNER_DM = np.array([0.262, 6.61, 1.417])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +59,6 @@ class Renderer:
             np.array([side * _MOUTH_CORNER_DM[0], *_MOUTH_CORNER_DM[1:]]) for side in (-1, 1)
         ]
         self._corners = [int(body[((rest - at) ** 2).sum(1).argmin()]) for at in corners]
-        self._hair = _hair_amount(head.rest)
         self._body_vertices = np.zeros(len(head.rest), np.bool_)
         self._body_vertices[body] = True
         self._normals_at_rest = vertex_normals(head.rest, head.triangles)
@@ -142,7 +141,7 @@ class Renderer:
 
 
 def _hair_amount(rest: Floats, person: Person | None = None) -> Floats:
-    """Return how far a place of the head at rest lies inside of the hair, in dm; below 0 outside."""
+    """Return how far places of the head at rest lie inside of the hair, in dm; below 0 outside."""
     hairline = parting = 0.0
     if person is not None:
         hairline, parting = person.hairline, person.parting
@@ -208,7 +207,7 @@ def _glasses(person: Person, landmarks: Floats, unit: float, rng: np.random.Gene
         ]
         pieces.append((np.stack(rim), _FRAME))
         far = np.array([side * 0.78 * unit, centre[1] + 0.05 * unit, front - 1.0 * unit])
-        near = centre + [side * (wide + thick), 0.05 * unit, -0.06 * unit]
+        near = centre + np.array([side * (wide + thick), 0.05 * unit, -0.06 * unit])
         pieces.append((_bar(near, far, thick * 1.2), _FRAME))
         if person.glasses == "dark":
             pieces.append((np.stack([rim[0] * 0 + centre, rim[0]]), _LENS))
@@ -228,7 +227,8 @@ def _glasses(person: Person, landmarks: Floats, unit: float, rng: np.random.Gene
 
 def _bar(start: Floats, end: Floats, thick: float) -> NDArray[np.float64]:
     line = np.stack([start, end])
-    return np.stack([line - [0, thick, 0], line + [0, thick, 0]])
+    half = np.array([0, thick, 0])
+    return np.stack([line - half, line + half])
 
 
 def _projected(
@@ -308,7 +308,7 @@ def _paint(
     hidden = _occlusion(seen.depth, scale).ravel()[seen.pixel]
     # Eyes and teeth are wet and shine out of their hollows.
     shade *= 1 - hidden * np.where(np.isin(material, (_EYE, _TEETH)), 0.35, 1)
-    half = np.array(camera.light) + [0, 0, 1]
+    half = np.array(camera.light) + np.array([0, 0, 1])
     half /= np.linalg.norm(half)
     half[1] *= -1
     gloss = camera.gloss * np.clip(normal @ half.astype(np.float32), 0, 1) ** 24
@@ -374,7 +374,7 @@ def _skin(
         + 0.085 * person.brow_arch * (np.sin(np.pi * (t * 0.78 + 0.17)) - 0.3)
     )
     width = person.brow_width * np.clip(1.15 - 0.85 * t, 0.2, 1)
-    brow = _line((y - arch), 1.0) * 0 + _smooth(width * 1.4 - np.abs(y - arch), 0, 0.025)
+    brow = _smooth(width * 1.4 - np.abs(y - arch), 0, 0.025)
     brow *= _smooth(across, 0.05, 0.11) * _smooth(0.56 - across, 0, 0.06) * front
     hair = min(person.hair if person.hair_style != "covered" else 0.08, 0.35)
     rough = 1 + 0.2 * _noise(rest, rng, 30.0)
