@@ -170,8 +170,9 @@ def _classes_text(subsets: dict[str, dict[str, int]]) -> str:
     counts: Counter[str] = Counter()
     for each in subsets.values():
         counts.update(each)
-    own = {label: "" if label in FER2013_7.labels else " (own class)" for label in counts}
-    return "classes: " + ", ".join(f"{n} {counts[n]:,}{own[n]}" for n in sorted(counts))
+    own = {label: "" if label in FER2013_7.labels else " (own class)" for label in counts if label}
+    named = [f"{label} {counts[label]:,}{own[label]}" for label in sorted(own)]
+    return "classes: " + ", ".join(named + [f"no label {counts['']:,}"] * ("" in counts))
 
 
 @app.command()
