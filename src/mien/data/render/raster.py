@@ -103,4 +103,5 @@ def vertex_normals(
         weights = np.tile(normal[:, axis], 3)
         total[:, axis] = np.bincount(index, weights, len(vertices))
     length = np.linalg.norm(total, axis=1, keepdims=True)
-    return (total / np.maximum(length, 1e-12)).astype(np.float32)
+    result: NDArray[np.float32] = (total / np.maximum(length, 1e-12)).astype(np.float32)
+    return result

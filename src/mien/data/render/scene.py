@@ -155,7 +155,8 @@ def _hair_amount(rest: Floats, person: Person | None = None) -> Floats:
     face = (np.sqrt(across**2 + np.clip(up, 0, None) ** 2) - 1) * 0.7
     behind = 0.42 - z - 0.9 * np.clip(7.35 - y, 0, None)
     temple = np.minimum(face, y - 7.32)
-    return np.maximum(temple, np.minimum(behind, y - 6.75)).astype(np.float32)
+    result: Floats = np.maximum(temple, np.minimum(behind, y - 6.75)).astype(np.float32)
+    return result
 
 
 def _grid(rows: int, columns: int) -> NDArray[np.int64]:
@@ -241,7 +242,10 @@ def _projected(
 
     def seen(points: Floats) -> NDArray[np.float64]:
         turned = (points - centre) @ turn.T
-        return turned * (camera.distance / (camera.distance - turned[:, 2:])) * [1, -1, 1]
+        result: NDArray[np.float64] = (
+            turned * (camera.distance / (camera.distance - turned[:, 2:])) * [1, -1, 1]
+        )
+        return result
 
     # Aligned as every face is, then tilted and moved by what alignment leaves.
     crop = FER_CROP.zoomed(camera.zoom)
@@ -263,17 +267,20 @@ def _rotation(yaw_deg: float, pitch_deg: float) -> NDArray[np.float64]:
     about_x = np.array(
         [[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]]
     )
-    return about_x @ about_y
+    result: NDArray[np.float64] = about_x @ about_y
+    return result
 
 
 def _smooth(value: NDArray[np.floating], low: float, high: float) -> Floats:
     """Return 0 below `low`, 1 above `high` and a smooth step between."""
     t = np.clip((value - low) / (high - low), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    result: Floats = (t * t * (3 - 2 * t)).astype(np.float32)
+    return result
 
 
 def _line(distance: NDArray[np.floating], width: float) -> Floats:
-    return np.exp(-((distance / width) ** 2)).astype(np.float32)
+    result: Floats = np.exp(-((distance / width) ** 2)).astype(np.float32)
+    return result
 
 
 def _paint(
@@ -447,7 +454,10 @@ def _beard(rest: Floats, person: Person, rng: np.random.Generator) -> Floats:
     covered = {"stubble": np.maximum(cheeks, lip) * 0.35, "full": np.maximum(cheeks, lip),
                "moustache": lip, "goatee": np.maximum(chin, lip)}[person.beard]  # fmt: skip
     covered = covered * (z > 0.35) * ~shaved * person.beard_density
-    return np.clip(covered * (1 + 0.15 * _noise(rest, rng, 25.0)), 0, 1).astype(np.float32)
+    result: Floats = np.clip(covered * (1 + 0.15 * _noise(rest, rng, 25.0)), 0, 1).astype(
+        np.float32
+    )
+    return result
 
 
 def _eyeball(rest: Floats, person: Person, expression: Expression, camera: Camera) -> Floats:
@@ -471,14 +481,16 @@ def _strands(rest: Floats, rng: np.random.Generator, person: Person) -> Floats:
     angle = np.arctan2(rest[:, 0], rest[:, 2] - 0.4)
     lines = np.sin(angle * rng.uniform(20, 45) + 2 * _noise(rest, rng, 6.0))
     rough = 0.05 if person.hair_style == "covered" else 0.3
-    return (1 + rough * lines + 0.2 * _noise(rest, rng, 8.0)).astype(np.float32)
+    result: Floats = (1 + rough * lines + 0.2 * _noise(rest, rng, 8.0)).astype(np.float32)
+    return result
 
 
 def _noise(points: Floats, rng: np.random.Generator, frequency: float) -> Floats:
     """Return a smooth random function of places, about -1 to 1: a sum of waves."""
     waves = rng.normal(0, frequency, (3, 4)).astype(np.float32)
     phase = rng.uniform(0, 2 * np.pi, 4).astype(np.float32)
-    return np.sin(points @ waves + phase).sum(1) / 2.5
+    result: Floats = np.sin(points @ waves + phase).sum(1) / 2.5
+    return result
 
 
 def _background(side: int, rng: np.random.Generator) -> Floats:
@@ -492,7 +504,10 @@ def _background(side: int, rng: np.random.Generator) -> Floats:
     for _ in range(rng.integers(0, 5)):
         a, b = np.sort(rng.integers(0, side, 2)), np.sort(rng.integers(0, side, 2))
         image[a[0] : a[1], b[0] : b[1]] += rng.normal(0, 0.2)
-    return ndimage.uniform_filter(np.clip(image, 0, 1), int(rng.integers(1, 9))).astype(np.float32)
+    result: Floats = ndimage.uniform_filter(np.clip(image, 0, 1), int(rng.integers(1, 9))).astype(
+        np.float32
+    )
+    return result
 
 
 def _put_on(
@@ -518,4 +533,5 @@ def _photographed(image: Floats, camera: Camera, rng: np.random.Generator) -> ND
     stretched = (luma - low) / max(high - low, 0.05)
     luma = luma + camera.stretch * (stretched - luma)
     luma = luma * 255 + rng.normal(0, camera.noise, luma.shape)
-    return np.clip(luma, 0, 255).round().astype(np.uint8)
+    result: NDArray[np.uint8] = np.clip(luma, 0, 255).round().astype(np.uint8)
+    return result
