@@ -72,6 +72,7 @@ TRAINING = [
     "fine-tune few --out tuned",
 ]
 ELSEWHERE = {
+    "data render": "tests/data renders; the parametric head it needs is not shipped",
     "export web": "tests/web does it, where the page is built",
     "train detector": "trains as `train emotion` does, for longer",
 }

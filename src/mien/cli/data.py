@@ -13,7 +13,7 @@ import typer
 from mien._wording import pluralize
 from mien.cli.defaults import PythonDefault
 from mien.cli.messages import LOG, printable, refuse_ignored, verb
-from mien.cli.options import Fold, SplitFile, read_split_dataset
+from mien.cli.options import Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
 from mien.errors import InputError
 from mien.options import MAX_SEED
@@ -170,8 +170,9 @@ def _classes_text(subsets: dict[str, dict[str, int]]) -> str:
     counts: Counter[str] = Counter()
     for each in subsets.values():
         counts.update(each)
-    own = {label: "" if label in FER2013_7.labels else " (own class)" for label in counts}
-    return "classes: " + ", ".join(f"{n} {counts[n]:,}{own[n]}" for n in sorted(counts))
+    own = {label: "" if label in FER2013_7.labels else " (own class)" for label in counts if label}
+    named = [f"{label} {counts[label]:,}{own[label]}" for label in sorted(own)]
+    return "classes: " + ", ".join(named + [f"no label {counts['']:,}"] * ("" in counts))
 
 
 @app.command()
@@ -356,6 +357,57 @@ def _people_note(data: Dataset) -> str:
     alone = int((data.groups == "").sum())
     rest = f"; {pluralize(alone, 'image')} of unknown people may be on any side" if alone else ""
     return f"each of {pluralize(people, 'person', 'people')} is on one side{rest}"
+
+
+@app.command()
+@verb
+def render(
+    head: Annotated[
+        Path,
+        typer.Argument(metavar="HEAD", help="The parametric head: head.npz, or its folder."),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(metavar="DATASET", help="The dataset's folder.")],
+    count: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            default_factory=PythonDefault("mien.data.render:render_dataset", "count"),
+            help="How many heads.",
+        ),
+    ],
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MAX_SEED,
+            default_factory=PythonDefault("mien.data.render:render_dataset", "seed"),
+            help="The random seed.",
+        ),
+    ],
+    overwrite: Overwrite = False,
+) -> None:
+    """Render faces of nobody with known, graded expressions, to mix into a training.
+
+    \b
+    Examples:
+      mien data render head.npz --out heads
+      mien data render makehuman/ --count 30000 --seed 2 --out heads
+    """
+    require_extra("rendering", "data", "scipy", "pyarrow")
+    from mien.data.render import render_dataset
+
+    with progress_bars() as on_step:
+        manifest = render_dataset(
+            head,
+            out,
+            count=count,
+            seed=seed,
+            overwrite=overwrite,
+            progress=on_step("rendering"),
+        )
+    print(f"{out}: {pluralize(manifest.rows, 'image')}, {manifest.voted:,} with votes")
+    print(_classes_text(manifest.subsets))
 
 
 @app.command()

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.messages import LOG, verb
+from mien.cli.defaults import PythonDefault
+from mien.cli.messages import LOG, refuse_ignored, verb
 from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
 from mien.options import DeviceOptions
@@ -51,6 +52,17 @@ def emotion(
     fold: Fold = None,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "emotion",
     start: Start = None,
+    mix: Annotated[
+        Path | None,
+        typer.Option(metavar="DATASET", help="Mix the train images of this dataset in, too."),
+    ] = None,
+    mix_share: Annotated[
+        float,
+        typer.Option(
+            default_factory=PythonDefault("mien.training:train_emotion", "mix_share"),
+            help="--mix: their share in each batch.",
+        ),
+    ],
     resume: Resume = False,
     threads: Threads = _DEVICES.threads,
     accelerator: Annotated[
@@ -71,8 +83,12 @@ def emotion(
       mien train emotion --data fer --out runs/first
       mien train emotion --data fer --split leak-free.json --out runs/second --resume
       mien train emotion --data fer --out runs/third --accelerator gpu --devices 4 --strategy ddp
+      mien train emotion --data fer --mix heads --mix-share 0.25 --out runs/fourth
     """
+    if mix is None:
+        refuse_ignored("without --mix DATASET", "mix_share")
     _require_training()
+    from mien.data import read_dataset
     from mien.evaluation import evaluate, open_predictor
     from mien.export import export_trained
     from mien.reports import evaluation_report, training_report
@@ -96,6 +112,8 @@ def emotion(
             out=out,
             resume=resume,
             start=_start(start, "emotion.onnx"),
+            mix=None if mix is None else read_dataset(mix),
+            mix_share=mix_share,
             devices=DeviceOptions(
                 accelerator=accelerator,
                 devices=int(devices) if devices.isdecimal() else devices,

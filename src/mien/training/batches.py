@@ -40,15 +40,27 @@ class _BatchDataset(TorchDataset[Batch]):
         return self.faces[rows], self.ferplus[rows], self.fer2013[rows]
 
 
+class _Joined(_BatchDataset):
+    """Two datasets one after the other."""
+
+    def __init__(self, first: _BatchDataset, second: _BatchDataset) -> None:
+        for name in ("faces", "ferplus", "fer2013"):
+            setattr(self, name, torch.cat([getattr(first, name), getattr(second, name)]))
+
+
 class _BatchSampler(Sampler[Tensor]):
     """Draws batches of rows in an order that only seed and epoch decide, as resuming requires.
 
     With several devices each takes its part of a shuffled batch; without shuffling each takes all
-    rows.
+    rows. Mixed rows are numbered after the others; an epoch ends with those of the others.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
+    def __init__(
+        self, count: int, batch_size: int, seed: int | None, *, mixed: int = 0, per_batch: int = 0
+    ) -> None:
         self.count, self.batch_size, self.seed, self.epoch = count, batch_size, seed, 0
+        self.mixed, self.per_batch = mixed, per_batch
+        self.own = batch_size - per_batch
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -56,14 +68,22 @@ class _BatchSampler(Sampler[Tensor]):
     def __len__(self) -> int:
         if self.seed is None:
             return math.ceil(self.count / self.batch_size)
-        return max(1, self.count // self.batch_size)
+        return max(1, self.count // self.own)
 
     def __iter__(self) -> Iterator[Tensor]:
         order = torch.arange(self.count)
         if self.seed is not None:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
             order = torch.randperm(self.count, generator=generator)
-        parts = torch.split(order, self.batch_size)[: len(self)]
+        parts = torch.split(order, self.own)[: len(self)]
+        if self.seed is not None and self.per_batch:
+            needed = len(parts) * self.per_batch
+            rounds = math.ceil(needed / self.mixed)
+            drawn = [torch.randperm(self.mixed, generator=generator) for _ in range(rounds)]
+            added = torch.split(torch.cat(drawn)[:needed] + self.count, self.per_batch)
+            # Shuffled together, since a part of each batch goes to each device.
+            joined = [torch.cat(pair) for pair in zip(parts, added, strict=True)]
+            parts = tuple(rows[torch.randperm(len(rows), generator=generator)] for rows in joined)
         if self.seed is not None and distributed.is_available() and distributed.is_initialized():
             rank, devices = distributed.get_rank(), distributed.get_world_size()
             parts = tuple(part[rank::devices] for part in parts)
@@ -77,6 +97,8 @@ def batches(
     seed: int | None = None,
     epoch: int = 0,
     label_smoothing: float = 0.0,
+    mix: Dataset | None = None,
+    mix_share: float = 0.0,
 ) -> DataLoader[Batch]:
     """Return a loader of a dataset's batches.
 
@@ -87,7 +109,15 @@ def batches(
             takes all images in their order.
         epoch: Number of the first epoch; Lightning sets the following ones.
         label_smoothing: Share of the FER-2013 target spread over all classes.
+        mix: Further images for each batch, with a seed; an epoch is one pass over `data` alone.
+        mix_share: Share of them in each batch, 0 to below 1.
     """
-    sampler = _BatchSampler(len(data), batch_size, seed)
+    per_batch = min(round(batch_size * mix_share), batch_size - 1) if mix is not None else 0
+    sampler = _BatchSampler(
+        len(data), batch_size, seed, mixed=0 if mix is None else len(mix), per_batch=per_batch
+    )
     sampler.set_epoch(epoch)
-    return DataLoader(_BatchDataset(data, label_smoothing), sampler=sampler, batch_size=None)
+    images: TorchDataset[Batch] = _BatchDataset(data, label_smoothing)
+    if mix is not None and per_batch:
+        images = _Joined(_BatchDataset(data, label_smoothing), _BatchDataset(mix, label_smoothing))
+    return DataLoader(images, sampler=sampler, batch_size=None)

@@ -258,6 +258,8 @@ def train_emotion(
     out: str | Path,
     resume: bool = False,
     start: str | Path | None = None,
+    mix: Dataset | None = None,
+    mix_share: float = 0.25,
     devices: DeviceOptions | None = None,
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
@@ -271,6 +273,9 @@ def train_emotion(
         resume: Whether to resume from the folder's last checkpoint, if it has one.
         start: Initial weights of a new training: those of a checkpoint (averaged) or of a model
             file, which ends with `.onnx`; None draws them at random.
+        mix: Images that are mixed into each batch beside those of `train`, all of its subset
+            `train` (rendered heads, say). An epoch stays one pass over `data`.
+        mix_share: Their share in each batch, above 0 and below 1.
         devices: The devices to train on; None takes what Lightning finds.
         on_epoch: Called with each epoch's metrics; an exception of it ends the training.
         progress: Whether to show a progress bar.
@@ -282,7 +287,7 @@ def train_emotion(
     Raises:
         ArtefactError: The model file of `start` or of a teacher holds another network.
         DivergedError: A loss is not finite; the checkpoint of the epoch before is kept.
-        InputError: `train` or `val` has no images.
+        InputError: `train` or `val` has no images, or `mix` has none or another share.
         OutputError: The folder cannot be written.
         RecipeError: The recipe is for other images, the folder holds another run, `start` or a
             teacher cannot be read, or the devices do not exist.
@@ -297,11 +302,14 @@ def train_emotion(
                 f"{data.source}: no image in {subset}; `mien data split --kind stratified` divides "
                 "a dataset, and --split or Split.apply takes the file"
             )
+    mixed = _mixed(mix, mix_share)
     recipe = _bind_to_data(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)
     module = EmotionModule(recipe)
     if start is not None:
         module.provenance["start"] = f"{start.name} {file_sha256(start)}"
+    if mix is not None:
+        module.provenance["mix"] = f"{mix_share:g} {mix.source} {mix.sha256()}"
     opened = open_run(out, recipe, provenance=module.provenance, resume=resume)
     module.provenance = dict(opened.provenance)
     module.provenance |= _lineage(out, opened, recipe, data.subset("train"), start).provenance()
@@ -333,6 +341,8 @@ def train_emotion(
         seed=recipe.seed,
         epoch=completed_epochs(saved) if saved is not None else 0,
         label_smoothing=recipe.label_smoothing,
+        mix=mixed,
+        mix_share=mix_share,
     )
     val = batches(usable.subset("val"), batch_size=recipe.batch_size)
     if saved is not None and is_finished(saved, epochs=recipe.epochs, patience=recipe.patience):
@@ -343,6 +353,17 @@ def train_emotion(
     if trainer.is_global_zero:
         load_checkpoint_weights(module.network, selected_checkpoint(out, patience=recipe.patience))
     return module
+
+
+def _mixed(mix: Dataset | None, share: float) -> Dataset | None:
+    if mix is None:
+        return None
+    if not 0 < share < 1:
+        raise InputError(f"mix_share: expected above 0 and below 1, found {share:g}")
+    images = drop_non_faces(mix).subset("train")
+    if not len(images):
+        raise InputError(f"{mix.source}: no image in train to mix in")
+    return images
 
 
 def _lineage(
