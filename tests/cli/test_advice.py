@@ -205,7 +205,7 @@ def test_the_names_of_a_model_keep_apart_from_their_values():
     lines = run("models").stdout.splitlines()
     block = [line for line in lines[1 : lines.index("")] if "--figures" not in line]
     column = max(len(line.split("  ")[1]) for line in block) + 4
-    assert column > 20  # the shipped model has names of teachers that are longer
+    assert column > 15
     assert all(line[column - 2 : column] == "  " and line[column] != " " for line in block)
 
 

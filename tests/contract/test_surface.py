@@ -86,5 +86,5 @@ def test_the_shipped_models_stay_small():
     emotion, face = (ROOT / "src/mien/assets" / name for name in ("emotion.onnx", "face.onnx"))
     assert emotion.stat().st_size <= 3e6
     assert parameter_count(emotion) <= 1.5e6
-    assert multiply_adds(emotion) <= 60e6
+    assert multiply_adds(emotion) <= 100e6
     assert face.stat().st_size <= 0.5e6

@@ -25,6 +25,7 @@ KINDS = {
             "emotion",
             "fer-pp",
             "fer-pp-tuned",
+            "rendered",
             "residual",
             "separable",
             "student",
@@ -146,10 +147,10 @@ def test_the_detectors_recipe_has_the_shipped_network():
     load_onnx_weights(network, OnnxDetector(None).path)
 
 
-def test_the_student_is_the_shipped_network():
+def test_the_recipe_of_the_shipped_network_has_its_shape():
     said = json.loads(EmotionModel().spec.provenance["network"])
     network = decode(TrunkOptions, said)
-    assert read_recipe(EmotionRecipe, "student").network == network
+    assert read_recipe(EmotionRecipe, "rendered").network == network
 
 
 def test_a_training_too_short_for_its_averaged_weights_is_told_what_to_change():
