@@ -1,11 +1,11 @@
 """Images without a face for `mien train detector --negatives`: emoji, clip art, stamps, wallpapers.
 
-    python benchmarks/negatives.py --out negatives.parquet
+    python benchmarks/negatives.py --teacher yunet.onnx --out negatives.parquet
 
-They come from installed packages, on Debian: fonts-noto-color-emoji (OFL 1.1), openclipart-png (public
-domain), tuxpaint-stamps-default (GPL 2 or later, without its people), gnome-backgrounds (CC BY-SA) and
-mate-backgrounds (GPL 2 or later). What is missing is left out and said. Drawn faces count as no face; where the
-teacher is as sure as of a photo, a picture is left out.
+They come from installed packages, on Debian: fonts-noto-color-emoji (OFL 1.1), openclipart-png
+(public domain), tuxpaint-stamps-default (without its people), gnome-backgrounds and
+mate-backgrounds; each names its licences in its own files. What is missing is left out and said.
+Drawn faces count as no face; a picture in which the teacher is as sure as in a photo is left out.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def pictures(rng: np.random.Generator) -> Iterator[tuple[str, Image.Image]]:
             picture = Image.open(files[number])
             if math.prod(picture.size) < LARGEST_PICTURE:
                 yield str(files[number].relative_to(folder.parent)), picture
-    files = [file for file in sorted(WALLPAPERS.rglob("*")) if file.suffix in {".jpg", ".png", ".webp"}]
+    files = [
+        file for file in sorted(WALLPAPERS.rglob("*")) if file.suffix in {".jpg", ".png", ".webp"}
+    ]
     print(f"{WALLPAPERS}: {len(files)} wallpapers")
     for file in files:
         image = Image.open(file).convert("RGB")
@@ -108,7 +110,9 @@ def main() -> None:
                 continue
             if min(flat.size) < 48:
                 continue
-            if not name.startswith("emoji") and len(teacher.detect(np.asarray(flat), min_face_px=16)):
+            if not name.startswith("emoji") and len(
+                teacher.detect(np.asarray(flat), min_face_px=16)
+            ):
                 left_out += 1
                 continue
             packed = io.BytesIO()

@@ -151,8 +151,11 @@ def _separable(channels: int, width: int, *, stride: int = 1) -> nn.Sequential:
 
 
 def _context(width: int, depth: int) -> nn.Sequential | None:
-    """Build the level of stride 64; its last layer is linear and begins as 0, so that it can be
-    added to a trained network without changing what that finds."""
+    """Build the level of stride 64.
+
+    Its last layer is linear and begins as 0, so that it can be added to a trained network without
+    changing what that finds.
+    """
     if not depth:
         return None
     norm = nn.BatchNorm2d(width)

@@ -309,8 +309,7 @@ def _labelled(images: Sequence[PseudoLabelledImage]) -> list[PseudoLabelledImage
     return [
         image
         for image in images
-        if image.kind not in _FACE_KINDS
-        or (image.faces.detection_scores >= _CONFIDENT_SCORE).any()
+        if image.kind not in _FACE_KINDS or (image.faces.detection_scores >= _CONFIDENT_SCORE).any()
     ]
 
 

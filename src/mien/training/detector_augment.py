@@ -104,7 +104,7 @@ class TrainingImage:
         student_rgb: `(S, S, 3)` uint8, the student's input: the same image with covered faces and
             camera effects.
         faces: The faces that are in it by its sources' labels, as far as nothing covers them.
-        background: `(S / 8, S / 8)` bool: at which of every eighth pixel there is no face but these.
+        background: `(S / 8, S / 8)` bool: at which of every eighth pixel is no face but these.
     """
 
     teacher_rgb: NDArray[np.uint8]
@@ -156,9 +156,7 @@ def draw_training_image(
     if rng.random() < options.cutouts:
         faces = _paste_cutouts(canvas, images, faces, background, options, rng)
     if rng.random() < options.clutter:
-        covered = draw_clutter(
-            canvas, (0, 0, side, side), rng, backdrop=False, pictures=negatives
-        )
+        covered = draw_clutter(canvas, (0, 0, side, side), rng, backdrop=False, pictures=negatives)
         faces = _uncovered(faces, covered)
         for box in covered:
             _mark(background, box, value=True)
@@ -332,9 +330,7 @@ def _cutout(
     offset = tile_px / 2 - matrix @ ((box[:2] + box[2:]) / 2)
     fill = tuple(rng.integers(0, 256, 3).tolist())
     tile = _warp(source.image_rgb, (matrix, offset), tile_px, fill)
-    return tile, _transformed_faces(
-        face, (matrix, offset), tile_px, angle=angle, mirrored=mirrored
-    )
+    return tile, _transformed_faces(face, (matrix, offset), tile_px, angle=angle, mirrored=mirrored)
 
 
 def _soft_mask(side: int, rng: np.random.Generator) -> Image.Image:
@@ -513,7 +509,9 @@ def _camera_effects(
     if rng.random() < options.backlight:
         ramp = Image.linear_gradient("L").rotate(float(rng.uniform(0, 360))).resize(canvas.size)
         light = np.asarray(ramp, np.float32)[..., None] / 255
-        values = values * (rng.uniform(0.15, 0.6) + rng.uniform(0.7, 1.6) * light).astype(np.float32)
+        values = values * (rng.uniform(0.15, 0.6) + rng.uniform(0.7, 1.6) * light).astype(
+            np.float32
+        )
     noise = 0.0
     if rng.random() < options.dark:
         values = values * np.float32(rng.uniform(0.08, 0.4))

@@ -1,4 +1,4 @@
-"""Drawn things that are no faces but can be mistaken for some: letters, round shapes, cartoons, skin."""
+"""Drawn things that can be mistaken for faces: letters, round shapes, cartoons, skin."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SCRIPTS = {
     "Armenian": (0x0531, 0x0556),
     "Ethiopic": (0x1200, 0x1248),
 }
-"""Letters of a font, by a part of its file's name; other fonts have Latin, Greek and Cyrillic ones."""
+"""Letters of a font, by a part of its file's name; others have Latin, Greek and Cyrillic ones."""
 
 _FONT_FOLDERS = {
     "win32": ("C:/Windows/Fonts",),

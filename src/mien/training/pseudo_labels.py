@@ -228,9 +228,7 @@ def _mirrored(faces: Faces, width: int) -> Faces:
     boxes, landmarks = faces.boxes_xyxy.copy(), faces.landmarks_xy[:, FLIPPED_LANDMARKS]
     boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
     landmarks[..., 0] = width - landmarks[..., 0]
-    return Faces(
-        boxes_xyxy=boxes, landmarks_xy=landmarks, detection_scores=faces.detection_scores
-    )
+    return Faces(boxes_xyxy=boxes, landmarks_xy=landmarks, detection_scores=faces.detection_scores)
 
 
 def _weighted_means(
