@@ -220,7 +220,11 @@ def _place(
     scale = rng.uniform(0.5, 1.3) * tile_px / max(height, width)
     centre = rng.uniform(0.2, 0.8, 2) * (width, height)
     certain = _certain(source.faces).boxes_xyxy
-    if len(certain) and rng.random() >= options.surroundings:
+    if len(certain) and rng.random() < options.surroundings:
+        # Bodies, hands and backs of heads, as large as faces.
+        scale = rng.uniform(0.8, 2.5) * tile_px / max(height, width)
+        place = rng.uniform(0.3, 0.7, 2) * tile_px
+    elif len(certain):
         box = certain[int(rng.integers(len(certain)))]
         side = _side(box)
         max_px = min(options.max_face_px, 0.95 * tile_px)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.detect import OnnxDetector
+from mien.detect import OnnxDetector, box_coverage
 from mien.models.detector import STRIDES
 from mien.structures import Faces, FrameRGB
 from mien.training.detector_augment import TrainingImage
@@ -24,6 +24,12 @@ _BLIND_PX, _CLEAR_PX = 8.0, 16.0
 """A face's score rises from 0 to that of its source between these sides: the less is left of it."""
 
 _SURER_BY = 0.03
+_LEAST_SCORE = 0.75
+"""Lowest merged score of a face that corrects the teacher: the best two of several views agree on
+some hand or back of a head by chance."""
+
+_LEAST_SHOWN = 0.7
+"""Share of a face's box that has to lie in the image: of an ear at the edge nobody says whose."""
 
 
 def teacher_cells(teacher: OnnxDetector, image_rgb: FrameRGB) -> NDArray[np.float32]:
@@ -63,7 +69,7 @@ def corrected_cells(cells: NDArray[np.float32], image: TrainingImage) -> NDArray
     cells[empty, :2] = 0
     scores = np.sqrt(cells[:, 0] * cells[:, 1])
     points = np.concatenate([points for points, _ in levels])
-    for box, landmarks, sure in _known(image.faces):
+    for box, landmarks, sure in _known(image.faces, image.teacher_rgb.shape[0]):
         centre, size = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
         inner = (np.abs(points - centre) <= size / 4).all(axis=1)
         if scores[inner].max(initial=0.0) >= sure - _SURER_BY:
@@ -84,8 +90,12 @@ def corrected_cells(cells: NDArray[np.float32], image: TrainingImage) -> NDArray
 
 def _known(
     faces: Faces,
+    image_px: int,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.float32], float]]:
-    """Return box, landmarks and score of each face, the larger ones first."""
+    """Return box, landmarks and score of each face that shows, the larger ones first."""
+    whole = np.array([[0, 0, image_px, image_px]], np.float32)
+    shows = box_coverage(whole, faces.boxes_xyxy)[0] >= _LEAST_SHOWN
+    faces = faces.select(np.flatnonzero(shows & (faces.detection_scores >= _LEAST_SCORE)))
     sizes = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).clip(min=1)
     sides = np.sqrt(sizes.prod(axis=1))
     clear = ((sides - _BLIND_PX) / (_CLEAR_PX - _BLIND_PX)).clip(0, 1)
