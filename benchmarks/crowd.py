@@ -4,8 +4,9 @@
         --video no_face.mp4
 
 Both are decoded and thresholded by the same code, on one thread. The crowd's photos (`jpeg`,
-`boxes_xyxy`, `label`) are measured on only, and nothing is chosen by them. Of the portraits (`id`, `kind`, `jpeg`, without boxes) that half of the held-out tenth counts that no
-checkpoint and no threshold was chosen by; there the baseline's merged views say where the face is.
+`boxes_xyxy`, `label`) are measured on only, and nothing is chosen by them. Of the portraits (`id`,
+`kind`, `jpeg`, without boxes) that half of the held-out tenth counts that no checkpoint and no
+threshold was chosen by; there the baseline's merged views say where the face is.
 
 The skin tone is the individual typology angle (Chardon et al. 1991), atan((L* - 50) / b*) in
 CIELAB, of the median colour in the upper middle of the box. It is an estimate from one photo: warm
@@ -189,7 +190,7 @@ def frames_of(path: Path) -> Iterator[tuple[str, FrameRGB]]:
     """Yield the frames of a video without a face."""
     with Video(path) as video:
         for frame in video.frames():
-            yield f"{path.name}", frame.frame_rgb
+            yield f"{path.name}", frame.rgb()
 
 
 def main() -> None:
