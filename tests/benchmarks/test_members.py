@@ -120,7 +120,7 @@ def side_by_side(tmp_path, members, monkeypatch):
         folder = arguments.work / task.name
         folder.mkdir(parents=True, exist_ok=True)
         started.append(task.name)
-        (folder / "output.txt").write_text("no memory left")
+        members.output_file(task.name, arguments.work).write_text("no memory left")
         program = {"fails": ["false"], "stays": ["sleep", "60"]}
         own = task.name.partition("/")[2]
         return subprocess.Popen(program.get(own, ["cp", "-r", f"{over}/.", folder]))
@@ -187,7 +187,7 @@ def test_weights_lie_in_files_of_a_limited_size_and_what_has_no_room_waits(
     assert set(weights) == {"layer-0.weight", "layer-1.weight", "layer-2.weight"}
 
 
-def test_every_network_of_the_plan_is_a_recipe_of_3_to_12_million_parameters_or_a_student(
+def test_every_network_of_the_plan_is_a_recipe_of_at_most_12_million_parameters_or_a_student(
     tmp_path, members
 ):
     from mien.models import EmotionNet
@@ -201,6 +201,6 @@ def test_every_network_of_the_plan_is_a_recipe_of_3_to_12_million_parameters_or_
         recipe = task.recipe(tmp_path, task.teachers)
         if not task.teachers:
             count = sum(weight.numel() for weight in EmotionNet(recipe.network).parameters())
-            assert 2_900_000 < count < 12_000_000, task.name
+            assert 1_300_000 < count < 12_000_000, task.name
             seeds.append((task.split, recipe.seed))
     assert len(set(seeds)) == len(seeds)
