@@ -204,9 +204,9 @@ def detector(
             source, teacher, out / "labels.npz", before_writing=lambda: RUN.claim(out)
         )
     ]
-    no_faces = (
-        [] if negatives is None else [each for _, _, each in read_unlabelled_images(negatives)]
-    )
+    no_faces = None
+    if negatives is not None:
+        no_faces = [image for _, _, image in read_unlabelled_images(negatives)]
     faces = None if pasted_faces is None else read_dataset(pasted_faces).subset("train").images
     with _stopped_by_ctrl_c(out):
         module = train_detector(

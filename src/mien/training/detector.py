@@ -343,7 +343,7 @@ def train_detector(
     *,
     out: Path,
     pasted_faces: NDArray[np.uint8] | None = None,
-    negatives: Sequence[NDArray[np.uint8]] = (),
+    negatives: Sequence[NDArray[np.uint8]] | None = None,
     start: Path | None = None,
     resume: bool = False,
     workers: int = 1,
@@ -359,7 +359,8 @@ def train_detector(
         out: The run's folder: recipe, checkpoints, and metrics as CSV, a new file after each
             resumption.
         pasted_faces: Grey faces `(N, S, S)` uint8 to paste into training images, or None.
-        negatives: Images without a face, `(H, W, 3)` uint8, whatever the teacher says.
+        negatives: Images without a face, `(H, W, 3)` uint8, whatever the teacher says, or
+            None.
         start: Initial weights of a new training: those of a checkpoint (averaged) or of a model
             file, which ends with `.onnx`; None draws them at random.
         resume: Whether to resume from the folder's last checkpoint, if it has one.
@@ -379,7 +380,7 @@ def train_detector(
     digest = hashlib.sha256("".join(sorted(image.key for image in images)).encode())
     if pasted_faces is not None:
         digest.update(pasted_faces.tobytes())
-    for negative in negatives:
+    for negative in negatives or ():
         digest.update(negative.tobytes())
     provenance = {"images": digest.hexdigest(), "teacher": file_sha256(teacher)}
     if start is not None:
@@ -391,7 +392,7 @@ def train_detector(
     last_path = last_checkpoint(out)
     done = int(read_checkpoint(checkpoint)["global_step"]) if checkpoint else 0
     train = _TrainingImages(
-        sources, teacher, recipe, pasted_faces=pasted_faces, negatives=negatives, first=done
+        sources, teacher, recipe, pasted_faces=pasted_faces, negatives=negatives or (), first=done
     )
     if start is not None and checkpoint is None:
         _initialise(module, start, train)
