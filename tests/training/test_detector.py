@@ -1,3 +1,4 @@
+import dataclasses
 import types
 import warnings
 from pathlib import Path
@@ -15,10 +16,20 @@ from mien.export import export_detector
 from mien.models import DetectorNet, DetectorOptions
 from mien.structures import Faces
 from mien.training import DetectorRecipe, choose_score_threshold, train_detector
-from mien.training.detector import DetectorModule, _TrainingImages, landmark_errors, teacher_cells
-from mien.training.detector_augment import DetectorAugmentation, draw_training_image
-from mien.training.detector_loss import CellGrid, detector_losses, pairwise_iou
-from mien.training.pseudo_labels import PseudoLabelledImage, is_held_out, pseudo_label_image
+from mien.training.detector import DetectorModule, _initialise, _TrainingImages, landmark_errors
+from mien.training.detector_augment import (
+    DetectorAugmentation,
+    TrainingImage,
+    draw_training_image,
+)
+from mien.training.detector_loss import CellGrid, decoded_boxes, detector_losses, pairwise_iou
+from mien.training.detector_targets import corrected_cells, teacher_cells
+from mien.training.pseudo_labels import (
+    PseudoLabelledImage,
+    is_for_choosing,
+    is_held_out,
+    pseudo_label_image,
+)
 
 STRIDES = (8, 16, 32)
 SHIPPED = Path(mien.__file__).parent / "assets" / "face.onnx"
@@ -118,7 +129,7 @@ def test_landmarks_of_small_faces_count_by_their_size(grid):
         wrong[:, 6:] += face[:, None] * 0.3 * side / grid.strides[:, None]
         cost = detector_losses(wrong[None], as_targets(both)[None], grid)["kps"]
         per_cell.append(cost / face.sum())
-    torch.testing.assert_close(per_cell[0] / per_cell[1], torch.tensor(16 / 64))
+    torch.testing.assert_close(per_cell[0] / per_cell[1], torch.tensor(16 / 40))
 
 
 def test_the_order_of_teacher_cells_is_that_of_the_network():
@@ -182,6 +193,79 @@ def test_only_the_students_image_has_covered_faces():
     assert (bare.student_rgb != covered.student_rgb).any()
 
 
+def test_where_nothing_is_a_face_the_teacher_is_not_believed():
+    options = DetectorAugmentation(image_px=96, clutter=0, negatives=1.0, mosaic=0, large_mosaic=0)
+    negative = np.full((60, 80, 3), 90, np.uint8)
+    drawn = draw_training_image(
+        [labelled_image("a")], options, np.random.default_rng(1), negatives=[negative]
+    )
+    assert drawn.background.all()
+    assert not len(drawn.faces)
+    believed = np.full((96 // 8) ** 2 + (96 // 16) ** 2 + (96 // 32) ** 2, 0.9)
+    cells = np.repeat(believed[:, None], 16, axis=1).astype(np.float32)
+    corrected = corrected_cells(cells, drawn)
+    assert not corrected[:, :2].any()
+    np.testing.assert_array_equal(corrected[:, 2:], cells[:, 2:])
+
+
+def composed(box, score):
+    return TrainingImage(
+        teacher_rgb=np.zeros((96, 96, 3), np.uint8),
+        student_rgb=np.zeros((96, 96, 3), np.uint8),
+        faces=dataclasses.replace(
+            faces_at([0, 0], [box]), detection_scores=np.array([score], np.float32)
+        ),
+        background=np.zeros((12, 12), np.bool_),
+    )
+
+
+@pytest.mark.parametrize(
+    ("box", "score", "said", "learnt"),
+    [
+        ((32, 32, 64, 64), 0.9, 0.0, 0.9),  # surer than the teacher, whose one look is corrected
+        ((32, 32, 64, 64), 0.9, 0.95, 0.95),
+        ((32, 32, 64, 64), 0.7, 0.0, 0.0),  # not sure enough
+        ((-20, 32, 12, 64), 0.9, 0.0, 0.0),  # hardly any of it shows
+        ((44, 44, 52, 52), 0.9, 0.0, 0.0),  # too small to be seen
+    ],
+)
+def test_a_known_face_corrects_the_teacher(box, score, said, learnt):
+    cells = np.zeros((144 + 36 + 9, 16), np.float32)
+    cells[:, :2] = said
+    corrected = corrected_cells(cells, composed(box, score))
+    best = int(corrected[:, 0].argmax())
+    assert corrected[best, 0] == pytest.approx(learnt)
+    if learnt > said:
+        grid = CellGrid.of(96, 96, STRIDES, torch.device("cpu"))
+        found = decoded_boxes(torch.from_numpy(corrected), grid)[best]
+        np.testing.assert_allclose(found, box, atol=1e-3)
+
+
+def test_faces_are_cut_out_and_known_at_their_new_place():
+    options = DetectorAugmentation(
+        image_px=128, cutouts=1.0, clutter=0, surroundings=1.0, mosaic=0, large_mosaic=0
+    )
+    drawn = [
+        draw_training_image([labelled_image("a")], options, np.random.default_rng(seed))
+        for seed in range(8)
+    ]
+    assert max(len(each.faces) for each in drawn) > 1
+    again = draw_training_image([labelled_image("a")], options, np.random.default_rng(0))
+    np.testing.assert_array_equal(again.student_rgb, drawn[0].student_rgb)
+
+
+@pytest.mark.parametrize("side", [96, 64])
+def test_a_new_level_for_whole_frames_changes_nothing_at_first(side):
+    images = 255 * torch.rand((1, 3, side, side), generator=torch.Generator().manual_seed(0))
+    module = DetectorModule(DetectorRecipe(network=DetectorOptions(context_depth=2))).eval()
+    plain = DetectorModule(DetectorRecipe()).eval()
+    for each in (module, plain):
+        _initialise(each, SHIPPED, [(images.to(torch.uint8), None)])
+    with torch.no_grad():
+        for one, other in zip(module.network(images), plain.network(images), strict=True):
+            torch.testing.assert_close(one, other)
+
+
 def test_the_teachers_views_are_merged_into_one_face():
     class Teacher:
         """Sees the bright square wherever and however large it is shown."""
@@ -209,7 +293,7 @@ def test_about_a_tenth_is_held_out_by_name():
 def test_two_steps_train_resume_and_export(tmp_path):
     names = [str(number) for number in range(30)]
     images = [labelled_image(name) for name in names]
-    assert any(is_held_out(name) for name in names)
+    assert any(is_for_choosing(name) for name in names)
     recipe = DetectorRecipe(
         network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
         augmentation=DetectorAugmentation(image_px=96, max_face_px=80, pasted_faces=0.5),
@@ -298,7 +382,7 @@ def test_the_best_weights_come_back_and_the_newest_are_kept_for_resuming(tmp_pat
 def test_the_threshold_is_the_lowest_with_few_enough_false_positives(
     monkeypatch, scores, false_positives, threshold
 ):
-    name = next(str(number) for number in range(100) if is_held_out(str(number)))
+    name = next(str(number) for number in range(100) if is_for_choosing(str(number)))
     module = DetectorModule(DetectorRecipe())
     boxes = np.array([[100 + 40 * n, 110, 130 + 40 * n, 150] for n in range(len(scores))])
     found = Faces(
@@ -323,7 +407,9 @@ SMALL = DetectorRecipe(
 
 
 def test_workers_share_the_batches_and_keep_their_order():
-    batches = _TrainingImages([labelled_image("a")], SHIPPED, SMALL, pasted_faces=None, first=1)
+    batches = _TrainingImages(
+        [labelled_image("a")], SHIPPED, SMALL, pasted_faces=None, negatives=(), first=1
+    )
     alone = [images for images, _ in batches]
     shared = [images for images, _ in DataLoader(batches, batch_size=None, num_workers=2)]
     assert len(alone) == 3

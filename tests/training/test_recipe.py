@@ -142,8 +142,10 @@ def test_a_missing_recipe_names_the_shipped(tmp_path):
         read_recipe(EmotionRecipe, tmp_path / "gone.toml")
 
 
-def test_the_detectors_recipe_has_the_shipped_network():
-    network = DetectorNet(read_recipe(DetectorRecipe, "detector").network)
+def test_the_detectors_recipe_has_the_shipped_network_but_for_the_level_of_whole_frames():
+    options = read_recipe(DetectorRecipe, "detector").network
+    assert options.context_depth
+    network = DetectorNet(dataclasses.replace(options, context_depth=0))
     load_onnx_weights(network, OnnxDetector(None).path)
 
 

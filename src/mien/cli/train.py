@@ -172,9 +172,10 @@ def emotion(
 def detector(
     *,
     data: Annotated[
-        Path,
+        list[Path],
         typer.Option(
-            metavar="IMAGES", help="A folder of images, or a Parquet with id, kind and jpeg."
+            metavar="IMAGES",
+            help="A folder of images, or a Parquet with id, kind and jpeg; may be repeated.",
         ),
     ],
     teacher: Annotated[Path, typer.Option(help="A detector of the YuNet layout (ONNX).")],
@@ -182,6 +183,10 @@ def detector(
     pasted_faces: Annotated[
         Path | None,
         typer.Option(metavar="DATASET", help="A dataset whose faces are pasted into images."),
+    ] = None,
+    negatives: Annotated[
+        Path | None,
+        typer.Option(metavar="IMAGES", help="Images, as for --data, in which nothing is a face."),
     ] = None,
     recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "detector",
     start: Start = None,
@@ -204,14 +209,22 @@ def detector(
         choose_score_threshold,
         pseudo_label_images,
         read_recipe,
+        read_unlabelled_images,
         train_detector,
     )
 
     read = read_recipe(DetectorRecipe, recipe)
     RUN.check(out)
-    images = pseudo_label_images(
-        data, teacher, out / "labels.npz", before_writing=lambda: RUN.claim(out)
-    )
+    images = [
+        image
+        for source in data
+        for image in pseudo_label_images(
+            source, teacher, out / "labels.npz", before_writing=lambda: RUN.claim(out)
+        )
+    ]
+    no_faces = None
+    if negatives is not None:
+        no_faces = [image for _, _, image in read_unlabelled_images(negatives)]
     faces = None if pasted_faces is None else read_dataset(pasted_faces).subset("train").images
     with _stopped_by_ctrl_c(out):
         module = train_detector(
@@ -220,6 +233,7 @@ def detector(
             teacher,
             out=out,
             pasted_faces=faces,
+            negatives=no_faces,
             start=_start(start, "face.onnx"),
             resume=resume,
             threads=threads,
@@ -229,9 +243,12 @@ def detector(
     provenance = {
         "recipe": Path(recipe).stem,
         "seed": str(read.seed),
-        "images": data.name,
+        "images": ", ".join(_source_name(source) for source in data),
         "teacher": teacher.name,
-    } | ({} if pasted_faces is None else {"pasted_faces": pasted_faces.name})
+    }
+    for name, source in (("pasted_faces", pasted_faces), ("negatives", negatives)):
+        if source is not None:
+            provenance[name] = source.name
     differences = export_detector(
         module.network, path=path, provenance=provenance, score_threshold=threshold
     )
@@ -239,6 +256,11 @@ def detector(
         f"{path}: differs from torch by at most {max(differences.values()):.1e}; the detection "
         f"threshold is {threshold:.2f}"
     )
+
+
+def _source_name(source: Path) -> str:
+    """Return a source's name; several Parquet files may have one name in folders of their own."""
+    return f"{source.resolve().parent.name}/{source.name}" if source.is_file() else source.name
 
 
 @contextlib.contextmanager

@@ -29,12 +29,15 @@ class DetectorOptions:
         width: Channels of the three levels.
         depths: Blocks of each level.
         landmark_depths: Blocks of each level before its landmark outputs.
+        context_depth: Blocks at stride 64, which has no outputs of its own: it shows the coarsest
+            level faces as large as the frame. 0 leaves it out.
     """
 
     stem: tuple[int, int] = (16, 32)
     width: int = 72
     depths: tuple[int, int, int] = (4, 3, 3)
     landmark_depths: tuple[int, int, int] = (1, 2, 2)
+    context_depth: int = 0
 
     @all_demands()
     def __post_init__(self) -> None:
@@ -45,6 +48,7 @@ class DetectorOptions:
             inside = all(lowest <= size <= largest for size in sizes)
             demand(inside, name, f"numbers from {lowest} to {largest}", sizes)
         demand(0 < self.width <= 1024, "width", "1 to 1024", self.width)
+        demand(0 <= self.context_depth <= 64, "context_depth", "0 to 64", self.context_depth)
 
 
 class DetectorNet(nn.Module):
@@ -68,6 +72,7 @@ class DetectorNet(nn.Module):
             )
             for before, depth in zip(channels, options.depths, strict=True)
         )
+        self.context = _context(options.width, options.context_depth)
         self.merges = nn.ModuleList(_separable(options.width, options.width) for _ in STRIDES)
         self.heads = nn.ModuleList(
             _Head(options.width, landmark_depth=depth) for depth in options.landmark_depths
@@ -95,7 +100,12 @@ class DetectorNet(nn.Module):
         for level in self.levels:
             features = level(features)
             trunk.append(features)
-        merged: list[Tensor] = [self.merges[2](trunk[2])]
+        coarsest = trunk[2]
+        if self.context is not None:
+            above = functional.interpolate(self.context(coarsest), scale_factor=2.0, mode="nearest")
+            # Of an odd number of cells the last one has half a cell of stride 64.
+            coarsest = coarsest + above[..., : coarsest.shape[2], : coarsest.shape[3]]
+        merged: list[Tensor] = [self.merges[2](coarsest)]
         for number in (1, 0):
             above = functional.interpolate(merged[0], scale_factor=2.0, mode="nearest")
             merged.insert(0, self.merges[number](trunk[number] + above))
@@ -137,6 +147,24 @@ def _separable(channels: int, width: int, *, stride: int = 1) -> nn.Sequential:
         nn.Conv2d(channels, width, 1, bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
+    )
+
+
+def _context(width: int, depth: int) -> nn.Sequential | None:
+    """Build the level of stride 64.
+
+    Its last layer is linear and begins as 0, so that it can be added to a trained network without
+    changing what that finds.
+    """
+    if not depth:
+        return None
+    norm = nn.BatchNorm2d(width)
+    nn.init.zeros_(norm.weight)
+    return nn.Sequential(
+        _separable(width, width, stride=2),
+        *(_separable(width, width) for _ in range(depth - 1)),
+        nn.Conv2d(width, width, 1, bias=False),
+        norm,
     )
 
 

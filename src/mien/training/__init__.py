@@ -6,7 +6,7 @@ from mien.training.detector import DetectorRecipe, choose_score_threshold, train
 from mien.training.emotion import drop_non_faces, train_emotion
 from mien.training.emotion_recipe import EmotionRecipe, ema_warnings
 from mien.training.preview import show_augmentation
-from mien.training.pseudo_labels import pseudo_label_images
+from mien.training.pseudo_labels import pseudo_label_images, read_unlabelled_images
 from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
 from mien.training.run import METRICS_FILE, RECIPE_FILE, RUN
 
@@ -22,6 +22,7 @@ __all__ = [
     "ema_warnings",
     "pseudo_label_images",
     "read_recipe",
+    "read_unlabelled_images",
     "recipe_document",
     "recipe_text",
     "shipped_recipes",

@@ -21,12 +21,18 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from mien._decode import all_demands, demand
 from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_yunet, padded_input, yunet_spec
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
-from mien.models.onnx_weights import load_onnx_weights
-from mien.structures import Faces, FrameRGB
+from mien.models.onnx_weights import load_onnx_weights, read_onnx
+from mien.structures import Faces
 from mien.training.detector_augment import DetectorAugmentation, draw_training_image
 from mien.training.detector_loss import CellGrid, detector_losses, pairwise_iou
+from mien.training.detector_targets import corrected_cells, teacher_cells
 from mien.training.devices import set_torch_threads
-from mien.training.pseudo_labels import TEACHER_THRESHOLD, PseudoLabelledImage, is_held_out
+from mien.training.pseudo_labels import (
+    TEACHER_THRESHOLD,
+    PseudoLabelledImage,
+    is_for_choosing,
+    is_held_out,
+)
 from mien.training.run import WholeCheckpoints, as_keyboard_interrupt, last_checkpoint, open_run
 from mien.training.schedule import ema_callback, parameter_groups, warmup_cosine
 from mien.training.weights import file_sha256, load_checkpoint_weights, read_checkpoint
@@ -38,7 +44,6 @@ __all__ = [
     "train_detector",
 ]
 
-_KINDS = ("cls", "obj", "bbox", "kps")
 _CONFIDENT_SCORE = 0.7
 """Lowest score of a teacher's detection that counts as a face in validation."""
 
@@ -46,7 +51,7 @@ _MIN_LANDMARK_FACE_PX = 48
 """Landmark errors are measured on faces whose shorter side is longer than this."""
 
 Batch = tuple[Tensor, Tensor]
-"""Images `(B, 3, S, S)` uint8 BGR and the teacher's outputs for them, `(B, N, 16)` float32."""
+"""Images `(B, 3, S, S)` uint8 BGR and what is to be learnt of them, `(B, N, 16)` float32."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,8 @@ class DetectorRecipe:
         steps: Optimiser steps.
         validate_every: Steps between validations; each one writes a checkpoint.
         batch_size: Images per step.
+        large_images: Share of steps with images of twice the side, and a quarter as many, for faces
+            that are larger than the others can show.
         learning_rate: Peak of the schedule: linear warm-up, then half a cosine to zero.
         warmup_steps: Length of the warm-up.
         weight_decay: Weight decay of AdamW.
@@ -74,6 +81,7 @@ class DetectorRecipe:
     steps: int = 6000
     validate_every: int = 500
     batch_size: int = 24
+    large_images: float = 0.0
     learning_rate: float = 0.002
     warmup_steps: int = 300
     weight_decay: float = 0.01
@@ -88,6 +96,7 @@ class DetectorRecipe:
         demand(0 < self.steps <= 10**8, "steps", "1 to 100000000", self.steps)
         demand(self.validate_every > 0, "validate_every", "at least 1", self.validate_every)
         demand(1 < self.batch_size <= 65_536, "batch_size", "2 to 65536", self.batch_size)
+        demand(0 <= self.large_images <= 1, "large_images", "0 to 1", self.large_images)
         demand(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
         demand(0 <= self.ema_decay < 1, "ema_decay", "0 to below 1", self.ema_decay)
         demand(0 <= self.seed < 2**32, "seed", "0 to below 2**32", self.seed)
@@ -105,9 +114,11 @@ class _TrainingImages(IterableDataset[Batch]):
         recipe: DetectorRecipe,
         *,
         pasted_faces: NDArray[np.uint8] | None,
+        negatives: Sequence[NDArray[np.uint8]],
         first: int,
     ) -> None:
         self.images, self.pasted_faces, self.teacher = images, pasted_faces, teacher
+        self.negatives = negatives
         self.recipe, self.first = recipe, first
 
     def __iter__(self) -> Iterator[Batch]:
@@ -117,38 +128,28 @@ class _TrainingImages(IterableDataset[Batch]):
         offset, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
         for number in range(self.first + offset, self.recipe.steps, stride):
             rng = np.random.default_rng((self.recipe.seed, number))
+            image_px, count = self.recipe.augmentation.image_px, self.recipe.batch_size
+            if self.recipe.large_images and rng.random() < self.recipe.large_images:
+                image_px, count = 2 * image_px, max(2, count // 4)
             drawn = [
                 draw_training_image(
-                    self.images, self.recipe.augmentation, rng, pasted_faces=self.pasted_faces
+                    self.images,
+                    self.recipe.augmentation,
+                    rng,
+                    pasted_faces=self.pasted_faces,
+                    negatives=self.negatives,
+                    image_px=image_px,
                 )
-                for _ in range(self.recipe.batch_size)
+                for _ in range(count)
             ]
             student_bgr = np.stack([image.student_rgb[..., ::-1] for image in drawn])
-            targets = np.stack([teacher_cells(teacher, image.teacher_rgb) for image in drawn])
+            targets = np.stack(
+                [corrected_cells(teacher_cells(teacher, each.teacher_rgb), each) for each in drawn]
+            )
             yield (
                 torch.from_numpy(student_bgr.transpose(0, 3, 1, 2).copy()),
                 torch.from_numpy(targets),
             )
-
-
-def teacher_cells(teacher: OnnxDetector, image_rgb: FrameRGB) -> NDArray[np.float32]:
-    """Return a teacher's outputs for each cell of an image, in the order of `DetectorNet.cells`.
-
-    Args:
-        teacher: A detector of the YuNet layout.
-        image_rgb: `(S, S, 3)` uint8, S a multiple of 32.
-
-    Returns:
-        `(N, 16)` float32: cls and obj as probabilities, bbox (4), kps (10).
-    """
-    outputs, _ = teacher.raw_outputs(image_rgb)
-    levels = [
-        np.concatenate([outputs[f"{kind}_{stride}"] for kind in _KINDS], axis=1)
-        for stride in STRIDES
-    ]
-    cells = np.concatenate(levels)
-    cells[:, :2] = cells[:, :2].clip(0, 1)
-    return cells
 
 
 class DetectorModule(lightning.LightningModule):
@@ -275,7 +276,8 @@ def choose_score_threshold(
 
     Args:
         module: The trained module.
-        images: Pseudo-labelled images; only the held-out tenth is used.
+        images: Pseudo-labelled images; only the half of the held-out tenth that is for choosing is
+            used.
         max_false_positives_per_image: Largest mean number of detections per image that the teacher
             has in no view.
 
@@ -284,7 +286,7 @@ def choose_score_threshold(
         if there is none.
     """
     module.eval()
-    held_out = [image for image in images if is_held_out(image.name)]
+    held_out = [image for image in images if is_for_choosing(image.name)]
     scores: list[float] = []
     for image in held_out:
         faces = module.detect(image, score_threshold=TEACHER_THRESHOLD)
@@ -298,19 +300,38 @@ def choose_score_threshold(
     return float(thresholds[few.argmax()]) if few.any() else 1.0
 
 
+_FACE_KINDS = frozenset({"face", "masked", "head"})
+"""Kinds of images that show a face: where the teacher sees none, nothing is known."""
+
+
+def _labelled(images: Sequence[PseudoLabelledImage]) -> list[PseudoLabelledImage]:
+    """Leave out the images of a face in which the teacher is not sure of one."""
+    return [
+        image
+        for image in images
+        if image.kind not in _FACE_KINDS or (image.faces.detection_scores >= _CONFIDENT_SCORE).any()
+    ]
+
+
 def _oversample_empty(images: Sequence[PseudoLabelledImage]) -> list[PseudoLabelledImage]:
-    """Repeat the images without a face, of which there are few, up to about a quarter of all."""
+    """Repeat the images without a face, of which there are few, up to about a sixth of all."""
     empty = [
         image for image in images if not (image.faces.detection_scores >= _CONFIDENT_SCORE).any()
     ]
-    times = max(1, round((len(images) - len(empty)) / (3 * max(len(empty), 1))))
+    times = max(1, round((len(images) - len(empty)) / (5 * max(len(empty), 1))))
     return [*images, *(empty * (times - 1))]
 
 
 def _initialise(module: DetectorModule, start: Path, batches: _TrainingImages) -> None:
     if start.suffix == ".onnx":
         images, _ = next(iter(batches))
+        context, module.network.context = module.network.context, None
+        # A file of a network without that level begins with one that adds nothing.
+        missing = not any("context." in each.name for each in read_onnx(start).graph.initializer)
+        if not missing:
+            module.network.context = context
         load_onnx_weights(module.network, start, example=images.float())
+        module.network.context = context
     else:
         load_checkpoint_weights(module.network, start)
 
@@ -322,6 +343,7 @@ def train_detector(
     *,
     out: Path,
     pasted_faces: NDArray[np.uint8] | None = None,
+    negatives: Sequence[NDArray[np.uint8]] | None = None,
     start: Path | None = None,
     resume: bool = False,
     workers: int = 1,
@@ -331,11 +353,14 @@ def train_detector(
 
     Args:
         recipe: Everything that decides the training.
-        images: Pseudo-labelled images; a tenth, chosen by name, is held out for validation.
+        images: Pseudo-labelled images; a tenth, chosen by name, is held out, half of it for
+            validation.
         teacher: The ONNX file of a detector of the YuNet layout; the network learns its outputs.
         out: The run's folder: recipe, checkpoints, and metrics as CSV, a new file after each
             resumption.
         pasted_faces: Grey faces `(N, S, S)` uint8 to paste into training images, or None.
+        negatives: Images without a face, `(H, W, 3)` uint8, whatever the teacher says, or
+            None.
         start: Initial weights of a new training: those of a checkpoint (averaged) or of a model
             file, which ends with `.onnx`; None draws them at random.
         resume: Whether to resume from the folder's last checkpoint, if it has one.
@@ -355,15 +380,20 @@ def train_detector(
     digest = hashlib.sha256("".join(sorted(image.key for image in images)).encode())
     if pasted_faces is not None:
         digest.update(pasted_faces.tobytes())
+    for negative in negatives or ():
+        digest.update(negative.tobytes())
     provenance = {"images": digest.hexdigest(), "teacher": file_sha256(teacher)}
     if start is not None:
         provenance["start"] = f"{start.name} {file_sha256(start)}"
     checkpoint = open_run(out, recipe, provenance=provenance, resume=resume).checkpoint
     module = DetectorModule(recipe)
+    images = _labelled(images)
     sources = _oversample_empty([image for image in images if not is_held_out(image.name)])
     last_path = last_checkpoint(out)
     done = int(read_checkpoint(checkpoint)["global_step"]) if checkpoint else 0
-    train = _TrainingImages(sources, teacher, recipe, pasted_faces=pasted_faces, first=done)
+    train = _TrainingImages(
+        sources, teacher, recipe, pasted_faces=pasted_faces, negatives=negatives or (), first=done
+    )
     if start is not None and checkpoint is None:
         _initialise(module, start, train)
     best = ModelCheckpoint(
@@ -394,7 +424,7 @@ def train_detector(
         trainer.fit(
             module,
             DataLoader(train, batch_size=None, num_workers=workers),
-            DataLoader([image for image in images if is_held_out(image.name)], batch_size=None),  # type: ignore[arg-type]
+            DataLoader([image for image in images if is_for_choosing(image.name)], batch_size=None),  # type: ignore[arg-type]
             ckpt_path=checkpoint,
             weights_only=True,
         )

@@ -13,7 +13,7 @@ __all__ = ["CellGrid", "decoded_boxes", "detector_losses", "pairwise_iou"]
 _MIN_SCORE = 0.1
 """The teacher's boxes and landmarks count in cells with at entropy this score; others are noise."""
 
-_FULL_WEIGHT_PX = 64
+_FULL_WEIGHT_PX = 40
 """Side of a face from which its landmarks have full weight, which is smaller in proportion below.
 
 A teacher's landmarks are off by a share of a cell, and most faces are small."""
@@ -70,7 +70,7 @@ def detector_losses(cells: Tensor, targets: Tensor, grid: CellGrid) -> dict[str,
     `obj` and `cls` are Kullback-Leibler divergences of the student's probabilities from the
     teacher's, `cls` weighted by the teacher's `obj`. `box` is the distance-IoU loss (Zheng et al.
     2020), `kps` the smooth L1 distance of the landmarks relative to the size of the face. These two
-    are weighted by the teacher's score, `kps` also by the size of faces of less than 64 pixels. All
+    are weighted by the teacher's score, `kps` also by the size of faces of less than 40 pixels. All
     are 0 if the student's outputs are the teacher's.
 
     Args:

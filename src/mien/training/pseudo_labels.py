@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mien._output import whole_file
 from mien._reading import read_parquet_columns
@@ -30,6 +30,7 @@ __all__ = [
     "FLIPPED_LANDMARKS",
     "TEACHER_THRESHOLD",
     "PseudoLabelledImage",
+    "is_for_choosing",
     "is_held_out",
     "pseudo_label_image",
     "pseudo_label_images",
@@ -51,6 +52,9 @@ _MERGE_IOU = 0.45
 _AGREEING_VIEWS = 2
 _MIN_VIEW_PX = 96
 _MAX_VIEW_PX = 1280
+_BORDERED_PX = 640
+"""Images up to this long are looked at once more inside a grey border: in the close crops among
+them the face reaches the edges, where a detector that was taught on scenes is unsure."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,8 +77,16 @@ class PseudoLabelledImage:
 
 
 def is_held_out(name: str) -> bool:
-    """Say whether an image belongs to the tenth that is held out for validation."""
+    """Say whether an image belongs to the tenth that is not trained on."""
     return hashlib.sha256(name.encode()).digest()[0] < 26
+
+
+def is_for_choosing(name: str) -> bool:
+    """Say whether a held-out image is one that checkpoint and threshold are chosen by.
+
+    The other half of the held-out images is left to reports, which nothing is chosen by.
+    """
+    return is_held_out(name) and hashlib.sha256(name.encode()).digest()[1] % 2 == 0
 
 
 def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
@@ -188,30 +200,35 @@ def pseudo_label_image(teacher: Detector, image_rgb: FrameRGB) -> Faces:
 
 def _detect_in_views(teacher: Detector, image_rgb: FrameRGB) -> Iterator[Faces]:
     height, width = image_rgb.shape[:2]
+    image, border = Image.fromarray(image_rgb), max(height, width) // 4
     for scale in _VIEW_SCALES:
-        size = (round(width * scale), round(height * scale))
-        if min(size) < _MIN_VIEW_PX or max(size) > _MAX_VIEW_PX:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small, largest = min(size) < _MIN_VIEW_PX, scale == _VIEW_SCALES[-1]
+        if max(size) > _MAX_VIEW_PX or (small and not largest):
             continue
-        view = Image.fromarray(image_rgb).resize(size, Image.Resampling.BICUBIC)
-        for mirrored in (False, True):
-            shown = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else view
-            # With 16 pixels the detector does not scale the image itself.
-            faces = teacher.detect(np.asarray(shown), min_face_px=16)
-            yield _to_image_pixels(faces, scale, size[0] if mirrored else None)
+        view = image.resize(size, Image.Resampling.BICUBIC)
+        for faces in _both_ways(teacher, view):
+            yield faces.scaled((1 / scale, 1 / scale))
+    if max(height, width) <= _BORDERED_PX:
+        bordered = ImageOps.expand(image, border, fill=(127, 127, 127))
+        for faces in _both_ways(teacher, bordered):
+            yield faces.shifted((-border, -border))
 
 
-def _to_image_pixels(faces: Faces, scale: float, mirrored_width: int | None) -> Faces:
-    """Convert a view's faces to pixels of the image."""
-    boxes, landmarks = faces.boxes_xyxy.copy(), faces.landmarks_xy.copy()
-    if mirrored_width is not None:
-        boxes[:, [0, 2]] = mirrored_width - boxes[:, [2, 0]]
-        landmarks = landmarks[:, FLIPPED_LANDMARKS]
-        landmarks[..., 0] = mirrored_width - landmarks[..., 0]
-    return Faces(
-        boxes_xyxy=(boxes / scale).astype(np.float32),
-        landmarks_xy=(landmarks / scale).astype(np.float32),
-        detection_scores=faces.detection_scores,
-    )
+def _both_ways(teacher: Detector, view: Image.Image) -> Iterator[Faces]:
+    """Look at a view and at its mirror image; the faces are in pixels of the view."""
+    # With 16 pixels the detector does not scale the image itself.
+    yield teacher.detect(np.asarray(view), min_face_px=16)
+    mirrored = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    yield _mirrored(teacher.detect(np.asarray(mirrored), min_face_px=16), view.width)
+
+
+def _mirrored(faces: Faces, width: int) -> Faces:
+    """Mirror the faces of an image that is `width` pixels wide."""
+    boxes, landmarks = faces.boxes_xyxy.copy(), faces.landmarks_xy[:, FLIPPED_LANDMARKS]
+    boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
+    landmarks[..., 0] = width - landmarks[..., 0]
+    return Faces(boxes_xyxy=boxes, landmarks_xy=landmarks, detection_scores=faces.detection_scores)
 
 
 def _weighted_means(
