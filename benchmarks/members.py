@@ -47,7 +47,7 @@ BUNDLE_BYTES, MAX_BUNDLES = 15_000_000, 4
 """Size and number of the files that weights of one call travel in."""
 
 SELECTION, SELECTION_SEED = 0.06, 1
-"""Share of FER-PP's training images that is chosen on, as for `models/fer-pp-split.toml`."""
+"""Share of FER-PP's training images that is chosen on."""
 
 PROTOCOL_NAMES = ("ferplus-8", "fer2013-7", "fer2013-6")
 """The protocols that are reported on the selection subset."""
