@@ -32,7 +32,7 @@ SURE_ACCURACY = 0.95
 _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 """How far priors are divided out; over 1 as if rare labels were rarer than they are (Menon et al.
-2021 tune this factor). Over 1.5 neutral faces of film stills are lost faster than others won."""
+2021 tune this factor). It ends where neutral faces begin to be lost (run 13 of EXPERIMENTS.md)."""
 MAX_TEMPERATURE = 5.0
 """The highest temperature that is fitted: logits that need it say next to nothing."""
 
