@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from mien.album import AlbumOptions
 from mien.cli import app
 from mien.cli.defaults import PythonDefault
 from mien.export import calibrate_emotion
@@ -33,6 +34,7 @@ COMMAND_LINE_ONLY = {
 MB = 1_000_000
 IN_OPTIONS = {
     "analyze": {"min_face_px": FaceOptions().min_face_px},
+    "album": {"min_face_px": FaceOptions().min_face_px, "table": AlbumOptions().format},
     "explain": {"min_face_px": FaceOptions().min_face_px},
     "live": {"min_face_px": FaceOptions().min_face_px},
     "serve": {
