@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from PIL import Image, ImageColor
@@ -10,6 +9,7 @@ from PIL import Image, ImageColor
 from mien._wording import pluralize
 from mien.drawing import fill_rounded, write_text
 from mien.emotions import COLOURS
+from mien.media import decode_image
 from mien.reports.album.summary import AlbumRow
 
 __all__ = ["draw_album"]
@@ -32,7 +32,8 @@ def draw_album(groups: Sequence[AlbumRow]) -> Image.Image:
         top = _MARGIN_PX + number * row_px
         _draw_head(sheet, number, group, top + _HEAD_PX // 2)
         for column, face in enumerate(group.typical[:columns]):
-            image = Image.open(io.BytesIO(face.jpeg)).resize((_FACE_PX, _FACE_PX))
+            image = Image.fromarray(decode_image(face.jpeg, face.source).frame_rgb)
+            image = image.resize((_FACE_PX, _FACE_PX))
             sheet.paste(image, (_MARGIN_PX + column * (_FACE_PX + _GAP_PX), top + _HEAD_PX))
     return sheet
 
