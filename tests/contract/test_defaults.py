@@ -19,7 +19,6 @@ COMMAND_LINE_ONLY = {
     "data report recipe",  # a shipped recipe's name; Python takes the augmentation itself
     "data split kind",  # Python has a function of its own for each kind
     "export model precision",  # Python asks for it
-    "live mirror",
     "live out",
     "live source",
     "serve host",
