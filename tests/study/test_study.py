@@ -332,6 +332,43 @@ def test_files_of_others_stay(analyzer, inputs, tmp_path):
         study_to(tmp_path / "file", inputs / "nobody.mp4", analyzer=analyzer)
 
 
+def test_one_process_at_a_time_writes_a_study_or_a_shard(
+    analyzer, inputs, tmp_path, without_report
+):
+    def other(shard, **options):
+        """Begin to write while the first one does."""
+        found = StudyOptions(shard=shard, resume=not options, **options)
+        return study_to(tmp_path, inputs / "one", analyzer=analyzer, options=found)
+
+    busy = "another process is writing this study"
+
+    def meanwhile(record):
+        with pytest.raises(OutputError, match=busy):
+            other((1, 2))
+        with pytest.raises(OutputError, match=busy):
+            other(None)
+        with pytest.raises(OutputError, match=busy):
+            other((2, 2), overwrite=True)  # it would remove what the first one writes
+        assert other((2, 2)).units == 0
+
+    options = StudyOptions(shard=(1, 2))
+    study_to(tmp_path, inputs / "one", analyzer=analyzer, options=options, on_record=meanwhile)
+    assert other((1, 2)).done_before == 1
+    merge_studies(tmp_path)
+    shutil.rmtree(tmp_path)
+
+    def while_whole(record):
+        with pytest.raises(OutputError, match=busy):
+            other(None)
+        with pytest.raises(OutputError, match=busy):
+            other((1, 2))
+        with pytest.raises(OutputError, match=busy):
+            merge_studies(tmp_path)
+
+    study_to(tmp_path, inputs / "one", analyzer=analyzer, on_record=while_whole)
+    assert other(None).done_before == 1
+
+
 def test_a_full_disk_ends_the_study_and_leaves_nothing_half_written(
     analyzer, inputs, tmp_path, monkeypatch, without_report
 ):

@@ -128,14 +128,14 @@ class OnnxDetector:
         self._detect_at_own_size(np.full((side, 2 * side, 3), 128, np.uint8))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle how it is loaded: another process opens the file itself."""
+        """Pickle how it is loaded: another process, or machine, opens its own file."""
         load = functools.partial(
             OnnxDetector,
             threads=self._threads,
             device=self._device,
             score_threshold=self.score_threshold,
         )
-        return load, (self.path,)
+        return load, (None if self.path == SHIPPED else self.path,)
 
     def __repr__(self) -> str:
         return f"OnnxDetector({self.spec.name!r}, {str(self.path)!r})"

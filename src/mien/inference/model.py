@@ -84,9 +84,9 @@ class EmotionModel:
         self._try()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle how it is loaded: another process opens the file itself."""
+        """Pickle how it is loaded: another process, or machine, opens its own file."""
         load = functools.partial(EmotionModel, threads=self._threads, device=self._device)
-        return load, (self.path,)
+        return load, (None if self.path == SHIPPED else self.path,)
 
     def __repr__(self) -> str:
         return f"EmotionModel({self.spec.name!r}, {str(self.path)!r})"

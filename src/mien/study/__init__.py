@@ -4,5 +4,14 @@ from mien.study.analysis import Study, study_to
 from mien.study.merge import merge_studies
 from mien.study.options import StudyOptions
 from mien.study.record import Record
+from mien.study.workers import UnitJob, UnitRunner
 
-__all__ = ["Record", "Study", "StudyOptions", "merge_studies", "study_to"]
+__all__ = [
+    "Record",
+    "Study",
+    "StudyOptions",
+    "UnitJob",
+    "UnitRunner",
+    "merge_studies",
+    "study_to",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,14 +12,15 @@ from mien.inference import Analyzer, check_paths
 from mien.media import find_media
 from mien.reports import require_charts
 from mien.study.covariates import Covariates, read_covariates
-from mien.study.folder import Description, begin_study, is_done
+from mien.study.folder import Description, begin_study, check_folder, is_done
+from mien.study.lock import study_lock
 from mien.study.options import StudyOptions
 from mien.study.record import Record, read_record
 from mien.study.report import write_report
 from mien.study.tables import file_names, write_tables
 from mien.study.unit_analysis import UnitPlan, settings_row
 from mien.study.units import Unit, find_units, of_shard
-from mien.study.workers import analyze_units
+from mien.study.workers import UnitJob, UnitRunner, process_runner
 
 __all__ = ["Study", "finish_study", "study_to"]
 
@@ -52,6 +54,7 @@ def study_to(
     *,
     options: StudyOptions | None = None,
     analyzer: Analyzer | None = None,
+    runner: UnitRunner | None = None,
     on_start: Callable[[Study], None] = lambda study: None,
     on_record: Callable[[Record], None] = lambda record: None,
     on_progress: Callable[[float, int], None] = lambda done, total: None,
@@ -67,6 +70,8 @@ def study_to(
         inputs: Paths, folders and globs.
         options: How the inputs are analysed, and what is written.
         analyzer: Networks and settings; None takes the shipped networks.
+        runner: Analyses the videos, and groups of images; `mien.cluster.ray_unit_runner` makes one
+            that does so on a Ray cluster. None takes the processes of `StudyOptions.workers`.
         on_start: Called once before the first video.
         on_record: Called with what is known of each video, or group of images, when it is done.
         on_progress: Called often, with how many are done and their total.
@@ -77,12 +82,15 @@ def study_to(
     Raises:
         InputError: Something among the inputs is no path, or the covariates do not fit.
         OptionsError: An option does not fit the inputs.
-        OutputError: The folder holds another study, or cannot be written.
+        OutputError: The folder holds another study, cannot be written, or another process is
+            writing it.
         MissingExtraError: The extra `data` is not installed.
     """
     if options is not None and not isinstance(options, StudyOptions):
         raise OptionsError(f"options: expected StudyOptions, found {type(options).__name__}")
     options = options or StudyOptions()
+    if runner is not None and options.workers != 1:
+        raise OptionsError("workers: are processes of this machine; the runner has its own")
     require_charts()
     analyzer = analyzer or Analyzer()
     path = Path(folder)
@@ -97,36 +105,34 @@ def study_to(
     if options.covariates is not None:
         sources = [unit.sources[0] for unit in units if unit.is_video]
         covariates = read_covariates(options.covariates, sources)
-    begin_study(
-        path,
-        Description(
-            settings={**settings_row(analyzer, plan), "format": options.format},
-            shard=options.shard,
-            units={unit.name: unit.sources[0] for unit in units},
-            problems=problems,
-        ),
-        overwrite=options.overwrite,
-        resume=options.resume,
-        tables=file_names(options.format),
+    description = Description(
+        settings={**settings_row(analyzer, plan), "format": options.format},
+        shard=options.shard,
+        units={unit.name: unit.sources[0] for unit in units},
+        problems=problems,
     )
-    waiting = [unit for unit in units if not is_done(unit, plan)]
-    before = len(units) - len(waiting)
-    study = Study(path, len(units), before, before, dict(problems), covariates.notes)
-    _add_earlier(study, units, waiting, plan)
-    on_start(study)
-    records = analyze_units(
-        analyzer,
-        waiting,
-        plan,
-        workers=options.workers,
-        on_progress=lambda done: on_progress(before + done, len(units)),
-    )
-    for record in records:
-        study.done += 1
-        study.failures.update(record.failures)
-        on_record(record)
-    if options.shard is None:
-        study.written = finish_study(plan, units, covariates, problems=problems)
+    tables = file_names(options.format)
+    check_folder(path, overwrite=options.overwrite, tables=tables)
+    with study_lock(path, options.shard, alone=options.overwrite):
+        begin_study(
+            path, description, overwrite=options.overwrite, resume=options.resume, tables=tables
+        )
+        waiting = [unit for unit in units if not is_done(unit, plan)]
+        before = len(units) - len(waiting)
+        study = Study(path, len(units), before, before, dict(problems), covariates.notes)
+        _add_earlier(study, units, waiting, plan)
+        on_start(study)
+        records = (runner or process_runner(options.workers))(
+            UnitJob(analyzer=analyzer, units=waiting, plan=plan),
+            lambda done: on_progress(before + done, len(units)),
+        )
+        with contextlib.closing(records):
+            for record in records:
+                study.done += 1
+                study.failures.update(record.failures)
+                on_record(record)
+        if options.shard is None:
+            study.written = finish_study(plan, units, covariates, problems=problems)
     return study
 
 

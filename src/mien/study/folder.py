@@ -1,7 +1,7 @@
 """The folder of a study: what it was made with, and which of its units are done.
 
 A study is described by `study.json`, each of its shards by a file of its own, so that machines that
-share a folder do not write the same file.
+share a folder do not write the same file. `mien.study.lock` keeps two processes from the same work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mien.study.record import Record, read_record
 from mien.study.unit_analysis import UnitPlan, source_fingerprint
 from mien.study.units import Unit
 
-__all__ = ["Description", "begin_study", "find_descriptions", "is_done"]
+__all__ = ["Description", "Shard", "begin_study", "check_folder", "find_descriptions", "is_done"]
 
 _OF_ALL = "study.json"
 _OF_SHARD = "shard-{}-of-{}.json"
@@ -78,33 +78,48 @@ def _read(path: Path) -> Description:
         raise OutputError(f"{path}: is damaged ({error}). Expected {expected}") from error
 
 
+def check_folder(folder: Path, *, overwrite: bool, tables: Iterable[str]) -> None:
+    """Check that a folder holds nothing that is not of a study, before anything is made there.
+
+    Args:
+        folder: The folder, which may be missing.
+        overwrite: Whether its files may be replaced.
+        tables: The names of the files that are written at the end of a study.
+
+    Raises:
+        OutputError: It is a file, holds files of these names, or nothing can be written there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file, expected a folder. Choose another name")
+    if not overwrite and not find_descriptions(folder):
+        _refuse_foreign(folder, tables)
+    check_writable(folder)
+
+
 def begin_study(
     folder: Path, wanted: Description, *, overwrite: bool, resume: bool, tables: Iterable[str]
 ) -> None:
     """Check what the folder holds, and write what the study is made with.
 
+    The caller has checked the folder, and holds its lock.
+
     Args:
-        folder: The folder; it is made if it is missing.
+        folder: The folder.
         wanted: The study, or the shard of it.
         overwrite: Whether an earlier study is removed.
         resume: Whether an earlier one of the same settings is continued.
         tables: The names of the files that are written at its end.
 
     Raises:
-        OutputError: The folder holds a study or files of these names, an earlier study had other
-            settings or inputs that are missing now, or nothing can be written.
+        OutputError: The folder holds a study, an earlier study had other settings or inputs that
+            are missing now, or nothing can be written.
     """
     wanted = dataclasses.replace(wanted, settings=json.loads(json.dumps(wanted.settings)))
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file, expected a folder. Choose another name")
     found = find_descriptions(folder)
     if found and overwrite:
         _remove(folder, tables)
     elif found:
         _compare(folder, found, wanted, resume=resume)
-    elif not overwrite:
-        _refuse_foreign(folder, tables)
-    check_writable(folder)
     write_durably(folder / wanted.file_name, json.dumps(dataclasses.asdict(wanted)))
 
 

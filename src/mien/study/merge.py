@@ -12,7 +12,8 @@ from mien.options import EventOptions, FaceOptions, VideoOptions
 from mien.reports import require_charts
 from mien.study.analysis import Study, finish_study
 from mien.study.covariates import Covariates, read_covariates
-from mien.study.folder import Description, begin_study, find_descriptions
+from mien.study.folder import Description, begin_study, check_folder, find_descriptions
+from mien.study.lock import study_lock
 from mien.study.record import Record, read_record
 from mien.study.tables import file_names
 from mien.study.unit_analysis import UnitPlan
@@ -44,7 +45,7 @@ def merge_studies(
     Raises:
         InputError: A folder holds no study, a shard is missing or not done, the settings differ,
             or one video was analysed in two versions.
-        OutputError: `out` holds another study, or cannot be written.
+        OutputError: `out` holds another study, cannot be written, or another process is writing it.
         MissingExtraError: The extra `data` is not installed.
     """
     require_charts()
@@ -70,19 +71,25 @@ def merge_studies(
         faces=FaceOptions(),
         events=EventOptions(),
     )
-    if target not in paths:
-        names = {name: record.sources[0] for name, (_, record) in units.items()}
-        whole = Description(settings=settings, shard=None, units=names, problems=problems)
-        tables = file_names(plan.format)
-        begin_study(target, whole, overwrite=overwrite, resume=not overwrite, tables=tables)
-        for name, (path, _) in units.items():
-            _copy(plan.frames_path(name), path)
-            _copy(plan.record_path(name), path)
-    study = Study(target, len(units), len(units), len(units), dict(problems), known.notes)
-    for _, record in units.values():
-        study.failures.update(record.failures)
-    found = [Unit(name, each.sources, each.video is not None) for name, (_, each) in units.items()]
-    study.written = finish_study(plan, found, known, problems=problems)
+    tables = file_names(plan.format)
+    is_new = target not in paths
+    if is_new:
+        check_folder(target, overwrite=overwrite, tables=tables)
+    with study_lock(target, None):
+        if is_new:
+            names = {name: record.sources[0] for name, (_, record) in units.items()}
+            whole = Description(settings=settings, shard=None, units=names, problems=problems)
+            begin_study(target, whole, overwrite=overwrite, resume=not overwrite, tables=tables)
+            for name, (path, _) in units.items():
+                _copy(plan.frames_path(name), path)
+                _copy(plan.record_path(name), path)
+        study = Study(target, len(units), len(units), len(units), dict(problems), known.notes)
+        for _, record in units.values():
+            study.failures.update(record.failures)
+        every = [
+            Unit(name, each.sources, each.video is not None) for name, (_, each) in units.items()
+        ]
+        study.written = finish_study(plan, every, known, problems=problems)
     return study
 
 

@@ -1,7 +1,8 @@
 """The units of a study, one after the other in this process, or in several processes.
 
 Each process has networks of its own. What it has done stands in the folder, so that only numbers
-come back, and the end of a process costs its unit.
+come back, and the end of a process costs its unit. A function of the type `UnitRunner` has the
+units analysed elsewhere, for example on a cluster (`mien.cluster`).
 """
 
 from __future__ import annotations
@@ -12,57 +13,65 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from mien.errors import MediaError, OutputError
+from mien.errors import OutputError
 from mien.inference import Analyzer
-from mien.media import Video
-from mien.structures import FrameResult
+from mien.study.progress import Progress, UnitProgress
 from mien.study.record import Record
 from mien.study.unit_analysis import UnitPlan, analyze_unit
 from mien.study.units import Unit
 
-__all__ = ["Progress", "analyze_units"]
+__all__ = ["UnitJob", "UnitRunner", "process_runner", "worker_analyzer"]
 
 _POLL_S = 0.2
 _REPORT_S = 0.5
 _WAITING_PER_WORKER = 2
 
-Progress = Callable[[float], None]
-"""Takes how many units are done, with the shares of those that are being analysed."""
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class UnitJob:
+    """What is to be done.
+
+    Attributes:
+        analyzer: Networks and settings; workers load copies of it.
+        units: The units that are not done yet.
+        plan: How they are analysed, and where their files go.
+    """
+
+    analyzer: Analyzer
+    units: Sequence[Unit]
+    plan: UnitPlan
 
 
-def analyze_units(
-    analyzer: Analyzer,
-    units: Sequence[Unit],
-    plan: UnitPlan,
-    *,
-    workers: int = 1,
-    on_progress: Progress = lambda done: None,
-) -> Iterator[Record]:
-    """Analyse units; yield the record of each when it is written, in the order of their ends.
+UnitRunner = Callable[[UnitJob, Progress], Generator[Record, None, None]]
+"""Analyses units with `analyze_unit`, and yields the record of each when it is written.
+
+The progress is called often; an exception of it, or closing the generator, ends the work, and the
+units that are being analysed are left out.
+"""
+
+
+def process_runner(workers: int = 1) -> UnitRunner:
+    """Return a function that analyses units on this machine, in the order of their ends.
 
     Args:
-        analyzer: Networks and settings; several workers load copies of it.
-        units: What is to be done.
-        plan: How it is analysed.
-        workers: Processes; one works in this process.
-        on_progress: Called often; an exception of it ends the work, and the units that are being
-            analysed are left out.
-
-    Raises:
-        OutputError: The disk is full, or a process was ended.
+        workers: Processes, each with networks of its own; one works in this process.
     """
-    if workers == 1 or len(units) < 2:
-        for number, unit in enumerate(units):
-            share = _Share(unit, _after(number, on_progress))
-            yield analyze_unit(analyzer, unit, plan, share)
+
+    def run(job: UnitJob, on_progress: Progress) -> Generator[Record, None, None]:
+        if workers > 1 and len(job.units) > 1:
+            yield from _in_processes(job, min(workers, len(job.units)), on_progress)
+            return
+        for number, unit in enumerate(job.units):
+            progress = UnitProgress(unit, _after(number, on_progress))
+            yield analyze_unit(job.analyzer, unit, job.plan, progress)
             on_progress(number + 1)
-        return
-    yield from _in_processes(analyzer, units, plan, min(workers, len(units)), on_progress)
+
+    return run
 
 
 def _after(done: int, on_progress: Progress) -> Progress:
@@ -70,41 +79,9 @@ def _after(done: int, on_progress: Progress) -> Progress:
     return lambda part: on_progress(done + part)
 
 
-class _Share:
-    """Tells how much of a unit is done, at most twice a second, and every time that it may end."""
-
-    def __init__(self, unit: Unit, report: Callable[[float], None]) -> None:
-        self._unit, self._report = unit, report
-        self._count = 0
-        self._length_s: float | None = None
-
-    def __call__(self, result: FrameResult) -> None:
-        self._count += 1
-        if not self._unit.is_video:
-            self._report(min(1.0, self._count / len(self._unit.sources)))
-            return
-        if self._length_s is None:
-            self._length_s = _length_s(self._unit.sources[0])
-        at_s = result.timestamp_s or 0.0
-        self._report(min(1.0, at_s / self._length_s) if self._length_s else 0.0)
-
-
-def _length_s(source: str) -> float:
-    """Return the length of a video in seconds; 0 if it is unknown."""
-    try:
-        with Video(source) as video:
-            return video.duration_s or 0.0
-    except MediaError:
-        return 0.0
-
-
 def _in_processes(
-    analyzer: Analyzer,
-    units: Sequence[Unit],
-    plan: UnitPlan,
-    workers: int,
-    on_progress: Progress,
-) -> Iterator[Record]:
+    job: UnitJob, workers: int, on_progress: Progress
+) -> Generator[Record, None, None]:
     context = multiprocessing.get_context("spawn")
     shares: Any = context.Queue()
     stop: Any = context.Event()
@@ -112,9 +89,9 @@ def _in_processes(
         workers,
         mp_context=context,
         initializer=_set_up,
-        initargs=(_copy(analyzer, workers), plan, shares, stop),
+        initargs=(_copy(job.analyzer, workers), job.plan, shares, stop),
     )
-    remaining = iter(units)
+    remaining = iter(job.units)
     running: dict[Future[Record], Unit] = {}
     parts: dict[str, float] = {}
     done = 0
@@ -140,7 +117,7 @@ def _in_processes(
                                    if unit.name in parts))  # fmt: skip
     except BrokenProcessPool as error:
         raise OutputError(
-            f"{plan.folder}: a process of the study was ended, perhaps because memory ran out. "
+            f"{job.plan.folder}: a process of the study was ended, perhaps because memory ran out. "
             "Continue with resume=True and fewer workers"
         ) from error
     finally:
@@ -151,12 +128,21 @@ def _in_processes(
 
 def _copy(analyzer: Analyzer, workers: int) -> Analyzer:
     """Return the analyzer for a process: each reads images in its part of the cores."""
-    threads = analyzer.workers or max(1, (os.cpu_count() or 1) // workers)
+    return worker_analyzer(analyzer, threads=max(1, (os.cpu_count() or 1) // workers))
+
+
+def worker_analyzer(analyzer: Analyzer, *, threads: int) -> Analyzer:
+    """Return the analyzer for one of several workers.
+
+    Args:
+        analyzer: The analyzer of the whole study.
+        threads: How many threads of a worker read images, if the analyzer does not say.
+    """
     return Analyzer(
         analyzer.model,
         detector=analyzer.detector,
         face_options=analyzer.pipeline.options,
-        workers=threads,
+        workers=analyzer.workers or threads,
     )
 
 
@@ -204,4 +190,4 @@ def _work(unit: Unit) -> Record:
             reported_s = time.monotonic()
             state.shares.put((unit.name, part))
 
-    return analyze_unit(state.analyzer, unit, state.plan, _Share(unit, report))
+    return analyze_unit(state.analyzer, unit, state.plan, UnitProgress(unit, report))
