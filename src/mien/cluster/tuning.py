@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
-import socket
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from mien.errors import InputError, MissingExtraError
+from mien.cluster.connection import cluster, require_ray
 from mien.options import TuneOptions
 from mien.tuning.objective import Objective, TrialFailure, epoch_score
 from mien.tuning.run import TrialRunner
@@ -29,26 +26,7 @@ from mien.tuning.study import (
 )
 from mien.tuning.worker import StudyJob
 
-__all__ = ["LOCAL", "ray_runner"]
-
-LOCAL = "local"
-"""The address of a cluster that is started on this machine, and stopped afterwards."""
-
-_CONNECT_TIMEOUT_S = 10
-
-_LOCAL_SETTINGS = {
-    # Without this Ray listens on the machine's network address and not only on the loopback one.
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_AUTH_MODE": "disabled",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-}
-
-_APART = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    **dict.fromkeys(("http_proxy", "HTTP_PROXY"), "http://127.0.0.1:9"),
-    **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
-}
+__all__ = ["ray_runner"]
 
 
 def ray_runner(address: str) -> TrialRunner:
@@ -63,87 +41,17 @@ def ray_runner(address: str) -> TrialRunner:
     Raises:
         MissingExtraError: Ray is not installed.
     """
-    for name, value in _LOCAL_SETTINGS.items():
-        os.environ.setdefault(name, value)
-    try:
-        import ray.tune.search.optuna  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("a Ray cluster", "cluster") from error
+    require_ray("ray.tune.search.optuna")
 
     def run(job: StudyJob, on_progress: Callable[[], None]) -> None:
         # Ray Tune warns of every slow step, and of result files that it should not write.
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
         # Otherwise Ctrl-C would end only the trials, and the gain would be measured next.
         os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-        with _cluster(address, cpus=job.options.workers * job.options.threads):
+        with cluster(address, cpus=job.options.workers * job.options.threads):
             _run(job, on_progress)
 
     return run
-
-
-@contextlib.contextmanager
-def _cluster(address: str, *, cpus: int) -> Iterator[None]:
-    """Join a cluster, or begin one on this machine of which nothing is left afterwards."""
-    import ray
-
-    with contextlib.ExitStack() as stack:
-        try:
-            if address == LOCAL:
-                _begin_here(cpus, stack.enter_context(_folder()))
-            else:
-                _check_connection(address)
-                ray.init(address=address, log_to_driver=False)
-        except Exception as error:  # a head that starts slowly raises nothing more specific
-            raise InputError(
-                f"{address}: no Ray cluster can be reached there: {error}. Give the address of its "
-                f"head, or '{LOCAL}'"
-            ) from error
-        stack.callback(ray.shutdown)
-        yield
-
-
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder for a cluster's logs and sockets, whose paths macOS wants to be short."""
-    place = "/tmp" if sys.platform == "darwin" else None  # noqa: S108
-    return tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True)
-
-
-def _begin_here(cpus: int, folder: str) -> None:
-    """Begin a cluster on this machine that keeps its files in `folder` and asks nobody.
-
-    With its usage reports off, Ray still asks by HTTP in which company's cloud it runs. It gets a
-    proxy for that at which nobody listens; what Ray says to itself does not take proxies.
-    """
-    import ray
-
-    with _environment(_APART):
-        ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
-
-
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of the environment, and leave it as it was."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _check_connection(address: str) -> None:
-    """Connect to an address `host:port`, which Ray itself would try for minutes.
-
-    Raises:
-        OSError: There is no connection.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
 
 
 def _run(job: StudyJob, on_progress: Callable[[], None]) -> None:

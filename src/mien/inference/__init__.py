@@ -2,7 +2,7 @@
 
 from mien.inference.analyzer import Analyzer, analyze, check_paths
 from mien.inference.explain import Explanation, explain_face, explain_image, face_regions
-from mien.inference.images import ImageOutputs, predict_images
+from mien.inference.images import ImageOutputs, predict_images, predict_loaded
 from mien.inference.live import LiveAnalysis
 from mien.inference.model import Classification, EmotionModel
 from mien.inference.pipeline import DetectedFrame, Pipeline
@@ -33,4 +33,5 @@ __all__ = [
     "find_similar",
     "is_image",
     "predict_images",
+    "predict_loaded",
 ]

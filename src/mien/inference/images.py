@@ -20,7 +20,14 @@ from mien.options import BaselineOptions
 from mien.structures import FacePrediction, Frame, FrameResult
 from mien.track import Smoothed, corrected, mean_offset, neutral_offset
 
-__all__ = ["ImageOutputs", "album_offset", "face_at", "predict_frames", "predict_images"]
+__all__ = [
+    "ImageOutputs",
+    "album_offset",
+    "face_at",
+    "predict_frames",
+    "predict_images",
+    "predict_loaded",
+]
 
 _BATCH_IMAGES = 8
 _MAX_WORKERS = 8
@@ -70,7 +77,8 @@ def predict_images(
     def load(path: str) -> Callable[[], Frame]:
         return lambda: read_image(path)
 
-    yield from _predict(pipeline, ((path, load(path)) for path in paths), workers, offset)
+    loaders = ((path, load(path)) for path in paths)
+    yield from predict_loaded(pipeline, loaders, workers=workers, offset=offset)
 
 
 def predict_frames(
@@ -81,7 +89,8 @@ def predict_frames(
     def load(frame: Frame) -> Callable[[], Frame]:
         return lambda: frame
 
-    yield from _predict(pipeline, ((frame.source, load(frame)) for frame in frames), workers)
+    loaders = ((frame.source, load(frame)) for frame in frames)
+    yield from predict_loaded(pipeline, loaders, workers=workers)
 
 
 def album_offset(
@@ -106,13 +115,23 @@ def album_offset(
     return mean_offset(np.array(probabilities).reshape(-1, len(spec.neutral)), spec)
 
 
-def _predict(
+def predict_loaded(
     pipeline: Pipeline,
     loaders: Iterable[tuple[str, Callable[[], Frame]]],
-    workers: int | None,
+    *,
+    workers: int | None = None,
     offset: NDArray[np.floating] | None = None,
 ) -> Generator[ImageOutputs, None, None]:
-    """Load frames and find their faces in threads, a few frames ahead of the classification."""
+    """Analyse images that functions load; see `predict_images`.
+
+    Images are loaded and their faces found in threads, a few images ahead of the classification.
+
+    Args:
+        pipeline: Networks and settings.
+        loaders: What each image is called, and a function that returns it or raises `MediaError`.
+        workers: Threads that load images and find faces; None takes one per core.
+        offset: As in `predict_images`.
+    """
     count = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
     waiting: deque[tuple[str, Future[DetectedFrame]]] = deque()
     remaining = iter(loaders)

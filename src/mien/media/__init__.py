@@ -15,7 +15,7 @@ from mien.media.sources import (
 from mien.media.timestamps import format_timestamp
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
-from mien.media.writers import FORMATS, ResultWriter, open_table, open_writer
+from mien.media.writers import FORMATS, ResultWriter, arrow_table, open_table, open_writer
 
 __all__ = [
     "FORMATS",
@@ -31,6 +31,7 @@ __all__ = [
     "Video",
     "VideoFrame",
     "VideoWriter",
+    "arrow_table",
     "as_frame",
     "cameras",
     "check_channels",

@@ -28,11 +28,15 @@ __all__ = [
     "JsonlWriter",
     "ParquetWriter",
     "ResultWriter",
+    "arrow_table",
     "open_table",
     "open_writer",
 ]
 
 _ROWS_PER_GROUP = 10_000
+_ROWS_PER_BLOCK = 500
+"""So many rows wait as Python's values, which take far more memory than a table's."""
+
 _BLOCK_BYTES = 1 << 20
 
 
@@ -239,16 +243,13 @@ class ParquetWriter(ResultWriter):
     def __init__(self, path: Path, columns: Sequence[Column] = COLUMNS) -> None:
         super().__init__(path)
         self._columns = columns
-        try:
-            import pyarrow
-            from pyarrow import parquet
-        except ImportError as error:
-            raise MissingExtraError("writing Parquet", "data") from error
-        self._pyarrow = pyarrow
-        self._schema = _parquet_schema(pyarrow, columns)
+        self._pyarrow = pyarrow = _import_pyarrow("writing Parquet")
+        from pyarrow import parquet
+
         self._rows: list[dict[str, Any]] = []
+        self._blocks: list[Any] = []
         try:
-            self._file = parquet.ParquetWriter(self._partial, self._schema)
+            self._file = parquet.ParquetWriter(self._partial, _arrow_schema(pyarrow, columns))
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._partial.unlink()
@@ -256,26 +257,28 @@ class ParquetWriter(ResultWriter):
 
     def write_rows(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows; whole row groups are in the file when this returns."""
-        self._rows.extend(
-            {
-                name: _as_text(value) if isinstance(value, str) else value
-                for name, value in flat_row(row, self._columns).items()
-            }
-            for row in rows
-        )
-        if len(self._rows) >= _ROWS_PER_GROUP:
+        self._rows.extend(rows)
+        if len(self._rows) >= _ROWS_PER_BLOCK:
+            self._close_block()
+        if sum(map(len, self._blocks)) >= _ROWS_PER_GROUP:
             self._flush()
 
+    def _close_block(self) -> None:
+        self._blocks.append(arrow_table(self._rows, self._columns))
+        self._rows.clear()
+
     def _flush(self) -> None:
-        table = self._pyarrow.Table.from_pylist(self._rows, schema=self._schema)
+        table = self._pyarrow.concat_tables(self._blocks)
         try:
-            self._file.write_table(table)
+            self._file.write_table(table, row_group_size=len(table))
         except OSError as error:
             raise _cannot_write(self._partial, error) from error
-        self._rows.clear()
+        self._blocks.clear()
 
     def _finish(self) -> None:
         if self._rows:
+            self._close_block()
+        if self._blocks:
             self._flush()
         self._file.close()
 
@@ -345,7 +348,36 @@ def _make_parent(path: Path) -> None:
         raise cannot_write(path, error) from error
 
 
-def _parquet_schema(pa: Any, columns: Sequence[Column]) -> Any:
+def arrow_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column] = COLUMNS) -> Any:
+    """Return nested rows as a table of pyarrow, one column per value.
+
+    Args:
+        rows: As `FrameResult.to_rows` returns them.
+        columns: The table's columns.
+
+    Raises:
+        MissingExtraError: The extra `data` is not installed.
+    """
+    pyarrow = _import_pyarrow("a table of pyarrow")
+    flat = [
+        {
+            name: _as_text(value) if isinstance(value, str) else value
+            for name, value in flat_row(row, columns).items()
+        }
+        for row in rows
+    ]
+    return pyarrow.Table.from_pylist(flat, schema=_arrow_schema(pyarrow, columns))
+
+
+def _import_pyarrow(purpose: str) -> Any:
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise MissingExtraError(purpose, "data") from error
+    return pyarrow
+
+
+def _arrow_schema(pa: Any, columns: Sequence[Column]) -> Any:
     kinds = {
         "text": pa.string(),
         "integer": pa.int64(),
