@@ -35,7 +35,7 @@ from mien.cli.options import (
 from mien.cli.progress import SourceProgress, progress_bars
 from mien.cli.study import parse_shard, run_study
 from mien.errors import OutputError
-from mien.options import FaceOptions, SmoothingOptions, VideoOptions
+from mien.options import EventOptions, FaceOptions, SmoothingOptions, VideoOptions
 
 if TYPE_CHECKING:
     from mien.inference import Analyzer, Pipeline
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from mien.study.options import TableFormat
 
 __all__ = ["analyze"]
+
+_EVENT_DEFAULTS = EventOptions()
 
 _NO_FACE = "no face found; --min-face-px finds smaller ones"
 
@@ -109,6 +111,37 @@ def analyze(
         str | None,
         typer.Option(metavar="N/OF", help="Analyse a part of a study; then: mien study merge."),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Make the study on this Ray cluster, or on `local`; --workers on all machines "
+            "together, else as many as there is room for.",
+        ),
+    ] = None,
+    gpus: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            default_factory=PythonDefault("mien.cluster.study:ray_unit_runner", "gpus"),
+            help="GPUs of each worker on Ray, or a share such as 0.25.",
+        ),
+    ],
+    min_event_s: Annotated[
+        float,
+        typer.Option(
+            "--min-event", min=0.0, metavar="SECONDS", help="Shortest episode of a study."
+        ),
+    ] = _EVENT_DEFAULTS.min_duration_s,
+    max_event_gap_s: Annotated[
+        float,
+        typer.Option(
+            "--max-event-gap",
+            min=0.0,
+            metavar="SECONDS",
+            help="Longest gap within an episode of a study.",
+        ),
+    ] = _EVENT_DEFAULTS.max_gap_s,
     min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
     min_score: MinScore = FACE_DEFAULTS.min_score,
     detect_every: DetectEvery = VIDEO_DEFAULTS.detect_every,
@@ -167,11 +200,18 @@ def analyze(
             resume=resume,
             video=video,
             faces=faces,
-            workers=workers,
+            events=EventOptions(min_duration_s=min_event_s, max_gap_s=max_event_gap_s),
+            workers=workers if ray is None else 1,
             shard=parse_shard(shard),
             covariates=covariates,
         )
-        run_study(study, list(named_inputs(inputs)), study_options, analyzer)
+        runner = None
+        if ray is not None:
+            from mien.cluster import ray_unit_runner
+
+            actors = workers if was_given("workers") else None
+            runner = ray_unit_runner(ray, actors=actors, gpus=gpus)
+        run_study(study, list(named_inputs(inputs)), study_options, analyzer, runner)
         return
     options = RunOptions(
         formats=format_names,
@@ -248,6 +288,8 @@ def _check_usage(
     overwrite: bool,
     report: Path | None,
 ) -> None:
+    if not was_given("ray"):
+        refuse_ignored("without --ray ADDRESS", "gpus")
     if study is not None:
         refuse_ignored(
             "with --study, which has tables and a report of its own",
@@ -258,7 +300,10 @@ def _check_usage(
                 "--resume continues and --overwrite starts again; leave out one"
             )
         return
-    refuse_ignored("without --study FOLDER", "covariates", "workers", "shard")
+    refuse_ignored(
+        "without --study FOLDER",
+        *("covariates", "workers", "shard", "ray", "min_event_s", "max_event_gap_s"),
+    )
     if out is None:
         refuse_ignored("without --out FOLDER", "formats")
     if report is None:

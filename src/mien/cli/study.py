@@ -14,7 +14,7 @@ from mien.cli.progress import progress_bars
 
 if TYPE_CHECKING:
     from mien.inference import Analyzer
-    from mien.study import Record, Study, StudyOptions
+    from mien.study import Record, Study, StudyOptions, UnitRunner
 
 __all__ = ["app", "parse_shard", "run_study"]
 
@@ -35,7 +35,13 @@ def parse_shard(text: str | None) -> tuple[int, int] | None:
     return int(number), int(of)
 
 
-def run_study(folder: Path, inputs: list[str], options: StudyOptions, analyzer: Analyzer) -> None:
+def run_study(
+    folder: Path,
+    inputs: list[str],
+    options: StudyOptions,
+    analyzer: Analyzer,
+    runner: UnitRunner | None = None,
+) -> None:
     """Make a study, with a line for each video; exit 1 if something could not be read."""
     from mien.study import study_to
 
@@ -64,6 +70,7 @@ def run_study(folder: Path, inputs: list[str], options: StudyOptions, analyzer: 
                 inputs,
                 options=options,
                 analyzer=analyzer,
+                runner=runner,
                 on_start=on_start,
                 on_record=_print_record,
                 on_progress=on_progress,

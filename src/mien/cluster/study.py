@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import pickle
 import socket
 import tempfile
 import threading
@@ -328,9 +329,11 @@ class _UnitActor:
                     f"{source}: a worker on {socket.gethostname()} does not see it. Put the inputs "
                     "where all machines see them under the same path"
                 )
-        self._part = 0.0
         analyzer, plan = self._ready
-        return analyze_unit(analyzer, unit, plan, UnitProgress(unit, self._set))
+        try:
+            return analyze_unit(analyzer, unit, plan, UnitProgress(unit, self._set))
+        finally:
+            self._part = 0.0
 
     def part(self) -> float:
         """Return how much of the unit is done, 0 to 1."""
@@ -351,12 +354,10 @@ class _UnitActor:
         Raises:
             MienError: Something differs, or is not there.
         """
-        import ray
-
         pickled, working_folder, seen, settings = self._arguments
         with contextlib.suppress(OSError):  # only relative paths need it
             os.chdir(working_folder)
-        analyzer, plan = ray.cloudpickle.loads(pickled)
+        analyzer, plan = pickle.loads(pickled)  # noqa: S301 - the driver's own
         host = socket.gethostname()
         if not (plan.folder / seen).exists():
             raise OutputError(

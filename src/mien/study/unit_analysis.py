@@ -242,7 +242,7 @@ def settings_row(analyzer: Analyzer, plan: UnitPlan) -> dict[str, Any]:
         "max_event_gap_s": plan.events.max_gap_s,
         "emotion_model": model.spec.name,
         "emotion_model_sha256": _sha256(model.path),
-        "face_model": detector_spec.name if detector_spec else type(detector).__qualname__,
+        "face_model": detector_spec.name if detector_spec else type(detector).__name__,
         "face_model_sha256": None if detector_path is None else _sha256(detector_path),
         "mien_version": importlib.metadata.version("mien"),
         "onnxruntime_version": _version("onnxruntime"),
