@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,6 +8,7 @@ from typer.testing import CliRunner
 from mien.cli import app
 from mien.media import read_image
 from mien.study import analysis
+from mien.study.workers import process_runner
 from tests.videos import swaying, write_video
 
 
@@ -52,6 +55,43 @@ def test_a_study_has_a_line_for_each_video_and_goes_on(videos, tmp_path):
     assert "c.mp4: " in more.stderr
 
 
+def test_the_rule_of_episodes_is_given_and_kept(videos, tmp_path):
+    out = tmp_path / "out"
+    rule = ("--min-event", 60, "--max-event-gap", 2)
+    found = run("analyze", videos / "a.mp4", "--study", out, *rule)
+    assert found.stdout.endswith("a.mp4  1 person, 0 episodes\n")
+    (video,) = pl.read_parquet(out / "videos.parquet").to_dicts()
+    assert (video["min_event_s"], video["max_event_gap_s"]) == (60, 2)
+    again = run("analyze", videos / "a.mp4", "--study", out, "--resume")
+    assert "differs in max_event_gap_s, min_event_s" in str(again.exception)
+
+
+def test_a_study_on_ray_without_it_says_how_to_install_it(videos, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    found = run("analyze", videos, "--study", tmp_path / "out", "--ray", "local")
+    assert found.exit_code == 1
+    assert "a Ray cluster needs the extra 'cluster'" in str(found.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_workers_on_ray_are_actors(videos, tmp_path, monkeypatch):
+    asked = []
+
+    def ray_unit_runner(address, *, actors, gpus=0.0):
+        asked.append((address, {"actors": actors, "gpus": gpus}))
+        return process_runner()
+
+    monkeypatch.setattr("mien.cluster.study.ray_unit_runner", ray_unit_runner)
+    ray = ("--ray", "head:10001")
+    assert run("analyze", videos, "--study", tmp_path / "1", *ray).exit_code == 0
+    more = (*ray, "--workers", 3, "--gpus", 0.25)
+    assert run("analyze", videos, "--study", tmp_path / "2", *more).exit_code == 0
+    assert asked == [
+        ("head:10001", {"actors": None, "gpus": 0.0}),
+        ("head:10001", {"actors": 3, "gpus": 0.25}),
+    ]
+
+
 def test_shards_are_merged(videos, tmp_path):
     out = tmp_path / "out"
     one = run("analyze", videos, "--study", out, "--shard", "1/2")
@@ -80,6 +120,10 @@ def test_shards_are_merged(videos, tmp_path):
         (("--study", "s", "--shard", "1/3", "--covariates", "g.csv"), "give them to the"),
         (("--workers", "2"), "--workers does nothing without --study"),
         (("--shard", "1/2"), "--shard does nothing without --study"),
+        (("--ray", "local"), "--ray does nothing without --study"),
+        (("--study", "s", "--gpus", "0.5"), "--gpus does nothing without --ray ADDRESS"),
+        (("--min-event", "1"), "--min-event does nothing without --study"),
+        (("--max-event-gap", "1"), "--max-event-gap does nothing without --study"),
         (("--covariates", "g.csv"), "--covariates does nothing without --study"),
     ],
 )

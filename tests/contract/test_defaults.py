@@ -10,7 +10,7 @@ from mien.cli import app
 from mien.cli.defaults import PythonDefault
 from mien.export import calibrate_emotion
 from mien.inference import Analyzer
-from mien.options import DeviceOptions, FaceOptions, SmoothingOptions, TuneOptions
+from mien.options import DeviceOptions, EventOptions, FaceOptions, SmoothingOptions, TuneOptions
 from mien.server import ServerOptions
 
 COMMAND_LINE_ONLY = {
@@ -32,7 +32,11 @@ COMMAND_LINE_ONLY = {
 
 MB = 1_000_000
 IN_OPTIONS = {
-    "analyze": {"min_face_px": FaceOptions().min_face_px},
+    "analyze": {
+        "min_face_px": FaceOptions().min_face_px,
+        "min_event_s": EventOptions().min_duration_s,
+        "max_event_gap_s": EventOptions().max_gap_s,
+    },
     "album": {"min_face_px": FaceOptions().min_face_px, "table": AlbumOptions().format},
     "explain": {"min_face_px": FaceOptions().min_face_px},
     "live": {"min_face_px": FaceOptions().min_face_px},

@@ -1,3 +1,4 @@
+import gc
 from fractions import Fraction
 
 import av
@@ -31,6 +32,23 @@ def test_every_frame_comes_with_its_real_time(tmp_path, photo):
     np.testing.assert_allclose([frame.timestamp_s for frame in found], times, atol=1e-3)
     for frame, pixels in zip(found, frames, strict=True):
         assert np.abs(frame.rgb().astype(int) - pixels).mean() < 6
+
+
+def test_a_frame_that_was_read_is_gone_without_the_collector(tmp_path, photo):
+    path = write_video(tmp_path / "a.mp4", gliding(photo, seconds=2, per_second=10))
+
+    def decoded():
+        return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = decoded()
+        with Video(path) as video:
+            most = max(decoded() - before for _ in video.frames())
+    finally:
+        gc.enable()
+    assert most < 10
 
 
 def test_fewer_frames_a_second_are_given_if_asked(tmp_path, photo):

@@ -64,11 +64,16 @@ def orientation_of(frame: av.VideoFrame | None) -> Orientation:
 
 
 def _display_matrix(frame: av.VideoFrame) -> Any:
+    # A frame and its own `side_data` hold each other, so that hundreds of frames would wait for
+    # Python's collector; one that is made here holds the frame alone.
+    from av.sidedata.sidedata import SideDataContainer
+
+    container: Any = SideDataContainer
     try:
-        return frame.side_data.get("DISPLAYMATRIX")
+        return container(frame).get("DISPLAYMATRIX")
     except ValueError:
         # Side data of a type that PyAV has no name for, such as the EXIF data of numbered images.
-        return _without_newer_types(frame).side_data.get("DISPLAYMATRIX")
+        return container(_without_newer_types(frame)).get("DISPLAYMATRIX")
 
 
 def _without_newer_types(frame: av.VideoFrame) -> av.VideoFrame:

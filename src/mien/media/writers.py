@@ -270,7 +270,7 @@ class ParquetWriter(ResultWriter):
     def _flush(self) -> None:
         table = self._pyarrow.concat_tables(self._blocks)
         try:
-            self._file.write_table(table, row_group_size=len(table))
+            self._file.write_table(table)
         except OSError as error:
             raise _cannot_write(self._partial, error) from error
         self._blocks.clear()
