@@ -2,8 +2,10 @@ import contextlib
 import csv
 import dataclasses
 import errno
+import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -603,3 +605,27 @@ def test_two_processes_train_one_network_and_go_on_where_they_were(tmp_path, fer
         saved = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
         assert saved["global_step"] == 4 * 4  # each takes half of every batch
     assert curve(cut) == curve(whole)
+
+
+def test_two_machines_train_one_network(tmp_path, fer_csv, votes_csv):
+    import_dataset([fer_csv, votes_csv], tmp_path / "data")
+    (tmp_path / "tiny.toml").write_text(TINY.replace("epochs = 4", "epochs = 1"))
+    shared = ["--accelerator", "cpu", "--devices", "1", "--nodes", "2", "--strategy", "ddp"]
+    without_reports = (
+        "import mien.reports; from mien.cli import main\n"
+        "mien.reports.training_report = mien.reports.evaluation_report = lambda *_, **__: []\n"
+        "main()"
+    )
+    words = arguments(tmp_path, tmp_path / "run", *shared)
+    command = [sys.executable, "-c", without_reports, *words]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    where = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    machines = [
+        subprocess.Popen(command, env={**where, "NODE_RANK": rank}, stderr=subprocess.PIPE)
+        for rank in "01"
+    ]
+    said = [machine.communicate()[1].decode() for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], said
+    saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == 4  # each takes half of every batch
