@@ -3,8 +3,8 @@
     python benchmarks/cluster.py --write
     python benchmarks/cluster.py --images 1000 --pairs 1 --shared --write
 
-The images are the sample photos, moved, scaled and lit differently. Both ways run in turn and in
-processes of their own, from their start to the last table: Ray's start counts. `--write` keeps the
+The images are the sample photos, moved, scaled and lit differently. Both ways run in
+turn, from their start to the last table: the start of Ray, and of the processes, counts. `--write` keeps the
 figures in `results/cluster.json` and puts the table into `docs/cluster.md`.
 """
 
@@ -20,7 +20,6 @@ import numpy as np
 from machine import machine
 from marked import markdown_table, write_json, write_marked
 from PIL import Image, ImageEnhance
-from video import alone
 
 import mien
 from mien.media import read_image
@@ -49,15 +48,15 @@ def make_images(folder: Path, count: int) -> None:
         image.save(folder / f"{number:05}.jpg", quality=90)
 
 
-def with_processes(images: Path, out: Path) -> tuple[float]:
+def with_processes(images: Path, out: Path) -> float:
     """Return the seconds of a study in two processes."""
     options = mien.StudyOptions(workers=WORKERS, overwrite=True)
     began_s = time.perf_counter()
     mien.study_to(out / "processes", images, options=options)
-    return (time.perf_counter() - began_s,)
+    return time.perf_counter() - began_s
 
 
-def with_ray(images: Path, out: Path) -> tuple[float]:
+def with_ray(images: Path, out: Path) -> float:
     """Return the seconds of a study on Ray with two actors."""
     from mien.cluster import ray_unit_runner
 
@@ -65,7 +64,7 @@ def with_ray(images: Path, out: Path) -> tuple[float]:
     began_s = time.perf_counter()
     runner = ray_unit_runner("local", actors=WORKERS)
     mien.study_to(out / "ray", images, options=options, runner=runner)
-    return (time.perf_counter() - began_s,)
+    return time.perf_counter() - began_s
 
 
 def main() -> None:
@@ -81,8 +80,7 @@ def main() -> None:
         out = Path(name)
         make_images(out / "images", arguments.images)
         for _ in range(arguments.pairs):
-            (processes_s,) = alone(with_processes, out / "images", out)
-            (ray_s,) = alone(with_ray, out / "images", out)
+            processes_s, ray_s = (run(out / "images", out) for run in (with_processes, with_ray))
             pairs.append((processes_s, ray_s))
             print(f"{processes_s:.1f} s with processes, {ray_s:.1f} s with Ray", flush=True)
     processes_s, ray_s = (statistics.median(each) for each in zip(*pairs, strict=True))
