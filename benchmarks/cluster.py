@@ -3,8 +3,8 @@
     python benchmarks/cluster.py --write
     python benchmarks/cluster.py --images 1000 --pairs 1 --shared --write
 
-The images are the sample photos, moved, scaled and lit differently. Both ways run in
-turn, from their start to the last table: the start of Ray, and of the processes, counts. `--write` keeps the
+The images are the sample photos, moved, scaled and lit differently. Both ways run in turn, from
+their start to the last table: the start of Ray, and of the processes, counts. `--write` keeps the
 figures in `results/cluster.json` and puts the table into `docs/cluster.md`.
 """
 
@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from machine import machine
@@ -67,6 +68,22 @@ def with_ray(images: Path, out: Path) -> float:
     return time.perf_counter() - began_s
 
 
+def table(kept: dict[str, Any]) -> str:
+    """Return the Markdown table of what was measured."""
+    images, pairs = kept["images"], kept["pairs_s"]
+    processes_s, ray_s = (statistics.median(each) for each in zip(*pairs, strict=True))
+    ratio = statistics.median(processes / ray for processes, ray in pairs)
+    what = "ratio" if len(pairs) == 1 else f"ratio, median of {len(pairs)} runs in turn"
+    return markdown_table(
+        [f"{images} images, {kept['machine']}", "images a second"],
+        [
+            [f"`--workers {WORKERS}`", f"{images / processes_s:.1f}"],
+            [f"`--ray local --workers {WORKERS}`", f"{images / ray_s:.1f}"],
+            [f"{what} (at least {WANTED} wanted)", f"{ratio:.2f}"],
+        ],
+    )
+
+
 def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,24 +100,12 @@ def main() -> None:
             processes_s, ray_s = (run(out / "images", out) for run in (with_processes, with_ray))
             pairs.append((processes_s, ray_s))
             print(f"{processes_s:.1f} s with processes, {ray_s:.1f} s with Ray", flush=True)
-    processes_s, ray_s = (statistics.median(each) for each in zip(*pairs, strict=True))
-    ratio = statistics.median(one / other for one, other in pairs)
     where = machine() + (", which others used, too" if arguments.shared else "")
-    table = markdown_table(
-        [f"{arguments.images} images, {where}", "images a second"],
-        [
-            [f"`--workers {WORKERS}`", f"{arguments.images / processes_s:.1f}"],
-            [f"`--ray local --workers {WORKERS}`", f"{arguments.images / ray_s:.1f}"],
-            [
-                f"ratio, median of {len(pairs)} runs in turn (at least {WANTED} wanted)",
-                f"{ratio:.2f}",
-            ],
-        ],
-    )
-    print(table)
+    kept = {"images": arguments.images, "machine": where, "pairs_s": pairs}
+    print(table(kept))
     if arguments.write:
-        write_json(KEPT, {"images": arguments.images, "machine": where, "pairs_s": pairs})
-        write_marked(DOCUMENT, "cluster-speed", table)
+        write_json(KEPT, kept)
+        write_marked(DOCUMENT, "cluster-speed", table(kept))
 
 
 if __name__ == "__main__":

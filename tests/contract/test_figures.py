@@ -108,6 +108,13 @@ def test_the_model_card_shows_what_the_embedding_costs(monkeypatch):
     assert marked("MODEL_CARD.md", "embedding-cost") == table
 
 
+@pytest.mark.parametrize("name", ["cluster", "study"])
+def test_the_pages_of_studies_show_what_was_measured(monkeypatch, name):
+    found = json.loads((RESULTS / f"{name}.json").read_text())
+    load("video", monkeypatch)
+    assert marked(f"docs/{name}.md", f"{name}-speed") == load(name, monkeypatch).table(found)
+
+
 def test_figures_of_seeds_are_kept_even_if_a_document_has_no_marks(
     monkeypatch, tmp_path, fer_csv, votes_csv
 ):
