@@ -66,11 +66,12 @@ lowest:
 	$(PYTHON) .ci/lowest.py
 
 evaluate: $(VENV)/dev.stamp
-	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see README, "Know the data")'; exit 2; }
+	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see docs/data.md)'; exit 2; }
 	$(BIN)/mien data import $(DATA) --out $(OUT)/fer2013
 	$(BIN)/mien evaluate --data $(OUT)/fer2013 --subset test --robustness --json > $(OUT)/evaluation.json
 	$(BIN)/python benchmarks/accuracy.py $(OUT)/evaluation.json --json benchmarks/results/accuracy.json \
-		--write README.md MODEL_CARD.md --model src/mien/assets/emotion.onnx
+		--write docs/benchmarks.md MODEL_CARD.md --model src/mien/assets/emotion.onnx
+	$(BIN)/python benchmarks/summary.py --write README.md
 
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/speed.py
