@@ -34,6 +34,8 @@ pygments_style, pygments_dark_style = "friendly", "github-dark"
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 
+# Docstrings write code in single backquotes.
+default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_class_signature = "mixed"
