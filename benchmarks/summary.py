@@ -1,6 +1,6 @@
 """Write the README's small table out of what the other benchmarks have measured.
 
-    python benchmarks/summary.py --write README.md
+python benchmarks/summary.py --write README.md
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write what is derived from columns: the table of result rows, the page's types, the tables of a study.
+"""Write what is derived from columns: the table of rows, the page's types, a study's tables.
 
 python docs/columns.py
 """
