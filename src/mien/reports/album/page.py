@@ -56,6 +56,7 @@ def _groups(album: AlbumPage) -> Section:
                 sentence=f"{pluralize(group.faces, 'face')} in "
                 f"{pluralize(group.moments, 'moment')}",
                 body=[_tiles(group.typical, f"group-{number}")],
+                wide=True,
             )
             for number, group in enumerate(album.groups, start=1)
         ],
@@ -77,6 +78,7 @@ def _expressive(album: AlbumPage) -> Section:
         sentence="The faces that are least like their groups: mixed or rare expressions, and "
         "sometimes what is no face.",
         body=[_tiles(album.odd, "odd")],
+        wide=True,
     )
     return Section(
         title="Expressions", lead="The clearest ones, and the odd ones.", figures=[*figures, odd]
@@ -95,7 +97,7 @@ def _all(album: AlbumPage) -> Section:
         large=True,
         by_confidence=True,
     )
-    figure = Figure(title="All faces", sentence=sentence, body=[tiles])
+    figure = Figure(title="All faces", sentence=sentence, body=[tiles], wide=True)
     return Section(
         title="All", lead="Choose an expression and how sure it has to be.", figures=[figure]
     )

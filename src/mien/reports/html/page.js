@@ -1,5 +1,32 @@
+const NARROW_PX = 620;
+const AXIS_PX = 130;
+
+/** Stack what stands side by side, and make charts narrow, so that their text stays readable. */
+function narrowed(spec, width) {
+  if (Array.isArray(spec)) return spec.map((each) => narrowed(each, width));
+  if (spec === null || typeof spec !== "object") return spec;
+  const changed = {};
+  for (const [name, value] of Object.entries(spec)) {
+    if (name === "width" && typeof value === "number") changed.width = Math.min(value, width);
+    else if (name === "hconcat") changed.vconcat = narrowed(value, width);
+    else if (name === "datasets" || name === "data") changed[name] = value;
+    else changed[name] = narrowed(value, width);
+  }
+  if (changed.facet) {
+    changed.columns = 1;
+    changed.facet = changed.facet.column ?? changed.facet;
+    delete changed.spacing;
+  }
+  return changed;
+}
+
 for (const place of document.querySelectorAll("[data-chart]")) {
-  const spec = JSON.parse(document.getElementById(place.dataset.chart).textContent);
+  let spec = JSON.parse(document.getElementById(place.dataset.chart).textContent);
+  const room = place.parentElement.clientWidth;
+  if (room < NARROW_PX) {
+    spec = narrowed(spec, room - AXIS_PX);
+    Object.assign(spec.config.legend, { orient: "bottom", columns: 2 });
+  }
   vegaEmbed(place, spec, { renderer: "svg", actions: false, tooltip: { theme: "dark" } });
 }
 for (const tiles of document.querySelectorAll(".faces[id]")) {
