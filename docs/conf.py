@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: `make docs`, and `tests/docs/test_site.py` with warnings as errors."""
+"""How Sphinx builds the site, for `make docs` and `tests/docs/test_site.py`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import mien
 project = "mien"
 author = "The mien maintainers"
 version = release = mien.__version__
-copyright = "The mien maintainers, Apache-2.0"  # noqa: A001 - the name that Sphinx reads
+copyright = "The mien maintainers, Apache-2.0"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}

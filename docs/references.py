@@ -1,6 +1,7 @@
 """The pages of the site that are drawn from the program: every command, and the REST API.
 
-`docs/conf.py` puts them below the heads of `docs/cli.md` and `docs/rest.md` while the site is built.
+While the site is built, `docs/conf.py` puts them below the heads of `docs/cli.md` and
+`docs/rest.md`.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,9 +180,9 @@ class Reader:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             if code.co_flags & inspect.CO_COROUTINE:
-                asyncio.run(eval(code, self._names))
+                asyncio.run(eval(code, self._names))  # noqa: S307 - the page's own code
             else:
-                exec(code, self._names)
+                exec(code, self._names)  # noqa: S102 - the page's own code
         if output is not None:
             assert printed.getvalue() == output
 
@@ -192,7 +193,9 @@ class Reader:
             return
         for line in lines:
             if line.startswith("mien "):
-                result = CliRunner().invoke(app, shlex.split(line)[1:], prog_name="mien")
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # as in a process of its own: none stops it
+                    result = CliRunner().invoke(app, shlex.split(line)[1:], prog_name="mien")
                 assert result.exit_code == 0, f"{line}: {result.exception!r}\n{result.output}"
             else:
                 check_command(line)
@@ -204,7 +207,7 @@ class Reader:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         }
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
+            ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - the reader's own
             cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

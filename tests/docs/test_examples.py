@@ -81,8 +81,6 @@ def reader_of(given, tmp_path, monkeypatch):
         yield reader_of
 
 
-# Lightning still asks torch in a way that torch is about to drop.
-@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_shows_works_from_top_to_bottom(page, reader_of):
     reader = reader_of(page)
