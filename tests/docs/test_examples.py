@@ -15,7 +15,7 @@ from mien.data import import_dataset
 from mien.media import read_image
 from mien.server import ServerOptions
 from tests.conftest import SAMPLES, VOTE_HEADER, fer_lines, vote_lines
-from tests.docs.pages import PAGES, ROOT, Reader, blocks, check_command, inline_commands
+from tests.docs.pages import PAGES, ROOT, Block, Reader, blocks, check_command, inline_commands
 from tests.server.conftest import listening
 from tests.videos import gliding, two_people, write_video
 
@@ -118,6 +118,24 @@ def test_most_blocks_are_run():
 def test_a_command_that_cannot_work_is_found(line):
     with pytest.raises(AssertionError):
         check_command(line)
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "not_run", "output"),
+    [
+        ("sh", "mien analyze missing.jpg\n", None, None),
+        ("sh", "false | cat\n", None, None),
+        ("sh", "mien analyze photo.jpg --camera\n", "needs a camera", None),
+        ("python", "print(1)\n", None, "2\n"),
+        ("python", "print(\n", "needs a camera", None),
+        ("toml", "epochs = \n", None, None),
+        ("r", "library(arrow)\n", None, None),
+    ],
+)
+def test_a_block_that_does_not_work_is_found(reader_of, language, code, not_run, output):
+    reader = reader_of(ROOT / "README.md")
+    with pytest.raises((AssertionError, SyntaxError, ValueError)):
+        reader.do(Block(language, code, 1, not_run, output))
 
 
 def test_the_readme_is_short_and_names_every_page_for_readers():
