@@ -29,8 +29,9 @@ WIDTH_PX = 620
 INK = "currentColor"
 """The colour of the page's text; where a chart is saved as an image, that of print."""
 
-SERIES = ("#0b6e99", "#E69F00", "#009E73", "#D55E00", "#9D5FB8", "#8C8C8C")
-"""Colours of series that are not expressions, in the order of their use; the last is grey."""
+SERIES = ("#0b6e99", "#b0558f", "#8f7a1a", "#6272c4", "#4b8a5e", "#7a818c")
+"""Colours of series that are not expressions, in the order of their use; the last is grey. None is
+an expression's, and each has a contrast of 3:1 or more with light and dark paper."""
 
 SHARES = alt.Axis(format="%")
 """An axis of shares, with as many decimals as its ticks need."""
