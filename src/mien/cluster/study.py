@@ -114,11 +114,13 @@ def _room(address: str, needs: _Needs) -> int:
 @contextlib.contextmanager
 def _visible_file(folder: Path) -> Iterator[str]:
     """Write a file by whose name a worker knows the folder again; yield the name."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".mien-") as file:
-            yield Path(file.name).name
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    with contextlib.ExitStack() as stack:
+        try:
+            file = tempfile.NamedTemporaryFile(dir=folder, prefix=".mien-")  # noqa: SIM115
+            stack.enter_context(file)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        yield Path(file.name).name
 
 
 @dataclasses.dataclass(slots=True)
