@@ -103,9 +103,9 @@ def _room(address: str, needs: _Needs) -> int:
     if needs.gpus:
         room = min(room, resources.get("GPU", 0) / needs.gpus)
     if room < 1:
-        found = f"{resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs"
+        found = f"{resources.get('CPU', 0):g} CPU and {resources.get('GPU', 0):g} GPU"
         raise InputError(
-            f"{address}: a worker needs {needs.cpus:g} CPUs and {needs.gpus:g} GPUs, the cluster "
+            f"{address}: a worker needs {needs.cpus:g} CPU and {needs.gpus:g} GPU, the cluster "
             f"has {found}. Ask for less"
         )
     return int(room)
