@@ -118,7 +118,7 @@ COLUMNS: tuple[Column, ...] = (
     _plain(
         "track",
         "integer",
-        "the person's number in a video, from 0; none for an image",
+        "the person's track in a video, from 0, shown as person 1; none for an image",
         minimum=0,
         nullable=True,
     ),

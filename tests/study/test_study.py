@@ -92,7 +92,7 @@ def test_every_frame_has_a_row_and_one_without_a_face_has_no_other_value(study, 
     two = frames_of(study, inputs / "two" / "same name.mp4")
     assert two["frame"].unique().to_list() == list(range(12))
     assert two["faces_found"].to_list() == [1] * 12
-    assert two["person"].to_list() == [0] * 12
+    assert two["person"].to_list() == [1] * 12
     assert two["found"].to_list()[0] == "detected"
     assert set(two["found"]) <= {"detected", "followed"}
     assert two.columns == [column.name for column in FRAMES]

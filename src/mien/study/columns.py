@@ -48,7 +48,7 @@ def _count(name: str, meaning: str, **more: Any) -> Column:
 
 
 _SOURCE = _plain("source", "text", "the video's path as it was given")
-_PERSON = _count("person", "the person's number in the video, from 0")
+_PERSON = _count("person", "the person's number in the video, from 1")
 
 
 def _of_face(name: str, as_name: str | None = None, **more: Any) -> Column:
@@ -66,8 +66,8 @@ def _frames() -> Iterator[Column]:
         "faces_found", "faces in the frame; 0 in the one row of a frame without a face", example=1
     )
     yield _of_face("face")
-    yield _of_face(
-        "track", "person", meaning="the person's number in the video, from 0; none for an image"
+    yield _count(
+        "person", "the person's number in the video, from 1; none for an image", nullable=True
     )
     for side in ("left", "top", "right", "bottom"):
         yield _of_face(f"box_{side}")

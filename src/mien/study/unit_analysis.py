@@ -159,8 +159,14 @@ def _frame_rows(result: FrameResult, *, is_video: bool) -> Iterator[dict[str, An
         "error": result.error,
     }
     for face in result.faces:
-        yield {**common, "prediction": face, "raw": face.raw or face.probabilities,
-               "held": _is_held(face)}  # fmt: skip
+        yield {
+            **common,
+            # As in the other tables and as people read it: from 1, where tracks begin with 0.
+            "person": None if face.track is None else face.track + 1,
+            "prediction": face,
+            "raw": face.raw or face.probabilities,
+            "held": _is_held(face),
+        }
     if not result.faces:
         yield common
 
@@ -181,6 +187,8 @@ def _tables(
     """Return the rows of a video's tables."""
     source = unit.sources[0]
     person_rows, event_rows = [], []
+    # As in the frames, from 1.
+    people = {number + 1: series for number, series in people.items()}
     for number, series in people.items():
         episodes = find_episodes(series, plan.events)
         person_rows.append(person_row(source, number, series, episodes))

@@ -10,7 +10,7 @@ export interface FaceRow {
   timestamp_s: number | null;
   /** The face's number in the frame, largest first, from 0. */
   face: number;
-  /** The person's number in a video, from 0; none for an image. */
+  /** The person's track in a video, from 0, shown as person 1; none for an image. */
   track: number | null;
   /** In px. */
   box_xyxy: [box_left: number, box_top: number, box_right: number, box_bottom: number];
