@@ -8,7 +8,7 @@ Both are decoded and thresholded by the same code, on one thread. The crowd's ph
 `kind`, `jpeg`, without boxes) that half of the held-out tenth counts that no checkpoint and no
 threshold was chosen by; there the baseline's merged views say where the face is.
 
-The skin tone is the estimate of `mien.metrics.skin_tone`, from one photo each.
+The skin tone is the estimate of `mien.detect.skin_tone_deg`, from one photo each.
 """
 
 from __future__ import annotations
@@ -28,9 +28,16 @@ from negatives import draw_emoji, flattened
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect import Detector, OnnxDetector, box_iou
+from mien.detect import (
+    SKIN_TONES,
+    Detector,
+    OnnxDetector,
+    box_iou,
+    skin_tone,
+    skin_tone_deg,
+)
 from mien.media import Video
-from mien.metrics import SKIN_TONES, skin_tone, wilson_interval
+from mien.metrics import wilson_interval
 from mien.structures import FrameRGB
 from mien.training.detector_scenes import draw_clutter, system_fonts
 from mien.training.pseudo_labels import (
@@ -76,8 +83,8 @@ def on_crowd(detectors: Sequence[Detector], path: Path) -> tuple[list[list[str]]
             kind = "without a mask" if label == "without_mask" else "with a mask, worn well or not"
             for key in ("all", f"{kind}, {span.replace('up to 100000 px', '128 px and more')}"):
                 hits[key].append(tuple(map(bool, pair)))
-            if side >= SIDES_PX[1] and (shade := skin_tone(frame, box)):
-                tones[shade].append(tuple(map(bool, pair)))
+            if side >= SIDES_PX[1] and (angle_deg := skin_tone_deg(frame, box)) is not None:
+                tones[skin_tone(angle_deg)].append(tuple(map(bool, pair)))
     rows = [[f"crowd: recall at IoU 0.3, {name}", *cells] for name, cells in shares(hits)]
     rows.append(
         [
@@ -112,8 +119,8 @@ def on_portraits(detectors: Sequence[OnnxDetector], path: Path) -> tuple[list[li
         each = [found(wanted, each.detect(frame, min_face_px=16).boxes_xyxy) for each in detectors]
         for box, *pair in zip(wanted, *each, strict=True):
             hits[kind].append(tuple(map(bool, pair)))
-            if shade := skin_tone(frame, box):
-                tones[shade].append(tuple(map(bool, pair)))
+            if (angle_deg := skin_tone_deg(frame, box)) is not None:
+                tones[skin_tone(angle_deg)].append(tuple(map(bool, pair)))
     return [[f"held-out portraits: recall, {name}", *cells] for name, cells in shares(hits)], tones
 
 

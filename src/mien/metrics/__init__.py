@@ -37,7 +37,6 @@ from mien.metrics.protocols import (
     protocol,
 )
 from mien.metrics.scoring import ClassScore, Score, score_predictions
-from mien.metrics.skin_tone import SKIN_TONES, skin_tone
 from mien.metrics.triplets import TripletScore, score_triplets
 from mien.metrics.uncertainty import (
     Interval,
@@ -52,7 +51,6 @@ __all__ = [
     "EQUAL_WITHIN",
     "MAX_TEMPERATURE",
     "PROTOCOLS",
-    "SKIN_TONES",
     "SURE_ACCURACY",
     "CalibrationData",
     "ClassScore",
@@ -87,7 +85,6 @@ __all__ = [
     "roc_curve",
     "score_predictions",
     "score_triplets",
-    "skin_tone",
     "unsure_threshold",
     "wilson_interval",
 ]

@@ -1,8 +1,9 @@
 """Skin tone, estimated from the colour inside a face's box.
 
-The individual typology angle (Chardon et al. 1991) is atan((L* - 50) / b*) in CIELAB, here of the
-median colour in the upper middle of the box. It is an estimate from one photo: warm or dim light
-darkens it, flash and overexposure lighten it, and a grey photo (|b*| < 1) has none.
+The individual typology angle (ITA, Chardon et al. 1991) is atan((L* - 50) / b*) in CIELAB, here of
+the median colour in the upper middle of the box. It is an estimate from one image: warm or dim
+light darkens it, flash, overexposure and make-up lighten it, and an image without the yellow of
+skin, one in grey or in blue light, has none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SKIN_TONES", "skin_tone"]
+__all__ = ["SKIN_TONES", "skin_tone", "skin_tone_deg"]
 
 SKIN_TONES = (
     ("very light", 55.0),
@@ -24,16 +25,20 @@ SKIN_TONES = (
 )
 """The six classes and the angle, in degrees, above which each begins; lightest first."""
 
+_LEAST_YELLOW = 1.0
+"""The b* below which an image has no colour of skin."""
 
-def skin_tone(frame_rgb: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> str | None:
-    """Estimate the class of skin tone of a face.
+
+def skin_tone_deg(frame_rgb: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> float | None:
+    """Estimate the individual typology angle of a face.
 
     Args:
         frame_rgb: `(H, W, 3)` image in sRGB, 0 to 255.
         box_xyxy: `(4,)` box of the face, in pixels.
 
     Returns:
-        A name of `SKIN_TONES`; None for a grey image and for a box outside the image.
+        The angle in degrees, -90 to 90, the larger the lighter; None where b* is below 1, as in
+        grey images and in blue light, and for a box outside the image.
     """
     left, top, right, bottom = box_xyxy
     columns = left + np.array([0.25, 0.75]) * (right - left)
@@ -43,10 +48,14 @@ def skin_tone(frame_rgb: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> st
     if not len(patch):
         return None
     lightness, yellow = _lightness_and_yellow(np.median(patch, axis=0) / 255)
-    if abs(yellow) < 1:
+    if yellow < _LEAST_YELLOW:
         return None
-    angle = math.degrees(math.atan((lightness - 50) / yellow)) if yellow > 0 else 90.0
-    return next(name for name, lowest in SKIN_TONES if angle > lowest)
+    return math.degrees(math.atan((lightness - 50) / yellow))
+
+
+def skin_tone(angle_deg: float) -> str:
+    """Return the class, a name of `SKIN_TONES`, of an angle of -90 to 90 degrees."""
+    return next(name for name, lowest in SKIN_TONES if angle_deg > lowest)
 
 
 def _lightness_and_yellow(rgb: NDArray[np.float64]) -> tuple[float, float]:
