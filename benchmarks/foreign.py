@@ -93,6 +93,11 @@ def row(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def foreign_table(found: list[dict[str, Any]]) -> str:
+    """Return the table that the model card shows."""
+    return markdown_table(HEAD, [row(each) for each in found])
+
+
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -103,7 +108,7 @@ def main() -> None:
     options = parser.parse_args()
     model = EmotionModel(options.model)
     found = measured(model, options.datasets)
-    table = markdown_table(HEAD, [row(each) for each in found])
+    table = foreign_table(found)
     print(table)
     if options.model is None:
         write_json(options.json, found)

@@ -13,7 +13,9 @@ def load(monkeypatch):
 
     def loaded(name):
         monkeypatch.syspath_prepend(BENCHMARKS)
-        spec = importlib.util.spec_from_file_location(f"{name}_benchmark", BENCHMARKS / f"{name}.py")
+        spec = importlib.util.spec_from_file_location(
+            f"{name}_benchmark", BENCHMARKS / f"{name}.py"
+        )
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, f"{name}_benchmark", module)
         spec.loader.exec_module(module)
