@@ -18,16 +18,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import io
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+from labelled import labelled_images
 from marked import markdown_table, write_json
-from PIL import Image
 
 from mien.data import Dataset, read_dataset
 from mien.emotions import FERPLUS_8, SIX, ferplus_majority, to_six
@@ -42,9 +40,6 @@ NEUTRAL = SIX.labels.index("neutral")
 TRACKS, SECONDS, PER_SECOND, FACE_S = 200, 60, 2, 2.0
 NOISE = 0.3
 """Standard deviation of the log probabilities from frame to frame of a face that does not move."""
-
-GROUND_PX, SMALL_PX, FACE_PX = 320, 100, 192
-"""Images of a face alone are enlarged and set on a grey ground, so that the detector sees them."""
 
 Correction = Callable[[np.ndarray], np.ndarray]
 
@@ -78,18 +73,11 @@ def val_answers(model: EmotionModel, data: Dataset) -> tuple[np.ndarray, np.ndar
 def people_answers(analyzer: Analyzer, path: Path, sets: list[str]) -> People:
     """Return the answers to the images of a table; faces that are not found are left out."""
     found = []
-    wanted = [("set", "in", sets), ("label", "in", SIX.labels)]
-    for row in pq.read_table(path, filters=wanted).to_pylist():
-        image = Image.open(io.BytesIO(row["image"])).convert("RGB")
-        if max(image.size) < SMALL_PX:
-            ground = Image.new("RGB", (GROUND_PX, GROUND_PX), (128,) * 3)
-            place = (GROUND_PX - FACE_PX) // 2
-            ground.paste(image.resize((FACE_PX, FACE_PX), Image.Resampling.BICUBIC), (place, place))
-            image = ground
-        result = analyzer.analyze(np.asarray(image))
+    for image in labelled_images(path, sets):
+        result = analyzer.analyze(image.frame_rgb)
         if len(result):
             shares = tuple(result[0].probabilities.values())
-            found.append((shares, SIX.labels.index(row["label"]), row["set"] + row["person"]))
+            found.append((shares, image.label, image.source + image.person))
     probabilities, labels, persons = zip(*found, strict=True)
     return People(np.array(probabilities), np.array(labels), np.array(persons))
 

@@ -8,9 +8,7 @@ Both are decoded and thresholded by the same code, on one thread. The crowd's ph
 `kind`, `jpeg`, without boxes) that half of the held-out tenth counts that no checkpoint and no
 threshold was chosen by; there the baseline's merged views say where the face is.
 
-The skin tone is the individual typology angle (Chardon et al. 1991), atan((L* - 50) / b*) in
-CIELAB, of the median colour in the upper middle of the box. It is an estimate from one photo: warm
-or dim light darkens it, flash and overexposure lighten it, and a grey photo (|b*| < 1) has none.
+The skin tone is the estimate of `mien.detect.skin_tone_deg`, from one photo each.
 """
 
 from __future__ import annotations
@@ -30,7 +28,14 @@ from negatives import draw_emoji, flattened
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect import Detector, OnnxDetector, box_iou
+from mien.detect import (
+    SKIN_TONES,
+    Detector,
+    OnnxDetector,
+    box_iou,
+    skin_tone,
+    skin_tone_deg,
+)
 from mien.media import Video
 from mien.metrics import wilson_interval
 from mien.structures import FrameRGB
@@ -47,43 +52,8 @@ HIT_IOU, STRANGER_IOU = 0.3, 0.1
 SIDES_PX = (16, 32, 64, 128, 100_000)
 SURE_SCORE = 0.6
 DRAWN_SCENES, DRAWN_PX = 160, 320
-TONES = (
-    ("very light", 55.0),
-    ("light", 41.0),
-    ("intermediate", 28.0),
-    ("tan", 10.0),
-    ("brown", -30.0),
-    ("dark", -91.0),
-)
 Boxes = NDArray[np.float32]
 Hits = dict[str, list[tuple[bool, ...]]]
-
-
-def tone(frame_rgb: FrameRGB, box_xyxy: Boxes) -> str | None:
-    """Return the class of skin tone in the upper middle of a face's box, None for a grey photo."""
-    left, top, right, bottom = box_xyxy
-    columns = left + np.array([0.25, 0.75]) * (right - left)
-    rows = top + np.array([0.2, 0.5]) * (bottom - top)
-    (x1, x2), (y1, y2) = (np.round(part).astype(int).clip(0) for part in (columns, rows))
-    patch = frame_rgb[y1:y2, x1:x2].reshape(-1, 3)
-    if not len(patch):
-        return None
-    lightness, yellow = _lightness_and_yellow(np.median(patch, axis=0) / 255)
-    if abs(yellow) < 1:
-        return None
-    angle = math.degrees(math.atan((lightness - 50) / yellow)) if yellow > 0 else 90.0
-    return next(name for name, lowest in TONES if angle > lowest)
-
-
-def _lightness_and_yellow(rgb: NDArray[np.float64]) -> tuple[float, float]:
-    """Return L* and b* of a colour in sRGB, under D65."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    matrix = np.array([[0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    y, z = matrix @ linear / (1.0, 1.0890)
-    root_y, root_z = (
-        value ** (1 / 3) if value > 0.008856 else 7.787 * value + 16 / 116 for value in (y, z)
-    )
-    return float(116 * root_y - 16), float(200 * (root_y - root_z))
 
 
 def found(wanted: Boxes, seen: Boxes, iou: float = HIT_IOU) -> NDArray[np.bool_]:
@@ -113,8 +83,8 @@ def on_crowd(detectors: Sequence[Detector], path: Path) -> tuple[list[list[str]]
             kind = "without a mask" if label == "without_mask" else "with a mask, worn well or not"
             for key in ("all", f"{kind}, {span.replace('up to 100000 px', '128 px and more')}"):
                 hits[key].append(tuple(map(bool, pair)))
-            if side >= SIDES_PX[1] and (shade := tone(frame, box)):
-                tones[shade].append(tuple(map(bool, pair)))
+            if side >= SIDES_PX[1] and (angle_deg := skin_tone_deg(frame, box)) is not None:
+                tones[skin_tone(angle_deg)].append(tuple(map(bool, pair)))
     rows = [[f"crowd: recall at IoU 0.3, {name}", *cells] for name, cells in shares(hits)]
     rows.append(
         [
@@ -149,8 +119,8 @@ def on_portraits(detectors: Sequence[OnnxDetector], path: Path) -> tuple[list[li
         each = [found(wanted, each.detect(frame, min_face_px=16).boxes_xyxy) for each in detectors]
         for box, *pair in zip(wanted, *each, strict=True):
             hits[kind].append(tuple(map(bool, pair)))
-            if shade := tone(frame, box):
-                tones[shade].append(tuple(map(bool, pair)))
+            if (angle_deg := skin_tone_deg(frame, box)) is not None:
+                tones[skin_tone(angle_deg)].append(tuple(map(bool, pair)))
     return [[f"held-out portraits: recall, {name}", *cells] for name, cells in shares(hits)], tones
 
 
@@ -217,7 +187,7 @@ def main() -> None:
             rows += more
             for shade, pairs in shades.items():
                 tones[shade] += pairs
-    ranked = {f"{place}. {name}": tones[name] for place, (name, _) in enumerate(TONES, 1)}
+    ranked = {f"{place}. {name}": tones[name] for place, (name, _) in enumerate(SKIN_TONES, 1)}
     measured = {name: pairs for name, pairs in ranked.items() if pairs}
     rows += [[f"recall by skin tone, {name}", *cells] for name, cells in shares(measured)]
     rows += alarms(detectors, drawings())

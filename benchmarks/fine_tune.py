@@ -8,10 +8,10 @@ r"""How well `mien fine-tune` learns own images, and what it forgets.
 shipped network changes.
 
 `measure` needs a Parquet file with the columns set, person, label and image (bytes), here CK+ in
-crops of 48 pixels (`ck48`) and film stills (SFEW, `sfew`); research data, so each model is measured
-and thrown away. Faces are found and aligned by the importer; people who learn are not judged. What
-is forgotten is measured on val of FER-2013 by FER+'s majority; nothing was chosen there by these
-trainings.
+crops of 48 pixels (`ck48`) and movie stills (SFEW, `sfew`); research data, so each model is
+measured and thrown away. Faces are found and aligned by the importer; those who learn are not
+evaluated. What is forgotten is measured on val of FER-2013 by FER+'s majority; nothing was chosen
+there by these trainings.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ CASES = (
     Case("30 people, seven classes, posed", "ck48", (*FIVE, "disgust", "contempt"), people=30),
     Case("90 images, three classes, posed", "ck48", THREE, per_class=30),
     Case("the same with --replay", "ck48", THREE, per_class=30, replay=True),
-    Case("90 images, three classes, film stills", "sfew", THREE, per_class=30),
+    Case("90 images, three classes, movie stills", "sfew", THREE, per_class=30),
     Case("20 images, posed", "ck48", FIVE, images=20),
-    Case("20 images, film stills", "sfew", SIX.labels, images=20),
+    Case("20 images, movie stills", "sfew", SIX.labels, images=20),
 )
 
 

@@ -4,7 +4,8 @@
     python benchmarks/foreign.py actors --write MODEL_CARD.md
 
 Each argument is an imported dataset; all of its images count, and one on which no face was found is
-judged as a whole. `--model` takes another network than the shipped one.
+taken as a whole. Of several datasets a last line has all their images together. `--model` takes
+another network than the shipped one.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from typing import Any
 
 import numpy as np
 from marked import markdown_table, write_json, write_marked
+from numpy.typing import NDArray
 
-from mien.data import read_dataset
+from mien.data import Dataset, read_dataset
 from mien.emotions import FER2013_7, SIX, to_six
 from mien.inference import EmotionModel
 from mien.metrics import score_predictions
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 HEAD = ["dataset", "images", "accuracy", "balanced accuracy", "wrongly neutral", "ECE", "sure"]
 
@@ -32,17 +37,17 @@ def wrongly_neutral(confusion: list[list[int]]) -> float:
     return float(others[:, neutral].sum() / others.sum())
 
 
-def measured(model: EmotionModel, folder: Path) -> dict[str, Any]:
-    """Return the figures of one dataset."""
-    data = read_dataset(folder)
+def answered(model: EmotionModel, data: Dataset) -> tuple[FloatArray, IntArray]:
+    """Return the probabilities and labels, by `SIX`, of a dataset's images that have one."""
     labels = to_six(data.fer2013_labels.astype(np.int64), FER2013_7)
     known = labels >= 0
-    probabilities = model.probabilities(data.crops(model.crop))[known]
-    score = score_predictions(probabilities, labels[known], SIX, unsure_below=model.unsure_below)
+    return model.probabilities(data.crops(model.crop))[known], labels[known]
+
+
+def figures(model: EmotionModel, probabilities: FloatArray, labels: IntArray) -> dict[str, Any]:
+    """Return the figures of some images."""
+    score = score_predictions(probabilities, labels, SIX, unsure_below=model.unsure_below)
     return {
-        "dataset": data.source,
-        "sha256": data.sha256(),
-        "people": len(set(data.groups.tolist())) if data.groups is not None else None,
         "wrongly_neutral": wrongly_neutral(score.confusion),
         "recall": {each.label: each.recall for each in score.classes if each.images},
         "intervals": {name: dataclasses.asdict(each) for name, each in score.intervals.items()},
@@ -50,6 +55,27 @@ def measured(model: EmotionModel, folder: Path) -> dict[str, Any]:
         **{name: getattr(score, name) for name in ("images", "accuracy", "ece")},
         "balanced_accuracy": score.balanced_accuracy,
     }
+
+
+def measured(model: EmotionModel, folders: list[Path]) -> list[dict[str, Any]]:
+    """Return the figures of each dataset and, of several, those of all their images together."""
+    found, answers = [], []
+    for folder in folders:
+        data = read_dataset(folder)
+        answers.append(answered(model, data))
+        found.append(
+            {
+                "dataset": data.source,
+                "sha256": data.sha256(),
+                "people": len(set(data.groups.tolist())) if data.groups is not None else None,
+                **figures(model, *answers[-1]),
+            }
+        )
+    if len(folders) > 1:
+        probabilities, labels = (np.concatenate(each) for each in zip(*answers, strict=True))
+        together = "both" if len(folders) == 2 else "all"
+        found.append({"dataset": together, **figures(model, probabilities, labels)})
+    return found
 
 
 def row(found: dict[str, Any]) -> list[str]:
@@ -67,6 +93,11 @@ def row(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def foreign_table(found: list[dict[str, Any]]) -> str:
+    """Return the table that the model card shows."""
+    return markdown_table(HEAD, [row(each) for each in found])
+
+
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -76,8 +107,8 @@ def main() -> None:
     parser.add_argument("--write", nargs="*", type=Path, default=[], help="documents to write into")
     options = parser.parse_args()
     model = EmotionModel(options.model)
-    found = [measured(model, folder) for folder in options.datasets]
-    table = markdown_table(HEAD, [row(each) for each in found])
+    found = measured(model, options.datasets)
+    table = foreign_table(found)
     print(table)
     if options.model is None:
         write_json(options.json, found)

@@ -1,24 +1,14 @@
 """The benchmark of baselines measures what it says, on people and tracks that are made up."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from mien.metrics import fit_baseline
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "baseline.py"
-
 
 @pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(SCRIPT.parent)
-    spec = importlib.util.spec_from_file_location("baseline_benchmark", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "baseline_benchmark", module)
-    spec.loader.exec_module(module)
+def benchmark(load, monkeypatch):
+    module = load("baseline")
     monkeypatch.setattr(module, "TRACKS", 12)
     monkeypatch.setattr(module, "SECONDS", 30)
     return module

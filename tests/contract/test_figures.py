@@ -121,6 +121,17 @@ def test_the_pages_of_studies_show_what_was_measured(monkeypatch, name):
     assert marked(f"docs/{name}.md", f"{name}-speed") == load(name, monkeypatch).table(found)
 
 
+def test_the_model_card_shows_how_other_people_are_told(monkeypatch):
+    found = json.loads((RESULTS / "foreign.json").read_text())
+    assert marked("MODEL_CARD.md", "foreign") == load("foreign", monkeypatch).foreign_table(found)
+
+
+def test_the_model_card_shows_skin_tones(monkeypatch):
+    found = json.loads((RESULTS / "fairness.json").read_text())
+    table = load("fairness", monkeypatch).fairness_table(found)
+    assert marked("MODEL_CARD.md", "fairness") == table
+
+
 def test_figures_of_seeds_are_kept_even_if_a_document_has_no_marks(
     monkeypatch, tmp_path, fer_csv, votes_csv
 ):

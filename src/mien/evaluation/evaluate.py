@@ -13,6 +13,7 @@ from mien.data import Dataset, OnStep
 from mien.emotions import SIX, ferplus_soft_labels
 from mien.errors import InputError
 from mien.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from mien.evaluation.fairness import aligned_skin_tones_deg, score_skin_tones
 from mien.evaluation.image_quality import QualityThird, quality_points, quality_thirds
 from mien.evaluation.predictors import Predictor, Probabilities
 from mien.evaluation.results import (
@@ -56,12 +57,14 @@ class _Images:
         data: The subset, N images.
         leaked: `(N,)`, whether an image has an identical copy in `train`.
         thirds: The images by quality.
+        skin_tones_deg: `(N,)`, their estimated skin tones; NaN where there is none.
         truths: By protocol, the true labels `(N,)`; -1 where there is none.
     """
 
     data: Dataset
     leaked: NDArray[np.bool_]
     thirds: tuple[QualityThird, ...]
+    skin_tones_deg: NDArray[np.float64]
     truths: dict[str, NDArray[np.int64]]
 
 
@@ -151,6 +154,7 @@ def _images(data: Dataset, subset: str, protocols: Sequence[Protocol]) -> _Image
         data=chosen,
         leaked=np.array([image.tobytes() in known for image in chosen.images], np.bool_),
         thirds=quality_thirds(chosen.images),
+        skin_tones_deg=aligned_skin_tones_deg(chosen),
         truths={each.name: each.labels(chosen.fer2013_labels, chosen.votes) for each in protocols},
     )
 
@@ -192,6 +196,7 @@ def _evaluate_model(
         mistakes=tuple(_mistakes(probabilities, truth, protocol, images.data)),
         robustness=(),
         quality=quality_points(images.thirds, predicted, truth, classes=len(protocol.label_set)),
+        skin_tones=score_skin_tones(images.skin_tones_deg, predicted, truth, protocol.label_set),
         correct=(predicted == truth)[included],
     )
 

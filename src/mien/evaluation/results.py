@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.evaluation.fairness import GroupScore
 from mien.evaluation.image_quality import QualityPoint
 from mien.metrics import McNemar, Score, TripletScore
 
@@ -63,6 +64,8 @@ class ModelEvaluation:
         mistakes: The wrong predictions of highest confidence.
         robustness: Figures on corrupted images; empty if they were not asked for.
         quality: Figures by thirds of the images' sharpness, contrast and brightness.
+        skin_tones: Figures by estimated skin tone, lightest first; empty where the dataset keeps
+            no aligned faces in colour.
         correct: `(N,)`, whether the prediction for each included image is correct.
     """
 
@@ -75,6 +78,7 @@ class ModelEvaluation:
     mistakes: tuple[Mistake, ...]
     robustness: tuple[RobustnessPoint, ...]
     quality: tuple[QualityPoint, ...]
+    skin_tones: tuple[GroupScore, ...]
     correct: NDArray[np.bool_] = dataclasses.field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -89,6 +93,7 @@ class ModelEvaluation:
             "most_confident_mistakes": [dataclasses.asdict(each) for each in self.mistakes],
             "robustness": [dataclasses.asdict(point) for point in self.robustness],
             "quality": [dataclasses.asdict(point) for point in self.quality],
+            "skin_tones": [dataclasses.asdict(each) for each in self.skin_tones],
         }
 
 

@@ -90,6 +90,7 @@ def evaluation_report(
     require_charts()
     from mien.reports.evaluation import confidence_figures as confidence
     from mien.reports.evaluation import figures as charts
+    from mien.reports.evaluation.fairness_figures import skin_tone_figure
 
     # The six-way answer is what users see, so it comes first.
     order = sorted(PROTOCOLS, key=lambda name: not name.startswith("six-"))
@@ -124,6 +125,9 @@ def evaluation_report(
         if worse:
             figures_here.append(charts.robustness_figure(worse))
         figures_here.append(charts.quality_figure(of_protocol))
+        by_skin_tone = skin_tone_figure(of_protocol)
+        if by_skin_tone is not None:
+            figures_here.append(by_skin_tone)
         figures_here += [_mistakes(each, faces) for each in of_protocol if each.mistakes]
         lead = {
             "ferplus": "The ground truth is the majority of ten annotators. Images without a "
