@@ -10,6 +10,7 @@ what FER-PP's network says of every row: `row` and one column `p_<label>` per la
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,9 +58,11 @@ def main() -> None:
     data = fer_pp_split(data).apply(data)
     paths = [*arguments.model, arguments.rival]
     validated = [evaluated(path, data, "val") for path in paths]
-    some = data.select(
-        np.flatnonzero(data.split == SUBSETS.index("train"))[:: arguments.train_step]
-    )
+    left_out = np.flatnonzero(data.split == SUBSETS.index("train"))
+    left_out = left_out[np.arange(len(left_out)) % arguments.train_step > 0]
+    split = data.split.copy()
+    split[left_out] = -1
+    some = dataclasses.replace(data, split=split)
     trained = [evaluated(path, some, "train") for path in paths]
     scores = [("its validation", [each.score for each in validated])]
     leak_free = [each.leak_free for each in validated if each.leak_free]
