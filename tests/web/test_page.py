@@ -435,13 +435,17 @@ def test_clearing_begins_at_0(opened_with_camera):
     assert times[-1] < 300
 
 
+def wind(page, time_s: float) -> None:
+    page.evaluate("(time_s) => { document.querySelector('video').currentTime = time_s; }", time_s)
+
+
 def test_a_video_that_is_wound_back_is_counted_once(opened, video):
     page = opened(worker="fake")
     ready(page)
     choose(page, video)
     ended(page)
     assert json.loads(saved(page, "JSON"))[-1]["timestamp_s"] > 2.5
-    page.evaluate("document.querySelector('video').currentTime = 1")
+    wind(page, 1)
     page.wait_for_function("sessions === 2")
     settled(page)
     assert json.loads(saved(page, "JSON"))[0]["timestamp_s"] >= 0.9
@@ -452,6 +456,43 @@ def test_a_video_that_is_wound_back_is_counted_once(opened, video):
     assert times == sorted(set(times))
     assert 0.9 < times[0] < 1.1
     assert {row["track"] for row in rows} == {0}
+
+
+UNREADABLE = """
+window.unreadable = false;
+window.heard_s = 0;
+{
+  const { prototype } = HTMLMediaElement;
+  const real = Object.getOwnPropertyDescriptor(prototype, "readyState").get;
+  Object.defineProperty(prototype, "readyState", {
+    get() { return unreadable ? HTMLMediaElement.HAVE_METADATA : real.call(this); },
+  });
+  const ask = HTMLVideoElement.prototype.requestVideoFrameCallback;
+  HTMLVideoElement.prototype.requestVideoFrameCallback = function (listener) {
+    return ask.call(this, (now, frame) => {
+      listener(now, frame);
+      heard_s = frame.mediaTime;
+    });
+  };
+}
+"""
+
+
+def test_a_frame_that_is_shown_before_it_can_be_read_is_analysed_later(opened, video):
+    page = opened(worker="fake", prepare=lambda page: page.add_init_script(UNREADABLE))
+    ready(page)
+    choose(page, video)
+    ended(page)
+    page.evaluate("unreadable = true")
+    wind(page, 1)
+    page.wait_for_function("heard_s === 1 && !document.querySelector('video').seeking")
+    turned(page)
+    assert page.evaluate("sessions") == 1
+    page.evaluate("unreadable = false")
+    page.evaluate("document.querySelector('video').dispatchEvent(new Event('seeked'))")
+    page.wait_for_function("sessions === 2")
+    settled(page)
+    assert [row["timestamp_s"] for row in json.loads(saved(page, "JSON"))] == [1]
 
 
 SLOW_BITMAPS = """

@@ -67,6 +67,10 @@ export class LiveLoop {
     private readonly onStage: AbortSignal,
     private readonly onResult: (result: FrameResult) => void,
   ) {
+    // A frame is heard of while the video still seeks, and cannot be read before it has ended.
+    for (const event of ["seeked", "canplay"]) {
+      video.addEventListener(event, () => void this.look(), { signal: onStage });
+    }
     this.wait();
   }
 
