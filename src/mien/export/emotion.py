@@ -37,6 +37,7 @@ HEAD_LOSS = 0.005
 """What a head may lose of its accuracy on its own labels for the sake of another framing."""
 
 _PARITY_IMAGES = 64
+_BATCH = 256
 
 
 def emotion_spec(provenance: dict[str, str], *, framing: float = 1.0) -> ModelSpec:
@@ -260,8 +261,15 @@ def _calibration_data(
 def _head_logits(
     model: EmotionModel, crop: CropSpec, data: Dataset
 ) -> dict[str, NDArray[np.float32]]:
-    outputs = model.run(data.crops(crop))
-    return {name: outputs[name] for name in ("logits", "fer2013_logits")}
+    crops = data.crops(crop)
+    # All images at once would take gigabytes for a wide network.
+    parts = [
+        model.run(crops[start : start + _BATCH]) for start in range(0, max(1, len(crops)), _BATCH)
+    ]
+    return {
+        name: np.concatenate([part[name] for part in parts])
+        for name in ("logits", "fer2013_logits")
+    }
 
 
 def _head_labels(data: Dataset) -> dict[str, NDArray[np.int64]]:
