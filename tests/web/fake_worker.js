@@ -1,20 +1,26 @@
 /**
  * Answers in place of the page's worker, for tests of what the page does with answers: one face,
- * or what the colour in the middle says (green the first person, blue the second, white nobody).
+ * or what the colour in the middle says (green the first person, blue the second, white nobody; red
+ * the first one with the second one's expression).
  */
 const canvas = new OffscreenCanvas(1, 1);
+const context = canvas.getContext("2d", { willReadFrequently: true });
 let contract;
 
 function middle(bitmap) {
-  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, bitmap.width / 2, bitmap.height / 2, 1, 1, 0, 0, 1, 1);
   const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
   if (red > 200 && green > 200 && blue > 200) return null;
   return blue > 200 && green < 60 ? 1 : 0;
 }
 
+function isRed() {
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  return red > 200 && green < 60 && blue < 60;
+}
+
 function face(bitmap, track) {
-  const label = track ?? 0;
+  const label = isRed() ? 1 : (track ?? 0);
   const [left, top, side] = [bitmap.width / 4, bitmap.height / 4, bitmap.height / 3];
   const at = (x, y) => [left + x * side, top + y * side];
   return {
@@ -23,6 +29,7 @@ function face(bitmap, track) {
     box_xyxy: [...at(0, 0), ...at(1, 1)],
     landmarks_xy: [at(0.3, 0.4), at(0.7, 0.4), at(0.5, 0.6), at(0.35, 0.8), at(0.65, 0.8)],
     detection_score: 0.9,
+    found: "detected",
     label,
     confidence: 0.75,
     unsure: false,
@@ -72,6 +79,14 @@ const answers = {
   image: ({ bitmap }) => result(bitmap, null),
   frame: ({ bitmap, timestamp_s }) => result(bitmap, timestamp_s),
   explain: ({ bitmap }) => explanation(bitmap),
+  beginVideo: () => null,
+  videoFrame: ({ bitmap, timestamp_s, number }) => {
+    const { displayWidth: width = bitmap.width, displayHeight: height = bitmap.height } = bitmap;
+    const still = new OffscreenCanvas(width, height);
+    still.getContext("2d").drawImage(bitmap, 0, 0);
+    return [{ ...result(still, timestamp_s), frame: number }];
+  },
+  endVideo: () => [],
 };
 
 self.onmessage = ({ data: { id, name, ask } }) => {

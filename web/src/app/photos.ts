@@ -3,8 +3,8 @@ import { signal } from "@preact/signals";
 import type { FrameResult } from "../engine/faces";
 import type { Row } from "../engine/row";
 import { fill, type Said, words } from "../words";
+import { photoRows } from "./rows";
 import { Scope, Superseded, within } from "./scope";
-import { photoRows } from "./session";
 import { contract, engine, loaded } from "./state";
 
 export interface Photo {
