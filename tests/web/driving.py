@@ -9,6 +9,9 @@ from pathlib import Path
 READY_MS = 120_000
 """Only what hangs takes so long, however busy the machine is."""
 
+CROWD_WH = (120, 80)
+"""An image of this size shows 96 faces to the fake worker."""
+
 OBSERVED = """
 window.pending = { answers: 0, bitmaps: 0 };
 window.sessions = 0;

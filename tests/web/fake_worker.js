@@ -1,7 +1,8 @@
 /**
  * Answers in place of the page's worker, for tests of what the page does with answers: one face,
  * or what the colour in the middle says (green the first person, blue the second, white nobody; red
- * the first one with the second one's expression).
+ * the first one with the second one's expression, yellow one whose label is only held). An image of
+ * 120 x 80 pixels shows 96 faces, every other one like the second person's.
  */
 const canvas = new OffscreenCanvas(1, 1);
 const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -17,6 +18,23 @@ function middle(bitmap) {
 function isRed() {
   const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
   return red > 200 && green < 60 && blue < 60;
+}
+
+/** The first label is held while the second one is a little more probable. */
+function held(face) {
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  if (!(red > 200 && green > 200 && blue < 60)) return face;
+  const probabilities = face.probabilities.map((_, place) => [0.4, 0.44][place] ?? 0.04);
+  return { ...face, label: 0, confidence: 0.4, probabilities };
+}
+
+function crowd({ width, height }) {
+  const faces = Array.from({ length: 96 }, (_, number) => {
+    const [left, top] = [10 * (number % 12), 10 * Math.floor(number / 12)];
+    const one = face({ width: 10, height: 10 }, number % 2);
+    return { ...one, face: number, track: null, box_xyxy: [left, top, left + 8, top + 8] };
+  });
+  return { width, height, timestamp_s: null, faces };
 }
 
 function face(bitmap, track) {
@@ -43,8 +61,9 @@ function face(bitmap, track) {
 function result(bitmap, timestamp_s) {
   const person = middle(bitmap);
   const { width, height } = bitmap;
+  if (timestamp_s === null && width === 120 && height === 80) return crowd(bitmap);
   const track = timestamp_s === null ? null : person;
-  return { width, height, timestamp_s, faces: person === null ? [] : [face(bitmap, track)] };
+  return { width, height, timestamp_s, faces: person === null ? [] : [held(face(bitmap, track))] };
 }
 
 function explanation(bitmap) {

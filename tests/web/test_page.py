@@ -24,6 +24,7 @@ from tests.baselines import BASELINE
 from tests.videos import write_video
 from tests.web.conftest import SAMPLES, WEB, hosted
 from tests.web.driving import (
+    CROWD_WH,
     DENIED,
     READY_MS,
     analysed,
@@ -629,9 +630,10 @@ def test_nothing_is_wider_than_a_phone(opened):
 
 
 @pytest.mark.parametrize(
-    "state", ["start", "photos", "broken", "camera", "stopped", "denied", "how", "about"]
+    "state",
+    ["start", "photos", "crowd", "video", "broken", "camera", "stopped", "denied", "how", "about"],
 )
-def test_axe_finds_no_violation(opened, opened_with_camera, tmp_path, state):
+def test_axe_finds_no_violation(opened, opened_with_camera, video, tmp_path, state):
     fragment = f"#/{state}" if state in ("how", "about") else ""
     watched = state in ("camera", "stopped")
     page = (opened_with_camera if watched else opened)(
@@ -641,6 +643,12 @@ def test_axe_finds_no_violation(opened, opened_with_camera, tmp_path, state):
         ready(page)
     if state == "photos":
         choose(page, SAMPLES / "eileen_collins.jpg", SAMPLES / "grace_hopper.jpg")
+    if state == "crowd":
+        Image.new("RGB", CROWD_WH, (0, 255, 0)).save(tmp_path / "crowd.png")
+        choose(page, tmp_path / "crowd.png")
+    if state == "video":
+        choose(page, video)
+        analysed(page)
     if state == "broken":
         (tmp_path / "broken.jpg").write_bytes(b"no image")
         choose(page, tmp_path / "broken.jpg")
@@ -653,6 +661,7 @@ def test_axe_finds_no_violation(opened, opened_with_camera, tmp_path, state):
         page.get_by_role("button", name="Stop").click()
     marks = {
         "start": "h1",
+        "crowd": ".tile",
         "broken": ".message",
         "denied": ".trouble",
         "how": ".numbers",

@@ -22,6 +22,7 @@ export const en = {
     files: "Open photos or a video",
     drop: "or drop them anywhere, or paste an image",
     sample: "or try a sample:",
+    six: "It knows six expressions",
     back: "Back to the session",
     dropHere: "Drop photos or a video",
   },
@@ -57,6 +58,7 @@ export const en = {
     image: "The image with boxes around the faces",
     noFace: "No face in view",
     unreadable: "{name} cannot be read as an image. Use a JPEG, PNG, WebP, GIF or AVIF file.",
+    heic: "{name} is a HEIC photo, which this browser cannot read. Save it as JPEG; an iPhone does so with Settings, Camera, Formats, Most Compatible.",
     unplayable:
       "{name} cannot be played by this browser. Try an MP4 (H.264) or WebM video, or mien analyze on the command line.",
     noImage:
@@ -131,6 +133,12 @@ export const en = {
     tilted: "tilted",
     dark: "dark",
     ambiguous: "ambiguous",
+  },
+  footer: {
+    licence: "free software, {name}",
+    line: "Command line:",
+    api: "API:",
+    madeWith: "Made with",
   },
   save: {
     heading: "Save",
