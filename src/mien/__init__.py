@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mien.album import AlbumOptions, album_to
     from mien.detect import Detector
     from mien.drawing import draw
     from mien.emotions import SIX
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SIX",
+    "AlbumOptions",
     "Analyzer",
     "BaselineOptions",
     "Detector",
@@ -47,6 +49,7 @@ __all__ = [
     "StudyOptions",
     "VideoOptions",
     "__version__",
+    "album_to",
     "analyze",
     "analyze_to",
     "draw",
@@ -57,6 +60,7 @@ __all__ = [
 
 _HOMES = {
     "SIX": "mien.emotions",
+    "AlbumOptions": "mien.album",
     "Analyzer": "mien.inference",
     "BaselineOptions": "mien.options",
     "Detector": "mien.detect",
@@ -73,6 +77,7 @@ _HOMES = {
     "SmoothingOptions": "mien.options",
     "StudyOptions": "mien.study",
     "VideoOptions": "mien.options",
+    "album_to": "mien.album",
     "analyze": "mien.inference",
     "analyze_to": "mien.runs",
     "draw": "mien.drawing",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from mien.album import AlbumOptions
 from mien.cli import app
 from mien.cli.defaults import PythonDefault
 from mien.export import calibrate_emotion
@@ -18,7 +19,6 @@ COMMAND_LINE_ONLY = {
     "data report recipe",  # a shipped recipe's name; Python takes the augmentation itself
     "data split kind",  # Python has a function of its own for each kind
     "export model precision",  # Python asks for it
-    "live mirror",
     "live out",
     "live source",
     "serve host",
@@ -33,6 +33,7 @@ COMMAND_LINE_ONLY = {
 MB = 1_000_000
 IN_OPTIONS = {
     "analyze": {"min_face_px": FaceOptions().min_face_px},
+    "album": {"min_face_px": FaceOptions().min_face_px, "table": AlbumOptions().format},
     "explain": {"min_face_px": FaceOptions().min_face_px},
     "live": {"min_face_px": FaceOptions().min_face_px},
     "serve": {

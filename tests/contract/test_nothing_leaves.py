@@ -52,6 +52,7 @@ ANALYSING = [
     "analyze video.mp4 --report video.html",
     f"explain {PORTRAIT} --out why.png",
     f"similar {PORTRAIT} video.mp4 --out similar.png",
+    f"album {SAMPLES} --out album",
     "analyze video.mp4 --study study --shard 1/1",
     "study merge study",
     "models --figures",

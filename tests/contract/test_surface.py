@@ -69,8 +69,8 @@ def test_every_verb_stands_in_the_readme_and_shows_two_examples():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = typer.main.get_command(app)
     single = (
-        "analyze", "calibrate", "evaluate", "explain", "fine-tune", "live", "models", "serve",
-        "similar", "tune",
+        "album", "analyze", "calibrate", "evaluate", "explain", "fine-tune", "live", "models",
+        "serve", "similar", "tune",
     )  # fmt: skip
     verbs = {name: command.commands[name] for name in single}
     for group in ("data", "export", "study", "train"):

@@ -86,6 +86,30 @@ def test_help_and_mirror_change_the_image(played):
     assert (helped[middle] != mirrored[middle]).mean() > 0.9
 
 
+@pytest.mark.parametrize(
+    ("source", "wanted", "mirrored"),
+    [
+        ("camera:0", None, True),
+        ("video.mp4", None, False),
+        ("rtsp://door.local/stream", None, False),
+        ("camera:1", False, False),
+        ("video.mp4", True, True),
+    ],
+)
+def test_cameras_alone_are_mirrored_unless_it_is_said(monkeypatch, source, wanted, mirrored):
+    seen = []
+
+    def opened(*_, mirror, **__):
+        seen.append(mirror)
+        return SimpleNamespace(
+            running=False, stop_recording=lambda: None, shown=None, latencies_ms=()
+        )
+
+    monkeypatch.setattr(window_module, "_Window", opened)
+    run_window(SimpleNamespace(source=source, failure=None), mirror=wanted)
+    assert seen == [mirrored]
+
+
 def test_snapshot_and_recording_are_kept_whole(played, tmp_path):
     played([["s", "r"], *[[]] * 40, ["r"]])
     kept = list((tmp_path / "kept").iterdir())

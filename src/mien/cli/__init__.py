@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mien.cli import data, export, study, train
+from mien.cli.album import album
 from mien.cli.analyze import analyze
 from mien.cli.edge import (
     describe_os_error,
@@ -64,6 +65,7 @@ def _root(
 app.command()(verb(analyze))
 app.command()(verb(explain))
 app.command()(verb(similar))
+app.command()(verb(album))
 app.command()(verb(live))
 app.command()(verb(serve))
 app.command()(verb(models))

@@ -445,11 +445,11 @@ class _Printer:
 
         for face in result.faces:
             person = (face.source, face.track)
-            if self._labels.get(person) != face.emotion:
+            if face.track is not None and self._labels.get(person) != face.emotion:
                 self._labels[person] = face.emotion
                 time = format_timestamp(face.timestamp_s or 0.0, decimals=2)
                 shown = f"{expression(face)}{own_classes(face)}{_unsure(face)}"
-                change = f"{time}  person {face.track}  {shown}"
+                change = f"{time}  person {face.track + 1}  {shown}"
                 typer.echo(f"{printable(face.source)}  {change}")
 
 

@@ -44,7 +44,12 @@ def live(
     headless: Annotated[
         bool, typer.Option("--headless", help="Print JSON Lines, one face per line; no window.")
     ] = False,
-    mirror: Annotated[bool, typer.Option("--mirror/--no-mirror", help="Mirror the image.")] = True,
+    mirror: Annotated[
+        bool | None,
+        typer.Option(
+            "--mirror/--no-mirror", help="Mirror the image; without it, cameras alone are."
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Folder of snapshots and recordings.")
     ] = Path(),

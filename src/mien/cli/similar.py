@@ -130,6 +130,6 @@ def _line(similar: SimilarFace) -> str:
 
     face = similar.prediction
     location = f"face {face.face}"
-    if face.timestamp_s is not None:
-        location = f"{format_timestamp(face.timestamp_s)}  person {face.track}"
+    if face.timestamp_s is not None and face.track is not None:
+        location = f"{format_timestamp(face.timestamp_s)}  person {face.track + 1}"
     return f"{similar.similarity:+.3f}  {expression(face)}  {printable(face.source)}  {location}"

@@ -9,7 +9,13 @@ from mien.data.check import (
     mostly_not_a_face,
 )
 from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
-from mien.data.duplicates import copy_groups, exact_groups, is_duplicate, near_pairs
+from mien.data.duplicates import (
+    copy_groups,
+    exact_groups,
+    is_duplicate,
+    joined_groups,
+    near_pairs,
+)
 from mien.data.framing import Framing, framed_text, measure_framing
 from mien.data.importing import ImportResult, import_dataset, read_sources
 from mien.data.overlap import estimated_overlap, image_sketch, merged_sketches
@@ -57,6 +63,7 @@ __all__ = [
     "image_sketch",
     "import_dataset",
     "is_duplicate",
+    "joined_groups",
     "leak_free_split",
     "likely_people",
     "measure_framing",

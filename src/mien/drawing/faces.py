@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from PIL import Image, ImageColor
 
+from mien.drawing.layout import ROW_HEIGHT, FaceLayout, FaceText, lay_out
 from mien.drawing.shapes import Area, fill_rounded, outline_rounded, text_width, write_text
 from mien.emotions import COLOURS
 from mien.errors import InputError
 
 __all__ = ["DrawableFace", "draw"]
 
-_CARD_FROM_PX = 90
-"""Faces with a shorter side get a label alone; the six bars would hide more than they show."""
-
 _INK = (255, 255, 255, 255)
 _FAINT = (255, 255, 255, 60)
 _CARD = (17, 20, 26, 205)
-
-_SMALLEST_TEXT_PX, _LARGEST_TEXT_SHARE = 11, 1 / 26
-"""Text is at least so large, and at most this share of the image's height."""
+_SMALLEST_NUMBER_PX = 10
 
 
 class DrawableFace(Protocol):
@@ -57,16 +52,31 @@ class DrawableFace(Protocol):
 def draw(image: Image.Image, faces: Sequence[DrawableFace]) -> None:
     """Draw boxes, labels and the six probabilities into an image itself.
 
+    Labels and bars go where no face is. In a crowd small faces have a shorter label, or the box in
+    its expression's colour alone.
+
     Args:
         image: RGB.
-        faces: Largest first, for example a `FrameResult`; the largest is drawn last, on top.
+        faces: Largest first, for example a `FrameResult`; the largest ones choose their places
+            first.
 
     Raises:
         InputError: `image` is no RGB image of Pillow, or `faces` are no faces.
     """
     _check(image, faces)
-    for face in reversed(faces):
-        _Pen(image, face).draw()
+    places = lay_out([_text(face) for face in faces], *image.size)
+    for face, place in zip(reversed(faces), reversed(places), strict=True):
+        outline_rounded(
+            image,
+            face.box_xyxy,
+            radius=place.text_px * 0.6,
+            line=max(2, place.text_px / 7),
+            colour=ImageColor.getrgb(COLOURS[face.emotion]),
+        )
+    for face, place in zip(faces, places, strict=True):
+        _draw_label(image, face, place)
+        if place.card is not None:
+            _draw_bars(image, face, place.card, place.text_px)
 
 
 def _check(image: object, faces: object) -> None:
@@ -89,79 +99,41 @@ def _check(image: object, faces: object) -> None:
             raise InputError(f"faces: expected faces with a box_xyxy, found {found} among them")
 
 
-@dataclasses.dataclass(slots=True)
-class _Pen:
-    """Draws one face; every measure follows from the text size, and that from the face."""
+def _text(face: DrawableFace) -> FaceText:
+    word = f"{face.emotion}{'?' if face.unsure else ''}"
+    return FaceText(
+        box_xyxy=face.box_xyxy,
+        label=f"{word} {100 * face.confidence:.0f} %",
+        word=word,
+        bars=len(face.probabilities),
+    )
 
-    image: Image.Image
-    face: DrawableFace
 
-    @property
-    def text_px(self) -> int:
-        left, top, right, bottom = self.face.box_xyxy
-        largest = max(_SMALLEST_TEXT_PX, self.image.height * _LARGEST_TEXT_SHARE)
-        wanted = max(min(right - left, bottom - top) / 9, _SMALLEST_TEXT_PX)
-        return round(min(wanted, largest))
+def _draw_label(image: Image.Image, face: DrawableFace, place: FaceLayout) -> None:
+    if not place.text:
+        return
+    colour = ImageColor.getrgb(COLOURS[face.emotion])
+    left, top, _, bottom = place.label
+    fill_rounded(image, place.label, radius=(bottom - top) / 2, colour=colour)
+    start = (left + place.text_px * 0.6, (top + bottom) / 2)
+    write_text(image, place.text, start, place.text_px, _ink_on(colour))
 
-    def draw(self) -> None:
-        """Draw box, label and, where there is room for them, the bars."""
-        left, top, right, bottom = self.face.box_xyxy
-        line = max(2, self.text_px / 7)
-        colour = ImageColor.getrgb(COLOURS[self.face.emotion])
-        outline_rounded(
-            self.image, self.face.box_xyxy, radius=self.text_px * 0.6, line=line, colour=colour
-        )
-        label = self._label_area()
-        fill_rounded(self.image, label, radius=(label[3] - label[1]) / 2, colour=colour)
-        place = (label[0] + self.text_px * 0.6, (label[1] + label[3]) / 2)
-        write_text(self.image, self._label(), place, self.text_px, _ink_on(colour))
-        if min(right - left, bottom - top) >= _CARD_FROM_PX:
-            self._bars(self._card_area())
 
-    def _label(self) -> str:
-        mark = "?" if self.face.unsure else ""
-        return f"{self.face.emotion}{mark} {100 * self.face.confidence:.0f} %"
-
-    def _label_area(self) -> Area:
-        left, top, _, _ = self.face.box_xyxy
-        height = self.text_px * 1.55
-        width = text_width(self._label(), self.text_px) + self.text_px * 1.2
-        x = min(max(left, 0), max(0, self.image.width - width))
-        y = top - height - self.text_px * 0.35
-        y = y if y >= 0 else max(top, 0) + self.text_px * 0.35
-        return (x, y, x + width, y + height)
-
-    def _card_area(self) -> Area:
-        """Find a place beside the face: right, left or below, else at its lower edge."""
-        left, top, right, bottom = self.face.box_xyxy
-        gap, width = self.text_px * 0.6, self.text_px * 9.2
-        height = self.text_px * (1.0 + 1.35 * len(self.face.probabilities))
-        if right + gap + width <= self.image.width:
-            x = right + gap
-        elif left - gap - width >= 0:
-            x = left - gap - width
-        elif bottom + gap + height <= self.image.height:
-            x, top = min(max(left, 0), max(0, self.image.width - width)), bottom + gap
-        else:
-            x, top = max(left, 0) + gap, bottom - height - gap
-        y = min(max(top, 0), max(0, self.image.height - height))
-        return (x, y, x + width, y + height)
-
-    def _bars(self, card: Area) -> None:
-        fill_rounded(self.image, card, radius=self.text_px * 0.5, colour=_CARD)
-        text = round(self.text_px * 0.8)
-        row_height = self.text_px * 1.35
-        start, end = card[0] + self.text_px * 4.3, card[2] - self.text_px * 0.6
-        for row, (label, share) in enumerate(self.face.probabilities.items()):
-            y = card[1] + self.text_px * 0.5 + row * row_height
-            middle, half = y + row_height / 2, self.text_px * 0.19
-            place = (card[0] + self.text_px * 0.6, middle)
-            write_text(self.image, label, place, text, _INK)
-            track = (start, middle - half, end, middle + half)
-            fill_rounded(self.image, track, radius=half, colour=_FAINT)
-            filled = start + max(share * (end - start), 2 * half)
-            bar, colour = (*track[:2], filled, track[3]), ImageColor.getrgb(COLOURS[label])
-            fill_rounded(self.image, bar, radius=half, colour=colour)
+def _draw_bars(image: Image.Image, face: DrawableFace, card: Area, px: int) -> None:
+    fill_rounded(image, card, radius=px * 0.5, colour=_CARD)
+    text = max(round(px * 0.8), _SMALLEST_NUMBER_PX)
+    start, end = card[0] + px * 4.3, card[2] - px * 2.5
+    for row, (label, share) in enumerate(face.probabilities.items()):
+        middle, half = card[1] + px * 0.5 + (row + 0.5) * px * ROW_HEIGHT, px * 0.19
+        write_text(image, label, (card[0] + px * 0.6, middle), text, _INK)
+        track = (start, middle - half, end, middle + half)
+        fill_rounded(image, track, radius=half, colour=_FAINT)
+        filled = start + max(share * (end - start), 2 * half)
+        bar, colour = (*track[:2], filled, track[3]), ImageColor.getrgb(COLOURS[label])
+        fill_rounded(image, bar, radius=half, colour=colour)
+        number = f"{100 * share:.0f}"
+        right = card[2] - px * 0.6 - text_width(number, text)
+        write_text(image, number, (right, middle), text, _INK)
 
 
 def _ink_on(colour: tuple[int, ...]) -> tuple[int, ...]:

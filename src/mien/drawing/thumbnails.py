@@ -17,7 +17,7 @@ _SCALE = 1.3
 def face_thumbnail(
     frame_rgb: NDArray[np.uint8], box_xyxy: Sequence[float], *, side_px: int
 ) -> Image.Image:
-    """Crop a face with a margin.
+    """Crop a face with as much of a margin as the frame has.
 
     Args:
         frame_rgb: `(H, W, 3)` uint8.
@@ -25,12 +25,20 @@ def face_thumbnail(
         side_px: Width and height of the image.
 
     Returns:
-        A square RGB image, black beyond the frame's edges.
+        A square RGB image; black beyond the frame's edges where the frame is smaller than the face.
     """
     left, top, right, bottom = box_xyxy
-    half = _SCALE / 2 * max(right - left, bottom - top)
-    x, y = (left + right) / 2, (top + bottom) / 2
-    square = Image.fromarray(frame_rgb).crop(
-        (round(x - half), round(y - half), round(x + half), round(y + half))
-    )
+    height, width = frame_rgb.shape[:2]
+    longer = max(right - left, bottom - top)
+    side = max(1, round(min(_SCALE * longer, max(longer, min(height, width)))))
+    x = _begin((left + right) / 2, side, width)
+    y = _begin((top + bottom) / 2, side, height)
+    square = Image.fromarray(frame_rgb).crop((x, y, x + side, y + side))
     return square.resize((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _begin(centre: float, side: int, length: int) -> int:
+    """Return where a part begins that is moved inside a frame if it fits."""
+    if side > length:
+        return round((length - side) / 2)
+    return min(max(round(centre - side / 2), 0), length - side)

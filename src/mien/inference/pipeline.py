@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.detect import Detector, face_quality
 from mien.emotions import SIX
-from mien.errors import InputError
+from mien.errors import InputError, SpecError
 from mien.inference.model import Classification, EmotionModel
 from mien.media import VideoFrame
 from mien.options import FaceOptions, VideoOptions
@@ -79,6 +79,15 @@ class Pipeline:
             found = type(options).__name__
             raise InputError(f"face_options: expected FaceOptions or None, found {found}")
         return self if options is None else Pipeline(self.detector, self.model, options=options)
+
+    def check_embedding(self) -> None:
+        """Check that the network has an embedding of the expression.
+
+        Raises:
+            SpecError: It has none.
+        """
+        if EMBEDDING not in (output.name for output in self.model.spec.outputs):
+            raise SpecError(f"{self.model.path}: field 'outputs': there is no '{EMBEDDING}'")
 
     def analyze(self, frame: Frame) -> FrameResult:
         """Find the faces of one image and classify their expressions."""

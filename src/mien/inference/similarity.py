@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.drawing import face_thumbnail
-from mien.errors import InputError, MediaError, SpecError
+from mien.errors import InputError, MediaError
 from mien.inference.images import ImageOutputs, face_at, predict_images
 from mien.inference.pipeline import EMBEDDING, Pipeline
 from mien.inference.runner import is_image
@@ -115,8 +115,7 @@ def find_similar(
     if is_live(str(query)):
         raise MediaError(str(query), "a camera or stream, not an image. Save the image first")
     check_count("max_faces", max_faces)
-    if EMBEDDING not in (output.name for output in pipeline.model.spec.outputs):
-        raise SpecError(f"{pipeline.model.path}: field 'outputs': there is no '{EMBEDDING}'")
+    pipeline.check_embedding()
     (query_outputs,) = predict_images(pipeline, [str(query)], workers=1)
     if query_outputs.frame is None:
         raise MediaError(query_outputs.result.source, query_outputs.result.error or "")

@@ -42,7 +42,7 @@ class View:
 
     size_wh: tuple[int, int]
     shown: LiveFrame | None = None
-    mirror: bool = True
+    mirror: bool = False
     status: tuple[str, ...] = ()
     recording: bool = False
     message: str = ""

@@ -12,6 +12,7 @@ from mien.errors import MienError, MissingExtraError
 from mien.live.canvas import View, render
 from mien.live.feed import Feed, LiveFrame
 from mien.live.recording import Recording, save_snapshot
+from mien.media import is_camera
 from mien.options import SmoothingOptions
 
 __all__ = ["KEYS", "run_window"]
@@ -38,7 +39,7 @@ _MAX_LATENCIES = 1000
 def run_window(
     feed: Feed,
     *,
-    mirror: bool = True,
+    mirror: bool | None = None,
     out: Path = Path(),
     smoothing: SmoothingOptions | None = None,
 ) -> list[float]:
@@ -46,7 +47,8 @@ def run_window(
 
     Args:
         feed: A feed that has been started.
-        mirror: Whether the image is mirrored, as people expect of an image of themselves.
+        mirror: Whether the image is mirrored, as people expect of an image of themselves; None
+            mirrors cameras, and neither videos nor streams.
         out: The folder of snapshots and recordings.
         smoothing: What the key `t` switches on and off.
 
@@ -65,6 +67,7 @@ def run_window(
     pygame.display.init()
     pygame.display.set_caption(f"mien · {feed.source}")
     screen = pygame.display.set_mode(_FIRST_SIZE, pygame.RESIZABLE)
+    mirror = is_camera(feed.source) if mirror is None else mirror
     window = _Window(pygame, screen, feed, mirror=mirror, out=out, smoothing=smoothing)
     clock = pygame.time.Clock()
     try:

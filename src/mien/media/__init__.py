@@ -3,7 +3,7 @@
 from mien.media.image_file import MAX_PIXELS, open_image
 from mien.media.images import IMAGE_SUFFIXES, convert_image, decode_image, read_image
 from mien.media.inputs import Channels, ImageInput, as_frame, check_channels
-from mien.media.live_source import LiveSource, cameras, is_live
+from mien.media.live_source import LiveSource, cameras, is_camera, is_live
 from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_container
 from mien.media.sources import (
     count_by_suffix,
@@ -41,6 +41,7 @@ __all__ = [
     "find_media",
     "format_name",
     "format_timestamp",
+    "is_camera",
     "is_container",
     "is_image_file",
     "is_live",

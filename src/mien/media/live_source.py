@@ -19,7 +19,7 @@ from mien.media.tracks import pixel_aspect, video_packets
 from mien.media.videos import VideoFrame
 from mien.structures import FrameResult
 
-__all__ = ["LiveSource", "cameras", "is_live"]
+__all__ = ["LiveSource", "cameras", "is_camera", "is_live"]
 
 _CAMERA = "camera:"
 _STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
@@ -48,6 +48,11 @@ _MAX_DAMAGED_PACKETS = 100
 def is_live(source: str) -> bool:
     """Return whether a source is a camera (`camera:0`) or a stream (`rtsp://`, `http://`)."""
     return source.startswith((_CAMERA, *_STREAMS))
+
+
+def is_camera(source: str) -> bool:
+    """Return whether a source is a camera of this machine (`camera:0`)."""
+    return source.startswith(_CAMERA)
 
 
 def cameras() -> list[str]:

@@ -1,5 +1,12 @@
 """HTML reports and drawn images of results."""
 
+from mien.reports.album import (
+    AlbumFace,
+    AlbumPage,
+    AlbumRow,
+    draw_album,
+    write_album_page,
+)
 from mien.reports.data.preprocessing_figures import ShowSteps
 from mien.reports.data.report import data_report
 from mien.reports.evaluation.report import EVALUATION_COLUMNS, evaluation_report, evaluation_rows
@@ -16,6 +23,9 @@ from mien.reports.video.summary import AnalysisDescription, NetworkDescription, 
 
 __all__ = [
     "EVALUATION_COLUMNS",
+    "AlbumFace",
+    "AlbumPage",
+    "AlbumRow",
     "AnalysisDescription",
     "Gain",
     "NetworkDescription",
@@ -27,6 +37,7 @@ __all__ = [
     "TrialRecord",
     "VideoSummary",
     "data_report",
+    "draw_album",
     "draw_explanations",
     "draw_similarity_grid",
     "evaluation_report",
@@ -36,4 +47,5 @@ __all__ = [
     "training_report",
     "tuning_report",
     "video_report",
+    "write_album_page",
 ]

@@ -5,9 +5,14 @@ import numpy as np
 
 from mien.emotions import FER2013_7, SIX
 from mien.evaluation import RobustnessPoint, evaluate
-from mien.metrics import PROTOCOLS, protocol
+from mien.metrics import PROTOCOLS, protocol, wilson_interval
 from mien.reports import evaluation_report
-from mien.reports.evaluation.figures import classes_figure, confusion_figure, robustness_figure
+from mien.reports.evaluation.figures import (
+    classes_figure,
+    confusion_figure,
+    overview_figure,
+    robustness_figure,
+)
 from tests.predictors import oracle
 
 
@@ -48,7 +53,7 @@ def test_the_most_frequent_confusion_is_never_a_correct_prediction(toy_dataset):
     frequent = confusion_figure(evaluate_six(twice, oracle(twice, share=0.5))[0], SIX)
     assert re.search(r"happy predicted as neutral, \d+% of the time\.", frequent.sentence)
     perfect = confusion_figure(evaluate_six(few, oracle(few))[0], SIX)
-    assert perfect.sentence == "Rows are true labels, columns predictions."
+    assert perfect.sentence.endswith("the small numbers are images.")
 
 
 def test_the_largest_loss_is_that_of_a_corruption_and_names_the_model(toy_dataset):
@@ -78,3 +83,29 @@ def test_the_charts_of_the_classes_stand_apart_and_end_at_the_whole(toy_dataset)
     spec = classes_figure(evaluate_six(toy_dataset, oracle(toy_dataset, share=0.7))).chart.to_dict()
     assert spec["spacing"] >= 30
     assert spec["spec"]["encoding"]["x"]["axis"]["values"] == [0, 0.5, 1]
+
+
+def test_the_six_way_answer_comes_first_and_figures_have_intervals(tmp_path, robust):
+    evaluation_report(robust, tmp_path / "a.html")
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    titles = re.findall("<h2>([^<]+)</h2>", text.split("<script")[0])[2:]
+    six_way = [PROTOCOLS[name].title for name in PROTOCOLS if name.startswith("six-")]
+    assert set(titles) == {each.title for each in robust.results}
+    assert titles[: len(six_way)] == six_way
+    assert f"under the protocol “{six_way[0]}”" in text
+    score = next(each for each in robust.results if each.title == six_way[0]).score
+    low = score.intervals["accuracy"].low
+    assert f"<td>{100 * score.accuracy:.1f} % ({100 * low:.1f} to" in text
+    happy = next(each for each in score.classes if each.label == "happy")
+    between = wilson_interval(round(happy.recall * happy.images), happy.images)
+    assert f"{happy.recall:.3f} ({between.low:.3f} to {between.high:.3f})" in text
+
+
+def test_cells_of_a_confusion_matrix_have_their_counts_and_no_axis_is_cut(toy_dataset):
+    result = evaluate_six(toy_dataset, oracle(toy_dataset, share=0.7))[0]
+    spec = confusion_figure(result, SIX).chart.to_dict()
+    assert [layer["encoding"].get("text", {}).get("field") for layer in spec["layer"]] == [
+        None, "share", "images",
+    ]  # fmt: skip
+    overview = overview_figure([result], []).chart.to_dict()
+    assert overview["spec"]["layer"][0]["encoding"]["x"]["scale"] == {"domain": [0, 1]}

@@ -60,7 +60,7 @@ def test_the_report_says_who_showed_what_when(summary, tmp_path):
     path = tmp_path / "a.html"
     video_report(summary, path, analysis=ANALYSIS)
     text = path.read_text()
-    assert "Person 0" in text
+    assert "Person 1" in text
     assert "The most frequent expression is happy, 74% of the time" in text or "75%" in text
     assert "<td>0:00.0</td><td>sad</td><td>0.9 s</td><td>80%</td>" in text
     assert "<td>0:01.0</td><td>happy</td><td>2.9 s</td><td>80%</td>" in text

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 
-/** A face cut out of its image; its number where there is no image of it. */
-export function Crop({ image, number }: { image: ImageBitmap | null; number: number }) {
+/** A face cut out of its image; where there is none, its number, if that stands nowhere else. */
+export function Crop({ image, number }: { image: ImageBitmap | null; number?: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     if (canvas.current === null || image === null || image.width === 0) return;

@@ -67,7 +67,7 @@ export function FaceGrid({ faces }: { faces: Listed[] }) {
               title={spoken(each)}
               onClick={() => setChosen(each.number === chosen ? null : each.number)}
             >
-              <Crop image={each.portrait} number={each.number} />
+              <Crop image={each.portrait} />
               <span class="share">
                 <span class="dot" style={{ background: colour(each) }} />
                 {each.number}

@@ -31,14 +31,13 @@ _BINS = 64
 _BALANCED = 1.5
 """Classes are balanced if the largest has at most so many times the images of the smallest."""
 
-_SUBSET_SHADES = dict(zip(SUBSETS, (SERIES[0], "#6fb1cf", "#c9dfe9"), strict=True))
 _SUBSET_COLOURS = dict(zip(SUBSETS, SERIES, strict=False))
 
 
-def _subset_colours(subsets: Collection[str], colours: Mapping[str, str]) -> alt.Color:
+def _subset_colours(subsets: Collection[str]) -> alt.Color:
     """Return each subset's colour, which does not depend on the other subsets."""
     shown = [subset for subset in SUBSETS if subset in subsets]
-    scale = alt.Scale(domain=shown, range=[colours[subset] for subset in shown])
+    scale = alt.Scale(domain=shown, range=[_SUBSET_COLOURS[subset] for subset in shown])
     return alt.Color("subset:N", title=None, sort=shown, scale=scale)
 
 
@@ -62,7 +61,7 @@ def counts_figure(check: DataCheck) -> Figure:
                 axis=whole_axis([0, *totals.values()], grid=True),
             ),
             alt.Y("label:N", title=None, sort="-x"),
-            _subset_colours(check.counts, _SUBSET_SHADES),
+            _subset_colours(check.counts),
             order=alt.Order("subset_rank:Q"),
             tooltip=["label", "subset", alt.Tooltip("images:Q", format=",")],
         )
@@ -112,7 +111,7 @@ def balance_figure(check: DataCheck) -> Figure:
         .encode(
             alt.X("share:Q", title="share of the subset", axis=SHARES),
             alt.Y("label:N", title=None, sort=_labels(check)),
-            _subset_colours(check.counts, _SUBSET_COLOURS),
+            _subset_colours(check.counts),
             tooltip=["label", "subset", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(width=WIDTH_PX, height=alt.Step(30))
@@ -191,7 +190,7 @@ def pixels_figure(data: Dataset) -> Figure:
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)", scale=alt.Scale(domain=[0, 256])),
             alt.Y("share:Q", title="share of the pixels", axis=SHARES),
-            _subset_colours({row["subset"] for row in rows}, _SUBSET_COLOURS),
+            _subset_colours({row["subset"] for row in rows}),
             tooltip=["subset", "value", alt.Tooltip("share:Q", format=".2%")],
         )
         .properties(width=WIDTH_PX, height=220)
@@ -224,7 +223,7 @@ def leaks_figure(check: DataCheck) -> Figure | None:
         for kind, count in (("pixel-identical", worst.exact), ("near", nearly))
         if count
     )
-    kinds = {"exact": SERIES[3]} | ({} if check.near is None else {"near": "#E8B08A"})
+    kinds = {"exact": SERIES[3]} | ({} if check.near is None else {"near": "#b9c1e8"})
     chart = (
         alt.Chart(pl.DataFrame(rows))
         .mark_bar(cornerRadiusEnd=2)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from mien._wording import pluralize
@@ -149,7 +150,7 @@ def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
     tiles = [dataset_tile(data, row, votes_text(data, row)) for row in rows]
     votes = " with the most frequent votes" if data.votes.any() else ""
     if tiles:
-        sheets["faces"] = contact_sheet([tile.image for tile in tiles], columns=_PER_CLASS)
+        sheets["faces"] = contact_sheet([*data.images[rows]], columns=_PER_CLASS)
     return Figure(
         title="Random faces",
         sentence=f"A random sample of each class{votes}.",
@@ -159,18 +160,19 @@ def _sample_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
 
 def _mean_faces(data: Dataset, sheets: dict[str, Image.Image]) -> Figure:
     means, spreads = [], []
+    shown: dict[str, list[NDArray[np.uint8]]] = {"mean": [], "spread": []}
     for number, label in enumerate(data.label_names):
         images = data.images[data.labels == number].astype(np.float32)
         if not len(images):
             continue
         spread = images.std(axis=0)
-        means.append(Tile(image=images.mean(axis=0).round().astype(np.uint8), label=label))
         stretched = 255 * (spread - spread.min()) / max(float(np.ptp(spread)), 1e-6)
-        spreads.append(Tile(image=stretched.round().astype(np.uint8), label=label, text="spread"))
+        shown["mean"].append(images.mean(axis=0).round().astype(np.uint8))
+        shown["spread"].append(stretched.round().astype(np.uint8))
+        means.append(Tile(image=shown["mean"][-1], label=label))
+        spreads.append(Tile(image=shown["spread"][-1], label=label, text="spread"))
     if means:
-        sheets["mean-faces"] = contact_sheet(
-            [tile.image for tile in (*means, *spreads)], columns=len(means)
-        )
+        sheets["mean-faces"] = contact_sheet([*shown["mean"], *shown["spread"]], columns=len(means))
     body = [
         Tiles(tiles=means, name="means", large=True),
         Tiles(tiles=spreads, name="spreads", large=True),
@@ -256,7 +258,7 @@ def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]
     entropy = -(shares * logs).sum(axis=1)
     most = mostly[np.argsort(-entropy, kind="stable")[:_EXTREMES]]
     tiles = [dataset_tile(data, row, votes_text(data, row)) for row in most.tolist()]
-    sheets["most-disputed"] = contact_sheet([tile.image for tile in tiles], columns=12)
+    sheets["most-disputed"] = contact_sheet([*data.images[most]], columns=12)
     yield Figure(
         title="Faces with the least agreement",
         sentence="The faces on which voters disagree most. A model should be unsure about them.",
@@ -271,7 +273,7 @@ def _extremes(data: Dataset, sheets: dict[str, Image.Image]) -> Iterator[Figure]
         pool = rng.permutation(unanimous) if len(unanimous) >= 5 else best
         agreed += pool[:5].tolist()
     tiles = [dataset_tile(data, row, votes_text(data, row)) for row in agreed]
-    sheets["most-agreed"] = contact_sheet([tile.image for tile in tiles], columns=10)
+    sheets["most-agreed"] = contact_sheet([*data.images[agreed]], columns=10)
     yield Figure(
         title="Faces with the most agreement",
         sentence="Five faces of each expression on which voters agree most. For fear, disgust and "
@@ -294,7 +296,7 @@ def _not_faces(data: Dataset, check: DataCheck, sheets: dict[str, Image.Image]) 
         )
         for r in shown
     ]
-    sheets["not-faces"] = contact_sheet([tile.image for tile in tiles], columns=20)
+    sheets["not-faces"] = contact_sheet([*data.images[shown]], columns=20)
     yield Figure(
         title="Not a face",
         sentence=f"{pluralize(len(rows), 'image')} with as many votes for “not a face” as for any "

@@ -14,7 +14,7 @@ from mien._wording import pluralize
 from mien.emotions import LabelSet
 from mien.evaluation import THIRDS, ModelComparison, ModelEvaluation
 from mien.reports.evaluation.confidence_figures import model_colours
-from mien.reports.html.charts import FREE, SHARES, WIDTH_PX, heat_map, label_colours
+from mien.reports.html.charts import SHARES, WHOLE, WIDTH_PX, heat_map, label_colours
 from mien.reports.html.page import Figure
 
 __all__ = [
@@ -35,7 +35,7 @@ _METRICS = {
 
 _LEVEL = alt.Axis(labelAngle=0)
 
-_WHOLE = alt.Axis(format="%", values=[0, 0.5, 1])
+_WHOLE_AXIS = alt.Axis(format="%", values=[0, 0.5, 1])
 
 _APART_PX = 36
 """The space between charts whose axes all end with a number."""
@@ -78,7 +78,7 @@ def overview_figure(
         ],
     )
     whiskers = base.mark_rule(strokeWidth=2).encode(
-        alt.X("low:Q", title=None, axis=SHARES, scale=FREE), alt.X2("high:Q")
+        alt.X("low:Q", title=None, axis=_WHOLE_AXIS, scale=WHOLE), alt.X2("high:Q")
     )
     points = base.mark_circle(size=90).encode(alt.X("value:Q", title=None))
     leak_free = base.mark_point(size=50, shape="diamond").encode(alt.X("leak_free:Q", title=None))
@@ -125,7 +125,7 @@ def classes_figure(results: Sequence[ModelEvaluation]) -> Figure:
         alt.Chart(pl.DataFrame(rows))
         .mark_circle(size=90)
         .encode(
-            alt.X("value:Q", title=None, axis=_WHOLE, scale=alt.Scale(domain=[0, 1])),
+            alt.X("value:Q", title=None, axis=_WHOLE_AXIS, scale=WHOLE),
             alt.Y("label:N", title=None, sort=[c.label for c in first.score.classes]),
             model_colours(results),
             alt.YOffset("model:N"),
@@ -155,7 +155,7 @@ def confusion_figure(result: ModelEvaluation, label_set: LabelSet) -> Figure:
     often = wrong * (totals >= _FEW)[:, None]
     often = often if often.any() else wrong
     row, column = np.unravel_index(int(often.argmax()), often.shape)
-    sentence = "Rows are true labels, columns predictions."
+    sentence = "Rows are true labels, columns predictions; the small numbers are images."
     if often.any():
         few = f" (of only {totals[row]})" if totals[row] < _FEW else ""
         sentence += (
@@ -255,7 +255,7 @@ def robustness_figure(results: Sequence[ModelEvaluation]) -> Figure:
             f" The largest loss of {results[0].model} is by {worst.corruption}: from "
             f"{plain.balanced_accuracy:.0%} down to {worst.balanced_accuracy:.0%}."
         )
-    value = alt.Y("value:Q", title="balanced accuracy", axis=SHARES, scale=FREE)
+    value = alt.Y("value:Q", title="balanced accuracy", axis=SHARES, scale=WHOLE)
     share = alt.Tooltip("value:Q", format=".1%")
     lines = _lines(results, rows).encode(
         alt.X("strength:O", title=None, axis=_LEVEL),
@@ -282,7 +282,7 @@ def quality_figure(results: Sequence[ModelEvaluation]) -> Figure:
         for point in each.quality
     ]
     worst = min(results[0].quality, key=lambda point: point.accuracy)
-    value = alt.Y("accuracy:Q", title="accuracy", axis=SHARES, scale=FREE)
+    value = alt.Y("accuracy:Q", title="accuracy", axis=SHARES, scale=WHOLE)
     between = [alt.Tooltip(f"{end}:Q", format=".2f") for end in ("from", "to")]
     accuracy = alt.Tooltip("accuracy:Q", format=".1%")
     lines = _lines(results, rows).encode(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from mien._wording import pluralize
 from mien.data import Dataset
 from mien.evaluation import Evaluation, ModelEvaluation
-from mien.metrics import PROTOCOLS
+from mien.metrics import PROTOCOLS, Score, wilson_interval
 from mien.reports.html.blocks import Block, Table, Tile, Tiles
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 
@@ -28,20 +29,32 @@ EVALUATION_COLUMNS = (
 )
 
 
-def evaluation_rows(result: ModelEvaluation) -> list[list[str]]:
-    """Return the figures of a result, then the leak-free ones, as rows of `EVALUATION_COLUMNS`."""
+def evaluation_rows(result: ModelEvaluation, *, intervals: bool = False) -> list[list[str]]:
+    """Return the figures of a result, then the leak-free ones, as rows of `EVALUATION_COLUMNS`.
+
+    Args:
+        result: What was measured of a model under a protocol.
+        intervals: Whether 95 % bootstrap intervals follow the first three figures.
+    """
     rows = []
     for score, ending in ((result.score, ""), (result.leak_free, ", leak-free")):
         if score is None:
             continue
+
+        def between(name: str, factor: int, form: str, score: Score = score) -> str:
+            if not intervals:
+                return ""
+            low, high = score.intervals[name].low, score.intervals[name].high
+            return f" ({factor * low:{form}} to {factor * high:{form}})"
+
         divergence = "" if score.divergence is None else f"{score.divergence:.3f}"
         rows.append(
             [
                 result.title + ending,
                 f"{score.images:,}",
-                f"{100 * score.accuracy:.1f} %",
-                f"{100 * score.balanced_accuracy:.1f} %",
-                f"{score.macro_f1:.3f}",
+                f"{100 * score.accuracy:.1f} %{between('accuracy', 100, '.1f')}",
+                f"{100 * score.balanced_accuracy:.1f} %{between('balanced_accuracy', 100, '.1f')}",
+                f"{score.macro_f1:.3f}{between('macro_f1', 1, '.3f')}",
                 f"{score.nll:.3f}",
                 f"{score.ece:.3f}",
                 divergence,
@@ -78,42 +91,48 @@ def evaluation_report(
     from mien.reports.evaluation import confidence_figures as confidence
     from mien.reports.evaluation import figures as charts
 
+    # The six-way answer is what users see, so it comes first.
+    order = sorted(PROTOCOLS, key=lambda name: not name.startswith("six-"))
+    results = sorted(evaluation.results, key=lambda each: order.index(each.protocol))
     sections = [
         Section(
             title="Overview",
             lead="All protocols together. The sections below show them one by one.",
             figures=[
-                charts.overview_figure(evaluation.results, evaluation.comparisons),
-                *_tables(evaluation.results),
+                charts.overview_figure(results, evaluation.comparisons),
+                *_tables(results),
             ],
         )
     ]
-    for name, protocol in PROTOCOLS.items():
-        results = [each for each in evaluation.results if each.protocol == name]
-        if not results:
+    for name in order:
+        protocol = PROTOCOLS[name]
+        of_protocol = [each for each in results if each.protocol == name]
+        if not of_protocol:
             continue
-        figures_here = [charts.classes_figure(results)]
-        for each in results:
+        figures_here = [charts.classes_figure(of_protocol)]
+        for each in of_protocol:
+            figures_here.append(_classes(each))
+        for each in of_protocol:
             figures_here.append(charts.confusion_figure(each, protocol.label_set))
         figures_here += [
-            confidence.reliability_figure(results),
-            confidence.risk_coverage_figure(results),
+            confidence.reliability_figure(of_protocol),
+            confidence.risk_coverage_figure(of_protocol),
         ]
-        for each in results:
+        for each in of_protocol:
             figures_here += charts.threshold_figures(each)
-        worse = [each for each in results if each.robustness]
+        worse = [each for each in of_protocol if each.robustness]
         if worse:
             figures_here.append(charts.robustness_figure(worse))
-        figures_here.append(charts.quality_figure(results))
-        figures_here += [_mistakes(each, faces) for each in results if each.mistakes]
+        figures_here.append(charts.quality_figure(of_protocol))
+        figures_here += [_mistakes(each, faces) for each in of_protocol if each.mistakes]
         lead = {
             "ferplus": "The ground truth is the majority of ten annotators. Images without a "
             "majority are left out.",
             "fer2013": "The ground truth is FER-2013's one label per image.",
         }[protocol.truth]
         sections.append(Section(title=protocol.title, lead=lead, figures=figures_here))
-    first = evaluation.results[0]
-    models = list(dict.fromkeys(each.model for each in evaluation.results))
+    first = results[0]
+    models = list(dict.fromkeys(each.model for each in results))
     page = Page(
         title=f"Evaluation of {', '.join(models)}",
         lead=f"Measured on {pluralize(evaluation.images, 'image')}: the subset "
@@ -136,17 +155,53 @@ def evaluation_report(
 def _tables(results: Sequence[ModelEvaluation]) -> list[Figure]:
     tables = []
     for model in dict.fromkeys(each.model for each in results):
-        rows = [row for each in results if each.model == model for row in evaluation_rows(each)]
+        rows = [
+            row
+            for each in results
+            if each.model == model
+            for row in evaluation_rows(each, intervals=True)
+        ]
         tables.append(
             Figure(
                 title=f"Figures of {model}",
                 sentence="ECE is the expected calibration error over 15 bins, NLL the mean "
                 "negative log-likelihood, and divergence the mean Jensen-Shannon divergence from "
-                "the votes, 0 to 1.",
+                "the votes, 0 to 1. In brackets: 95 % bootstrap intervals.",
                 body=[Table(EVALUATION_COLUMNS, rows)],
+                wide=True,
             )
         )
     return tables
+
+
+def _classes(result: ModelEvaluation) -> Figure:
+    """Return a table of the classes, each recall with its interval."""
+    rows = []
+    for each in result.score.classes:
+        if not each.images:
+            rows.append([each.label, "0", *["none"] * 5])
+            continue
+        recall = wilson_interval(round(each.recall * each.images), each.images)
+        numbers = (each.precision, each.f1, each.roc_auc, each.average_precision)
+        precision, f1, *areas = (f"{n:.3f}" if math.isfinite(n) else "none" for n in numbers)
+        rows.append(
+            [
+                each.label,
+                f"{each.images:,}",
+                precision,
+                f"{each.recall:.3f} ({recall.low:.3f} to {recall.high:.3f})",
+                f1,
+                *areas,
+            ]
+        )
+    head = ("class", "images", "precision", "recall", "F1", "ROC area", "PR area")
+    return Figure(
+        title=f"Figures of the classes, {result.model}",
+        context=result.protocol,
+        sentence="In brackets: 95 % intervals (Wilson). The areas are those under the curves "
+        "below, of each class against all others.",
+        body=[Table(head, rows)],
+    )
 
 
 def _mistakes(result: ModelEvaluation, faces: Dataset | None) -> Figure:

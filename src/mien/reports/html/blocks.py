@@ -45,24 +45,32 @@ class Tile:
     """One face with its caption.
 
     Attributes:
-        image: `(H, W)` luma or `(H, W, 3)` RGB, uint8.
+        image: `(H, W)` luma or `(H, W, 3)` RGB, uint8, or a JPEG.
         label: What the tiles can be filtered by, and the caption's first line.
         text: The caption's second line.
+        title: What the image is called where the pointer rests on it; label and text if empty.
+        link: The address that the image leads to; empty without one.
+        confidence: What the tiles can be filtered by, too, 0 to 1; None without one.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] | bytes
     label: str
     text: str = ""
+    title: str = ""
+    link: str = ""
+    confidence: float | None = None
 
     @property
     def address(self) -> str:
         """The image as an address."""
+        if isinstance(self.image, bytes):
+            return f"data:image/jpeg;base64,{base64.b64encode(self.image).decode()}"
         return image_address(Image.fromarray(self.image), optimize=True)
 
     @property
     def description(self) -> str:
         """The text for readers who cannot see the image."""
-        return f"{self.label} {self.text}".strip()
+        return f"{self.title} {self.label} {self.text}".strip()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +82,7 @@ class Tiles:
         name: The element's id, unique on the page.
         filterable: Whether there are buttons that show the faces of one label.
         large: Whether the tiles are larger than usual.
+        by_confidence: Whether there is a slider that hides the less confident faces.
     """
 
     kind: ClassVar[str] = "tiles"
@@ -82,6 +91,7 @@ class Tiles:
     name: str
     filterable: bool = False
     large: bool = False
+    by_confidence: bool = False
 
     @property
     def labels(self) -> list[str]:

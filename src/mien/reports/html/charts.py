@@ -12,18 +12,35 @@ from numpy.typing import NDArray
 
 from mien.emotions import LABEL_COLOURS
 
-__all__ = ["FREE", "SERIES", "SHARES", "WIDTH_PX", "heat_map", "label_colours", "whole_axis"]
+__all__ = [
+    "FREE",
+    "INK",
+    "SERIES",
+    "SHARES",
+    "WHOLE",
+    "WIDTH_PX",
+    "heat_map",
+    "label_colours",
+    "whole_axis",
+]
 
 WIDTH_PX = 620
 
-SERIES = ("#0b6e99", "#E69F00", "#009E73", "#D55E00", "#9D5FB8", "#8C8C8C")
-"""Colours of series that are not expressions, in the order of their use; the last is grey."""
+INK = "currentColor"
+"""The colour of the page's text; where a chart is saved as an image, that of print."""
+
+SERIES = ("#0b6e99", "#b0558f", "#8f7a1a", "#6272c4", "#4b8a5e", "#7a818c")
+"""Colours of series that are not expressions, in the order of their use; the last is grey. None is
+an expression's, and each has a contrast of 3:1 or more with light and dark paper."""
 
 SHARES = alt.Axis(format="%")
 """An axis of shares, with as many decimals as its ticks need."""
 
 FREE = alt.Scale(zero=False)
-"""A scale that does not have to include 0."""
+"""A scale that does not have to include 0; for lines and points of one quantity alone."""
+
+WHOLE = alt.Scale(domain=[0, 1])
+"""The scale of shares that are compared: none of it is cut off."""
 
 
 _MAX_TICKS = 10
@@ -59,14 +76,14 @@ def heat_map(
     titles: tuple[str, str],
     counts: NDArray[np.integer] | None = None,
 ) -> alt.LayerChart:
-    """Draw shares as a heat map with numbers.
+    """Draw shares as a heat map with numbers; cells of nothing stay empty.
 
     Args:
         values: `(R, C)`, 0 to 1.
         rows: The names of the rows.
         columns: The names of the columns.
         titles: What rows and columns are.
-        counts: `(R, C)`, the number of images, for the tooltip.
+        counts: `(R, C)`, the number of images, below the shares.
     """
     cells = pl.DataFrame(
         [
@@ -83,16 +100,22 @@ def heat_map(
         alt.X(f"{titles[1]}:N", sort=list(columns), axis=alt.Axis(orient="top", labelAngle=0)),
         alt.Y(f"{titles[0]}:N", sort=list(rows)),
     )
-    colour = alt.Color(
-        "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#eef3f6", SERIES[0]])
+    # Over the paper, light or dark, so that empty cells never glare.
+    strength = alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.06, 1]))
+    squares = base.mark_rect(color=SERIES[0]).encode(strength, tooltip=tooltip)
+    written = base.transform_filter("datum.share > 0")
+    on_dark = alt.condition("datum.share > 0.5", alt.value("white"), alt.value(INK))
+    numbers = written.mark_text(dy=0 if counts is None else -6).encode(
+        alt.Text("share:Q", format=".0%"), color=on_dark
     )
-    squares = base.mark_rect().encode(colour, tooltip=tooltip)
-    numbers = base.mark_text().encode(
-        alt.Text("share:Q", format=".0%"),
-        color=alt.condition("datum.share > 0.6", alt.value("white"), alt.value("#1c1e22")),
-        opacity=alt.condition("datum.share < 0.005", alt.value(0.25), alt.value(1)),
-    )
+    layers: list[alt.Chart] = [squares, numbers]
+    if counts is not None:
+        layers.append(
+            written.mark_text(dy=9, fontSize=10).encode(
+                alt.Text("images:Q", format=","), color=on_dark
+            )
+        )
     side = min(72, WIDTH_PX / len(columns))
-    return alt.LayerChart(layer=[squares, numbers]).properties(
-        width=side * len(columns), height=36 * len(rows)
+    return alt.LayerChart(layer=layers).properties(
+        width=side * len(columns), height=(36 if counts is None else 44) * len(rows)
     )

@@ -38,6 +38,7 @@ class Figure:
         chart: An Altair chart, or None.
         body: The blocks below the chart, or without one.
         context: Distinguishes it from figures of the same title.
+        wide: Whether it needs a line of its own on wide screens.
     """
 
     title: str
@@ -45,6 +46,7 @@ class Figure:
     chart: alt.TopLevelMixin | None = None
     body: Sequence[Block] = ()
     context: str = ""
+    wide: bool = False
 
     @property
     def name(self) -> str:

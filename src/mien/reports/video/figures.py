@@ -12,7 +12,7 @@ from PIL import Image
 
 from mien.emotions import SIX
 from mien.reports.html.blocks import image_address
-from mien.reports.html.charts import SHARES, WIDTH_PX, label_colours
+from mien.reports.html.charts import SHARES, WHOLE, WIDTH_PX, label_colours
 from mien.reports.html.page import Figure
 from mien.track import track_timeout_s
 
@@ -41,7 +41,8 @@ def timeline_figure(
         labels: `(n,)`, numbers of the shown labels.
         thumbnails: Images of the face by frame, in order of time.
     """
-    colour = alt.Color("label:N", title=None, scale=label_colours(SIX.labels))
+    legend = alt.Legend(title=None, orient="top", columns=len(SIX))
+    colour = alt.Color("label:N", scale=label_colours(SIX.labels), legend=legend)
     # Without an edge of its own colour each span would have a light line at its ends.
     seam = alt.Stroke("label:N", legend=None, scale=label_colours(SIX.labels))
     lengths = np.minimum(np.diff(times_s, append=times_s[-1] + _LAST_S), _longest_s(times_s))
@@ -89,9 +90,10 @@ def timeline_figure(
     hint = " Point at the strip to see the face." if addresses else ""
     return Figure(
         title="Over time",
-        context=f"person {number}",
+        context=f"person {number + 1}",
         sentence="Above, the six smoothed probabilities. Below, the shown expression." + hint,
         chart=alt.VConcatChart(vconcat=[stacked, band], spacing=6).resolve_scale(x="shared"),
+        wide=True,
     )
 
 
@@ -110,7 +112,7 @@ def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -
         alt.Chart(pl.DataFrame(rows))
         .mark_bar(cornerRadiusEnd=3)
         .encode(
-            alt.X("share:Q", title=None, axis=SHARES),
+            alt.X("share:Q", title=None, axis=SHARES, scale=WHOLE),
             alt.Y("label:N", title=None, sort=list(SIX.labels)),
             alt.Color("label:N", legend=None, scale=label_colours(SIX.labels)),
             tooltip=[
@@ -123,7 +125,7 @@ def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -
     )
     return Figure(
         title="Share of time",
-        context=f"person {number}",
+        context=f"person {number + 1}",
         sentence=f"The most frequent expression is {most}, {max(shares):.0%} of the time.",
         chart=chart,
     )

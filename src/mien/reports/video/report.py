@@ -71,7 +71,7 @@ def video_report(
         span = f"{format_timestamp(times[0])} to {format_timestamp(times[-1])}"
         sections.append(
             Section(
-                title=f"Person {number}", lead=f"Seen in {len(times):,} frames, {span}.",
+                title=f"Person {number + 1}", lead=f"Seen in {len(times):,} frames, {span}.",
                 figures=figures,
             )
         )  # fmt: skip
@@ -145,7 +145,7 @@ def _changes(number: int, person: Person) -> Figure:
             begin = place
     return Figure(
         title="Changes",
-        context=f"person {number}",
+        context=f"person {number + 1}",
         sentence="The times at which the shown expression changes, how long it stays, and the mean "
         "confidence.",
         body=[Table(("time", "expression", "duration", "mean confidence"), rows[:200])],
@@ -175,7 +175,7 @@ def _expressive(number: int, person: Person, thumbnails: dict[int, Image.Image])
     ]
     return Figure(
         title="Most expressive frames",
-        context=f"person {number}",
+        context=f"person {number + 1}",
         sentence="Up to three frames of each shown expression, those in which it is most probable.",
         body=[Tiles(tiles=tiles, name=f"expressive-{number}", large=True)],
     )
