@@ -9,15 +9,16 @@ from pathlib import Path
 READY_MS = 120_000
 """Only what hangs takes so long, however busy the machine is."""
 
+CROWD_WH = (120, 80)
+"""An image of this size shows 96 faces to the fake worker."""
+
 OBSERVED = """
 window.pending = { answers: 0, bitmaps: 0 };
 window.sessions = 0;
-window.asked_s = 0;
 window.Worker = class extends Worker {
   postMessage(question, moved) {
     pending.answers++;
     sessions += question.name === "reset" ? 1 : 0;
-    if (question.name === "frame") window.asked_s = question.ask.timestamp_s;
     super.postMessage(question, moved);
   }
   set onmessage(listener) {
@@ -38,9 +39,13 @@ window.framesShown = () => {
   const text = document.querySelector(".totals")?.textContent ?? "";
   return Number((text.match(/([\\d,]+) frames?/)?.[1] ?? "0").replaceAll(",", ""));
 };
+window.framesRead = () => {
+  const text = document.querySelector(".reading")?.textContent ?? "";
+  return Number((text.match(/([\\d,]+) frames?/)?.[1] ?? "0").replaceAll(",", ""));
+};
 """
-"""Counts what is on its way and the sessions that began, notes the newest frame that was asked
-about, and reads how many frames the page says that it analysed."""
+"""Counts what is on its way and the sessions that began, and reads how many frames the page says
+that it analysed, of a camera and of a video."""
 
 
 def ready(page) -> None:
@@ -98,13 +103,11 @@ def settled(page) -> None:
     turned(page)
 
 
-def ended(page) -> None:
-    """Wait until a video has been played and its last frame analysed."""
-    page.wait_for_function(
-        "(() => { const video = document.querySelector('video');"
-        "return video?.ended && video.duration - asked_s < 0.3; })()"
-    )
+def analysed(page) -> int:
+    """Wait until every frame of a video is analysed; returns how many there were."""
+    page.locator(".reading", has_text="read,").get_by_text("All ").wait_for()
     settled(page)
+    return int(page.evaluate("framesRead()"))
 
 
 def frames(page) -> int:

@@ -1,20 +1,44 @@
 /**
  * Answers in place of the page's worker, for tests of what the page does with answers: one face,
- * or what the colour in the middle says (green the first person, blue the second, white nobody).
+ * or what the colour in the middle says (green the first person, blue the second, white nobody; red
+ * the first one with the second one's expression, yellow one whose label is only held). An image of
+ * 120 x 80 pixels shows 96 faces, every other one like the second person's.
  */
 const canvas = new OffscreenCanvas(1, 1);
+const context = canvas.getContext("2d", { willReadFrequently: true });
 let contract;
 
 function middle(bitmap) {
-  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, bitmap.width / 2, bitmap.height / 2, 1, 1, 0, 0, 1, 1);
   const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
   if (red > 200 && green > 200 && blue > 200) return null;
   return blue > 200 && green < 60 ? 1 : 0;
 }
 
+function isRed() {
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  return red > 200 && green < 60 && blue < 60;
+}
+
+/** The first label is held while the second one is a little more probable. */
+function held(face) {
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  if (!(red > 200 && green > 200 && blue < 60)) return face;
+  const probabilities = face.probabilities.map((_, place) => [0.4, 0.44][place] ?? 0.04);
+  return { ...face, label: 0, confidence: 0.4, probabilities };
+}
+
+function crowd({ width, height }) {
+  const faces = Array.from({ length: 96 }, (_, number) => {
+    const [left, top] = [10 * (number % 12), 10 * Math.floor(number / 12)];
+    const one = face({ width: 10, height: 10 }, number % 2);
+    return { ...one, face: number, track: null, box_xyxy: [left, top, left + 8, top + 8] };
+  });
+  return { width, height, timestamp_s: null, faces };
+}
+
 function face(bitmap, track) {
-  const label = track ?? 0;
+  const label = isRed() ? 1 : (track ?? 0);
   const [left, top, side] = [bitmap.width / 4, bitmap.height / 4, bitmap.height / 3];
   const at = (x, y) => [left + x * side, top + y * side];
   return {
@@ -23,6 +47,7 @@ function face(bitmap, track) {
     box_xyxy: [...at(0, 0), ...at(1, 1)],
     landmarks_xy: [at(0.3, 0.4), at(0.7, 0.4), at(0.5, 0.6), at(0.35, 0.8), at(0.65, 0.8)],
     detection_score: 0.9,
+    found: "detected",
     label,
     confidence: 0.75,
     unsure: false,
@@ -36,8 +61,9 @@ function face(bitmap, track) {
 function result(bitmap, timestamp_s) {
   const person = middle(bitmap);
   const { width, height } = bitmap;
+  if (timestamp_s === null && width === 120 && height === 80) return crowd(bitmap);
   const track = timestamp_s === null ? null : person;
-  return { width, height, timestamp_s, faces: person === null ? [] : [face(bitmap, track)] };
+  return { width, height, timestamp_s, faces: person === null ? [] : [held(face(bitmap, track))] };
 }
 
 function explanation(bitmap) {
@@ -72,6 +98,14 @@ const answers = {
   image: ({ bitmap }) => result(bitmap, null),
   frame: ({ bitmap, timestamp_s }) => result(bitmap, timestamp_s),
   explain: ({ bitmap }) => explanation(bitmap),
+  beginVideo: () => null,
+  videoFrame: ({ bitmap, timestamp_s, number }) => {
+    const { displayWidth: width = bitmap.width, displayHeight: height = bitmap.height } = bitmap;
+    const still = new OffscreenCanvas(width, height);
+    still.getContext("2d").drawImage(bitmap, 0, 0);
+    return [{ ...result(still, timestamp_s), frame: number }];
+  },
+  endVideo: () => [],
 };
 
 self.onmessage = ({ data: { id, name, ask } }) => {

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.web.conftest import SAMPLES
 from tests.web.driving import (
+    CROWD_WH,
     DENIED,
     answering,
     choose,
@@ -186,6 +187,34 @@ def test_faces_are_numbered_and_the_one_that_is_pointed_at_stands_out(opened, bo
     page.locator(".card").nth(1).hover()
     page.wait_for_function("drawn.some(([text, alpha]) => text === '1' && alpha < 0.5)")
     assert page.evaluate("drawn.filter(([text]) => text === '2').every(([, alpha]) => alpha === 1)")
+
+
+def test_many_faces_are_a_grid_that_is_sorted_and_filtered(opened, tmp_path):
+    Image.new("RGB", CROWD_WH, (0, 255, 0)).save(tmp_path / "crowd.png")
+    page = opened(worker="fake")
+    choose(page, tmp_path / "crowd.png")
+    page.get_by_text("96 of 96 faces shown").wait_for()
+    assert page.locator(".people").bounding_box()["height"] < 800
+    page.get_by_role("button", name="Face 1: happy, 75%").click()
+    page.locator(".chosen .bars").wait_for()
+    page.get_by_role("button", name="neutral 48").click()
+    page.get_by_text("48 of 96 faces shown").wait_for()
+    assert page.locator(".chosen").count() == 0
+    page.get_by_role("combobox", name="Order").select_option("confidence")
+    assert page.locator(".tile").count() == 48
+
+
+def test_a_label_that_is_only_held_has_no_share(opened, tmp_path):
+    Image.new("RGB", (64, 48), (255, 255, 0)).save(tmp_path / "held.png")
+    page = opened(worker="fake", prepare=lambda page: page.add_init_script(DRAWN))
+    ready(page)
+    page.evaluate("drawn.length = 0")
+    choose(page, tmp_path / "held.png")
+    page.locator(".card .bars").first.wait_for()
+    page.wait_for_function("drawn.some(([text]) => text === 'happy')")
+    assert page.locator(".card .share").inner_text() == ""
+    assert not page.evaluate("drawn.some(([text]) => text.includes('%'))")
+    assert page.locator(".bar .figure").first.inner_text() == "40%"
 
 
 def test_what_is_left_out_of_many_files_is_named(opened, video, tmp_path):

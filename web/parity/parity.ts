@@ -4,7 +4,7 @@
  */
 import { Baselines } from "../src/engine/baseline";
 import type { BaselineSpec, Contract } from "../src/engine/contract";
-import { cropFace, type Region, similarity } from "../src/engine/crop";
+import { cropFace, planeOf, type Region, similarity } from "../src/engine/crop";
 import { decodeCells } from "../src/engine/decoder";
 import type { Box, Landmarks } from "../src/engine/faces";
 import { People } from "../src/engine/people";
@@ -35,13 +35,15 @@ function region(image: Image): Region {
   return {
     width: whole.width,
     height: whole.height,
-    read(left, top, width, height) {
+    black: 0,
+    white: 255,
+    plane(left, top, width, height) {
       const data = new Uint8ClampedArray(4 * width * height);
       for (let row = 0; row < height; row++) {
         const from = 4 * ((top + row) * whole.width + left);
         data.set(whole.data.subarray(from, from + 4 * width), 4 * row * width);
       }
-      return { data, width, height };
+      return planeOf({ data, width, height });
     },
   };
 }
@@ -132,12 +134,14 @@ const parity = {
     const people = new People(contract.people);
     return searches.map(({ tracks, scores, timestamp_s }) => {
       people.observe(tracks, scores, timestamp_s);
-      return tracks.map((track) => (people.isPerson(track) ? people.number(track) : null));
+      return tracks.map((track) =>
+        people.isPerson(track, timestamp_s) ? people.number(track) : null,
+      );
     });
   },
   cuts({ scenes }: Contract, frames: Image[]): boolean[] {
     const cuts = new SceneCuts(scenes);
-    return frames.map((frame) => cuts.isCut(pixels(frame)));
+    return frames.map((frame) => cuts.isCut(region(frame)));
   },
   appearance({ scenes }: Contract, crop: number[]): number[] {
     return [...appearance(Float32Array.from(crop), Math.sqrt(crop.length), scenes)];

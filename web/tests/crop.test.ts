@@ -25,13 +25,16 @@ function frame(width: number, height: number, value: (x: number, y: number) => n
   return {
     width,
     height,
-    read(left, top, columns, rows) {
-      const data = new Uint8ClampedArray(4 * columns * rows);
-      for (let place = 0; place < columns * rows; place++) {
-        const x = left + (place % columns);
-        data.fill(value(x, top + Math.floor(place / columns)), 4 * place, 4 * place + 3);
-      }
-      return { data, width: columns, height: rows };
+    black: 0,
+    white: 255,
+    plane(left, top, columns, rows) {
+      const levels = Array.from({ length: columns * rows }, (_, place) =>
+        Math.min(
+          Math.max(value(left + (place % columns), top + Math.floor(place / columns)), 0),
+          255,
+        ),
+      );
+      return { levels, width: columns, height: rows };
     },
   };
 }

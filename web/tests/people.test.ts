@@ -8,7 +8,9 @@ test("tracks become people by Python's table and keep their numbers", () => {
   const people = new People(PEOPLE);
   for (const { tracks, scores, timestamp_s, numbers } of searches) {
     people.observe(tracks, scores, timestamp_s);
-    const found = tracks.map((track) => (people.isPerson(track) ? people.number(track) : null));
+    const found = tracks.map((track) =>
+      people.isPerson(track, timestamp_s) ? people.number(track) : null,
+    );
     expect(found).toEqual(numbers);
   }
 });
@@ -18,7 +20,7 @@ test("a track that is forgotten is nobody, and its number does not come again", 
   people.observe([0, 1], [0.95, 0.95], 0);
   expect([people.number(0), people.number(1)]).toEqual([0, 1]);
   people.forgetAllBut(new Set([0]));
-  expect([people.isPerson(0), people.isPerson(1)]).toEqual([true, false]);
+  expect([people.isPerson(0, 0), people.isPerson(1, 0)]).toEqual([true, false]);
   people.observe([2], [0.95], 1);
   expect(people.number(2)).toBe(2);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Pixels } from "../src/engine/pixels";
-import { appearance, looksLikeAnother, SceneCuts } from "../src/engine/scenes";
+import { appearance, looksLikeAnother, regionOf, SceneCuts } from "../src/engine/scenes";
 import { SCENES } from "./rules";
 
 type Level = (x: number, y: number) => number;
@@ -21,7 +21,7 @@ function frame(level: Level, width = 320, height = 180): Pixels {
 
 function cuts(...frames: Pixels[]): number[] {
   const scenes = new SceneCuts(SCENES);
-  return frames.flatMap((one, number) => (scenes.isCut(one) ? [number] : []));
+  return frames.flatMap((one, number) => (scenes.isCut(regionOf(one)) ? [number] : []));
 }
 
 test("another scene is a cut, and the same is none", () => {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Session } from "../src/app/session";
 import type { Contract } from "../src/engine/contract";
 import type { FacePrediction } from "../src/engine/faces";
-import type { Row } from "../src/engine/row";
+import type { FaceRow, Row } from "../src/engine/row";
 
 const MAX_ROWS = 262_144;
 const LABELS = ["happy", "neutral", "sad", "angry", "fear", "surprise"];
@@ -13,6 +13,7 @@ const FACE: FacePrediction = {
   box_xyxy: [0, 1, 9, 10],
   landmarks_xy: [],
   detection_score: 0.75,
+  found: "detected",
   label: 0,
   confidence: 1,
   unsure: false,
@@ -102,7 +103,7 @@ test("rows have the probabilities before and after, where a baseline was taken o
   const some = session();
   const result = { width: 9, height: 9, timestamp_s: 0 };
   some.add({ ...result, faces: [FACE, { ...FACE, uncorrected: shares }] });
-  const [without, taken] = [...some.rows()];
+  const [without, taken] = [...some.rows()] as FaceRow[];
   expect(Object.values(without!.uncorrected)).toEqual(LABELS.map(() => null));
   expect(Object.values(taken!.uncorrected)).toEqual(shares);
   expect(taken!.quality).toEqual(FACE.quality);

@@ -15,8 +15,8 @@ from typing import Any
 from mien import structures
 from mien.detect import FileDetector, tiling
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
-from mien.inference import EmotionModel, pipeline
-from mien.options import FaceOptions, SmoothingOptions, VideoOptions
+from mien.inference import EmotionModel, holding, pipeline, video
+from mien.options import EventOptions, FaceOptions, SmoothingOptions, VideoOptions
 from mien.spec import LIMITS, MIN_PROBABILITY, ModelSpec
 from mien.track import baseline, people, scenes, scheduler, tracker
 
@@ -36,7 +36,7 @@ def page_contract(
         detector: The face detector that it will run.
         options: Which faces count; None takes the defaults.
     """
-    video = VideoOptions()
+    clip = VideoOptions()
     return {
         "version": importlib.metadata.version("mien"),
         "labels": list(SIX.labels),
@@ -58,7 +58,7 @@ def page_contract(
             "min_probability": MIN_PROBABILITY,
         },
         "tracking": {
-            "max_gap_s": video.max_gap_s,
+            "max_gap_s": clip.max_gap_s,
             "max_distance": tracker.MAX_DISTANCE,
             "max_scale_change": tracker.MAX_SCALE_CHANGE,
             "max_compared_s": tracker.MAX_COMPARED_S,
@@ -88,6 +88,11 @@ def page_contract(
             "min_intervals": tracker.MIN_TIMEOUT_INTERVALS,
             "newest_interval_weight": scheduler.NEWEST_WEIGHT,
         },
+        "video": {
+            "detections_per_s": video.DETECTIONS_PER_S,
+            "max_held_frames": holding.MAX_HELD_FRAMES,
+        },
+        "events": dataclasses.asdict(EventOptions()),
         "detection": {
             "min_face_px": (options or FaceOptions()).min_face_px,
             "network_face_px": tiling.NETWORK_FACE_PX,

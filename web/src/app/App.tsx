@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { fill, LANGUAGES, type Language, language, percent, setLanguage, words } from "../words";
 import { About } from "./About";
+import { Footer } from "./Footer";
 import { How } from "./How";
 import { CloseIcon } from "./icons";
 import { listenForFiles } from "./opening";
@@ -44,6 +45,7 @@ export function App() {
       <main id="content" tabIndex={-1}>
         <Content />
       </main>
+      <Footer />
       {dropping && <div class="dropping">{words().start.dropHere}</div>}
     </>
   );

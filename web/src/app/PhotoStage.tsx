@@ -7,7 +7,7 @@ import { described, pointed, useDrawing } from "./overlay";
 import { chosen, decode, type Photo, photos, removePhoto, step } from "./photos";
 import { contract, route, setSubject } from "./state";
 import { CloseButton, saveDrawn, Tool } from "./Tools";
-import { drawOver, USUAL_RATIO, View } from "./View";
+import { clearOver, drawOver, pointAt, USUAL_RATIO, View } from "./View";
 import { Waiting } from "./Waiting";
 
 /** The chosen photo with its boxes, and all of them to choose from. */
@@ -15,11 +15,8 @@ export function PhotoStage() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const photo = photos.value[chosen.value];
   const draw = () => {
-    if (photo?.result != null) drawOver(canvas.current, photo.result, false);
-    else
-      canvas.current
-        ?.getContext("2d")
-        ?.clearRect(0, 0, canvas.current.width, canvas.current.height);
+    if (photo?.result != null) drawOver(canvas.current, photo.result, false, null);
+    else clearOver(canvas.current);
   };
   const [ratio, setRatio] = useState(USUAL_RATIO);
   useDrawing(canvas, draw, photo, pointed.value, language.value);
@@ -35,7 +32,10 @@ export function PhotoStage() {
   const said = words().stage;
   return (
     <section class="stage" aria-label={said.photos}>
-      <View ratio={photo.error === null ? ratio : USUAL_RATIO}>
+      <View
+        ratio={photo.error === null ? ratio : USUAL_RATIO}
+        point={(event) => pointAt(event, canvas.current, photo.result, false)}
+      >
         {photo.error === null ? (
           <img
             src={photo.address}

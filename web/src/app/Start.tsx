@@ -6,6 +6,7 @@ import { BackIcon, CameraIcon, LockIcon, PhotosIcon } from "./icons";
 import { chooseFiles, startCamera } from "./opening";
 import { described, drawFaces, useDrawing } from "./overlay";
 import { decode, lookedAt } from "./photos";
+import { SixFaces } from "./SixFaces";
 import { useScope } from "./scope";
 import { BASE, contract, engine, source } from "./state";
 
@@ -41,6 +42,7 @@ export function Start() {
         </p>
       </div>
       <Example />
+      <SixFaces />
     </div>
   );
 }

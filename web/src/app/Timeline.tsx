@@ -3,9 +3,11 @@ import { useEffect, useRef } from "preact/hooks";
 import { fill, words } from "../words";
 import { BIN_S, type Person } from "./session";
 
+/** It grows until it spans so much; the shortest keeps the first points narrow. */
 const SPAN_S = 120;
+const SHORTEST_S = 10;
 
-/** The last two minutes of one person: stacked probabilities, newest at the right. */
+/** The last two minutes of one person, or all there is: stacked probabilities, newest at the right. */
 export function Timeline({
   person,
   now_s,
@@ -28,7 +30,7 @@ export function Timeline({
         role="img"
         aria-label={fill(words().people.timeline, { number: person.number + 1 })}
       />
-      <figcaption>{words().people.lately}</figcaption>
+      <figcaption>{now_s < SPAN_S ? words().people.sinceStart : words().people.lately}</figcaption>
     </figure>
   );
 }
@@ -46,7 +48,7 @@ function drawTimeline(
   canvas.width = width;
   canvas.height = height;
   const drawn = canvas.getContext("2d")!;
-  const bins = SPAN_S / BIN_S;
+  const bins = Math.ceil(Math.min(Math.max(now_s, SHORTEST_S), SPAN_S) / BIN_S);
   const step = width / bins;
   const last = Math.floor(now_s / BIN_S);
   for (let place = person.bins.length - 1; place >= 0; place--) {

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 
 import type { FrameResult } from "../engine/faces";
-import { drawFaces, pointed } from "./overlay";
+import { drawFaces, numberOf, pointed } from "./overlay";
 import { contract } from "./state";
 
 /** Width by height of the stage before anything is on it, and the narrowest and widest stage. */
@@ -12,22 +12,48 @@ const WIDEST = 2.4;
 const TEXT_PX = 13.5;
 const SMALL_TEXT_PX = 11.5;
 const NARROW_PX = 480;
+/** The pointer is at a face that is at most so far away, in CSS pixels. */
+const REACH_PX = 14;
 
-/** A stage with the shape of what is on it. */
-export function View({ ratio, children }: { ratio: number; children: ComponentChildren }) {
+/** A stage with the shape of what is on it; `point` hears where the pointer is. */
+export function View({
+  ratio,
+  point,
+  children,
+}: {
+  ratio: number;
+  point: (event: PointerEvent) => void;
+  children: ComponentChildren;
+}) {
   const shape = Math.min(Math.max(ratio, NARROWEST), WIDEST);
   return (
-    <div class="view" style={{ "--ratio": shape.toFixed(4) }}>
+    <div
+      class="view"
+      style={{ "--ratio": shape.toFixed(4) }}
+      onPointerMove={point}
+      onPointerLeave={() => (pointed.value = null)}
+    >
       {children}
     </div>
   );
 }
 
-/** Draw a result over the image as it lies on the screen. */
+/** Where a result lies in a box of the screen: its scale, and what is left free beside it. */
+function fitted(box: { width: number; height: number }, result: FrameResult) {
+  const scale = Math.min(box.width / result.width, box.height / result.height);
+  return {
+    scale,
+    left: (box.width - result.width * scale) / 2,
+    top: (box.height - result.height * scale) / 2,
+  };
+}
+
+/** Draw a result over the image as it lies on the screen, with the numbers that lists show. */
 export function drawOver(
   canvas: HTMLCanvasElement | null,
   result: FrameResult,
   mirrored: boolean,
+  said: FrameResult | null,
 ): void {
   const known = contract.value;
   if (canvas === null || known === null) return;
@@ -37,13 +63,43 @@ export function drawOver(
   const height = Math.round(box.height * ratio);
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
-  const drawn = canvas.getContext("2d")!;
-  drawn.setTransform(1, 0, 0, 1, 0, 0);
-  drawn.clearRect(0, 0, width, height);
-  const scale = Math.min(width / result.width, height / result.height);
-  const left = (width - result.width * scale) / 2;
-  const top = (height - result.height * scale) / 2;
+  const drawn = clearOver(canvas)!;
+  const { scale, left, top } = fitted({ width, height }, result);
   drawn.translate(left, top);
-  const text = box.width < NARROW_PX ? SMALL_TEXT_PX : TEXT_PX;
-  drawFaces(drawn, result, known, { mirrored, scale, text: text * ratio, pointed: pointed.value });
+  const text = (box.width < NARROW_PX ? SMALL_TEXT_PX : TEXT_PX) * ratio;
+  const options = { mirrored, scale, text, pointed: pointed.value, said, dots: true };
+  drawFaces(drawn, result, known, options);
+}
+
+/** Take away what is drawn over the image. */
+export function clearOver(canvas: HTMLCanvasElement | null): CanvasRenderingContext2D | null {
+  const drawn = canvas?.getContext("2d") ?? null;
+  drawn?.setTransform(1, 0, 0, 1, 0, 0);
+  drawn?.clearRect(0, 0, canvas!.width, canvas!.height);
+  return drawn;
+}
+
+/** Let the face stand out at which the pointer is. */
+export function pointAt(
+  event: PointerEvent,
+  canvas: HTMLCanvasElement | null,
+  result: FrameResult | null,
+  mirrored: boolean,
+): void {
+  if (canvas === null || result === null) return;
+  const box = canvas.getBoundingClientRect();
+  const { scale, left, top } = fitted(box, result);
+  const across = (event.clientX - box.left - left) / scale;
+  const x = mirrored ? result.width - across : across;
+  const y = (event.clientY - box.top - top) / scale;
+  let nearest = REACH_PX / scale;
+  let found: number | null = null;
+  for (const face of result.faces) {
+    const [x0, y0, x1, y1] = face.box_xyxy;
+    const apart = Math.hypot(Math.max(x0 - x, 0, x - x1), Math.max(y0 - y, 0, y - y1));
+    if (apart >= nearest) continue;
+    nearest = apart;
+    found = numberOf(face);
+  }
+  if (pointed.value !== found) pointed.value = found;
 }

@@ -27,7 +27,7 @@ export const speed = signal({ fps: 0, ms: 0 });
 export const shown = signal<FrameResult | null>(null);
 export const session = signal<Session | null>(null);
 /** Frames that were not answered when a session ends belong to nobody. */
-const clip = new Scope();
+export const sessionScope = new Scope();
 
 /** What is said about each way in which a browser gives no camera. */
 const REFUSALS: Record<string, keyof Words["camera"]> = {
@@ -44,8 +44,8 @@ const SHOWN_EVERY_MS = 120;
 const MOST_IN_FLIGHT = 2;
 
 /**
- * Analyses what a video element shows while it is on the stage, always the newest frame; one that
- * stands still is left.
+ * Analyses what a camera's video element shows while it is on the stage, always the newest frame;
+ * one that stands still is left.
  */
 export class LiveLoop {
   private inFlight = 0;
@@ -54,7 +54,7 @@ export class LiveLoop {
   private before: Promise<unknown> = Promise.resolve();
   /** The session that the times below belong to. */
   private current: Session | null = null;
-  private clip = clip.signal;
+  private clip = sessionScope.signal;
   private began_ms = 0;
   private newest_s = -1;
   private last_s = -1;
@@ -63,14 +63,11 @@ export class LiveLoop {
 
   constructor(
     private readonly video: HTMLVideoElement,
-    private readonly camera: boolean,
     private readonly onStage: AbortSignal,
     private readonly onResult: (result: FrameResult) => void,
   ) {
-    // A frame is heard of while the video still seeks, and cannot be read before it has ended.
-    for (const event of ["seeked", "canplay"]) {
-      video.addEventListener(event, () => void this.look(), { signal: onStage });
-    }
+    // A frame may be heard of before it can be read.
+    video.addEventListener("canplay", () => void this.look(), { signal: onStage });
     this.wait();
   }
 
@@ -78,32 +75,31 @@ export class LiveLoop {
   private wait(): void {
     if (this.onStage.aborted) return;
     if ("requestVideoFrameCallback" in this.video) {
-      this.video.requestVideoFrameCallback((_, frame) => this.hear(frame.mediaTime));
+      this.video.requestVideoFrameCallback(() => this.hear());
     } else {
       const video = this.video as HTMLVideoElement;
       // A camera's clock goes on while its image stands still.
-      const still = () => this.camera && video.paused;
-      requestAnimationFrame(() => (still() ? this.wait() : this.hear(video.currentTime)));
+      requestAnimationFrame(() => (video.paused ? this.wait() : this.hear()));
     }
   }
 
-  private hear(media_s: number): void {
+  private hear(): void {
     if (this.onStage.aborted) return;
-    this.note(media_s);
+    this.note();
     this.wait();
     void this.look();
   }
 
   /** Note the time of a new frame; a session with the camera begins at 0. */
-  private note(media_s: number): void {
+  private note(): void {
     const now = performance.now();
     if (this.current !== session.value) {
       this.current = session.value;
-      this.clip = clip.signal;
+      this.clip = sessionScope.signal;
       this.began_ms = now;
       this.last_s = -1;
     }
-    this.newest_s = this.camera ? (now - this.began_ms) / 1000 : media_s;
+    this.newest_s = (now - this.began_ms) / 1000;
   }
 
   private async look(): Promise<void> {
@@ -111,8 +107,8 @@ export class LiveLoop {
     if (this.inFlight >= MOST_IN_FLIGHT || this.video.readyState < 2) return;
     this.inFlight++;
     try {
-      // Frames that come again are not counted twice, and networks loaded anew know nobody.
-      if (this.newest_s < this.last_s || !loading.value.ready) await this.beginAnew();
+      // Networks loaded anew know nobody.
+      if (!loading.value.ready) await this.beginAnew();
       else await this.analyse(this.clip, this.newest_s);
     } catch (error) {
       // That the networks are gone is said, with what to do, where they are loaded.
@@ -133,7 +129,7 @@ export class LiveLoop {
     } finally {
       this.beginning = false;
     }
-    this.note(this.newest_s);
+    this.note();
   }
 
   /** Analyse the newest frame, unless its session ends on the way. */
@@ -163,7 +159,6 @@ export class LiveLoop {
 
   private take(result: FrameResult, spent_ms: number): void {
     session.value?.add(result);
-    this.onResult(result);
     const now = performance.now();
     const counted = this.counted;
     counted.frames++;
@@ -173,6 +168,7 @@ export class LiveLoop {
       shown.value = result;
       this.shown_ms = now;
     }
+    this.onResult(result);
     if (now - counted.since_ms > 1000) {
       const fps = (1000 * counted.frames) / (now - counted.since_ms);
       speed.value = { fps, ms: counted.spent_ms / counted.frames };
@@ -183,7 +179,7 @@ export class LiveLoop {
 
 /** Begin a new session of a name, about what is on the stage. */
 export async function newSession(name: string, onStage: AbortSignal): Promise<void> {
-  const signal = clip.begin(onStage);
+  const signal = sessionScope.begin(onStage);
   shown.value = null;
   neutral.value = false;
   await within(signal, loaded());

@@ -13,7 +13,14 @@ export interface DrawingOptions {
   text: number;
   /** The number of the face that the visitor points at, if any; the others step back. */
   pointed: number | null;
+  /** The result whose labels and shares are shown beside the image; null takes the frame's own. */
+  said?: FrameResult | null;
+  /** Whether many faces are shown as dots. */
+  dots?: boolean;
 }
+
+/** From so many faces on, boxes and labels would hide what they are about. */
+const CROWD = 13;
 
 /** The number of the face whose card the visitor points at. */
 export const pointed = signal<number | null>(null);
@@ -24,6 +31,15 @@ const FONT = '"Inter Variable", system-ui, sans-serif';
 /** A face's number as visitors see it: that of its person, or else its place in the image. */
 export function numberOf(face: FacePrediction): number {
   return (face.track ?? face.face) + 1;
+}
+
+/**
+ * A face's share as text. An unsure answer has none, nor a label that is only held while another
+ * one is as probable: the bars would say something else.
+ */
+export function shareText(face: FacePrediction): string {
+  if (face.unsure) return words().people.unsure;
+  return face.confidence >= Math.max(...face.probabilities) ? percent(face.confidence) : "";
 }
 
 /** Draw anew when what is drawn changes, and when the canvas gets another size or comes back. */
@@ -56,22 +72,30 @@ export function drawFaces(
       height: (y1 - y0) * scale,
     };
   });
-  const colours = result.faces.map(({ label }) => contract.colours[contract.labels[label]!]!);
+  const said = new Map(options.said?.faces.map((face) => [numberOf(face), face]));
+  const faces = result.faces.map((face) => said.get(numberOf(face)) ?? face);
+  const colours = faces.map(({ label }) => contract.colours[contract.labels[label]!]!);
   const meant = result.faces.findIndex((face) => numberOf(face) === options.pointed);
+  const isCrowd = options.dots === true && faces.length >= CROWD;
   const alpha = (number: number) => (meant < 0 || number === meant ? 1 : OTHERS_ALPHA);
   canvas.save();
-  [...result.faces.keys()].reverse().forEach((number) => {
+  [...faces.keys()].reverse().forEach((number) => {
+    if (isCrowd && number !== meant) {
+      drawDot(canvas, boxes[number]!, colours[number]!, faces[number]!.unsure, options.text);
+      return;
+    }
     canvas.globalAlpha = alpha(number);
-    drawBox(canvas, boxes[number]!, colours[number]!, result.faces[number]!.unsure, options.text);
+    drawBox(canvas, boxes[number]!, colours[number]!, faces[number]!.unsure, options.text);
   });
   const taken: Rectangle[] = [];
   const room = { width: result.width * scale, height: result.height * scale };
-  result.faces.forEach((face, number) => {
+  faces.forEach((face, number) => {
+    if (isCrowd && number !== meant) return;
     const texts: Texts = {
       // A single face needs no number to be found.
-      number: result.faces.length > 1 ? String(numberOf(face)) : "",
+      number: faces.length > 1 ? String(numberOf(face)) : "",
       label: labelWord(contract.labels[face.label]!),
-      share: face.unsure ? words().people.unsure : percent(face.confidence),
+      share: shareText(face),
     };
     const inTheWay =
       number === meant ? [] : [...taken, ...boxes.filter((_, other) => other !== number)];
@@ -125,6 +149,25 @@ function drawBox(
   canvas.stroke();
   canvas.strokeStyle = colour;
   canvas.lineWidth = text * 0.18;
+  canvas.stroke();
+}
+
+/** One face of a crowd: a dot at the top of its box, hollow where the answer is unsure. */
+function drawDot(
+  canvas: CanvasRenderingContext2D,
+  { left, top, width }: Rectangle,
+  colour: string,
+  unsure: boolean,
+  text: number,
+): void {
+  const radius = text * 0.42;
+  canvas.setLineDash([]);
+  canvas.beginPath();
+  canvas.arc(left + width / 2, Math.max(top, radius + text * 0.2), radius, 0, 2 * Math.PI);
+  canvas.fillStyle = unsure ? "rgb(19 20 23 / 82%)" : colour;
+  canvas.fill();
+  canvas.strokeStyle = unsure ? colour : "#fff";
+  canvas.lineWidth = text * 0.16;
   canvas.stroke();
 }
 

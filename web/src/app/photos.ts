@@ -3,8 +3,8 @@ import { signal } from "@preact/signals";
 import type { FrameResult } from "../engine/faces";
 import type { Row } from "../engine/row";
 import { fill, type Said, words } from "../words";
+import { photoRows } from "./rows";
 import { Scope, Superseded, within } from "./scope";
-import { photoRows } from "./session";
 import { contract, engine, loaded } from "./state";
 
 export interface Photo {
@@ -19,6 +19,9 @@ export interface Photo {
 
 export const photos = signal<Photo[]>([]);
 export const chosen = signal(0);
+
+/** Phones take photos like that, and most browsers cannot read them. */
+const HEIC = /\bhei[cf]$/i;
 
 /** Chromium's largest canvas side; other browsers take at least this many pixels in all. */
 const MOST_PIXELS = 120e6;
@@ -72,7 +75,8 @@ export async function read(blob: Blob, name: string): Promise<ImageBitmap> {
   try {
     bitmap = await decode(blob);
   } catch {
-    const sentence = (await beginsLikeAnImage(blob)) ? "damaged" : "unreadable";
+    const other = HEIC.test(name) || HEIC.test(blob.type) ? "heic" : "unreadable";
+    const sentence = (await beginsLikeAnImage(blob)) ? "damaged" : other;
     throw new UnreadableImage(() => fill(words().stage[sentence], { name }));
   }
   if (bitmap.width * bitmap.height <= MOST_PIXELS) return bitmap;

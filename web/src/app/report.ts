@@ -3,7 +3,7 @@ import { clock, fill, labelWord, language, percent, words } from "../words";
 import { drawFaces } from "./overlay";
 import { decode, type Photo } from "./photos";
 import { download } from "./save";
-import { BIN_S, type Person, type Session } from "./session";
+import type { Person, Session } from "./session";
 import { packed } from "./state";
 
 const WIDTH = 900;
@@ -182,7 +182,7 @@ function barsHtml(shares: number[], contract: Contract): string {
 
 /** Stacked probabilities over the whole session, at most 600 points wide. */
 function timelineSvg(person: Person, session: Session, contract: Contract): string {
-  const merged = Math.max(1, Math.ceil(session.length_s / BIN_S / MOST_POINTS));
+  const merged = Math.max(1, Math.ceil(session.length_s / session.bin_s / MOST_POINTS));
   const columns = new Map<number, { sums: number[]; count: number }>();
   for (const { bin, sums, count } of person.bins) {
     const place = Math.floor(bin / merged);
@@ -193,7 +193,7 @@ function timelineSvg(person: Person, session: Session, contract: Contract): stri
     column.count += count;
     columns.set(place, column);
   }
-  const all = Math.max(1, Math.ceil((session.length_s + 1e-9) / BIN_S / merged));
+  const all = Math.max(1, Math.ceil((session.length_s + 1e-9) / session.bin_s / merged));
   const step = WIDTH / all;
   const paths = contract.labels.map(() => "");
   for (const [place, { sums, count }] of columns) {

@@ -1,13 +1,17 @@
 import type { Contract } from "../engine/contract";
 import type { FrameResult } from "../engine/faces";
-import type { FaceRow } from "../engine/row";
+import type { Row } from "../engine/row";
+import type { Said } from "../words";
+import { type Episode, findEpisodes } from "./episodes";
+import { FrameIndex } from "./frame_index";
+import { RowStore } from "./rows";
 
-/** Seconds per point of a timeline. */
+/** Seconds per point of a camera's timeline. */
 export const BIN_S = 0.5;
 
-const ROWS_PER_CHUNK = 2048;
-const MOST_CHUNKS = 128;
-const NUMBERS = 30;
+const CAMERA_CHUNKS = 128;
+/** A million rows, which take 260 MB: nine hours of one person at 30 frames a second. */
+const VIDEO_CHUNKS = 512;
 /** A longer pause between two frames is no time in which an expression was shown. */
 const LONGEST_STEP_S = 1;
 
@@ -20,39 +24,53 @@ export interface Person {
   seconds: number[];
   answers: number;
   unsure: number;
-  /** Per half second: its number, sums of probabilities, and how many. */
+  /** Per point of the timeline: its number, sums of probabilities, and how many. */
   bins: { bin: number; sums: number[]; count: number }[];
+  portrait: ImageBitmap | null;
 }
 
-/** Everything that was found in one clip; grows by 0.43 MB a minute and person at 30 a second. */
+/** Everything that was found in one clip. */
 export class Session {
   readonly people = new Map<number, Person>();
   frames = 0;
   length_s = 0;
   /** How much of it was saved. */
   kept_s = 0;
-  /** Rows that are no longer kept. */
-  dropped = 0;
-  private chunks: Float64Array[] = [];
-  private used = 0;
+  /** What is wrong with the video, if something is; the rows end with it. */
+  fault: Said | null = null;
+  /** The frames of a video, each with the results that are shown again. */
+  private readonly index: FrameIndex | null;
+  private readonly store: RowStore;
 
+  /** A clip of a camera, or a video whose results can be shown again. */
   constructor(
     private readonly contract: Contract,
     readonly name: string,
-  ) {}
+    readonly bin_s = BIN_S,
+    isVideo = false,
+  ) {
+    this.index = isVideo ? new FrameIndex() : null;
+    this.store = new RowStore(contract, name, isVideo ? VIDEO_CHUNKS : CAMERA_CHUNKS);
+  }
+
+  /** Rows that are no longer kept. */
+  get dropped(): number {
+    return this.store.dropped;
+  }
 
   /** Take one frame's result. */
   add(result: FrameResult): void {
     const time = result.timestamp_s ?? 0;
+    this.index?.add(time, this.store.count, result.width, result.height);
+    const frame = result.frame ?? this.frames;
     for (const face of result.faces) {
-      const track = face.track ?? face.face;
-      const person = this.person(track, time);
+      const person = this.person(face.track ?? face.face, time);
       const passed = Math.min(Math.max(0, time - person.last_s), LONGEST_STEP_S);
       person.seconds[face.label]! += passed;
       person.last_s = time;
       person.answers++;
       person.unsure += face.unsure ? 1 : 0;
-      const bin = Math.floor(time / BIN_S);
+      const bin = Math.floor(time / this.bin_s);
       let last = person.bins.at(-1);
       if (last === undefined || last.bin !== bin) {
         last = { bin, sums: this.contract.labels.map(() => 0), count: 0 };
@@ -62,29 +80,27 @@ export class Session {
         last.sums[place]! += value;
       });
       last.count++;
-      const { quality } = face;
-      this.keep([
-        this.frames,
-        time,
-        face.face,
-        track,
-        ...face.box_xyxy,
-        face.detection_score,
-        face.label,
-        face.confidence,
-        face.unsure ? 1 : 0,
-        ...face.probabilities,
-        ...(face.uncorrected ?? face.probabilities.map(() => Number.NaN)),
-        quality.size_px,
-        quality.sharpness,
-        quality.brightness,
-        quality.yaw_proxy,
-        quality.roll_deg,
-        quality.truncation,
-      ]);
+      this.store.add(frame, time, face);
+    }
+    for (const { person, image } of result.portraits ?? []) {
+      this.person(person, time).portrait = image;
     }
     this.frames++;
     this.length_s = Math.max(this.length_s, time);
+  }
+
+  /** What was found in the frame that a video shows at a time; null where it was not read yet. */
+  at(time_s: number): FrameResult | null {
+    const found = this.index?.at(time_s) ?? null;
+    if (found === null) return null;
+    const { timestamp_s, width, height, from, to } = found;
+    const faces = this.store.faces(from, to ?? this.store.count);
+    return { timestamp_s, width, height, faces };
+  }
+
+  /** No frames follow: the last one is shown until the end. */
+  end(): void {
+    if (this.index !== null) this.index.isWhole = true;
   }
 
   /** Seconds per label, all people together. */
@@ -99,103 +115,33 @@ export class Session {
   }
 
   /** The rows of this moment in their order, whatever is added meanwhile. */
-  *rows(): Generator<FaceRow> {
-    const chunks = [...this.chunks];
-    const used = this.used;
-    for (const [number, chunk] of chunks.entries()) {
-      const rows = number === chunks.length - 1 ? used : ROWS_PER_CHUNK;
-      for (let row = 0; row < rows; row++) {
-        yield this.row(chunk.subarray(row * NUMBERS, (row + 1) * NUMBERS));
-      }
-    }
+  *rows(): Generator<Row> {
+    yield* this.store.rows();
+    if (this.fault === null) return;
+    const frame = Math.max(0, this.frames - 1);
+    yield { source: this.name, frame, timestamp_s: null, error: this.fault() };
   }
 
-  private person(track: number, time: number): Person {
-    let person = this.people.get(track);
+  /** The times in which people show one expression, in order. */
+  episodes(): Episode[] {
+    return findEpisodes(this.store.answers(), this.contract);
+  }
+
+  private person(number: number, time: number): Person {
+    let person = this.people.get(number);
     if (person === undefined) {
-      const seconds = this.contract.labels.map(() => 0);
       person = {
-        number: track,
+        number,
         first_s: time,
         last_s: time,
-        seconds,
+        seconds: this.contract.labels.map(() => 0),
         answers: 0,
         unsure: 0,
         bins: [],
+        portrait: null,
       };
-      this.people.set(track, person);
+      this.people.set(number, person);
     }
     return person;
   }
-
-  private keep(numbers: number[]): void {
-    if (this.chunks.length === 0 || this.used === ROWS_PER_CHUNK) {
-      this.chunks.push(new Float64Array(ROWS_PER_CHUNK * NUMBERS));
-      // The oldest rows go, so that a page that runs for days stays as large as it is.
-      if (this.chunks.length > MOST_CHUNKS) {
-        this.chunks.shift();
-        this.dropped += ROWS_PER_CHUNK;
-      }
-      this.used = 0;
-    }
-    this.chunks.at(-1)!.set(numbers, this.used * NUMBERS);
-    this.used++;
-  }
-
-  private row(n: Float64Array): FaceRow {
-    const { labels } = this.contract;
-    return {
-      source: this.name,
-      frame: n[0]!,
-      timestamp_s: n[1]!,
-      face: n[2]!,
-      track: n[3]!,
-      box_xyxy: [n[4]!, n[5]!, n[6]!, n[7]!],
-      detection_score: n[8]!,
-      found: "detected",
-      emotion: labels[n[9]!]!,
-      confidence: n[10]!,
-      unsure: n[11] === 1,
-      probabilities: byLabel(labels, [...n.subarray(12, 18)]),
-      uncorrected: byLabelOrNull(labels, Number.isNaN(n[18]!) ? null : [...n.subarray(18, 24)]),
-      quality: {
-        size_px: n[24]!,
-        sharpness: n[25]!,
-        brightness: n[26]!,
-        yaw_proxy: n[27]!,
-        roll_deg: n[28]!,
-        truncation: n[29]!,
-      },
-    };
-  }
-}
-
-/** The rows of one photo. */
-export function photoRows(contract: Contract, name: string, result: FrameResult): FaceRow[] {
-  return result.faces.map((face) => ({
-    source: name,
-    frame: 0,
-    timestamp_s: null,
-    face: face.face,
-    track: null,
-    box_xyxy: face.box_xyxy,
-    detection_score: face.detection_score,
-    found: "detected",
-    emotion: contract.labels[face.label]!,
-    confidence: face.confidence,
-    unsure: face.unsure,
-    probabilities: byLabel(contract.labels, face.probabilities),
-    uncorrected: byLabelOrNull(contract.labels, face.uncorrected),
-    quality: face.quality,
-  }));
-}
-
-function byLabel(labels: string[], values: number[]): FaceRow["probabilities"] {
-  const pairs = labels.map((label, place) => [label, values[place]]);
-  return Object.fromEntries(pairs) as FaceRow["probabilities"];
-}
-
-function byLabelOrNull(labels: string[], values: number[] | null): FaceRow["uncorrected"] {
-  const pairs = labels.map((label, place) => [label, values === null ? null : values[place]]);
-  return Object.fromEntries(pairs) as FaceRow["uncorrected"];
 }

@@ -1,7 +1,8 @@
 import type { Contract } from "./contract";
 import type { Explanation, LiveOptions } from "./engine";
 import type { FrameResult } from "./faces";
-import type { Answer, Calls, Question } from "./protocol";
+import type { Answer, Calls, Question, SentFrame } from "./protocol";
+import type { VideoSettings } from "./video";
 
 interface Waiting {
   resolve(answer: unknown): void;
@@ -48,6 +49,21 @@ export class EngineClient {
 
   explain(bitmap: ImageBitmap, minFacePx: number): Promise<Explanation | null> {
     return this.ask("explain", { bitmap, minFacePx }, bitmap);
+  }
+
+  /** Begin with the first frame of a video; the one before is given up. */
+  beginVideo(settings: VideoSettings): Promise<null> {
+    return this.ask("beginVideo", settings);
+  }
+
+  /** Take the next frame of the video; gives the results that are ready, in order. */
+  videoFrame(frame: SentFrame): Promise<FrameResult[]> {
+    return this.ask("videoFrame", frame, frame.bitmap);
+  }
+
+  /** The results of the frames that are left. */
+  endVideo(): Promise<FrameResult[]> {
+    return this.ask("endVideo", null);
   }
 
   private ask<Name extends keyof Calls>(

@@ -4,22 +4,39 @@ import type { Pixels } from "./pixels";
 /** Weights of red, green and blue in luma, ITU-R BT.601. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
-/** The luma of the pixel whose red value is at `place`. */
-export function luma({ data }: Pixels, place: number): number {
-  return LUMA[0] * data[place]! + LUMA[1] * data[place + 1]! + LUMA[2] * data[place + 2]!;
-}
-
 /** The map z -> a z + b of the plane, points as complex numbers. */
 export interface Similarity {
   a: [number, number];
   b: [number, number];
 }
 
-/** Something that gives the pixels of a rectangle that lies within it. */
+/** The luma of a rectangle's pixels, rows from the top. */
+export interface Plane {
+  levels: ArrayLike<number>;
+  width: number;
+  height: number;
+}
+
+/** Something that gives the luma of a rectangle that lies within it. */
 export interface Region {
   width: number;
   height: number;
-  read(left: number, top: number, width: number, height: number): Pixels;
+  /** Black and white on the scale of its luma: 0 and 255, or 16 and 235 in most videos. */
+  black: number;
+  white: number;
+  plane(left: number, top: number, width: number, height: number): Plane;
+}
+
+/** The luma of pixels. */
+export function planeOf(pixels: Pixels): Plane {
+  const levels = new Float32Array(pixels.width * pixels.height);
+  for (let place = 0; place < levels.length; place++) levels[place] = luma(pixels, 4 * place);
+  return { levels, width: pixels.width, height: pixels.height };
+}
+
+/** The luma of the pixel whose red value is at `place`. */
+function luma({ data }: Pixels, place: number): number {
+  return LUMA[0] * data[place]! + LUMA[1] * data[place + 1]! + LUMA[2] * data[place + 2]!;
 }
 
 /** Fit the rotation, scale and shift that bring landmarks closest to their places (Umeyama 1991). */
@@ -85,7 +102,10 @@ export function cropFace(frame: Region, map: Similarity, size: number): Float32A
       crop[row * size + column] = above * (1 - down) + below * down;
     }
   }
-  return crop;
+  const { black, white } = frame;
+  if (black === 0 && white === 255) return crop;
+  const gain = 255 / (white - black);
+  return crop.map((level) => Math.min(Math.max((level - black) * gain, 0), 255));
 }
 
 /** Return each square's mean luma; beyond the frame its border pixels go on. */
@@ -102,14 +122,14 @@ function reducedLuma(
   const y0 = inside(top, frame.height);
   const x1 = inside(left + columns * factor - 1, frame.width);
   const y1 = inside(top + rows * factor - 1, frame.height);
-  const pixels = frame.read(x0, y0, x1 - x0 + 1, y1 - y0 + 1);
+  const pixels = frame.plane(x0, y0, x1 - x0 + 1, y1 - y0 + 1);
   const squares = new Float32Array(columns * rows);
   for (let y = 0; y < rows * factor; y++) {
     const line = (inside(top + y, frame.height) - y0) * pixels.width;
     const row = Math.floor(y / factor) * columns;
     for (let x = 0; x < columns * factor; x++) {
-      const place = 4 * (line + inside(left + x, frame.width) - x0);
-      squares[row + Math.floor(x / factor)]! += luma(pixels, place);
+      const place = line + inside(left + x, frame.width) - x0;
+      squares[row + Math.floor(x / factor)]! += pixels.levels[place]!;
     }
   }
   if (factor > 1) {

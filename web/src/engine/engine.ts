@@ -2,20 +2,20 @@ import moduleAddress from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import * as ort from "onnxruntime-web/wasm";
 
-import { modelAddress } from "./address";
-import { Baselines, corrected } from "./baseline";
+import { Baselines } from "./baseline";
 import type { Contract, ModelFile } from "./contract";
-import { cropFace, type Region, type Similarity, similarity } from "./crop";
-import type { Outputs } from "./decoder";
-import { FaceDetector, roundHalfEven, runner } from "./detector";
-import type { DetectedFace, FacePrediction, FrameResult } from "./faces";
+import { type Region, type Similarity, similarity } from "./crop";
+import { FaceDetector, runner } from "./detector";
+import { download, downloadModel, opened } from "./download";
+import type { FacePrediction, FrameResult } from "./faces";
+import { Networks } from "./networks";
 import { People } from "./people";
 import type { Pixels } from "./pixels";
-import { faceQuality, unsureReason } from "./quality";
+import { Portraits, portrait } from "./portraits";
 import { RUNTIME_BYTES } from "./runtime";
-import { appearance, SceneCuts } from "./scenes";
-import { type Combination, combine } from "./six";
-import { largest, type Shown, Smoother } from "./smoother";
+import { appearance, regionOf, SceneCuts } from "./scenes";
+import type { Combination } from "./six";
+import { Smoother } from "./smoother";
 import { DetectionInterval } from "./timeout";
 import { Tracker } from "./tracker";
 
@@ -33,6 +33,9 @@ export interface Explanation {
   /** How long finding the face took, in milliseconds. */
   detect_ms: number;
 }
+
+/** A region that can be drawn as well. */
+type DrawableRegion = Region & { image: CanvasImageSource };
 
 export interface LiveOptions {
   minFacePx: number;
@@ -52,11 +55,11 @@ export class Engine {
   /** Null if the network does not say what a baseline is measured from. */
   private baselines!: Baselines | null;
   private interval!: DetectionInterval;
+  private portraits!: Portraits;
 
   private constructor(
     readonly contract: Contract,
-    private readonly detector: FaceDetector,
-    private readonly emotion: (values: Float32Array, dimensions: number[]) => Promise<Outputs>,
+    readonly networks: Networks,
     readonly threads: number,
   ) {
     this.reset();
@@ -89,9 +92,9 @@ export class Engine {
     const emotion = await open(contract.emotion, files[1]!);
     // It was compiled by now; its bytes are not needed any more.
     ort.env.wasm.wasmBinary = undefined;
-    const engine = new Engine(contract, new FaceDetector(contract, face), emotion, threads);
-    await engine.tryBoth();
-    return engine;
+    const networks = new Networks(contract, new FaceDetector(contract, face), emotion);
+    await networks.tryBoth();
+    return new Engine(contract, networks, threads);
   }
 
   /** Begin a new clip: nobody is known any more. */
@@ -105,44 +108,40 @@ export class Engine {
     this.baselines =
       spec === null ? null : new Baselines(spec, baseline, tracking.max_gap_s, track_timeout);
     this.interval = new DetectionInterval(track_timeout);
+    this.portraits = new Portraits();
   }
 
   /** Analyse one image at full care. */
-  async image(frame: Region, minFacePx: number): Promise<FrameResult> {
-    const pixels = frame.read(0, 0, frame.width, frame.height);
-    const faces = await this.detector.detect(pixels, minFacePx);
-    const { probabilities, crops } = await this.classify(frame, faces);
+  async image(frame: DrawableRegion, pixels: Pixels, minFacePx: number): Promise<FrameResult> {
+    const { networks } = this;
+    const faces = await networks.detector.detect(pixels, minFacePx);
+    const { probabilities, crops } = await networks.classify(frame, faces);
     return {
       width: frame.width,
       height: frame.height,
       timestamp_s: null,
       faces: faces.map((face, number) =>
-        this.predict(frame, number, face, crops[number]!, probabilities[number]!.calibrated),
+        networks.predict(frame, number, face, crops[number]!, probabilities[number]!.calibrated),
       ),
+      portraits: faces.map((face, number) => ({
+        person: number,
+        image: portrait(frame.image, face.box),
+      })),
     };
   }
 
   /** Analyse the next frame of a camera or video; `small` is a scaled copy for the detector. */
   async frame(
-    frame: Region,
+    frame: DrawableRegion,
     small: Pixels,
     timestamp_s: number,
     options: LiveOptions,
   ): Promise<FrameResult> {
-    const scale = small.height / frame.height;
-    const minimum = Math.max(1, roundHalfEven(options.minFacePx * scale));
-    const x = frame.width / small.width;
-    const y = frame.height / small.height;
-    const faces = (await this.detector.detect(small, minimum)).map(
-      (face): DetectedFace => ({
-        box: [face.box[0] * x, face.box[1] * y, face.box[2] * x, face.box[3] * y],
-        landmarks: face.landmarks.map(([px, py]) => [px * x, py * y]),
-        score: face.score,
-      }),
-    );
-    const { probabilities, crops } = await this.classify(frame, faces);
+    const { networks } = this;
+    const faces = await networks.detectScaled(frame, small, options.minFacePx);
+    const { probabilities, crops } = await networks.classify(frame, faces);
     const { scenes, emotion } = this.contract;
-    if (this.cuts.isCut(small)) this.tracker.cut();
+    if (this.cuts.isCut(regionOf(small))) this.tracker.cut();
     this.tracker.resize(frame.width, frame.height);
     const interval_s = this.interval.update(timestamp_s);
     const tracks = this.tracker.update(
@@ -157,7 +156,9 @@ export class Engine {
       faces.map((face) => face.score),
       timestamp_s,
     );
-    const places = [...faces.keys()].filter((place) => people.isPerson(tracks[place]!));
+    const places = [...faces.keys()].filter((place) =>
+      people.isPerson(tracks[place]!, timestamp_s),
+    );
     const predictions = places.map((place, number) => {
       const raw = probabilities[place]!.calibrated;
       const track = people.number(tracks[place]!);
@@ -168,34 +169,38 @@ export class Engine {
         uncorrected,
       } = options.smooth
         ? this.smoother.update(track, raw, timestamp_s, interval_s, offset)
-        : this.unsmoothed(raw, offset);
+        : networks.unsmoothed(raw, offset);
       if (options.neutral && number === 0) {
         this.baselines?.setNeutral(track, uncorrected ?? shares, timestamp_s);
       }
-      const given = this.predict(frame, number, faces[place]!, crops[place]!, shares);
-      return this.relabelled({ ...given, track, uncorrected }, label);
+      const given = networks.predict(frame, number, faces[place]!, crops[place]!, shares);
+      return networks.relabelled({ ...given, track, uncorrected }, label);
     });
     people.forgetAllBut(this.tracker.numbers);
     this.smoother.forgetBefore(timestamp_s, interval_s);
     this.baselines?.forgetBefore(timestamp_s, interval_s);
+    const portraits = predictions.flatMap(
+      (face) => this.portraits.of(face, () => frame.image) ?? [],
+    );
     return {
       width: frame.width,
       height: frame.height,
       timestamp_s,
       faces: predictions,
+      portraits,
     };
   }
 
   /** Analyse an image and keep every step of its largest face; null if there is none. */
-  async explain(frame: Region, minFacePx: number): Promise<Explanation | null> {
+  async explain(frame: Region, pixels: Pixels, minFacePx: number): Promise<Explanation | null> {
     const started = performance.now();
-    const pixels = frame.read(0, 0, frame.width, frame.height);
-    const [face] = await this.detector.detect(pixels, minFacePx);
+    const { networks } = this;
+    const [face] = await networks.detector.detect(pixels, minFacePx);
     const detect_ms = performance.now() - started;
     if (face === undefined) return null;
-    const { probabilities, crops, outputs } = await this.classify(frame, [face]);
+    const { probabilities, crops, outputs } = await networks.classify(frame, [face]);
     const combination = probabilities[0]!;
-    const prediction = this.predict(frame, 0, face, crops[0]!, combination.calibrated);
+    const prediction = networks.predict(frame, 0, face, crops[0]!, combination.calibrated);
     const { spec } = this.contract.emotion;
     const output = spec.outputs.find((each) => each.name === "activation" && each.labels !== null);
     if (output === undefined) {
@@ -215,144 +220,4 @@ export class Engine {
       detect_ms,
     };
   }
-
-  /** The side to which a live frame is scaled before faces are looked for. */
-  liveScale(width: number, height: number, minFacePx: number): number {
-    const { live_face_px, live_side_px } = this.contract.detection;
-    const shorter = Math.min(width, height);
-    return Math.min(1, Math.max(live_face_px / minFacePx, Math.min(1, live_side_px / shorter)));
-  }
-
-  /** Run both networks once, on grey, so that what is wrong with them shows before any answer. */
-  private async tryBoth(): Promise<void> {
-    const side = this.contract.face.spec.input.multiple_of;
-    const data = new Uint8ClampedArray(8 * side * side).fill(128);
-    await this.detector.look({ data, width: 2 * side, height: side });
-    const { file, spec } = this.contract.emotion;
-    const size = spec.crop!.size;
-    const count = 2 * size * size;
-    const outputs = await this.emotion(new Float32Array(count), [2, 1, size, size]);
-    for (const { name, labels } of spec.outputs) {
-      const channels = labels === null ? 1 : this.contract.label_sets[labels]!.labels.length;
-      const found = outputs[name]!.length / 2 / channels;
-      if (name in spec.six!.weights ? found === 1 : Number.isInteger(found) && found > 0) continue;
-      throw new Error(
-        `${file}: output '${name}': expected ${channels} numbers for each of 2 faces, found ` +
-          `${outputs[name]!.length}`,
-      );
-    }
-    combine(this.contract, outputs, 0);
-  }
-
-  private async classify(frame: Region, faces: DetectedFace[]) {
-    const { crop, input } = this.contract.emotion.spec;
-    const size = crop!.size;
-    const crops = faces.map((face) =>
-      cropFace(frame, similarity(face.landmarks, crop!.landmarks_xy, size), size),
-    );
-    if (faces.length === 0) return { crops, probabilities: [], outputs: {} as Outputs };
-    const batch = new Float32Array(faces.length * size * size);
-    crops.forEach((values, number) => {
-      batch.set(values, number * size * size);
-    });
-    for (let place = 0; place < batch.length; place++) {
-      batch[place] = (batch[place]! - input.mean[0]!) / input.std[0]!;
-    }
-    const outputs = await this.emotion(batch, [faces.length, 1, size, size]);
-    const probabilities = faces.map((_, number) => combine(this.contract, outputs, number));
-    return { crops, probabilities, outputs };
-  }
-
-  private predict(
-    frame: Region,
-    number: number,
-    face: DetectedFace,
-    crop: Float32Array,
-    probabilities: number[],
-  ): FacePrediction {
-    const size = this.contract.emotion.spec.crop!.size;
-    const quality = faceQuality(face, crop, size, frame.width, frame.height);
-    const prediction: FacePrediction = {
-      face: number,
-      track: null,
-      box_xyxy: face.box,
-      landmarks_xy: face.landmarks,
-      detection_score: face.score,
-      label: 0,
-      confidence: 0,
-      unsure: false,
-      reason: null,
-      probabilities,
-      uncorrected: null,
-      quality,
-    };
-    return this.relabelled(prediction, largest(probabilities));
-  }
-
-  private unsmoothed(raw: number[], offset: number[] | null): Shown {
-    const { min_probability } = this.contract.baseline;
-    const probabilities = offset === null ? raw : corrected(raw, offset, min_probability);
-    const uncorrected = offset === null ? null : raw;
-    return { probabilities, label: largest(probabilities), uncorrected };
-  }
-
-  private relabelled(prediction: FacePrediction, label: number): FacePrediction {
-    const confidence = prediction.probabilities[label]!;
-    const unsure = confidence < this.contract.emotion.spec.six!.unsure_below;
-    const reason = unsure ? unsureReason(prediction.quality, this.contract.unsure) : null;
-    return { ...prediction, label, confidence, unsure, reason };
-  }
-}
-
-/** Fetch a model's file; where the browser can, hold it to its hash. */
-async function downloadModel(
-  base: string,
-  model: ModelFile,
-  loaded: (bytes: number) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await download(modelAddress(base, model), model.bytes, loaded);
-  if (globalThis.crypto?.subtle === undefined) return file; // on plain HTTP there is none
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
-  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found !== model.sha256) {
-    throw new Error(`${model.file}: damaged, its hash is not that of models/contract.json`);
-  }
-  return file;
-}
-
-async function opened(
-  model: ModelFile,
-  file: Uint8Array,
-  options: ort.InferenceSession.SessionOptions,
-): Promise<ort.InferenceSession> {
-  try {
-    return await ort.InferenceSession.create(file, options);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${model.file}: not an ONNX file that can be run: ${reason}`);
-  }
-}
-
-async function download(
-  address: string,
-  bytes: number,
-  loaded: (bytes: number) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const answer = await fetch(address);
-  if (!answer.ok || answer.body === null) {
-    throw new Error(`${address}: the host answered ${answer.status}`);
-  }
-  const file = new Uint8Array(bytes);
-  let place = 0;
-  const reader = answer.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (place + value.length > bytes) throw new Error(`${address}: longer than ${bytes} bytes`);
-    file.set(value, place);
-    place += value.length;
-    loaded(value.length);
-  }
-  if (place !== bytes) throw new Error(`${address}: cut off, ${place} of ${bytes} bytes came`);
-  return file;
 }

@@ -30,6 +30,8 @@ export interface FacePrediction {
   box_xyxy: Box;
   landmarks_xy: Landmarks;
   detection_score: number;
+  /** Whether it was detected in this frame, or followed from the frames around it. */
+  found: "detected" | "followed";
   /** Place among the six labels. */
   label: number;
   confidence: number;
@@ -46,5 +48,15 @@ export interface FrameResult {
   width: number;
   height: number;
   timestamp_s: number | null;
+  /** Its number in a video. */
+  frame?: number;
   faces: FacePrediction[];
+  /** Crops of people who are new here, or are seen better than before. */
+  portraits?: Portrait[];
+}
+
+/** What a person looks like, for the lists of people. */
+export interface Portrait {
+  person: number;
+  image: ImageBitmap;
 }

@@ -59,9 +59,12 @@ interface Filter {
   longest: number;
 }
 
-/** Make a triangle filter from `length` input pixels (of which `available` exist) to `size`. */
-function filter(length: number, available: number, size: number): Filter | null {
-  if (length === size) return null;
+/**
+ * Make a triangle filter from `length` input pixels (of which `available` exist) to `size`; `shift`
+ * is how far to the right of its place each output lies, in input pixels.
+ */
+function filter(length: number, available: number, size: number, shift = 0): Filter | null {
+  if (length === size && shift === 0) return null;
   const scale = length / size;
   const support = Math.max(scale, 1);
   const longest = Math.ceil(support) * 2 + 1;
@@ -69,7 +72,7 @@ function filter(length: number, available: number, size: number): Filter | null 
   const counts = new Int32Array(size);
   const weights = new Float32Array(size * longest);
   for (let place = 0; place < size; place++) {
-    const centre = (place + 0.5) * scale;
+    const centre = (place + 0.5) * scale + shift;
     const start = Math.max(0, Math.trunc(centre - support + 0.5));
     const end = Math.min(available, Math.trunc(centre + support + 0.5));
     let total = 0;
@@ -131,4 +134,43 @@ function vertical(image: Pixels, filter: Filter, height: number): Pixels {
     for (let place = 0; place < line; place++) data[line * row + place] = rounded(sums[place]!);
   }
   return { data, width: image.width, height };
+}
+
+/** Scale one plane of a frame by the same triangle filter, without rounding, and shift it. */
+export function resizePlane(
+  { levels, width, height }: { levels: ArrayLike<number>; width: number; height: number },
+  toWidth: number,
+  toHeight: number,
+  shift: number,
+): Float32Array {
+  const across = filter(width, width, toWidth, shift);
+  let rows = Float32Array.from(levels);
+  if (across !== null) {
+    rows = new Float32Array(toWidth * height);
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < toWidth; column++) {
+        const from = row * width + across.starts[column]!;
+        const taps = column * across.longest;
+        let sum = 0;
+        for (let tap = 0; tap < across.counts[column]!; tap++) {
+          sum += across.weights[taps + tap]! * levels[from + tap]!;
+        }
+        rows[row * toWidth + column] = sum;
+      }
+    }
+  }
+  const down = filter(height, height, toHeight);
+  if (down === null) return rows;
+  const scaled = new Float32Array(toWidth * toHeight);
+  for (let row = 0; row < toHeight; row++) {
+    for (let tap = 0; tap < down.counts[row]!; tap++) {
+      const weight = down.weights[row * down.longest + tap]!;
+      const from = toWidth * (down.starts[row]! + tap);
+      const to = toWidth * row;
+      for (let place = 0; place < toWidth; place++) {
+        scaled[to + place]! += weight * rows[from + place]!;
+      }
+    }
+  }
+  return scaled;
 }

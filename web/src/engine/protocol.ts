@@ -1,6 +1,11 @@
 import type { Contract } from "./contract";
 import type { Explanation, LiveOptions } from "./engine";
 import type { FrameResult } from "./faces";
+import type { GivenFrame } from "./frames";
+import type { VideoSettings } from "./video";
+
+/** A frame of a video as it goes to the worker, which closes it. */
+export type SentFrame = Omit<GivenFrame, "image"> & { bitmap: GivenFrame["image"] };
 
 /** What the page asks its worker, by name: the question and the answer. */
 export interface Calls {
@@ -12,6 +17,9 @@ export interface Calls {
     answer: FrameResult;
   };
   explain: { ask: { bitmap: ImageBitmap; minFacePx: number }; answer: Explanation | null };
+  beginVideo: { ask: VideoSettings; answer: null };
+  videoFrame: { ask: SentFrame; answer: FrameResult[] };
+  endVideo: { ask: null; answer: FrameResult[] };
 }
 
 export type Question = {

@@ -4,8 +4,9 @@
  * correlation; they are squares or `columns` wide, rows from the top.
  */
 import type { Contract } from "./contract";
-import { luma } from "./crop";
+import { planeOf, type Region } from "./crop";
 import { roundHalfEven } from "./detector";
+import type { Box } from "./faces";
 import type { Pixels } from "./pixels";
 
 type Options = Contract["scenes"];
@@ -17,9 +18,11 @@ export class SceneCuts {
   constructor(private readonly options: Options) {}
 
   /** Take the next frame and say whether it begins a new scene; the first one does not. */
-  isCut(frame: Pixels): boolean {
+  isCut(frame: Region): boolean {
     const { last, options } = this;
-    const small = cells(frame, options);
+    const { columns, rows, samples } = options;
+    const whole: Box = [0, 0, frame.width, frame.height];
+    const small = cells(frame, columns, rows, samples, whole);
     if (last === null) {
       this.last = small;
       return false;
@@ -38,6 +41,45 @@ export class SceneCuts {
   }
 }
 
+/** Samples down and across in each cell of a face that is watched. */
+const FACE_SAMPLES = 2;
+
+/** Sees whether the image changes suddenly where faces are, from one frame to the next. */
+export class FaceChanges {
+  private size: [width: number, height: number] | null = null;
+  private boxes: Box[] = [];
+  private looks: Float64Array[] = [];
+
+  constructor(private readonly options: Options) {}
+
+  /** Note the faces that were detected in a frame. */
+  know(frame: Region, boxes: Box[]): void {
+    this.size = [frame.width, frame.height];
+    this.boxes = boxes;
+    this.looks = this.look(frame);
+  }
+
+  /** Take the next frame; say whether the known faces change in it, or the frames' size. */
+  change(frame: Region): boolean {
+    if (this.size === null) return false;
+    if (frame.width !== this.size[0] || frame.height !== this.size[1]) return true;
+    const before = this.looks;
+    this.looks = this.look(frame);
+    return before.some((look, face) => looksLikeAnother(look, this.looks[face]!, this.options));
+  }
+
+  private look(frame: Region): Float64Array[] {
+    const side = this.options.appearance_px;
+    return this.boxes.map((box) => cells(frame, side, side, FACE_SAMPLES, box));
+  }
+}
+
+/** A whole image, to be compared with others. */
+export function regionOf(pixels: Pixels): Region {
+  const { width, height } = pixels;
+  return { width, height, black: 0, white: 255, plane: () => planeOf(pixels) };
+}
+
 /** What tells people apart from one frame to the next: an aligned face, made small. */
 export function appearance(crop: Float32Array, size: number, options: Options): Float64Array {
   const side = options.appearance_px;
@@ -52,24 +94,37 @@ export function looksLikeAnother(before: Float64Array, now: Float64Array, option
   return found !== null && found < options.min_person_correlation;
 }
 
-/** The frame in few cells, each the mean of `samples` x `samples` of its pixels. */
-function cells(frame: Pixels, { columns, rows, samples }: Options): Float64Array {
-  const across = spread(frame.width, columns * samples);
+/**
+ * A part of a frame in few cells, each the mean of `samples` x `samples` of its pixels; what lies
+ * outside of the frame is its nearest pixel.
+ */
+function cells(
+  frame: Region,
+  columns: number,
+  rows: number,
+  samples: number,
+  [left, top, right, bottom]: Box,
+): Float64Array {
+  const { levels, width, height } = frame.plane(0, 0, frame.width, frame.height);
+  const gain = 255 / (frame.white - frame.black);
+  const across = spread(left, right - 1, columns * samples, width);
   const found = new Float64Array(rows * columns);
-  spread(frame.height, rows * samples).forEach((y, down) => {
+  spread(top, bottom - 1, rows * samples, height).forEach((y, down) => {
     const row = columns * Math.floor(down / samples);
     across.forEach((x, place) => {
-      found[row + Math.floor(place / samples)]! += luma(frame, 4 * (y * frame.width + x));
+      const level = (levels[y * width + x]! - frame.black) * gain;
+      found[row + Math.floor(place / samples)]! += Math.min(Math.max(level, 0), 255);
     });
   });
   return found.map((sum) => sum / samples ** 2);
 }
 
-/** So many places from the first to the last pixel of a side. */
-function spread(length: number, count: number): number[] {
-  return Array.from({ length: count }, (_, place) =>
-    roundHalfEven((place * (length - 1)) / (count - 1)),
-  );
+/** So many places from one pixel to another, kept within a side. */
+function spread(first: number, last: number, count: number, side: number): number[] {
+  return Array.from({ length: count }, (_, place) => {
+    const at = roundHalfEven(first + (place * (last - first)) / (count - 1));
+    return Math.min(Math.max(at, 0), side - 1);
+  });
 }
 
 /** The correlation of what counts; null where that is too little, or all alike. */

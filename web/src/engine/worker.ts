@@ -1,38 +1,46 @@
-import type { Region } from "./crop";
+import { type Plane, planeOf, type Region } from "./crop";
 import { Engine } from "./engine";
+import type { FrameResult } from "./faces";
+import { canvasOf, clipFrame } from "./frames";
 import type { Pixels } from "./pixels";
 import type { Answer, Calls, Question } from "./protocol";
+import { VideoAnalysis } from "./video";
 
 let engine: Engine | null = null;
+/** The video that is analysed. */
+let video: VideoAnalysis | null = null;
 const full = new OffscreenCanvas(1, 1);
 const small = new OffscreenCanvas(1, 1);
 
-function context(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {
-  const drawn = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
-  if (drawn === null) throw new Error("this browser gives no canvas to a worker");
-  return drawn;
+/** An image on a canvas, on white, with access to its pixels. */
+interface Placed extends Region {
+  image: OffscreenCanvas;
+  pixels(): Pixels;
 }
 
-/** Put an image onto a canvas, on white, and give access to its pixels. */
 function place(
   canvas: OffscreenCanvas,
   bitmap: ImageBitmap,
   width: number,
   height: number,
-): Region {
-  if (canvas.width !== width || canvas.height !== height) {
-    canvas.width = width;
-    canvas.height = height;
-  }
-  const drawn = context(canvas);
+): Placed {
+  const drawn = canvasOf(canvas, width, height);
   drawn.fillStyle = "#fff";
   drawn.fillRect(0, 0, width, height);
   drawn.drawImage(bitmap, 0, 0, width, height);
   return {
     width,
     height,
-    read: (left, top, w, h): Pixels => drawn.getImageData(left, top, w, h),
+    black: 0,
+    white: 255,
+    image: canvas,
+    plane: (left, top, w, h): Plane => planeOf(drawn.getImageData(left, top, w, h)),
+    pixels: () => drawn.getImageData(0, 0, width, height),
   };
+}
+
+function whole(bitmap: ImageBitmap): Placed {
+  return place(full, bitmap, bitmap.width, bitmap.height);
 }
 
 const answers: { [Name in keyof Calls]: (ask: Calls[Name]["ask"]) => Promise<unknown> } = {
@@ -44,18 +52,28 @@ const answers: { [Name in keyof Calls]: (ask: Calls[Name]["ask"]) => Promise<unk
     ready().reset();
     return null;
   },
-  image: async ({ bitmap, minFacePx }) =>
-    ready().image(place(full, bitmap, bitmap.width, bitmap.height), minFacePx),
+  image: async ({ bitmap, minFacePx }) => {
+    const image = whole(bitmap);
+    return ready().image(image, image.pixels(), minFacePx);
+  },
   frame: async ({ bitmap, timestamp_s, options }) => {
     const { width, height } = bitmap;
-    const scale = ready().liveScale(width, height, options.minFacePx);
+    const scale = ready().networks.scale(width, height, options.minFacePx);
     const copy = place(small, bitmap, Math.round(width * scale), Math.round(height * scale));
-    const frame = place(full, bitmap, width, height);
-    const pixels = copy.read(0, 0, copy.width, copy.height);
-    return ready().frame(frame, pixels, timestamp_s, options);
+    return ready().frame(whole(bitmap), copy.pixels(), timestamp_s, options);
   },
-  explain: async ({ bitmap, minFacePx }) =>
-    ready().explain(place(full, bitmap, bitmap.width, bitmap.height), minFacePx),
+  explain: async ({ bitmap, minFacePx }) => {
+    const image = whole(bitmap);
+    return ready().explain(image, image.pixels(), minFacePx);
+  },
+  beginVideo: async (settings) => {
+    video?.close();
+    video = new VideoAnalysis(ready().networks, settings);
+    return null;
+  },
+  videoFrame: async ({ bitmap: image, ...given }): Promise<FrameResult[]> =>
+    begun().add(await clipFrame({ image, ...given })),
+  endVideo: async () => begun().end(),
 };
 
 function ready(): Engine {
@@ -63,8 +81,13 @@ function ready(): Engine {
   return engine;
 }
 
-function send(answer: Answer): void {
-  self.postMessage(answer);
+function begun(): VideoAnalysis {
+  if (video === null) throw new Error("no video was begun");
+  return video;
+}
+
+function send(answer: Answer, moved: Transferable[] = []): void {
+  self.postMessage(answer, { transfer: moved });
 }
 
 /** One question after the other: they share canvases, tracks and networks. */
@@ -77,10 +100,16 @@ self.onmessage = (event: MessageEvent<Question>) => {
 async function answer({ id, name, ask }: Question): Promise<void> {
   try {
     const found = await (answers[name] as (ask: unknown) => Promise<unknown>)(ask);
-    send({ id, answer: found });
+    send({ id, answer: found }, portraits(found));
   } catch (error) {
     send({ id, error: error instanceof Error ? error.message : String(error) });
   } finally {
     if (ask !== null && "bitmap" in ask) ask.bitmap.close();
   }
+}
+
+/** The images in an answer, which go to the page without a copy. */
+function portraits(found: unknown): Transferable[] {
+  const results = (Array.isArray(found) ? found : [found]) as (Partial<FrameResult> | null)[];
+  return results.flatMap((result) => result?.portraits?.map(({ image }) => image) ?? []);
 }

@@ -1,0 +1,57 @@
+import { useState } from "preact/hooks";
+
+import { labelWord, words } from "../words";
+import { Crop } from "./Crop";
+import { FaceGrid } from "./FaceGrid";
+import { ChevronIcon } from "./icons";
+import { cardClass, type Listed, Opened, pointing } from "./listed";
+import { shareText } from "./overlay";
+import { contract } from "./state";
+
+/** More are a grid. */
+const MOST_ROWS = 6;
+/** So few are open from the start. */
+const OPEN_AT_ONCE = 2;
+
+/** Faces or people, each a row that opens to bars; many are a grid. */
+export function FaceList({ faces }: { faces: Listed[] }) {
+  const [turned, setTurned] = useState(new Map<number, boolean>());
+  const few = faces.length <= MOST_ROWS;
+  if (!few) return <FaceGrid faces={faces} />;
+  const isOpen = ({ number, away }: Listed) =>
+    turned.get(number) ?? (faces.length <= OPEN_AT_ONCE && !away);
+  return (
+    <ul class="people" aria-labelledby="faces-heading">
+      {faces.map((each) => (
+        <FaceRow
+          key={each.number}
+          listed={each}
+          open={isOpen(each)}
+          turn={() => setTurned(new Map(turned).set(each.number, !isOpen(each)))}
+        />
+      ))}
+    </ul>
+  );
+}
+
+function FaceRow({ listed, open, turn }: { listed: Listed; open: boolean; turn: () => void }) {
+  const { number, name, face, away, portrait, summary } = listed;
+  const label = face === null ? null : contract.value!.labels[face.label]!;
+  return (
+    <li class={cardClass(listed)} {...pointing(number)}>
+      <button type="button" class="face" aria-expanded={open} onClick={turn}>
+        <Crop image={portrait} number={number} />
+        <span class="label">
+          <strong>{label === null ? name : labelWord(label)}</strong>
+          <span class="name">{label === null ? summary : name}</span>
+        </span>
+        <span class="share">
+          {away ? words().people.away : face === null ? "" : shareText(face)}
+          {label !== null && <span class="dot" style={{ background: `var(--${label})` }} />}
+        </span>
+        <ChevronIcon />
+      </button>
+      {open && <Opened listed={listed} />}
+    </li>
+  );
+}

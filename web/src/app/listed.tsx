@@ -1,0 +1,63 @@
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+
+import type { FacePrediction } from "../engine/faces";
+import { words } from "../words";
+import { Bars } from "./Bars";
+import { pointed } from "./overlay";
+import { contract } from "./state";
+
+/** A face or person in a list. */
+export interface Listed {
+  /** As visitors read it, from 1. */
+  number: number;
+  name: string;
+  /** What is shown now, or was last. */
+  face: FacePrediction | null;
+  away: boolean;
+  portrait: ImageBitmap | null;
+  /** What is said about it while it is away. */
+  summary?: string;
+  /** What stands below the bars. */
+  more?: ComponentChildren;
+}
+
+/** A face's bars and what else there is to say about it. */
+export function Opened({ listed: { face, away, more } }: { listed: Listed }) {
+  useEffect(() => leavePointed, []);
+  return (
+    <div class="opened">
+      {face !== null && !away && (
+        <>
+          {face.unsure && (
+            <p class="quiet">
+              {words().people.unsure}: {words().reasons[face.reason ?? "ambiguous"]}
+            </p>
+          )}
+          <Bars labels={contract.value!.labels} values={face.probabilities} shown={face.label} />
+        </>
+      )}
+      {more}
+    </div>
+  );
+}
+
+function leavePointed(): void {
+  pointed.value = null;
+}
+
+/** The classes of a face in a list. */
+export function cardClass({ number, away }: Listed): string {
+  return `card${away ? " away" : ""}${pointed.value === number ? " meant" : ""}`;
+}
+
+/** While the visitor is at a face in a list, its box stands out in the image. */
+export function pointing(number: number) {
+  const point = () => (pointed.value = number);
+  return {
+    onMouseEnter: point,
+    onMouseLeave: leavePointed,
+    onFocusIn: point,
+    onFocusOut: leavePointed,
+  };
+}

@@ -1,0 +1,59 @@
+import * as ort from "onnxruntime-web/wasm";
+
+import { modelAddress } from "./address";
+import type { ModelFile } from "./contract";
+
+/** Fetch a model's file; where the browser can, hold it to its hash. */
+export async function downloadModel(
+  base: string,
+  model: ModelFile,
+  loaded: (bytes: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await download(modelAddress(base, model), model.bytes, loaded);
+  if (globalThis.crypto?.subtle === undefined) return file; // on plain HTTP there is none
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
+  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (found !== model.sha256) {
+    throw new Error(`${model.file}: damaged, its hash is not that of models/contract.json`);
+  }
+  return file;
+}
+
+/** Open a network's file. */
+export async function opened(
+  model: ModelFile,
+  file: Uint8Array,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(file, options);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${model.file}: not an ONNX file that can be run: ${reason}`);
+  }
+}
+
+/** Fetch so many bytes; `loaded` hears of them as they come. */
+export async function download(
+  address: string,
+  bytes: number,
+  loaded: (bytes: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const answer = await fetch(address);
+  if (!answer.ok || answer.body === null) {
+    throw new Error(`${address}: the host answered ${answer.status}`);
+  }
+  const file = new Uint8Array(bytes);
+  let place = 0;
+  const reader = answer.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (place + value.length > bytes) throw new Error(`${address}: longer than ${bytes} bytes`);
+    file.set(value, place);
+    place += value.length;
+    loaded(value.length);
+  }
+  if (place !== bytes) throw new Error(`${address}: cut off, ${place} of ${bytes} bytes came`);
+  return file;
+}

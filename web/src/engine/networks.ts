@@ -1,0 +1,137 @@
+import { corrected } from "./baseline";
+import type { Contract } from "./contract";
+import { cropFace, type Region, similarity } from "./crop";
+import type { Outputs } from "./decoder";
+import { type FaceDetector, roundHalfEven } from "./detector";
+import type { DetectedFace, FacePrediction } from "./faces";
+import type { Pixels } from "./pixels";
+import { faceQuality, unsureReason } from "./quality";
+import { combine } from "./six";
+import { largest, type Shown } from "./smoother";
+
+/** Both networks: where faces are in a frame, and what they show. */
+export class Networks {
+  constructor(
+    readonly contract: Contract,
+    readonly detector: FaceDetector,
+    private readonly emotion: (values: Float32Array, dimensions: number[]) => Promise<Outputs>,
+  ) {}
+
+  /** Find the faces of a frame in a scaled copy of it, in the frame's pixels, largest first. */
+  async detectScaled(
+    frame: { width: number; height: number },
+    small: Pixels,
+    minFacePx: number,
+  ): Promise<DetectedFace[]> {
+    const scale = small.height / frame.height;
+    const minimum = Math.max(1, roundHalfEven(minFacePx * scale));
+    const x = frame.width / small.width;
+    const y = frame.height / small.height;
+    return (await this.detector.detect(small, minimum)).map((face) => ({
+      box: [face.box[0] * x, face.box[1] * y, face.box[2] * x, face.box[3] * y],
+      landmarks: face.landmarks.map(([px, py]) => [px * x, py * y]),
+      score: face.score,
+    }));
+  }
+
+  /** The share to which a frame is scaled before faces are looked for. */
+  scale(width: number, height: number, minFacePx: number): number {
+    const { live_face_px, live_side_px } = this.contract.detection;
+    const shorter = Math.min(width, height);
+    return Math.min(1, Math.max(live_face_px / minFacePx, Math.min(1, live_side_px / shorter)));
+  }
+
+  /** Run both networks once, on grey, so that what is wrong with them shows before any answer. */
+  async tryBoth(): Promise<void> {
+    const side = this.contract.face.spec.input.multiple_of;
+    const data = new Uint8ClampedArray(8 * side * side).fill(128);
+    await this.detector.look({ data, width: 2 * side, height: side });
+    const { file, spec } = this.contract.emotion;
+    const size = spec.crop!.size;
+    const count = 2 * size * size;
+    const outputs = await this.emotion(new Float32Array(count), [2, 1, size, size]);
+    for (const { name, labels } of spec.outputs) {
+      const channels = labels === null ? 1 : this.contract.label_sets[labels]!.labels.length;
+      const found = outputs[name]!.length / 2 / channels;
+      if (name in spec.six!.weights ? found === 1 : Number.isInteger(found) && found > 0) continue;
+      throw new Error(
+        `${file}: output '${name}': expected ${channels} numbers for each of 2 faces, found ` +
+          `${outputs[name]!.length}`,
+      );
+    }
+    combine(this.contract, outputs, 0);
+  }
+
+  /** Cut faces out of a frame and classify them, all in one run. */
+  async classify(frame: Region, faces: DetectedFace[]) {
+    const crops = faces.map((face) => this.crop(frame, face));
+    return { crops, ...(await this.classifyCrops(crops)) };
+  }
+
+  /** Cut one face out of a frame. */
+  crop(frame: Region, face: DetectedFace): Float32Array {
+    const { landmarks_xy, size } = this.contract.emotion.spec.crop!;
+    return cropFace(frame, similarity(face.landmarks, landmarks_xy, size), size);
+  }
+
+  /** Classify crops, all in one run. */
+  async classifyCrops(crops: Float32Array[]) {
+    const { crop, input } = this.contract.emotion.spec;
+    const size = crop!.size;
+    if (crops.length === 0) return { probabilities: [], outputs: {} as Outputs };
+    const batch = new Float32Array(crops.length * size * size);
+    crops.forEach((values, number) => {
+      batch.set(values, number * size * size);
+    });
+    for (let place = 0; place < batch.length; place++) {
+      batch[place] = (batch[place]! - input.mean[0]!) / input.std[0]!;
+    }
+    const outputs = await this.emotion(batch, [crops.length, 1, size, size]);
+    const probabilities = crops.map((_, number) => combine(this.contract, outputs, number));
+    return { probabilities, outputs };
+  }
+
+  /** A face's record. */
+  predict(
+    frame: Region,
+    number: number,
+    face: DetectedFace,
+    crop: Float32Array,
+    probabilities: number[],
+  ): FacePrediction {
+    const size = this.contract.emotion.spec.crop!.size;
+    const quality = faceQuality(face, crop, size, frame.width, frame.height);
+    const prediction: FacePrediction = {
+      found: "detected",
+      face: number,
+      track: null,
+      box_xyxy: face.box,
+      landmarks_xy: face.landmarks,
+      detection_score: face.score,
+      label: 0,
+      confidence: 0,
+      unsure: false,
+      reason: null,
+      probabilities,
+      uncorrected: null,
+      quality,
+    };
+    return this.relabelled(prediction, largest(probabilities));
+  }
+
+  /** What is shown without smoothing. */
+  unsmoothed(raw: number[], offset: number[] | null): Shown {
+    const { min_probability } = this.contract.baseline;
+    const probabilities = offset === null ? raw : corrected(raw, offset, min_probability);
+    const uncorrected = offset === null ? null : raw;
+    return { probabilities, label: largest(probabilities), uncorrected };
+  }
+
+  /** A record that shows a label. */
+  relabelled(prediction: FacePrediction, label: number): FacePrediction {
+    const confidence = prediction.probabilities[label]!;
+    const unsure = confidence < this.contract.emotion.spec.six!.unsure_below;
+    const reason = unsure ? unsureReason(prediction.quality, this.contract.unsure) : null;
+    return { ...prediction, label, confidence, unsure, reason };
+  }
+}
