@@ -125,6 +125,7 @@ def test_a_spec_comes_back_from_metadata_as_it_went_in(spec):
             "'task': expected one of emotion, detection, units, found 'dancing'",
         ),
         (changed(task="detection"), "'detection': expected the decoder's settings"),
+        (changed(task="units"), "'outputs': expected 'units' with labels"),
         (changed(input__mean=[1, 2]), r"'input\.mean': expected 1 numbers"),
         (changed(input__std=[0]), r"'input\.std': expected numbers from 0.001 to 10000"),
         (changed(input__std=[1e-46]), r"'input\.std': .*found \(1e-46,\)"),

@@ -183,7 +183,7 @@ def test_test_images_are_not_read_and_faces_without_a_label_are_left_out():
 
 def test_a_tenth_is_held_out_of_a_dataset_that_is_all_in_train():
     names = np.array([f"{number}.jpg" for number in range(300)])
-    data = dataset(300, np.zeros(300, np.int8), names=names)
+    data = faces_to_read(dataset(300, np.zeros(300, np.int8), names=names))
     labelled = [(data, labels_of(data))]
     held_out, kept = (len(unit_examples(labelled, subset)) for subset in ("val", "train"))
     assert held_out + kept == 300

@@ -186,8 +186,9 @@ class UnitLabels:
 
 def _mean_of_views(values: NDArray[np.float32]) -> NDArray[np.float32]:
     seen = np.isfinite(values)
-    total = np.where(seen, values, 0).sum(axis=1)
-    return (total / np.maximum(seen.sum(axis=1), 1)).astype(np.float32)
+    total = np.where(seen, values, np.float32(0)).sum(axis=1)
+    mean: NDArray[np.float32] = (total / np.maximum(seen.sum(axis=1), 1)).astype(np.float32)
+    return mean
 
 
 def label_units(
@@ -235,9 +236,10 @@ def label_units(
 
 
 def _shown_face(data: Dataset, row: int) -> NDArray[np.uint8]:
-    if data.faces is not None and data.framed[row] == FRAMINGS.index("aligned"):
-        return data.faces[row]
-    return data.images[row]
+    aligned = data.framed[row] == FRAMINGS.index("aligned")
+    faces = data.faces if data.faces is not None and aligned else data.images
+    shown: NDArray[np.uint8] = faces[row]
+    return shown
 
 
 def _read_views(teacher: UnitTeacher, face: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -96,16 +96,23 @@ class UnitExamples:
 
 
 def faces_to_read(data: Dataset) -> Dataset:
-    """Leave out the images of `test`, and those of no subset: nothing is learnt of them."""
-    return data.select(np.isin(data.split, [SUBSETS.index("train"), SUBSETS.index("val")]))
+    """Return the faces of `train` and `val`, those that a training learns of.
+
+    Of a dataset without images in `val` a tenth of `train`, chosen by name, is moved there.
+    """
+    train, val = SUBSETS.index("train"), SUBSETS.index("val")
+    split = data.split
+    if not (split == val).any() and data.names is not None:
+        held_out = np.array([is_held_out(str(name)) for name in data.names], bool)
+        split = np.where((split == train) & held_out, val, split).astype(np.int8)
+    return dataclasses.replace(data, split=split).select(np.isin(split, [train, val]))
 
 
 def unit_examples(labelled: Sequence[tuple[Dataset, UnitLabels]], subset: str) -> UnitExamples:
     """Join the faces of a subset that the teacher reads.
 
     Args:
-        labelled: Datasets with their labels. Of one whose images are all in `train`, a tenth,
-            chosen by name, counts as `val`.
+        labelled: Datasets with their labels.
         subset: `train`, `val` or `test`.
 
     Raises:
@@ -113,7 +120,7 @@ def unit_examples(labelled: Sequence[tuple[Dataset, UnitLabels]], subset: str) -
     """
     parts = []
     for data, labels in labelled:
-        used = (_split(data) == SUBSETS.index(subset)) & (labels.weights > 0)
+        used = (data.split == SUBSETS.index(subset)) & (labels.weights > 0)
         parts.append(
             (data.images[used], labels.units[used], labels.pose_deg[used], labels.weights[used])
         )
@@ -122,14 +129,6 @@ def unit_examples(labelled: Sequence[tuple[Dataset, UnitLabels]], subset: str) -
         names = ", ".join(data.source for data, _ in labelled)
         raise InputError(f"{names}: the teacher reads no face in {subset}. Give other images")
     return UnitExamples(images=images, units=units, pose_deg=pose, weights=weights)
-
-
-def _split(data: Dataset) -> NDArray[np.int8]:
-    train, val = SUBSETS.index("train"), SUBSETS.index("val")
-    if (data.split == val).any() or data.names is None:
-        return data.split
-    held_out = np.array([is_held_out(str(name)) for name in data.names], bool)
-    return np.where((data.split == train) & held_out, val, data.split).astype(np.int8)
 
 
 def common_units(units: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -279,7 +278,6 @@ def train_units(
     Args:
         recipe: Everything that decides the training.
         labelled: Datasets with a teacher's labels; `train` is for training, `val` for validation.
-            Of a dataset whose images are all in `train`, a tenth is held out.
         out: The run's folder: recipe, checkpoints, metrics as CSV and for TensorBoard.
         start: A model file of an emotion network, or a folder of its run, whose trunk is the
             initial one; None draws it at random.
