@@ -203,12 +203,10 @@ def rendered(model: UnitModel, head: Head) -> dict[str, Any]:
             for angle in ANGLES_DEG
         ]
         read_deg = model.read(np.stack(turned)).pose[field].reshape(HEADS, -1)
-        # The renderer's pitch is above 0 where a face looks down.
-        expected = np.array(ANGLES_DEG) * (-1 if field == "pitch_deg" else 1)
         poses[field] = {
-            "median_error_deg": float(np.median(np.abs(read_deg - expected))),
+            "median_error_deg": float(np.median(np.abs(read_deg - np.array(ANGLES_DEG)))),
             "read_deg": read_deg.mean(axis=0).round(1).tolist(),
-            "expected_deg": expected.tolist(),
+            "rendered_deg": list(ANGLES_DEG),
         }
     return {"units": units, "pose": poses}
 
