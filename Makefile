@@ -2,6 +2,7 @@
 # make test   install the development extras and run the tests
 # make evaluate DATA=fer2013/   measure the shipped model and write its figures where they stand
 # make serve  build the web page and serve it with the API on this machine
+# make docs   build the documentation into build/docs, warnings as errors
 # make web    build the web page (needs Node, or fetches it as a package)
 # make fuzz   read damaged files for MINUTES=10, from SEED=...; prints what repeats a failure
 # make crash  kill analyses, imports, trainings, studies and jobs at random places; MINUTES=10 SEED=1
@@ -19,7 +20,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test prepare package web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
+.PHONY: run test docs prepare package web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
@@ -53,6 +54,10 @@ check-style:
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
+docs: $(VENV)/dev.stamp
+	$(BIN)/python -m sphinx -qW --keep-going -b html -d build/doctrees docs build/docs
+	@echo "Open build/docs/index.html"
+
 package: $(VENV)/dev.stamp $(PAGE)
 	$(BIN)/python .ci/package.py
 
@@ -66,11 +71,12 @@ lowest:
 	$(PYTHON) .ci/lowest.py
 
 evaluate: $(VENV)/dev.stamp
-	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see README, "Know the data")'; exit 2; }
+	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see docs/data.md)'; exit 2; }
 	$(BIN)/mien data import $(DATA) --out $(OUT)/fer2013
 	$(BIN)/mien evaluate --data $(OUT)/fer2013 --subset test --robustness --json > $(OUT)/evaluation.json
 	$(BIN)/python benchmarks/accuracy.py $(OUT)/evaluation.json --json benchmarks/results/accuracy.json \
-		--write README.md MODEL_CARD.md --model src/mien/assets/emotion.onnx
+		--write docs/benchmarks.md MODEL_CARD.md --model src/mien/assets/emotion.onnx
+	$(BIN)/python benchmarks/summary.py --write README.md
 
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/speed.py

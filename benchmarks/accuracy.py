@@ -1,7 +1,7 @@
 """Write what `mien evaluate --json` found into documents, a small JSON, and the model's own spec.
 
     mien evaluate --data fer --subset test --robustness --json > evaluation.json
-    python benchmarks/accuracy.py evaluation.json --write README.md MODEL_CARD.md
+    python benchmarks/accuracy.py evaluation.json --write docs/benchmarks.md MODEL_CARD.md
 
 `make evaluate DATA=fer2013/` does both.
 """

@@ -2,7 +2,7 @@
 
     python benchmarks/example.py --write README.md --image docs/sample.jpg --why docs/why.jpg
 
-The photo comes with the package.
+Its photo is a sample that comes with the package.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import shutil
+import tempfile
 from pathlib import Path
 
 from marked import write_marked
@@ -24,10 +26,8 @@ PHOTO = ROOT / "src" / "mien" / "assets" / "samples" / "eileen_collins.jpg"
 EXAMPLE = """\
 import mien
 
-analyzer = mien.Analyzer()
-for face in analyzer.analyze("src/mien/assets/samples/eileen_collins.jpg").faces:
-    print(face.emotion, round(face.confidence, 3), face.box_xyxy)
-    print(face.probabilities)
+for face in mien.analyze("photo.jpg").faces:
+    print(face.emotion, f"{face.confidence:.0%}")
 """
 
 
@@ -39,8 +39,10 @@ def main() -> None:
     parser.add_argument("--why", type=Path, help="where its explanation goes")
     arguments = parser.parse_args()
     printed = io.StringIO()
-    with contextlib.chdir(ROOT), contextlib.redirect_stdout(printed):
-        exec(EXAMPLE, {})  # noqa: S102  the text above, shown as it runs
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(PHOTO, Path(folder) / "photo.jpg")
+        with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+            exec(EXAMPLE, {})  # noqa: S102  the text above, shown as it runs
     text = f"```python\n{EXAMPLE}```\n\n```text\n{printed.getvalue()}```"
     print(text)
     for path in arguments.write:

@@ -1,6 +1,6 @@
 """How quick and how large the web page is, in Chromium, served by `mien serve` on this machine.
 
-    python benchmarks/page.py --json benchmarks/results/page.json --write README.md
+    python benchmarks/page.py --json benchmarks/results/page.json --write docs/benchmarks.md
 
 A fake camera plays a video of the sample photos at 640x480 and 30 frames a second. With
 `--minutes 10` it says instead how the page's memory went over that time, which may be done on a

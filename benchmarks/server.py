@@ -1,6 +1,6 @@
 """How the server holds up: a hundred clients at once, too many clients, faces judged together.
 
-    python benchmarks/server.py --json benchmarks/results/server.json --write README.md
+    python benchmarks/server.py --json benchmarks/results/server.json --write docs/benchmarks.md
 
 The clients send 640x480 JPEGs over loopback from a process of their own, each the next one when the
 answer is there. The baseline is `Analyzer.stream` over the same files in this process. Clients and

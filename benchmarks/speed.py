@@ -1,7 +1,8 @@
 """How long the run side takes on this machine: medians, one thread per network.
 
     python benchmarks/speed.py
-    python benchmarks/speed.py --data fer --whole runs/student/emotion.onnx --write README.md
+    python benchmarks/speed.py --data fer --whole runs/student/emotion.onnx \
+        --write docs/benchmarks.md
 
 The baseline is FER-PP's network, built and exported untrained in the same run. With `--data` and
 `--whole`, the float32 file that the shipped one was made from, an 8-bit file is made as `mien

@@ -1,6 +1,6 @@
 """What a training costs beside a bare loop over the same network, and what its data cost.
 
-    python benchmarks/training.py --json benchmarks/results/training.json --write README.md
+    python benchmarks/training.py --json benchmarks/results/training.json --write docs/benchmarks.md
 
 Both see the same made-up images, on all cores and in turn, by the recipe `emotion`. An epoch is
 as long as one on FER-2013. The bare loop runs network, losses and optimiser on one batch that lies

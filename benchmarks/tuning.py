@@ -1,7 +1,7 @@
 """What tuning gains: FER-PP's network by every sampler with an equal budget, and our own recipe.
 
-    python benchmarks/tuning.py fer-pp --data fer --write README.md
-    python benchmarks/tuning.py emotion --data fer --write README.md
+    python benchmarks/tuning.py fer-pp --data fer --write docs/benchmarks.md
+    python benchmarks/tuning.py emotion --data fer --write docs/benchmarks.md
 
 What was interrupted goes on; without `--data` nothing is run, and the figures are drawn anew from
 the studies in `benchmarks/tuning/`.

@@ -1,6 +1,7 @@
 """How quickly videos and folders of images are analysed, beside the way of FER-PP.
 
-    python benchmarks/video.py --video a.mp4 --json benchmarks/results/video.json --write README.md
+    python benchmarks/video.py --video a.mp4 --json benchmarks/results/video.json \
+        --write docs/benchmarks.md
 
 Without `--video` it makes its own videos out of the sample photos. The live window is fed such a
 video at its own pace, as a camera would, and draws into memory. `--hours 1` analyses a video of an

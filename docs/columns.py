@@ -1,4 +1,4 @@
-"""Write what is derived from columns: the README's table, the page's types, the tables of a study.
+"""Write what is derived from columns: the table of rows, the page's types, a study's tables.
 
 python docs/columns.py
 """
@@ -11,7 +11,7 @@ from mien.columns import COLUMNS, Column
 from mien.study.columns import TABLES
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+ROWS = ROOT / "docs" / "columns.md"
 TYPES = ROOT / "web" / "src" / "engine" / "row.ts"
 STUDY = ROOT / "docs" / "study.md"
 MARKS = ("<!-- columns -->\n", "\n<!-- /columns -->")
@@ -20,7 +20,7 @@ KINDS = {"text": "string", "integer": "number", "number": "number", "boolean": "
 
 
 def table() -> str:
-    """Return the README's table: one line per column."""
+    """Return the table of result rows: one line per column."""
     lines = ["| column | in JSON | value | meaning |", "| --- | --- | --- | --- |"]
     for column in COLUMNS:
         place = "".join(
@@ -58,9 +58,9 @@ def types() -> str:
     )
 
 
-def readme() -> str:
-    """Return the README with the table in its place."""
-    before, rest = README.read_text(encoding="utf-8").split(MARKS[0])
+def rows() -> str:
+    """Return the page on result rows with the table in its place."""
+    before, rest = ROWS.read_text(encoding="utf-8").split(MARKS[0])
     after = rest.split(MARKS[1])[1]
     return before + MARKS[0] + table() + MARKS[1] + after
 
@@ -81,7 +81,7 @@ def study() -> str:
 def main() -> None:
     """Write all of them."""
     STUDY.write_text(study(), encoding="utf-8")
-    README.write_text(readme(), encoding="utf-8")
+    ROWS.write_text(rows(), encoding="utf-8")
     TYPES.write_text(types(), encoding="utf-8")
 
 

@@ -24,8 +24,7 @@ HEAD = """# The keys of a recipe
 A recipe is a TOML file; a key that it does not name has its default. `mien train emotion`,
 `mien train detector` and `mien train units` take one with `--recipe mine.toml`, `mien tune` varies
 that of an emotion network, and a wrong or unknown key is named before anything is read. The shipped
-ones lie in [src/mien/training/recipes](../src/mien/training/recipes). This page is written by
-`python docs/recipes.py`.
+ones lie in `src/mien/training/recipes`. This page is written by `python docs/recipes.py`.
 """
 
 

@@ -27,10 +27,12 @@ VOTE_HEADER = (
 LONGEST = (
     "web/test_page.py",
     "journey/test_fer2013.py",
+    "docs/test_examples.py",
     "training/test_emotion.py",
     "tuning/test_study.py",
     "contract/test_nothing_leaves.py",
     "journey/test_from_data_to_a_drawn_image.py",
+    "docs/test_site.py",
     "web/test_visit.py",
     "server/test_openapi.py",
     "journey/test_notebook.py",

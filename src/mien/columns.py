@@ -2,7 +2,7 @@
 
 Rows of JSON (JSON Lines, REST, `to_row`) are nested: `box_xyxy` is a list, `probabilities` and
 `quality` are objects. CSV, Parquet and data frames are flat: one column per value. Both forms, the
-Parquet schema, the JSON schema of the API, the page's row type and the README's table come from
+Parquet schema, the JSON schema of the API, the page's row type and `docs/columns.md` come from
 `COLUMNS`. After a change, `python docs/columns.py` updates the last two.
 
 A new output per face, expression units for example, is added in three places: a head in the model's

@@ -13,10 +13,10 @@ def writer():
     return module
 
 
-def test_the_readme_shows_the_table():
+def test_the_page_on_rows_shows_the_table():
     script = writer()
-    found = script.README.read_text(encoding="utf-8")
-    assert found == script.readme(), "run python docs/columns.py"
+    found = script.ROWS.read_text(encoding="utf-8")
+    assert found == script.rows(), "run python docs/columns.py"
     assert found.count("| `p_surprise` |") == 1
 
 

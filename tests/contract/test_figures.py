@@ -42,9 +42,15 @@ def marked(document, name):
     return text.split(f"<!-- {name} -->\n")[1].split(f"\n<!-- /{name} -->")[0]
 
 
-@pytest.mark.parametrize("document", ["README.md", "MODEL_CARD.md"])
+@pytest.mark.parametrize("document", ["docs/benchmarks.md", "MODEL_CARD.md"])
 def test_the_documents_show_what_was_measured(benchmark, measured, document):
     assert marked(document, "accuracy") == benchmark.accuracy_table(measured)
+
+
+def test_the_small_table_of_the_readme_is_taken_from_the_measured_figures(monkeypatch):
+    table = load("summary", monkeypatch).summary()
+    assert marked("README.md", "summary") == table
+    assert table.count("\n") >= 6
 
 
 def test_the_model_card_shows_every_block(benchmark, measured):

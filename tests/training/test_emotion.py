@@ -262,6 +262,9 @@ def test_a_run_keeps_its_recipe_and_one_row_per_epoch(toy_dataset, finished):
     rows = curve(finished.folder)
     assert [float(row["epoch"]) for row in rows] == [1, 2]
     assert {"train/ferplus", "val/ferplus_accuracy", "val/fer2013_six_accuracy"} <= set(rows[0])
+    for name in ("ferplus", "fer2013"):
+        assert 0 < float(rows[-1][f"train/{name}_accuracy"]) <= 1
+        assert float(rows[-1][f"val/{name}_loss"]) > 0
     assert list((finished.folder / "tensorboard").glob("events.out.*"))
 
 

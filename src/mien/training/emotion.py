@@ -84,6 +84,9 @@ class EmotionModule(lightning.LightningModule):
         # A loss that is NaN must not be hidden: by default the mean would leave it out.
         means = {name: MeanMetric(nan_strategy="disable") for name in _losses(recipe)}
         self.losses = nn.ModuleDict(means)
+        # The same of the other part of the data: what the losses and accuracies are compared with.
+        self.train_accuracy = nn.ModuleDict({name: MeanMetric() for name in names[:2]})
+        self.val_losses = nn.ModuleDict({name: MeanMetric() for name in names[:2]})
 
     def _load_teachers(self, options: DistillationOptions) -> TeacherEnsemble:
         networks = [load_teacher(Path(path)) for path in options.teachers]
@@ -139,6 +142,11 @@ class EmotionModule(lightning.LightningModule):
             fer2013_loss = (1 - weight) * fer2013_loss + weight * distilled[1]
         for name, loss in losses.items():
             self.losses[name].update(loss.detach())  # type: ignore[operator]
+        for name, scores, labels in (
+            ("ferplus", outputs.logits, ferplus),
+            ("fer2013", outputs.fer2013_logits, fer2013),
+        ):
+            self.train_accuracy[name].update(*_correct(scores.detach(), labels))  # type: ignore[operator]
         total: Tensor = (
             self.recipe.ferplus_weight * ferplus_loss
             + self.recipe.fer2013_weight * fer2013_loss
@@ -147,7 +155,7 @@ class EmotionModule(lightning.LightningModule):
         return total
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Update the accuracy of both heads on the images that have labels."""
+        """Update accuracy and loss of both heads on the images that have labels."""
         faces, ferplus, fer2013 = batch
         outputs = self(faces)
         heads = {
@@ -156,16 +164,17 @@ class EmotionModule(lightning.LightningModule):
             "fer2013_six": (_six(outputs.fer2013_logits.softmax(dim=1)), _six(fer2013)),
         }
         for name, (scores, targets) in heads.items():
-            labelled = targets.max(dim=1).values > 0.5
-            correct = scores.argmax(dim=1) == targets.argmax(dim=1)
             metric = self.accuracy[name]
-            metric.update(correct[labelled].float())  # type: ignore[operator]
+            metric.update(*_correct(scores, targets))  # type: ignore[operator]
             self.log(f"val/{name}_accuracy", metric, prog_bar=name != "fer2013_six")  # type: ignore[arg-type]
+            if name in self.val_losses and bool(targets.any()):
+                self.val_losses[name].update(soft_cross_entropy(scores.float(), targets))  # type: ignore[operator]
+                self.log(f"val/{name}_loss", self.val_losses[name])  # type: ignore[arg-type]
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's losses and `val/score`, the mean accuracy of the trained heads.
+        """Log the training's figures and `val/score`, the mean accuracy of the trained heads.
 
-        The losses are logged here and not in each step, where Lightning takes a millisecond each.
+        They are logged here and not in each step, where Lightning takes a millisecond each.
         """
         for name, mean in self.losses.items():
             loss = mean.compute()  # type: ignore[operator]
@@ -176,6 +185,9 @@ class EmotionModule(lightning.LightningModule):
                     f"diverged: train/{name} is {float(loss)} in epoch {self.current_epoch + 1}. "
                     "Lower learning_rate, or resume from the checkpoint of the epoch before"
                 )
+        for name, mean in self.train_accuracy.items():
+            self.log(f"train/{name}_accuracy", mean.compute())  # type: ignore[operator]
+            mean.reset()  # type: ignore[operator]
         recipe = self.recipe
         weights = {"ferplus": recipe.ferplus_weight, "fer2013": recipe.fer2013_weight}
         values = [self.accuracy[name].compute() for name, weight in weights.items() if weight]  # type: ignore[operator]
@@ -213,6 +225,15 @@ def _losses(recipe: EmotionRecipe) -> tuple[str, ...]:
     heads = ("ferplus", "fer2013")
     distilled = tuple(f"{head}_distillation" for head in heads) if recipe.distillation else ()
     return (*heads, "embedding", *distilled)
+
+
+def _correct(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Return whether the highest score is the right one, `(B,)`, and its weight, 0 or 1, `(B,)`.
+
+    Rows without a majority do not count.
+    """
+    correct = scores.argmax(dim=1) == targets.argmax(dim=1)
+    return correct.float(), (targets.max(dim=1).values > 0.5).float()
 
 
 def _normalised(faces: Tensor) -> Tensor:

@@ -80,6 +80,19 @@ def test_a_score_that_is_no_number_is_not_the_best(tmp_path):
     assert cards(text)["best epoch"] == "2"
 
 
+def test_train_and_val_stand_in_one_chart_by_kind_of_line(tmp_path):
+    more = {"train/ferplus_accuracy": 0.6, "val/ferplus_loss": 0.9}
+    text, _ = report(tmp_path, **more)
+    for name, parts in (("accuracy", ["val", "train"]), ("loss", ["train", "val"])):
+        encoding = charts(text)[name]["encoding"]
+        assert encoding["strokeDash"]["scale"]["domain"] == parts
+        assert domain(text, name)[0] == "FER+"
+    points = [value for data in charts(text)["loss"]["datasets"].values() for value in data]
+    assert {(point["curve"], point["images"]) for point in points} == {
+        ("FER+", "train"), ("FER+", "val"),
+    }  # fmt: skip
+
+
 def test_what_is_no_number_has_no_card_and_no_curve(tmp_path):
     epochs = [row | {"val/ferplus_accuracy": NAN} for row in EPOCHS]
     text, _ = report(tmp_path, epochs)
