@@ -205,7 +205,7 @@ def rendered(model: UnitModel, head: Head) -> dict[str, Any]:
         read_deg = model.read(np.stack(turned)).pose[field].reshape(HEADS, -1)
         poses[field] = {
             "median_error_deg": float(np.median(np.abs(read_deg - np.array(ANGLES_DEG)))),
-            "read_deg": read_deg.mean(axis=0).round(1).tolist(),
+            "read_deg": read_deg.mean(axis=0, dtype=np.float64).round(1).tolist(),
             "rendered_deg": list(ANGLES_DEG),
         }
     return {"units": units, "pose": poses}
@@ -251,7 +251,7 @@ def printed(found: dict[str, Any]) -> None:
         if e["common"]
     ]
     print(f"{agreed['faces']:,} faces of val; units above 0.2 in 2 % of them\n")
-    print(markdown_table(head, rows))
+    print(markdown_table(head, rows) + "\n")
     head = ["side in px", "median r", "lowest r", "mean absolute error", "yaw, pitch, roll in deg"]
     rows = [
         [
@@ -261,14 +261,14 @@ def printed(found: dict[str, Any]) -> None:
         ]
         for side, each in agreed["sides"].items()
     ]
-    print(markdown_table(head, rows))
+    print(markdown_table(head, rows) + "\n")
     head = ["dataset", "expression", "faces", "unit", "AUC", "teacher's AUC"]
     rows = [
         [e["dataset"], e["expression"], str(e["faces"]), e["unit"],
          f"{e['auc']:.3f}", f"{e['teacher_auc']:.3f}"]
         for e in found["foreign"]
     ]  # fmt: skip
-    print(markdown_table(head, rows))
+    print(markdown_table(head, rows) + "\n")
     if "heads" in found:
         head = ["action unit", "unit", "Spearman", "rise", "largest rise"]
         rows = [
@@ -276,7 +276,7 @@ def printed(found: dict[str, Any]) -> None:
              f"{e['leader']} {e['leader_rise']:.2f}"]
             for e in found["heads"]["units"]
         ]  # fmt: skip
-        print(markdown_table(head, rows))
+        print(markdown_table(head, rows) + "\n")
         for field, each in found["heads"]["pose"].items():
             print(f"{field}: median error {each['median_error_deg']:.1f}, {each['read_deg']}")
     spent = found["time_ms"]

@@ -8,7 +8,7 @@ import torch
 
 import mien
 from mien.data import Dataset
-from mien.errors import ArtefactError, InputError, MissingExtraError, RecipeError
+from mien.errors import ArtefactError, DatasetError, InputError, MissingExtraError, RecipeError
 from mien.export import export_units
 from mien.models import TrunkOptions, UnitNet, UnitOptions
 from mien.options import DeviceOptions
@@ -81,11 +81,6 @@ class Teacher:
         return UnitReading(units=units, pose_deg=np.array([40 * sides, 5, 0], np.float32))
 
 
-class Blind(Teacher):
-    def read(self, image_rgb):
-        return None
-
-
 @pytest.fixture
 def teacher_file(tmp_path):
     path = tmp_path / "teacher.task"
@@ -136,16 +131,37 @@ def test_labels_are_taken_from_the_cache_and_only_new_faces_are_read(tmp_path, t
     np.testing.assert_array_equal(again.view_pose_deg, both.view_pose_deg)
 
 
-@pytest.mark.parametrize("harm", ["other teacher", "damaged"])
-def test_a_cache_of_another_teacher_or_a_damaged_one_is_not_used(tmp_path, teacher_file, harm):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("damaged", "found another file or a damaged one"),
+        ("text", "found another file or a damaged one"),
+        ("array", "found another file or a damaged one"),
+        ("other arrays", "found another file or a damaged one"),
+        ("other teacher", "labels of another teacher"),
+    ],
+)
+def test_a_file_that_is_no_label_of_this_teacher_is_refused_and_stays(
+    tmp_path, teacher_file, content, said
+):
     data, cache = dataset(3), tmp_path / "labels.npz"
     label_units(data, teacher_file, cache, open_teacher=Teacher)
-    if harm == "damaged":
-        cache.write_bytes(cache.read_bytes()[:200])
-    else:
-        teacher_file.write_bytes(b"other weights")
-    found = label_units(data, teacher_file, cache, open_teacher=Blind)
-    assert (found.weights == 0).all()
+    match content:
+        case "damaged":
+            cache.write_bytes(cache.read_bytes()[:200])
+        case "text":
+            cache.write_text("a diary")
+        case "array":
+            with cache.open("wb") as file:
+                np.save(file, np.zeros(3))
+        case "other arrays":
+            np.savez(cache, keys=np.zeros(3))
+        case _:
+            teacher_file.write_bytes(b"other weights")
+    before = cache.read_bytes()
+    with pytest.raises(DatasetError, match=said):
+        label_units(data, teacher_file, cache, open_teacher=Teacher)
+    assert cache.read_bytes() == before
 
 
 def test_a_label_weighs_less_where_the_views_disagree_or_show_no_face():

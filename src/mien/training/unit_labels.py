@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 
 from mien._output import whole_file
 from mien.data import FRAMINGS, Dataset
-from mien.errors import ArtefactError, MissingExtraError
+from mien.errors import ArtefactError, DatasetError, MissingExtraError
 from mien.structures import FrameRGB
 from mien.training.weights import file_sha256
 from mien.units import MIRRORED, POSE_FIELDS, UNITS, head_pose, mirrored_pose
@@ -60,7 +60,12 @@ _AGREEMENT = 0.05
 _ONE_VIEW_WEIGHT = 0.25
 """Weight of a label that was read in some of the views only."""
 
-_DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_DAMAGES = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, EOFError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a file as labels raises where it is none."""
+
 _SAVE_EVERY = 1000
 
 
@@ -206,13 +211,14 @@ def label_units(
         data: The faces; the teacher is shown the large aligned crop where there is one.
         teacher: The teacher's file.
         cache: An `.npz` file of labels. What this teacher has read is taken from it, and the rest
-            is added to it every thousand faces. One that is damaged counts as missing.
+            is added to it every thousand faces.
         before_writing: Called before the cache is written.
         on_image: Called after each face with the number of faces that are read and that of all.
         open_teacher: Opens the teacher's file; it is opened only if faces are left to read.
 
     Raises:
         ArtefactError: The teacher's file is not one.
+        DatasetError: The cache is another file, is damaged, or holds labels of another teacher.
         MissingExtraError: What runs the teacher is not installed.
         OutputError: The cache cannot be written.
         RecipeError: The teacher's file cannot be read.
@@ -265,15 +271,24 @@ def _read_view(teacher: UnitTeacher, face: Image.Image, view: _View) -> NDArray[
 
 
 def _read_cache(cache: Path, digest: str) -> dict[str, NDArray[np.float32]]:
-    """Return what a teacher has read by the face's key; nothing if the cache is of another."""
+    """Return what a teacher has read, by the face's key; nothing if there is no file yet."""
+    if not cache.exists():
+        return {}
     shape = (len(VIEWS), len(UNITS) + len(POSE_FIELDS))
     try:
         with cache.open("rb") as file, np.load(file) as saved:
-            if str(saved["teacher"]) != digest or saved["read"].shape[1:] != shape:
-                return {}
-            return dict(zip(saved["keys"].tolist(), saved["read"], strict=True))
-    except _DAMAGES:
-        return {}
+            known = dict(zip(saved["keys"].tolist(), saved["read"], strict=True))
+            teacher, found = str(saved["teacher"]), saved["read"].shape[1:]
+    except _DAMAGES as error:
+        raise DatasetError(
+            f"{cache}: expected labels of `mien train units`, found another file or a damaged one. "
+            "Remove it, or choose another name"
+        ) from error
+    if teacher != digest or found != shape:
+        raise DatasetError(
+            f"{cache}: holds labels of another teacher, or of other views. Choose another name"
+        )
+    return known
 
 
 def _write_cache(cache: Path, digest: str, known: dict[str, NDArray[np.float32]]) -> None:
