@@ -121,6 +121,7 @@ def against_teacher(model: UnitModel, data: list[Dataset], options: Any) -> dict
                     "r": float(correlation[place]),
                     "mean_absolute_error": float(agreed.mean_absolute_error[place]),
                     "teacher_r_between_views": float(between[place]),
+                    "teacher_largest": float(examples.units[:, place].max()),
                 }
                 for place, name in enumerate(UNITS)
             ]
