@@ -15,23 +15,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from mien.training import DetectorRecipe, EmotionRecipe
+from mien.training import DetectorRecipe, EmotionRecipe, UnitRecipe
 
 PAGE = Path(__file__).with_name("recipes.md")
 
 HEAD = """# The keys of a recipe
 
-A recipe is a TOML file; a key that it does not name has its default. `mien train emotion --recipe
-mine.toml` and `mien train detector --recipe mine.toml` take one, `mien tune` varies it, and a wrong
-or unknown key is named before anything is read. The shipped ones lie in
-`src/mien/training/recipes`. This page is written by `python docs/recipes.py`.
+A recipe is a TOML file; a key that it does not name has its default. `mien train emotion`,
+`mien train detector` and `mien train units` take one with `--recipe mine.toml`, `mien tune` varies
+that of an emotion network, and a wrong or unknown key is named before anything is read. The shipped
+ones lie in `src/mien/training/recipes`. This page is written by `python docs/recipes.py`.
 """
+
+
+KINDS = (("emotion", EmotionRecipe), ("detector", DetectorRecipe), ("units", UnitRecipe))
 
 
 def page() -> str:
     """Return the whole page."""
     parts = [HEAD]
-    for title, kind in (("emotion", EmotionRecipe), ("detector", DetectorRecipe)):
+    for title, kind in KINDS:
         parts.append(f"## mien train {title}\n")
         parts += _tables(kind, "")
     return "\n".join(parts)

@@ -120,8 +120,12 @@ def test_a_spec_comes_back_from_metadata_as_it_went_in(spec):
             r"'crop\.landmarks_xy': expected numbers from -1 to 2",
         ),
         (changed(crop__size=48.5), r"'crop\.size': expected int, found 48\.5"),
-        (changed(task="dancing"), "'task': expected one of emotion, detection, found 'dancing'"),
+        (
+            changed(task="dancing"),
+            "'task': expected one of emotion, detection, units, found 'dancing'",
+        ),
         (changed(task="detection"), "'detection': expected the decoder's settings"),
+        (changed(task="units"), "'outputs': expected 'units' with labels"),
         (changed(input__mean=[1, 2]), r"'input\.mean': expected 1 numbers"),
         (changed(input__std=[0]), r"'input\.std': expected numbers from 0.001 to 10000"),
         (changed(input__std=[1e-46]), r"'input\.std': .*found \(1e-46,\)"),
@@ -139,7 +143,7 @@ def test_a_spec_comes_back_from_metadata_as_it_went_in(spec):
         (changed(input__height=64), r"'input\.height': expected 48, as crop\.size says, found 64"),
         (
             changed(input__colour="rgb", input__mean=[0] * 3, input__std=[1] * 3),
-            r"'input\.colour': expected grey for an emotion network, found 'rgb'",
+            r"'input\.colour': expected grey for a network of crops, found 'rgb'",
         ),
         (changed(outputs=[]), "'outputs': expected at least one output"),
         (changed(**{f"k{number}": 1 for number in range(99)}), "and 79 more faults"),

@@ -27,7 +27,9 @@ __all__ = [
     "LIMITS",
     "METADATA_KEY",
     "MIN_PROBABILITY",
+    "POSE_OUTPUT",
     "SPEC_VERSION",
+    "UNITS_OUTPUT",
     "BaselineSpec",
     "CropSpec",
     "DetectionSpec",
@@ -41,6 +43,9 @@ __all__ = [
 
 METADATA_KEY = "mien.spec"
 """The key of the ONNX metadata entry that holds the spec as JSON."""
+
+UNITS_OUTPUT, POSE_OUTPUT = "units", "pose_deg"
+"""The outputs of a network of units: coefficients of 0 to 1, and angles in degrees."""
 
 SPEC_VERSION = 1
 """The one version that this release reads and writes."""
@@ -335,11 +340,11 @@ class ModelSpec:
 
     Attributes:
         task: What the network does; `emotion` needs `crop` and `six`, `detection` needs
-            `detection`.
+            `detection`, `units` needs `crop` and the outputs `units` and `pose_deg` with labels.
         name: The model's name, for example `mien-emotion`.
         input: The network's input.
         outputs: The network's outputs.
-        crop: The face's frame, emotion networks only.
+        crop: The face's frame, networks of emotions and of units only.
         six: The six-way output, emotion networks only.
         detection: The decoder's settings, detectors only.
         label_sets: Label sets of the model's own, by name: labels in the order of the channels.
@@ -348,7 +353,7 @@ class ModelSpec:
         spec_version: The version of this document.
     """
 
-    task: Literal["emotion", "detection"]
+    task: Literal["emotion", "detection", "units"]
     name: str
     input: InputSpec
     outputs: tuple[OutputSpec, ...]
@@ -375,9 +380,13 @@ class ModelSpec:
                 self._check_detection(self.detection)
             return
         demand(self.crop is not None, "crop", "the face's frame", None)
-        demand(self.six is not None, "six", "the six-way output", None)
         if self.crop is not None:
             self._check_crop(self.crop)
+        if self.task == "units":
+            for name in (UNITS_OUTPUT, POSE_OUTPUT):
+                demand(name in self.head_labels, "outputs", f"{name!r} with labels", names)
+            return
+        demand(self.six is not None, "six", "the six-way output", None)
         if self.six is not None:
             for head in self.six.weights:
                 heads = [name for name, labels in self.head_labels.items() if labels in LABEL_SETS]
@@ -430,7 +439,7 @@ class ModelSpec:
     def _check_crop(self, crop: CropSpec) -> None:
         """Check that the network's input is the crop."""
         grey = self.input.colour == "grey"
-        demand(grey, "input.colour", "grey for an emotion network", self.input.colour)
+        demand(grey, "input.colour", "grey for a network of crops", self.input.colour)
         for field in ("height", "width"):
             side = getattr(self.input, field)
             demand(side == crop.size, f"input.{field}", f"{crop.size}, as crop.size says", side)

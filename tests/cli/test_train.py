@@ -1,6 +1,7 @@
 import dataclasses
 import inspect
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ import typer
 from typer.testing import CliRunner
 
 from mien.cli import app, options
-from mien.data import import_dataset
-from mien.errors import InputError, MissingExtraError
+from mien.data import import_dataset, read_dataset
+from mien.errors import InputError, MissingExtraError, RecipeError
+from mien.inference import UnitModel
 from mien.options import DeviceOptions
-from mien.training import train_detector, train_emotion
+from mien.training import label_units, train_detector, train_emotion, train_units
+from mien.training.unit_labels import UnitReading
+from mien.units import UNITS
 from tests.conftest import fer_lines
 
 
@@ -35,7 +39,8 @@ def defaults_of(verb):
 
 
 @pytest.mark.parametrize(
-    ("verb", "train"), [("emotion", train_emotion), ("detector", train_detector)]
+    ("verb", "train"),
+    [("emotion", train_emotion), ("detector", train_detector), ("units", train_units)],
 )
 def test_the_verbs_have_the_same_defaults_as_python(verb, train):
     defaults = {
@@ -55,6 +60,7 @@ def test_the_verbs_have_the_same_defaults_as_python(verb, train):
     [
         ("train", "emotion", "--data", "fer", "--out", "run"),
         ("train", "detector", "--data", "images", "--teacher", "a.onnx", "--out", "run"),
+        ("train", "units", "--data", "fer", "--teacher", "a.task", "--out", "run"),
         ("tune", "--data", "fer", "--out", "run"),
     ],
 )
@@ -89,3 +95,65 @@ def test_damaged_labels_of_a_teacher_are_made_again(samples, tmp_path):
     after = pseudo_label_images(tmp_path, teacher, cache)
     assert [len(image.faces) for image in after] == [len(image.faces) for image in before]
     assert cache.read_bytes() == content
+
+
+TINY_UNITS = """
+epochs = 1
+batch_size = 16
+[network]
+head_channels = 4
+head_width = 8
+[network.trunk]
+widths = [4, 8]
+depths = [1, 1]
+"""
+
+
+class Bright:
+    """A teacher that reads how bright a face is."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def read(self, image_rgb):
+        units = np.full(len(UNITS), image_rgb.mean() / 255, np.float32)
+        return UnitReading(units=units, pose_deg=np.zeros(3, np.float32))
+
+
+@pytest.fixture
+def toy_fer(tmp_path, toy_dataset):
+    lines = ["emotion,pixels,Usage", *fer_lines(toy_dataset)]
+    (tmp_path / "fer2013.csv").write_text("\n".join(lines))
+    import_dataset([tmp_path / "fer2013.csv"], tmp_path / "fer")
+    return tmp_path / "fer"
+
+
+def test_units_are_learnt_without_the_teachers_package_once_all_faces_are_read(tmp_path, toy_fer):
+    teacher, labels, out = (tmp_path / name for name in ("a.task", "labels.npz", "run"))
+    teacher.write_bytes(b"weights")
+    (tmp_path / "tiny.toml").write_text(TINY_UNITS)
+    label_units(read_dataset(toy_fer), teacher, labels, open_teacher=Bright)
+    given = ("--data", toy_fer, "--teacher", teacher, "--labels", labels, "--threads", 1)
+    given += ("--recipe", tmp_path / "tiny.toml", "--out", out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning warns of its own dependencies
+        result = CliRunner().invoke(app, ["train", "units", *map(str, given)])
+    assert result.exception is None, result.exception
+    assert f"{out / 'units.onnx'}: differs from torch by at most" in result.stdout
+    spec = UnitModel(out / "units.onnx").spec
+    assert spec.provenance["teacher"] == "a.task"
+    assert spec.provenance["data"] == "fer"
+
+
+def test_units_without_their_teacher_leave_no_folder(tmp_path, toy_fer):
+    given = ("--data", toy_fer, "--teacher", tmp_path / "gone.task", "--out", tmp_path / "run")
+    result = CliRunner().invoke(app, ["train", "units", *map(str, given)])
+    with pytest.raises(RecipeError, match=r"gone\.task: cannot be read"):
+        raise result.exception
+    assert not (tmp_path / "run").exists()

@@ -25,6 +25,7 @@ COMMAND_LINE_ONLY = {
     "serve port",
     "train detector recipe",
     "train emotion recipe",
+    "train units recipe",
     "tune recipe",
     "tune space",
 }

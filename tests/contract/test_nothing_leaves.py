@@ -76,6 +76,7 @@ ELSEWHERE = {
     "data render": "tests/data renders; the parametric head it needs is not shipped",
     "export web": "tests/web does it, where the page is built",
     "train detector": "trains as `train emotion` does, for longer",
+    "train units": "trains as `train emotion` does; tests/cli does it",
 }
 
 RUN_VERBS = """

@@ -3,7 +3,12 @@ import dataclasses
 import pytest
 import torch
 
-from mien.training.augment import AugmentationOptions, augment, augmentation_steps
+from mien.training.augment import (
+    AugmentationOptions,
+    augment,
+    augment_unmirrored,
+    augmentation_steps,
+)
 
 STRONG = AugmentationOptions(low_resolution=1.0, erasing=1.0)
 STILL = AugmentationOptions(**{field.name: 0.0 for field in dataclasses.fields(STRONG)})
@@ -79,3 +84,17 @@ def test_images_are_the_same_where_a_training_calculates_in_bfloat16():
         mixed = augment(faces, STRONG, torch.Generator().manual_seed(2))
     assert mixed.dtype == torch.float32
     torch.testing.assert_close(mixed, plain)
+
+
+def test_the_rotation_that_is_said_is_that_of_the_image():
+    spot = torch.zeros(8, 1, 48, 48)
+    spot[:, :, 23:25, 40:44] = 255  # right of the middle, at an angle of 0
+    only_rotated = dataclasses.replace(STILL, rotation_deg=40.0)
+    found, clockwise_deg = augment_unmirrored(spot, only_rotated, generator())
+    weight = found / found.sum(dim=(2, 3), keepdim=True)
+    places = torch.arange(48) + 0.5 - 24
+    right = (weight * places).sum(dim=(1, 2, 3))
+    down = (weight * places[:, None]).sum(dim=(1, 2, 3))
+    # Clockwise, what is on the right moves down.
+    torch.testing.assert_close(torch.atan2(down, right).rad2deg(), clockwise_deg, atol=1.5, rtol=0)
+    assert clockwise_deg.abs().max() > 10

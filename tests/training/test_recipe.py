@@ -12,6 +12,7 @@ from mien.models.onnx_weights import load_onnx_weights
 from mien.training import (
     DetectorRecipe,
     EmotionRecipe,
+    UnitRecipe,
     ema_warnings,
     read_recipe,
     shipped_recipes,
@@ -19,6 +20,7 @@ from mien.training import (
 
 KINDS = {
     "detector": DetectorRecipe,
+    **dict.fromkeys(("units", "units-head"), UnitRecipe),
     **dict.fromkeys(
         (
             "assistant",

@@ -258,6 +258,99 @@ def detector(
     )
 
 
+@app.command()
+@verb
+def units(
+    *,
+    data: Annotated[
+        list[Path],
+        typer.Option(metavar="DATASET", help="A dataset of faces; may be repeated."),
+    ],
+    teacher: Annotated[Path, typer.Option(help="MediaPipe's face_landmarker.task.")],
+    out: Out,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep what the teacher reads in this .npz, for other runs; without it, in --out.",
+        ),
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="A TOML file, or a shipped recipe.")] = "units",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="An emotion network whose trunk is the initial one; `shipped` is mien's own.",
+        ),
+    ] = None,
+    resume: Resume = False,
+    threads: Threads = _DEVICES.threads,
+) -> None:
+    """Train the network of expression units on what a teacher reads in faces.
+
+    The faces need no labels. The teacher needs the package mediapipe (extra `teacher`); it is not
+    needed any more when all faces are read.
+
+    \b
+    Examples:
+      mien train units --data fer --teacher face_landmarker.task --out runs/units
+      mien train units --data fer --data photos --teacher face_landmarker.task --out runs/units \\
+        --resume
+    """
+    _require_training()
+    from mien.data import read_dataset
+    from mien.export import export_units
+    from mien.training import (
+        RUN,
+        UnitRecipe,
+        faces_to_read,
+        label_units,
+        read_recipe,
+        train_units,
+        unit_examples,
+    )
+
+    read = read_recipe(UnitRecipe, recipe)
+    RUN.check(out)
+    cache = out / "labels.npz" if labels is None else labels
+    labelled = []
+    with _stopped_by_ctrl_c(out):
+        for source in data:
+            faces = faces_to_read(read_dataset(source))
+            with progress_bars() as on_step:
+                found = label_units(
+                    faces,
+                    teacher,
+                    cache,
+                    before_writing=lambda: RUN.claim(out),
+                    on_image=on_step(f"reading {faces.source}"),
+                )
+            labelled.append((faces, found))
+        module = train_units(
+            read,
+            labelled,
+            out=out,
+            start=_start(start, "emotion.onnx"),
+            resume=resume,
+            devices=DeviceOptions(threads=threads),
+        )
+    path = out / "units.onnx"
+    provenance = {
+        "recipe": Path(recipe).stem,
+        "seed": str(read.seed),
+        "data": ", ".join(faces.source for faces, _ in labelled),
+        "teacher": teacher.name,
+        "mien": importlib.metadata.version("mien"),
+    }
+    differences = export_units(
+        module.network,
+        unit_examples(labelled, "val").images,
+        path=path,
+        provenance=provenance | module.provenance,
+    )
+    print(f"{path}: differs from torch by at most {max(differences.values()):.1e}")
+
+
 def _source_name(source: Path) -> str:
     """Return a source's name; several Parquet files may have one name in folders of their own."""
     return f"{source.resolve().parent.name}/{source.name}" if source.is_file() else source.name

@@ -8,6 +8,7 @@ from mien.inference.model import Classification, EmotionModel
 from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.inference.runner import Step, analyze_media, is_image
 from mien.inference.similarity import SimilarFace, SimilarFaces, find_similar
+from mien.inference.units import UnitAnswers, UnitModel
 from mien.inference.video import VideoState, analyze_video
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "SimilarFace",
     "SimilarFaces",
     "Step",
+    "UnitAnswers",
+    "UnitModel",
     "VideoState",
     "analyze",
     "analyze_media",

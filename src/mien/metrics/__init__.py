@@ -1,5 +1,6 @@
 """Numbers from plain arrays: protocols, metrics, curves, calibration."""
 
+from mien.metrics.agreement import Agreement, agreement
 from mien.metrics.calibration import (
     EQUAL_WITHIN,
     MAX_TEMPERATURE,
@@ -52,6 +53,7 @@ __all__ = [
     "MAX_TEMPERATURE",
     "PROTOCOLS",
     "SURE_ACCURACY",
+    "Agreement",
     "CalibrationData",
     "ClassScore",
     "Interval",
@@ -63,6 +65,7 @@ __all__ = [
     "SixFit",
     "TripletScore",
     "accuracy",
+    "agreement",
     "average_precision",
     "balanced_accuracy",
     "bootstrap_intervals",

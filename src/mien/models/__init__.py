@@ -1,9 +1,10 @@
-"""Torch networks: the emotion network, the face detector, and FER-PP's network as a baseline."""
+"""Torch networks: those of emotions, faces and units, and FER-PP's network as a baseline."""
 
 from mien.models.baseline import BaselineNet, BaselineOptions
 from mien.models.detector import DetectorNet, DetectorOptions
 from mien.models.emotion import EmotionNet, EmotionOutputs, FineTunedOptions, TrunkOptions
 from mien.models.onnx_weights import load_onnx_weights
+from mien.models.units import UnitNet, UnitOptions, UnitOutputs
 
 __all__ = [
     "BaselineNet",
@@ -14,5 +15,8 @@ __all__ = [
     "EmotionOutputs",
     "FineTunedOptions",
     "TrunkOptions",
+    "UnitNet",
+    "UnitOptions",
+    "UnitOutputs",
     "load_onnx_weights",
 ]

@@ -28,6 +28,7 @@ __all__ = [
     "FineTunedOutputs",
     "HeadLogits",
     "TrunkOptions",
+    "staged_trunk",
 ]
 
 PIXEL_MEAN = 129.5
@@ -208,7 +209,7 @@ class EmotionNet(nn.Module):
         if fer_pp:
             self.trunk = baseline_trunk(options.baseline())
         else:
-            self.trunk, ends = _staged(options)
+            self.trunk, ends = staged_trunk(options)
         self._ends = ends
         self.dropout = nn.Dropout(0.0 if fer_pp else options.dropout)
         self.ferplus_head = nn.Linear(channels, len(FERPLUS_8))
@@ -292,8 +293,11 @@ class _Adapter(nn.Module):
         return hidden, self.ferplus(hidden), self.fer2013(hidden)
 
 
-def _staged(options: TrunkOptions) -> tuple[nn.Sequential, list[tuple[int, int]]]:
-    """Return the trunk, and the last layers and widths of the two stages before its last."""
+def staged_trunk(options: TrunkOptions) -> tuple[nn.Sequential, list[tuple[int, int]]]:
+    """Return a trunk of any family but FER-PP's, and where the two stages before its last end.
+
+    These are the numbers of their last layers, with their channels.
+    """
     layers: list[nn.Module] = []
     ends: list[tuple[int, int]] = []
     channels = 1

@@ -1,4 +1,4 @@
-"""Training of the emotion network and the face detector from recipe files."""
+"""Training of the networks of emotions, faces and expression units from recipe files."""
 
 import mien.models.compiler  # noqa: F401  # before Lightning, which all of these import
 from mien.options import DeviceOptions
@@ -9,6 +9,9 @@ from mien.training.preview import show_augmentation
 from mien.training.pseudo_labels import pseudo_label_images, read_unlabelled_images
 from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
 from mien.training.run import METRICS_FILE, RECIPE_FILE, RUN
+from mien.training.unit_labels import UnitLabels, label_units
+from mien.training.unit_recipe import UnitRecipe
+from mien.training.units import common_units, faces_to_read, train_units, unit_examples
 
 __all__ = [
     "METRICS_FILE",
@@ -17,9 +20,14 @@ __all__ = [
     "DetectorRecipe",
     "DeviceOptions",
     "EmotionRecipe",
+    "UnitLabels",
+    "UnitRecipe",
     "choose_score_threshold",
+    "common_units",
     "drop_non_faces",
     "ema_warnings",
+    "faces_to_read",
+    "label_units",
     "pseudo_label_images",
     "read_recipe",
     "read_unlabelled_images",
@@ -29,4 +37,6 @@ __all__ = [
     "show_augmentation",
     "train_detector",
     "train_emotion",
+    "train_units",
+    "unit_examples",
 ]

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from mien._decode import all_demands, demand
 
-__all__ = ["AugmentationOptions", "augment", "augmentation_steps"]
+__all__ = ["AugmentationOptions", "augment", "augment_unmirrored", "augmentation_steps"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def augmentation_steps(
 ) -> Iterator[tuple[str, Step]]:
     """Yield the steps with their names in the order in which they are applied."""
     yield "flip", lambda faces: _flip(faces, generator)
-    yield "rotate, scale, shift, shear", lambda faces: _affine(faces, options, generator)
+    yield "rotate, scale, shift, shear", lambda faces: _affine(faces, options, generator)[0]
     yield "low resolution", lambda faces: _low_resolution(faces, options, generator)
     yield "light", lambda faces: _light(faces, options, generator)
     yield "noise", lambda faces: _noise(faces, options, generator)
@@ -107,6 +107,26 @@ def augment(faces: Tensor, options: AugmentationOptions, generator: Generator) -
     return faces
 
 
+def augment_unmirrored(
+    faces: Tensor, options: AugmentationOptions, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Apply all steps but the flip, and say by how much each image was rotated.
+
+    Args:
+        faces: As in `augment`, like the other two.
+        options: How strong the steps are.
+        generator: The random generator.
+
+    Returns:
+        `(B, 1, H, W)` float, 0 to 255, and `(B,)` degrees, clockwise.
+    """
+    with torch.autocast(faces.device.type, enabled=False):
+        faces, clockwise_deg = _affine(faces, options, generator)
+        for step in (_low_resolution, _light, _noise, _erase):
+            faces = step(faces, options, generator)
+    return faces, clockwise_deg
+
+
 def _uniform(faces: Tensor, generator: Generator, limit: float = 1.0) -> Tensor:
     """Draw one number from -limit to limit per image, `(B,)`."""
     drawn = torch.rand(len(faces), generator=generator, device=faces.device, dtype=faces.dtype)
@@ -123,7 +143,10 @@ def _flip(faces: Tensor, generator: Generator) -> Tensor:
     return torch.where(_chosen(faces, generator, 0.5), faces.flip(3), faces)
 
 
-def _affine(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:
+def _affine(
+    faces: Tensor, options: AugmentationOptions, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Rotate, scale, shift and shear; return the images and `(B,)` degrees, clockwise."""
     angle = _uniform(faces, generator, math.radians(options.rotation_deg))
     zoom = 1 + _uniform(faces, generator, options.scale)
     shear = _uniform(faces, generator, options.shear)
@@ -134,7 +157,9 @@ def _affine(faces: Tensor, options: AugmentationOptions, generator: Generator) -
     rows = (torch.stack((cos, shear - sin, shift_x), 1), torch.stack((sin, cos, shift_y), 1))
     matrix = torch.stack(rows, 1)  # (B, 2, 3)
     grid = functional.affine_grid(matrix, list(faces.shape), align_corners=False)
-    return functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+    warped = functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+    # The grid says where the output looks: turned clockwise, it sees the image turned back.
+    return warped, -angle.rad2deg()
 
 
 def _low_resolution(faces: Tensor, options: AugmentationOptions, generator: Generator) -> Tensor:

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 from mien.data import Dataset
 from mien.emotions import FER2013_7, ferplus_soft_labels
 
-__all__ = ["Batch", "batches"]
+__all__ = ["Batch", "BatchSampler", "batches"]
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
@@ -48,11 +48,18 @@ class _Joined(_BatchDataset):
             setattr(self, name, torch.cat([getattr(first, name), getattr(second, name)]))
 
 
-class _BatchSampler(Sampler[Tensor]):
+class BatchSampler(Sampler[Tensor]):
     """Draws batches of rows in an order that only seed and epoch decide, as resuming requires.
 
     With several devices each takes its part of a shuffled batch; without shuffling each takes all
     rows. Mixed rows are numbered after the others; an epoch ends with those of the others.
+
+    Args:
+        count: Number of rows.
+        batch_size: Rows per batch, all devices together.
+        seed: Seed of the order, together with the epoch; None takes all rows in their order.
+        mixed: Number of mixed rows.
+        per_batch: How many of them are in each batch.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class _BatchSampler(Sampler[Tensor]):
         self.own = batch_size - per_batch
 
     def set_epoch(self, epoch: int) -> None:
+        """Set the number of the next epoch; Lightning calls it."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -113,7 +121,7 @@ def batches(
         mix_share: Share of them in each batch, 0 to below 1.
     """
     per_batch = min(round(batch_size * mix_share), batch_size - 1) if mix is not None else 0
-    sampler = _BatchSampler(
+    sampler = BatchSampler(
         len(data), batch_size, seed, mixed=0 if mix is None else len(mix), per_batch=per_batch
     )
     sampler.set_epoch(epoch)

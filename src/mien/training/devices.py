@@ -1,4 +1,4 @@
-"""Lightning's trainer of the emotion network, on given devices."""
+"""Lightning's trainer of the networks that look at crops of faces, on given devices."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mien.errors import RecipeError
 from mien.options import DeviceOptions
 from mien.training.emotion_recipe import EmotionRecipe
 from mien.training.run import WholeCheckpoints
+from mien.training.unit_recipe import UnitRecipe
 
 __all__ = ["make_trainer", "set_torch_threads"]
 
@@ -26,7 +27,7 @@ def set_torch_threads(threads: int) -> None:
 
 def make_trainer(
     devices: DeviceOptions,
-    recipe: EmotionRecipe,
+    recipe: EmotionRecipe | UnitRecipe,
     out: Path,
     callbacks: list[Callback],
     *,
