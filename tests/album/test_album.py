@@ -76,6 +76,8 @@ def test_an_album_is_replaced_only_if_asked_and_is_no_input_of_itself(analyzer, 
     assert album_to(out, holiday, options=again, analyzer=analyzer).images == first.images
     table = (out / "faces.csv").read_text(encoding="utf-8")
     assert len(table.splitlines()) == 1 + first.faces
+    album_to(out, holiday, options=AlbumOptions(groups=2, overwrite=True), analyzer=analyzer)
+    assert {path.name for path in out.iterdir()} == {"album.html", "album.png", "faces.parquet"}
 
 
 def test_an_interrupted_album_leaves_no_file(analyzer, holiday, tmp_path):

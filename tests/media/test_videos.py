@@ -38,7 +38,7 @@ def test_a_frame_that_was_read_is_gone_without_the_collector(tmp_path, photo):
     path = write_video(tmp_path / "a.mp4", gliding(photo, seconds=2, per_second=10))
 
     def decoded():
-        # `isinstance` would ask lazy objects of other libraries for their class, which some warn of.
+        # `isinstance` asks lazy objects of other libraries for their class; some warn of it.
         return sum(type(each) is av.VideoFrame for each in gc.get_objects())
 
     gc.collect()

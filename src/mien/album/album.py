@@ -171,7 +171,7 @@ def album_to(
     pipeline.check_embedding()
     path = Path(folder)
     names = (f"faces.{options.format}", _SHEET, _PAGE)
-    for name in names:
+    for name in (*(f"faces.{each}" for each in get_args(AlbumFormat)), _SHEET, _PAGE):
         check_output(path / name, overwrite=options.overwrite)
     check_writable(path)
     _make(path)
@@ -207,6 +207,9 @@ def album_to(
         page = _page(path, faces, grouping, images=read, failed=len(failures))
         write_image(draw_album(page.groups), path / _SHEET)
         write_album_page(page, path / _PAGE)
+        for other in set(get_args(AlbumFormat)) - {options.format}:
+            # A table of the album that was replaced would be taken for this one's.
+            (path / f"faces.{other}").unlink(missing_ok=True)
         medoids = tuple(faces.row(group.medoid)["source"] for group in grouping.groups)
         return Album(
             folder=path,
