@@ -26,7 +26,7 @@ _GREY_PX = 32
 
 
 class AlbumFaces:
-    """Collects faces; about 1 kB each stays in memory, rows and thumbnails go into a file.
+    """Collects faces; about 2 kB each stays in memory, rows and thumbnails go into a file.
 
     The file has no name of its own where the system allows that, and is gone when this is closed.
 
