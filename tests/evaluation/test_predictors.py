@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 
 import numpy as np
@@ -8,7 +9,9 @@ from mien.emotions import FER2013_7, SIX, to_six
 from mien.errors import DatasetError, InputError
 from mien.evaluation import Predictor, ensemble, evaluate, open_predictor, save_predictions
 from mien.metrics import protocol
+from tests.networks import emotion_file
 from tests.predictors import oracle
+from tests.test_spec import EMOTION
 
 
 def test_an_ensemble_answers_with_the_mean_of_its_members(toy_dataset):
@@ -232,3 +235,12 @@ def test_a_table_that_is_none_is_refused(tmp_path, text, reason):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="no table of predictions"):
         open_predictor(tmp_path / "empty")
+
+
+def test_a_head_over_the_six_leaves_the_answer_as_the_one_of_the_six(tmp_path, toy_dataset):
+    head = dataclasses.replace(EMOTION.outputs[0], labels=SIX.name)
+    spec = dataclasses.replace(EMOTION, outputs=(head, *EMOTION.outputs[1:]))
+    path = emotion_file(tmp_path / "six.onnx", spec.to_metadata(), sizes=(6, 7, 16))
+    predictor = open_predictor(path)
+    answers = predictor.probabilities(toy_dataset)["six"]
+    np.testing.assert_array_equal(answers, predictor.model.probabilities(toy_dataset.images))
