@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from mien.reports.html.page import Figure, Page, Section, require_charts, write_
 if TYPE_CHECKING:
     import altair as alt
 
-__all__ = ["training_report"]
+__all__ = ["curve_figures", "training_report"]
 
 _ACCURACY, _LOSS = "_accuracy", "_loss"
 
@@ -94,15 +95,7 @@ def training_report(
     expected = "the recipe of a training"
     stops_early = bool(read_toml(recipe, InputError, expected=expected).get("patience"))
     text = read_text(recipe, InputError, expected=expected)
-    charts = [
-        Figure(
-            title=title,
-            sentence=_with_teachers(sentence, columns),
-            chart=_chart(rows, columns, form),
-        )
-        for title, parts, sentence, form in _CURVES
-        if (columns := _columns(rows, parts))
-    ]
+    charts = curve_figures(rows)
     cards = {"epochs": f"{rows[-1]['epoch']:.0f}"}
     kept = rows[-1]
     if stops_early:
@@ -130,6 +123,28 @@ def training_report(
         provenance=f"Written from {curve.name} and {recipe.name}.",
     )
     return write_page(page, path, figures=figures, overwrite=overwrite)
+
+
+def curve_figures(rows: Sequence[Mapping[str, float]]) -> list[Figure]:
+    """Draw the curves of a training: accuracy, loss and learning rate, those that there are.
+
+    Args:
+        rows: One per epoch, all with the same columns: `epoch`, losses and accuracies such as
+            `train/fer2013_six`, `val/fer2013_six_loss` and `val/fer2013_six_accuracy` (0 to 1),
+            and `learning_rate`.
+
+    Raises:
+        MissingExtraError: Altair or Polars is not installed.
+    """
+    return [
+        Figure(
+            title=title,
+            sentence=_with_teachers(sentence, columns),
+            chart=_chart(rows, columns, form),
+        )
+        for title, parts, sentence, form in _CURVES
+        if (columns := _columns(rows, parts))
+    ]
 
 
 def _read_curve(path: Path) -> list[dict[str, float]]:
@@ -162,7 +177,7 @@ def _with_teachers(sentence: str, columns: dict[str, tuple[str, str]]) -> str:
 
 
 def _columns(
-    rows: list[dict[str, float]], parts: dict[str, tuple[str, str]]
+    rows: Sequence[Mapping[str, float]], parts: dict[str, tuple[str, str]]
 ) -> dict[str, tuple[str, str]]:
     """Return the columns with a finite value, with their curve's name and the images' part.
 
@@ -186,7 +201,7 @@ def _curve_name(short: str) -> str:
 
 
 def _chart(
-    rows: list[dict[str, float]], columns: dict[str, tuple[str, str]], form: str
+    rows: Sequence[Mapping[str, float]], columns: dict[str, tuple[str, str]], form: str
 ) -> alt.Chart:
     require_charts()
     import altair as alt
