@@ -35,7 +35,7 @@ LONGEST = (
     "docs/test_site.py",
     "web/test_visit.py",
     "server/test_openapi.py",
-    "journey/test_notebook.py",
+    "journey/test_course.py",
     "finetuning/test_fine_tune.py",
     "training/test_detector.py",
 )

@@ -39,6 +39,9 @@ _CURVES = (
 )
 """Title, beginning and ending of the columns by the images that they are of, sentence, format."""
 
+_FEW_EPOCHS = 30
+"""So many epochs and more are lines without dots."""
+
 _NAMES = {
     "ferplus": "FER+",
     "fer2013": "FER-2013",
@@ -202,7 +205,7 @@ def _curve_name(short: str) -> str:
 
 def _chart(
     rows: Sequence[Mapping[str, float]], columns: dict[str, tuple[str, str]], form: str
-) -> alt.Chart:
+) -> alt.LayerChart:
     require_charts()
     import altair as alt
     import polars as pl
@@ -223,21 +226,20 @@ def _chart(
     legend = alt.Legend(title=None, orient="top") if len(curves) > 1 else None
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     axis = SHARES if form.endswith("%") else alt.Axis()
-    chart: alt.Chart = (
-        alt.Chart(pl.DataFrame(points))
-        .mark_line(point=len(rows) < 30)
-        .encode(
-            x=alt.X("epoch:Q", axis=whole_axis(row["epoch"] for row in rows)),
-            y=alt.Y("value:Q", title=None, axis=axis, scale=FREE),
-            color=alt.Color("curve:N", scale=scale, legend=legend),
-            strokeDash=alt.StrokeDash(
-                "images:N",
-                sort=parts,
-                scale=alt.Scale(domain=parts, range=[[1, 0], [5, 4]][: len(parts)]),
-                legend=alt.Legend(title=None, orient="top") if len(parts) > 1 else None,
-            ),
-            tooltip=["curve:N", "images:N", "epoch:Q", alt.Tooltip("value:Q", format=form)],
-        )
-        .properties(width=WIDTH_PX, height=260)
+    base = alt.Chart(pl.DataFrame(points)).encode(
+        x=alt.X("epoch:Q", axis=whole_axis(row["epoch"] for row in rows)),
+        y=alt.Y("value:Q", title=None, axis=axis, scale=FREE),
+        color=alt.Color("curve:N", scale=scale, legend=legend),
+        tooltip=["curve:N", "images:N", "epoch:Q", alt.Tooltip("value:Q", format=form)],
     )
-    return chart
+    lines = base.mark_line().encode(
+        strokeDash=alt.StrokeDash(
+            "images:N",
+            sort=parts,
+            scale=alt.Scale(domain=parts, range=[[1, 0], [5, 4]][: len(parts)]),
+            legend=alt.Legend(title=None, orient="top") if len(parts) > 1 else None,
+        )
+    )
+    # In a layer of their own: in the legend they would hide which line is dashed.
+    dots = base.mark_point(filled=True, opacity=1 if len(rows) < _FEW_EPOCHS else 0)
+    return alt.LayerChart(layer=[lines, dots]).properties(width=WIDTH_PX, height=260)
