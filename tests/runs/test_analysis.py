@@ -163,6 +163,13 @@ def test_existing_results_are_not_replaced_unasked(analyzer, inputs, tmp_path):
         analyze_to(tmp_path, [inputs / "a.png"], analyzer=analyzer)
 
 
+def test_replaced_results_leave_none_in_another_format(analyzer, inputs, tmp_path):
+    for formats in (("jsonl", "csv"), ("parquet",)):
+        options = RunOptions(overwrite=True, formats=formats)
+        analyze_to(tmp_path, [inputs / "a.png"], options=options, analyzer=analyzer)
+    assert [path.name for path in tmp_path.glob("results.*")] == ["results.parquet"]
+
+
 @pytest.mark.parametrize(
     "options",
     [{"resume": True, "overwrite": True}, {"resume": True, "formats": ("csv",)}],
