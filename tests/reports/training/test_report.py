@@ -42,8 +42,13 @@ def charts(text):
     return {name: json.loads(spec, parse_constant=pytest.fail) for name, spec in found}
 
 
+def lines(text, name):
+    """The encoding of a chart's lines, the first layer; the dots are the second."""
+    return charts(text)[name]["layer"][0]["encoding"]
+
+
 def domain(text, name):
-    return charts(text)[name]["encoding"]["color"]["scale"]["domain"]
+    return lines(text, name)["color"]["scale"]["domain"]
 
 
 def test_the_report_has_every_curve_as_page_and_image_and_the_recipe(tmp_path):
@@ -84,8 +89,7 @@ def test_train_and_val_stand_in_one_chart_by_kind_of_line(tmp_path):
     more = {"train/ferplus_accuracy": 0.6, "val/ferplus_loss": 0.9}
     text, _ = report(tmp_path, **more)
     for name, parts in (("accuracy", ["val", "train"]), ("loss", ["train", "val"])):
-        encoding = charts(text)[name]["encoding"]
-        assert encoding["strokeDash"]["scale"]["domain"] == parts
+        assert lines(text, name)["strokeDash"]["scale"]["domain"] == parts
         assert domain(text, name)[0] == "FER+"
     points = [value for data in charts(text)["loss"]["datasets"].values() for value in data]
     assert {(point["curve"], point["images"]) for point in points} == {
@@ -122,9 +126,9 @@ def test_a_loss_that_nothing_was_measured_by_is_no_curve(tmp_path):
 
 def test_the_axis_of_few_epochs_has_whole_numbers(tmp_path):
     text, _ = report(tmp_path, EPOCHS[:2])
-    assert charts(text)["accuracy"]["encoding"]["x"]["axis"]["values"] == [1, 2]
+    assert lines(text, "accuracy")["x"]["axis"]["values"] == [1, 2]
     text, _ = report(tmp_path, EPOCHS * 5)
-    assert "values" not in charts(text)["accuracy"]["encoding"]["x"]["axis"]
+    assert "values" not in lines(text, "accuracy")["x"]["axis"]
 
 
 def test_columns_of_other_names_are_curves_by_those_names(tmp_path):
