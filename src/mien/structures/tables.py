@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from mien.columns import COLUMNS
+from mien.columns import UNIT_COLUMNS, result_columns
 from mien.errors import InputError, MissingExtraError
 
 __all__ = ["Library", "data_frame"]
@@ -21,7 +21,7 @@ def data_frame(rows: Sequence[dict[str, Any]], library: Library | None = None) -
     """Return flat rows as a data frame; without a row it has the same columns and types.
 
     Args:
-        rows: Of `mien.columns.flat_row`.
+        rows: Of `mien.columns.flat_row`; with the columns of units, or without them.
         library: Whose data frame; None takes pandas if it is installed, else polars.
 
     Raises:
@@ -31,11 +31,12 @@ def data_frame(rows: Sequence[dict[str, Any]], library: Library | None = None) -
     if library not in (None, "pandas", "polars"):
         raise InputError(f"library: expected pandas or polars, found {library!r}")
     module = _installed(library)
+    columns = result_columns(units=any(UNIT_COLUMNS[0].name in row for row in rows))
     if module.__name__ == "polars":
-        schema = {column.name: getattr(module, _POLARS[column.kind]) for column in COLUMNS}
+        schema = {column.name: getattr(module, _POLARS[column.kind]) for column in columns}
         return module.DataFrame(rows, schema=schema)
-    frame = module.DataFrame(rows, columns=[column.name for column in COLUMNS])
-    return frame.astype({column.name: _PANDAS[column.kind] for column in COLUMNS})
+    frame = module.DataFrame(rows, columns=[column.name for column in columns])
+    return frame.astype({column.name: _PANDAS[column.kind] for column in columns})
 
 
 def _installed(library: Library | None) -> Any:
