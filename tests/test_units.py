@@ -11,6 +11,7 @@ from mien.units import (
     HeadPose,
     action_units,
     head_pose,
+    merged_sides,
     mirrored_pose,
     strongest_units,
 )
@@ -87,3 +88,17 @@ def test_the_strongest_units_are_the_most_active_first_without_the_directions_of
     units = {"jawOpen": 0.4, "eyeLookDownLeft": 0.9, "mouthPucker": 0.05, "browInnerUp": 0.6}
     assert list(strongest_units(units, 3)) == ["browInnerUp", "jawOpen"]
     assert list(strongest_units(units, 1)) == ["browInnerUp"]
+
+
+def test_two_sides_that_are_about_the_same_are_read_as_one():
+    units = dict.fromkeys(UNITS, 0.0) | {
+        "mouthSmileLeft": 0.5,
+        "mouthSmileRight": 0.55,
+        "browDownLeft": 0.5,
+        "browDownRight": 0.1,
+    }
+    merged = merged_sides(units)
+    assert merged["mouthSmile"] == pytest.approx(0.525)
+    assert (merged["browDownLeft"], merged["browDownRight"]) == (0.5, 0.1)
+    assert {"jawLeft", "jawRight", "mouthLeft", "mouthRight"} <= set(merged)
+    assert "mouthSmileLeft" not in merged

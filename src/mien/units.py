@@ -31,6 +31,7 @@ __all__ = [
     "HeadPose",
     "action_units",
     "head_pose",
+    "merged_sides",
     "mirrored_pose",
     "strongest_units",
 ]
@@ -282,6 +283,28 @@ def _lips_part(units: Mapping[str, float]) -> float:
         sum(units[side] for side in _sides(name)) / 2 for name in ("mouthLowerDown", "mouthUpperUp")
     )
     return max(lower, upper, units["jawOpen"] - units["mouthClose"])
+
+
+def merged_sides(units: Mapping[str, float], *, within: float = 0.1) -> dict[str, float]:
+    """Return coefficients for people to read: two sides that are about the same are one.
+
+    Args:
+        units: All coefficients by name.
+        within: Two sides that differ by no more become their mean, under the name without a side.
+    """
+    merged: dict[str, float] = {}
+    for name, value in units.items():
+        part = name.removesuffix("Left").removesuffix("Right")
+        left, right = (units.get(side) for side in _sides(part))
+        if left is None or right is None or part in _DIRECTIONS or abs(left - right) > within:
+            merged[name] = value
+        else:
+            merged[part] = (left + right) / 2
+    return merged
+
+
+_DIRECTIONS = ("jaw", "mouth")
+"""To the left and to the right are no two sides of these."""
 
 
 def strongest_units(

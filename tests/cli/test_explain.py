@@ -62,7 +62,13 @@ def test_similar_faces_are_listed_and_drawn(samples, tmp_path):
 def test_models_say_what_they_are(tmp_path):
     shipped = EmotionModel()
     told = run("models", "--figures").stdout
-    for said in ("mien-emotion", "mien-face", "unsure below", "test, ferplus-8: accuracy"):
+    for said in (
+        "mien-emotion",
+        "mien-face",
+        "mien-units",
+        "unsure below",
+        "test, ferplus-8: accuracy",
+    ):
         assert said in told
     (line,) = run("models", shipped.path, "--json").stdout.splitlines()
     facts = json.loads(line)
