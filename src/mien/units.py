@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -285,21 +285,27 @@ def _lips_part(units: Mapping[str, float]) -> float:
     return max(lower, upper, units["jawOpen"] - units["mouthClose"])
 
 
-def merged_sides(units: Mapping[str, float], *, within: float = 0.1) -> dict[str, float]:
+_Value = TypeVar("_Value", float, NDArray[np.floating])
+
+
+def merged_sides(units: Mapping[str, _Value], *, within: float | None = 0.1) -> dict[str, _Value]:
     """Return coefficients for people to read: two sides that are about the same are one.
 
     Args:
-        units: All coefficients by name.
-        within: Two sides that differ by no more become their mean, under the name without a side.
+        units: All coefficients by name, numbers or arrays of one shape.
+        within: Two sides that differ by no more become their mean, under the name without a side;
+            None merges all, which arrays need.
     """
-    merged: dict[str, float] = {}
+    merged: dict[str, _Value] = {}
     for name, value in units.items():
         part = name.removesuffix("Left").removesuffix("Right")
-        left, right = (units.get(side) for side in _sides(part))
-        if left is None or right is None or part in _DIRECTIONS or abs(left - right) > within:
+        left, right = _sides(part)
+        if left not in units or part in _DIRECTIONS:
             merged[name] = value
+        elif within is None or abs(units[left] - units[right]) <= within:
+            merged[part] = (units[left] + units[right]) / 2
         else:
-            merged[part] = (left + right) / 2
+            merged[name] = value
     return merged
 
 

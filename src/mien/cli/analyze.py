@@ -434,6 +434,11 @@ def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescr
         baseline=options.video.baseline,
         min_score=pipeline.options.min_score,
         min_duration_s=options.video.min_duration_s,
+        unit_model=(
+            None
+            if pipeline.unit_model is None
+            else of_file(pipeline.unit_model.spec.name, pipeline.unit_model.path)
+        ),
     )
 
 
