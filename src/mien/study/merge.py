@@ -72,7 +72,7 @@ def merge_studies(
         events=EventOptions(),
         units=settings.get("unit_model") is not None,
     )
-    tables = file_names(plan.format)
+    tables = file_names()
     is_new = target not in paths
     if is_new:
         check_folder(target, overwrite=overwrite, tables=tables)
