@@ -89,7 +89,7 @@ def relate_units(model: EmotionModel, unit_model: UnitModel, data: Dataset) -> U
 
 
 def _related(
-    units: Mapping[str, NDArray[np.float64]], log_odds: NDArray[np.float64]
+    units: Mapping[str, NDArray[np.floating]], log_odds: NDArray[np.float64]
 ) -> UnitRelations:
     """Correlate units, `(N,)` each, with the log odds of the six, `(N, 6)`."""
     varying = {name: values for name, values in units.items() if values.std() >= _LEAST_SD}
