@@ -134,7 +134,7 @@ def _draw_units(canvas: Image.Image, view: View, result: FrameResult) -> None:
         end = right - bar_px + max(value * bar_px, 0.5 * px)
         fill_rounded(canvas, (*track[:2], end, track[3]), radius=0.25 * px, colour=_UNIT)
     whose = "left and right are the person's"
-    write_text(canvas, whose, (text, top + height - row_px / 2 - px / 3), 0.85 * px, _QUIET)
+    write_text(canvas, whose, (text, top + height - row_px / 2 - px / 3), round(0.85 * px), _QUIET)
 
 
 def _turn(face: FacePrediction) -> str:
