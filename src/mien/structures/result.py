@@ -11,7 +11,7 @@ from typing import Any, overload
 from PIL import Image
 
 from mien._wording import pluralize
-from mien.columns import error_row, flat_row, result_columns
+from mien.columns import error_row
 from mien.drawing import check_image_name, draw, write_image
 from mien.errors import FrameError, InputError
 from mien.structures.frame import FrameRGB, check_frame_rgb
@@ -177,8 +177,7 @@ class FrameResult:
             MissingExtraError: The library is not installed.
         """
         rows = self.to_rows()
-        columns = result_columns(units=any("units" in row for row in rows))
-        return data_frame([flat_row(row, columns) for row in rows], library)
+        return data_frame(rows, library, units=any("units" in row for row in rows))
 
     def _repr_png_(self) -> bytes | None:
         """Return the drawn image for notebooks, if the result holds its frame."""
