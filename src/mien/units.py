@@ -41,7 +41,7 @@ MIN_UNITS_PX = 24.0
 
 MAX_POSE_DEG = 60.0
 """Units and pose of faces that are turned farther, to a side, up or down, are not given: half of
-such a face is hidden, and the teacher reads few of them."""
+such a face is hidden."""
 
 UNITS = (
     "browDownLeft",
