@@ -7,12 +7,19 @@ Measured are the agreement with the teacher on the faces of `val`, at full and a
 the area under the ROC curve of single coefficients for expressions of datasets with labels, beside
 the teacher's own; rendered heads with one unit from 0 to 1 and with known pose; and the time of a
 face. The teacher needs the package mediapipe, unless it has read all faces before (`--labels`).
+
+    python benchmarks/units.py --figures benchmarks/results/units.json \
+        --write MODEL_CARD.md docs/units.md
+
+writes the tables of earlier figures into documents.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +27,7 @@ from typing import Any
 
 import numpy as np
 from machine import machine
-from marked import markdown_table, write_json
+from marked import markdown_table, write_json, write_marked
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import spearmanr
@@ -64,6 +71,11 @@ RENDERED = {
     43: "eyeBlink",
 }
 """The coefficient that each action unit of a rendered head moves."""
+
+AUC_TARGETS = {"happy": 0.95, "surprise": 0.92, "angry": 0.80, "sad": 0.75, "fear": 0.75}
+
+SILENT = 0.05
+"""A coefficient that the teacher never raises above this cannot be learnt from it."""
 
 HEADS = 6
 ANGLES_DEG = (-30, -20, -10, 0, 10, 20, 30)
@@ -239,76 +251,188 @@ def time_ms(model: UnitModel, runs: int = 300) -> dict[str, float]:
     return {"least": min(times), "median": float(np.median(times))}
 
 
-def printed(found: dict[str, Any]) -> None:
-    """Print the tables."""
-    agreed = found["teacher"]
-    head = ["unit", "r", "mean absolute error", "teacher's r between views"]
-    rows = [
-        [
-            e["unit"],
-            *(f"{e[n]:.3f}" for n in ("r", "mean_absolute_error", "teacher_r_between_views")),
-        ]
-        for e in agreed["units"]
-        if e["common"]
+def sides_table(found: dict[str, Any]) -> str:
+    """Return how the agreement with the teacher falls with the resolution."""
+    head = [
+        "detail in px",
+        "median r",
+        "lowest r",
+        "mean absolute error",
+        "yaw, pitch, roll in deg",
     ]
-    print(f"{agreed['faces']:,} faces of val; units above 0.2 in 2 % of them\n")
-    print(markdown_table(head, rows) + "\n")
-    head = ["side in px", "median r", "lowest r", "mean absolute error", "yaw, pitch, roll in deg"]
     rows = [
         [
             str(side),
             *(f"{each[name]:.3f}" for name in ("median_r", "lowest_r", "mean_absolute_error")),
             ", ".join(f"{value:.1f}" for value in each["pose_error_deg"].values()),
         ]
-        for side, each in agreed["sides"].items()
+        for side, each in found["teacher"]["sides"].items()
     ]
-    print(markdown_table(head, rows) + "\n")
-    head = ["dataset", "expression", "faces", "unit", "AUC", "teacher's AUC"]
+    return markdown_table(head, rows)
+
+
+def coefficients_table(found: dict[str, Any]) -> str:
+    """Return the agreement with the teacher by coefficient."""
+    head = ["coefficient", "r", "mean absolute error", "teacher's r between views", "in the faces"]
     rows = [
-        [e["dataset"], e["expression"], str(e["faces"]), e["unit"],
+        [
+            f"`{each['unit']}`",
+            *(f"{each[n]:.3f}" for n in ("r", "mean_absolute_error", "teacher_r_between_views")),
+            _frequency(each),
+        ]
+        for each in found["teacher"]["units"]
+    ]
+    return markdown_table(head, rows)
+
+
+def _frequency(each: dict[str, Any]) -> str:
+    if each["teacher_largest"] < SILENT:
+        return f"never: {each['teacher_largest']:.2g} at most"
+    return "common" if each["common"] else "rare"
+
+
+def foreign_table(found: dict[str, Any]) -> str:
+    """Return how well one coefficient tells an expression from all others."""
+    head = ["dataset", "expression", "faces", "coefficient", "AUC", "teacher's AUC"]
+    rows = [
+        [e["dataset"], e["expression"], str(e["faces"]), f"`{e['unit']}`",
          f"{e['auc']:.3f}", f"{e['teacher_auc']:.3f}"]
         for e in found["foreign"]
     ]  # fmt: skip
-    print(markdown_table(head, rows) + "\n")
+    return markdown_table(head, rows)
+
+
+def heads_table(found: dict[str, Any]) -> str:
+    """Return what is read from rendered heads with one action unit from 0 to 1."""
+    head = ["action unit", "coefficient", "Spearman", "rise", "largest rise"]
+    rows = [
+        [f"AU{e['action_unit']}", f"`{e['unit']}`", f"{e['spearman']:.2f}", f"{e['rise']:.2f}",
+         f"`{e['leader']}` {e['leader_rise']:.2f}"]
+        for e in found["heads"]["units"]
+    ]  # fmt: skip
+    return markdown_table(head, rows)
+
+
+def head_pose_table(found: dict[str, Any]) -> str:
+    """Return what is read from rendered heads with one known angle."""
+    poses = found["heads"]["pose"]
+    rendered_deg = next(iter(poses.values()))["rendered_deg"]
+    head = ["angle", "median error in deg", *(f"{angle:+d}" for angle in rendered_deg)]
+    rows = [
+        [
+            field.removesuffix("_deg"),
+            f"{each['median_error_deg']:.1f}",
+            *(f"{angle:+.1f}" for angle in each["read_deg"]),
+        ]
+        for field, each in poses.items()
+    ]
+    return markdown_table(head, rows)
+
+
+def targets_table(found: dict[str, Any]) -> str:
+    """Return what was aimed at, and what is reached."""
+    agreed, areas_found = found["teacher"]["sides"]["48"], found["foreign"]
+    rows = [
+        ("r with the teacher, lowest of the common", 0.85, agreed["lowest_r"], True),
+        ("r with the teacher, median of the common", 0.90, agreed["median_r"], True),
+        ("mean absolute error, at most", 0.06, agreed["mean_absolute_error"], False),
+    ]
+    rows += [
+        (f"{field.removesuffix('_deg')}, median error within 30 deg, at most", 3.0, error, False)
+        for field, error in agreed["pose_error_deg"].items()
+    ]
+    rows += [
+        (f"{e['dataset']}: AUC of {e['unit']} for {e['expression']}",
+         AUC_TARGETS[e["expression"]], e["auc"], True)
+        for e in areas_found
+    ]  # fmt: skip
     if "heads" in found:
-        head = ["action unit", "unit", "Spearman", "rise", "largest rise"]
-        rows = [
-            [f"AU{e['action_unit']}", e["unit"], f"{e['spearman']:.2f}", f"{e['rise']:.2f}",
-             f"{e['leader']} {e['leader_rise']:.2f}"]
+        rows += [
+            (f"rendered heads: AU{e['action_unit']}, Spearman", 0.9, e["spearman"], True)
             for e in found["heads"]["units"]
+        ]
+        rows += [
+            (f"rendered heads: {field.removesuffix('_deg')}, median error in deg, at most", 4.0,
+             each["median_error_deg"], False)
+            for field, each in found["heads"]["pose"].items()
         ]  # fmt: skip
-        print(markdown_table(head, rows) + "\n")
-        for field, each in found["heads"]["pose"].items():
-            print(f"{field}: median error {each['median_error_deg']:.1f}, {each['read_deg']}")
+    head = ["what", "target", "reached", "missed by"]
+    cells = []
+    for name, target, value, is_least in rows:
+        short = target - value if is_least else value - target
+        digits = 3 if target <= 1 else 1
+        missed = "met" if short <= 0 else f"{short:.{digits}f}"
+        cells.append([name, f"{target:.{digits}f}", f"{value:.{digits}f}", missed])
+    return markdown_table(head, cells)
+
+
+def cost_line(found: dict[str, Any]) -> str:
+    """Return what a face costs."""
     spent = found["time_ms"]
-    print(f"{spent['least']:.2f} ms a face at least, {spent['median']:.2f} ms at the median")
+    return (
+        f"One face takes {spent['least']:.2f} ms at least and {spent['median']:.2f} ms at the "
+        f"median on one thread, on {found['machine']}."
+    )
+
+
+def blocks(found: dict[str, Any]) -> dict[str, str]:
+    """Return the texts for documents, by the name of their marks."""
+    texts = {
+        "units targets": targets_table(found),
+        "units sides": sides_table(found),
+        "units coefficients": coefficients_table(found),
+        "units foreign": foreign_table(found),
+        "units cost": cost_line(found),
+    }
+    if "heads" in found:
+        texts |= {"units heads": heads_table(found), "units pose": head_pose_table(found)}
+    return texts
 
 
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="a model file of `mien train units`")
-    parser.add_argument("--data", nargs="+", type=Path, required=True, help="imported datasets")
-    parser.add_argument("--teacher", type=Path, required=True, help="face_landmarker.task")
-    parser.add_argument("--labels", type=Path, required=True, help="what the teacher has read")
+    parser.add_argument("model", type=Path, nargs="?", help="a model file of `mien train units`")
+    parser.add_argument("--figures", type=Path, help="a file of --json, instead of measuring")
+    parser.add_argument("--data", nargs="+", type=Path, default=[], help="imported datasets")
+    parser.add_argument("--teacher", type=Path, help="face_landmarker.task")
+    parser.add_argument("--labels", type=Path, help="what the teacher has read")
     parser.add_argument("--foreign", nargs="*", type=Path, default=[], help="imported datasets")
     parser.add_argument("--head", type=Path, help="the parametric head")
     parser.add_argument("--json", type=Path, help="a file for the figures")
+    parser.add_argument("--write", nargs="*", type=Path, default=[], help="documents to write into")
     options = parser.parse_args()
+    if options.figures is not None:
+        found = json.loads(options.figures.read_text(encoding="utf-8"))
+    elif None in (options.model, options.teacher, options.labels) or not options.data:
+        parser.error("expected a model, --data, --teacher and --labels, or --figures")
+    else:
+        found = measured(options)
+    texts = blocks(found)
+    print("\n\n".join(texts.values()))
+    if options.json is not None:
+        write_json(options.json, found)
+    for document in options.write:
+        for name, text in texts.items():
+            if f"<!-- {name} -->" in document.read_text(encoding="utf-8"):
+                write_marked(document, name, text)
+
+
+def measured(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure a network."""
     model = UnitModel(options.model)
     data = [faces_to_read(read_dataset(folder)).subset("val") for folder in options.data]
     foreign = [read_dataset(folder) for folder in options.foreign]
     found: dict[str, Any] = {
         "machine": machine(),
+        "model_sha256": hashlib.sha256(options.model.read_bytes()).hexdigest(),
         "teacher": against_teacher(model, data, options),
         "foreign": [each for one in foreign for each in areas(model, one, options)],
         "time_ms": time_ms(model),
     }
     if options.head is not None:
         found["heads"] = rendered(model, read_head(options.head))
-    printed(found)
-    if options.json is not None:
-        write_json(options.json, found)
+    return json.loads(json.dumps(found))
 
 
 if __name__ == "__main__":

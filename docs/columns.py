@@ -1,28 +1,30 @@
-"""Write what is derived from columns: the table of rows, the page's types, a study's tables.
+"""Write what is derived from columns: tables of rows and action units, the page's types, studies.
 
 python docs/columns.py
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from mien.columns import COLUMNS, Column
-from mien.study.columns import TABLES
+from mien.columns import COLUMNS, UNIT_COLUMNS, Column
+from mien.study.columns import FRAME_UNITS, TABLES
+from mien.units import ACTION_UNITS
 
 ROOT = Path(__file__).parents[1]
 ROWS = ROOT / "docs" / "columns.md"
 TYPES = ROOT / "web" / "src" / "engine" / "row.ts"
 STUDY = ROOT / "docs" / "study.md"
-MARKS = ("<!-- columns -->\n", "\n<!-- /columns -->")
+UNITS = ROOT / "docs" / "units.md"
 
 KINDS = {"text": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 
 
-def table() -> str:
+def table(columns: Sequence[Column]) -> str:
     """Return the table of result rows: one line per column."""
     lines = ["| column | in JSON | value | meaning |", "| --- | --- | --- | --- |"]
-    for column in COLUMNS:
+    for column in columns:
         place = "".join(
             f"[{part}]" if isinstance(part, int) else f".{part}" for part in column.path
         )
@@ -59,29 +61,57 @@ def types() -> str:
 
 
 def rows() -> str:
-    """Return the page on result rows with the table in its place."""
-    before, rest = ROWS.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    return before + MARKS[0] + table() + MARKS[1] + after
+    """Return the page on result rows with the tables in their places."""
+    page = _placed(ROWS.read_text(encoding="utf-8"), "columns", table(COLUMNS))
+    return _placed(page, "units", table(UNIT_COLUMNS))
+
+
+def units() -> str:
+    """Return the page on expression units with the table of action units in its place."""
+    lines = [
+        "| action unit | its name in FACS | coefficients | match |",
+        "| --- | --- | --- | --- |",
+    ]
+    for each in ACTION_UNITS:
+        names = dict.fromkeys(
+            name.removesuffix("Left").removesuffix("Right") for name in each.units
+        )
+        coefficients = ", ".join(f"`{name}`" for name in names)
+        match = f"{each.match}: {each.remark}" if each.remark else each.match
+        lines.append(f"| {each.label} | {each.name} | {coefficients} | {match} |")
+    return _placed(UNITS.read_text(encoding="utf-8"), "action units", "\n".join(lines))
+
+
+def _placed(page: str, mark: str, text: str) -> str:
+    """Return a page with a text between its two marks."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+    before, rest = page.split(begin)
+    return before + begin + text + "\n" + end + rest.split(end)[1]
 
 
 def study() -> str:
     """Return the page on studies with the columns of its tables in their place."""
-    begin, end = "<!-- study -->\n", "<!-- /study -->"
-    before, rest = STUDY.read_text(encoding="utf-8").split(begin)
-    lines = []
+    page = STUDY.read_text(encoding="utf-8")
+    lines: list[str] = []
     for each in TABLES:
         lines += [f"### {each.name}", "", f"{each.title[0].upper()}{each.title[1:]}.", ""]
         lines += ["| column | value | meaning |", "| --- | --- | --- |"]
         lines += [f"| `{c.name}` | {_values(c)} | {c.meaning} |" for c in each.columns]
+        if each.name == "frames":
+            first, last = FRAME_UNITS[0].name, FRAME_UNITS[-1].name
+            lines += ["", f"With `--units` it has {len(FRAME_UNITS)} columns more, `{first}` to "]
+            lines[-1] += (
+                f"`{last}`: those of [result rows](columns.md), none where there is no face."
+            )
         lines.append("")
-    return before + begin + "\n".join(lines) + end + rest.split(end)[1]
+    return _placed(page, "study", "\n".join(lines).rstrip("\n"))
 
 
 def main() -> None:
     """Write all of them."""
     STUDY.write_text(study(), encoding="utf-8")
     ROWS.write_text(rows(), encoding="utf-8")
+    UNITS.write_text(units(), encoding="utf-8")
     TYPES.write_text(types(), encoding="utf-8")
 
 

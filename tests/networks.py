@@ -1,5 +1,6 @@
 """Small networks with any weights, for tests of model files."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,7 +8,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.detect import YUNET_OUTPUTS, yunet_spec
+from mien.export.units import units_spec
 from mien.spec import METADATA_KEY
+from mien.units import UNITS
 from tests.test_spec import EMOTION
 
 
@@ -52,6 +55,29 @@ def emotion_file(path, metadata=None, *, bias=0.0, batch="b", name="faces", size
     shapes = [(output, [batch, size]) for output, size in zip(outputs, sizes, strict=True)]
     metadata = EMOTION.to_metadata() if metadata is None else metadata
     return _save(path, nodes, weights, [(name, [batch, 1, 48, 48])], shapes, metadata)
+
+
+def units_file(path, *, units=None, pose=(0.0, 0.0, 0.0), labels=UNITS):
+    """A network of units that answers the same to every face.
+
+    `units` are coefficients by name, the others 0; `pose` is yaw, pitch and roll in degrees.
+    """
+    spec = units_spec({})
+    if labels != UNITS:
+        spec = dataclasses.replace(spec, label_sets={**spec.label_sets, "arkit-51": labels})
+    values = {"units": np.zeros(len(labels), np.float32), "pose_deg": np.float32(pose)}
+    for name, value in (units or {}).items():
+        values["units"][labels.index(name)] = value
+    nodes, weights = [], {}
+    for output, value in values.items():
+        weights[f"{output}.w"] = np.zeros((len(value), 1, 48, 48), np.float32)
+        weights[f"{output}.b"] = value
+        nodes += [
+            helper.make_node("Conv", ["faces", f"{output}.w", f"{output}.b"], [f"{output}.c"]),
+            helper.make_node("Flatten", [f"{output}.c"], [output]),
+        ]
+    shapes = [(output, ["b", len(value)]) for output, value in values.items()]
+    return _save(path, nodes, weights, [("faces", ["b", 1, 48, 48])], shapes, spec.to_metadata())
 
 
 def detector_file(path, metadata=None, *, values=None, outputs=YUNET_OUTPUTS, sizes=None):

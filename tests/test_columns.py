@@ -3,8 +3,17 @@ import json
 
 from jsonschema import Draft202012Validator
 
-from mien.columns import COLUMNS, error_row, example_row, face_row, flat_row, row_schema
+from mien.columns import (
+    COLUMNS,
+    error_row,
+    example_row,
+    face_row,
+    flat_row,
+    result_columns,
+    row_schema,
+)
 from mien.structures import FrameResult, Quality
+from mien.units import ACTION_UNITS, UNITS, HeadPose
 
 FLAT = """
 source frame timestamp_s face track box_left box_top box_right box_bottom detection_score
@@ -100,3 +109,38 @@ def test_the_example_of_each_kind_of_row_fits_its_schema():
     face = example_row("face")
     assert sum(face["probabilities"].values()) == 1
     assert face["confidence"] == face["probabilities"][face["emotion"]]
+
+
+def with_units(prediction, **fields):
+    units = dict.fromkeys(UNITS, 0.25)
+    pose = HeadPose(yaw_deg=1.0, pitch_deg=2.0, roll_deg=3.0)
+    return dataclasses.replace(prediction, **({"units": units, "pose": pose} | fields))
+
+
+def test_the_columns_of_units_stand_behind_the_others(prediction):
+    names = [column.name for column in result_columns(units=True)]
+    assert names[: len(COLUMNS)] == FLAT.split()
+    assert names[len(COLUMNS) :] == [
+        *(f"unit_{name}" for name in UNITS),
+        *(f"au_{each.number}" for each in ACTION_UNITS),
+        "pose_yaw_deg",
+        "pose_pitch_deg",
+        "pose_roll_deg",
+        "units_missing",
+    ]
+    flat = flat_row(face_row(with_units(prediction)), result_columns(units=True))
+    assert (flat["unit_jawOpen"], flat["au_12"], flat["pose_yaw_deg"]) == (0.25, 0.25, 1.0)
+    missing = with_units(prediction, units=None, pose=None, units_missing="small")
+    flat = flat_row(face_row(missing), result_columns(units=True))
+    assert (flat["unit_jawOpen"], flat["au_12"], flat["pose_yaw_deg"]) == (None, None, None)
+    assert flat["units_missing"] == "small"
+
+
+def test_the_schema_takes_rows_with_and_without_units(prediction):
+    schema = Draft202012Validator(row_schema("face"))
+    missing = with_units(prediction, units=None, pose=None, units_missing="turned away")
+    for face in (prediction, with_units(prediction), missing):
+        assert schema.is_valid(json.loads(json.dumps(face_row(face))))
+    row = face_row(with_units(prediction))
+    assert not schema.is_valid(row | {"units": {**row["units"], "jawOpen": None}})
+    assert not schema.is_valid(row | {"units": {"jawOpen": 0.5}})

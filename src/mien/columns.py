@@ -5,9 +5,8 @@ Rows of JSON (JSON Lines, REST, `to_row`) are nested: `box_xyxy` is a list, `pro
 Parquet schema, the JSON schema of the API, the page's row type and `docs/columns.md` come from
 `COLUMNS`. After a change, `python docs/columns.py` updates the last two.
 
-A new output per face, expression units for example, is added in three places: a head in the model's
-spec, a field of `FacePrediction` (`units`, a mapping from name to value), and its columns here
-(`Column(name="unit_smile", path=("units", "smile"), ...)`). Every format follows.
+Expression units have columns of their own, `UNIT_COLUMNS`, behind these: only results that were
+made with units have them.
 """
 
 from __future__ import annotations
@@ -17,15 +16,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from mien.emotions import LABEL_SETS, SIX
+from mien.units import ACTION_UNITS, MAX_POSE_DEG, MIN_UNITS_PX, UNITS
 
 __all__ = [
     "COLUMNS",
+    "UNIT_COLUMNS",
     "Column",
     "error_row",
     "example_row",
     "face_row",
     "flat_row",
     "own_outputs",
+    "result_columns",
     "row_schema",
 ]
 
@@ -204,6 +206,65 @@ COLUMNS: tuple[Column, ...] = (
 )
 """All columns, in the order of every format."""
 
+
+def _pose(name: str, meaning: str, largest: float, example: float) -> Column:
+    return Column(
+        name=f"pose_{name}",
+        path=("pose", name),
+        kind="number",
+        meaning=meaning,
+        unit="deg",
+        minimum=-largest,
+        maximum=largest,
+        nullable=True,
+        example=example,
+    )
+
+
+UNIT_COLUMNS: tuple[Column, ...] = (
+    *(
+        Column(
+            name=f"unit_{name}",
+            path=("units", name),
+            kind="number",
+            meaning=f"ARKit's coefficient {name}, from at rest to as far as faces go",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+            example={"mouthSmileLeft": 0.81, "mouthSmileRight": 0.79}.get(name, 0.02),
+        )
+        for name in UNITS
+    ),
+    *(
+        Column(
+            name=f"au_{each.number}",
+            path=("action_units", each.label),
+            kind="number",
+            meaning=f"FACS' action unit {each.number}, {each.name}, by the coefficients; no "
+            "intensity of FACS" + (f"; {each.remark}" if each.remark else ""),
+            minimum=0,
+            maximum=1,
+            nullable=True,
+            example={12: 0.8}.get(each.number, 0.02),
+        )
+        for each in ACTION_UNITS
+    ),
+    _pose("yaw_deg", "turn of the head, positive to the right of the image", MAX_POSE_DEG, 4.0),
+    _pose("pitch_deg", "turn of the head, positive upwards", MAX_POSE_DEG, -6.5),
+    _pose("roll_deg", "rotation of the head in the image, positive clockwise", 180, 1.4),
+    _plain(
+        "units_missing",
+        "text",
+        f"why there are no units: the face has a side below {MIN_UNITS_PX:g} px, or is turned away "
+        f"by more than {MAX_POSE_DEG:g} degrees; none where there are",
+        values=("small", "turned away"),
+        nullable=True,
+    ),
+)
+"""The columns of expression units and pose, behind the others."""
+
+_UNIT_FIELDS = ("units", "action_units", "pose", "units_missing")
+
 _OWN_CLASSES = {
     "type": "object",
     "additionalProperties": {
@@ -215,15 +276,44 @@ _OWN_CLASSES = {
 }
 """They are another number for each network, so only rows of JSON have them."""
 
+_UNITS_MEANING = {
+    "units": "Expression units by the names of ARKit's coefficients, only if they were asked for; "
+    "null where there are none",
+    "action_units": "FACS' action units that follow from them, by the same rule",
+    "pose": "How the head is turned, by the same rule",
+}
+
 
 def face_row(prediction: object) -> dict[str, Any]:
     """Return the nested row of one face: plain values that JSON can hold, in the table's order.
 
-    What a network with classes of its own answers stands in `own_classes` at the end.
+    Behind it stand expression units, if the face was analysed with them, and in `own_classes` what
+    a network with classes of its own answers.
     """
     row = _nested((column, _value(prediction, column.path)) for column in _columns("face"))
     own = own_outputs(getattr(prediction, "outputs", {}))
-    return row | ({"own_classes": own} if own else {})
+    return row | _unit_fields(prediction) | ({"own_classes": own} if own else {})
+
+
+def _unit_fields(prediction: object) -> dict[str, Any]:
+    """Return the fields of units and pose; nothing for a face that was analysed without them."""
+    if all(getattr(prediction, name, None) is None for name in ("units", "units_missing")):
+        return {}
+    fields = _nested((column, _value(prediction, column.path)) for column in UNIT_COLUMNS)
+    return {name: fields[name] if _has(prediction, name) else None for name in _UNIT_FIELDS}
+
+
+def _has(record: object, name: str) -> bool:
+    return getattr(record, name) is not None
+
+
+def result_columns(*, units: bool) -> tuple[Column, ...]:
+    """Return the columns of results.
+
+    Args:
+        units: Whether they were made with expression units.
+    """
+    return (*COLUMNS, *UNIT_COLUMNS) if units else COLUMNS
 
 
 def own_outputs(
@@ -271,8 +361,21 @@ def row_schema(rows: Rows) -> dict[str, Any]:
     Args:
         rows: Those of faces, or those of sources that could not be read.
     """
+    schema = _closed(_properties(_columns(rows)))
+    if rows == "face":
+        units = _properties(UNIT_COLUMNS)
+        for name in ("units", "action_units", "pose"):
+            units[name] |= {"type": ["object", "null"], "description": _UNITS_MEANING[name]}
+            for value in units[name]["properties"].values():
+                value["type"] = "number"  # all are missing, or none
+        schema["properties"] |= units | {"own_classes": _OWN_CLASSES}
+    return schema
+
+
+def _properties(columns: Iterable[Column]) -> dict[str, Any]:
+    """Return the schemas of the fields that columns stand in."""
     properties: dict[str, Any] = {}
-    for column in _columns(rows):
+    for column in columns:
         schema, field = _column_schema(column), str(column.path[0])
         match column.path[1:]:
             case ():
@@ -288,10 +391,7 @@ def row_schema(rows: Rows) -> dict[str, Any]:
                 group = properties.setdefault(field, _closed({}))
                 group["properties"][key] = schema
                 group["required"] = list(group["properties"])
-    schema = _closed(properties)
-    if rows == "face":
-        schema["properties"] = properties | {"own_classes": _OWN_CLASSES}
-    return schema
+    return properties
 
 
 def _columns(rows: Rows) -> list[Column]:
@@ -337,5 +437,5 @@ def _column_schema(column: Column) -> dict[str, Any]:
     bounds = {"minimum": column.minimum, "maximum": column.maximum}
     schema |= {name: bound for name, bound in bounds.items() if bound is not None}
     if column.values:
-        schema["enum"] = list(column.values)
+        schema["enum"] = [*column.values, *([None] if column.nullable else [])]
     return schema | {"description": meaning[0].upper() + meaning[1:]}

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mien.cli import app
-from mien.errors import OutputError
+from mien.errors import OutputError, SpecError
 from mien.export.onnx_file import write_spec
 from mien.inference import EmotionModel
 from mien.media import Video, read_image
@@ -49,6 +49,30 @@ def test_json_prints_one_object_per_face_with_the_contracts_fields(samples):
         "grace_hopper.jpg",
     ]
     assert all(list(row) == CONTRACT_FIELDS for row in rows)
+
+
+def test_units_are_printed_below_each_face_if_they_are_asked_for(samples):
+    result = run(samples / "eileen_collins.jpg", "--units")
+    assert result.exit_code == 0, result.stderr
+    first, units = result.stdout.splitlines()
+    assert "happy" in first
+    assert units.startswith("  mouthSmile 0.")
+    assert "yaw " in units
+    result = run(samples / "eileen_collins.jpg", "--units", "--json")
+    row = json.loads(result.stdout)
+    assert row["units"]["mouthSmileLeft"] > 0.6
+    assert row["units_missing"] is None
+
+
+def test_a_file_without_units_is_refused_and_the_message_says_which_file_has_them(samples):
+    photo, other = samples / "eileen_collins.jpg", EmotionModel().path
+    result = run(photo, "--units", "--unit-model", other)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SpecError)
+    assert "no expression units. The shipped network has them, --units" in str(result.exception)
+    result = run(photo, "--unit-model", other)
+    assert result.exit_code == 2
+    assert "--unit-model does nothing without --units" in result.stderr
 
 
 def test_saving_writes_all_that_was_asked_for_and_names_it(samples, tmp_path):

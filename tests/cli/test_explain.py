@@ -1,9 +1,12 @@
+import dataclasses
 import hashlib
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from mien.data import SUBSETS
 from mien.errors import ArtefactError, MediaError, OutputError, SpecError
 from mien.inference import EmotionModel
 from tests.cli.test_data import run
@@ -28,6 +31,24 @@ def test_an_answer_is_explained_in_words_as_json_and_drawn(samples, tmp_path):
     assert run("explain", photo, "--out", drawn, "--overwrite").exit_code == 0
     with pytest.raises(OutputError, match=r"why\.txt: expected a name that ends in \.png"):
         run("explain", photo, "--out", tmp_path / "why.txt")
+
+
+def test_units_say_what_a_face_does_and_which_of_them_go_along_with_the_answer(
+    samples, tmp_path, toy_dataset, monkeypatch
+):
+    photo, data = samples / "eileen_collins.jpg", tmp_path / "data"
+    everything_val = np.full(len(toy_dataset), SUBSETS.index("val"), np.int8)
+    dataset = dataclasses.replace(toy_dataset, split=everything_val)
+    monkeypatch.setattr("mien.data.read_dataset", lambda path: {data: dataset}[path])
+    result = run("explain", photo, "--units", "--data", data)
+    assert result.exit_code == 0, result.output
+    assert "\n  mouthSmile 0." in result.stdout
+    assert f"units that speak most for or against happy, by {len(toy_dataset)} faces" in (
+        result.stdout
+    )
+    row = json.loads(run("explain", photo, "--units", "--data", data, "--json").stdout)
+    assert all(set(each) == {"speaks_for", "r", "mean", "sd"} for each in row["units_for"].values())
+    assert run("explain", photo, "--data", data).exit_code == 2
 
 
 def test_an_image_without_a_face_has_nothing_to_explain(tmp_path):
@@ -62,7 +83,13 @@ def test_similar_faces_are_listed_and_drawn(samples, tmp_path):
 def test_models_say_what_they_are(tmp_path):
     shipped = EmotionModel()
     told = run("models", "--figures").stdout
-    for said in ("mien-emotion", "mien-face", "unsure below", "test, ferplus-8: accuracy"):
+    for said in (
+        "mien-emotion",
+        "mien-face",
+        "mien-units",
+        "unsure below",
+        "test, ferplus-8: accuracy",
+    ):
         assert said in told
     (line,) = run("models", shipped.path, "--json").stdout.splitlines()
     facts = json.loads(line)

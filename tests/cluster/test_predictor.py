@@ -81,6 +81,15 @@ def test_the_schema_for_spark_names_each_column():
     assert fields["unsure"] == "boolean"
 
 
+def test_units_have_their_columns_in_every_batch(images):
+    reading = Predictor(units=True)
+    names = [field.split(" ")[0] for field in spark_schema(units=True).split(", ")]
+    table = reading({"path": [str(path) for path in images]})
+    assert table.column_names == names
+    assert max(value or 0.0 for value in table["unit_mouthSmileLeft"].to_pylist()) > 0.6
+    assert reading({"path": []}).column_names == names
+
+
 def test_networks_are_loaded_where_the_first_batch_is(predictor, images):
     predictor({"path": [str(images[0])]})
     assert len(pickle.dumps(predictor)) < 2000

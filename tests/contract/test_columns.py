@@ -20,6 +20,13 @@ def test_the_page_on_rows_shows_the_table():
     assert found.count("| `p_surprise` |") == 1
 
 
+def test_the_page_on_units_shows_the_table_of_action_units():
+    script = writer()
+    found = script.UNITS.read_text(encoding="utf-8")
+    assert found == script.units(), "run python docs/columns.py"
+    assert found.count("| AU12 |") == 1
+
+
 def test_the_page_on_studies_shows_the_columns_of_their_tables():
     script = writer()
     assert script.STUDY.read_text(encoding="utf-8") == script.study(), "run python docs/columns.py"

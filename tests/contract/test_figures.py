@@ -1,5 +1,6 @@
 """What documents and the model say of themselves is what the benchmarks measured."""
 
+import hashlib
 import importlib.util
 import inspect
 import json
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.inference import EmotionModel
+from mien.inference import EmotionModel, UnitModel
 from mien.metrics import fit_six
 
 ROOT = Path(__file__).parents[2]
@@ -176,3 +177,19 @@ def test_the_shipped_file_carries_the_same_figures(benchmark, measured):
     assert all(value <= 0.003 for name, value in compared.items() if flipped in name)
     assert measured["subset"] == "test"
     assert spec.provenance["data_sha256"] == measured["data_sha256"]
+
+
+@pytest.mark.parametrize("document", ["docs/units.md", "MODEL_CARD.md"])
+def test_the_documents_show_what_was_measured_of_the_shipped_network_of_units(
+    monkeypatch, document
+):
+    script = load("units", monkeypatch)
+    measured = json.loads((RESULTS / "units.json").read_text())
+    shipped = hashlib.sha256(UnitModel().path.read_bytes()).hexdigest()
+    advice = "run python benchmarks/units.py ... --json benchmarks/results/units.json --write ..."
+    assert measured["model_sha256"] == shipped, advice
+    texts = script.blocks(measured)
+    shown = [name for name in texts if f"<!-- {name} -->" in (ROOT / document).read_text()]
+    assert len(shown) >= 1
+    for name in shown:
+        assert marked(document, name) == texts[name], advice

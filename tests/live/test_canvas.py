@@ -1,3 +1,6 @@
+import dataclasses
+import itertools
+
 import av
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from mien.live.feed import LiveFrame
 from mien.live.window import KEYS
 from mien.media import VideoFrame
 from mien.structures import FrameResult
+from mien.units import UNITS, HeadPose
 
 BACKGROUND = (17, 20, 26)
 
@@ -53,6 +57,26 @@ def test_a_mirror_swaps_the_sides_of_image_and_boxes(shown):
 def test_every_message_is_shown_in_windows_of_all_sizes(shown, size, what):
     assert (seen(size_wh=size, **what) != BACKGROUND).any() or "status" in what
     assert (seen(size_wh=size, shown=shown, **what) != seen(size_wh=size, shown=shown)).any()
+
+
+@pytest.mark.parametrize("size", [(200, 150), (1280, 720), (300, 900)])
+def test_units_of_the_largest_face_are_listed_at_the_right_if_they_are_read(shown, size):
+    plain = seen(size_wh=size, shown=shown)
+    (face,) = shown.result.faces
+    pose = HeadPose(yaw_deg=12.0, pitch_deg=-3.0, roll_deg=0.0)
+    smile = dict.fromkeys(UNITS, 0.0) | {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}
+    images = [plain]
+    for fields in (
+        {"units": smile, "pose": pose},
+        {"units": smile | {"jawOpen": 0.5}, "pose": pose},
+        {"units": dict.fromkeys(UNITS, 0.0), "pose": pose},
+        {"units_missing": "turned away"},
+    ):
+        result = dataclasses.replace(shown.result, faces=(dataclasses.replace(face, **fields),))
+        images.append(seen(size_wh=size, shown=dataclasses.replace(shown, result=result)))
+    assert all((a != b).any() for a, b in itertools.combinations(images, 2))
+    changed = np.flatnonzero((images[1] != plain).any(axis=(0, 2)))
+    assert changed.min() > size[0] // 2 or size[0] < 400
 
 
 def test_trouble_dims_the_last_frame(shown):

@@ -106,6 +106,19 @@ def test_no_more_images_are_held_decoded_for_drawing_than_are_worked_on(client_o
     assert (held, most) == (0, 1)
 
 
+def test_units_come_along_when_asked_for(client):
+    answer = client.post("/v1/analyze?units=true", content=PORTRAIT.read_bytes())
+    assert answer.status_code == 200
+    (face,) = answer.json()["results"][0]["faces"]
+    (expected,) = mien.Analyzer(units=True).analyze(PORTRAIT)
+    assert face["units"] == pytest.approx(dict(expected.units), abs=1e-3)
+    assert face["action_units"]["AU12"] == pytest.approx(expected.action_units["AU12"], abs=1e-3)
+    assert face["pose"]["yaw_deg"] == pytest.approx(expected.pose.yaw_deg, abs=0.1)
+    (plain,) = client.post("/v1/analyze", content=PORTRAIT.read_bytes()).json()["results"]
+    assert "units" not in plain["faces"][0]
+    assert client.post("/v1/analyze?units=maybe", content=b"x").status_code == 422
+
+
 def test_a_smallest_face_can_be_asked_for(client):
     answer = client.post("/v1/analyze?min_face_px=400", content=PORTRAIT.read_bytes(), headers=JPEG)
     assert answer.json()["results"][0]["faces"] == []

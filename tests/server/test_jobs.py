@@ -81,6 +81,17 @@ def test_a_video_becomes_a_job_and_its_rows_are_those_of_python(client, video, e
     assert not (tmp_path / "jobs" / job_id / UPLOAD).exists()
 
 
+def test_a_job_with_units_has_them_in_its_rows_and_its_table(client, video):
+    job_id = hand_in(client, video, "&units=true&max_fps=4")
+    assert ended(client, job_id)["state"] == "done"
+    rows = lines(client, job_id)
+    expected = [row["units"]["jawOpen"] for row in rows]
+    assert rows
+    text = client.get(f"/v1/jobs/{job_id}/result?format=csv").text
+    table = list(csv.DictReader(io.StringIO(text)))
+    assert [float(row["unit_jawOpen"]) for row in table] == expected
+
+
 def test_a_video_may_come_as_the_file_of_a_form_which_also_names_it(client, video, expected):
     form = {"file": ("portrait.mp4", video.read_bytes(), "video/mp4")}
     answer = client.post("/v1/videos", files=form)

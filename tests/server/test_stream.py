@@ -87,6 +87,19 @@ def test_options_of_a_stream_are_refused_by_name(client, name):
     assert len(closed.value.reason.encode()) <= 123
 
 
+def test_a_stream_says_units_when_asked(client):
+    with client.websocket_connect("/v1/stream?units=true") as socket:
+        socket.send_bytes(PORTRAIT.read_bytes())
+        (face,) = socket.receive_json()["faces"]
+    assert face["units"]["mouthSmileLeft"] > 0.6
+    with (
+        client.websocket_connect("/v1/stream?units=yes") as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert closed.value.reason == "units: expected true or false, found 'yes'"
+
+
 def test_a_stream_that_is_asked_for_too_often_is_told_to_wait(client_of):
     client = client_of(requests_per_minute=6)
     assert client.get("/v1/model").status_code == 200

@@ -11,7 +11,7 @@ import typer
 from mien._output import REPORT_SUFFIXES, check_output
 from mien.cli.defaults import PythonDefault
 from mien.cli.edge import raise_interruption
-from mien.cli.formatting import expression, own_classes
+from mien.cli.formatting import expression, own_classes, unit_line
 from mien.cli.messages import LOG, printable, refuse_ignored, was_given
 from mien.cli.options import (
     FACE_DEFAULTS,
@@ -29,6 +29,8 @@ from mien.cli.options import (
     NeutralImage,
     SmoothingS,
     Threads,
+    UnitFile,
+    WithUnits,
     baseline_options,
     named_inputs,
 )
@@ -150,8 +152,10 @@ def analyze(
     min_duration_s: MinDurationS = VIDEO_DEFAULTS.min_duration_s,
     baseline: Baseline = None,
     neutral: NeutralImage = None,
+    units: WithUnits = False,
     model: EmotionFile = None,
     detector: DetectorFile = None,
+    unit_model: UnitFile = None,
     device: Device,
     threads: Threads,
 ) -> None:
@@ -166,6 +170,7 @@ def analyze(
       mien analyze video.mp4 --out results --draw
       mien analyze holiday/ --out results --format jsonl,csv --draw
       mien analyze interview.mp4 --neutral passport.jpg
+      mien analyze photo.jpg --units
       mien analyze interviews/ --study study --covariates groups.csv --workers 4
       find . -name '*.png' | mien analyze - --json
     """
@@ -181,8 +186,15 @@ def analyze(
     if study is None and resume and "jsonl" not in format_names:
         raise typer.BadParameter("--resume: only jsonl can be continued; add it to --format")
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
+    if not units:
+        refuse_ignored("without --units", "unit_model")
     analyzer = Analyzer(
-        model, detector=detector, face_options=faces, threads=threads, device=device
+        model,
+        detector=detector,
+        face_options=faces,
+        units=unit_model or units,
+        threads=threads,
+        device=device,
     )
     video = VideoOptions(
         detect_every=detect_every,
@@ -422,6 +434,11 @@ def _describe_analysis(pipeline: Pipeline, options: RunOptions) -> AnalysisDescr
         baseline=options.video.baseline,
         min_score=pipeline.options.min_score,
         min_duration_s=options.video.min_duration_s,
+        unit_model=(
+            None
+            if pipeline.unit_model is None
+            else of_file(pipeline.unit_model.spec.name, pipeline.unit_model.path)
+        ),
     )
 
 
@@ -464,6 +481,8 @@ class _Printer:
         else:
             for face in result.faces:
                 typer.echo(_line(face))
+                if (said := unit_line(face)) is not None:
+                    typer.echo(f"  {said}")
 
     def finish(self) -> None:
         """Print a line for the last video if it had no face."""

@@ -11,7 +11,9 @@ from mien.cli.messages import printable
 if TYPE_CHECKING:
     from mien.structures import FacePrediction
 
-__all__ = ["expression", "own_classes"]
+__all__ = ["expression", "own_classes", "unit_line"]
+
+_MAX_UNITS = 6
 
 
 def expression(face: FacePrediction) -> str:
@@ -32,3 +34,20 @@ def own_classes(face: FacePrediction) -> str:
         label, probability = max(shares.items(), key=lambda item: item[1])
         said += f"  own: {printable(label)} {probability:.0%}"
     return said
+
+
+def unit_line(face: FacePrediction) -> str | None:
+    """Return the most active units and the pose in words; None if they were not asked for."""
+    from mien.units import MAX_POSE_DEG, MIN_UNITS_PX, merged_sides, strongest_units
+
+    if face.units is None or face.pose is None:
+        reasons = {
+            "small": f"no units: the face has a side below {MIN_UNITS_PX:g} px",
+            "turned away": f"no units: turned away by more than {MAX_POSE_DEG:g} degrees",
+        }
+        return None if face.units_missing is None else reasons[face.units_missing]
+    strongest = strongest_units(merged_sides(face.units), _MAX_UNITS)
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in strongest.items()) or "at rest"
+    pose = face.pose
+    turn = f"yaw {pose.yaw_deg:+z.0f}, pitch {pose.pitch_deg:+z.0f}, roll {pose.roll_deg:+z.0f} deg"
+    return f"{shown}; {turn}"

@@ -23,6 +23,8 @@ from mien.cli.options import (
     MinScore,
     NeutralImage,
     SmoothingS,
+    UnitFile,
+    WithUnits,
     baseline_options,
 )
 from mien.errors import InputError
@@ -61,8 +63,10 @@ def live(
     min_duration_s: MinDurationS = VIDEO_DEFAULTS.min_duration_s,
     baseline: Baseline = None,
     neutral: NeutralImage = None,
+    units: WithUnits = False,
     model: EmotionFile = None,
     detector: DetectorFile = None,
+    unit_model: UnitFile = None,
     device: Device,
 ) -> None:
     """Show a camera in a window, with the expression of each face; h lists the keys.
@@ -78,11 +82,14 @@ def live(
         refuse_ignored(
             "with --list",
             *("headless", "mirror", "out", "model", "detector", "max_fps", "baseline", "neutral"),
+            *("units", "unit_model"),
         )
         _list_cameras()
         return
     if headless:
         refuse_ignored("with --headless", "mirror", "out")
+    if not units:
+        refuse_ignored("without --units", "unit_model")
     _check_source(source)
 
     from mien.inference import Analyzer
@@ -90,7 +97,9 @@ def live(
 
     smoothing = SmoothingOptions(time_constant_s=smoothing_s)
     faces = FaceOptions(min_face_px=min_face_px, min_score=min_score)
-    analyzer = Analyzer(model, detector=detector, face_options=faces, device=device)
+    analyzer = Analyzer(
+        model, detector=detector, face_options=faces, units=unit_model or units, device=device
+    )
     video = VideoOptions(
         detect_every=detect_every,
         max_fps=max_fps,

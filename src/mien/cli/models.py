@@ -25,7 +25,7 @@ _MIN_NAME_WIDTH = 16
 def models(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[MODEL]...", help="Model files; default: the two shipped models."),
+        typer.Argument(metavar="[MODEL]...", help="Model files; default: the shipped models."),
     ] = None,
     *,
     figures: Annotated[
@@ -43,11 +43,12 @@ def models(
       mien models runs/emotion/emotion.onnx --figures
     """
     from mien.detect import OnnxDetector
-    from mien.inference import EmotionModel
+    from mien.inference import EmotionModel, UnitModel
     from mien.runtime import open_session
     from mien.spec import ModelSpec
 
-    for number, path in enumerate(files or [EmotionModel().path, OnnxDetector().path]):
+    shipped = (EmotionModel, OnnxDetector, UnitModel)
+    for number, path in enumerate(files or [network().path for network in shipped]):
         _, spec = open_session(path, threads=1)
         spec = spec or ModelSpec.from_metadata({}, str(path))
         data = path.read_bytes()

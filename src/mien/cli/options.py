@@ -51,6 +51,8 @@ __all__ = [
     "SplitFile",
     "Subset",
     "Threads",
+    "UnitFile",
+    "WithUnits",
     "baseline_options",
     "named_inputs",
     "read_split_dataset",
@@ -80,6 +82,18 @@ EmotionFile = Annotated[
 
 DetectorFile = Annotated[
     Path | None, typer.Option("--detector", metavar="PATH", help="Another face detector (ONNX).")
+]
+
+WithUnits = Annotated[
+    bool,
+    typer.Option(
+        "--units", help="Also say what the parts of each face do, and how the head is turned."
+    ),
+]
+
+UnitFile = Annotated[
+    Path | None,
+    typer.Option("--unit-model", metavar="PATH", help="Another network of units (ONNX)."),
 ]
 
 FacesAsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines, one face per line.")]

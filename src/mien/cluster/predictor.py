@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.columns import COLUMNS, flat_row
+from mien.columns import result_columns
 from mien.errors import InputError, MediaError, OptionsError
 from mien.inference import Analyzer, predict_loaded
 from mien.media import arrow_table, decode_image, read_image
@@ -38,6 +38,8 @@ class Predictor:
         model: The ONNX file of an emotion network; None takes the shipped network.
         detector: The ONNX file of a face detector; None takes the shipped detector.
         face_options: Which faces count, and below which confidence an answer is unsure.
+        units: Whether the rows have expression units, by the shipped network, or the ONNX file of
+            another one.
         threads: Threads of one network run.
         device: The device of the networks, as for `Analyzer`.
         workers: Threads that read images and find faces; one for each CPU that an actor has.
@@ -53,6 +55,7 @@ class Predictor:
         *,
         detector: str | Path | None = None,
         face_options: FaceOptions | None = None,
+        units: bool | str | Path = False,
         threads: int = 1,
         device: str = "cpu",
         workers: int = 1,
@@ -67,10 +70,12 @@ class Predictor:
             model,
             detector=detector,
             face_options=face_options,
+            units=units,
             threads=threads,
             device=device,
             workers=workers,
         )
+        self._units = units is not False
         self._analyzer: Analyzer | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -101,8 +106,8 @@ class Predictor:
             for each in predict_loaded(analyzer.pipeline, loaders, workers=analyzer.workers):
                 rows += _rows(each.result)
         if is_pandas:
-            return data_frame([flat_row(row) for row in rows], "pandas")
-        return arrow_table(rows)
+            return data_frame(rows, "pandas", units=self._units)
+        return arrow_table(rows, result_columns(units=self._units))
 
     def _loaded(self) -> Analyzer:
         if self._analyzer is None:
@@ -110,9 +115,14 @@ class Predictor:
         return self._analyzer
 
 
-def spark_schema() -> str:
-    """Return the columns of the rows as a schema of Spark: `source string, frame bigint, ...`."""
-    return ", ".join(f"{column.name} {_SPARK[column.kind]}" for column in COLUMNS)
+def spark_schema(*, units: bool = False) -> str:
+    """Return the columns of the rows as a schema of Spark: `source string, frame bigint, ...`.
+
+    Args:
+        units: Whether they have expression units.
+    """
+    columns = result_columns(units=units)
+    return ", ".join(f"{column.name} {_SPARK[column.kind]}" for column in columns)
 
 
 def _columns(batch: Any) -> tuple[Mapping[str, Sequence[Any]], bool]:

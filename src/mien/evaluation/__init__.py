@@ -18,6 +18,7 @@ from mien.evaluation.results import (
     ModelEvaluation,
     RobustnessPoint,
 )
+from mien.evaluation.units import UnitRelations, relate_units
 from mien.evaluation.warnings import calibration_warnings
 
 __all__ = [
@@ -33,12 +34,14 @@ __all__ = [
     "Predictor",
     "QualityPoint",
     "RobustnessPoint",
+    "UnitRelations",
     "aligned_skin_tones_deg",
     "calibration_warnings",
     "corrupt",
     "ensemble",
     "evaluate",
     "open_predictor",
+    "relate_units",
     "save_predictions",
     "score_group",
     "score_skin_tones",

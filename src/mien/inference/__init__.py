@@ -8,7 +8,7 @@ from mien.inference.model import Classification, EmotionModel
 from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.inference.runner import Step, analyze_media, is_image
 from mien.inference.similarity import SimilarFace, SimilarFaces, find_similar
-from mien.inference.units import UnitAnswers, UnitModel
+from mien.inference.units import FaceUnits, UnitAnswers, UnitModel
 from mien.inference.video import VideoState, analyze_video
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "DetectedFrame",
     "EmotionModel",
     "Explanation",
+    "FaceUnits",
     "ImageOutputs",
     "LiveAnalysis",
     "Pipeline",

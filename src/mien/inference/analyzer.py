@@ -21,6 +21,7 @@ from mien.inference.model import EmotionModel
 from mien.inference.pipeline import Pipeline
 from mien.inference.runner import analyze_media, check_video_options
 from mien.inference.similarity import SimilarFaces, find_similar
+from mien.inference.units import UnitModel
 from mien.media import Channels, ImageInput, VideoFrame, as_frame, check_channels, find_media
 from mien.options import FaceOptions, VideoOptions, check_count
 from mien.structures import Frame, FrameResult
@@ -43,6 +44,8 @@ class Analyzer:
             detector.
         face_options: Which faces count, and below which confidence an answer is unsure; each call
             may take others.
+        units: Whether expression units and the pose of the head are read, by the shipped network,
+            or the ONNX file of another one, or a loaded one. It is loaded only then.
         threads: Threads of one network run.
         device: The device for networks that are loaded here: `cpu`, `cuda`, `directml`, `coreml`,
             or the name of one of onnxruntime's execution providers.
@@ -50,7 +53,7 @@ class Analyzer:
             one per core.
 
     Attributes:
-        pipeline: The two networks and the face options; the functions of `mien.inference` take it.
+        pipeline: The networks and the face options; the functions of `mien.inference` take it.
         workers: As given.
 
     Raises:
@@ -65,6 +68,7 @@ class Analyzer:
         *,
         detector: str | Path | Detector | None = None,
         face_options: FaceOptions | None = None,
+        units: bool | str | Path | UnitModel = False,
         threads: int = 1,
         device: str = "cpu",
         workers: int | None = None,
@@ -80,7 +84,8 @@ class Analyzer:
         if not callable(getattr(detector, "detect", None)):
             found = type(detector).__name__
             raise InputError(f"detector: expected a file or a Detector, found {found}")
-        self.pipeline = Pipeline(detector, model).with_options(face_options)
+        unit_model = _unit_model(units, threads=threads, device=device)
+        self.pipeline = Pipeline(detector, model, unit_model=unit_model).with_options(face_options)
 
     @property
     def model(self) -> EmotionModel:
@@ -92,10 +97,17 @@ class Analyzer:
         """The face detector."""
         return self.pipeline.detector
 
+    @property
+    def unit_model(self) -> UnitModel | None:
+        """The network of expression units; None if they were not asked for."""
+        return self.pipeline.unit_model
+
     def __repr__(self) -> str:
         options = self.pipeline.options
+        units = "" if self.unit_model is None else f", units={self.unit_model!r}"
         return (
-            f"Analyzer(model={self.model!r}, detector={self.detector!r}, face_options={options!r})"
+            f"Analyzer(model={self.model!r}, detector={self.detector!r}, face_options={options!r}"
+            f"{units})"
         )
 
     @overload
@@ -275,6 +287,24 @@ class Analyzer:
             pipeline, find_media(check_paths(sources)), options, workers=self.workers
         )
         return (step.result for step in steps)
+
+
+def _unit_model(
+    units: bool | str | Path | UnitModel, *, threads: int, device: str
+) -> UnitModel | None:
+    """Return the network of units that is asked for; None for none.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    if isinstance(units, UnitModel):
+        return units
+    if not isinstance(units, bool | str | Path):
+        found = type(units).__name__
+        raise InputError(f"units: expected True, False or a model file with units, found {found}")
+    if units is False:
+        return None
+    return UnitModel(None if units is True else units, threads=threads, device=device)
 
 
 _TIME_TOLERANCE_S = 1e-6

@@ -124,7 +124,9 @@ def explain_image(
         InputError: There is no face with this number.
     """
     detected = pipeline.detect_and_crop(frame)
-    predictions = pipeline.record(detected, pipeline.model.classify(detected.crops)).faces
+    answers = pipeline.model.classify(detected.crops)
+    units = pipeline.read_units([detected])[0]
+    predictions = pipeline.record(detected, answers, units=units).faces
     if face is not None:
         face_at(predictions, face)
     return tuple(

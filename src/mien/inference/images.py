@@ -169,6 +169,7 @@ def _classify(
     answers = pipeline.model.classify(
         np.concatenate([np.zeros((0, size, size), np.float32), *crops])
     )
+    found = iter(pipeline.read_units([e for e in detected if isinstance(e, DetectedFrame)]))
     start = 0
     for each in detected:
         if isinstance(each, MediaError):
@@ -177,7 +178,7 @@ def _classify(
         own = answers[start : start + len(each.faces)]
         start += len(each.faces)
         shown = None if offset is None else _corrected(own.probabilities, offset)
-        result = pipeline.record(each, own, smoothed=shown)
+        result = pipeline.record(each, own, smoothed=shown, units=next(found))
         yield ImageOutputs(result=result, frame=each.frame, outputs=own.outputs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from mien.detect import Detector, face_quality
 from mien.emotions import SIX
 from mien.errors import InputError, SpecError
 from mien.inference.model import Classification, EmotionModel
+from mien.inference.units import FaceUnits, UnitModel, read_units
 from mien.media import VideoFrame
 from mien.options import FaceOptions, VideoOptions
 from mien.preprocess import crop_faces
+from mien.spec import CropSpec
 from mien.structures import Face, FacePrediction, Faces, Frame, FrameResult
 from mien.track import Baselines, Smoothed
 
@@ -61,12 +64,18 @@ class Pipeline:
         detector: The face detector.
         model: The emotion network.
         options: Which faces count, and below which confidence an answer is unsure.
+        unit_model: The network of expression units; None reads none.
     """
 
     def __init__(
-        self, detector: Detector, model: EmotionModel, *, options: FaceOptions | None = None
+        self,
+        detector: Detector,
+        model: EmotionModel,
+        *,
+        options: FaceOptions | None = None,
+        unit_model: UnitModel | None = None,
     ) -> None:
-        self.detector, self.model = detector, model
+        self.detector, self.model, self.unit_model = detector, model, unit_model
         self.options = FaceOptions() if options is None else options
 
     def with_options(self, options: FaceOptions | None) -> Pipeline:
@@ -78,7 +87,9 @@ class Pipeline:
         if options is not None and not isinstance(options, FaceOptions):
             found = type(options).__name__
             raise InputError(f"face_options: expected FaceOptions or None, found {found}")
-        return self if options is None else Pipeline(self.detector, self.model, options=options)
+        if options is None:
+            return self
+        return Pipeline(self.detector, self.model, options=options, unit_model=self.unit_model)
 
     def check_embedding(self) -> None:
         """Check that the network has an embedding of the expression.
@@ -92,7 +103,8 @@ class Pipeline:
     def analyze(self, frame: Frame) -> FrameResult:
         """Find the faces of one image and classify their expressions."""
         detected = self.detect_and_crop(frame)
-        return self.record(detected, self.model.classify(detected.crops))
+        answers = self.model.classify(detected.crops)
+        return self.record(detected, answers, units=self.read_units([detected])[0])
 
     def detect_and_crop(self, frame: Frame) -> DetectedFrame:
         """Find and crop the faces of one image."""
@@ -134,18 +146,45 @@ class Pipeline:
             faces = faces.select(faces.detection_scores >= self.options.min_score)
         return faces
 
-    def crop(self, frame: Frame | VideoFrame, faces: Faces) -> NDArray[np.float32]:
+    def crop(
+        self, frame: Frame | VideoFrame, faces: Faces, *, crop: CropSpec | None = None
+    ) -> NDArray[np.float32]:
         """Align and crop the faces of a frame, `(F, S, S)`, luma of 0 to 255.
 
         For a frame of a video, the decoded luma plane is used, without conversion to RGB.
+
+        Args:
+            frame: The frame.
+            faces: Its faces.
+            crop: The frame of the crop; None takes the emotion network's.
         """
+        crop = self.model.crop if crop is None else crop
         if isinstance(frame, Frame):
-            return crop_faces(frame.frame_rgb, faces.landmarks_xy, self.model.crop)
+            return crop_faces(frame.frame_rgb, faces.landmarks_xy, crop)
         pixels, black, white = frame.luma()
-        crops = crop_faces(pixels, faces.landmarks_xy, self.model.crop)
+        crops = crop_faces(pixels, faces.landmarks_xy, crop)
         if (black, white) == (0.0, 255.0):
             return crops
         return ((crops - black) * (255 / (white - black))).clip(0, 255).astype(np.float32)
+
+    def read_units(self, frames: Sequence[DetectedFrame]) -> list[list[FaceUnits] | None]:
+        """Read the expression units of the faces of several frames in one run of the network.
+
+        Returns:
+            For each frame the units of its faces, in its own pixels; None without a network.
+        """
+        model = self.unit_model
+        if model is None or not frames:
+            return [None] * len(frames)
+        crops = [
+            each.crops
+            if model.crop == self.model.crop
+            else self.crop(each.frame, each.faces, crop=model.crop)
+            for each in frames
+        ]
+        faces = [self._in_image(each) for each in frames]
+        found = iter(read_units(model, Faces.concatenate(faces), np.concatenate(crops)))
+        return [[next(found) for _ in range(len(each))] for each in faces]
 
     def record(
         self,
@@ -153,6 +192,8 @@ class Pipeline:
         answers: Classification,
         *,
         smoothed: Sequence[Smoothed] | None = None,
+        units: Sequence[FaceUnits] | None = None,
+        smoothed_units: Sequence[FaceUnits] | None = None,
     ) -> FrameResult:
         """Build the result of one frame.
 
@@ -161,17 +202,28 @@ class Pipeline:
             answers: The network's answers, one row per face.
             smoothed: For each face what is shown instead of the answer, after smoothing and
                 without the person's baseline; None shows the answers.
+            units: For each face what `read_units` found; None if it was not asked.
+            smoothed_units: For each face what is shown instead of `units`, after smoothing.
         """
-        frame, faces = detected.frame, detected.faces
+        frame, faces = detected.frame, self._in_image(detected)
         height, width = detected.size_hw or (frame.height, frame.width)
-        if detected.size_hw is not None:
-            faces = faces.scaled((width / frame.width, height / frame.height))
         predictions = []
         for number, face in enumerate(faces):
             answer = answers.probabilities[number]
             shown = Smoothed(answer, int(answer.argmax())) if smoothed is None else smoothed[number]
             raw = None if smoothed is None else _by_label(answer)
-            predictions.append(self._record_face(detected, number, face, answers, shown, raw))
+            prediction = self._record_face(
+                detected,
+                number,
+                face,
+                answers,
+                shown,
+                raw,
+                None if units is None else units[number],
+            )
+            if smoothed_units is not None:
+                prediction = _with_smoothed(prediction, smoothed_units[number])
+            predictions.append(prediction)
         return FrameResult(
             source=frame.source,
             frame=frame.frame,
@@ -190,6 +242,7 @@ class Pipeline:
         answers: Classification,
         shown: Smoothed,
         raw: Mapping[str, float] | None,
+        units: FaceUnits | None,
     ) -> FacePrediction:
         frame, tracks = detected.frame, detected.tracks
         size_hw = detected.size_hw or (frame.height, frame.width)
@@ -212,13 +265,26 @@ class Pipeline:
             probabilities=_by_label(shown.probabilities),
             uncorrected=None if shown.uncorrected is None else _by_label(shown.uncorrected),
             raw=raw,
-            quality=face_quality(face, detected.crops[number], size_hw),
+            quality=face_quality(
+                face,
+                detected.crops[number],
+                size_hw,
+                pose=None if units is None or units.missing == "small" else units.pose,
+            ),
             outputs={
                 name: dict(zip(self._labels(name), values[number].tolist(), strict=True))
                 for name, values in answers.heads.items()
             },
             embedding=() if embedding is None else tuple(embedding[number].tolist()),
+            **_unit_fields(units),
         )
+
+    def _in_image(self, detected: DetectedFrame) -> Faces:
+        """Return the faces of a frame in pixels of the image of which it may be a copy."""
+        frame, size_hw = detected.frame, detected.size_hw
+        if size_hw is None:
+            return detected.faces
+        return detected.faces.scaled((size_hw[1] / frame.width, size_hw[0] / frame.height))
 
     def baselines(self, options: VideoOptions) -> Baselines | None:
         """Return the baselines of the people of a new clip; None if the options want none.
@@ -238,6 +304,27 @@ class Pipeline:
         """The confidence below which an answer is unsure, 0 to 1."""
         threshold = self.options.unsure_below
         return self.model.unsure_below if threshold is None else threshold
+
+
+def _unit_fields(found: FaceUnits | None) -> dict[str, Any]:
+    """Return the fields of a prediction that say what was read of its units."""
+    if found is None:
+        return {}
+    if found.missing is not None:
+        return {"units_missing": found.missing}
+    return {"units": found.by_name, "pose": found.pose}
+
+
+def _with_smoothed(prediction: FacePrediction, found: FaceUnits) -> FacePrediction:
+    if found.missing is not None:
+        return prediction
+    return dataclasses.replace(
+        prediction,
+        units=found.by_name,
+        pose=found.pose,
+        raw_units=prediction.units,
+        raw_pose=prediction.pose,
+    )
 
 
 def _by_label(probabilities: NDArray[np.floating]) -> dict[str, float]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.inference.pipeline import DetectedFrame, Pipeline
+from mien.inference.units import smoothed_units
 from mien.media import VideoFrame
 from mien.structures import Faces, FrameResult
 from mien.track import Baselines, Smoother
@@ -56,8 +57,9 @@ def classify_frames(
     """
     detected = [_cropped(pipeline, each) for each in frames]
     answers = pipeline.model.classify(np.concatenate([each.crops for each in detected]))
+    found = pipeline.read_units(detected)
     start = 0
-    for tracked, each in zip(frames, detected, strict=True):
+    for tracked, each, units in zip(frames, detected, found, strict=True):
         own = answers[start : start + len(each.faces)]
         start += len(each.faces)
         time_s = tracked.frame.timestamp_s
@@ -65,7 +67,13 @@ def classify_frames(
         for track, answer in zip(each.tracks or (), own.probabilities, strict=True):
             offset = None if baselines is None else baselines.update(track, answer, time_s)
             smoothed.append(smoother.update(track, answer, time_s, offset=offset))
-        yield pipeline.record(each, own, smoothed=smoothed)
+        shown = None
+        if units is not None:
+            shown = [
+                smoothed_units(smoother, track, face, time_s)
+                for track, face in zip(each.tracks or (), units, strict=True)
+            ]
+        yield pipeline.record(each, own, smoothed=smoothed, units=units, smoothed_units=shown)
 
 
 def _cropped(pipeline: Pipeline, tracked: TrackedFrame) -> DetectedFrame:

@@ -22,6 +22,7 @@ from mien.media import Video, VideoFrame
 from mien.options import VideoOptions
 from mien.structures import Face, FacePrediction, Faces, FrameResult, Quality
 from mien.track import Baselines, FaceChanges, People, SceneCuts, Smoother, Tracker
+from mien.units import HeadPose
 
 __all__ = ["DETECTIONS_PER_S", "VideoState", "analyze_frames", "analyze_video"]
 
@@ -139,11 +140,17 @@ def _result(document: Mapping[str, Any]) -> FrameResult:
                 "landmarks_xy": tuple(map(tuple, face["landmarks_xy"])),
                 "embedding": tuple(face["embedding"]),
                 "quality": Quality(**face["quality"]),
+                "pose": _pose(face.get("pose")),
+                "raw_pose": _pose(face.get("raw_pose")),
             }
         )
         for face in document["faces"]
     ]
     return FrameResult(**{**document, "faces": tuple(faces), "notes": tuple(document["notes"])})
+
+
+def _pose(document: Mapping[str, float] | None) -> HeadPose | None:
+    return None if document is None else HeadPose(**document)
 
 
 def analyze_video(

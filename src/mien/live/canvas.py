@@ -9,6 +9,7 @@ from PIL import Image
 from mien.drawing import draw, fill_rounded, outline_rounded, text_width, write_text
 from mien.live.feed import LiveFrame
 from mien.structures import FacePrediction, FrameResult
+from mien.units import merged_sides, strongest_units
 
 __all__ = ["View", "render"]
 
@@ -19,6 +20,8 @@ _KEY, _KEY_EDGE = (44, 50, 61), (92, 100, 114)
 _INK = (240, 242, 245)
 _QUIET = (166, 174, 184)
 _RED, _AMBER = (226, 62, 62), (240, 178, 50)
+_UNIT = (102, 178, 214)
+_MAX_UNITS = 10
 _DIMMED = 0.6
 _SMALLEST_TEXT_PX, _LARGEST_TEXT_PX = 10, 22
 _TEXT_SHARE = 1 / 45
@@ -69,6 +72,7 @@ def render(view: View) -> Image.Image:
             dark = Image.new("RGB", canvas.size, _BACKGROUND)
             canvas = Image.blend(canvas, dark, _DIMMED)
         _draw_status(canvas, view)
+        _draw_units(canvas, view, view.shown.result)
     if view.message:
         _draw_message(canvas, view)
     if view.keys:
@@ -102,6 +106,43 @@ def _draw_status(canvas: Image.Image, view: View) -> None:
     if view.recording:
         _draw_dot(canvas, (left + 1.2 * px, middle), 0.42 * px, _RED)
     write_text(canvas, text, (left + 0.9 * px + dot, middle), px, _INK)
+
+
+def _draw_units(canvas: Image.Image, view: View, result: FrameResult) -> None:
+    """List the ten most active units of the largest face at the right, if units are read."""
+    face = next(iter(result.faces), None)
+    if face is None or (face.units is None and face.units_missing is None):
+        return
+    px = view.text_px
+    row_px, bar_px, width = 1.5 * px, 5 * px, 17 * px
+    shown = {} if face.units is None else strongest_units(merged_sides(face.units), _MAX_UNITS)
+    height = (max(1, len(shown)) + 2) * row_px + px
+    left, top = canvas.width - width - px, 3.8 * px
+    fill_rounded(canvas, (left, top, left + width, top + height), radius=0.9 * px, colour=_PANEL)
+    text, middle = left + px, top + px / 2 + row_px / 2
+    write_text(canvas, _turn(face), (text, middle), px, _QUIET)
+    if not shown:
+        write_text(
+            canvas, "at rest" if face.units else "no units", (text, middle + row_px), px, _INK
+        )
+    right = left + width - px
+    for row, (name, value) in enumerate(shown.items(), start=1):
+        y = middle + row * row_px
+        write_text(canvas, name, (text, y), px, _INK)
+        track = (right - bar_px, y - 0.25 * px, right, y + 0.25 * px)
+        fill_rounded(canvas, track, radius=0.25 * px, colour=_KEY)
+        end = right - bar_px + max(value * bar_px, 0.5 * px)
+        fill_rounded(canvas, (*track[:2], end, track[3]), radius=0.25 * px, colour=_UNIT)
+    whose = "left and right are the person's"
+    write_text(canvas, whose, (text, top + height - row_px / 2 - px / 3), round(0.85 * px), _QUIET)
+
+
+def _turn(face: FacePrediction) -> str:
+    """Return how the head is turned, or why that is not known."""
+    pose = face.pose
+    if pose is None:
+        return f"{face.units_missing}"
+    return f"yaw {pose.yaw_deg:+z.0f}  pitch {pose.pitch_deg:+z.0f}  roll {pose.roll_deg:+z.0f}"
 
 
 def _draw_message(canvas: Image.Image, view: View) -> None:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from mien._output import cannot_write, check_output, partial_path
-from mien.columns import COLUMNS, Column, flat_row
+from mien.columns import COLUMNS, Column, flat_row, result_columns
 from mien.errors import MissingExtraError, OutputError
 from mien.structures import FrameResult
 
@@ -306,12 +306,13 @@ def _as_text(value: str) -> str:
     return value.encode(errors="backslashreplace").decode()
 
 
-def open_writer(path: Path, *, overwrite: bool = False) -> ResultWriter:
+def open_writer(path: Path, *, overwrite: bool = False, units: bool = False) -> ResultWriter:
     """Open the writer for a path, by its ending.
 
     Args:
         path: Ends in `.jsonl`, `.csv` or `.parquet`; missing folders are made.
         overwrite: Whether an existing file may be replaced.
+        units: Whether a table has the columns of expression units.
 
     Raises:
         OutputError: The file exists, its ending is unknown, or its folder cannot be written.
@@ -321,6 +322,8 @@ def open_writer(path: Path, *, overwrite: bool = False) -> ResultWriter:
     if kind is None:
         raise OutputError(f"{path}: unknown format, expected one of {', '.join(FORMATS)}")
     check_output(path, overwrite=overwrite)
+    if not issubclass(kind, JsonlWriter):
+        return open_table(path, result_columns(units=units))
     _make_parent(path)
     return kind(path)
 

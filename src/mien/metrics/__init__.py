@@ -32,6 +32,7 @@ from mien.metrics.metrics import (
     negative_log_likelihood,
     precision_recall_f1,
 )
+from mien.metrics.movements import MAX_FRAME_INTERVAL_S, count_blinks, count_nods
 from mien.metrics.protocols import (
     PROTOCOLS,
     Protocol,
@@ -50,6 +51,7 @@ from mien.metrics.uncertainty import (
 
 __all__ = [
     "EQUAL_WITHIN",
+    "MAX_FRAME_INTERVAL_S",
     "MAX_TEMPERATURE",
     "PROTOCOLS",
     "SURE_ACCURACY",
@@ -71,6 +73,8 @@ __all__ = [
     "bootstrap_intervals",
     "bootstrap_mean",
     "confusion_matrix",
+    "count_blinks",
+    "count_nods",
     "expected_calibration_error",
     "fit_baseline",
     "fit_six",

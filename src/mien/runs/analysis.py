@@ -170,6 +170,7 @@ def analyze_to(
         overwrite=options.overwrite,
         journal=journal,
         resume=options.resume,
+        units=analyzer.unit_model is not None,
     ) as results:
         if results.position is not None:
             baselines = analyzer.pipeline.baselines(options.video)
@@ -280,13 +281,14 @@ def _journal(
 
 
 def _networks(analyzer: Analyzer) -> list[str]:
-    """Return the hashes of the two model files; for a detector without a file, its type's name."""
-    model, detector = analyzer.model.path, getattr(analyzer.detector, "path", None)
+    """Return the hashes of the model files; for a detector without a file, its type's name."""
+    units = analyzer.unit_model
+    paths = [analyzer.model.path, getattr(analyzer.detector, "path", None)]
     return [
         hashlib.sha256(path.read_bytes()).hexdigest()
         if isinstance(path, Path)
         else type(analyzer.detector).__qualname__
-        for path in (model, detector)
+        for path in (*paths, *([] if units is None else [units.path]))
     ]
 
 

@@ -41,6 +41,7 @@ class ResultFolder:
         overwrite: Whether existing files may be replaced.
         journal: Saves the checkpoints, so that another run can resume; it needs the format `jsonl`.
         resume: Whether to continue from the checkpoint in the journal, if there is one.
+        units: Whether the results have expression units.
 
     Attributes:
         position: The last checkpoint of the interrupted run, as passed to `save_position`; None for
@@ -64,6 +65,7 @@ class ResultFolder:
         overwrite: bool = False,
         journal: Journal | None = None,
         resume: bool = False,
+        units: bool = False,
     ) -> None:
         unknown = [name for name in formats if name not in FORMATS]
         if unknown or not formats:
@@ -71,7 +73,7 @@ class ResultFolder:
                 f"unknown format {', '.join(unknown)!r}, expected some of {', '.join(FORMATS)}"
             )
         self.path = path
-        self._draw, self._overwrite = draw, overwrite
+        self._draw, self._overwrite, self._units = draw, overwrite, units
         self._drawn: set[Path] = set()
         self.notes: list[str] = []
         self._not_drawn: list[str] = []
@@ -122,7 +124,7 @@ class ResultFolder:
             if "jsonl" in formats or self._overwrite:
                 forget_finished(self.path)
             for name in names:
-                writer = open_writer(name, overwrite=self._overwrite)
+                writer = open_writer(name, overwrite=self._overwrite, units=self._units)
                 cleanup.callback(writer.discard)
                 self._writers.append(writer)
             if self._overwrite:
@@ -163,7 +165,8 @@ class ResultFolder:
         for name in dict.fromkeys(formats):
             if name != "jsonl":
                 # The journal shows that these files belong to the interrupted run.
-                writer = open_writer(self.path / f"results.{name}", overwrite=True)
+                path = self.path / f"results.{name}"
+                writer = open_writer(path, overwrite=True, units=self._units)
                 self._writers.append(self._open.enter_context(writer))
                 others.append(writer)
         rows = lines.rows()

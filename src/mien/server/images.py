@@ -18,7 +18,7 @@ from mien.server.forms import check_field
 from mien.server.limits import AccessControl, limit_body
 from mien.server.service import Service
 
-__all__ = ["MinFacePx", "MinScore", "images_router"]
+__all__ = ["MinFacePx", "MinScore", "Units", "images_router"]
 
 _LOG = logging.getLogger("mien.server")
 
@@ -29,6 +29,11 @@ MinFacePx = Annotated[
 
 MinScore = Annotated[
     float | None, Query(ge=0, le=1, description="Leave out faces with a lower detection score.")
+]
+
+Units = Annotated[
+    bool,
+    Query(description="Also say what the parts of each face do, and how the head is turned."),
 ]
 
 _RESULTS: dict[str, Any] = {
@@ -117,6 +122,7 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
         min_face_px: MinFacePx = None,
         min_score: MinScore = None,
         draw: bool = False,
+        units: Units = False,
     ) -> Response:
         caller = access.authorize(request)
         faces = service.options.face_options(min_face_px=min_face_px, min_score=min_score)
@@ -125,7 +131,9 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
             images = await _read_images(request, service, on_bytes)
             with service.image_limit.acquire(), service.metrics.waiting.track_inprogress():
                 results = [
-                    await service.analyze(data, name, caller=caller, face_options=faces, draw=draw)
+                    await service.analyze(
+                        data, name, caller=caller, face_options=faces, draw=draw, units=units
+                    )
                     for name, data in images
                 ]
         if all("error" in result for result in results):
@@ -135,7 +143,7 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
 
     @router.get(
         "/v1/model",
-        summary="The specs of the emotion model and the face detector",
+        summary="The specs of the emotion model, the face detector and the network of units",
         responses=error_responses(400, 401, 403, 429, 500, 503),
     )
     async def model(request: Request) -> dict[str, Any]:

@@ -24,10 +24,10 @@ from mien.errors import MissingExtraError, OutputError
 from mien.media import open_writer
 from mien.options import MAX_MIN_DURATION_S, VideoOptions
 from mien.server.errors import ApiError, error_responses
-from mien.server.images import MinFacePx, MinScore
+from mien.server.images import MinFacePx, MinScore, Units
 from mien.server.jobs_folder import MARKER, new_job_id
 from mien.server.limits import AccessControl
-from mien.server.runner import JobRunner
+from mien.server.runner import JobRunner, has_units
 from mien.server.service import Service
 from mien.server.store import Job
 from mien.server.videos import FORM_FIELDS, MAX_NAME, receive_video
@@ -219,6 +219,7 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
         ] = _VIDEO_DEFAULTS.min_duration_s,
         min_face_px: MinFacePx = None,
         min_score: MinScore = None,
+        units: Units = False,
     ) -> dict[str, Any]:
         owner = access.authorize(request)
         options = {
@@ -228,6 +229,7 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
             "min_duration_s": min_duration_s,
             "min_face_px": min_face_px,
             "min_score": min_score,
+            "units": units,
         }
         job_id = new_job_id()
         with queue.upload(owner) as runner:
@@ -316,7 +318,9 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
             raise ApiError(409, f"the job is {job.state}; its results are complete when it is done")
         runner.hold(job_id)
         try:
-            path, status = await asyncio.to_thread(_result_file, runner.folder(job_id), format)
+            path, status = await asyncio.to_thread(
+                _result_file, runner.folder(job_id), format, units=has_units(job)
+            )
         except BaseException:
             runner.release(job_id)
             raise
@@ -380,7 +384,7 @@ class _HeldFileResponse(FileResponse):
             await asyncio.to_thread(self._release)
 
 
-def _result_file(folder: Path, format: str) -> tuple[Path, os.stat_result]:
+def _result_file(folder: Path, format: str, *, units: bool) -> tuple[Path, os.stat_result]:
     """Return the file of a job's rows in a format; it is made at the first request."""
     path = folder / f"results.{format}"
     with _CONVERSION_LOCK:
@@ -389,7 +393,7 @@ def _result_file(folder: Path, format: str) -> tuple[Path, os.stat_result]:
         try:
             with (
                 (folder / "results.jsonl").open(encoding="utf-8") as lines,
-                open_writer(path) as writer,
+                open_writer(path, units=units) as writer,
             ):
                 rows = map(json.loads, lines)
                 while block := list(itertools.islice(rows, _ROWS_PER_WRITE)):

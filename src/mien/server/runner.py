@@ -24,7 +24,7 @@ from mien.server.service import Service
 from mien.server.store import Job, JobStore
 from mien.structures import FrameResult
 
-__all__ = ["UPLOAD", "JobRunner"]
+__all__ = ["UPLOAD", "JobRunner", "has_units"]
 
 _LOG = logging.getLogger("mien.server")
 
@@ -38,6 +38,11 @@ _STOP_TIMEOUT_S = 5.0
 
 
 _NOT_SAVED = "the server could not save the results; send the video again later"
+
+
+def has_units(job: Job) -> bool:
+    """Return whether a job asks for expression units; those of earlier versions do not."""
+    return bool(job.options.get("units", False))
 
 
 class _JobError(Exception):
@@ -220,7 +225,7 @@ class JobRunner:
                 self.folder(job.id),
                 [video],
                 options=self._run_options(job, names={video: job.name}, resume=resume),
-                analyzer=self._service.analyzer,
+                analyzer=self._service.analyzer_for(units=has_units(job)),
                 on_start=progress.start,
                 on_result=on_result,
             )

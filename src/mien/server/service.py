@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import functools
 import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mien.detect import FileDetector
 from mien.errors import MediaError
-from mien.inference import Analyzer, Pipeline
+from mien.inference import Analyzer, Pipeline, UnitModel
 from mien.options import FaceOptions
 from mien.server.batching import Batcher
 from mien.server.decoding import Decoder, WorkSlots
@@ -48,6 +49,17 @@ class Service:
         self.batcher = Batcher(analyzer.model.classify, on_run=self.metrics.batch.observe)
         self.closing = False
 
+    def analyzer_for(self, *, units: bool) -> Analyzer:
+        """Return the networks for a request; that of units is loaded when one asks for it."""
+        return self._with_units if units else self.analyzer
+
+    @functools.cached_property
+    def _with_units(self) -> Analyzer:
+        options = self.pipeline.options
+        return Analyzer(
+            self.analyzer.model, detector=self.detector, face_options=options, units=True
+        )
+
     def close(self) -> None:
         """Finish the running work and stop the threads."""
         self.closing = True
@@ -62,6 +74,7 @@ class Service:
         caller: str,
         face_options: FaceOptions | None = None,
         draw: bool = False,
+        units: bool = False,
     ) -> dict[str, Any]:
         """Analyse one encoded image; the answer has an `error` if it cannot be read.
 
@@ -69,9 +82,8 @@ class Service:
             ApiError: 503 after `request_timeout_s`.
         """
         try:
-            work = self._analyze(
-                data, source, caller, self.pipeline.with_options(face_options), draw
-            )
+            pipeline = self.analyzer_for(units=units).pipeline.with_options(face_options)
+            work = self._analyze(data, source, caller, pipeline, draw)
             return await asyncio.wait_for(work, self.options.request_timeout_s)
         except MediaError as error:
             return _document(FrameResult(source=source, error=error.reason))
@@ -95,16 +107,24 @@ class Service:
                 answers = await asyncio.wrap_future(self.batcher.submit(detected.crops))
                 searched = pipeline.record(dataclasses.replace(detected, size_hw=None), answers)
                 jpeg = await loop.run_in_executor(self.pool, _drawn_jpeg, image.frame, searched)
-                document = _document(pipeline.record(detected, answers)) | {"drawn_jpeg": jpeg}
         if not draw:
             answers = await asyncio.wrap_future(self.batcher.submit(detected.crops))
-            document = _document(pipeline.record(detected, answers))
+        units = None
+        if pipeline.unit_model is not None:
+            (units,) = await loop.run_in_executor(self.pool, pipeline.read_units, [detected])
+        document = _document(pipeline.record(detected, answers, units=units))
+        if draw:
+            document["drawn_jpeg"] = jpeg
         self.metrics.faces.inc(len(document["faces"]))
         return document
 
     def model_info(self) -> dict[str, Any]:
-        """Return the specs of the two models, without the sketch of the training data."""
-        specs = {"emotion": self.pipeline.model.spec, "face": self.detector.spec}
+        """Return the specs of the models, without the sketch of the training data."""
+        specs = {
+            "emotion": self.pipeline.model.spec,
+            "face": self.detector.spec,
+            "units": UnitModel().spec,
+        }
         documents = {name: dataclasses.asdict(spec) for name, spec in specs.items()}
         for document in documents.values():
             document["provenance"].pop("training_sketch", None)

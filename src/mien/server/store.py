@@ -55,7 +55,7 @@ class Job:
         owner: The caller who submitted it.
         name: The name of the video.
         options: The request's `max_fps`, `detect_every`, `smoothing_s`, `min_duration_s`,
-            `min_face_px` and `min_score`.
+            `min_face_px`, `min_score` and `units`.
         state: `queued`, `running`, `done` or `failed`.
         created: When it was submitted, in seconds since 1970.
         ended: When it ended, in seconds since 1970, or None.
@@ -314,7 +314,8 @@ def _is_sound(name: str, value: Any) -> bool:
 def _are_options(found: Any) -> bool:
     """Return whether these are the options of a request, all of them and in their ranges."""
     names = ("max_fps", "detect_every", "smoothing_s", "min_duration_s", "min_face_px", "min_score")
-    if found.keys() != set(names):
+    # Jobs of earlier versions say nothing of units.
+    if found.keys() - {"units"} != set(names) or not isinstance(found.get("units", False), bool):
         return False
     smallest_px = found["min_face_px"]
     try:

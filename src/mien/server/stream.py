@@ -45,13 +45,12 @@ def stream_router(service: Service, access: AccessControl) -> APIRouter:
         try:
             caller = access.authorize(socket, key)
             is_allowed = True
-            for name in socket.query_params:
-                raise unknown_name("query parameter", name, ())
+            units = _units(socket)
             with service.stream_limit.acquire():
                 await socket.accept(subprotocol=protocol)
                 service.metrics.streams.inc()
                 try:
-                    await _serve(socket, service, caller)
+                    await _serve(socket, service, caller, units=units)
                 finally:
                     service.metrics.streams.dec()
         except ApiError as error:
@@ -64,6 +63,20 @@ def stream_router(service: Service, access: AccessControl) -> APIRouter:
             await socket.close(1013 if later else 1008, _reason(error.message))
 
     return router
+
+
+def _units(socket: WebSocket) -> bool:
+    """Return whether the address asks for expression units, its only parameter.
+
+    Raises:
+        ApiError: 400 if there is another one, or its value is none.
+    """
+    for name, value in socket.query_params.multi_items():
+        if name != "units":
+            raise unknown_name("query parameter", name, ("units",))
+        if value not in ("true", "false"):
+            raise ApiError(400, f"units: expected true or false, found {value!r}")
+    return socket.query_params.get("units") == "true"
 
 
 def _reason(message: str) -> str:
@@ -99,10 +112,10 @@ class _LatestFrame:
         return frame
 
 
-async def _serve(socket: WebSocket, service: Service, caller: str) -> None:
+async def _serve(socket: WebSocket, service: Service, caller: str, *, units: bool) -> None:
     latest = _LatestFrame()
     receiving = asyncio.create_task(_receive_frames(socket, latest, service.options))
-    live = LiveAnalysis(service.pipeline)
+    live = LiveAnalysis(service.analyzer_for(units=units).pipeline)
     loop = asyncio.get_running_loop()
     try:
         while (frame := await latest.take()) is not None:

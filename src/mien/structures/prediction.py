@@ -10,6 +10,7 @@ from mien._frozen import FrozenDict
 from mien.columns import face_row
 from mien.emotions import SIX
 from mien.errors import FrameError
+from mien.units import UNITS, HeadPose, action_units
 
 __all__ = [
     "MAX_ROLL_DEG",
@@ -25,6 +26,9 @@ MIN_SIZE_PX, MIN_BRIGHTNESS = 32.0, 0.15
 MAX_TRUNCATION, MAX_YAW_PROXY, MAX_ROLL_DEG = 0.15, 0.5, 30.0
 """Limits of `Quality`: what lies beyond one is named as the reason for an unsure prediction."""
 
+MAX_PITCH_DEG = 30.0
+"""The same for the pitch of a face that was analysed with units."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
@@ -35,10 +39,11 @@ class Quality:
         sharpness: Mean absolute Laplacian of the crop over its standard deviation, 0 and up;
             low for blurred faces.
         brightness: Mean luma of the crop, 0 (black) to 1 (white).
-        yaw_proxy: How far the head is turned to a side, estimated from the landmarks: 0 frontal,
-            towards -1 and 1 in profile; positive when the nose points to the right of the image.
+        yaw_proxy: How far the head is turned to a side: 0 frontal, towards -1 and 1 in profile;
+            positive when the nose points to the right of the image. Estimated from the landmarks;
+            of a face that is analysed with units, the sine of the yaw that their network reads.
         roll_deg: Rotation of the head in the image plane in degrees, positive clockwise, from -180
-            to 180.
+            to 180; by the line of the eyes, with units by their network.
         truncation: Share of the box's area outside the frame, 0 to 1.
     """
 
@@ -80,6 +85,15 @@ class FacePrediction:
             not part of rows; empty if they were not computed.
         embedding: The network's embedding of the expression, of unit length; not part of rows;
             empty if it was not computed.
+        units: Expression units, `mien.units.UNITS` with their values of 0 to 1, smoothed over time
+            in a video; None if they were not asked for, or are missing.
+        pose: How the head is turned, smoothed alike; None where `units` is.
+        units_missing: Why there are no units, though they were asked for: `small` for a face with a
+            side below `mien.units.MIN_UNITS_PX`, `turned away` for one that is turned farther than
+            `mien.units.MAX_POSE_DEG`. None where there are, or where they were not asked for.
+        raw_units: The units of this frame alone, before smoothing; not part of rows; None where
+            they were not smoothed.
+        raw_pose: The pose in this frame alone, by the same rule.
     """
 
     source: str
@@ -100,6 +114,11 @@ class FacePrediction:
     uncorrected: Mapping[str, float] | None = None
     raw: Mapping[str, float] | None = None
     found: str = "detected"
+    units: Mapping[str, float] | None = None
+    pose: HeadPose | None = None
+    units_missing: str | None = None
+    raw_units: Mapping[str, float] | None = None
+    raw_pose: HeadPose | None = None
 
     def __post_init__(self) -> None:
         for name in ("probabilities", "uncorrected", "raw"):
@@ -112,6 +131,21 @@ class FacePrediction:
             object.__setattr__(self, name, FrozenDict(shares))
         outputs = {name: FrozenDict(shares) for name, shares in self.outputs.items()}
         object.__setattr__(self, "outputs", FrozenDict(outputs))
+        for name in ("units", "raw_units"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            if tuple(values) != UNITS:
+                raise FrameError(f"{name}: expected mien.units.UNITS, found {tuple(values)}")
+            object.__setattr__(self, name, FrozenDict(values))
+
+    @property
+    def action_units(self) -> Mapping[str, float] | None:
+        """FACS' action units by short name (`AU12`), by `mien.units.ACTION_UNITS`; None without.
+
+        They follow from `units` and are no intensities of FACS: no person has coded them.
+        """
+        return None if self.units is None else FrozenDict(action_units(self.units))
 
     @property
     def unsure_reason(self) -> str | None:
@@ -122,11 +156,18 @@ class FacePrediction:
         reasons = (
             (quality.size_px < MIN_SIZE_PX, "small"),
             (quality.truncation > MAX_TRUNCATION, "cut off"),
-            (abs(quality.yaw_proxy) > MAX_YAW_PROXY, "turned away"),
+            (abs(quality.yaw_proxy) > MAX_YAW_PROXY or self._is_pitched, "turned away"),
             (abs(quality.roll_deg) > MAX_ROLL_DEG, "tilted"),
             (quality.brightness < MIN_BRIGHTNESS, "dark"),
         )
         return next((reason for applies, reason in reasons if applies), "ambiguous")
+
+    @property
+    def _is_pitched(self) -> bool:
+        """Whether the face looks far up or down, which only its units say."""
+        if self.pose is None:
+            return self.units_missing == "turned away"
+        return abs(self.pose.pitch_deg) > MAX_PITCH_DEG
 
     def to_row(self) -> dict[str, Any]:
         """Return the face as a nested row of `mien.columns`, which JSON can hold."""

@@ -11,7 +11,7 @@ from typing import Any, overload
 from PIL import Image
 
 from mien._wording import pluralize
-from mien.columns import error_row, flat_row
+from mien.columns import error_row
 from mien.drawing import check_image_name, draw, write_image
 from mien.errors import FrameError, InputError
 from mien.structures.frame import FrameRGB, check_frame_rgb
@@ -170,12 +170,14 @@ class FrameResult:
             library: `pandas` or `polars`; None takes pandas if it is installed, else polars.
 
         Returns:
-            One row per face, or one with `error`; no row without a face.
+            One row per face, or one with `error`; no row without a face. If a face was analysed
+            with expression units, their columns stand behind the others.
 
         Raises:
             MissingExtraError: The library is not installed.
         """
-        return data_frame([flat_row(row) for row in self.to_rows()], library)
+        rows = self.to_rows()
+        return data_frame(rows, library, units=any("units" in row for row in rows))
 
     def _repr_png_(self) -> bytes | None:
         """Return the drawn image for notebooks, if the result holds its frame."""

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from mien.columns import COLUMNS
+from mien.columns import flat_row, result_columns
 from mien.errors import InputError, MissingExtraError
 
 __all__ = ["Library", "data_frame"]
@@ -17,12 +17,15 @@ _PANDAS = {"text": "string", "integer": "Int64", "number": "float64", "boolean":
 _POLARS = {"text": "String", "integer": "Int64", "number": "Float64", "boolean": "Boolean"}
 
 
-def data_frame(rows: Sequence[dict[str, Any]], library: Library | None = None) -> Any:
-    """Return flat rows as a data frame; without a row it has the same columns and types.
+def data_frame(
+    rows: Sequence[dict[str, Any]], library: Library | None = None, *, units: bool = False
+) -> Any:
+    """Return nested rows as a data frame; without a row it has the same columns and types.
 
     Args:
-        rows: Of `mien.columns.flat_row`.
+        rows: As `FrameResult.to_rows` returns them.
         library: Whose data frame; None takes pandas if it is installed, else polars.
+        units: Whether it has the columns of expression units.
 
     Raises:
         InputError: The library is none of the two.
@@ -31,11 +34,13 @@ def data_frame(rows: Sequence[dict[str, Any]], library: Library | None = None) -
     if library not in (None, "pandas", "polars"):
         raise InputError(f"library: expected pandas or polars, found {library!r}")
     module = _installed(library)
+    columns = result_columns(units=units)
+    flat = [flat_row(row, columns) for row in rows]
     if module.__name__ == "polars":
-        schema = {column.name: getattr(module, _POLARS[column.kind]) for column in COLUMNS}
-        return module.DataFrame(rows, schema=schema)
-    frame = module.DataFrame(rows, columns=[column.name for column in COLUMNS])
-    return frame.astype({column.name: _PANDAS[column.kind] for column in COLUMNS})
+        schema = {column.name: getattr(module, _POLARS[column.kind]) for column in columns}
+        return module.DataFrame(flat, schema=schema)
+    frame = module.DataFrame(flat, columns=[column.name for column in columns])
+    return frame.astype({column.name: _PANDAS[column.kind] for column in columns})
 
 
 def _installed(library: Library | None) -> Any:

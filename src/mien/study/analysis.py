@@ -170,7 +170,7 @@ def finish_study(
         for name in names:
             yield read_record(plan.record_path(name))
 
-    groups = write_tables(plan.folder, plan.format, records, covariates)
+    groups = write_tables(plan.folder, plan.format, records, covariates, units=plan.units)
     write_report(plan.folder, records, groups, covariates, problems)
     written = [plan.folder / name for name in file_names()]
     folders = [plan.folder / name for name in ("frames", "exports", "figures")]

@@ -11,12 +11,13 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mien.columns import COLUMNS, Column
+from mien.columns import COLUMNS, UNIT_COLUMNS, Column
 from mien.emotions import SIX
 
 __all__ = [
     "EVENTS",
     "FRAMES",
+    "FRAME_UNITS",
     "GROUPS",
     "PEOPLE",
     "SETTINGS",
@@ -24,6 +25,8 @@ __all__ = [
     "TABLES",
     "VIDEOS",
     "Table",
+    "frame_columns",
+    "tables_of",
 ]
 
 _LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
@@ -113,6 +116,21 @@ def _frames() -> Iterator[Column]:
 FRAMES: tuple[Column, ...] = tuple(_frames())
 """One row per face of each analysed frame, and one for each frame without a face."""
 
+FRAME_UNITS: tuple[Column, ...] = tuple(
+    dataclasses.replace(column, path=("prediction", *column.path)) for column in UNIT_COLUMNS
+)
+"""The columns of `frames` behind the others in a study with expression units."""
+
+
+def frame_columns(*, units: bool) -> tuple[Column, ...]:
+    """Return the columns of the table `frames`.
+
+    Args:
+        units: Whether the study was made with expression units.
+    """
+    return (*FRAMES, *FRAME_UNITS) if units else FRAMES
+
+
 PEOPLE: tuple[Column, ...] = (
     _SOURCE,
     _PERSON,
@@ -186,6 +204,13 @@ SETTINGS: tuple[Column, ...] = (
     _plain("emotion_model_sha256", "text", "hash of its file"),
     _plain("face_model", "text", "name of the face detector"),
     _plain("face_model_sha256", "text", "hash of its file; none without one", nullable=True),
+    _plain(
+        "unit_model",
+        "text",
+        "name of the network of expression units; none without units",
+        nullable=True,
+    ),
+    _plain("unit_model_sha256", "text", "hash of its file; none without units", nullable=True),
     _plain("mien_version", "text", "version of mien"),
     _plain("onnxruntime_version", "text", "version of onnxruntime"),
     _plain("av_version", "text", "version of PyAV, which decodes"),
@@ -283,3 +308,13 @@ TABLES: tuple[Table, ...] = (
     Table("groups", "one row per group of videos, and expression", GROUPS, ()),
 )  # fmt: skip
 """All tables; `frames` is a folder with a file per video, the others are one file each."""
+
+
+def tables_of(*, units: bool) -> tuple[Table, ...]:
+    """Return the tables of a study.
+
+    Args:
+        units: Whether it was made with expression units.
+    """
+    frames, *others = TABLES
+    return (dataclasses.replace(frames, columns=frame_columns(units=units)), *others)

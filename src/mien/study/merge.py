@@ -70,6 +70,7 @@ def merge_studies(
         video=VideoOptions(),
         faces=FaceOptions(),
         events=EventOptions(),
+        units=settings.get("unit_model") is not None,
     )
     tables = file_names()
     is_new = target not in paths

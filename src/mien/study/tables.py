@@ -16,7 +16,16 @@ from mien._output import whole_file
 from mien.columns import Column
 from mien.emotions import SIX
 from mien.media import open_table
-from mien.study.columns import EVENTS, GROUPS, PEOPLE, SYNCHRONY, TABLES, VIDEOS, Table
+from mien.study.columns import (
+    EVENTS,
+    GROUPS,
+    PEOPLE,
+    SYNCHRONY,
+    TABLES,
+    VIDEOS,
+    Table,
+    tables_of,
+)
 from mien.study.covariates import Covariates
 from mien.study.exports import (
     boris_project,
@@ -50,7 +59,12 @@ def file_names() -> tuple[str, ...]:
 
 
 def write_tables(
-    folder: Path, format: TableFormat, records: Records, covariates: Covariates
+    folder: Path,
+    format: TableFormat,
+    records: Records,
+    covariates: Covariates,
+    *,
+    units: bool = False,
 ) -> list[dict[str, Any]]:
     """Write the tables, the codebook and the exports; each file appears when it is whole.
 
@@ -59,6 +73,7 @@ def write_tables(
         format: The format of its tables.
         records: Those of all units, in the order of the tables' rows.
         covariates: What is known of the videos beside.
+        units: Whether the frames have expression units.
 
     Returns:
         The rows of the table `groups`.
@@ -94,7 +109,7 @@ def write_tables(
         rows = [{"source": source, **values} for source, values in covariates.values.items()]
         _write_rows(folder / f"{_COVARIATES}.{format}", columns, rows)
     _write_json(folder / _PROJECT, boris_project(_videos(records)))
-    _write_json(folder / _CODEBOOK, _codebook(format, records, covariates))
+    _write_json(folder / _CODEBOOK, _codebook(format, records, covariates, units=units))
     return groups
 
 
@@ -154,10 +169,12 @@ def _covariate_columns(covariates: Covariates) -> list[Column]:
     ]
 
 
-def _codebook(format: TableFormat, records: Records, covariates: Covariates) -> dict[str, Any]:
+def _codebook(
+    format: TableFormat, records: Records, covariates: Covariates, *, units: bool
+) -> dict[str, Any]:
     """Return the description of all tables as a data package (Frictionless, version 1)."""
     resources = []
-    tables = list(TABLES)
+    tables = list(tables_of(units=units))
     if covariates.columns:
         tables.append(
             Table(_COVARIATES, "one row per video with covariates", _covariate_columns(covariates),

@@ -20,7 +20,7 @@ from mien.options import BaselineOptions, EventOptions, FaceOptions, VideoOption
 from mien.runs import RunOptions, analyze_to
 from mien.runs.fingerprint import fingerprint
 from mien.structures import FacePrediction, FrameResult
-from mien.study.columns import FRAMES
+from mien.study.columns import frame_columns
 from mien.study.events import find_episodes
 from mien.study.options import StudyOptions, TableFormat
 from mien.study.people import person_row
@@ -44,6 +44,7 @@ class UnitPlan:
         video: How videos are analysed.
         faces: Which faces count.
         events: What counts as an episode.
+        units: Whether the frames have expression units.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class UnitPlan:
     video: VideoOptions
     faces: FaceOptions
     events: EventOptions
+    units: bool = False
 
     @classmethod
     def of(cls, folder: Path, analyzer: Analyzer, options: StudyOptions) -> UnitPlan:
@@ -61,6 +63,7 @@ class UnitPlan:
             video=options.video,
             faces=options.faces or analyzer.pipeline.options,
             events=options.events,
+            units=analyzer.unit_model is not None,
         )
 
     def frames_path(self, name: str) -> Path:
@@ -94,7 +97,7 @@ def analyze_unit(
     counts = _Counts()
     series = SeriesBuilder()
     path = plan.frames_path(unit.name)
-    writer = open_table(path, FRAMES)
+    writer = open_table(path, frame_columns(units=plan.units))
     try:
 
         def add(result: FrameResult) -> None:
@@ -252,6 +255,10 @@ def settings_row(analyzer: Analyzer, plan: UnitPlan) -> dict[str, Any]:
         "emotion_model_sha256": _sha256(model.path),
         "face_model": detector_spec.name if detector_spec else type(detector).__name__,
         "face_model_sha256": None if detector_path is None else _sha256(detector_path),
+        "unit_model": None if analyzer.unit_model is None else analyzer.unit_model.spec.name,
+        "unit_model_sha256": None
+        if analyzer.unit_model is None
+        else _sha256(analyzer.unit_model.path),
         "mien_version": importlib.metadata.version("mien"),
         "onnxruntime_version": _version("onnxruntime"),
         "av_version": importlib.metadata.version("av"),

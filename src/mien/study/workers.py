@@ -142,6 +142,7 @@ def worker_analyzer(analyzer: Analyzer, *, threads: int) -> Analyzer:
         analyzer.model,
         detector=analyzer.detector,
         face_options=analyzer.pipeline.options,
+        units=analyzer.unit_model or False,
         workers=analyzer.workers or threads,
     )
 

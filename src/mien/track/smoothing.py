@@ -10,7 +10,8 @@ person, and the state `s`::
 
 A person's baseline (`mien.track.baseline`) is taken off these. The label changes to the most
 probable one when that exceeds the shown one by the margin. Time enters in seconds alone, so videos
-of 10 and of 60 frames a second come out alike.
+of 10 and of 60 frames a second come out alike. Other values, such as expression units, are smoothed
+by the same rule, as they are and not as logarithms.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class _State:
     logs: NDArray[np.float64]
     label: int
     timestamp_s: float
+    values: NDArray[np.float64] | None = None
+    values_s: float = 0.0
 
 
 class Smoothed(NamedTuple):
@@ -91,9 +94,7 @@ class Smoother:
             state = _State(logs, int(logs.argmax()), timestamp_s)
             self._states[track] = state
         else:
-            elapsed_s = max(0.0, timestamp_s - state.timestamp_s)
-            tau = self.options.time_constant_s
-            weight = 1 - math.exp(-elapsed_s / tau) if tau > 0 else 1.0
+            weight = self._weight(timestamp_s - state.timestamp_s)
             state.logs = state.logs + weight * (logs - state.logs)
             state.timestamp_s = timestamp_s
         smoothed = np.exp(state.logs - state.logs.max())
@@ -103,6 +104,30 @@ class Smoother:
         if shown[best] - shown[state.label] >= self.options.margin:
             state.label = best
         return Smoothed(shown, state.label, None if offset is None else smoothed)
+
+    def update_values(
+        self, track: int, values: NDArray[np.floating], timestamp_s: float
+    ) -> NDArray[np.float64]:
+        """Take further values of a person in one frame and return the smoothed ones, `(n,)`.
+
+        A person may have none in some frames. After a longer absence of them they start anew.
+
+        Args:
+            track: The person's number, whose probabilities of this frame `update` has taken.
+            values: `(n,)`, n the same each time.
+            timestamp_s: When the frame was taken.
+        """
+        new, state = np.asarray(values, np.float64), self._states[track]
+        elapsed_s = timestamp_s - state.values_s
+        if state.values is not None and elapsed_s <= self._timeout_s:
+            new = state.values + self._weight(elapsed_s) * (new - state.values)
+        state.values, state.values_s = new, timestamp_s
+        return new
+
+    def _weight(self, elapsed_s: float) -> float:
+        """Return how much of a change comes through after so many seconds, 0 to 1."""
+        tau = self.options.time_constant_s
+        return 1 - math.exp(-max(0.0, elapsed_s) / tau) if tau > 0 else 1.0
 
     def forget_before(self, timestamp_s: float) -> None:
         """Drop the people who are forgotten at this time: an hour of video has many."""
@@ -123,6 +148,8 @@ class Smoother:
                 "logs": state.logs.tolist(),
                 "label": state.label,
                 "timestamp_s": state.timestamp_s,
+                "values": None if state.values is None else state.values.tolist(),
+                "values_s": state.values_s,
             }
             for track, state in self._states.items()
         }
@@ -131,7 +158,12 @@ class Smoother:
         """Restore the state that `to_document` returned, to the last bit."""
         self._states = {
             int(track): _State(
-                np.array(state["logs"], np.float64), state["label"], state["timestamp_s"]
+                np.array(state["logs"], np.float64),
+                state["label"],
+                state["timestamp_s"],
+                # Runs of earlier versions have none.
+                None if state.get("values") is None else np.array(state["values"], np.float64),
+                state.get("values_s", 0.0),
             )
             for track, state in document.items()
         }

@@ -14,6 +14,7 @@ from mien.reports import (
     video_report,
 )
 from mien.structures import FrameResult
+from mien.units import UNITS, HeadPose
 from tests.conftest import SAMPLES
 from tests.videos import gliding, write_video
 
@@ -92,6 +93,53 @@ def test_the_report_says_whose_baseline_was_taken_off(summary, tmp_path, baselin
     analysis = dataclasses.replace(ANALYSIS, baseline=baseline)
     video_report(summary, path, analysis=analysis, with_faces=False)
     assert f"<tr><td>baseline taken off</td><td>{said}</td></tr>" in path.read_text()
+
+
+def with_units(prediction, video, frame, per_second):
+    """A smile that grows, a blink at 1 s and at 3 s, and a head that nods at 2 s."""
+    time_s = frame / per_second
+    units = dict.fromkeys(UNITS, 0.0) | {"mouthSmileLeft": time_s / 20, "mouthSmileRight": 0.0}
+    blinks = any(start <= time_s % 10 < start + 0.2 for start in (1, 3))
+    pitch = -10.0 if 2 <= time_s % 10 < 2.4 else 0.0
+    (face,) = result(prediction, video, frame, "happy")
+    face = dataclasses.replace(
+        face,
+        timestamp_s=time_s,
+        units=units,
+        pose=HeadPose(yaw_deg=0.0, pitch_deg=0.0, roll_deg=0.0),
+        raw_units=units | dict.fromkeys(("eyeBlinkLeft", "eyeBlinkRight"), 0.9 * blinks),
+        raw_pose=HeadPose(yaw_deg=0.0, pitch_deg=pitch, roll_deg=0.0),
+    )
+    return FrameResult(source=video, frame=frame, timestamp_s=time_s, faces=(face,))
+
+
+@pytest.mark.parametrize(("per_second", "blinks", "nods"), [(20, 4, 2), (5, None, None)])
+def test_the_report_shows_what_moves_and_counts_blinks_and_nods(
+    prediction, video, tmp_path, per_second, blinks, nods
+):
+    found = VideoSummary()
+    for frame in range(20 * per_second):
+        found.add(with_units(prediction, video, frame, per_second))
+    path = tmp_path / "a.html"
+    analysis = dataclasses.replace(ANALYSIS, unit_model=NetworkDescription("units", "56ef"))
+    video_report(found, path, analysis=analysis, with_faces=False)
+    text = path.read_text()
+    assert "What moves" in text
+    assert '"unit": "mouthSmile"' in text or '"unit":"mouthSmile"' in text
+    assert "<tr><td>network of units</td><td>units</td></tr>" in text
+    for name, count in (("blinks", blinks), ("nods", nods)):
+        if count is None:
+            assert f"<td>{name}</td><td>not counted</td><td></td>" in text
+            assert "frames are at most 0.1 s apart" in text
+        else:
+            assert f"<td>{name}</td><td>{count}</td><td>{count * 3:.1f}</td>" in text
+
+
+def test_without_units_the_report_says_nothing_of_them(summary, tmp_path):
+    path = tmp_path / "a.html"
+    video_report(summary, path, analysis=ANALYSIS, with_faces=False)
+    assert "What moves" not in path.read_text()
+    assert "Blinks" not in path.read_text()
 
 
 def test_without_images_there_is_no_face_in_the_report(summary, tmp_path):

@@ -16,7 +16,7 @@ from mien.reports.html.charts import SHARES, WHOLE, WIDTH_PX, label_colours
 from mien.reports.html.page import Figure
 from mien.track import track_timeout_s
 
-__all__ = ["share_figure", "timeline_figure"]
+__all__ = ["longest_gap_s", "share_figure", "timeline_figure"]
 
 _LONGEST_S = 1.0
 """A longer gap between frames is shown as absence. Where frames are far apart, the limit is a
@@ -45,7 +45,7 @@ def timeline_figure(
     colour = alt.Color("label:N", scale=label_colours(SIX.labels), legend=legend)
     # Without an edge of its own colour each span would have a light line at its ends.
     seam = alt.Stroke("label:N", legend=None, scale=label_colours(SIX.labels))
-    lengths = np.minimum(np.diff(times_s, append=times_s[-1] + _LAST_S), _longest_s(times_s))
+    lengths = np.minimum(np.diff(times_s, append=times_s[-1] + _LAST_S), longest_gap_s(times_s))
     areas = [
         {"time": float(t), "label": label, "probability": float(p), "rank": rank}
         for t, row in zip(times_s, probabilities, strict=True)
@@ -100,7 +100,7 @@ def timeline_figure(
 def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -> Figure:
     """Share of the person's time per expression."""
     times = np.array(times_s)
-    spans = np.minimum(np.diff(times, append=times[-1]), _longest_s(times))
+    spans = np.minimum(np.diff(times, append=times[-1]), longest_gap_s(times))
     total = max(float(spans.sum()), 1e-9)
     shares = [float(spans[np.array(labels) == k].sum()) / total for k in range(len(SIX))]
     most = SIX.labels[int(np.argmax(shares))]
@@ -131,7 +131,7 @@ def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -
     )
 
 
-def _longest_s(times_s: NDArray[np.float64]) -> float:
+def longest_gap_s(times_s: NDArray[np.float64]) -> float:
     """Return the longest distance between two of `(n,)` times that is not a gap."""
     usual_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
     return track_timeout_s(_LONGEST_S, usual_s)

@@ -51,6 +51,7 @@ def video_report(
     """
     require_charts()
     from mien.reports.video import figures as charts
+    from mien.reports.video.units import unit_figures
 
     if not summary.frames:
         raise InputError(f"{summary.source}: no frame to report on")
@@ -65,6 +66,7 @@ def video_report(
             ),
             charts.share_figure(number, person.labels, person.times_s),
             _changes(number, person),
+            *unit_figures(number, person, step_s=_step_s(summary.duration_s)),
         ]
         if thumbnails.get(number):
             figures.append(_expressive(number, person, thumbnails[number]))
@@ -117,7 +119,7 @@ def _binned(
     """
     times = np.array(person.times_s)
     values = np.array(person.probabilities)
-    step = max(duration_s / _POINTS, 0.04)
+    step = _step_s(duration_s)
     number = np.floor(times / step).astype(np.int64)
     spans = np.unique(number)
     labels = np.array(person.labels)
@@ -125,6 +127,11 @@ def _binned(
     top = np.array([np.bincount(labels[number == span]).argmax() for span in spans])
     middles = ((spans + 0.5) * step).astype(np.float64)
     return middles, means.astype(np.float64), top.astype(np.int64)
+
+
+def _step_s(duration_s: float) -> float:
+    """Return the span of time that is one point of a chart."""
+    return max(duration_s / _POINTS, 0.04)
 
 
 def _changes(number: int, person: Person) -> Figure:
@@ -211,7 +218,11 @@ def _baseline(options: BaselineOptions | None) -> str:
 
 
 def _settings(analysis: AnalysisDescription) -> Section:
-    networks = {"emotion network": analysis.model, "face detector": analysis.detector}
+    networks = {
+        "emotion network": analysis.model,
+        "face detector": analysis.detector,
+        "network of units": analysis.unit_model,
+    }
     rows = [
         row
         for name, network in networks.items()

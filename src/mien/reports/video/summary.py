@@ -6,9 +6,12 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mien.emotions import SIX
 from mien.options import BaselineOptions
-from mien.structures import FrameResult
+from mien.structures import FacePrediction, FrameResult
 
 __all__ = ["AnalysisDescription", "NetworkDescription", "Person", "VideoSummary"]
 
@@ -46,6 +49,7 @@ class AnalysisDescription:
         baseline: Whose baseline was taken off the probabilities; None if none was.
         min_score: Faces with a lower detection score were left out; None for the detector's own.
         min_duration_s: People who were seen for less were left out; None for the usual rule.
+        unit_model: The network of expression units; None without units.
     """
 
     model: NetworkDescription
@@ -58,6 +62,24 @@ class AnalysisDescription:
     baseline: BaselineOptions | None = None
     min_score: float | None = None
     min_duration_s: float | None = None
+    unit_model: NetworkDescription | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class FaceUnitValues:
+    """The expression units of one face in one frame, in few bytes.
+
+    Attributes:
+        units: `(51,)` float32 in the order of `mien.units.UNITS`, smoothed.
+        pose_deg: Yaw, pitch and roll, smoothed.
+        raw_closed: How far the eyes are closed, 0 to 1, in this frame alone.
+        raw_pitch_deg: The pitch in this frame alone.
+    """
+
+    units: NDArray[np.float32]
+    pose_deg: tuple[float, ...]
+    raw_closed: float
+    raw_pitch_deg: float
 
 
 @dataclasses.dataclass(slots=True)
@@ -71,6 +93,7 @@ class Person:
         reasons: Why an answer is unsure; None where it is not.
         boxes: `xyxy` in pixels of the frame.
         frames: Numbers of the frames.
+        units: What `FaceUnitValues` says of each frame; None where there are no units.
     """
 
     times_s: list[float] = dataclasses.field(default_factory=list)
@@ -79,6 +102,7 @@ class Person:
     reasons: list[str | None] = dataclasses.field(default_factory=list)
     boxes: list[tuple[float, float, float, float]] = dataclasses.field(default_factory=list)
     frames: list[int] = dataclasses.field(default_factory=list)
+    units: list[FaceUnitValues | None] = dataclasses.field(default_factory=list)
 
 
 class VideoSummary:
@@ -115,3 +139,16 @@ class VideoSummary:
             person.reasons.append(face.unsure_reason)
             person.boxes.append(face.box_xyxy)
             person.frames.append(result.frame)
+            person.units.append(_unit_values(face))
+
+
+def _unit_values(face: FacePrediction) -> FaceUnitValues | None:
+    if face.units is None or face.pose is None:
+        return None
+    raw, raw_pose = face.raw_units or face.units, face.raw_pose or face.pose
+    return FaceUnitValues(
+        units=np.array(tuple(face.units.values()), np.float32),
+        pose_deg=dataclasses.astuple(face.pose),
+        raw_closed=(raw["eyeBlinkLeft"] + raw["eyeBlinkRight"]) / 2,
+        raw_pitch_deg=raw_pose.pitch_deg,
+    )
