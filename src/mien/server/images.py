@@ -116,7 +116,12 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
         request: Request,
         min_face_px: MinFacePx = None,
         min_score: MinScore = None,
-        draw: bool = False,
+        draw: Annotated[
+            bool,
+            Query(
+                description="Add each image with the faces drawn in as `drawn_jpeg`, in base 64."
+            ),
+        ] = False,
     ) -> Response:
         caller = access.authorize(request)
         faces = service.options.face_options(min_face_px=min_face_px, min_score=min_score)
