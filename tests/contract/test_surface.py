@@ -70,7 +70,7 @@ def test_every_verb_stands_in_the_readme_and_shows_two_examples():
     command = typer.main.get_command(app)
     single = (
         "album", "analyze", "calibrate", "evaluate", "explain", "fine-tune", "live", "models",
-        "serve", "similar", "tune",
+        "report-bug", "serve", "similar", "tune",
     )  # fmt: skip
     verbs = {name: command.commands[name] for name in single}
     for group in ("data", "export", "study", "train"):
