@@ -190,9 +190,8 @@ def _chart(
 ) -> alt.Chart:
     require_charts()
     import altair as alt
-    import polars as pl
 
-    from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, whole_axis
+    from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, chart_data, whole_axis
 
     curves = list(dict.fromkeys(curve for curve, _ in columns.values()))
     parts = list(dict.fromkeys(part for _, part in columns.values()))
@@ -209,7 +208,7 @@ def _chart(
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     axis = SHARES if form.endswith("%") else alt.Axis()
     chart: alt.Chart = (
-        alt.Chart(pl.DataFrame(points))
+        alt.Chart(chart_data(points))
         .mark_line(point=len(rows) < 30)
         .encode(
             x=alt.X("epoch:Q", axis=whole_axis(row["epoch"] for row in rows)),
