@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def serve(image: dict[str, str], root: Path) -> None:
     health = image["HEALTHCHECK"].partition("CMD ")[2].replace("8000", str(port))
     with subprocess.Popen([*words, "--port", str(port)], **options) as server:
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 180
             while subprocess.run(json.loads(health), **options, stderr=-3, check=False).returncode:
                 if server.poll() is not None or time.monotonic() > deadline:
                     sys.exit("the server did not become healthy")
@@ -120,8 +121,11 @@ def serve(image: dict[str, str], root: Path) -> None:
             headers = {"Content-Type": "image/jpeg", "Authorization": f"Bearer {key}"}
             address = f"http://127.0.0.1:{port}/v1/analyze"
             asked = urllib.request.Request(address, SAMPLE.read_bytes(), headers)
-            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
-                (result,) = json.load(answer)["results"]
+            try:
+                with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
+                    (result,) = json.load(answer)["results"]
+            except urllib.error.HTTPError as error:
+                sys.exit(f"the server answers {error.code}: {error.read().decode()}")
             print(f"healthy, and sees {result['faces'][0]['emotion']} as user {user}", flush=True)
         finally:
             server.terminate()
