@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -130,7 +131,8 @@ def serve(image: dict[str, str], root: Path) -> None:
         finally:
             server.terminate()
             server.wait(20)
-    if server.returncode:
+    # uvicorn ends in an orderly way and then by the signal itself, as a parent expects.
+    if server.returncode not in (0, -signal.SIGTERM):
         sys.exit(f"the server ended with {server.returncode} after SIGTERM")
 
 

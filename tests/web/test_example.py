@@ -1,4 +1,4 @@
-"""The example in JavaScript reads the spec and the network by itself, and answers as Python does."""
+"""The example in JavaScript reads the spec and the network, and answers as Python does."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ app.add_typer(export.app, name="export")
 
 
 def main() -> None:
-    """Run the command line; exit 2 for wrong usage, 1 when anything failed, else 0."""
+    """Run the command line; exit 2 for wrong usage, 1 when anything failed, 3 for findings."""
     set_up_streams()
     interrupt_once()
     try:
