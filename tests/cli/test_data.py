@@ -12,6 +12,7 @@ from mien.cli import app
 from mien.data import read_dataset, read_split
 from mien.emotions import FER2013_7
 from mien.errors import MienError
+from tests.commands import run_mien
 
 
 def run(*arguments):
