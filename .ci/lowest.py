@@ -1,6 +1,7 @@
 """Installs the lowest version of everything declared, and runs what a user would.
 
-Covered are the run side and the extras `data`, `live` and `serve`, but not `train` and `cluster`.
+Covered are the run side and the extras `tables`, `data`, `live` and `serve`, but not `train`
+and `cluster`.
 It takes minutes and downloads a lot, so `make lowest` is for changes of the declared versions.
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "src" / "mien" / "assets" / "samples"
-EXTRAS = ("data", "live", "serve")
+EXTRAS = ("tables", "data", "live", "serve")
 TEST_TOOLS = ("httpx2", "pytest")
 OTHER_TOOLS = ("httpx",)
 """What the test client of an old Starlette needs in addition."""
@@ -54,6 +55,8 @@ def install(folder: Path) -> Path:
     needed += [each for each in extras["dev"] if each.partition(">=")[0] in TEST_TOOLS]
     lowest = []
     for requirement in needed:
+        if requirement.startswith("mien["):  # an extra that has another one
+            continue
         found = _REQUIREMENT.fullmatch(requirement)
         if found is None:
             sys.exit(f"pyproject.toml: expected 'name>=version', found {requirement!r}")

@@ -1,12 +1,14 @@
 """Builds the sdist, and the wheel from it; installs the wheel elsewhere and tries it.
 
-The environment is a new one in an empty folder, so that nothing is found in the checkout.
+The environment is a new one in an empty folder, so that nothing is found in the checkout. Packages
+that work are left in `dist/`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -19,20 +21,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "src" / "mien" / "assets" / "samples" / "eileen_collins.jpg"
+DIST = ROOT / "dist"
 PAGE = ROOT / "src" / "mien" / "assets" / "page"
 
 
 def main() -> None:
     """Build, install, analyse, export the page and serve."""
     with tempfile.TemporaryDirectory(prefix="mien-package-") as folder:
-        wheel = build(Path(folder))
+        packages = Path(folder) / "packages"
+        packages.mkdir()
+        wheel = build(packages)
         home = Path(folder) / "elsewhere"
         home.mkdir()
         python = install(wheel, home)
         analyze(python, home)
         export_page(python, home)
         serve(python, home)
-    print(f"{wheel.name}: built from the sdist, installed, analyses, exports the page and serves")
+        shutil.rmtree(DIST, ignore_errors=True)
+        shutil.copytree(packages, DIST)
+    print(
+        f"dist/{wheel.name}: built from the sdist, installed, analyses, exports the page and serves"
+    )
 
 
 def build(folder: Path) -> Path:

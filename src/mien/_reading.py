@@ -178,7 +178,7 @@ def reading_parquet(path: Path, error: type[MienError], *, expected: str) -> Ite
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as missing:
-        raise MissingExtraError("reading Parquet", "data") from missing
+        raise MissingExtraError("reading Parquet", "tables") from missing
     try:
         yield pq
     except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as reason:

@@ -6,11 +6,15 @@ them.
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
+import functools
 import math
-from typing import Literal, get_args
+import types
+import typing
+from typing import Any, Literal, get_args
 
-from mien.errors import InputError, RecipeError
+from mien.errors import InputError, OptionsError, RecipeError
 
 __all__ = [
     "MAX_MIN_DURATION_S",
@@ -30,6 +34,7 @@ __all__ = [
     "TuneOptions",
     "VideoOptions",
     "check_count",
+    "check_types",
     "check_whole",
 ]
 
@@ -51,6 +56,11 @@ MAX_MIN_DURATION_S = 10.0
 
 MIN_SEEDS = 3
 """Smallest number of seeds for a gain: the interval of fewer trainings would say nothing."""
+
+_MAX_SHOWN = 80
+"""Characters of a value in a message."""
+
+_LISTS = (tuple, collections.abc.Sequence)
 
 _LABELS = 6
 """Labels that users see; a baseline's neutral face has a probability of each."""
@@ -82,6 +92,66 @@ def check_whole(name: str, value: object, largest: int) -> None:
     """
     if not _is_whole(value) or not 0 <= value <= largest:  # type: ignore[operator]
         raise InputError(f"{name}: expected a whole number from 0 to {largest}, found {value!r}")
+
+
+def check_types(options: Any) -> None:
+    """Check the value of each field of some options against its annotation.
+
+    A whole number counts as a number, and a list as a tuple; text is no sequence of its letters.
+
+    Raises:
+        OptionsError: A value has another type; the message names the option and both types.
+    """
+    owner: type = type(options)
+    for name, kind in _annotations(owner).items():
+        value = getattr(options, name)
+        if not _fits(value, kind):
+            raise OptionsError(f"{name}: expected {_words(kind)}, found {_found(value, kind)}")
+
+
+@functools.cache
+def _annotations(owner: type) -> dict[str, Any]:
+    return typing.get_type_hints(owner)
+
+
+def _fits(value: object, kind: Any) -> bool:
+    origin, arguments = typing.get_origin(kind), get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return any(_fits(value, each) for each in arguments)
+    if origin is Literal:
+        return isinstance(value, str) and value in arguments
+    if origin in _LISTS:
+        if not isinstance(value, tuple | list):
+            return False
+        if origin is tuple and arguments[-1] is not Ellipsis:
+            return len(value) == len(arguments) and all(map(_fits, value, arguments))
+        return all(_fits(each, arguments[0]) for each in value)
+    if origin is not None:
+        return isinstance(value, origin)
+    if kind is float:
+        return _is_number(value)
+    return isinstance(value, kind) and (kind is not int or _is_whole(value))
+
+
+def _words(kind: Any) -> str:
+    origin, arguments = typing.get_origin(kind), get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(map(_words, arguments))
+    if origin is Literal:
+        return " or ".join(arguments)
+    if origin in _LISTS:
+        return f"tuple of {', '.join(_words(each) for each in arguments if each is not Ellipsis)}"
+    if origin is not None:
+        return str(origin.__name__)
+    return "None" if kind is types.NoneType else str(kind.__name__)
+
+
+def _found(value: object, kind: Any) -> str:
+    """Return the value itself where its type is right, or its parts have to be looked at."""
+    if isinstance(value, str | tuple | list) and typing.get_origin(kind) is not None:
+        shown = repr(value)
+        return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]} ..."
+    return type(value).__name__
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +332,9 @@ class DeviceOptions:
         nodes: Number of machines.
         strategy: How the devices share the work: `auto`, `ddp`, ...
         threads: Threads of torch on the CPU; 0 leaves torch's own number.
+
+    Raises:
+        InputError: A value has another type, or a number is out of its range.
     """
 
     accelerator: str = "auto"
@@ -269,6 +342,11 @@ class DeviceOptions:
     nodes: int = 1
     strategy: str = "auto"
     threads: int = 0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_count("nodes", self.nodes)
+        check_whole("threads", self.threads, MAX_THREADS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +372,10 @@ class TuneOptions:
             reported `val`; 0 leaves the gain out.
         study: Name of the study in the storage.
         storage: Where the study is kept, as for `open_storage`; None for a file in its folder.
+
+    Raises:
+        OptionsError: A value has another type.
+        RecipeError: A value is out of its range.
     """
 
     sampler: SamplerName = "tpe"
@@ -312,9 +394,8 @@ class TuneOptions:
     storage: str | None = None
 
     def __post_init__(self) -> None:
+        check_types(self)
         checks = (
-            (self.sampler in SAMPLERS, "sampler", f"one of {', '.join(SAMPLERS)}"),
-            (self.pruner in PRUNERS, "pruner", f"one of {', '.join(PRUNERS)}"),
             (self.trials is None or self.trials > 0, "trials", "at least 1"),
             (self.hours is None or self.hours > 0, "hours", "above 0"),
             (self.workers > 0, "workers", "at least 1"),

@@ -223,7 +223,7 @@ def test_names_that_look_like_markup_are_printed_as_they_are(plain, tmp_path):
     (faces / "[red]b.png").write_bytes(b"no image")
     result = run("data", "check", tmp_path / "faces", "--no-near")
     assert "happy/[red]b.png" in result.stdout.replace("\n", "")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
 
 
 def test_a_name_with_a_line_break_is_one_line_in_every_error(plain, tmp_path):

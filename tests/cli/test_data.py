@@ -12,6 +12,7 @@ from mien.cli import app
 from mien.data import read_dataset, read_split
 from mien.emotions import FER2013_7
 from mien.errors import MienError
+from tests.commands import run_mien
 
 
 def run(*arguments):
@@ -53,10 +54,10 @@ def test_splitting_two_people_says_that_test_is_empty(tmp_path):
     assert "WARNING" not in asked.output
 
 
-def test_check_exits_with_1_when_something_should_be_looked_at(dataset):
+def test_check_exits_with_3_when_something_should_be_looked_at(dataset):
     result = run("data", "check", dataset, "--no-near", "--json")
     found = json.loads(result.output)
-    assert result.exit_code == (1 if found["warnings"] else 0)
+    assert result.exit_code == (3 if found["warnings"] else 0)
     assert sum(found["counts"]["train"].values()) == 64
     told = run("data", "check", dataset, "--no-near")
     assert told.exit_code == result.exit_code
@@ -64,10 +65,16 @@ def test_check_exits_with_1_when_something_should_be_looked_at(dataset):
         assert sentence.split()[0] in told.output
 
 
+def test_a_check_that_fails_has_another_exit_status_than_one_that_finds(tmp_path):
+    status, stdout, stderr = run_mien(tmp_path, "data", "check", tmp_path / "gone")
+    assert (status, stdout) == (1, "")
+    assert "no such file or folder" in stderr
+
+
 def test_check_reads_sources_and_names_their_bad_lines(tmp_path, fer_csv):
     fer_csv.write_text(fer_csv.read_text() + "3,1 2 3,Training\n")
     result = run("data", "check", fer_csv, "--no-near", "--json")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert json.loads(result.stdout)["unreadable"] == [
         {"where": "fer2013.csv, line 98", "what": "pixels: expected 2304 values (48x48), found 3"}
     ]
@@ -76,7 +83,7 @@ def test_check_reads_sources_and_names_their_bad_lines(tmp_path, fer_csv):
 def test_check_names_the_bad_lines_where_there_is_no_good_one(tmp_path):
     (tmp_path / "bad.csv").write_text("emotion,pixels,Usage\n3,1 2 3,Training\n")
     result = run("data", "check", tmp_path / "bad.csv", "--json")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert [each["where"] for each in json.loads(result.output)["unreadable"]] == [
         "bad.csv, line 2"
     ]

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from mien.cli.progress import SourceProgress
+from mien._estimate import TimeEstimate, time_words
+from mien.cli.progress import SourceProgress, progress_bars
 from mien.media import read_image
 from mien.structures import FrameResult
 from tests.videos import gliding, write_video
@@ -60,3 +61,52 @@ def test_what_is_printed_for_another_program_stays_out_of_the_terminals_bars(sam
     assert [json.loads(line)["emotion"] for line in done.stdout.splitlines()] == [
         "happy", "neutral",
     ]  # fmt: skip
+
+
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    now_s = 0.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.mark.parametrize(
+    ("steps", "before", "said"),
+    [
+        ([(1, 10, 1), (2, 10, 6)], 0, ["reading: about 20 s left"]),  # 4 of 5 parts of 24 s
+        ([(2, 10, 6), (3, 10, 90)], 0, ["reading: about 20 s left"]),  # only once
+        ([(10, 1000, 6)], 0, ["reading: about 10 min left"]),
+        ([(600, 1000, 6)], 500, ["reading: about 20 s left"]),  # half was done before
+        ([(9, 10, 6)], 0, []),  # not worth saying
+        ([(1, 10, 4)], 0, []),  # too early to know
+        ([(1, None, 60)], 0, []),
+        ([(0, 10, 60)], 0, []),
+    ],
+)
+def test_the_time_that_is_left_is_said_once_after_the_first_seconds(steps, before, said):
+    clock, lines = Clock(), []
+    estimate = TimeEstimate("reading", lines.append, done=before, clock=clock)
+    for done, total, clock.now_s in steps:
+        estimate(done, total)
+    assert lines == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3, "10 s"), (42, "40 s"), (90, "2 min"), (3000, "50 min"), (9000, "2.5 h")],
+)
+def test_times_are_said_as_exactly_as_they_are_known(seconds, words):
+    assert time_words(seconds) == words
+
+
+def test_where_there_are_no_bars_the_time_is_said(monkeypatch, caplog):
+    monkeypatch.setattr("mien._estimate._FIRST_S", 0.0)
+    monkeypatch.setattr("mien._estimate._WORTH_SAYING_S", 0.0)
+    with caplog.at_level("INFO", "mien.time"), progress_bars() as add_bar:
+        step = add_bar("reading fer2013.csv")
+        step(1, 10)
+    assert [record.getMessage() for record in caplog.records] == [
+        "reading fer2013.csv: about 10 s left"
+    ]

@@ -19,6 +19,7 @@ COMMAND_LINE_ONLY = {
     "data report recipe",  # a shipped recipe's name; Python takes the augmentation itself
     "data split kind",  # Python has a function of its own for each kind
     "export model precision",  # Python asks for it
+    "export model to",  # Python has a function for each runtime
     "live out",
     "live source",
     "serve host",

@@ -5,13 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
+from PIL import Image
 
 import mien
 from mien.cli import app, train
 from mien.export import multiply_adds, parameter_count
 from mien.inference import Analyzer
+from tests.videos import write_video
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(
@@ -65,12 +68,28 @@ def test_analysing_and_explaining_images_needs_no_torch_and_no_tables(samples):
     assert json.loads(loaded) == []
 
 
+def test_studies_parquet_and_reports_need_only_the_extra_for_tables(tmp_path):
+    still = np.asarray(Image.open(ROOT / "src/mien/assets/samples/eileen_collins.jpg"))
+    write_video(tmp_path / "a.mp4", [(number / 5, still) for number in range(3)])
+    in_a_fresh_process(
+        "import sys, mien\n"
+        "for name in ('scipy', 'sklearn', 'polars', 'torch'): sys.modules[name] = None\n"
+        "from mien.cli import main\n"
+        f"sys.argv = ['mien', 'analyze', {str(tmp_path / 'a.mp4')!r},"
+        f" '--study', {str(tmp_path / 'study')!r}]\n"
+        "main()\n"
+    )
+    assert {"people.parquet", "study.html"} <= {
+        path.name for path in (tmp_path / "study").iterdir()
+    }
+
+
 def test_every_verb_stands_in_the_readme_and_shows_two_examples():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = typer.main.get_command(app)
     single = (
         "album", "analyze", "calibrate", "evaluate", "explain", "fine-tune", "live", "models",
-        "serve", "similar", "tune",
+        "report-bug", "serve", "similar", "tune",
     )  # fmt: skip
     verbs = {name: command.commands[name] for name in single}
     for group in ("data", "export", "study", "train"):

@@ -125,7 +125,7 @@ def ask(operation, mode):
         assert asked
 
 
-def test_every_endpoint_is_documented_with_a_summary(schema_of_app):
+def test_every_endpoint_has_a_summary_and_every_parameter_a_description(schema_of_app):
     paths = schema_of_app.raw_schema["paths"]
     assert set(paths) == {
         "/healthz",
@@ -140,6 +140,10 @@ def test_every_endpoint_is_documented_with_a_summary(schema_of_app):
     }
     for methods in paths.values():
         assert all(method["summary"] for method in methods.values())
+    for path, methods in paths.items():
+        for name, method in methods.items():
+            for parameter in method.get("parameters", []):
+                assert parameter.get("description"), (name, path, parameter["name"])
     analyze = paths["/v1/analyze"]["post"]["responses"]["200"]
     assert "example" in analyze["content"]["application/json"]
 

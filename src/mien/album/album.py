@@ -21,7 +21,7 @@ from mien.emotions import SIX
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, check_paths, is_image, predict_images
 from mien.media import find_media, open_table
-from mien.options import FaceOptions, check_count
+from mien.options import FaceOptions, check_count, check_types
 from mien.reports import (
     AlbumFace,
     AlbumPage,
@@ -96,13 +96,9 @@ class AlbumOptions:
     faces: FaceOptions | None = None
 
     def __post_init__(self) -> None:
+        check_types(self)
         if self.groups is not None:
             check_count("groups", self.groups)
-        if self.format not in get_args(AlbumFormat):
-            raise OptionsError(f"format: expected parquet or csv, found {self.format!r}")
-        if not isinstance(self.faces, FaceOptions | None):
-            found = type(self.faces).__name__
-            raise OptionsError(f"faces: expected FaceOptions or None, found {found}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from mien.cli.fine_tune import fine_tune
 from mien.cli.live import live
 from mien.cli.messages import verb
 from mien.cli.models import models
+from mien.cli.report_bug import report_bug
 from mien.cli.serve import serve
 from mien.cli.similar import similar
 from mien.cli.tune import tune
@@ -69,6 +70,7 @@ app.command()(verb(album))
 app.command()(verb(live))
 app.command()(verb(serve))
 app.command()(verb(models))
+app.command(name="report-bug")(verb(report_bug))
 app.command()(verb(evaluate))
 app.command()(verb(calibrate))
 app.command()(verb(tune))
@@ -80,7 +82,7 @@ app.add_typer(export.app, name="export")
 
 
 def main() -> None:
-    """Run the command line; exit 2 for wrong usage, 1 when anything failed, else 0."""
+    """Run the command line; exit 2 for wrong usage, 1 when anything failed, 3 for findings."""
     set_up_streams()
     interrupt_once()
     try:

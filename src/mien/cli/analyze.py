@@ -69,7 +69,7 @@ def analyze(
     study: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Make a study: tables of frames, people, events (mien[data])."
+            metavar="FOLDER", help="Make a study: tables of frames, people, events (mien[tables])."
         ),
     ] = None,
     formats: Annotated[
@@ -83,7 +83,7 @@ def analyze(
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Write a report on one video (needs mien[data])."),
+        typer.Option(metavar="FILE.html", help="Write a report on one video (needs mien[tables])."),
     ] = None,
     with_faces: Annotated[
         bool, typer.Option("--with-faces/--without-faces", help="Show small faces in the report.")

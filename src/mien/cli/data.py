@@ -26,6 +26,9 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
+_FINDINGS = 3
+"""The exit status of a check that found something; 1 is for what failed, 2 for wrong usage."""
+
 Sources = Annotated[
     list[Path],
     typer.Argument(
@@ -199,7 +202,8 @@ def check(
 ) -> None:
     """Find copies, leaks, conflicting labels, blank images, non-faces and doubtful labels.
 
-    The exit status is 1 if something needs attention before training.
+    The exit status is 3 if something needs attention before training, and 1 if it could not be
+    looked at.
 
     \b
     Examples:
@@ -232,7 +236,7 @@ def check(
     else:
         _print_check(found)
     if found.warnings:
-        raise typer.Exit(1)
+        raise typer.Exit(_FINDINGS)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from mien._wording import pluralize
-from mien.cli.messages import verb
+from mien.cli.messages import refuse_ignored, verb
 from mien.cli.options import (
     Data,
     DetectorFile,
@@ -42,6 +42,10 @@ def model(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The new model file.")],
     split: SplitFile = None,
     fold: Fold = None,
+    to: Annotated[
+        Literal["onnx", "openvino"],
+        typer.Option(help="The runtime; openvino writes FILE.xml and the weights in FILE.bin."),
+    ] = "onnx",
     precision: Annotated[
         Literal["fp16", "int8"],
         typer.Option(help="fp16: half the size, as fast; int8: a quarter of the size, faster."),
@@ -51,25 +55,36 @@ def model(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write an emotion network in another precision, compared on the whole subset val.
+    """Write an emotion network in another precision or for another runtime, compared on val.
 
-    A variant that gives another label than torch for more than 0.3 % of the images is refused.
+    A file that gives another label for more than 0.3 % of the images is refused: a variant is
+    compared with torch on the whole subset, a file of another runtime with ONNX on 500 images.
 
     \b
     Examples:
       mien export model runs/first/emotion.onnx --data fer --out emotion.onnx
+      mien export model runs/first/emotion.onnx --data fer --to openvino --out emotion.xml
       mien export model runs/first/emotion.onnx --data fer --precision int8 --out quick.onnx
     """
+    if to != "onnx":
+        refuse_ignored(f"with --to {to}", "precision")
     require_extra("exporting models", "train", "torch", "onnx")
-    from mien.export import export_variant
+    from mien.export import export_openvino, export_variant
 
     dataset, _ = read_split_dataset(data, split, fold)
-    compared = export_variant(
-        source, dataset, precision=precision, out=out, licence=licence, overwrite=overwrite
-    )
+    bytes_of = [out]
+    if to == "openvino":
+        bytes_of.append(out.with_suffix(".bin"))
+        compared = export_openvino(source, dataset, out=out, licence=licence, overwrite=overwrite)
+    else:
+        compared = export_variant(
+            source, dataset, precision=precision, out=out, licence=licence, overwrite=overwrite
+        )
+    size_mb = sum(path.stat().st_size for path in bytes_of) / 1e6
     print(
-        f"{out}: {out.stat().st_size / 1e6:.2f} MB; of {pluralize(compared.images, 'image')} "
-        f"{compared.flipped['six']:.2%} get another label than from torch; probabilities differ by "
+        f"{out}: {size_mb:.2f} MB; of {pluralize(compared.images, 'image')} "
+        f"{compared.flipped['six']:.2%} get another label than from "
+        f"{'torch' if to == 'onnx' else 'ONNX'}; probabilities differ by "
         f"at most {compared.max_difference['six']:.4f}"
     )
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mien._estimate import TIME_LOG
 from mien.errors import ArtefactError, MediaError, MienError, OptionsError, RecipeError
 
 __all__ = ["LOG", "in_options", "printable", "refuse_ignored", "verb", "was_given"]
@@ -164,7 +165,8 @@ def _configure(*, quiet: bool, verbose: bool) -> None:
     library = logging.getLogger("mien")
     if not any(isinstance(handler, _StderrHandler) for handler in library.handlers):
         library.addHandler(_StderrHandler())
-    for logger in (library, LOG):
+    for logger in (library, LOG, TIME_LOG):
         logger.disabled = False  # as libraries leave others' loggers that set up their own
     library.setLevel(logging.DEBUG if verbose else logging.WARNING)
-    LOG.setLevel(logging.WARNING if quiet else logging.INFO)
+    for logger in (LOG, TIME_LOG):
+        logger.setLevel(logging.WARNING if quiet else logging.INFO)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mien._estimate import TimeEstimate
 from mien.cli.messages import LOG
 from mien.errors import MediaError
 
@@ -19,7 +20,7 @@ __all__ = ["SourceProgress", "progress_bars"]
 
 @contextlib.contextmanager
 def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[float, int], None]]]:
-    """Show progress bars on stderr, if it is a terminal.
+    """Show progress bars on stderr, if it is a terminal; elsewhere say how long it will take.
 
     Args:
         shown: Whether to show bars at all.
@@ -43,6 +44,8 @@ def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str], Callable[[f
     ) as bars:
 
         def add_bar(name: str) -> Callable[[float, int], None]:
+            if bars.disable:
+                return TimeEstimate(name) if shown else lambda done, total: None
             task = bars.add_task(escape(name), total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 

@@ -96,7 +96,7 @@ class Predictor:
             InputError: The batch has neither `path` nor `bytes`, or is something else.
             ArtefactError: A model file is missing or damaged.
             DeviceError: The device is not available.
-            MissingExtraError: The extra `data` is not installed.
+            MissingExtraError: The extra `tables` is not installed.
         """
         columns, is_pandas = _columns(batch)
         loaders = [_loader(path, data) for path, data in _images(columns)]

@@ -54,7 +54,7 @@ def ray_unit_runner(
     """Return a function that analyses the units of a study on a Ray cluster.
 
     Every machine of the cluster needs the same versions of mien, onnxruntime and PyAV, with the
-    extra `data`, and sees the inputs and the study's folder under the same paths.
+    extra `tables`, and sees the inputs and the study's folder under the same paths.
 
     Args:
         address: The cluster's address, as for `ray.init`, or `local`.
@@ -223,7 +223,7 @@ class _Driver:
             if self._count_loss("") and not self._running:
                 raise InputError(
                     f"no worker can start on the Ray cluster: {_last_line(error)}. Every machine "
-                    "of it needs mien with the extra 'data'"
+                    "of it needs mien with the extra 'tables'"
                 ) from error
             return
         self._idle.append(actor)

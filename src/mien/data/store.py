@@ -276,7 +276,7 @@ def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise MissingExtraError("writing datasets", "data") from error
+        raise MissingExtraError("writing datasets", "tables") from error
     records = rows.records
     table = pa.table(
         {

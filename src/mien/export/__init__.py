@@ -4,6 +4,7 @@ from mien.export.comparison import MAX_FLIPPED, ExportComparison
 from mien.export.detector import export_detector
 from mien.export.emotion import calibrate_emotion, export_emotion, export_trained
 from mien.export.onnx_file import export_network, write_spec
+from mien.export.openvino import export_openvino
 from mien.export.size import multiply_adds, parameter_count
 from mien.export.units import export_units
 from mien.export.variants import Precision, export_variant
@@ -16,6 +17,7 @@ __all__ = [
     "export_detector",
     "export_emotion",
     "export_network",
+    "export_openvino",
     "export_trained",
     "export_units",
     "export_variant",

@@ -1,9 +1,9 @@
-"""Comparison of model files with their float32 torch network on the whole validation subset."""
+"""Comparison of model files with the network that they were made of."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -14,20 +14,23 @@ from mien.errors import ArtefactError
 from mien.inference import EmotionModel
 from mien.preprocess import network_input
 
-__all__ = ["MAX_FLIPPED", "ExportComparison", "compare_with_torch"]
+__all__ = ["MAX_FLIPPED", "ExportComparison", "compare_outputs", "compare_with_torch"]
 
 MAX_FLIPPED = 0.003
-"""A file whose label differs from torch's for a larger share of the images is refused."""
+"""A file whose label differs from the network's for a larger share of the images is refused."""
 
 SIX = "six"
 """The name of the six-way output among the network's own."""
+
+Run = Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]
+"""Returns the outputs by name for crops `(B, 48, 48)`."""
 
 _BATCH = 256
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ExportComparison:
-    """How much a model file differs from torch.
+    """How much a model file differs from the network that it was made of.
 
     Attributes:
         images: Number of compared images.
@@ -68,7 +71,6 @@ class ExportComparison:
                 )
 
 
-@torch.no_grad()
 def compare_with_torch(
     network: nn.Module, model: EmotionModel, images: NDArray[np.uint8]
 ) -> ExportComparison:
@@ -81,13 +83,32 @@ def compare_with_torch(
     """
     network.eval()
     names = [output.name for output in model.spec.outputs]
+
+    @torch.no_grad()
+    def run(batch: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        outputs = network(torch.from_numpy(network_input(batch, model.spec.input)))
+        return {name: value.numpy() for name, value in zip(names, outputs, strict=True)}
+
+    return compare_outputs(model, run, model.run, images)
+
+
+def compare_outputs(
+    model: EmotionModel, reference: Run, candidate: Run, images: NDArray[np.uint8]
+) -> ExportComparison:
+    """Compare every output of two networks, and the six-way probabilities.
+
+    Args:
+        model: The model file whose spec both have.
+        reference: Runs the network that is right.
+        candidate: Runs the network that was made of it.
+        images: `(N, 48, 48)` uint8, at least one.
+    """
+    names = [output.name for output in model.spec.outputs]
     differences = dict.fromkeys([SIX, *names], 0.0)
     flipped: dict[str, int] = {}
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
-        outputs = network(torch.from_numpy(network_input(batch, model.spec.input)))
-        expected = {name: value.numpy() for name, value in zip(names, outputs, strict=True)}
-        found = model.run(batch)
+        expected, found = reference(batch), candidate(batch)
         expected[SIX], found[SIX] = model.combine(expected), model.combine(found)
         for name in differences:
             difference = np.abs(expected[name] - found[name]).max()

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mien._estimate import time_words
 from mien._output import check_output, check_writable, whole_file
 from mien._wording import pluralize
 from mien.data import Dataset, measure_framing, read_dataset
@@ -98,7 +99,7 @@ def run(
         before = answers(begin.network, features[0], begin.six)
         found = Search(start=before, trials=(), chosen=None, gain=None, better=False)
     else:
-        say(f"this takes about {_duration(_expected_s(begin, images, memory, steps))}")
+        say(f"this takes about {time_words(_expected_s(begin, images, memory, steps))}")
         features = augmented_features(begin.network, images.crops, begin.model.spec, seed=seed)
         found = search(
             begin.network,
@@ -253,12 +254,6 @@ def _expected_s(begin: _Start, images: OwnImages, memory: Memory | None, steps: 
     learnings = len(CANDIDATES) * len(np.unique(images.folds)) + 1
     # Augmentation takes about as long as the trunk.
     return 2 * len(images) * copies * face_s + learnings * steps * step_s + _EXPORT_S
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return pluralize(10 * max(1, round(seconds / 10)), "second")
-    return pluralize(round(seconds / 60), "minute")
 
 
 def _learned(

@@ -237,7 +237,7 @@ class ParquetWriter(ResultWriter):
     """Parquet, one column per value; rows are buffered until a row group is full.
 
     Raises:
-        MissingExtraError: The extra `data` is not installed.
+        MissingExtraError: The extra `tables` is not installed.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column] = COLUMNS) -> None:
@@ -316,7 +316,7 @@ def open_writer(path: Path, *, overwrite: bool = False, units: bool = False) -> 
 
     Raises:
         OutputError: The file exists, its ending is unknown, or its folder cannot be written.
-        MissingExtraError: Parquet needs the extra `data`.
+        MissingExtraError: Parquet needs the extra `tables`.
     """
     kind = FORMATS.get(path.suffix.removeprefix("."))
     if kind is None:
@@ -337,7 +337,7 @@ def open_table(path: Path, columns: Sequence[Column]) -> CsvWriter | ParquetWrit
 
     Raises:
         OutputError: Its folder cannot be written.
-        MissingExtraError: Parquet needs the extra `data`.
+        MissingExtraError: Parquet needs the extra `tables`.
     """
     _make_parent(path)
     kind = CsvWriter if path.suffix == ".csv" else ParquetWriter
@@ -359,7 +359,7 @@ def arrow_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column] = C
         columns: The table's columns.
 
     Raises:
-        MissingExtraError: The extra `data` is not installed.
+        MissingExtraError: The extra `tables` is not installed.
     """
     pyarrow = _import_pyarrow("a table of pyarrow")
     flat = [
@@ -376,7 +376,7 @@ def _import_pyarrow(purpose: str) -> Any:
     try:
         import pyarrow
     except ImportError as error:
-        raise MissingExtraError(purpose, "data") from error
+        raise MissingExtraError(purpose, "tables") from error
     return pyarrow
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, analyze_media, check_paths, is_image
 from mien.media import find_media, is_live
-from mien.options import FaceOptions, VideoOptions
+from mien.options import FaceOptions, VideoOptions, check_types
 from mien.runs.checkpoint import Checkpoint
 from mien.runs.complete import failures_of_complete
 from mien.runs.fingerprint import fingerprint
@@ -40,7 +40,7 @@ class RunOptions:
         names: Names that replace the paths of sources in the results, by path.
 
     Raises:
-        OptionsError: Two options exclude each other.
+        OptionsError: Two options exclude each other, or a value has another type.
     """
 
     formats: Sequence[str] = ("jsonl",)
@@ -52,16 +52,7 @@ class RunOptions:
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, kind, found in (
-            ("video", VideoOptions, self.video),
-            ("faces", FaceOptions | None, self.faces),
-            *((name, bool, getattr(self, name)) for name in ("draw", "overwrite", "resume")),
-        ):
-            if not isinstance(found, kind):
-                expected = getattr(kind, "__name__", "FaceOptions or None")
-                raise OptionsError(f"{name}: expected {expected}, found {type(found).__name__}")
-        if isinstance(self.formats, str):
-            raise OptionsError(f"formats: expected names such as ['csv'], found {self.formats!r}")
+        check_types(self)
         if self.resume and self.overwrite:
             raise OptionsError("resume continues and overwrite starts again; leave out one")
         if self.resume and "jsonl" not in self.formats:

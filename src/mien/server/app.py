@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -12,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 
 from mien.detect import FileDetector, OnnxDetector
+from mien.errors import OptionsError
 from mien.inference import Analyzer, EmotionModel
 from mien.server.bodies import BodiesMiddleware
 from mien.server.errors import error_responses, install_handlers
@@ -36,8 +38,8 @@ angry, fear, surprise. An expression is not a feeling, and the answer is often w
 def create_app(
     options: ServerOptions | None = None,
     *,
-    model: EmotionModel | None = None,
-    detector: FileDetector | None = None,
+    model: str | Path | EmotionModel | None = None,
+    detector: str | Path | FileDetector | None = None,
 ) -> FastAPI:
     """Make the application with the API and the web page.
 
@@ -46,16 +48,21 @@ def create_app(
 
     Args:
         options: Keys, folders and limits.
-        model: The emotion network; None takes the shipped network.
-        detector: The face detector; None takes the shipped network.
+        model: The ONNX file of an emotion network, or a loaded network; None takes the shipped
+            network.
+        detector: The ONNX file of a face detector, or a loaded detector; None takes the shipped
+            detector.
 
     Raises:
         ArtefactError: A model file or the key file is damaged.
-        InputError: A trusted proxy is not an address.
+        InputError: A trusted proxy is not an address, or an argument has another type.
         OutputError: The jobs folder holds other files, or another server uses it.
     """
+    if not isinstance(options, ServerOptions | None):
+        raise OptionsError(f"options: expected ServerOptions, found {type(options).__name__}")
     options = options or ServerOptions()
-    detector = detector or OnnxDetector()
+    if detector is None or isinstance(detector, str | Path):
+        detector = OnnxDetector(detector)
     analyzer = Analyzer(model, detector=detector, face_options=options.faces)
     service = Service(analyzer, detector, options)
     access = AccessControl(options)

@@ -121,7 +121,12 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
         request: Request,
         min_face_px: MinFacePx = None,
         min_score: MinScore = None,
-        draw: bool = False,
+        draw: Annotated[
+            bool,
+            Query(
+                description="Add each image with the faces drawn in as `drawn_jpeg`, in base 64."
+            ),
+        ] = False,
         units: Units = False,
     ) -> Response:
         caller = access.authorize(request)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
@@ -41,6 +42,10 @@ _MAX_JOBS = 1000
 _VIDEO_DEFAULTS = VideoOptions()
 _CONVERSION_LOCK = threading.Lock()
 """Held while rows are converted, so that two requests do not write the same file."""
+
+JobId = Annotated[
+    str, PathParameter(description="The job's `id`, from the answer to `POST /v1/videos`.")
+]
 
 _ROWS_PER_WRITE = 5000
 _MEDIA_TYPES = {
@@ -130,7 +135,7 @@ class JobQueue:
         self._lock = threading.Lock()
         self._uploads: collections.Counter[str] = collections.Counter()
         self._runner: JobRunner | None = None
-        folder = service.options.jobs
+        folder = Path(service.options.jobs)
         if MARKER.check(folder) and (folder / "jobs.sqlite").exists():
             self._runner = JobRunner(service)
 
@@ -204,10 +209,27 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
         name: Annotated[
             str | None, Query(max_length=MAX_NAME, description="The name of the video.")
         ] = None,
-        max_fps: Annotated[float | None, Query(gt=0, le=240)] = _VIDEO_DEFAULTS.max_fps,
-        detect_every: Annotated[int | None, Query(ge=1, le=1000)] = _VIDEO_DEFAULTS.detect_every,
+        max_fps: Annotated[
+            float | None,
+            Query(gt=0, le=240, description="Analyse at most so many frames of a second."),
+        ] = _VIDEO_DEFAULTS.max_fps,
+        detect_every: Annotated[
+            int | None,
+            Query(
+                ge=1,
+                le=1000,
+                description="Frames from one detection to the next; by default about eight a "
+                "second.",
+            ),
+        ] = _VIDEO_DEFAULTS.detect_every,
         smoothing_s: Annotated[
-            float, Query(ge=0, le=60, description="0 turns smoothing off.")
+            float,
+            Query(
+                ge=0,
+                le=60,
+                description="The seconds in which a sudden change has come through to 63 %; 0 "
+                "turns smoothing off.",
+            ),
         ] = _VIDEO_DEFAULTS.smoothing.time_constant_s,
         min_duration_s: Annotated[
             float | None,
@@ -283,7 +305,7 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
     )
     async def get_job(
         request: Request,
-        job_id: str,
+        job_id: JobId,
         after: Annotated[int, Query(ge=0, le=2**31, description="Rows to skip.")] = 0,
         max_rows: Annotated[
             int, Query(alias="rows", ge=0, le=_MAX_ROWS, description="Limit of the rows.")
@@ -310,8 +332,10 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
     )
     async def get_result(
         request: Request,
-        job_id: str,
-        format: Literal["jsonl", "csv", "parquet"] = "jsonl",
+        job_id: JobId,
+        format: Annotated[
+            Literal["jsonl", "csv", "parquet"], Query(description="The format of the rows.")
+        ] = "jsonl",
     ) -> FileResponse:
         runner, job = _owned_job(access.authorize(request), queue, job_id)
         if job.state != "done":
@@ -338,7 +362,7 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
         summary="Stop a job and delete its video and results",
         responses=error_responses(400, 401, 403, 404, 422, 429, 500, 503),
     )
-    async def delete_job(request: Request, job_id: str) -> Response:
+    async def delete_job(request: Request, job_id: JobId) -> Response:
         runner, _ = _owned_job(access.authorize(request), queue, job_id)
         await asyncio.to_thread(runner.remove, job_id)
         return Response(status_code=204)

@@ -39,8 +39,8 @@ class KeyFile:
         ArtefactError: The file is damaged, or its folder is missing.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | Path) -> None:
+        self.path = path = Path(path)
         self._version: tuple[int, int] | None = None
         self._hashes: dict[str, str] = {}
         if not path.parent.exists():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from mien.options import FaceOptions
+from mien.errors import InputError
+from mien.options import FaceOptions, check_count, check_types
 
 __all__ = ["ServerOptions"]
 
@@ -53,10 +54,13 @@ class ServerOptions:
         stop_timeout_s: Time for the requests that run when the server is stopped.
         workers: Images that are decoded and searched for faces at the same time; None takes one per
             core.
+
+    Raises:
+        InputError: A value has another type, or a limit is negative.
     """
 
-    keys: Path | None = None
-    jobs: Path = Path("mien-jobs")
+    keys: str | Path | None = None
+    jobs: str | Path = Path("mien-jobs")
     keep_videos: bool = False
     retention_s: float = 24 * 3600.0
     allowed_origins: tuple[str, ...] = ()
@@ -87,6 +91,15 @@ class ServerOptions:
     ready_wait_s: float = 10.0
     stop_timeout_s: int = 8
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if self.workers is not None:
+            check_count("workers", self.workers)
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not value >= 0:
+                raise InputError(f"{field.name}: expected 0 or more, found {value!r}")
 
     def face_options(
         self, *, min_face_px: int | None = None, min_score: float | None = None

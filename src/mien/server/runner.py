@@ -68,7 +68,7 @@ class JobRunner:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._jobs = JobsFolder(service.options.jobs)
+        self._jobs = JobsFolder(Path(service.options.jobs))
         self.store = JobStore(self._jobs.path / "jobs.sqlite")
         # A server that is killed during an upload leaves a folder without a job.
         for job_id in self.store.orphaned_folders():

@@ -50,4 +50,4 @@ def _installed(library: Library | None) -> Any:
         except ImportError as error:
             missing = error
     purpose = "a data frame" if library is None else f"a data frame of {library}"
-    raise MissingExtraError(purpose, "data") from missing
+    raise MissingExtraError(purpose, library or "pandas") from missing

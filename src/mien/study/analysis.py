@@ -84,7 +84,7 @@ def study_to(
         OptionsError: An option does not fit the inputs.
         OutputError: The folder holds another study, cannot be written, or another process is
             writing it.
-        MissingExtraError: The extra `data` is not installed.
+        MissingExtraError: The extra `tables` is not installed.
     """
     if options is not None and not isinstance(options, StudyOptions):
         raise OptionsError(f"options: expected StudyOptions, found {type(options).__name__}")

@@ -46,7 +46,7 @@ def merge_studies(
         InputError: A folder holds no study, a shard is missing or not done, the settings differ,
             or one video was analysed in two versions.
         OutputError: `out` holds another study, cannot be written, or another process is writing it.
-        MissingExtraError: The extra `data` is not installed.
+        MissingExtraError: The extra `tables` is not installed.
     """
     require_charts()
     given = [folders] if isinstance(folders, str | Path) else list(folders)

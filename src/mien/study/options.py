@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from mien.errors import OptionsError
-from mien.options import EventOptions, FaceOptions, VideoOptions, check_count
+from mien.options import EventOptions, FaceOptions, VideoOptions, check_count, check_types
 
 __all__ = ["StudyOptions", "TableFormat"]
 
@@ -50,14 +50,7 @@ class StudyOptions:
     covariates: str | Path | None = None
 
     def __post_init__(self) -> None:
-        kinds = {"video": VideoOptions, "faces": FaceOptions | None, "events": EventOptions}
-        for name, kind in kinds.items():
-            if not isinstance(getattr(self, name), kind):
-                expected = getattr(kind, "__name__", "FaceOptions or None")
-                found = type(getattr(self, name)).__name__
-                raise OptionsError(f"{name}: expected {expected}, found {found}")
-        if self.format not in get_args(TableFormat):
-            raise OptionsError(f"format: expected parquet or csv, found {self.format!r}")
+        check_types(self)
         if self.resume and self.overwrite:
             raise OptionsError("resume continues and overwrite starts again; leave out one")
         check_count("workers", self.workers)

@@ -33,7 +33,13 @@ from mien.training.pseudo_labels import (
     is_for_choosing,
     is_held_out,
 )
-from mien.training.run import WholeCheckpoints, as_keyboard_interrupt, last_checkpoint, open_run
+from mien.training.run import (
+    TimeLeft,
+    WholeCheckpoints,
+    as_keyboard_interrupt,
+    last_checkpoint,
+    open_run,
+)
 from mien.training.schedule import ema_callback, parameter_groups, warmup_cosine
 from mien.training.weights import file_sha256, load_checkpoint_weights, read_checkpoint
 
@@ -410,7 +416,7 @@ def train_detector(
         max_steps=recipe.steps,
         max_epochs=-1,
         precision=recipe.precision,
-        callbacks=[best, last, ema_callback(recipe.ema_decay)],
+        callbacks=[best, last, ema_callback(recipe.ema_decay), TimeLeft()],
         plugins=[WholeCheckpoints()],
         logger=CSVLogger(out, name="metrics", version=f"from-step-{done}"),
         val_check_interval=recipe.validate_every,

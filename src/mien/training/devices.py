@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from mien.errors import RecipeError
 from mien.options import DeviceOptions
 from mien.training.emotion_recipe import EmotionRecipe
-from mien.training.run import WholeCheckpoints
+from mien.training.run import TimeLeft, WholeCheckpoints
 from mien.training.unit_recipe import UnitRecipe
 
 __all__ = ["make_trainer", "set_torch_threads"]
@@ -40,7 +40,7 @@ def make_trainer(
         recipe: The recipe of the training.
         out: The run's folder.
         callbacks: The trainer's callbacks.
-        progress: Whether to show a progress bar.
+        progress: Whether to show a progress bar, and say how long it will take.
 
     Raises:
         RecipeError: The devices do not exist, or a batch cannot be divided evenly among them.
@@ -55,7 +55,7 @@ def make_trainer(
             num_nodes=devices.nodes,
             strategy=devices.strategy,
             use_distributed_sampler=False,  # `batches` divides each batch among the devices
-            callbacks=callbacks,
+            callbacks=[*callbacks, TimeLeft()] if progress else callbacks,
             plugins=[WholeCheckpoints()],
             logger=TensorBoardLogger(out, name="", version="tensorboard"),
             enable_model_summary=False,

@@ -17,6 +17,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 
+from mien._estimate import TimeEstimate
 from mien._marking import Marker
 from mien._output import whole_file
 from mien._reading import read_text
@@ -30,6 +31,7 @@ __all__ = [
     "MetricsLog",
     "OnEpoch",
     "OpenRun",
+    "TimeLeft",
     "WholeCheckpoints",
     "as_keyboard_interrupt",
     "completed_epochs",
@@ -58,6 +60,25 @@ RUN = Marker(
 
 OnEpoch = Callable[[Mapping[str, float]], None]
 """Takes one epoch's metrics by name; `epoch` is one of them."""
+
+
+class TimeLeft(Callback):
+    """Says after the first seconds how long a training will still take.
+
+    The estimate has no time for validation; an early stop makes it shorter.
+    """
+
+    _estimate: TimeEstimate | None = None
+
+    def on_train_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        """Begin to watch the pace; what a resumed training did before does not count."""
+        if trainer.is_global_zero:
+            self._estimate = TimeEstimate("training", done=trainer.global_step)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Say it once."""
+        if self._estimate is not None:
+            self._estimate(trainer.global_step, trainer.estimated_stepping_batches)
 
 
 def last_checkpoint(folder: Path) -> Path:

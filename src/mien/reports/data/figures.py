@@ -7,12 +7,19 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-import polars as pl
 
 from mien._wording import pluralize
 from mien.data import SUBSETS, DataCheck, Dataset
 from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
-from mien.reports.html.charts import SERIES, SHARES, WIDTH_PX, heat_map, label_colours, whole_axis
+from mien.reports.html.charts import (
+    SERIES,
+    SHARES,
+    WIDTH_PX,
+    chart_data,
+    heat_map,
+    label_colours,
+    whole_axis,
+)
 from mien.reports.html.page import Figure
 
 __all__ = [
@@ -51,7 +58,7 @@ def counts_figure(check: DataCheck) -> Figure:
     labels = _labels(check)
     totals = {label: sum(c.get(label, 0) for c in check.counts.values()) for label in labels}
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             alt.X(
@@ -106,7 +113,7 @@ def balance_figure(check: DataCheck) -> Figure:
         if label
     ]
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_circle(size=110, opacity=0.9)
         .encode(
             alt.X("share:Q", title="share of the subset", axis=SHARES),
@@ -142,7 +149,7 @@ def brightness_figure(data: Dataset) -> Figure:
     shown = [label for number, label in enumerate(data.label_names) if number in data.labels]
     chosen_label = alt.selection_point(fields=["label"], bind="legend")
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_line(interpolate="monotone", strokeWidth=2)
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)"),
@@ -185,7 +192,7 @@ def pixels_figure(data: Dataset) -> Figure:
     if len({row["subset"] for row in rows}) > 1:
         sentence += " Equal curves suggest that the subsets come from the same source."
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_line(interpolate="step", strokeWidth=2)
         .encode(
             alt.X("value:Q", title="grey value (0 to 255)", scale=alt.Scale(domain=[0, 256])),
@@ -225,7 +232,7 @@ def leaks_figure(check: DataCheck) -> Figure | None:
     )
     kinds = {"exact": SERIES[3]} | ({} if check.near is None else {"near": "#b9c1e8"})
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             alt.X("share:Q", title="share of the subset", axis=SHARES),
@@ -274,7 +281,7 @@ def near_copies_figure(check: DataCheck) -> Figure | None:
         )
     ]
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_bar()
         .encode(
             alt.X("correlation:Q", bin="binned", title="correlation of the pixels"),
@@ -358,7 +365,7 @@ def agreement_figure(data: Dataset) -> Figure:
     ]
     unanimous = float((top == 10).mean())
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_bar()
         .encode(
             alt.X("share:Q", title="share of the class", stack="normalize", axis=SHARES),

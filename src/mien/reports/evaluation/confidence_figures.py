@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import altair as alt
-import polars as pl
 
 from mien.evaluation import ModelEvaluation
-from mien.reports.html.charts import SERIES, SHARES, WIDTH_PX
+from mien.reports.html.charts import SERIES, SHARES, WIDTH_PX, chart_data
 from mien.reports.html.page import Figure
 
 __all__ = ["model_colours", "reliability_figure", "risk_coverage_figure"]
@@ -32,7 +31,7 @@ def reliability_figure(results: Sequence[ModelEvaluation]) -> Figure:
         alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("images:Q"),
     ]
-    base = alt.Chart(pl.DataFrame(rows)).encode(
+    base = alt.Chart(chart_data(rows)).encode(
         alt.X(
             "confidence:Q",
             title="confidence",
@@ -49,7 +48,7 @@ def reliability_figure(results: Sequence[ModelEvaluation]) -> Figure:
         tooltip=tooltip,
     )
     ideal = (
-        alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
+        alt.Chart(chart_data({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
         .mark_line(strokeDash=[4, 4], strokeWidth=1, color=SERIES[-1])
         .encode(alt.X("x:Q", title="confidence"), alt.Y("y:Q", title="accuracy"))
     )
@@ -87,7 +86,7 @@ def risk_coverage_figure(results: Sequence[ModelEvaluation]) -> Figure:
         alt.Tooltip("risk:Q", format=".1%"),
     ]
     lines = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_line(strokeWidth=2)
         .encode(*axes, model_colours(results), tooltip=tooltip)
     )
@@ -95,7 +94,7 @@ def risk_coverage_figure(results: Sequence[ModelEvaluation]) -> Figure:
     sentence = "From right to left, predictions of low confidence are left out."
     if sure:
         layers.append(
-            alt.Chart(pl.DataFrame(sure))
+            alt.Chart(chart_data(sure))
             .mark_point(size=140, filled=True, shape="diamond")
             .encode(*axes, model_colours(results), tooltip=tooltip)
         )

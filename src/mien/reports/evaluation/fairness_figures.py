@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import altair as alt
-import polars as pl
 
 from mien._wording import pluralize
 from mien.evaluation import FEWEST_OF_A_TONE, GroupScore, ModelEvaluation
 from mien.reports.evaluation.confidence_figures import model_colours
-from mien.reports.html.charts import WHOLE, WIDTH_PX
+from mien.reports.html.charts import WHOLE, WIDTH_PX, chart_data
 from mien.reports.html.page import Figure
 
 __all__ = ["skin_tone_figure"]
@@ -37,7 +36,7 @@ def skin_tone_figure(results: Sequence[ModelEvaluation]) -> Figure | None:
         for name, shown in _METRICS.items()
         if (interval := getattr(each, f"{name}_interval")) is not None
     ]
-    base = alt.Chart(pl.DataFrame(rows)).encode(
+    base = alt.Chart(chart_data(rows)).encode(
         alt.Y(
             "tone:N",
             title=None,

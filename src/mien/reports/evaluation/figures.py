@@ -8,13 +8,12 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-import polars as pl
 
 from mien._wording import pluralize
 from mien.emotions import LabelSet
 from mien.evaluation import THIRDS, ModelComparison, ModelEvaluation
 from mien.reports.evaluation.confidence_figures import model_colours
-from mien.reports.html.charts import SHARES, WHOLE, WIDTH_PX, heat_map, label_colours
+from mien.reports.html.charts import SHARES, WHOLE, WIDTH_PX, chart_data, heat_map, label_colours
 from mien.reports.html.page import Figure
 
 __all__ = [
@@ -63,7 +62,7 @@ def overview_figure(
                 }
             )
     titles = list(dict.fromkeys(each.title for each in results))
-    base = alt.Chart(pl.DataFrame(rows)).encode(
+    base = alt.Chart(chart_data(rows)).encode(
         alt.Y("protocol:N", title=None, sort=titles, axis=alt.Axis(labelLimit=230)),
         model_colours(results),
         alt.YOffset("model:N"),
@@ -122,7 +121,7 @@ def classes_figure(results: Sequence[ModelEvaluation]) -> Figure:
     known = [c for c in first.score.classes if c.images]
     worst = min(known, key=lambda c: c.recall)
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_circle(size=90)
         .encode(
             alt.X("value:Q", title=None, axis=_WHOLE_AXIS, scale=WHOLE),
@@ -204,7 +203,7 @@ def threshold_figures(result: ModelEvaluation) -> list[Figure]:
         ]
         chosen = alt.selection_point(fields=["label"], bind="legend")
         chart = (
-            alt.Chart(pl.DataFrame(rows))
+            alt.Chart(chart_data(rows))
             .mark_line(strokeWidth=2)
             .encode(
                 alt.X("x:Q", title=axes[0], scale=alt.Scale(domain=[0, 1])),
@@ -305,7 +304,7 @@ def quality_figure(results: Sequence[ModelEvaluation]) -> Figure:
 def _lines(results: Sequence[ModelEvaluation], rows: Sequence[dict[str, Any]]) -> alt.Chart:
     """Return lines with points in the models' colours; the caller adds the axes."""
     chart: alt.Chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_line(point=True, strokeWidth=2)
         .encode(model_colours(results))
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
-import polars as pl
+import pyarrow
 from numpy.typing import NDArray
 
 from mien.emotions import LABEL_COLOURS
@@ -19,6 +20,7 @@ __all__ = [
     "SHARES",
     "WHOLE",
     "WIDTH_PX",
+    "chart_data",
     "heat_map",
     "label_colours",
     "whole_axis",
@@ -68,6 +70,18 @@ def label_colours(labels: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=list(labels), range=colours)
 
 
+def chart_data(rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]) -> pyarrow.Table:
+    """Return the table that a chart draws; Altair takes the kinds of its columns from it.
+
+    Args:
+        rows: Rows, of which one may lack a column; or the columns by their names.
+    """
+    if isinstance(rows, Mapping):
+        return pyarrow.table(dict(rows))
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pyarrow.table({name: [row.get(name) for row in rows] for name in names})
+
+
 def heat_map(
     values: NDArray[np.floating],
     rows: Sequence[str],
@@ -85,7 +99,7 @@ def heat_map(
         titles: What rows and columns are.
         counts: `(R, C)`, the number of images, below the shares.
     """
-    cells = pl.DataFrame(
+    cells = chart_data(
         [
             {titles[0]: row, titles[1]: column, "share": float(values[i, j])}
             | ({} if counts is None else {"images": int(counts[i, j])})

@@ -164,16 +164,16 @@ def require_charts() -> None:
     """Raise an error if a library for reports is missing, before the work begins.
 
     Raises:
-        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
+        MissingExtraError: Altair, Jinja2, pyarrow or vl-convert is not installed.
     """
     try:
         import altair
         import jinja2
-        import polars
+        import pyarrow
         import vl_convert
     except ImportError as error:
-        raise MissingExtraError("drawing reports", "data") from error
-    del altair, jinja2, polars, vl_convert
+        raise MissingExtraError("drawing reports", "tables") from error
+    del altair, jinja2, pyarrow, vl_convert
 
 
 def _converter() -> Any:

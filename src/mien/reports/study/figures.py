@@ -8,11 +8,10 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from mien.emotions import SIX
-from mien.reports.html.charts import SERIES, SHARES, WIDTH_PX, label_colours
+from mien.reports.html.charts import SERIES, SHARES, WIDTH_PX, chart_data, label_colours
 from mien.reports.html.page import Figure
 from mien.reports.study.summary import StudyPerson
 
@@ -53,7 +52,7 @@ def people_figure(people: Sequence[StudyPerson], left_out: int) -> Figure:
         for event in each.events
     ]
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_rect(height=alt.RelativeBandSize(0.8))
         .encode(
             alt.X("from:Q", title=unit, axis=alt.Axis(tickCount=_TICKS, format="~g"),
@@ -95,7 +94,7 @@ def course_figure(course: NDArray[np.float64]) -> Figure:
         for rank, (label, share) in enumerate(zip(SIX.labels, shares, strict=True))
     ]
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_area(opacity=0.9, interpolate="monotone")
         .encode(
             alt.X("time:Q", title="course of the video", axis=SHARES),
@@ -123,7 +122,7 @@ def share_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         rows: Of the table `groups`, those of all videos.
     """
     videos = rows[0]["videos"]
-    base = alt.Chart(pl.DataFrame([_as_point(row) for row in rows])).encode(
+    base = alt.Chart(chart_data([_as_point(row) for row in rows])).encode(
         alt.Y("label:N", title=None, sort=list(SIX.labels)),
         alt.Color("label:N", legend=None, scale=label_colours(SIX.labels)),
         tooltip=_TOOLTIP,
@@ -148,7 +147,7 @@ def group_figure(covariate: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
     names = [f"{group} ({count})" for group, count in counts.items()]
     points = [{**_as_point(row), "group": f"{row['group']} ({row['videos']})"} for row in rows]
     colours = [SERIES[place % len(SERIES)] for place in range(len(names))]
-    base = alt.Chart(pl.DataFrame(points)).encode(
+    base = alt.Chart(chart_data(points)).encode(
         alt.Y("label:N", title=None, sort=list(SIX.labels)),
         alt.YOffset("group:N", sort=names),
         alt.Color("group:N", title=None, scale=alt.Scale(domain=names, range=colours),

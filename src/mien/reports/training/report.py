@@ -208,9 +208,8 @@ def _chart(
 ) -> alt.LayerChart:
     require_charts()
     import altair as alt
-    import polars as pl
 
-    from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, whole_axis
+    from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, chart_data, whole_axis
 
     curves = list(dict.fromkeys(curve for curve, _ in columns.values()))
     parts = list(dict.fromkeys(part for _, part in columns.values()))
@@ -226,7 +225,7 @@ def _chart(
     legend = alt.Legend(title=None, orient="top") if len(curves) > 1 else None
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     axis = SHARES if form.endswith("%") else alt.Axis()
-    base = alt.Chart(pl.DataFrame(points)).encode(
+    base = alt.Chart(chart_data(points)).encode(
         x=alt.X("epoch:Q", axis=whole_axis(row["epoch"] for row in rows)),
         y=alt.Y("value:Q", title=None, axis=axis, scale=FREE),
         color=alt.Color("curve:N", scale=scale, legend=legend),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import altair as alt
-import polars as pl
 
 from mien._wording import pluralize
-from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, whole_axis
+from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, chart_data, whole_axis
 from mien.reports.html.page import Figure
 from mien.reports.tuning.record import Gain, StudyRecord, TrialRecord
 
@@ -35,7 +34,7 @@ def history_figure(study: StudyRecord) -> Figure:
                 "best so far": best if math.isfinite(best) else None,
             }
         )
-    base = alt.Chart(pl.DataFrame(rows)).encode(
+    base = alt.Chart(chart_data(rows)).encode(
         alt.X("trial:Q", axis=whole_axis(trial.number for trial in study.trials))
     )
     points = base.mark_point(filled=True, size=45).encode(
@@ -75,7 +74,7 @@ def curves_figure(study: StudyRecord) -> Figure:
     longest = max(len(trial.curve) for trial in study.trials)
     saved = 1 - trained / (longest * sum(bool(trial.curve) for trial in study.trials))
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_line(point=alt.OverlayMarkDef(size=18), strokeWidth=1.3, opacity=0.7)
         .encode(
             alt.X("epoch:Q", axis=whole_axis([1, longest])),
@@ -101,9 +100,7 @@ def gain_figure(gain: Gain, objective: str) -> Figure:
         for name, values in (("start", gain.start), ("best", gain.best))
         for number, value in enumerate(values, 1)
     ]
-    base = alt.Chart(pl.DataFrame(rows)).encode(
-        alt.Y("recipe:N", title=None, sort=["start", "best"])
-    )
+    base = alt.Chart(chart_data(rows)).encode(alt.Y("recipe:N", title=None, sort=["start", "best"]))
     points = base.mark_point(filled=True, size=80, opacity=0.8).encode(
         alt.X("value:Q", title=objective, axis=SHARES, scale=FREE),
         alt.Color(

@@ -9,9 +9,8 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-import polars as pl
 
-from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX
+from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, chart_data
 from mien.reports.html.page import Figure
 from mien.reports.tuning.record import StudyRecord, TrialRecord
 
@@ -30,7 +29,7 @@ def importance_figure(study: StudyRecord) -> Figure:
     rows = [{"parameter": key, "share": share} for key, share in study.importance.items()]
     first = next(iter(study.importance))
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_bar(cornerRadiusEnd=2, color=SERIES[0])
         .encode(
             alt.X("share:Q", title="share of the variance", axis=SHARES),
@@ -77,7 +76,7 @@ def parallel_figure(study: StudyRecord) -> Figure:
         )
     ]
     near = alt.selection_point(on="pointerover", nearest=True, fields=["trial"], empty=False)
-    base = alt.Chart(pl.DataFrame(rows)).encode(
+    base = alt.Chart(chart_data(rows)).encode(
         alt.X(
             "parameter:N",
             title=None,
@@ -100,7 +99,7 @@ def parallel_figure(study: StudyRecord) -> Figure:
     )
     points = base.mark_point(opacity=0, size=60).add_params(near)
     settings = (
-        alt.Chart(pl.DataFrame(_marked_settings(rows)))
+        alt.Chart(chart_data(_marked_settings(rows)))
         .mark_text(align="left", dx=4, dy=-7, fontSize=10, limit=width // (len(keys) + 1) - 8)
         .encode(
             alt.X("parameter:N", sort=[*keys, study.objective]), alt.Y("height:Q"), text="setting"
@@ -174,7 +173,7 @@ def _slice(study: StudyRecord, key: str) -> Figure:
     ]
     axis = _axis(study, key, "setting")
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_point(filled=True, size=45, opacity=0.8)
         .encode(
             alt.X(**axis),
@@ -252,7 +251,7 @@ def _contour(study: StudyRecord, across: str, up: str, trials: Sequence[TrialRec
         alt.Y("y:Q", title=f"{up}, low to high", axis=alt.Axis(labels=False, grid=False)),
     )
     field = (
-        alt.Chart(pl.DataFrame(_smoothed(points)))
+        alt.Chart(chart_data(_smoothed(points)))
         .mark_rect(opacity=0.75)
         .encode(
             axes[0].bin(alt.Bin(step=1 / _CELLS)),
@@ -267,7 +266,7 @@ def _contour(study: StudyRecord, across: str, up: str, trials: Sequence[TrialRec
         alt.Tooltip("value:Q", format=".2%"),
     ]
     dots = (
-        alt.Chart(pl.DataFrame(points))
+        alt.Chart(chart_data(points))
         .mark_point(filled=True, size=70, stroke="white", strokeWidth=1, opacity=1)
         .encode(*axes, colour, tooltip=tooltip)
     )

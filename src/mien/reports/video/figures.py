@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien.emotions import SIX
 from mien.reports.html.blocks import image_address
-from mien.reports.html.charts import SHARES, WHOLE, WIDTH_PX, label_colours
+from mien.reports.html.charts import SHARES, WHOLE, WIDTH_PX, chart_data, label_colours
 from mien.reports.html.page import Figure
 from mien.track import track_timeout_s
 
@@ -61,7 +60,7 @@ def timeline_figure(
         strip.append(row)
     x = alt.X("time:Q", title="seconds")
     stacked = (
-        alt.Chart(pl.DataFrame(areas))
+        alt.Chart(chart_data(areas))
         .mark_area(opacity=0.9)
         .encode(
             alt.X("time:Q", title=None, axis=alt.Axis(labels=False)),
@@ -77,9 +76,9 @@ def timeline_figure(
         alt.Tooltip("confidence:Q", format=".0%"),
         alt.Tooltip("time:Q", format=".1f"),
     ]
-    shown = alt.Chart(pl.DataFrame(strip))
+    shown = alt.Chart(chart_data(strip))
     if addresses:
-        images = pl.DataFrame({"thumbnail": range(len(addresses)), "image": addresses})
+        images = chart_data({"thumbnail": range(len(addresses)), "image": addresses})
         shown = shown.transform_lookup("thumbnail", alt.LookupData(images, "thumbnail", ["image"]))
         tooltip.append(alt.Tooltip("image:N"))
     band = (
@@ -109,7 +108,7 @@ def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -
         for label, s in zip(SIX.labels, shares, strict=True)
     ]
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_bar(cornerRadiusEnd=3)
         .encode(
             alt.X("share:Q", title=None, axis=SHARES, scale=WHOLE),
