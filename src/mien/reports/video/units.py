@@ -7,12 +7,11 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from mien.metrics import MAX_FRAME_INTERVAL_S, count_blinks, count_nods
 from mien.reports.html.blocks import Table
-from mien.reports.html.charts import SERIES, WHOLE, WIDTH_PX
+from mien.reports.html.charts import SERIES, WHOLE, WIDTH_PX, chart_data
 from mien.reports.html.page import Figure
 from mien.reports.video.figures import longest_gap_s
 from mien.reports.video.summary import Person
@@ -67,7 +66,7 @@ def _most_varying(
     rows = _binned({name: merged[name] for name in shown}, times_s, step_s)
     width = WIDTH_PX / 2 - 40
     lines = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_line(strokeWidth=1.5, color=SERIES[0])
         .encode(
             alt.X("time:Q", title="seconds"),
@@ -98,7 +97,7 @@ def _head(
     rows = _binned(named, times_s, step_s)
     colours = alt.Scale(domain=list(named), range=list(SERIES[: len(named)]))
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(chart_data(rows))
         .mark_line(strokeWidth=1.5)
         .encode(
             alt.X("time:Q", title="seconds"),
