@@ -26,6 +26,7 @@ import numpy as np
 import onnx
 import torch
 from marked import markdown_table
+from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import Tensor, nn
 
@@ -124,7 +125,7 @@ def read_divided(path: Path) -> tuple[Dataset, Split]:
 
 
 def choose(arguments: argparse.Namespace) -> None:
-    """Print how well every subset of the networks that fits does, the likeliest first."""
+    """Print how well every subset of the networks that fits does, the lowest NLL first."""
     data, _ = read_divided(arguments.data)
     groups = copy_groups(exact_groups(data.images), near_pairs(data.images))
     train, val = (data.split == SUBSETS.index(part) for part in ("train", "val"))
@@ -136,27 +137,50 @@ def choose(arguments: argparse.Namespace) -> None:
     for name, network, _ in trained(arguments.weights):
         parameters[name] = sum(value.numel() for value in network.parameters())
         answers[name] = protocol.probabilities(members.answers(network, selected.images))
+    rows = ranked(answers, parameters, labels, most=1e6 * arguments.most)
+    singles = [row for row in rows if row[3] in answers]
+    best = [row for row in rows if row[3] not in answers][: arguments.rows]
+    table = [
+        [names, f"{size / 1e6:.2f}", f"{100 * accuracy:.2f} %", f"{nll:.4f}"]
+        for nll, accuracy, size, names in [*singles, *best]
+    ]
+    head = ["mean of", "millions of weights", "accuracy, 6 classes", "NLL, calibrated"]
+    print(f"{len(labels):,} images of the selection part, each with its mirror image\n")
+    print(markdown_table(head, table))
+
+
+def ranked(
+    answers: Mapping[str, NDArray[np.float64]],
+    parameters: Mapping[str, int],
+    labels: NDArray[np.int64],
+    *,
+    most: float,
+) -> list[tuple[float, float, int, str]]:
+    """Measure the mean of every subset of networks that fits, and of all of them.
+
+    Args:
+        answers: `(N, K)` probabilities by network.
+        parameters: How many weights each network has.
+        labels: `(N,)` ground truth.
+        most: How many weights a subset may have.
+
+    Returns:
+        NLL at the temperature that fits best, accuracy, weights and names joined by ` + `, the
+        lowest NLL first.
+    """
     rows = []
     for count in range(1, len(answers) + 1):
         for chosen in itertools.combinations(sorted(answers), count):
             size = sum(parameters[name] for name in chosen)
-            if size > 1e6 * arguments.most and count < len(answers):
+            if size > most and count < len(answers):
                 continue
             mean = np.mean([answers[name] for name in chosen], axis=0)
             logits = np.log(mean)
             probabilities = softmax(logits / fit_temperature(logits, labels), axis=1)
             nll = -np.log(probabilities[np.arange(len(labels)), labels]).mean()
             accuracy = (mean.argmax(axis=1) == labels).mean()
-            rows.append((nll, accuracy, size, " + ".join(chosen)))
-    singles = [row for row in rows if row[3] in answers]
-    best = sorted(row for row in rows if row[3] not in answers)[: arguments.rows]
-    table = [
-        [names, f"{size / 1e6:.2f}", f"{100 * accuracy:.2f} %", f"{nll:.4f}"]
-        for nll, accuracy, size, names in [*sorted(singles), *best]
-    ]
-    head = ["mean of", "millions of weights", "accuracy, 6 classes", "NLL, calibrated"]
-    print(f"{len(labels):,} images of the selection part, each with its mirror image\n")
-    print(markdown_table(head, table))
+            rows.append((float(nll), float(accuracy), size, " + ".join(chosen)))
+    return sorted(rows)
 
 
 def build(arguments: argparse.Namespace) -> None:

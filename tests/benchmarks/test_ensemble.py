@@ -114,3 +114,19 @@ def test_members_that_are_not_there_are_named(ensemble, tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match=r"--weights: no .*wide-mixed; found none"):
         ensemble.main()
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_subsets_that_fit_are_ranked_by_the_loss_of_their_mean(ensemble):
+    labels = np.array([0, 1, 0, 1] * 5)
+    right = np.eye(2)[labels] * 0.8 + 0.1
+    guess = np.full((20, 2), 0.5)
+    answers = {"right": right, "guess": guess, "wrong": right[:, ::-1]}
+    sizes = {"right": 3, "guess": 1, "wrong": 9}
+    rows = ensemble.ranked(answers, sizes, labels, most=4)
+    found = {names: (accuracy, size) for _, accuracy, size, names in rows}
+    # Those together with the large one do not fit; all of them are shown for comparison.
+    assert found.keys() == {"right", "guess", "guess + right", "guess + right + wrong"}
+    assert found["guess + right"] == (1.0, 4)
+    assert rows[-1][0] == pytest.approx(np.log(2), abs=1e-3)
+    assert rows[0][0] < 0.05
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from tests.conftest import SAMPLES
-from tests.videos import gliding, write_video
+from tests.videos import LossyVideo, gliding, write_video
 
 __all__ = ["SCENARIOS", "Scenario"]
 
@@ -112,7 +112,7 @@ class Analysis(Scenario):
         return mien("analyze", self.inputs, "--out", folder / "out", *self._options, *how)
 
     def result(self, folder: Path) -> Any:
-        """Return every file of the results; of Parquet the rows."""
+        """Return every file of the results; of Parquet the rows, of videos the frames."""
         found = {}
         for path in sorted((folder / "out").rglob("*")):
             name = path.relative_to(folder).as_posix()
@@ -120,6 +120,8 @@ class Analysis(Scenario):
                 from pyarrow import parquet
 
                 found[name] = parquet.read_table(path).to_pylist()
+            elif path.suffix == ".mp4":
+                found[name] = LossyVideo(path)
             elif path.is_file():
                 found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         return found

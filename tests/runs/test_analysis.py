@@ -17,7 +17,7 @@ from mien.media.writers import CsvWriter
 from mien.options import FaceOptions, VideoOptions
 from mien.runs import RunOptions, analyze_to, is_interrupted, journal
 from mien.runs.fingerprint import fingerprint
-from tests.videos import gliding, write_video
+from tests.videos import LossyVideo, gliding, write_video
 
 
 class Stop(Exception):  # noqa: N818
@@ -163,6 +163,13 @@ def test_existing_results_are_not_replaced_unasked(analyzer, inputs, tmp_path):
         analyze_to(tmp_path, [inputs / "a.png"], analyzer=analyzer)
 
 
+def test_replaced_results_leave_none_in_another_format(analyzer, inputs, tmp_path):
+    for formats in (("jsonl", "csv"), ("parquet",)):
+        options = RunOptions(overwrite=True, formats=formats)
+        analyze_to(tmp_path, [inputs / "a.png"], options=options, analyzer=analyzer)
+    assert [path.name for path in tmp_path.glob("results.*")] == ["results.parquet"]
+
+
 @pytest.mark.parametrize(
     "options",
     [{"resume": True, "overwrite": True}, {"resume": True, "formats": ("csv",)}],
@@ -301,7 +308,13 @@ def no_room(writer, frame_rgb, timestamp_s):
 
 def files(folder):
     found = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.suffix == ".parquet" or path.read_bytes() for name, path in found.items()}
+    return {name: content(path) for name, path in found.items()}
+
+
+def content(path):
+    if path.suffix == ".mp4":
+        return LossyVideo(path)
+    return path.suffix == ".parquet" or path.read_bytes()
 
 
 def test_a_disk_that_is_full_at_the_end_keeps_the_run(analyzer, inputs, tmp_path, monkeypatch):

@@ -25,6 +25,14 @@ def test_videos_are_found_by_path_name_and_name_without_ending(tmp_path):
         assert found.notes == ()
 
 
+@pytest.mark.parametrize("name", ["a/one.mp4", "a/one", "x/a/one.mp4", r"a\one.mp4", "/x/a/one"])
+def test_the_end_of_a_path_is_enough_where_it_fits_one_video(tmp_path, name):
+    sources = ("/x/a/one.mp4", "/x/b/one.mp4")
+    found = read(tmp_path, f"video,condition\n{name},calm\n", sources)
+    assert found.values == {"/x/a/one.mp4": {"condition": "calm"}}
+    assert read(tmp_path, "video,c\na/one,1\n", (r"x\a\one.mp4",)).values
+
+
 def test_names_without_a_counterpart_are_listed(tmp_path):
     found = read(tmp_path, "video,condition\ntwo.mov,calm\nthree.mp4,loud\n")
     assert list(found.values) == ["b/two.mov"]

@@ -320,6 +320,9 @@ def test_another_study_in_the_folder_is_refused_in_one_line(small, analyzer, wit
     _, made = again(small, analyzer, overwrite=True, video=VideoOptions(max_fps=4))
     assert [row["frames"] for row in tables(made.folder)["people"]] == [4]
     assert len(list((made.folder / "frames").iterdir())) == 1
+    again(small, analyzer, overwrite=True, format="csv")
+    found = [path.name for path in made.folder.rglob("*.parquet")]
+    assert (found, (made.folder / "people.csv").is_file()) == ([], True)
 
 
 def test_files_of_others_stay(analyzer, inputs, tmp_path):

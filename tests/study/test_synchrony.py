@@ -51,3 +51,11 @@ def test_short_meetings_and_constant_faces_have_no_row():
     assert not list(synchrony_rows("a", {0: smiling(COMMON[:short]), 1: smiling(COMMON[:short])}))
     constant = series_of(np.arange(300) / 10, ["happy"] * 300)
     assert not list(synchrony_rows("a", {0: constant, 1: smiling(COMMON[:300])}))
+
+
+def test_a_lag_at_which_one_face_does_not_change_is_not_the_peak():
+    early, late = np.zeros(150), np.zeros(150)
+    early[:5] = late[120:125] = 1  # too far apart for any lag to bring them together
+    row = happy_row(smiling(early), smiling(late))
+    assert row["r"] == pytest.approx(-5 / 145, abs=1e-3)
+    assert -0.1 < row["peak_r"] < 0

@@ -119,15 +119,26 @@ class ResultFolder:
                 cleanup.callback(self._journal.remove)
                 self._make_folder()
                 self._journal.save(SavedPosition(position=Checkpoint().to_document()), now=True)
-            if "jsonl" in formats:
+            if "jsonl" in formats or self._overwrite:
                 forget_finished(self.path)
             for name in names:
                 writer = open_writer(name, overwrite=self._overwrite)
                 cleanup.callback(writer.discard)
                 self._writers.append(writer)
+            if self._overwrite:
+                self._remove_other_formats(formats)
             cleanup.pop_all()
         for writer in self._writers:
             self._open.enter_context(writer)
+
+    def _remove_other_formats(self, formats: Sequence[str]) -> None:
+        """Remove results of the run that is replaced: they would be taken for this one's."""
+        for name in FORMATS.keys() - set(formats):
+            path = self.path / f"results.{name}"
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise cannot_write(path, error) from error
 
     def _make_folder(self) -> None:
         try:

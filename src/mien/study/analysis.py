@@ -111,7 +111,7 @@ def study_to(
         units={unit.name: unit.sources[0] for unit in units},
         problems=problems,
     )
-    tables = file_names(options.format)
+    tables = file_names()
     check_folder(path, overwrite=options.overwrite, tables=tables)
     with study_lock(path, options.shard, alone=options.overwrite):
         begin_study(
@@ -172,7 +172,7 @@ def finish_study(
 
     groups = write_tables(plan.folder, plan.format, records, covariates)
     write_report(plan.folder, records, groups, covariates, problems)
-    written = [plan.folder / name for name in file_names(plan.format)]
+    written = [plan.folder / name for name in file_names()]
     folders = [plan.folder / name for name in ("frames", "exports", "figures")]
     return tuple(path for path in (*folders, *written) if path.exists())
 

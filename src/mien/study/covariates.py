@@ -37,8 +37,8 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
     """Read covariates and find each row's video.
 
     Args:
-        path: A CSV with a column `video`: a video's path as it was given, its name, or its name
-            without ending.
+        path: A CSV with a column `video`: a video's path as it was given or the end of it, such as
+            its name, with or without ending.
         sources: The videos of the study.
 
     Raises:
@@ -69,11 +69,11 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
             expected = f"expected {pluralize(len(columns), 'cell')}, found {len(cells)}"
             raise InputError(f"{path}: line {line}: {expected}")
         name = cells[video].strip()
-        named = by_name.get(name, [])
+        named = by_name.get(_with_slashes(name), [])
         if len(named) > 1:
             raise InputError(
                 f"{path}: line {line}: {name!r} is the name of {' and '.join(sorted(named))}. Give "
-                "the path"
+                "more of the path"
             )
         if not named:
             unknown.append(name)
@@ -105,12 +105,18 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def _by_name(sources: Sequence[str]) -> Mapping[str, list[str]]:
-    """Return the videos by path, by name, and by name without ending; a path goes first."""
+    """Return the videos by all ends of their paths, with and without ending; a path goes first."""
     names: defaultdict[str, list[str]] = defaultdict(list)
     for source in sources:
-        for name in {Path(source).name, Path(source).stem}:
+        parts = _with_slashes(source).split("/")
+        ends = ["/".join(parts[place:]) for place in range(len(parts))]
+        for name in {*ends, *(end.removesuffix(Path(source).suffix) for end in ends)}:
             names[name].append(source)
-    return {**names, **{source: [source] for source in sources}}
+    return {**names, **{_with_slashes(source): [source] for source in sources}}
+
+
+def _with_slashes(path: str) -> str:
+    return path.replace("\\", "/")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -71,7 +71,7 @@ def merge_studies(
         faces=FaceOptions(),
         events=EventOptions(),
     )
-    tables = file_names(plan.format)
+    tables = file_names()
     is_new = target not in paths
     if is_new:
         check_folder(target, overwrite=overwrite, tables=tables)

@@ -65,14 +65,16 @@ def synchrony_rows(source: str, people: Mapping[int, PersonSeries]) -> Iterator[
             ]
             if min(float(np.nanstd(each)) for each in values) < _MIN_DEVIATION:
                 continue
-            yield {
-                "source": source,
-                "person_a": first,
-                "person_b": second,
-                "emotion": emotion,
-                "overlap_s": overlap_s,
-                **_correlations(*values),
-            }
+            correlations = _correlations(*values)
+            if correlations is not None:
+                yield {
+                    "source": source,
+                    "person_a": first,
+                    "person_b": second,
+                    "emotion": emotion,
+                    "overlap_s": overlap_s,
+                    **correlations,
+                }
 
 
 def _frame_at(series: PersonSeries, times_s: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -82,26 +84,32 @@ def _frame_at(series: PersonSeries, times_s: NDArray[np.float64]) -> NDArray[np.
     return np.where((place >= 0) & is_seen, place, -1)
 
 
-def _correlations(a: NDArray[np.float64], b: NDArray[np.float64]) -> dict[str, float]:
+def _correlations(a: NDArray[np.float64], b: NDArray[np.float64]) -> dict[str, float] | None:
+    """Return the columns of a row; None where chance cannot be estimated."""
     lags = np.arange(-round(MAX_LAG_S / GRID_S), round(MAX_LAG_S / GRID_S) + 1)
     found = _lagged(a, b, lags)
-    peak = int(np.argmax(found))
+    peak = int(np.nanargmax(found))  # without a lag there is always one
     room = len(lags)
     shifts = np.linspace(room, max(len(a) - room, room), SHIFTS).round().astype(int)
-    by_chance = [float(_lagged(a, np.roll(b, shift), lags).max()) for shift in shifts]
+    by_chance = np.array([np.fmax.reduce(_lagged(a, np.roll(b, each), lags)) for each in shifts])
+    if np.isnan(by_chance).all():
+        return None
     return {
         "r": float(found[len(lags) // 2]),
         "peak_r": float(found[peak]),
         "peak_lag_s": float(lags[peak] * GRID_S),
-        "chance_peak_r": float(np.mean(by_chance)),
+        "chance_peak_r": float(np.nanmean(by_chance)),
     }
 
 
 def _lagged(
     a: NDArray[np.float64], b: NDArray[np.float64], lags: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the correlation of a with b at each lag; a positive lag takes b later."""
-    found = np.zeros(len(lags))
+    """Return the correlation of a with b at each lag; a positive lag takes b later.
+
+    It is NaN where one of them does not vary over the times that both have at this lag.
+    """
+    found = np.full(len(lags), np.nan)
     for place, lag in enumerate(lags):
         first, second = (a[: len(a) - lag], b[lag:]) if lag >= 0 else (a[-lag:], b[: len(b) + lag])
         known = ~(np.isnan(first) | np.isnan(second))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +42,11 @@ Records = Callable[[], Iterator[Record]]
 """Reads the records one after the other, each time it is called: together they may be large."""
 
 
-def file_names(format: TableFormat) -> tuple[str, ...]:
-    """Return the names of the files that are written at the end of a study."""
-    tables = [table.name for table in TABLES if table.name != "frames"]
-    return (*(f"{name}.{format}" for name in (*tables, _COVARIATES)), _CODEBOOK, _PROJECT, _REPORT)
+def file_names() -> tuple[str, ...]:
+    """Return the names of the files that are written at the end of a study, of every format."""
+    tables = [*(table.name for table in TABLES if table.name != "frames"), _COVARIATES]
+    ones = [f"{name}.{format}" for name in tables for format in get_args(TableFormat)]
+    return (*ones, _CODEBOOK, _PROJECT, _REPORT)
 
 
 def write_tables(
@@ -86,7 +87,9 @@ def write_tables(
             _write_exports(folder / "exports", record)
     groups = list(group_rows(shares, covariates))
     _write_rows(folder / f"groups.{format}", GROUPS, groups)
-    if covariates.columns:
+    if not covariates.columns:  # an earlier end may have had some
+        (folder / f"{_COVARIATES}.{format}").unlink(missing_ok=True)
+    else:
         columns = _covariate_columns(covariates)
         rows = [{"source": source, **values} for source, values in covariates.values.items()]
         _write_rows(folder / f"{_COVARIATES}.{format}", columns, rows)
