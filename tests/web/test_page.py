@@ -645,10 +645,10 @@ def test_how_it_works_shows_every_step(opened):
     page.locator(".numbers").wait_for()
     assert page.locator(".step").count() == 7
     assert page.locator(".parts .bar").count() == 7
-    assert page.locator(".opinions .bars").count() == 4
+    opinions = page.locator(".opinions .bars")
+    assert opinions.count() == 4
     ferplus, fer2013 = (
-        page.locator(".opinions .bars").nth(place).locator(".bar > span:first-child").all_inner_texts()
-        for place in (0, 1)
+        opinions.nth(place).locator(".bar > span:first-child").all_inner_texts() for place in (0, 1)
     )
     assert len(ferplus) == 8
     assert [label for label in ferplus if label in fer2013] == fer2013
