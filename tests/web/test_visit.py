@@ -118,7 +118,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_video_whose_images_cannot_be_shown_is_told(opened, sound):
     page = opened(worker="none")
     choose(page, sound)
-    page.get_by_role("alert").get_by_text("HEVC").wait_for()
+    page.get_by_role("alert").get_by_text("can play the sound of").wait_for()
     assert page.get_by_role("button", name="Use the camera").is_visible()
 
 
