@@ -54,6 +54,7 @@ function face(bitmap, track) {
     reason: null,
     probabilities: contract.labels.map((_, place) => (place === label ? 0.75 : 0.05)),
     uncorrected: null,
+    embedding: Float32Array.from({ length: 16 }, (_, place) => (place === label ? 1 : 0.1)),
     quality: { size_px: side, sharpness: 1, brightness: 0.5, yaw_proxy: 0, roll_deg: 0, truncation: 0 },
   };
 }
@@ -66,6 +67,19 @@ function result(bitmap, timestamp_s) {
   return { width, height, timestamp_s, faces: person === null ? [] : [held(face(bitmap, track))] };
 }
 
+/** A face at once, with a crop of it. */
+function glance({ bitmap, cropPx }) {
+  const found = result(bitmap, 0);
+  const portraits = found.faces.map(({ face: person }) => {
+    const crop = new OffscreenCanvas(cropPx, cropPx);
+    crop.getContext("2d").drawImage(bitmap, 0, 0, cropPx, cropPx);
+    return { person, image: crop.transferToImageBitmap() };
+  });
+  return { ...found, portraits };
+}
+
+const PARTS = ["mouth", "eyes", "brows", "nose", "cheeks", "chin", "forehead"];
+
 function explanation(bitmap) {
   const { size } = contract.emotion.spec.crop;
   const even = (labels) => ({ labels, probabilities: labels.map(() => 1 / labels.length) });
@@ -76,8 +90,7 @@ function explanation(bitmap) {
     map: { a: [size / bitmap.width, 0], b: [0, 0] },
     size,
     crop: new Float32Array(size * size).fill(128),
-    activation: Float32Array.from({ length: 9 }, (_, place) => place),
-    side: 3,
+    parts: PARTS.map((name, place) => ({ name, bits: 2 - place / 2, probabilities: six })),
     combination: {
       heads: Object.fromEntries(
         Object.entries(heads).map(([name, set]) => [name, even(contract.label_sets[set].labels)]),
@@ -97,6 +110,7 @@ const answers = {
   reset: () => null,
   image: ({ bitmap }) => result(bitmap, null),
   frame: ({ bitmap, timestamp_s }) => result(bitmap, timestamp_s),
+  glance,
   explain: ({ bitmap }) => explanation(bitmap),
   beginVideo: () => null,
   videoFrame: ({ bitmap, timestamp_s, number }) => {

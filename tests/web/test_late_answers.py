@@ -25,7 +25,7 @@ COLLINS = SAMPLES / "eileen_collins.jpg"
 HOPPER = SAMPLES / "grace_hopper.jpg"
 GONE = "new DOMException('gone', 'NotFoundError')"
 STOP = "document.querySelector('.tool.end').click()"
-SILENT = "document.querySelector('.trouble') === null"
+SILENT = "document.querySelector('.trouble, .refusal') === null"
 OFF = "document.querySelector('video').srcObject.getTracks()[0].readyState === 'ended'"
 
 HELD_ANSWERS = """

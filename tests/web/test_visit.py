@@ -118,7 +118,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_video_whose_images_cannot_be_shown_is_told(opened, sound):
     page = opened(worker="none")
     choose(page, sound)
-    page.get_by_role("alert").get_by_text("HEVC").wait_for()
+    page.get_by_role("alert").get_by_text("can play the sound of").wait_for()
     assert page.get_by_role("button", name="Use the camera").is_visible()
 
 
@@ -150,7 +150,9 @@ def test_the_share_that_came_counts_what_runs_the_models(opened):
     while len([url for url in came if ".onnx" in url]) < 2 or not held:
         page.wait_for_event("requestfinished", lambda request: ".onnx" in request.url)
     page.wait_for_function("document.querySelector('.loading')?.ariaValueNow > 5")
-    assert float(page.locator(".loading").get_attribute("aria-valuenow")) < 50
+    share = page.locator(".loading").get_attribute("aria-valuenow")
+    assert float(share) < 50
+    page.locator(".portrait").get_by_text(f"Loading the models, {share}%").wait_for()
     held[0].continue_()
     ready(page)
 

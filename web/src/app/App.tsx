@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import { Play } from "../game/Play";
 import { fill, LANGUAGES, type Language, language, percent, setLanguage, words } from "../words";
 import { About } from "./About";
 import { Footer } from "./Footer";
@@ -100,6 +101,7 @@ function Content() {
         </div>
       )}
       {route.value === "start" && <Start />}
+      {route.value === "play" && <Play />}
       {route.value === "how" && <How />}
       {route.value === "about" && <About />}
     </>
@@ -111,6 +113,7 @@ function Header() {
   const live = source.value.kind === "start" ? "#/" : "#/stage";
   const pages = [
     { name: said.nav.live, address: live, routes: ["start", "stage"] },
+    { name: said.nav.play, address: "#/play", routes: ["play"] },
     { name: said.nav.how, address: "#/how", routes: ["how"] },
     { name: said.nav.about, address: "#/about", routes: ["about"] },
   ];

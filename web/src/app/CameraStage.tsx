@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { FrameResult } from "../engine/faces";
 import { words } from "../words";
+import { CameraRefusal } from "./CameraRefusal";
 import { CameraIcon, MirrorIcon, NeutralIcon, StopIcon, WaveIcon } from "./icons";
 import {
   asking,
@@ -15,13 +16,14 @@ import {
   newSession,
   openCamera,
   paused,
+  refusal,
   release,
   shown,
   smooth,
 } from "./live";
 import { leave } from "./opening";
 import { pointed, useDrawing } from "./overlay";
-import { BaselineToggle, keepSubject, Overlay, ratioOf } from "./StageParts";
+import { BaselineToggle, keepSubject, Overlay, ratioOf, usePlayed } from "./StageParts";
 import { start as run, useScope, within } from "./scope";
 import { loading, route, trouble, viewSignal } from "./state";
 import { CloseButton, PauseButton, SnapshotButton, Toggle, Tool } from "./Tools";
@@ -64,6 +66,8 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
 
   const lost = async (): Promise<void> => {
     while (!(await connect())) {
+      // It is looked for until it is there; the visitor has nothing to do.
+      refusal.value = null;
       trouble.value = () => words().camera.lost;
       const pause = new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       await within(connection.signal, pause);
@@ -96,6 +100,7 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
     run(start());
     return switchOff;
   }, [on]);
+  usePlayed(video);
   useEffect(() => {
     if (stopped) again.current?.focus();
   }, [stopped]);
@@ -175,6 +180,7 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
           <Tool key="stop" end named label={said.stop} icon={<StopIcon />} onClick={stop} />
         )}
       </div>
+      {stopped && <CameraRefusal retry={() => setStopped(false)} />}
     </section>
   );
 }

@@ -54,7 +54,7 @@ export function FaceGrid({ faces }: { faces: Listed[] }) {
             <Crop image={opened.portrait} number={opened.number} />
             <strong>{wordOf(opened)}</strong> <span class="name">{opened.name}</span>
           </p>
-          <Opened listed={opened} />
+          <Opened key={opened.number} listed={opened} />
         </section>
       )}
       <ul class="people tiles" aria-labelledby="faces-heading">

@@ -1,12 +1,14 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { framePoint } from "../engine/crop";
 import type { Explanation } from "../engine/engine";
-import { fill, labelWord, percent, type Said, words } from "../words";
+import { fill, percent, type Said, words } from "../words";
 import { Bars } from "./Bars";
+import { CameraRefusal } from "./CameraRefusal";
+import { Drawing, drawCrop, drawDetection, drawSquare, type Explained, paste } from "./drawings";
 import { CameraIcon, CloseIcon, PhotosIcon } from "./icons";
 import { openCamera, release } from "./live";
+import { Parts } from "./Parts";
 import { lookedAt, read, UnreadableImage } from "./photos";
 import { Superseded, start, useScope } from "./scope";
 import { BASE, contract, engine, packed, setSubject, subject, viewSignal } from "./state";
@@ -15,16 +17,6 @@ import { Waiting } from "./Waiting";
 const SHOWN_PX = 720;
 const PATCH_COLUMNS = 8;
 const PATCH_ROWS = 6;
-/** How much of the crop is hidden where the map is lowest, of 255. */
-const DARKEST = 215;
-
-interface Explained {
-  /** The image, scaled to be shown. */
-  image: HTMLCanvasElement;
-  width: number;
-  height: number;
-  explanation: Explanation | null;
-}
 
 /** Every step from an image to an answer, on a face of the visitor's choice. */
 export function How() {
@@ -87,6 +79,7 @@ export function How() {
           </button>
         )}
       </div>
+      <CameraRefusal retry={() => start(take())} />
       {camera !== null && <Selfie stream={camera} done={() => setCamera(null)} />}
       {fault !== null && (
         <div class="trouble" role="alert">
@@ -116,7 +109,7 @@ async function look(
     image.width = Math.round(width * scale);
     image.height = Math.round(height * scale);
     image.getContext("2d")!.drawImage(bitmap, 0, 0, image.width, image.height);
-    const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px);
+    const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px, null);
     return { image, width, height, explanation };
   });
 }
@@ -183,7 +176,6 @@ function FaceSteps({ explained, explanation }: { explained: Explained; explanati
   const said = words().how;
   const known = contract.value!;
   const { face, combination, size } = explanation;
-  const label = labelWord(known.labels[face.label]!);
   // In the order in which the text names them.
   const heads = Object.entries(combination.heads).sort(([a]) => (a === "logits" ? -1 : 1));
   const detected = {
@@ -217,11 +209,8 @@ function FaceSteps({ explained, explanation }: { explained: Explained; explanati
       <Step title={said.input} text={fill(said.inputText, { size })}>
         <Numbers explanation={explanation} />
       </Step>
-      <Step title={said.attention} text={fill(said.attentionText, { label })}>
-        <div class="pair">
-          <Drawing label={said.attention} draw={(canvas) => drawMap(canvas, explanation)} />
-          <Drawing label={said.attention} draw={(canvas) => drawActivation(canvas, explanation)} />
-        </div>
+      <Step title={said.attention} text={said.attentionText}>
+        <Parts explanation={explanation} />
       </Step>
       <Step title={said.heads} text={said.headsText}>
         <div class="pair opinions">
@@ -282,12 +271,6 @@ function Step({
   );
 }
 
-function Drawing({ label, draw }: { label: string; draw: (canvas: HTMLCanvasElement) => void }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => draw(canvas.current!));
-  return <canvas ref={canvas} role="img" aria-label={label} />;
-}
-
 function Numbers({ explanation }: { explanation: Explanation }) {
   const { input, crop } = contract.value!.emotion.spec;
   const { size } = explanation;
@@ -327,137 +310,4 @@ function Numbers({ explanation }: { explanation: Explanation }) {
 function figure(value: number): string {
   const text = value.toFixed(1);
   return text === "-0.0" ? "0.0" : text.replace("-", "−");
-}
-
-function paste(canvas: HTMLCanvasElement, image: HTMLCanvasElement): CanvasRenderingContext2D {
-  canvas.width = image.width;
-  canvas.height = image.height;
-  const drawn = canvas.getContext("2d")!;
-  drawn.drawImage(image, 0, 0);
-  return drawn;
-}
-
-function drawDetection(
-  canvas: HTMLCanvasElement,
-  explained: Explained,
-  { face }: Explanation,
-): void {
-  const drawn = paste(canvas, explained.image);
-  const scale = explained.image.width / explained.width;
-  const [x0, y0, x1, y1] = face.box_xyxy.map((side) => side * scale) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const radius = Math.max(7, (x1 - x0) * 0.06);
-  drawn.strokeStyle = "#fff";
-  drawn.lineWidth = Math.max(2, explained.image.width / 200);
-  drawn.beginPath();
-  drawn.roundRect(x0, y0, x1 - x0, y1 - y0, (x1 - x0) * 0.08);
-  drawn.stroke();
-  drawn.font = `600 ${radius * 1.4}px "Inter Variable", system-ui, sans-serif`;
-  drawn.textAlign = "center";
-  drawn.textBaseline = "middle";
-  face.landmarks_xy.forEach(([x, y], place) => {
-    drawn.beginPath();
-    drawn.arc(x * scale, y * scale, radius, 0, 2 * Math.PI);
-    drawn.fillStyle = "rgb(19 20 23 / 80%)";
-    drawn.fill();
-    drawn.fillStyle = "#fff";
-    drawn.fillText(String(place + 1), x * scale, y * scale + radius * 0.08);
-  });
-}
-
-function drawSquare(
-  canvas: HTMLCanvasElement,
-  explained: Explained,
-  explanation: Explanation,
-): void {
-  const drawn = paste(canvas, explained.image);
-  const scale = explained.image.width / explained.width;
-  const { map, size } = explanation;
-  const corners = (
-    [
-      [0, 0],
-      [size, 0],
-      [size, size],
-      [0, size],
-    ] as const
-  ).map(([x, y]) => framePoint(map, x, y).map((value) => value * scale));
-  drawn.fillStyle = "rgb(19 20 23 / 55%)";
-  drawn.beginPath();
-  drawn.rect(0, 0, canvas.width, canvas.height);
-  corners.forEach(([x, y], place) => {
-    place === 0 ? drawn.moveTo(x!, y!) : drawn.lineTo(x!, y!);
-  });
-  drawn.closePath();
-  drawn.fill("evenodd");
-  drawn.strokeStyle = "#fff";
-  drawn.lineWidth = Math.max(2, canvas.width / 240);
-  drawn.beginPath();
-  corners.forEach(([x, y], place) => {
-    place === 0 ? drawn.moveTo(x!, y!) : drawn.lineTo(x!, y!);
-  });
-  drawn.closePath();
-  drawn.stroke();
-}
-
-function drawCrop(canvas: HTMLCanvasElement, { crop, size }: Explanation): void {
-  canvas.width = size;
-  canvas.height = size;
-  canvas.classList.add("pixelated");
-  const image = new ImageData(size, size);
-  crop.forEach((luma, place) => {
-    image.data.set([luma, luma, luma, 255], 4 * place);
-  });
-  canvas.getContext("2d")!.putImageData(image, 0, 0);
-}
-
-/** Each cell's share of the way from the lowest to the highest of the map. */
-function shares({ activation }: Explanation): number[] {
-  const least = Math.min(...activation);
-  const span = Math.max(Math.max(...activation) - least, 1e-6);
-  return [...activation].map((value) => (value - least) / span);
-}
-
-/** The map itself, a grey square per cell with what the network wrote there. */
-function drawMap(canvas: HTMLCanvasElement, explanation: Explanation): void {
-  const { activation, side } = explanation;
-  const cell = 128;
-  canvas.width = canvas.height = side * cell;
-  const drawn = canvas.getContext("2d")!;
-  drawn.font = `500 ${cell * 0.2}px "Inter Variable", system-ui, sans-serif`;
-  drawn.textAlign = "center";
-  drawn.textBaseline = "middle";
-  shares(explanation).forEach((share, place) => {
-    const x = (place % side) * cell;
-    const y = Math.floor(place / side) * cell;
-    const grey = Math.round(40 + 205 * share);
-    drawn.fillStyle = `rgb(${grey} ${grey} ${grey})`;
-    drawn.fillRect(x, y, cell, cell);
-    drawn.fillStyle = grey > 118 ? "#000" : "#fff";
-    drawn.fillText(figure(activation[place]!), x + cell / 2, y + cell / 2);
-  });
-}
-
-/** Lay the map over the crop: bright where it speaks for the label. */
-function drawActivation(canvas: HTMLCanvasElement, explanation: Explanation): void {
-  const { size, side } = explanation;
-  const zoom = 8;
-  canvas.width = size * zoom;
-  canvas.height = size * zoom;
-  const drawn = canvas.getContext("2d")!;
-  const small = document.createElement("canvas");
-  drawCrop(small, explanation);
-  drawn.drawImage(small, 0, 0, canvas.width, canvas.height);
-  const heat = document.createElement("canvas");
-  heat.width = heat.height = side;
-  const image = new ImageData(side, side);
-  shares(explanation).forEach((share, place) => {
-    image.data.set([19, 20, 23, Math.round(DARKEST * (1 - share) ** 1.5)], 4 * place);
-  });
-  heat.getContext("2d")!.putImageData(image, 0, 0);
-  drawn.imageSmoothingQuality = "high";
-  drawn.drawImage(heat, 0, 0, canvas.width, canvas.height);
 }

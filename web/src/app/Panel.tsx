@@ -1,6 +1,7 @@
 import { useMemo, useRef } from "preact/hooks";
 
 import type { FacePrediction } from "../engine/faces";
+import { Lessons } from "../teach/Lessons";
 import { type Progress, progress } from "../video/analysis";
 import { fill, labelWord, words } from "../words";
 import { FaceList } from "./FaceList";
@@ -30,6 +31,7 @@ export function Panel() {
       </h2>
       {kind === "photos" ? <PhotoFaces /> : <People read={progress.value} />}
       {kind === "photos" ? <PhotoTotals /> : <Totals read={progress.value} />}
+      <Lessons />
       <Keep />
     </aside>
   );

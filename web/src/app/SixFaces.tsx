@@ -13,24 +13,40 @@ const LINES: Record<string, string[]> = {
 /** Eyes are open wider in these. */
 const WIDE = ["fear", "surprise"];
 
+/** One expression, drawn. */
+export function DrawnFace({ label }: { label: string }) {
+  const eye = WIDE.includes(label) ? 4 : 2.6;
+  return (
+    <svg
+      class="drawn-face"
+      viewBox="0 0 64 64"
+      aria-hidden="true"
+      style={{ "--own": `var(--${label})` }}
+    >
+      <circle class="head" cx="32" cy="32" r="29" />
+      <circle class="eye" cx="22" cy="29" r={eye} />
+      <circle class="eye" cx="42" cy="29" r={eye} />
+      {(LINES[label] ?? []).map((line) => (
+        <path key={line} d={line} />
+      ))}
+    </svg>
+  );
+}
+
 /** The six expressions that the page knows, drawn. */
 export function SixFaces() {
   const labels = contract.value?.labels;
   if (labels === undefined) return null;
   return (
     <section class="six" aria-labelledby="six-heading">
-      <h2 id="six-heading">{words().start.six}</h2>
+      <div class="row">
+        <h2 id="six-heading">{words().start.six}</h2>
+        <a href="#/play">{words().play.heading}</a>
+      </div>
       <ul>
         {labels.map((label) => (
           <li key={label}>
-            <svg viewBox="0 0 64 64" aria-hidden="true" style={{ "--own": `var(--${label})` }}>
-              <circle class="head" cx="32" cy="32" r="29" />
-              <circle class="eye" cx="22" cy="29" r={WIDE.includes(label) ? 4 : 2.6} />
-              <circle class="eye" cx="42" cy="29" r={WIDE.includes(label) ? 4 : 2.6} />
-              {(LINES[label] ?? []).map((line) => (
-                <path key={line} d={line} />
-              ))}
-            </svg>
+            <DrawnFace label={label} />
             <span>{labelWord(label)}</span>
           </li>
         ))}

@@ -1,8 +1,11 @@
+import { useEffect } from "preact/hooks";
+
 import { words } from "../words";
 import { RestIcon } from "./icons";
 import { estimates, hasBaseline, shown } from "./live";
 import { described } from "./overlay";
 import { contract, packed, setSubject } from "./state";
+import { playing } from "./still";
 import { Toggle } from "./Tools";
 import { USUAL_RATIO } from "./View";
 
@@ -15,6 +18,16 @@ export function BaselineToggle() {
 /** Width by height of what a video shows. */
 export function ratioOf(video: HTMLVideoElement): number {
   return video.videoHeight > 0 ? video.videoWidth / video.videoHeight : USUAL_RATIO;
+}
+
+/** While it is shown, this video is what the stage shows. */
+export function usePlayed(video: { current: HTMLVideoElement | null }): void {
+  useEffect(() => {
+    playing.value = video.current;
+    return () => {
+      playing.value = null;
+    };
+  }, []);
 }
 
 /** What is drawn over a video, and said about it. */

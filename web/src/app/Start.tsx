@@ -2,13 +2,15 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { FrameResult } from "../engine/faces";
 import { language, words } from "../words";
+import { CameraRefusal } from "./CameraRefusal";
 import { BackIcon, CameraIcon, LockIcon, PhotosIcon } from "./icons";
 import { chooseFiles, startCamera } from "./opening";
 import { described, drawFaces, useDrawing } from "./overlay";
 import { decode, lookedAt } from "./photos";
 import { SixFaces } from "./SixFaces";
 import { useScope } from "./scope";
-import { BASE, contract, engine, source } from "./state";
+import { BASE, contract, engine, loading, source } from "./state";
+import { Waiting } from "./Waiting";
 
 /** Size of the label over the portrait: a share of its width, within bounds. */
 const TEXT_SHARE = 1 / 26;
@@ -36,6 +38,7 @@ export function Start() {
             </a>
           )}
         </div>
+        <CameraRefusal retry={startCamera} />
         <p class="quiet drop">{said.drop}</p>
         <p class="private">
           <LockIcon /> {said.private}
@@ -95,6 +98,7 @@ function Example() {
           role="img"
           aria-label={known === null ? words().stage.image : described(result, known)}
         />
+        {result === null && loading.value.error === null && <Waiting />}
       </div>
       <figcaption>
         <span>{said.sample}</span>

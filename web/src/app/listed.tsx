@@ -1,11 +1,13 @@
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import type { FacePrediction } from "../engine/faces";
+import { Corrections, TaughtAnswer } from "../teach/Teach";
 import { words } from "../words";
 import { Bars } from "./Bars";
 import { pointed } from "./overlay";
 import { contract } from "./state";
+import { Why } from "./Why";
 
 /** A face or person in a list. */
 export interface Listed {
@@ -23,7 +25,9 @@ export interface Listed {
 }
 
 /** A face's bars and what else there is to say about it. */
-export function Opened({ listed: { face, away, more } }: { listed: Listed }) {
+export function Opened({ listed: { face, away, more, portrait } }: { listed: Listed }) {
+  const [asked, setAsked] = useState<"why" | "wrong" | null>(null);
+  const ask = (what: "why" | "wrong") => setAsked(asked === what ? null : what);
   useEffect(() => leavePointed, []);
   return (
     <div class="opened">
@@ -35,6 +39,21 @@ export function Opened({ listed: { face, away, more } }: { listed: Listed }) {
             </p>
           )}
           <Bars labels={contract.value!.labels} values={face.probabilities} shown={face.label} />
+          <TaughtAnswer face={face} />
+          <div class="asks">
+            <button type="button" aria-expanded={asked === "why"} onClick={() => ask("why")}>
+              {words().why.ask}
+            </button>
+            {face.embedding != null && (
+              <button type="button" aria-expanded={asked === "wrong"} onClick={() => ask("wrong")}>
+                {words().teach.ask}
+              </button>
+            )}
+          </div>
+          {asked === "why" && <Why face={face} />}
+          {asked === "wrong" && (
+            <Corrections face={face} portrait={portrait} done={() => setAsked(null)} />
+          )}
         </>
       )}
       {more}

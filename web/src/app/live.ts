@@ -1,7 +1,6 @@
 import { computed, signal } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
-import { type Words, words } from "../words";
 import { Scope, Superseded, within } from "./scope";
 import { Session } from "./session";
 import { contract, engine, loaded, loading, route, trouble } from "./state";
@@ -29,8 +28,11 @@ export const session = signal<Session | null>(null);
 /** Frames that were not answered when a session ends belong to nobody. */
 export const sessionScope = new Scope();
 
-/** What is said about each way in which a browser gives no camera. */
-const REFUSALS: Record<string, keyof Words["camera"]> = {
+/** Ways in which a browser gives no camera. */
+export type Refusal = "denied" | "missing" | "busy" | "insecure" | "failed";
+/** Why there is no camera; said beside the button that asked for it. */
+export const refusal = signal<Refusal | null>(null);
+const REFUSALS: Record<string, Refusal> = {
   NotAllowedError: "denied",
   SecurityError: "denied",
   NotFoundError: "missing",
@@ -198,10 +200,11 @@ export async function newSession(name: string, onStage: AbortSignal): Promise<vo
  */
 export async function openCamera(signal: AbortSignal): Promise<MediaStream | null> {
   if (navigator.mediaDevices === undefined) {
-    trouble.value = () => words().camera.insecure;
+    refusal.value = "insecure";
     return null;
   }
   asking.value = signal;
+  refusal.value = null;
   try {
     const video: MediaTrackConstraints = {
       width: { ideal: 640 },
@@ -224,8 +227,7 @@ export async function openCamera(signal: AbortSignal): Promise<MediaStream | nul
   } catch (error) {
     if (error instanceof Superseded) throw error;
     const name = error instanceof DOMException ? error.name : "";
-    const sentence = REFUSALS[name] ?? "failed";
-    trouble.value = () => words().camera[sentence];
+    refusal.value = REFUSALS[name] ?? "failed";
     return null;
   } finally {
     if (asking.value === signal) asking.value = null;

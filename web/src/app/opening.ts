@@ -1,5 +1,6 @@
+import { isHevc } from "../video/decoding";
 import { fill, listed, type Said, words } from "../words";
-import { session, shown } from "./live";
+import { refusal, session, shown } from "./live";
 import { addPhotos, clearPhotos, type Photo, photos, read, UnreadableImage } from "./photos";
 import { Scope, start, within } from "./scope";
 import { type Content, leaveStage, putOnStage, showStage, source, trouble } from "./state";
@@ -68,6 +69,7 @@ export function close(): void {
 /** Begin with the camera. */
 export function startCamera(): void {
   trouble.value = null;
+  refusal.value = null;
   if (!mayGo()) return;
   pending.begin();
   put({ kind: "camera" });
@@ -81,6 +83,7 @@ let before: Promise<void> = Promise.resolve();
 function openInTurn(given: File[]): void {
   const signal = pending.signal;
   trouble.value = null;
+  refusal.value = null;
   const turn = before.then(() => open(given, signal));
   before = turn.catch(() => {});
   start(turn);
@@ -187,7 +190,9 @@ async function videoFault(file: File): Promise<Said | null> {
   });
   video.removeAttribute("src");
   URL.revokeObjectURL(address);
-  return sentence && (() => fill(words().stage[sentence], { name: file.name }));
+  if (sentence === null) return null;
+  const said = (await isHevc(file)) ? "hevc" : sentence;
+  return () => fill(words().stage[said], { name: file.name });
 }
 
 /** What keeps an image from being read, or null. */

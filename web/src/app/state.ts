@@ -8,7 +8,7 @@ import type { Said } from "../words";
 import { Scope, start, within } from "./scope";
 
 export type Theme = "auto" | "light" | "dark";
-type Route = "start" | "stage" | "how" | "about";
+type Route = "start" | "stage" | "play" | "how" | "about";
 
 const THEME = "mien.theme";
 
@@ -131,7 +131,7 @@ async function begin(): Promise<void> {
 /** The page that the address names; a stage on which nothing is any more is the first view. */
 function routeNow(): Route {
   const name = location.hash.replace(/^#\/?/, "");
-  if (name === "how" || name === "about") return name;
+  if (name === "play" || name === "how" || name === "about") return name;
   if (name === "stage") {
     if (source.value.kind !== "start") return name;
     history.replaceState(null, "", "#/");

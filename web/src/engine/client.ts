@@ -1,6 +1,6 @@
 import type { Contract } from "./contract";
 import type { Explanation, LiveOptions } from "./engine";
-import type { FrameResult } from "./faces";
+import type { Box, FrameResult } from "./faces";
 import type { Answer, Calls, Question, SentFrame } from "./protocol";
 import type { VideoSettings } from "./video";
 
@@ -47,8 +47,14 @@ export class EngineClient {
     return this.ask("frame", { bitmap, timestamp_s, options }, bitmap);
   }
 
-  explain(bitmap: ImageBitmap, minFacePx: number): Promise<Explanation | null> {
-    return this.ask("explain", { bitmap, minFacePx }, bitmap);
+  /** Look at one frame for itself; the largest face comes with a crop of so many pixels. */
+  glance(bitmap: ImageBitmap, minFacePx: number, cropPx: number): Promise<FrameResult> {
+    return this.ask("glance", { bitmap, minFacePx, cropPx }, bitmap);
+  }
+
+  /** Explain the answer to the face at a box, or to the largest one; null if there is none. */
+  explain(bitmap: ImageBitmap, minFacePx: number, box: Box | null): Promise<Explanation | null> {
+    return this.ask("explain", { bitmap, minFacePx, box }, bitmap);
   }
 
   /** Begin with the first frame of a video; the one before is given up. */

@@ -104,7 +104,8 @@ export function nonMaximumSuppression(faces: DetectedFace[], iou: number): Detec
   return kept;
 }
 
-function overlap(a: Box, b: Box): number {
+/** The share of two boxes' union that both cover. */
+export function overlap(a: Box, b: Box): number {
   const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
   const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
   const shared = width * height;

@@ -5,10 +5,12 @@ import * as ort from "onnxruntime-web/wasm";
 import { Baselines } from "./baseline";
 import type { Contract, ModelFile } from "./contract";
 import { type Region, type Similarity, similarity } from "./crop";
+import { overlap } from "./decoder";
 import { FaceDetector, runner } from "./detector";
 import { download, downloadModel, opened } from "./download";
-import type { FacePrediction, FrameResult } from "./faces";
-import { Networks } from "./networks";
+import type { Box, DetectedFace, FacePrediction, FrameResult } from "./faces";
+import { type Classified, Networks } from "./networks";
+import { explainParts, type Part } from "./occlusion";
 import { People } from "./people";
 import type { Pixels } from "./pixels";
 import { Portraits, portrait } from "./portraits";
@@ -26,9 +28,8 @@ export interface Explanation {
   map: Similarity;
   size: number;
   crop: Float32Array;
-  /** Class activation map of the shown label's strongest source, rows of `side`. */
-  activation: Float32Array;
-  side: number;
+  /** What the answer is while each part of the face is covered; what matters most comes first. */
+  parts: Part[];
   combination: Combination;
   /** How long finding the face took, in milliseconds. */
   detect_ms: number;
@@ -115,14 +116,12 @@ export class Engine {
   async image(frame: DrawableRegion, pixels: Pixels, minFacePx: number): Promise<FrameResult> {
     const { networks } = this;
     const faces = await networks.detector.detect(pixels, minFacePx);
-    const { probabilities, crops } = await networks.classify(frame, faces);
+    const classified = await networks.classify(frame, faces);
     return {
       width: frame.width,
       height: frame.height,
       timestamp_s: null,
-      faces: faces.map((face, number) =>
-        networks.predict(frame, number, face, crops[number]!, probabilities[number]!.calibrated),
-      ),
+      faces: this.predictions(frame, faces, classified),
       portraits: faces.map((face, number) => ({
         person: number,
         image: portrait(frame.image, face.box),
@@ -139,7 +138,7 @@ export class Engine {
   ): Promise<FrameResult> {
     const { networks } = this;
     const faces = await networks.detectScaled(frame, small, options.minFacePx);
-    const { probabilities, crops } = await networks.classify(frame, faces);
+    const { probabilities, crops, embeddings } = await networks.classify(frame, faces);
     const { scenes, emotion } = this.contract;
     if (this.cuts.isCut(regionOf(small))) this.tracker.cut();
     this.tracker.resize(frame.width, frame.height);
@@ -174,7 +173,8 @@ export class Engine {
         this.baselines?.setNeutral(track, uncorrected ?? shares, timestamp_s);
       }
       const given = networks.predict(frame, number, faces[place]!, crops[place]!, shares);
-      return networks.relabelled({ ...given, track, uncorrected }, label);
+      const embedding = embeddings[place]!;
+      return networks.relabelled({ ...given, track, uncorrected, embedding }, label);
     });
     people.forgetAllBut(this.tracker.numbers);
     this.smoother.forgetBefore(timestamp_s, interval_s);
@@ -191,33 +191,81 @@ export class Engine {
     };
   }
 
-  /** Analyse an image and keep every step of its largest face; null if there is none. */
-  async explain(frame: Region, pixels: Pixels, minFacePx: number): Promise<Explanation | null> {
+  /** Look at one frame for itself: nobody is followed. The largest face comes with its crop. */
+  async glance(
+    frame: DrawableRegion,
+    small: Pixels,
+    minFacePx: number,
+    cropPx: number,
+  ): Promise<FrameResult> {
+    const { networks } = this;
+    const faces = (await networks.detectScaled(frame, small, minFacePx)).slice(0, 1);
+    const classified = await networks.classify(frame, faces);
+    return {
+      width: frame.width,
+      height: frame.height,
+      timestamp_s: null,
+      faces: this.predictions(frame, faces, classified),
+      portraits: faces.map((face, person) => ({
+        person,
+        image: portrait(frame.image, face.box, cropPx),
+      })),
+    };
+  }
+
+  private predictions(
+    frame: Region,
+    faces: DetectedFace[],
+    { crops, probabilities, embeddings }: Classified,
+  ): FacePrediction[] {
+    return faces.map((face, number) => ({
+      ...this.networks.predict(
+        frame,
+        number,
+        face,
+        crops[number]!,
+        probabilities[number]!.calibrated,
+      ),
+      embedding: embeddings[number]!,
+    }));
+  }
+
+  /**
+   * Analyse an image and keep every step of the face that lies at a box, or of the largest one; null
+   * if there is none.
+   */
+  async explain(
+    frame: Region,
+    pixels: Pixels,
+    minFacePx: number,
+    box: Box | null,
+  ): Promise<Explanation | null> {
     const started = performance.now();
     const { networks } = this;
-    const [face] = await networks.detector.detect(pixels, minFacePx);
+    const faces = await networks.detector.detect(pixels, minFacePx);
     const detect_ms = performance.now() - started;
+    const face = box === null ? faces[0] : bestAt(box, faces);
     if (face === undefined) return null;
-    const { probabilities, crops, outputs } = await networks.classify(frame, [face]);
+    const { probabilities, crops } = await networks.classify(frame, [face]);
     const combination = probabilities[0]!;
     const prediction = networks.predict(frame, 0, face, crops[0]!, combination.calibrated);
     const { spec } = this.contract.emotion;
-    const output = spec.outputs.find((each) => each.name === "activation" && each.labels !== null);
-    if (output === undefined) {
-      throw new Error(`${this.contract.emotion.file}: has no output 'activation' with labels`);
-    }
-    const set = this.contract.label_sets[output.labels!]!;
-    const place = set.six.indexOf(prediction.label);
-    const side = Math.round(Math.sqrt(outputs.activation!.length / set.labels.length));
+    const classify = async (covered: Float32Array[]) =>
+      (await networks.classifyCrops(covered)).probabilities.map(({ calibrated }) => calibrated);
     return {
       face: prediction,
       map: similarity(face.landmarks, spec.crop!.landmarks_xy, spec.crop!.size),
       size: spec.crop!.size,
       crop: crops[0]!,
-      activation: outputs.activation!.slice(place * side * side, (place + 1) * side * side),
-      side,
+      parts: await explainParts(spec.crop!, crops[0]!, prediction, classify),
       combination,
       detect_ms,
     };
   }
+}
+
+/** The face that shares most with a box, if one does. */
+function bestAt(box: Box, faces: DetectedFace[]): DetectedFace | undefined {
+  const found = faces.filter((face) => overlap(box, face.box) > 0);
+  return found.sort((a, b) => overlap(box, b.box) - overlap(box, a.box))[0];
 }

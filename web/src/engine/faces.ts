@@ -40,6 +40,8 @@ export interface FacePrediction {
   probabilities: number[];
   /** The probabilities before the person's baseline was taken off; null if none was. */
   uncorrected: number[] | null;
+  /** How the network describes the expression, where that is kept. */
+  embedding?: Float32Array | null;
   quality: Quality;
 }
 

@@ -6,8 +6,16 @@ import { type FaceDetector, roundHalfEven } from "./detector";
 import type { DetectedFace, FacePrediction } from "./faces";
 import type { Pixels } from "./pixels";
 import { faceQuality, unsureReason } from "./quality";
-import { combine } from "./six";
+import { type Combination, combine } from "./six";
 import { largest, type Shown } from "./smoother";
+
+/** What the emotion network says of crops, one of each per crop. */
+export interface Classified {
+  crops: Float32Array[];
+  probabilities: Combination[];
+  /** How the network describes an expression; null if it does not give that. */
+  embeddings: (Float32Array | null)[];
+}
 
 /** Both networks: where faces are in a frame, and what they show. */
 export class Networks {
@@ -63,9 +71,9 @@ export class Networks {
   }
 
   /** Cut faces out of a frame and classify them, all in one run. */
-  async classify(frame: Region, faces: DetectedFace[]) {
+  async classify(frame: Region, faces: DetectedFace[]): Promise<Classified> {
     const crops = faces.map((face) => this.crop(frame, face));
-    return { crops, ...(await this.classifyCrops(crops)) };
+    return this.classifyCrops(crops);
   }
 
   /** Cut one face out of a frame. */
@@ -75,10 +83,10 @@ export class Networks {
   }
 
   /** Classify crops, all in one run. */
-  async classifyCrops(crops: Float32Array[]) {
+  async classifyCrops(crops: Float32Array[]): Promise<Classified> {
     const { crop, input } = this.contract.emotion.spec;
     const size = crop!.size;
-    if (crops.length === 0) return { probabilities: [], outputs: {} as Outputs };
+    if (crops.length === 0) return { crops, probabilities: [], embeddings: [] };
     const batch = new Float32Array(crops.length * size * size);
     crops.forEach((values, number) => {
       batch.set(values, number * size * size);
@@ -88,7 +96,11 @@ export class Networks {
     }
     const outputs = await this.emotion(batch, [crops.length, 1, size, size]);
     const probabilities = crops.map((_, number) => combine(this.contract, outputs, number));
-    return { probabilities, outputs };
+    const length = (outputs.embedding?.length ?? 0) / crops.length;
+    const embeddings = crops.map(
+      (_, number) => outputs.embedding?.slice(number * length, (number + 1) * length) ?? null,
+    );
+    return { crops, probabilities, embeddings };
   }
 
   /** A face's record. */

@@ -24,12 +24,16 @@ export class Portraits {
 }
 
 /** The square around a face as an image of its own. */
-export function portrait(image: CanvasImageSource, [left, top, right, bottom]: Box): ImageBitmap {
-  const canvas = new OffscreenCanvas(SIDE_PX, SIDE_PX);
+export function portrait(
+  image: CanvasImageSource,
+  [left, top, right, bottom]: Box,
+  side_px = SIDE_PX,
+): ImageBitmap {
+  const canvas = new OffscreenCanvas(side_px, side_px);
   const side = Math.max(right - left, bottom - top) * (1 + 2 * MARGIN);
   const x = (left + right - side) / 2;
   const y = (top + bottom - side) / 2;
   const drawn = canvas.getContext("2d")!;
-  drawn.drawImage(image, x, y, side, side, 0, 0, SIDE_PX, SIDE_PX);
+  drawn.drawImage(image, x, y, side, side, 0, 0, side_px, side_px);
   return canvas.transferToImageBitmap();
 }

@@ -1,6 +1,6 @@
 import type { Contract } from "./contract";
 import type { Explanation, LiveOptions } from "./engine";
-import type { FrameResult } from "./faces";
+import type { Box, FrameResult } from "./faces";
 import type { GivenFrame } from "./frames";
 import type { VideoSettings } from "./video";
 
@@ -16,7 +16,14 @@ export interface Calls {
     ask: { bitmap: ImageBitmap; timestamp_s: number; options: LiveOptions };
     answer: FrameResult;
   };
-  explain: { ask: { bitmap: ImageBitmap; minFacePx: number }; answer: Explanation | null };
+  glance: {
+    ask: { bitmap: ImageBitmap; minFacePx: number; cropPx: number };
+    answer: FrameResult;
+  };
+  explain: {
+    ask: { bitmap: ImageBitmap; minFacePx: number; box: Box | null };
+    answer: Explanation | null;
+  };
   beginVideo: { ask: VideoSettings; answer: null };
   videoFrame: { ask: SentFrame; answer: FrameResult[] };
   endVideo: { ask: null; answer: FrameResult[] };

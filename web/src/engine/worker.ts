@@ -43,6 +43,13 @@ function whole(bitmap: ImageBitmap): Placed {
   return place(full, bitmap, bitmap.width, bitmap.height);
 }
 
+/** The copy of a frame in which faces are looked for. */
+function scaled(bitmap: ImageBitmap, minFacePx: number): Placed {
+  const { width, height } = bitmap;
+  const scale = ready().networks.scale(width, height, minFacePx);
+  return place(small, bitmap, Math.round(width * scale), Math.round(height * scale));
+}
+
 const answers: { [Name in keyof Calls]: (ask: Calls[Name]["ask"]) => Promise<unknown> } = {
   load: async ({ contract, base, threads }) => {
     engine = await Engine.load(contract, base, threads, (bytes) => send({ loaded: bytes }));
@@ -57,14 +64,16 @@ const answers: { [Name in keyof Calls]: (ask: Calls[Name]["ask"]) => Promise<unk
     return ready().image(image, image.pixels(), minFacePx);
   },
   frame: async ({ bitmap, timestamp_s, options }) => {
-    const { width, height } = bitmap;
-    const scale = ready().networks.scale(width, height, options.minFacePx);
-    const copy = place(small, bitmap, Math.round(width * scale), Math.round(height * scale));
+    const copy = scaled(bitmap, options.minFacePx);
     return ready().frame(whole(bitmap), copy.pixels(), timestamp_s, options);
   },
-  explain: async ({ bitmap, minFacePx }) => {
+  glance: async ({ bitmap, minFacePx, cropPx }) => {
+    const copy = scaled(bitmap, minFacePx);
+    return ready().glance(whole(bitmap), copy.pixels(), minFacePx, cropPx);
+  },
+  explain: async ({ bitmap, minFacePx, box }) => {
     const image = whole(bitmap);
-    return ready().explain(image, image.pixels(), minFacePx);
+    return ready().explain(image, image.pixels(), minFacePx, box);
   },
   beginVideo: async (settings) => {
     video?.close();

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { WaveIcon } from "../app/icons";
 import { estimates, session, shown, smooth } from "../app/live";
 import { pointed, useDrawing } from "../app/overlay";
-import { BaselineToggle, keepSubject, Overlay, ratioOf } from "../app/StageParts";
+import { BaselineToggle, keepSubject, Overlay, ratioOf, usePlayed } from "../app/StageParts";
 import { start } from "../app/scope";
 import { loading, route, trouble } from "../app/state";
 import { CloseButton, SnapshotButton, Toggle } from "../app/Tools";
@@ -69,6 +69,7 @@ export function VideoStage({ file, onStage }: { file: File; onStage: AbortSignal
     video.current!.pause();
     keepSubject(video.current);
   }, [route.value]);
+  usePlayed(video);
   useDrawing(canvas, draw, file, pointed.value, shown.value);
 
   const failed = () => {

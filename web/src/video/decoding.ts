@@ -44,10 +44,7 @@ const SITED_LEFT = ["avc", "hevc"];
 export async function openDecoded(file: File): Promise<Reader | null> {
   if (!("VideoDecoder" in globalThis)) return null;
   const media = await import("./container");
-  const input = new media.Input({
-    source: new media.BlobSource(file),
-    formats: [media.MP4, media.QTFF, media.MATROSKA, media.WEBM, media.MPEG_TS],
-  });
+  const input = inputOf(media, file);
   try {
     const track = await input.getPrimaryVideoTrack();
     if (track !== null && (await track.canDecode())) return await reader(media, input, track);
@@ -56,6 +53,27 @@ export async function openDecoded(file: File): Promise<Reader | null> {
   }
   input.dispose();
   return null;
+}
+
+/** Whether a video's images are HEVC; false where the container cannot be read. */
+export async function isHevc(file: File): Promise<boolean> {
+  const media = await import("./container");
+  const input = inputOf(media, file);
+  try {
+    const track = await input.getPrimaryVideoTrack();
+    return track !== null && (await track.getCodec()) === "hevc";
+  } catch {
+    return false;
+  } finally {
+    input.dispose();
+  }
+}
+
+function inputOf(media: typeof Media, file: File): Media.Input {
+  return new media.Input({
+    source: new media.BlobSource(file),
+    formats: [media.MP4, media.QTFF, media.MATROSKA, media.WEBM, media.MPEG_TS],
+  });
 }
 
 async function reader(

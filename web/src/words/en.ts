@@ -2,7 +2,7 @@
 export const en = {
   title: "mien: which expression a face shows",
   skip: "Skip to the content",
-  nav: { live: "Try it", how: "How it works", about: "About the model" },
+  nav: { live: "Try it", play: "Play", how: "How it works", about: "About the model" },
   theme: { label: "Colours", auto: "Auto", light: "Light", dark: "Dark" },
   language: "Language",
   labels: {
@@ -34,8 +34,27 @@ export const en = {
   },
   camera: {
     asking: "Your browser asks whether this page may use the camera. Please allow it.",
-    denied:
-      "The camera is blocked for this page. Allow it in the address bar of your browser, then try again.",
+    denied: "The camera is blocked for this page. To allow it:",
+    steps: {
+      chromium: [
+        "Click the icon at the left end of the address bar.",
+        "Switch the camera on, or set it to Allow.",
+      ],
+      android: [
+        "Tap the icon at the left end of the address bar, then Permissions.",
+        "Allow the camera.",
+      ],
+      firefox: [
+        "Click the crossed-out camera at the left end of the address bar.",
+        "Remove the block beside Use the camera.",
+      ],
+      safari: ["Open Safari, Settings for This Website.", "Set Camera to Allow."],
+      iphone: [
+        "Open the menu at the left end of the address bar, then Website Settings.",
+        "Set Camera to Allow. If it is not there: Settings, Apps, your browser, Camera.",
+      ],
+      other: ["Open this page's permissions in your browser.", "Allow the camera."],
+    },
     missing: "No camera was found. Connect one, or open photos or a video.",
     busy: "The camera is used by another program. Close that program, then try again.",
     insecure:
@@ -62,7 +81,8 @@ export const en = {
     unplayable:
       "{name} cannot be played by this browser. Try an MP4 (H.264) or WebM video, or mien analyze on the command line.",
     noImage:
-      "This browser can play the sound of {name}, but cannot show its images (HEVC, as phones record it). Try an MP4 (H.264) or WebM video, or mien analyze on the command line.",
+      "This browser can play the sound of {name}, but cannot show its images. Try an MP4 (H.264) or WebM video, or mien analyze on the command line.",
+    hevc: "{name} is HEVC (H.265), which this browser cannot show. Open it in Safari, or convert it: ffmpeg -i in.mov -c:v libx264 out.mp4. mien analyze reads it as it is. An iPhone records H.264 with Settings, Camera, Formats, Most Compatible.",
     damaged: "{name} is damaged: part of it is missing.",
     unknown: "{names} {count|is|are} neither an image nor a video.",
     oneVideo: "One video is opened at a time; left out: {names}.",
@@ -96,6 +116,53 @@ export const en = {
     allMoments: "Show all {count}",
     allPeople: "Show all {count} people",
     fewer: "Show fewer",
+  },
+  why: {
+    ask: "Why?",
+    most: "With the {part} covered, “{label}” goes from {from} to {to}.",
+    none: "No single part decides. Even with the {part} covered, “{label}” goes from {from} to {to}.",
+    text: "Each part is covered once. The figure is what is left of “{label}”; a longer bar is a part that matters more.",
+    drawing: "The face, brightest where the answer comes from",
+    gone: "The face is no longer in the image.",
+    parts: {
+      forehead: "forehead",
+      brows: "brows",
+      eyes: "eyes",
+      nose: "nose",
+      cheeks: "cheeks",
+      mouth: "mouth",
+      chin: "chin",
+    },
+  },
+  teach: {
+    ask: "Wrong?",
+    shows: "It shows",
+    full: "No more faces can be taught in this visit. Undo some first.",
+    answer: "{label} {share}",
+    by: "by your {count} {count|example|examples}",
+    heading: "You taught {count} {count|face|faces}",
+    text: "A small layer on top of the model learns from your examples, on this device. Faces that look alike to the model lie close together and change together. Saved rows keep the model's own answers; closing the page forgets the examples.",
+    map: "Map of the faces you taught: {counts}",
+    undo: "Undo",
+    export: "Export",
+    clear: "Forget all",
+  },
+  play: {
+    heading: "Make this face",
+    lead: "Six expressions, five seconds each. The ring fills with what the model sees in your face; the best moment of each goes on a card that you can keep.",
+    limits:
+      "A score says how the model reads a face, which is often wrong, and nothing about what you feel.",
+    begin: "Start with the camera",
+    again: "Play again",
+    ready: "The clock starts when your face is in view",
+    round: "Face {number} of {count}, {left} s left",
+    save: "Save the card",
+    share: "Share",
+    done: "Your six faces",
+    keep: "The card stays on this device until you save or share it.",
+    notShared: "The card could not be shared. Save it instead.",
+    lost: "The camera went away, and the game with it.",
+    card: "Your card: {scores}",
   },
   people: {
     heading: "Faces",
@@ -172,9 +239,9 @@ export const en = {
     input: "What the model sees",
     inputText:
       "{size} × {size} grey pixels as numbers: mean luma subtracted, divided by the spread. These are the ones around the person's right eye.",
-    attention: "Where it looked",
+    attention: "What the answer depends on",
     attentionText:
-      "The class activation map shows which parts of the face speak for “{label}” (bright) or do not (dark).",
+      "Each part of the face is covered in turn, and the model is asked again. Where the answer changes most, it came from.",
     heads: "Two opinions",
     headsText:
       "One head learned from ten voters per image (FER+), the other from the original labels (FER-2013). They disagree often, as people do.",
@@ -189,7 +256,13 @@ export const en = {
   },
   about: {
     heading: "About the model",
-    lead: "Two small models, trained from scratch, the same files in Python, on a server and in this page.",
+    lead: "Two small models, trained from scratch, say where faces are and what they show to others; they are often wrong, as people are.",
+    key: {
+      votes: "right, as ten voters saw the face",
+      original: "right, by the data set's original labels",
+      error: "mean gap between what it says and how often it is right",
+      size: "both models together",
+    },
     figures: "Figures",
     figuresText:
       "Measured by mien evaluate on FER-2013's PrivateTest, on which nothing was chosen; written into the model file. “Leak-free” leaves out images with an identical copy in the training part.",

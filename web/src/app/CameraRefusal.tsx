@@ -1,0 +1,35 @@
+import { useEffect } from "preact/hooks";
+
+import { words } from "../words";
+import { browserOf } from "./browser";
+import { refusal } from "./live";
+
+/** Why there is no camera, what to do in this browser, and another try; beside the camera's button. */
+export function CameraRefusal({ retry }: { retry: () => void }) {
+  // What was refused on one page is no matter on the next.
+  useEffect(() => forget, []);
+  const reason = refusal.value;
+  if (reason === null) return null;
+  const said = words().camera;
+  return (
+    <div class="refusal" role="alert">
+      <p>{said[reason]}</p>
+      {reason === "denied" && (
+        <ol>
+          {said.steps[browserOf(navigator.userAgent)].map((step) => (
+            <li key={step}>{step}</li>
+          ))}
+        </ol>
+      )}
+      {reason !== "insecure" && (
+        <button type="button" class="secondary" onClick={retry}>
+          {words().status.retry}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function forget(): void {
+  refusal.value = null;
+}
