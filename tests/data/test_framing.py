@@ -131,7 +131,7 @@ def test_of_several_faces_the_largest_is_taken_and_that_is_said(tmp_path, photos
         alone = np.asarray(both)[:, :600]
     face = crop_faces(alone, OnnxDetector().detect(alone).landmarks_xy[:1])[0]
     found = read_dataset(tmp_path / "a").images[0].astype(float)
-    assert np.corrcoef(found.ravel(), face.ravel())[0, 1] > 0.98
+    assert np.corrcoef(found.ravel(), face.ravel())[0, 1] > 0.9
 
 
 @pytest.fixture

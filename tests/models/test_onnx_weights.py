@@ -82,7 +82,7 @@ def test_its_norms_answer_in_training_as_the_file_does():
     session = onnxruntime.InferenceSession(path)
     names = [output.name for output in session.get_outputs()]
     expected = session.run(names, {session.get_inputs()[0].name: images.numpy()})
-    restored = DetectorNet(DetectorOptions())
+    restored = DetectorNet(DetectorOptions(context_depth=2))
     load_onnx_weights(restored, path, example=images)
     with torch.no_grad():
         for mode in (restored.eval(), restored.train()):

@@ -450,7 +450,7 @@ def test_the_gain_is_measured_with_seeds_of_its_own_on_the_reported_val(tmp_path
 )
 def test_options_out_of_range_are_refused(changes):
     name = next(iter(changes))
-    with pytest.raises(RecipeError, match=f"{name}.*expected"):
+    with pytest.raises(InputError, match=f"{name}.*expected"):
         TuneOptions(**changes)
 
 
