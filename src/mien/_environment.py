@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mien._cores import usable_cores
+
 __all__ = ["describe_environment"]
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -59,8 +61,7 @@ def _processor() -> str:
 
 
 def _cores() -> str:
-    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    return f"{usable} of {os.cpu_count()}"
+    return f"{usable_cores()} of {os.cpu_count()}"
 
 
 def _packages() -> dict[str, str]:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mien._cores import usable_cores
 from mien._output import cannot_write
 from mien.cluster.connection import LOCAL, check_address, cluster, require_ray
 from mien.errors import InputError, MienError, OutputError
@@ -80,7 +81,7 @@ def ray_unit_runner(
     def run(job: UnitJob, on_progress: Progress) -> Generator[Record, None, None]:
         if not job.units:
             return
-        wanted = min(actors or os.cpu_count() or 1, len(job.units))
+        wanted = min(actors or usable_cores(), len(job.units))
         with cluster(address, cpus=wanted * cpus), _visible_file(job.plan.folder) as seen:
             # One that grows by itself has room as soon as actors wait.
             room = _room(address, needs) if actors is None or address == LOCAL else actors

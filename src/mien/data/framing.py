@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import itertools
-import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien._cores import usable_cores
 from mien._wording import pluralize
 from mien.data.dataset import FACE_CROP, FRAMINGS, Dataset
 from mien.data.records import Fault, Progress, Record, Rows, encode_png
@@ -131,7 +131,7 @@ class Framer:
         if self._detector is None and self.align != "never":
             self._detector = OnnxDetector()
         remaining, done = iter(pictures), 0
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
             while window := list(itertools.islice(remaining, _PER_WINDOW)):
                 for framed in pool.map(self._frame, window):
                     _add(framed, rows)

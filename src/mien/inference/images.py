@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._cores import usable_cores
 from mien.errors import InputError, MediaError
 from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.media import VideoFrame, read_image
@@ -132,7 +132,7 @@ def predict_loaded(
         workers: Threads that load images and find faces; None takes one per core.
         offset: As in `predict_images`.
     """
-    count = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
+    count = workers or min(usable_cores(), _MAX_WORKERS)
     waiting: deque[tuple[str, Future[DetectedFrame]]] = deque()
     remaining = iter(loaders)
     with ThreadPoolExecutor(count) as pool:

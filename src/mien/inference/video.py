@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._cores import usable_cores
 from mien.errors import MediaError
 from mien.inference.holding import HeldFrames, with_people
 from mien.inference.pipeline import Pipeline
@@ -299,9 +299,7 @@ class _Searches:
 
     def __init__(self, pipeline: Pipeline, every: int) -> None:
         self._pipeline, self._every = pipeline, every
-        self._count = min(
-            os.cpu_count() or 1, _MAX_DETECTION_THREADS, 1 + _MAX_FRAMES_AHEAD // every
-        )
+        self._count = min(usable_cores(), _MAX_DETECTION_THREADS, 1 + _MAX_FRAMES_AHEAD // every)
         self._pool = ThreadPoolExecutor(self._count)
         self._found: dict[int, Future[Faces]] = {}
 

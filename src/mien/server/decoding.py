@@ -7,7 +7,6 @@ import collections
 import contextlib
 import itertools
 import logging
-import os
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 import anyio
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
+from mien._cores import usable_cores
 from mien.errors import MediaError
 from mien.media.decoding_process import (
     MAX_SIDE_PX,
@@ -140,7 +140,7 @@ class WorkSlots:
     """
 
     def __init__(self, count: int | None) -> None:
-        self.count = self._free = count or os.cpu_count() or 1
+        self.count = self._free = count or usable_cores()
         self._queues: dict[str, collections.deque[asyncio.Future[None]]] = {}
         self._waiting: dict[int, float] = {}
         self._numbers = itertools.count()

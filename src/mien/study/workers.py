@@ -18,6 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from mien._cores import usable_cores
 from mien.errors import OutputError
 from mien.inference import Analyzer
 from mien.study.progress import Progress, UnitProgress
@@ -128,7 +129,7 @@ def _in_processes(
 
 def _copy(analyzer: Analyzer, workers: int) -> Analyzer:
     """Return the analyzer for a process: each reads images in its part of the cores."""
-    return worker_analyzer(analyzer, threads=max(1, (os.cpu_count() or 1) // workers))
+    return worker_analyzer(analyzer, threads=max(1, usable_cores() // workers))
 
 
 def worker_analyzer(analyzer: Analyzer, *, threads: int) -> Analyzer:
