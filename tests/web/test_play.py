@@ -11,7 +11,17 @@ from PIL import Image
 import mien
 from mien.emotions import SIX
 from tests.web.conftest import SAMPLES
-from tests.web.driving import choose, file_shown, later, ready, saved, settled, show, turned
+from tests.web.driving import (
+    answering,
+    choose,
+    file_shown,
+    later,
+    ready,
+    saved,
+    settled,
+    show,
+    turned,
+)
 
 COLLINS = SAMPLES / "eileen_collins.jpg"
 ROUND_S = 5
@@ -160,10 +170,16 @@ def test_who_corrects_a_face_is_believed_and_can_take_it_back(opened, tmp_path):
     page.get_by_role("group", name="It shows").get_by_role("button", name="fear").click()
     page.get_by_role("heading", name="You taught 2 faces").wait_for()
     assert page.get_by_role("img", name="Map of the faces you taught: sad 1, fear 1").is_visible()
+    # What is said of a face later takes the place of what was said before.
+    page.get_by_role("button", name="Wrong?").click()
+    page.get_by_role("group", name="It shows").get_by_role("button", name="angry").click()
+    page.get_by_role("img", name="Map of the faces you taught: sad 1, angry 1").wait_for()
     assert page.locator(".face-map image").count() == 2
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("heading", name="You taught 1 face", exact=True).wait_for()
+    asked = answering(page, True)
     page.get_by_role("button", name="Forget all").click()
     page.wait_for_function("document.querySelector('.lessons') === null")
+    assert asked == ["Forget everything that was taught?"]
     assert page.locator(".taught-answer").count() == 0
     settled(page)

@@ -24,5 +24,10 @@ export function Why({ face }: { face: FacePrediction }) {
     );
   }
   if (found === null || found === "fault") return <p class="quiet">{words().why.gone}</p>;
-  return <Parts explanation={found} />;
+  return (
+    <>
+      <Parts explanation={found} />
+      {face.track !== null && <p class="quiet">{words().why.single}</p>}
+    </>
+  );
 }

@@ -1,3 +1,4 @@
+import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { CameraRefusal } from "../app/CameraRefusal";
@@ -23,18 +24,25 @@ interface Card {
   scores: string;
 }
 
+/** The newest card stays when another view is looked at. */
+const newest = signal<Card | null>(null);
+
+function keep(card: Card | null): void {
+  if (newest.value !== null) URL.revokeObjectURL(newest.value.address);
+  newest.value = card;
+}
+
 /** A game: six expressions to make, and a card of what came of them. */
 export function Play() {
   const said = words().play;
   const [stream, setStream] = useState<MediaStream | null>(null);
-  const [card, setCard] = useState<Card | null>(null);
+  const card = newest.value;
   const requests = useScope();
 
   useEffect(() => () => release(stream), [stream]);
-  useEffect(() => () => void (card && URL.revokeObjectURL(card.address)), [card]);
 
   const begin = async () => {
-    setCard(null);
+    keep(null);
     setStream(await openCamera(requests.begin(viewSignal())));
   };
   const finish = async (game: Game) => {
@@ -46,7 +54,7 @@ export function Play() {
     game.close();
     setStream(null);
     const blob = await cardFile(drawn);
-    setCard({ blob, address: URL.createObjectURL(blob), scores });
+    keep({ blob, address: URL.createObjectURL(blob), scores });
   };
   return (
     <article class="play">

@@ -26,7 +26,7 @@ export function Lessons() {
         <button type="button" onClick={exportLessons}>
           {said.export}
         </button>
-        <button type="button" class="plain" onClick={forgetLessons}>
+        <button type="button" class="plain" onClick={() => confirm(said.sure) && forgetLessons()}>
           {said.clear}
         </button>
       </div>

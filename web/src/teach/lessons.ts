@@ -21,15 +21,19 @@ export function canTeach(face: FacePrediction): boolean {
   return face.embedding != null && lessons.value.length < MOST_LESSONS;
 }
 
-/** Note that a face shows a label. */
+/** Note that a face shows a label; what was said of the same face before is replaced. */
 export function teach(face: FacePrediction, label: number, portrait: ImageBitmap | null): void {
+  const towards = direction(face.embedding!);
+  const others = lessons.value.filter((kept) =>
+    kept.direction.some((value, place) => value !== towards[place]),
+  );
   const lesson = {
-    direction: direction(face.embedding!),
+    direction: towards,
     label,
     probabilities: face.probabilities,
     image: packed(portrait),
   };
-  lessons.value = [...lessons.value, lesson];
+  lessons.value = [...others, lesson];
 }
 
 /** Take the newest lesson back. */

@@ -124,6 +124,7 @@ export const en = {
     text: "Each part is covered once. The figure is what is left of “{label}”; a longer bar is a part that matters more.",
     drawing: "The face, brightest where the answer comes from",
     gone: "The face is no longer in the image.",
+    single: "This is about one image; the answer above is smoothed over time.",
     parts: {
       forehead: "forehead",
       brows: "brows",
@@ -146,6 +147,7 @@ export const en = {
     undo: "Undo",
     export: "Export",
     clear: "Forget all",
+    sure: "Forget everything that was taught?",
   },
   play: {
     heading: "Make this face",

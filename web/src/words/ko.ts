@@ -124,6 +124,7 @@ export const ko: Words = {
     text: "얼굴의 각 부분을 한 번씩 가립니다. 숫자는 그때 남는 “{label}” 수치이고, 막대가 길수록 중요한 부분입니다.",
     drawing: "답의 근거가 되는 부분이 밝은 얼굴",
     gone: "그 얼굴이 더 이상 화면에 없습니다.",
+    single: "이 설명은 이미지 한 장에 대한 것이고, 위의 답은 시간에 따라 부드럽게 이은 것입니다.",
     parts: {
       forehead: "이마",
       brows: "눈썹",
@@ -146,6 +147,7 @@ export const ko: Words = {
     undo: "되돌리기",
     export: "내보내기",
     clear: "모두 지우기",
+    sure: "가르친 내용을 모두 지울까요?",
   },
   play: {
     heading: "이 표정 지어 보기",
