@@ -84,6 +84,8 @@ newest:
 release: $(VENV)/dev.stamp
 	$(BIN)/python .ci/release.py --check
 	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory check-deploy
+	@$(MAKE) --no-print-directory docs
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory package
 	$(BIN)/python .ci/release.py
