@@ -43,19 +43,21 @@ def tracks(results):
     return [[face.track for face in result.faces] for result in results]
 
 
-def test_after_a_cut_it_is_another_person_with_an_answer_of_its_own(analyzer, cut_video, tmp_path):
-    path, second = cut_video
-    alone = write_video(tmp_path / "alone.mp4", ((number / 25, second) for number in range(12)))
-    results, own = [], []
-    for found, each in ((results, path), (own, alone)):
-        with Video(each) as video:
-            found += analyze_video(analyzer.pipeline, video)
+def test_after_a_cut_it_is_another_person_with_an_answer_of_its_own(analyzer, cut_video):
+    path, _ = cut_video
+    with Video(path) as video:
+        results = list(analyze_video(analyzer.pipeline, video))
+    with Video(path) as video:
+        frame_rgb = [frame.rgb() for frame in video.frames()][CUT]
     assert tracks(results) == [[0]] * CUT + [[1]] * 12
     assert {result.faces[0].emotion for result in results[:CUT]} == {"happy"}
-    found, expected = results[CUT].faces[0], own[0].faces[0]
+    # What the same pixels give alone: how a frame is compressed changes the answer, too.
+    found, expected = results[CUT].faces[0], analyzer.analyze(frame_rgb).faces[0]
     assert "happy" not in (found.emotion, expected.emotion)
-    # Neutral or sad hangs on how the frame is compressed; nothing is left of the smile before.
-    assert found.probabilities["happy"] == pytest.approx(expected.probabilities["happy"], abs=0.05)
+    # The second face is neutral or sad, about as probably.
+    assert found.emotion in sorted(expected.probabilities, key=expected.probabilities.get)[-2:]
+    for name, probability in expected.probabilities.items():
+        assert found.probabilities[name] == pytest.approx(probability, abs=0.15)
 
 
 @pytest.mark.parametrize("every", [1, 6])
