@@ -164,10 +164,73 @@ def test_existing_results_are_not_replaced_unasked(analyzer, inputs, tmp_path):
 
 
 def test_replaced_results_leave_none_in_another_format(analyzer, inputs, tmp_path):
-    for formats in (("jsonl", "csv"), ("parquet",)):
+    for formats in (("jsonl", "csv"), ("parquet",), ("jsonl",)):
         options = RunOptions(overwrite=True, formats=formats)
-        analyze_to(tmp_path, [inputs / "a.png"], options=options, analyzer=analyzer)
-    assert [path.name for path in tmp_path.glob("results.*")] == ["results.parquet"]
+        run = analyze_to(tmp_path, [inputs / "a.png"], options=options, analyzer=analyzer)
+        assert not run.notes
+        found = {path.name for path in tmp_path.glob("results.*")}
+        assert found - {"results.run.json"} == {f"results.{name}" for name in formats}
+
+
+def test_replaced_results_leave_files_of_others_and_say_so(analyzer, inputs, tmp_path):
+    others = {"results.csv": "year,profit\n2025,3\n", "results.parquet": "no table"}
+    for name, text in others.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn" / "mine.png").write_text("mine")
+    options = RunOptions(overwrite=True, draw=True)
+    run = analyze_to(tmp_path, [inputs / "a.png"], options=options, analyzer=analyzer)
+    assert {name: (tmp_path / name).read_text() for name in others} == others
+    assert (tmp_path / "drawn" / "mine.png").read_text() == "mine"
+    assert [note.partition(": ")[0] for note in run.notes] == [
+        str(tmp_path / name) for name in (*others, "drawn")
+    ]
+
+
+def test_what_is_replaced_stays_until_the_new_results_are_whole(analyzer, inputs, tmp_path):
+    whole = RunOptions(formats=("jsonl", "csv"))
+    analyze_to(tmp_path, [inputs / "a.png"], options=whole, analyzer=analyzer)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    table = RunOptions(overwrite=True, formats=("parquet",))
+    with pytest.raises(Stop):
+        analyze_to(
+            tmp_path,
+            [inputs / "a.png"],
+            options=table,
+            analyzer=analyzer,
+            on_result=stopping_after(1),
+        )
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {name: after[name] for name in before} == before
+
+
+def test_an_interrupted_run_that_is_replaced_by_a_table_is_gone(analyzer, inputs, tmp_path):
+    with pytest.raises(Stop):
+        analyze_to(tmp_path, [inputs], analyzer=analyzer, on_result=stopping_after(1))
+    assert is_interrupted(tmp_path)
+    table = RunOptions(formats=("csv",))
+    with pytest.raises(OutputError, match="interrupted"):
+        analyze_to(tmp_path, [inputs / "a.png"], options=table, analyzer=analyzer)
+    assert is_interrupted(tmp_path)
+    table = RunOptions(formats=("csv",), overwrite=True)
+    analyze_to(tmp_path, [inputs / "a.png"], options=table, analyzer=analyzer)
+    assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]
+
+
+def test_a_resumed_run_removes_what_the_interrupted_one_was_to_replace(analyzer, inputs, tmp_path):
+    table = RunOptions(formats=("csv",))
+    analyze_to(tmp_path, [inputs / "a.png"], options=table, analyzer=analyzer)
+    with pytest.raises(Stop):
+        analyze_to(
+            tmp_path,
+            [inputs],
+            options=RunOptions(overwrite=True),
+            analyzer=analyzer,
+            on_result=stopping_after(1),
+        )
+    assert (tmp_path / "results.csv").exists()
+    analyze_to(tmp_path, [inputs], options=RunOptions(resume=True), analyzer=analyzer)
+    assert not (tmp_path / "results.csv").exists()
 
 
 @pytest.mark.parametrize(

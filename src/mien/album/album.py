@@ -20,7 +20,7 @@ from mien.drawing import write_image
 from mien.emotions import SIX
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, check_paths, is_image, predict_images
-from mien.media import find_media, open_table
+from mien.media import find_media, has_rows_of, open_table
 from mien.options import FaceOptions, check_count, check_types
 from mien.reports import (
     AlbumFace,
@@ -72,6 +72,8 @@ OWN_COLUMNS = (
     ),
 )
 """The columns that an album adds to those of a face."""
+
+_TABLE = (*(column for column in COLUMNS if column.rows != "error"), *OWN_COLUMNS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +207,8 @@ def album_to(
         write_album_page(page, path / _PAGE)
         for other in set(get_args(AlbumFormat)) - {options.format}:
             # A table of the album that was replaced would be taken for this one's.
-            (path / f"faces.{other}").unlink(missing_ok=True)
+            if has_rows_of(path / f"faces.{other}", _TABLE):
+                (path / f"faces.{other}").unlink(missing_ok=True)
         medoids = tuple(faces.row(group.medoid)["source"] for group in grouping.groups)
         return Album(
             folder=path,
@@ -227,8 +230,7 @@ def _make(folder: Path) -> None:
 
 def _write_table(path: Path, faces: AlbumFaces, grouping: Grouping) -> None:
     medoids = {group.medoid for group in grouping.groups}
-    columns = [column for column in COLUMNS if column.rows != "error"]
-    with open_table(path, [*columns, *OWN_COLUMNS]) as table:
+    with open_table(path, _TABLE) as table:
         for number, row in enumerate(faces.rows()):
             own = {
                 "group": int(grouping.group[number]),

@@ -15,7 +15,14 @@ from mien.media.sources import (
 from mien.media.timestamps import format_timestamp
 from mien.media.video_writer import VideoWriter
 from mien.media.videos import VIDEO_SUFFIXES, Video, VideoFrame
-from mien.media.writers import FORMATS, ResultWriter, arrow_table, open_table, open_writer
+from mien.media.writers import (
+    FORMATS,
+    ResultWriter,
+    arrow_table,
+    has_rows_of,
+    open_table,
+    open_writer,
+)
 
 __all__ = [
     "FORMATS",
@@ -42,6 +49,7 @@ __all__ = [
     "find_media",
     "format_name",
     "format_timestamp",
+    "has_rows_of",
     "is_camera",
     "is_container",
     "is_image_file",

@@ -11,14 +11,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from mien._output import cannot_write, check_output
+from mien.columns import COLUMNS
 from mien.drawing import write_image
 from mien.errors import InputError, MediaError, OutputError
 from mien.media.drawn_video import DrawnVideo
 from mien.media.images import read_image
 from mien.media.sources import is_video
-from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
+from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, has_rows_of, open_writer
 from mien.runs.checkpoint import Checkpoint
-from mien.runs.journal import Journal, SavedPosition, forget_finished
+from mien.runs.journal import JOURNAL, Journal, SavedPosition, forget_finished, forget_unfinished
 from mien.structures import FrameResult
 
 __all__ = ["ResultFolder"]
@@ -73,7 +74,7 @@ class ResultFolder:
                 f"unknown format {', '.join(unknown)!r}, expected some of {', '.join(FORMATS)}"
             )
         self.path = path
-        self._draw, self._overwrite, self._units = draw, overwrite, units
+        self._draw, self._replaces, self._units = draw, overwrite, units
         self._drawn: set[Path] = set()
         self.notes: list[str] = []
         self._not_drawn: list[str] = []
@@ -87,7 +88,7 @@ class ResultFolder:
         self._writers: list[ResultWriter] = []
         self._open = contextlib.ExitStack()
         saved = None if self._journal is None or overwrite else self._journal.read()
-        if saved is not None and not resume:
+        if not overwrite and not resume and (path / JOURNAL).exists():
             raise OutputError(
                 f"{path}: holds an interrupted analysis. Continue with resume=True, or start again "
                 "with overwrite=True"
@@ -95,18 +96,19 @@ class ResultFolder:
         if saved is not None:
             self._resume(formats, saved)
             return
-        if draw and not overwrite and self._has_drawn():
+        if draw and not overwrite and self._other_drawn():
             raise OutputError(
                 f"{path / 'drawn'}: has images already. Choose another folder or pass "
                 "overwrite=True"
             )
         self._start(formats)
 
-    def _has_drawn(self) -> bool:
+    def _other_drawn(self) -> int:
+        """Return how many files the folder of drawn copies has that this run has not drawn."""
         try:
-            return any((self.path / "drawn").iterdir())
+            return len(set((self.path / "drawn").iterdir()) - self._drawn)
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return 0
         except OSError as error:
             raise cannot_write(self.path / "drawn", error) from error
 
@@ -114,33 +116,49 @@ class ResultFolder:
         """Open the files of a new run, and save that nothing is done yet."""
         names = [self.path / f"results.{name}" for name in dict.fromkeys(formats)]
         for name in names:
-            check_output(name, overwrite=self._overwrite)
+            check_output(name, overwrite=self._replaces)
         with contextlib.ExitStack() as cleanup:
             if self._journal is not None:
                 # Before all else: what lies in the folder after a kill is known by it.
                 cleanup.callback(self._journal.remove)
                 self._make_folder()
-                self._journal.save(SavedPosition(position=Checkpoint().to_document()), now=True)
-            if "jsonl" in formats or self._overwrite:
-                forget_finished(self.path)
+                start = SavedPosition(position=Checkpoint().to_document(), replaces=self._replaces)
+                self._journal.save(start, now=True)
             for name in names:
-                writer = open_writer(name, overwrite=self._overwrite, units=self._units)
+                writer = open_writer(name, overwrite=self._replaces, units=self._units)
                 cleanup.callback(writer.discard)
                 self._writers.append(writer)
-            if self._overwrite:
-                self._remove_other_formats(formats)
             cleanup.pop_all()
         for writer in self._writers:
             self._open.enter_context(writer)
 
-    def _remove_other_formats(self, formats: Sequence[str]) -> None:
-        """Remove results of the run that is replaced: they would be taken for this one's."""
-        for name in FORMATS.keys() - set(formats):
-            path = self.path / f"results.{name}"
+    def _remove_replaced(self) -> None:
+        """Remove what is left of the run that this one replaces: it would be taken for this one's.
+
+        Files that no run has made stay.
+        """
+        own = {writer.path for writer in self._writers}
+        if self._journal is None and (self._replaces or self.path / "results.jsonl" in own):
+            forget_finished(self.path)
+        if not self._replaces:
+            return
+        if self._journal is None:
+            forget_unfinished(self.path, "results.jsonl")
+        for path in (self.path / f"results.{name}" for name in FORMATS):
+            if path in own or not path.exists():
+                continue
+            if not has_rows_of(path, COLUMNS):
+                self.notes.append(f"{path}: stays, though it is not of this run")
+                continue
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise cannot_write(path, error) from error
+        if others := self._other_drawn():
+            self.notes.append(
+                f"{self.path / 'drawn'}: {others} of its files are not of this run. Remove them if "
+                "they are not needed"
+            )
 
     def _make_folder(self) -> None:
         try:
@@ -152,6 +170,7 @@ class ResultFolder:
         """Continue the JSON Lines at the checkpoint, and write the other formats from them."""
         self._has_results = True
         self.position = saved.position
+        self._replaces = saved.replaces
         self.notes = list(saved.notes)
         self._not_drawn = list(saved.not_drawn)
         lines = JsonlWriter.resumed(
@@ -218,6 +237,7 @@ class ResultFolder:
                 position=position(),
                 notes=tuple(self.notes),
                 not_drawn=tuple(self._not_drawn),
+                replaces=self._replaces,
                 is_complete=is_complete,
             ),
             now=is_due,
@@ -332,6 +352,7 @@ class ResultFolder:
             raise
         # A kill between two of these leaves the journal, by which a resumed run ends the work.
         self._open.__exit__(None, None, None)
+        self._remove_replaced()
         if self._journal is not None:
             self._journal.finish()
 

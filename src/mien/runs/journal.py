@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mien._output import cannot_write, write_durably
+from mien._output import cannot_write, partial_path, write_durably
 from mien.errors import OutputError
 from mien.runs.fingerprint import Fingerprint
 
-__all__ = ["JOURNAL", "Journal", "SavedPosition", "forget_finished"]
+__all__ = ["JOURNAL", "Journal", "SavedPosition", "forget_finished", "forget_unfinished"]
 
 JOURNAL = "results.unfinished.json"
 """The name of the file with the last checkpoint."""
@@ -40,6 +40,7 @@ class SavedPosition:
         position: The position of the analysis.
         notes: Remarks on what was drawn.
         not_drawn: The inputs before it that have no drawn copy, apart from unreadable images.
+        replaces: Whether the run replaces results that were there before it.
         is_complete: Whether all inputs are done, so that only the files are to be finished.
     """
 
@@ -48,6 +49,7 @@ class SavedPosition:
     position: Mapping[str, Any]
     notes: Sequence[str] = ()
     not_drawn: Sequence[str] = ()
+    replaces: bool = False
     is_complete: bool = False
 
 
@@ -207,16 +209,12 @@ class Journal:
         run = json.loads(json.dumps(run))
         write_durably(self.path, json.dumps({"sha256": _sha256(json.dumps(run)), "run": run}))
         if self.saved is None:
-            self._remove_inputs(but=self._inputs_path(inputs))  # those of a run that is replaced
+            # Those of a run that is replaced.
+            _remove_inputs(self.path.parent, but=self._inputs_path(inputs))
         self.saved = self._latest
 
     def _inputs_path(self, sha256: str) -> Path:
         return self.path.with_name(_INPUTS.format(sha256[:12]))
-
-    def _remove_inputs(self, *, but: Path | None = None) -> None:
-        for path in self.path.parent.glob(_INPUTS.format("*")):
-            if path != but:
-                path.unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Save what the run was made with beside its results, and remove the other files.
@@ -238,7 +236,7 @@ class Journal:
         self.saved = self._latest = None
         try:
             self.path.unlink(missing_ok=True)
-            self._remove_inputs()
+            _remove_inputs(self.path.parent)
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
@@ -255,6 +253,32 @@ def forget_finished(folder: Path) -> None:
         return  # there is no run
     except OSError as error:
         raise cannot_write(folder / _FINISHED, error) from error
+
+
+def forget_unfinished(folder: Path, lines: str) -> None:
+    """Remove the journal and the unfinished lines of an interrupted run that is replaced.
+
+    Args:
+        folder: The folder of the results.
+        lines: The name of the JSON Lines.
+
+    Raises:
+        OutputError: They cannot be removed.
+    """
+    if not (folder / JOURNAL).exists():
+        return
+    try:
+        partial_path(folder / lines).unlink(missing_ok=True)
+        _remove_inputs(folder)
+        (folder / JOURNAL).unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(folder / JOURNAL, error) from error
+
+
+def _remove_inputs(folder: Path, *, but: Path | None = None) -> None:
+    for path in folder.glob(_INPUTS.format("*")):
+        if path != but:
+            path.unlink(missing_ok=True)
 
 
 def _sha256(text: str) -> str:
