@@ -23,7 +23,7 @@ class TimeEstimate:
     Args:
         what: The work, as the line begins.
         say: Takes the line.
-        done: How much was done before, by an earlier run.
+        done: How much was done before, by an earlier run; None: what the first call says.
         clock: Returns seconds.
     """
 
@@ -32,7 +32,7 @@ class TimeEstimate:
         what: str,
         say: Callable[[str], None] = TIME_LOG.info,
         *,
-        done: float = 0.0,
+        done: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what, self._say, self._clock = what, say, clock
@@ -41,6 +41,8 @@ class TimeEstimate:
 
     def __call__(self, done: float, total: float | None) -> None:
         """Take how much is done and how much there is; None if that is unknown."""
+        if self._before is None:
+            self._before, self._begun_s = done, self._clock()
         if self._said or not total or done <= self._before:
             return
         passed_s = self._clock() - self._begun_s

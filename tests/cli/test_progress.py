@@ -79,6 +79,7 @@ class Clock:
         ([(2, 10, 6), (3, 10, 90)], 0, ["reading: about 20 s left"]),  # only once
         ([(10, 1000, 6)], 0, ["reading: about 10 min left"]),
         ([(600, 1000, 6)], 500, ["reading: about 20 s left"]),  # half was done before
+        ([(900, 1000, 0), (910, 1000, 6)], None, ["reading: about 50 s left"]),  # 900 before
         ([(9, 10, 6)], 0, []),  # not worth saying
         ([(1, 10, 4)], 0, []),  # too early to know
         ([(1, None, 60)], 0, []),
@@ -107,6 +108,7 @@ def test_where_there_are_no_bars_the_time_is_said(monkeypatch, caplog):
     with caplog.at_level("INFO", "mien.time"), progress_bars() as add_bar:
         step = add_bar("reading fer2013.csv")
         step(1, 10)
+        step(2, 10)
     assert [record.getMessage() for record in caplog.records] == [
         "reading fer2013.csv: about 10 s left"
     ]

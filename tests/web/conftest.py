@@ -285,7 +285,8 @@ const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices
 window.asked = [];
 window.live = [];
 navigator.mediaDevices.getUserMedia = async (wish) => {
-  await new Promise((allow, deny) => asked.push({ allow, deny }));
+  const exact = wish.video.deviceId?.exact ?? null;
+  await new Promise((allow, deny) => asked.push({ allow, deny, exact }));
   const stream = await real(wish);
   live.push(() => stream.getTracks().some((track) => track.readyState === "live"));
   return stream;

@@ -387,6 +387,23 @@ def test_of_two_cameras_chosen_at_once_the_later_one_stays(slow_camera):
     page.locator(".card").first.wait_for()
 
 
+def test_a_camera_that_another_program_uses_says_so_and_the_next_try_takes_any(slow_camera):
+    page = slow_camera()
+    page.get_by_role("button", name="Use the camera").click()
+    page.wait_for_function("asked.length === 1")
+    page.evaluate("asked[0].allow()")
+    page.locator(".card").first.wait_for()
+    page.get_by_role("combobox", name="Camera").select_option(index=1)
+    page.wait_for_function("asked.length === 2")
+    page.evaluate("asked[1].deny(new DOMException('busy', 'NotReadableError'))")
+    page.get_by_role("alert").get_by_text("another program").wait_for()
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_function("asked.length === 3")
+    assert page.evaluate("asked.map(({ exact }) => exact !== null)") == [False, True, False]
+    page.evaluate("asked[2].allow()")
+    page.get_by_role("button", name="Stop").wait_for()
+
+
 def test_a_lost_camera_is_looked_for_until_the_visitor_stops(slow_camera):
     page = slow_camera()
     page.get_by_role("button", name="Use the camera").click()

@@ -22,5 +22,10 @@ test.each([
   ["iphone", `Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) ${WEBKIT} CriOS/140.0 Mobile Safari/604.1`],
   ["other", "Lynx/2.9"],
 ])("%s is known by what it says", (browser, says) => {
-  expect(browserOf(says)).toBe(browser);
+  expect(browserOf({ userAgent: says, maxTouchPoints: 0 })).toBe(browser);
+});
+
+test("an iPad, which says that it is a Mac, is known by its touch screen", () => {
+  const mac = `Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) ${WEBKIT} Version/18.0 Safari/605.1.15`;
+  expect(browserOf({ userAgent: mac, maxTouchPoints: 5 })).toBe("iphone");
 });

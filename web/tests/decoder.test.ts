@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { decodeCells, nonMaximumSuppression, type Outputs } from "../src/engine/decoder";
+import { bestAt, decodeCells, nonMaximumSuppression, type Outputs } from "../src/engine/decoder";
 import type { Box, DetectedFace } from "../src/engine/faces";
 
 const OPTIONS = { strides: [8], threshold: 0.6, iou: 0.3 };
@@ -59,4 +59,11 @@ test("a network without an output that is needed is told", () => {
   const { cls_8, obj_8, bbox_8 } = grid({});
   const outputs = { cls_8, obj_8, bbox_8 } as Outputs;
   expect(() => decodeCells(outputs, 32, 16, OPTIONS)).toThrow("no output kps_8");
+});
+
+test("a face that only touches a box is somebody else's", () => {
+  const at = (box: Box): DetectedFace => ({ box, landmarks: [], score: 1 });
+  const [near, beside] = [at([2, 0, 12, 10]), at([9, 0, 19, 10])];
+  expect(bestAt([0, 0, 10, 10], [beside, near])).toBe(near);
+  expect(bestAt([0, 0, 10, 10], [beside])).toBeUndefined();
 });

@@ -153,7 +153,7 @@ def images_router(service: Service, access: AccessControl) -> APIRouter:
     )
     async def model(request: Request) -> dict[str, Any]:
         access.authorize(request)
-        return service.model_info()
+        return await service.model_info()
 
     return router
 

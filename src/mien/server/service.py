@@ -12,7 +12,7 @@ from typing import Any
 
 from mien.detect import FileDetector
 from mien.errors import MediaError
-from mien.inference import Analyzer, Pipeline, UnitModel
+from mien.inference import Analyzer, Pipeline
 from mien.options import FaceOptions
 from mien.server.batching import Batcher
 from mien.server.decoding import Decoder, WorkSlots
@@ -50,8 +50,18 @@ class Service:
         self.closing = False
 
     def analyzer_for(self, *, units: bool) -> Analyzer:
-        """Return the networks for a request; that of units is loaded when one asks for it."""
+        """Return the networks for a request; that of units is loaded when one asks for it.
+
+        Not for the event loop, which would wait for the loading: see `pipeline_for`.
+        """
         return self._with_units if units else self.analyzer
+
+    async def pipeline_for(self, *, units: bool) -> Pipeline:
+        """Return the pipeline for a request; that of units is loaded when one asks for it."""
+        if not units:
+            return self.pipeline
+        loop = asyncio.get_running_loop()
+        return (await loop.run_in_executor(self.pool, lambda: self._with_units)).pipeline
 
     @functools.cached_property
     def _with_units(self) -> Analyzer:
@@ -82,7 +92,7 @@ class Service:
             ApiError: 503 after `request_timeout_s`.
         """
         try:
-            pipeline = self.analyzer_for(units=units).pipeline.with_options(face_options)
+            pipeline = (await self.pipeline_for(units=units)).with_options(face_options)
             work = self._analyze(data, source, caller, pipeline, draw)
             return await asyncio.wait_for(work, self.options.request_timeout_s)
         except MediaError as error:
@@ -118,14 +128,17 @@ class Service:
         self.metrics.faces.inc(len(document["faces"]))
         return document
 
-    def model_info(self) -> dict[str, Any]:
+    async def model_info(self) -> dict[str, Any]:
         """Return the specs of the models, without the sketch of the training data."""
+        units = (await self.pipeline_for(units=True)).unit_model
         specs = {
             "emotion": self.pipeline.model.spec,
             "face": self.detector.spec,
-            "units": UnitModel().spec,
+            "units": None if units is None else units.spec,
         }
-        documents = {name: dataclasses.asdict(spec) for name, spec in specs.items()}
+        documents = {
+            name: dataclasses.asdict(spec) for name, spec in specs.items() if spec is not None
+        }
         for document in documents.values():
             document["provenance"].pop("training_sketch", None)
         return documents

@@ -113,9 +113,9 @@ class _LatestFrame:
 
 
 async def _serve(socket: WebSocket, service: Service, caller: str, *, units: bool) -> None:
+    live = LiveAnalysis(await service.pipeline_for(units=units))
     latest = _LatestFrame()
     receiving = asyncio.create_task(_receive_frames(socket, latest, service.options))
-    live = LiveAnalysis(service.analyzer_for(units=units).pipeline)
     loop = asyncio.get_running_loop()
     try:
         while (frame := await latest.take()) is not None:

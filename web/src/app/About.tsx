@@ -97,7 +97,7 @@ function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** A figure's name is `data, part, protocol: metric`, with `leak-free` among the first if it is. */
+/** A figure's name is `data, part, protocol: metric`, or `data, part, protocol, leak-free: metric`. */
 function Figures({ figures }: { figures: Record<string, number> }) {
   const rows = new Map<string, Record<string, number>>();
   for (const [name, value] of Object.entries(figures)) {

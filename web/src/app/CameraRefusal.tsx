@@ -16,7 +16,7 @@ export function CameraRefusal({ retry }: { retry: () => void }) {
       <p>{said[reason]}</p>
       {reason === "denied" && (
         <ol>
-          {said.steps[browserOf(navigator.userAgent)].map((step) => (
+          {said.steps[browserOf(navigator)].map((step) => (
             <li key={step}>{step}</li>
           ))}
         </ol>

@@ -85,6 +85,14 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
     loop.current = new LiveLoop(video.current!, onStage, draw);
   };
 
+  const change = async (deviceId: string): Promise<void> => {
+    cameraId.value = deviceId;
+    if (await connect()) return;
+    // The next try takes any camera: this one may be in use elsewhere for long.
+    cameraId.value = "";
+    setStopped(true);
+  };
+
   const switchOff = () => {
     connection.end();
     // Who paused and went elsewhere does not expect the camera to be on upon return.
@@ -137,10 +145,7 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
           <select
             aria-label={said.device}
             value={cameraId.value}
-            onChange={(event) => {
-              cameraId.value = event.currentTarget.value;
-              run(connect());
-            }}
+            onChange={({ currentTarget }) => run(change(currentTarget.value))}
           >
             {cameras.value.map((device, place) => (
               <option key={device.deviceId} value={device.deviceId}>

@@ -15,6 +15,9 @@ const FARTHEST = 1;
 /** Cells whose boxes overlap a face's best one by at least this take part in where the face is. */
 const SAME_FACE_IOU = 0.7;
 
+/** A face that shares less of its box with another one is somebody else's. */
+const LEAST_SHARED = 0.3;
+
 const LEAST_WEIGHT = 1e-6;
 
 /** A network's outputs by name, flat. */
@@ -110,6 +113,12 @@ export function overlap(a: Box, b: Box): number {
   const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
   const shared = width * height;
   return shared / (area(a) + area(b) - shared);
+}
+
+/** The face that shares most with a box, if one does so enough. */
+export function bestAt(box: Box, faces: DetectedFace[]): DetectedFace | undefined {
+  const found = faces.filter((face) => overlap(box, face.box) >= LEAST_SHARED);
+  return found.sort((a, b) => overlap(box, b.box) - overlap(box, a.box))[0];
 }
 
 function area(box: Box): number {

@@ -5,7 +5,7 @@ import * as ort from "onnxruntime-web/wasm";
 import { Baselines } from "./baseline";
 import type { Contract, ModelFile } from "./contract";
 import { type Region, type Similarity, similarity } from "./crop";
-import { overlap } from "./decoder";
+import { bestAt } from "./decoder";
 import { FaceDetector, runner } from "./detector";
 import { download, downloadModel, opened } from "./download";
 import type { Box, DetectedFace, FacePrediction, FrameResult } from "./faces";
@@ -262,10 +262,4 @@ export class Engine {
       detect_ms,
     };
   }
-}
-
-/** The face that shares most with a box, if one does. */
-function bestAt(box: Box, faces: DetectedFace[]): DetectedFace | undefined {
-  const found = faces.filter((face) => overlap(box, face.box) > 0);
-  return found.sort((a, b) => overlap(box, b.box) - overlap(box, a.box))[0];
 }

@@ -93,8 +93,13 @@ def _most_varying(
 def _head(
     context: str, times_s: NDArray[np.float64], pose_deg: NDArray[np.float64], step_s: float
 ) -> Figure:
-    named = {_ANGLES[name]: pose_deg[:, place] for place, name in enumerate(POSE_FIELDS)}
+    # Means are taken over the circle: of 179 and -179 degrees it is 180.
+    angles = np.unwrap(pose_deg, axis=0, period=360)
+    named = {_ANGLES[name]: angles[:, place] for place, name in enumerate(POSE_FIELDS)}
     rows = _binned(named, times_s, step_s)
+    for row in rows:
+        if row["value"] is not None:
+            row["value"] = (row["value"] + 180) % 360 - 180
     colours = alt.Scale(domain=list(named), range=list(SERIES[: len(named)]))
     chart = (
         alt.Chart(chart_data(rows))
@@ -131,7 +136,8 @@ def _counts(
         if values is not None:
             closed[place], pitch_deg[place] = values.raw_closed, values.raw_pitch_deg
     steps = np.diff(times_s)
-    minutes = float(steps[steps <= longest_gap_s(times_s)].sum()) / _SECONDS_PER_MINUTE
+    counted_steps = known[1:] & known[:-1] & (steps <= longest_gap_s(times_s))
+    minutes = float(steps[counted_steps].sum()) / _SECONDS_PER_MINUTE
     counted = {"blinks": count_blinks(times_s, closed), "nods": count_nods(times_s, pitch_deg)}
     rows = [
         (
