@@ -115,7 +115,8 @@ def serve(image: dict[str, str], root: Path) -> None:
     with subprocess.Popen([*words, "--port", str(port)], **options) as server:
         try:
             deadline = time.monotonic() + 180
-            while subprocess.run(json.loads(health), **options, stderr=-3, check=False).returncode:
+            silent = {**options, "stderr": subprocess.DEVNULL}
+            while subprocess.run(json.loads(health), **silent, check=False).returncode:
                 if server.poll() is not None or time.monotonic() > deadline:
                     sys.exit("the server did not become healthy")
                 time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Checks that a release can be made, builds its packages and tags it; `make release` runs it.
+"""Checks that a release can be made, and tags it; `make release` runs it and builds the packages.
 
 The version stands in pyproject.toml alone. The date and the version of CITATION.cff and the heading
 of CHANGELOG.md are compared with it. Nothing is pushed and nothing is published.

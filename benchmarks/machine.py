@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
+
+from mien._cores import usable_cores
 
 __all__ = ["machine", "peak_memory_mb"]
 
@@ -17,8 +18,7 @@ def machine() -> str:
         lines = described.read_text(encoding="utf-8").splitlines()
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
         name = names[0] if names else name
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{count} cores of an {name}"
+    return f"{usable_cores()} cores of an {name}"
 
 
 def peak_memory_mb() -> float:

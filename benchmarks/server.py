@@ -1,4 +1,4 @@
-"""How the server holds up: a hundred clients at once, too many clients, faces judged together.
+"""How the server holds up: a hundred clients at once, too many clients, faces measured together.
 
     python benchmarks/server.py --json benchmarks/results/server.json --write docs/benchmarks.md
 

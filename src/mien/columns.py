@@ -186,7 +186,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     _quality(
         "yaw_proxy",
-        "turn of the head from the landmarks: 0 frontal, -1 or 1 in profile",
+        "turn of the head, from the landmarks or the pose: 0 frontal, -1 or 1 in profile",
         minimum=-1,
         maximum=1,
         example=0.03,

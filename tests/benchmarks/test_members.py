@@ -66,9 +66,9 @@ def test_the_smoke_run_packs_trains_teaches_and_comes_back(
 
     packed, work, out = tmp_path / "pack", tmp_path / "work", tmp_path / "out"
     run("pack", "--data", imported, "--out", packed)
-    _, judged = members.unpack([packed], "published")
-    assert judged.sum() == 39  # one of val has a near copy in train
-    assert not judged[119]
+    _, measured = members.unpack([packed], "published")
+    assert measured.sum() == 39  # one of val has a near copy in train
+    assert not measured[119]
     train = ["train", "--pack", packed, "--work", work, "--out", out, "--smoke"]
     run(*train)
     figures = json.loads((out / "figures.json").read_text())

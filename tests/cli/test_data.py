@@ -176,8 +176,10 @@ def test_check_and_evaluate_warn_of_whole_photos(tmp_path, own_photos):
     found = json.loads(checked.stdout)
     warning = f"faces fill {found['framing']['fill']:.0%} of the images that were not"
     assert any(warning in each for each in found["warnings"])
-    judged = run("evaluate", "--data", tmp_path / "mine", "--subset", "train", "--protocol", "six")
-    assert f"WARNING: {warning}" in judged.stderr
+    measured = run(
+        "evaluate", "--data", tmp_path / "mine", "--subset", "train", "--protocol", "six"
+    )
+    assert f"WARNING: {warning}" in measured.stderr
 
 
 def test_the_split_says_who_may_be_on_both_sides(tmp_path, dataset):

@@ -29,8 +29,8 @@ def test_it_learns_the_users_classes_and_says_so(tuned):
     assert [(each.name, each.images) for each in result.classes] == [("happy", 8), ("sad", 8)]
     own = [(each.name, each.images, each.before) for each in result.own]
     assert own == [("happy", 8, None), ("sad", 8, None), ("bored", 8, None)]
-    assert result.own_judged_on == result.judged_on
-    assert result.judged_on == "by the file on 24 images of test"
+    assert result.own_measured_on == result.measured_on
+    assert result.measured_on == "by the file on 24 images of test"
     assert "use it" in result.recommendation
     assert said[0] == "learning from 48 images of 8 people (happy 16, sad 16, bored 16); 24 to test"
     assert "no face is found" in said[1]  # stripes
@@ -178,7 +178,7 @@ def versions(count):
     ("data", "reason"),
     [
         (striped([3, 4] * 4, range(8)), "8 images are too few"),
-        (striped([3, 4] * 9, ["a"] * 18), "all 18 images show one person: nothing can be judged"),
+        (striped([3, 4] * 9, ["a"] * 18), "all 18 images show one person: nothing can be measured"),
         (striped([3, 4] * 9, ["a", "b"] * 9), "fewer than two classes show more than one person"),
         (versions(13), "the 13 images are versions of 2 pictures, and who they show is unknown"),
     ],
@@ -187,7 +187,7 @@ def test_what_no_trial_can_judge_keeps_the_start(data, reason, tmp_path):
     said = []
     result = fine_tune(data, out=tmp_path, threads=1, on_message=said.append)
     assert not result.changed
-    assert result.recommendation.startswith(f"not judged: {reason}")
+    assert result.recommendation.startswith(f"not measured: {reason}")
     assert not result.tried
     assert "(there was no trial)" in result.lines()[0]
     assert not any("this takes about" in line for line in said)
@@ -266,7 +266,7 @@ def test_ctrl_c_says_that_nothing_is_written(toy_dataset, tmp_path, monkeypatch)
 def test_a_replayed_dataset_measures_what_is_forgotten(senseless, toy_dataset, tmp_path):
     few = dataclasses.replace(senseless, split=np.where(np.arange(24) < 8, 0, -1).astype(np.int8))
     result = fine_tune(few, out=tmp_path, replay=toy_dataset, threads=1)
-    assert result.old_judged_on == "on 16 images of val of toy"
+    assert result.old_measured_on == "on 16 images of val of toy"
     assert sum(each.images for each in result.old) == 16
 
 

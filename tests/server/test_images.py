@@ -334,10 +334,10 @@ def test_who_gave_up_while_waiting_or_being_judged_does_not_stop_the_others():
 
     batcher = Batcher(run)
     crops = np.zeros((1, 48, 48), np.float32)
-    judged = batcher.submit(crops)
+    measured = batcher.submit(crops)
     assert first.wait(5)
     waiting = batcher.submit(crops)
-    judged.cancel()
+    measured.cancel()
     assert waiting.cancel()
     go.set()
     assert batcher.submit(crops).result(5).shape == (1, 6)

@@ -130,7 +130,7 @@ def open_predictor(path: str | Path | None) -> Predictor:
     Raises:
         ArtefactError: The file is no model or has no spec.
         DatasetError: The table or folder is no such table, or has none.
-        MissingExtraError: Polars, which reads Parquet, is not installed.
+        MissingExtraError: Pyarrow, which reads Parquet, is not installed.
     """
     if path is None:
         return Predictor(name="mien", model=EmotionModel(None))

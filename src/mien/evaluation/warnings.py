@@ -36,7 +36,7 @@ def own_classes_left_out(data: Dataset) -> list[str]:
         return []
     return [
         f"{pluralize(count, 'image')} of {', '.join(own)} left out: no protocol has the class; "
-        "what a head of own classes answers to them is judged by `mien fine-tune`"
+        "what a head of own classes answers to them is measured by `mien fine-tune`"
     ]
 
 

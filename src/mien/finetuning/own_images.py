@@ -41,7 +41,7 @@ class OwnImages:
             share a number.
         people: Number of known people; 0 where they are unknown.
         known: Whether it is known of every image who it shows.
-        doubt: Why people may be learned from and judged on; empty if nobody is.
+        doubt: Why people may be learned from and measured on; empty if nobody is.
     """
 
     crops: NDArray[np.uint8]
@@ -72,23 +72,22 @@ class OwnImages:
         )
 
     def why_untried(self) -> str:
-        """Return why no way of learning can be judged on these images; empty if it can."""
+        """Return why no way of learning can be measured on these images; empty if it can."""
         said = pluralize(len(self), "image")
         units = len(np.unique(self.groups))
         if self.people == 1 and units == 1:
-            return f"all {said} show one person: nothing can be judged on others"
+            return f"all {said} show one person: nothing can be measured on others"
         if len(self) < _FEWEST:
             return f"{said} are too few to tell a better network from chance"
         if not self.known and units < _FEWEST:
             return (
                 f"the {said} are versions of {pluralize(units, 'picture')}, and who they show is "
-                "unknown: nothing can be judged on others"
+                "unknown: nothing can be measured on others"
             )
         of_class = [len(np.unique(self.groups[self.classes == k])) for k in range(len(self.names))]
         if not len(self.folds) or sum(count > 1 for count in of_class) < 2:
-            return (
-                "fewer than two classes show more than one person: nothing can be judged on others"
-            )
+            few = "fewer than two classes show more than one person"
+            return f"{few}: nothing can be measured on others"
         return ""
 
     def counts(self) -> dict[str, int]:

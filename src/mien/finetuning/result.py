@@ -20,7 +20,7 @@ class ClassChange:
 
     Attributes:
         name: The class.
-        images: How many were judged.
+        images: How many were measured.
         before: Share that the start recognises, 0 to 1; None if it has no such class.
         before_interval: Its interval, None likewise.
         after: Share that the fine-tuned network recognises.
@@ -61,17 +61,17 @@ class FineTuned:
         path: The model file.
         changed: Whether it holds learned weights, and not the start's.
         images: What it learned from, in words.
-        judged_on: What `classes` were judged on, in words.
+        measured_on: What `classes` were measured on, in words.
         classes: Each class of the images that is an expression, by the six answers.
         balanced_before: Mean of the shares of the six before, 0 to 1; None without such images.
         balanced_after: Mean after.
         gain_interval: 90 % bootstrap interval of the difference, whole people drawn; None likewise.
-        own_judged_on: What `own` was judged on, in words.
+        own_measured_on: What `own` was measured on, in words.
         own: Each class of the images, by the head of own classes; empty if none was tried.
         own_balanced: Mean of these shares, 0 to 1; None likewise.
         own_written: Whether the file has this head.
         old: The six answers on faces that are not the user's, before and after.
-        old_judged_on: What `old` was judged on, in words.
+        old_measured_on: What `old` was measured on, in words.
         absent: Expressions that the images lack.
         tried: What was tried.
         people_known: Whether it is known of every image who it shows.
@@ -82,17 +82,17 @@ class FineTuned:
     path: Path
     changed: bool
     images: str
-    judged_on: str
+    measured_on: str
     classes: tuple[ClassChange, ...]
     balanced_before: float | None
     balanced_after: float | None
     gain_interval: Interval | None
-    own_judged_on: str
+    own_measured_on: str
     own: tuple[ClassChange, ...]
     own_balanced: float | None
     own_written: bool
     old: tuple[ClassChange, ...]
-    old_judged_on: str
+    old_measured_on: str
     absent: tuple[str, ...]
     tried: tuple[Tried, ...]
     people_known: bool
@@ -111,14 +111,14 @@ class FineTuned:
         lines = []
         if self.classes:
             of = "the six answers" if self.own else "your classes"
-            lines += [f"{of}, {self.judged_on}", title]
+            lines += [f"{of}, {self.measured_on}", title]
             lines += [_row(each, width) for each in self.classes]
             before, after = _percent(self.balanced_before), _percent(self.balanced_after)
             lines += [f"{'balanced':{width}}  {'':>8}  {before:>5}{'':12}  {after:>5}"]
         if self.own:
             left_out = "" if self.own_written else "; left out of the file"
             lines += [""] if lines else []
-            lines += [f"your classes by their own head, {self.own_judged_on}{left_out}"]
+            lines += [f"your classes by their own head, {self.own_measured_on}{left_out}"]
             lines += [f"{'':{width}}  {'images':>8}  {'right':>17}"]
             lines += [
                 f"{each.name:{width}}  {each.images:>8}  "
@@ -129,7 +129,7 @@ class FineTuned:
             lines += [f"{'balanced':{width}}  {'':>8}  {right:>5}"]
         if self.old:
             lines += [""] if lines else []
-            lines += [f"old answers, {self.old_judged_on}", title]
+            lines += [f"old answers, {self.old_measured_on}", title]
             lines += [_row(each, width) for each in self.old]
         if self.tried:
             lines += ["", f"tried, on {UNSEEN[self.people_known]} that each trial did not see:"]

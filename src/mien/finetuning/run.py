@@ -50,8 +50,8 @@ __all__ = ["run"]
 
 MODEL_FILE, RESULT_FILE = "emotion.onnx", "fine-tuning.json"
 
-_REPLAYED, _OLD_JUDGED = 4000, 4000
-"""Faces of a replayed dataset that are remembered, and that are judged."""
+_REPLAYED, _OLD_MEASURED = 4000, 4000
+"""Faces of a replayed dataset that are remembered, and that are measured."""
 
 _EXPORT_S = 15.0
 """Writing and checking the file takes about so long."""
@@ -90,7 +90,7 @@ def run(
     for warning in measure_framing(dataset.select(dataset.split >= 0)).warnings:
         say(f"WARNING: {warning}")
     untried = images.why_untried()
-    memory, old, old_judged_on = _memory(begin, replay, seed, say)
+    memory, old, old_measured_on = _memory(begin, replay, seed, say)
     steps = steps_for(len(images), len(images.names))
     if untried:
         features = features_of(begin.network, torch.from_numpy(images.crops), begin.model.spec)[
@@ -141,22 +141,22 @@ def run(
         else:
             network = begin.network
             shutil.copyfile(begin.model.path, made)
-        judged = _judged(begin, EmotionModel(made), images, test, found)
+        measured = _measure(begin, EmotionModel(made), images, test, found)
         result = FineTuned(
             path=out / MODEL_FILE,
             changed=changed,
             images=images.described(),
-            judged_on=judged.on,
-            classes=judged.classes,
-            balanced_before=judged.before,
-            balanced_after=judged.after,
-            gain_interval=judged.interval,
-            own_judged_on=judged.own_on if judged.own else "",
-            own=judged.own,
-            own_balanced=judged.own_balanced,
+            measured_on=measured.on,
+            classes=measured.classes,
+            balanced_before=measured.before,
+            balanced_after=measured.after,
+            gain_interval=measured.interval,
+            own_measured_on=measured.own_on if measured.own else "",
+            own=measured.own,
+            own_balanced=measured.own_balanced,
             own_written=found.own_better,
             old=_old_changes(begin, network, old),
-            old_judged_on=old_judged_on,
+            old_measured_on=old_measured_on,
             absent=tuple(
                 name for place, name in enumerate(SIX.labels) if not (images.six == place).any()
             )
@@ -193,14 +193,14 @@ def _memory(
             raise InputError(f"{dataset.source}: no image in train to replay")
         features = features_of(network, torch.from_numpy(faces.crops(begin.model.crop)), spec)
         memory = Memory.of_faces(features, torch.from_numpy(answers(network, features, six)))
-        judged = dataset.subset("val")
-        truth = _six_labels(judged)
-        judged = _some(judged.select(truth >= 0), _OLD_JUDGED, seed)
-        if not len(judged):
+        measured = dataset.subset("val")
+        truth = _six_labels(measured)
+        measured = _some(measured.select(truth >= 0), _OLD_MEASURED, seed)
+        if not len(measured):
             raise InputError(f"{dataset.source}: no labelled image in val to see what is forgotten")
-        seen = features_of(network, torch.from_numpy(judged.crops(begin.model.crop)), spec)
-        old = Old(seen, _six_labels(judged), labelled=True)
-        return memory, old, f"on {pluralize(len(judged), 'image')} of val of {dataset.source}"
+        seen = features_of(network, torch.from_numpy(measured.crops(begin.model.crop)), spec)
+        old = Old(seen, _six_labels(measured), labelled=True)
+        return memory, old, f"on {pluralize(len(measured), 'image')} of val of {dataset.source}"
     shipped = shipped_memory(network)
     if shipped is None:
         say(
@@ -294,7 +294,7 @@ def _learned(
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
+class _Measured:
     on: str
     classes: tuple[ClassChange, ...]
     before: float | None
@@ -305,14 +305,14 @@ class _Judged:
     own_balanced: float | None
 
 
-def _judged(
+def _measure(
     begin: _Start,
     model: EmotionModel,
     images: OwnImages,
     test: OwnImages | None,
     found: Search,
-) -> _Judged:
-    """Judge the file on `test`, or where there is none, the trials on what they did not see."""
+) -> _Measured:
+    """Measure the file on `test`, or where there is none, the trials on what they did not see."""
     chosen = found.chosen
     trial = f"on {UNSEEN[images.known]} that the trial did not see"
     own: NDArray[np.int64] | None = None
@@ -320,7 +320,7 @@ def _judged(
     if chosen is not None and chosen.own_logits is not None:
         own = chosen.own_logits.argmax(axis=1).astype(np.int64)
     if test is not None:
-        judged, on = test, f"by the file on {pluralize(len(test), 'image')} of test"
+        measured, on = test, f"by the file on {pluralize(len(test), 'image')} of test"
         before = begin.model.probabilities(test.crops).argmax(axis=1).astype(np.int64)
         answered = model.classify(test.crops)
         after = answered.probabilities.argmax(axis=1).astype(np.int64)
@@ -328,15 +328,15 @@ def _judged(
             own = answered.heads[OWN_HEAD].argmax(axis=1).astype(np.int64)
             own_images, own_on = test, on
     else:
-        judged, on = images, f"{trial} (there is no test)"
+        measured, on = images, f"{trial} (there is no test)"
         if chosen is None:
             on = "by the start, on all images (there was no trial)"
         before = found.start
         after = chosen.six if chosen is not None and found.better else before
-    known = judged.six >= 0
-    compared = gain(judged.six, before, after, judged) if known.any() else None
-    classes = _class_changes(judged, known, after == judged.six, before == judged.six)
-    return _Judged(
+    known = measured.six >= 0
+    compared = gain(measured.six, before, after, measured) if known.any() else None
+    classes = _class_changes(measured, known, after == measured.six, before == measured.six)
+    return _Measured(
         on=on,
         classes=classes,
         before=compared.before if compared else None,
@@ -436,7 +436,7 @@ def _recommendation(result: FineTuned, images: OwnImages, untried: str, *, six_b
     wanted = max(20, 10 * round(counts[weakest] / 10))
     more = f"{wanted} more images of {weakest}, of other people, would help most"
     if untried:
-        return f"not judged: {untried}; the file is the start unchanged. {more}"
+        return f"not measured: {untried}; the file is the start unchanged. {more}"
     own = ""
     if result.own_balanced is not None:
         chance = f"(chance {100 / len(images.names):.1f} %)"

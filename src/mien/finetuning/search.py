@@ -64,7 +64,7 @@ measured on FER-2013's validation images."""
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trial:
-    """One way of learning, judged on images of people that it did not see.
+    """One way of learning, measured on images of people that it did not see.
 
     Attributes:
         candidate: The way.

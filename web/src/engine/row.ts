@@ -59,7 +59,7 @@ export interface FaceRow {
     sharpness: number;
     /** Mean brightness, from black to white. */
     brightness: number;
-    /** Turn of the head from the landmarks: 0 frontal, -1 or 1 in profile. */
+    /** Turn of the head, from the landmarks or the pose: 0 frontal, -1 or 1 in profile. */
     yaw_proxy: number;
     /** Rotation in the image, clockwise, in deg. */
     roll_deg: number;

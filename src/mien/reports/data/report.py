@@ -53,7 +53,7 @@ def data_report(
 
     Raises:
         OutputError: The file exists already or cannot be written.
-        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
+        MissingExtraError: Altair, Jinja2, pyarrow or vl-convert is not installed.
     """
     require_charts()
     from mien.reports.data import figures as charts

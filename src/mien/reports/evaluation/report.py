@@ -85,7 +85,7 @@ def evaluation_report(
 
     Raises:
         OutputError: The file exists already or cannot be written.
-        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
+        MissingExtraError: Altair, Jinja2, pyarrow or vl-convert is not installed.
     """
     require_charts()
     from mien.reports.evaluation import confidence_figures as confidence

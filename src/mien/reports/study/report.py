@@ -28,7 +28,7 @@ def study_report(summary: StudySummary, path: Path, *, figures: Path | None = No
 
     Raises:
         OutputError: A file cannot be written.
-        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
+        MissingExtraError: Altair, Jinja2, pyarrow or vl-convert is not installed.
     """
     require_charts()
     counts = summary.counts

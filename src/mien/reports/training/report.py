@@ -91,7 +91,7 @@ def training_report(
     Raises:
         InputError: The curve or the recipe cannot be read, or no epoch has ended.
         OutputError: The report exists already or cannot be written.
-        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
+        MissingExtraError: Altair, Jinja2, pyarrow or vl-convert is not installed.
     """
     curve, recipe, path = Path(curve), Path(recipe), Path(path)
     rows = _read_curve(curve)
@@ -137,7 +137,7 @@ def curve_figures(rows: Sequence[Mapping[str, float]]) -> list[Figure]:
             and `learning_rate`.
 
     Raises:
-        MissingExtraError: Altair or Polars is not installed.
+        MissingExtraError: Altair or pyarrow is not installed.
     """
     return [
         Figure(

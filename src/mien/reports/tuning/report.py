@@ -40,7 +40,7 @@ def tuning_report(
     Raises:
         InputError: No trial is complete.
         OutputError: The report exists already or cannot be written.
-        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
+        MissingExtraError: Altair, Jinja2, pyarrow or vl-convert is not installed.
     """
     best = study.best
     if best is None:

@@ -47,7 +47,7 @@ def video_report(
     Raises:
         InputError: The summary has no frames.
         OutputError: The file exists already or cannot be written.
-        MissingExtraError: Altair, Jinja2, Polars or vl-convert is not installed.
+        MissingExtraError: Altair, Jinja2, pyarrow or vl-convert is not installed.
     """
     require_charts()
     from mien.reports.video import figures as charts
