@@ -18,11 +18,11 @@ from mien.structures import Faces
 from mien.training import DetectorRecipe, choose_score_threshold, train_detector
 from mien.training.detector import DetectorModule, _initialise, _TrainingImages, landmark_errors
 from mien.training.detector_augment import (
-    DetectorAugmentation,
     TrainingImage,
     draw_training_image,
 )
 from mien.training.detector_loss import CellGrid, decoded_boxes, detector_losses, pairwise_iou
+from mien.training.detector_recipe import DetectorAugmentation
 from mien.training.detector_targets import corrected_cells, teacher_cells
 from mien.training.pseudo_labels import (
     PseudoLabelledImage,

@@ -20,14 +20,13 @@ from mien.data.framing import Framing, framed_text, measure_framing
 from mien.data.importing import ImportResult, import_dataset, read_sources
 from mien.data.overlap import estimated_overlap, image_sketch, merged_sketches
 from mien.data.records import Fault, OnStep, Progress, Rows
+from mien.data.split_file import Split, read_split
 from mien.data.splits import (
-    Split,
     fer_pp_split,
     group_folds,
     leak_free_split,
     likely_people,
     published_split,
-    read_split,
     split_groups,
     stratified_split,
 )

@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from mien.data.dataset import VOTE_COLUMNS
 from mien.data.framing import Picture
+from mien.data.labels import LEFT_OUT, is_number
 from mien.data.reading import Reading
 from mien.data.records import (
     LABEL_COLUMNS,
-    LEFT_OUT,
     SUBSET_COLUMNS,
     Fault,
     Progress,
     Rows,
     encode_png,
-    is_number,
     subset_named,
 )
 from mien.data.text_table import TextTable, column_named, open_table

@@ -9,16 +9,9 @@ from pathlib import Path
 
 from mien._wording import pluralize
 from mien.data.framing import Picture
+from mien.data.labels import LEFT_OUT, Labels
 from mien.data.reading import Reading
-from mien.data.records import (
-    LEFT_OUT,
-    Fault,
-    Labels,
-    Progress,
-    Rows,
-    first_names,
-    subset_named,
-)
+from mien.data.records import Fault, Progress, Rows, first_names, subset_named
 from mien.errors import DatasetError, InputError
 from mien.media import is_image_file
 

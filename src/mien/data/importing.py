@@ -14,9 +14,10 @@ from mien.data.fer_csv import Votes, is_fer_csv, is_votes_csv, read_fer_csv, rea
 from mien.data.folder_source import files_below, has_images, read_class_folders
 from mien.data.framing import Align, Framer, NoFace
 from mien.data.grouping import ABOVE, Grouping
+from mien.data.labels import Conditions, Labels
 from mien.data.parquet_source import read_parquet
 from mien.data.reading import Reading
-from mien.data.records import Conditions, Fault, Labels, OnStep, Record, Rows, first_names
+from mien.data.records import Fault, OnStep, Record, Rows, first_names
 from mien.data.repeats import drop_repeated
 from mien.data.store import Manifest, Origin, read_manifest, write_dataset
 from mien.data.text_table import open_table

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from mien._reading import parse_json, reading_parquet
 from mien.data.framing import Picture
+from mien.data.labels import LEFT_OUT
 from mien.data.reading import Reading
-from mien.data.records import (
-    LABEL_COLUMNS,
-    LEFT_OUT,
-    SUBSET_COLUMNS,
-    Fault,
-    Progress,
-    Rows,
-    subset_named,
-)
+from mien.data.records import LABEL_COLUMNS, SUBSET_COLUMNS, Fault, Progress, Rows, subset_named
 from mien.data.text_table import column_named
 from mien.errors import DatasetError, InputError
 

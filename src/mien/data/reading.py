@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mien.data.framing import Framer
 from mien.data.grouping import PersonColumn
-from mien.data.records import Conditions, Fault, Labels, Rows, first_names, subset_named
+from mien.data.labels import Conditions, Labels
+from mien.data.records import Fault, Rows, first_names, subset_named
 
 __all__ = ["Reading"]
 

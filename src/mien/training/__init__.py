@@ -2,7 +2,8 @@
 
 import mien.models.compiler  # noqa: F401  # before Lightning, which all of these import
 from mien.options import DeviceOptions
-from mien.training.detector import DetectorRecipe, choose_score_threshold, train_detector
+from mien.training.detector import choose_score_threshold, train_detector
+from mien.training.detector_recipe import DetectorRecipe
 from mien.training.emotion import drop_non_faces, train_emotion
 from mien.training.emotion_recipe import EmotionRecipe, ema_warnings
 from mien.training.preview import show_augmentation

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import lightning
 import numpy as np
@@ -18,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from mien._decode import all_demands, demand
 from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_yunet, padded_input, yunet_spec
-from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
+from mien.models.detector import STRIDES, DetectorNet
 from mien.models.onnx_weights import load_onnx_weights, read_onnx
 from mien.structures import Faces
-from mien.training.detector_augment import DetectorAugmentation, draw_training_image
+from mien.training.detector_augment import draw_training_image
 from mien.training.detector_loss import CellGrid, detector_losses, pairwise_iou
+from mien.training.detector_recipe import DetectorRecipe
 from mien.training.detector_targets import corrected_cells, teacher_cells
 from mien.training.devices import set_torch_threads
 from mien.training.pseudo_labels import (
@@ -45,7 +43,6 @@ from mien.training.weights import file_sha256, load_checkpoint_weights, read_che
 
 __all__ = [
     "DetectorModule",
-    "DetectorRecipe",
     "choose_score_threshold",
     "train_detector",
 ]
@@ -58,56 +55,6 @@ _MIN_LANDMARK_FACE_PX = 48
 
 Batch = tuple[Tensor, Tensor]
 """Images `(B, 3, S, S)` uint8 BGR and what is to be learnt of them, `(B, N, 16)` float32."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorRecipe:
-    """Everything that decides a training; the keys of a recipe file.
-
-    Attributes:
-        network: Size of the network.
-        augmentation: How training images are composed.
-        steps: Optimiser steps.
-        validate_every: Steps between validations; each one writes a checkpoint.
-        batch_size: Images per step.
-        large_images: Share of steps with images of twice the side, and a quarter as many, for faces
-            that are larger than the others can show.
-        learning_rate: Peak of the schedule: linear warm-up, then half a cosine to zero.
-        warmup_steps: Length of the warm-up.
-        weight_decay: Weight decay of AdamW.
-        ema_decay: Decay per step of the averaged weights, which are validated and exported.
-        box_weight: Weight of the box loss; the losses of the scores have weight 1.
-        landmark_weight: Weight of the landmark loss.
-        seed: Seed of weights and training images.
-        precision: Lightning's precision; `bf16-mixed` is faster on CPUs with bf16.
-    """
-
-    network: DetectorOptions = dataclasses.field(default_factory=DetectorOptions)
-    augmentation: DetectorAugmentation = dataclasses.field(default_factory=DetectorAugmentation)
-    steps: int = 6000
-    validate_every: int = 500
-    batch_size: int = 24
-    large_images: float = 0.0
-    learning_rate: float = 0.002
-    warmup_steps: int = 300
-    weight_decay: float = 0.01
-    ema_decay: float = 0.998
-    box_weight: float = 3.0
-    landmark_weight: float = 5.0
-    seed: int = 1
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-
-    @all_demands()
-    def __post_init__(self) -> None:
-        demand(0 < self.steps <= 10**8, "steps", "1 to 100000000", self.steps)
-        demand(self.validate_every > 0, "validate_every", "at least 1", self.validate_every)
-        demand(1 < self.batch_size <= 65_536, "batch_size", "2 to 65536", self.batch_size)
-        demand(0 <= self.large_images <= 1, "large_images", "0 to 1", self.large_images)
-        demand(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
-        demand(0 <= self.ema_decay < 1, "ema_decay", "0 to below 1", self.ema_decay)
-        demand(0 <= self.seed < 2**32, "seed", "0 to below 2**32", self.seed)
-        for name in ("warmup_steps", "weight_decay", "box_weight", "landmark_weight"):
-            demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
 
 
 class _TrainingImages(IterableDataset[Batch]):

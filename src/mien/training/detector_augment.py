@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import itertools
 import math
 from collections.abc import Sequence
@@ -12,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from mien._decode import all_demands, demand
 from mien.detect import box_coverage
-from mien.media import open_image
 from mien.structures import Faces
+from mien.training.detector_degrade import camera_effects, cover_face
+from mien.training.detector_recipe import DetectorAugmentation
 from mien.training.detector_scenes import draw_clutter
 from mien.training.pseudo_labels import FLIPPED_LANDMARKS, PseudoLabelledImage
 
-__all__ = ["DetectorAugmentation", "TrainingImage", "draw_training_image"]
+__all__ = ["TrainingImage", "draw_training_image"]
 
 _CONFIDENT_SCORE = 0.6
 """Lowest merged score of the faces that are scaled to a drawn size and covered."""
@@ -27,72 +26,6 @@ _CONFIDENT_SCORE = 0.6
 _STEP_PX = 8
 _MAX_ZOOM = 1.5
 _LARGE_FACE_PX, _MAX_LARGE_ZOOM = 64, 4.0
-_MASKS = ((235, 238, 240), (150, 195, 225), (25, 25, 30), (120, 175, 170), (240, 205, 210))
-"""Colours of most face masks: white, light blue, black, green, pink."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorAugmentation:
-    """How training images are composed; sizes are in pixels of the training image.
-
-    Attributes:
-        image_px: Side of a training image, a multiple of 32.
-        min_face_px: Smallest side to which faces are scaled; sizes are drawn uniformly in the
-            logarithm.
-        max_face_px: Largest side to which faces are scaled.
-        mosaic: Share of training images composed of four images.
-        large_mosaic: Share of training images composed of sixteen images.
-        rotation_deg: Largest rotation in either direction.
-        grey: Share of training images without colour.
-        dark: Share of training images in low light.
-        blur: Share of training images out of focus.
-        noise: Share of training images with sensor noise.
-        jpeg: Share of training images with strong compression.
-        occlusion: Share of faces that are partly covered.
-        clutter: Share of images that are replaced by a drawn scene of letters and shapes, and of
-            training images over which these are drawn. The teacher sees them.
-        negatives: Share of images that are replaced by one without a face, if some are given.
-        surroundings: Share of images that are placed by any spot instead of by a face.
-        cutouts: Share of training images into which faces cut out of other images are pasted,
-            among them rows of one size. The teacher sees them.
-        backlight: Share of training images with strong light from one side.
-        pasted_faces: Share of training images into which small faces of a dataset are pasted, if
-            one is given. The teacher sees them.
-    """
-
-    image_px: int = 320
-    min_face_px: float = 10.0
-    max_face_px: float = 260.0
-    mosaic: float = 0.35
-    large_mosaic: float = 0.12
-    rotation_deg: float = 30.0
-    grey: float = 0.15
-    dark: float = 0.12
-    blur: float = 0.15
-    noise: float = 0.2
-    jpeg: float = 0.2
-    occlusion: float = 0.25
-    clutter: float = 0.12
-    negatives: float = 0.0
-    surroundings: float = 0.0
-    cutouts: float = 0.0
-    backlight: float = 0.0
-    pasted_faces: float = 0.0
-
-    @all_demands()
-    def __post_init__(self) -> None:
-        inside = self.image_px % 32 == 0 and 32 <= self.image_px <= 2048
-        demand(inside, "image_px", "a multiple of 32 from 32 to 2048", self.image_px)
-        faces = (self.min_face_px, self.max_face_px)
-        ordered = 1 <= faces[0] < faces[1] <= 4096
-        demand(ordered, "min_face_px and max_face_px", "1 to 4096, the smaller one first", faces)
-        turned = 0 <= self.rotation_deg <= 180
-        demand(turned, "rotation_deg", "0 to 180", self.rotation_deg)
-        for name in (
-            "mosaic", "large_mosaic", "grey", "dark", "blur", "noise", "jpeg", "occlusion",
-            "clutter", "negatives", "surroundings", "cutouts", "backlight", "pasted_faces",
-        ):  # fmt: skip
-            demand(0 <= getattr(self, name) <= 1, name, "0 to 1", getattr(self, name))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -165,10 +98,10 @@ def draw_training_image(
     teacher_rgb = np.asarray(canvas)
     for box, points in zip(faces.boxes_xyxy, faces.landmarks_xy, strict=True):
         if rng.random() < options.occlusion:
-            _occlude(canvas, box.astype(np.float64), points.astype(np.float64), rng)
+            cover_face(canvas, box.astype(np.float64), points.astype(np.float64), rng)
     return TrainingImage(
         teacher_rgb=teacher_rgb,
-        student_rgb=_camera_effects(canvas, options, rng),
+        student_rgb=camera_effects(canvas, options, rng),
         faces=faces,
         background=background,
     )
@@ -446,99 +379,3 @@ def _paste_faces(
         x, y = (int(value) for value in rng.uniform(-0.2, 0.95, 2) * canvas.width)
         canvas.paste(face, (x, y), mask)
         _mark(background, (x, y, x + face.width, y + face.height), value=False)
-
-
-def _occlude(
-    canvas: Image.Image,
-    box: NDArray[np.float64],
-    landmarks: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> None:
-    """Paint a mask, glasses or patches over one face."""
-    draw = ImageDraw.Draw(canvas)
-    colour = tuple(rng.integers(0, 256, 3).tolist())
-    left, top, right, bottom = (float(side) for side in box)
-    width, height = right - left, bottom - top
-    right_eye, left_eye, nose = landmarks[:3]
-    across = left_eye - right_eye
-    kind = rng.integers(4)
-    if kind == 0:  # a mask from the nose down
-        if rng.random() < 0.7:
-            colour = _MASKS[int(rng.integers(len(_MASKS)))]
-        reach = across * rng.uniform(0.5, 0.75)
-        down = np.array([-across[1], across[0]]) * rng.uniform(1.0, 1.5)
-        corners = (nose - reach, nose + reach, nose + reach * 0.7 + down, nose - reach * 0.7 + down)
-        draw.polygon([tuple(map(float, corner)) for corner in corners], fill=colour)
-    elif kind == 1:  # glasses, dark or rims
-        radius = float(np.hypot(*across)) * rng.uniform(0.25, 0.4)
-        dark = tuple(int(part) // 4 for part in colour)
-        rim = None if rng.random() < 0.5 else dark
-        for x, y in (right_eye, left_eye):
-            area = (float(x) - radius, float(y) - radius, float(x) + radius, float(y) + radius)
-            draw.ellipse(
-                area, fill=None if rim else dark, outline=dark, width=max(1, int(radius / 6))
-            )
-        draw.line([tuple(map(float, right_eye)), tuple(map(float, left_eye))], fill=dark)
-    elif kind == 2:  # a hat or hair down to the brows
-        brow = float(min(right_eye[1], left_eye[1])) - height * rng.uniform(0.05, 0.15)
-        area = (left - 0.1 * width, top - 0.3 * height, right + 0.1 * width, brow)
-        if area[3] > area[1]:
-            draw.rounded_rectangle(area, 0.2 * width, fill=colour)
-    else:  # patches from some side, half of them of the colour of skin as hands are
-        if rng.random() < 0.5:
-            tone = rng.uniform(0.25, 0.95)
-            colour = tuple(int(tone * part) for part in (250, 205, 175))
-        for _ in range(int(rng.integers(1, 5))):
-            x = left + width * rng.uniform(-0.1, 1.1)
-            y = top + height * rng.uniform(0.0, 1.1)
-            a, b = width * rng.uniform(0.08, 0.2), height * rng.uniform(0.1, 0.3)
-            draw.ellipse((x - a, y - b, x + a, y + b), fill=colour)
-
-
-def _camera_effects(
-    canvas: Image.Image, options: DetectorAugmentation, rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Apply random light, blur, noise and compression."""
-    if rng.random() < options.blur:
-        if rng.random() < 0.7:
-            canvas = canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.8)))
-        else:
-            canvas = _moved(canvas, rng)
-    if rng.random() < options.grey:
-        canvas = canvas.convert("L").convert("RGB")
-    values = np.asarray(canvas, np.float32) / 255
-    values = (values - 0.5) * rng.uniform(0.65, 1.3) + 0.5 + rng.uniform(-0.15, 0.15)
-    values = values * rng.uniform(0.85, 1.15, 3).astype(np.float32)
-    values = values.clip(0, 1) ** np.float32(2 ** rng.uniform(-0.6, 0.6))
-    if rng.random() < options.backlight:
-        ramp = Image.linear_gradient("L").rotate(float(rng.uniform(0, 360))).resize(canvas.size)
-        light = np.asarray(ramp, np.float32)[..., None] / 255
-        values = values * (rng.uniform(0.15, 0.6) + rng.uniform(0.7, 1.6) * light).astype(
-            np.float32
-        )
-    noise = 0.0
-    if rng.random() < options.dark:
-        values = values * np.float32(rng.uniform(0.08, 0.4))
-        noise = rng.uniform(0.0, 0.02)
-    elif rng.random() < options.noise:
-        noise = rng.uniform(0.01, 0.07)
-    if noise:
-        values = values + np.float32(noise) * rng.standard_normal(values.shape, np.float32)
-    image = (255 * values).round().clip(0, 255).astype(np.uint8)
-    if rng.random() < options.jpeg:
-        packed = io.BytesIO()
-        Image.fromarray(image).save(packed, "JPEG", quality=int(rng.integers(12, 70)))
-        packed.seek(0)
-        image = np.asarray(open_image(packed, "a JPEG of our own"))
-    return image
-
-
-def _moved(canvas: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Blur an image along one direction, as a moving camera does."""
-    reach, angle = rng.uniform(1.5, 6), rng.uniform(0, math.pi)
-    steps = np.linspace(-0.5, 0.5, max(3, math.ceil(reach))) * reach
-    total = np.zeros((canvas.height, canvas.width, 3), np.float32)
-    for step in steps:
-        shift = (round(step * math.sin(angle)), round(step * math.cos(angle)))
-        total += np.roll(np.asarray(canvas), shift, axis=(0, 1))
-    return Image.fromarray((total / len(steps)).astype(np.uint8))
