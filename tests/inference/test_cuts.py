@@ -7,7 +7,7 @@ from PIL import Image
 from mien import Analyzer
 from mien.inference import LiveAnalysis, analyze_video
 from mien.inference.sampling import sample_video
-from mien.inference.video import VideoState
+from mien.inference.video_state import VideoState
 from mien.media import Video
 from mien.options import VideoOptions
 from tests.videos import two_people, write_video

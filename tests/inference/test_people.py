@@ -8,7 +8,7 @@ import pytest
 from mien import Analyzer
 from mien.inference import LiveAnalysis, analyze_video, holding
 from mien.inference.sampling import sample_video
-from mien.inference.video import VideoState
+from mien.inference.video_state import VideoState
 from mien.media import Video
 from mien.options import VideoOptions
 from mien.structures import Faces

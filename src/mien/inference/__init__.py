@@ -9,7 +9,8 @@ from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.inference.runner import Step, analyze_media, is_image
 from mien.inference.similarity import SimilarFace, SimilarFaces, find_similar
 from mien.inference.units import FaceUnits, UnitAnswers, UnitModel
-from mien.inference.video import VideoState, analyze_video
+from mien.inference.video import analyze_video
+from mien.inference.video_state import VideoState
 
 __all__ = [
     "Analyzer",

@@ -14,7 +14,8 @@ from mien.errors import InputError, MediaError
 from mien.inference.images import album_offset, predict_images
 from mien.inference.live import LiveAnalysis
 from mien.inference.pipeline import Pipeline
-from mien.inference.video import VideoState, analyze_video
+from mien.inference.video import analyze_video
+from mien.inference.video_state import VideoState
 from mien.media import LiveSource, Video, is_live, is_video
 from mien.options import VideoOptions
 from mien.structures import FrameResult

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien._cores import usable_cores
 from mien.errors import MediaError
-from mien.inference.holding import HeldFrames, with_people
+from mien.inference.holding import with_people
 from mien.inference.pipeline import Pipeline
 from mien.inference.prefetch import prefetch
 from mien.inference.tracked import TrackedFrame, classify_frames
+from mien.inference.video_state import Detection, VideoState
 from mien.media import Video, VideoFrame
 from mien.options import VideoOptions
-from mien.structures import Face, FacePrediction, Faces, FrameResult, Quality
-from mien.track import Baselines, FaceChanges, People, SceneCuts, Smoother, Tracker
-from mien.units import HeadPose
+from mien.structures import Face, Faces, FrameResult
+from mien.track import FaceChanges, SceneCuts
 
-__all__ = ["DETECTIONS_PER_S", "VideoState", "analyze_frames", "analyze_video"]
+__all__ = ["DETECTIONS_PER_S", "analyze_frames", "analyze_video"]
 
 DETECTIONS_PER_S = 8.0
 """How many times per second faces are detected in a video."""
@@ -34,123 +33,6 @@ _PREFETCHED_WINDOWS = 3
 _MAX_DETECTION_THREADS = 4
 _MAX_FRAMES_AHEAD = 24
 """Frames that are decoded beyond the one whose faces are waited for: they take memory."""
-
-
-@dataclasses.dataclass(slots=True, eq=False)
-class _Detection:
-    """The last frame in which faces were detected."""
-
-    frame: int
-    timestamp_s: float
-    faces: Faces
-    tracks: list[int]
-
-
-class VideoState:
-    """The state of a video's analysis between two frames: tracks, people, smoothing, and so on.
-
-    Args:
-        options: Smoothing, how long a track may be interrupted, and which tracks are people.
-        baselines: The baselines of its people, from `Pipeline.baselines`; None without.
-
-    Attributes:
-        is_complete: Whether the results of all frames up to the state have been yielded, or are
-            held back in it. Only then can another run continue from it.
-    """
-
-    def __init__(self, options: VideoOptions, baselines: Baselines | None = None) -> None:
-        self.baselines = baselines
-        self.smoother = Smoother(options.smoothing)
-        self.tracker = Tracker(max_gap_s=options.max_gap_s)
-        self.people = People(options.min_duration_s)
-        self.held = HeldFrames[FrameResult](self.people)
-        self.detection: _Detection | None = None
-        self.is_complete = True
-        self._held_documents: dict[int, dict[str, Any]] = {}
-
-    @property
-    def frame(self) -> int:
-        """The number of the last frame that the state includes; -1 before the first."""
-        return -1 if self.detection is None else self.detection.frame
-
-    @property
-    def timestamp_s(self) -> float:
-        """The time of that frame in the video, in seconds; 0 before the first."""
-        return 0.0 if self.detection is None else self.detection.timestamp_s
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the state as plain values that JSON can hold."""
-        detection = self.detection
-        known = self._held_documents
-        self._held_documents = {
-            result.frame: known.get(result.frame) or dataclasses.asdict(result)
-            for result, *_ in self.held.items
-        }
-        return {
-            "people": self.people.to_document(),
-            "held": [
-                {"result": self._held_documents[result.frame], "tracks": list(tracks)}
-                for result, _, tracks in self.held.items
-            ],
-            "smoother": self.smoother.to_document(),
-            "tracker": self.tracker.to_document(),
-            "baselines": self.baselines and self.baselines.to_document(),
-            "detection": detection
-            and {
-                "frame": detection.frame,
-                "timestamp_s": detection.timestamp_s,
-                "tracks": detection.tracks,
-                "boxes_xyxy": detection.faces.boxes_xyxy.tolist(),
-                "landmarks_xy": detection.faces.landmarks_xy.tolist(),
-                "detection_scores": detection.faces.detection_scores.tolist(),
-            },
-        }
-
-    def restore(self, document: Mapping[str, Any]) -> None:
-        """Restore the exact state from a document of `to_document`."""
-        self.people.restore(document["people"])
-        self.held = HeldFrames(self.people)
-        for each in document["held"]:
-            result = _result(each["result"])
-            self.held.add(result, result.timestamp_s or 0.0, each["tracks"])
-        self.smoother.restore(document["smoother"])
-        self.tracker.restore(document["tracker"])
-        if self.baselines is not None:
-            self.baselines.restore(document["baselines"])
-        detection = document["detection"]
-        if detection is not None:
-            count = len(detection["tracks"])
-            faces = Faces(
-                boxes_xyxy=np.array(detection["boxes_xyxy"], np.float32).reshape(count, 4),
-                landmarks_xy=np.array(detection["landmarks_xy"], np.float32).reshape(count, 5, 2),
-                detection_scores=np.array(detection["detection_scores"], np.float32),
-            )
-            self.detection = _Detection(
-                detection["frame"], detection["timestamp_s"], faces, detection["tracks"]
-            )
-
-
-def _result(document: Mapping[str, Any]) -> FrameResult:
-    """Return the result whose fields a document has, after JSON."""
-    faces = [
-        FacePrediction(
-            **face
-            | {
-                "box_xyxy": tuple(face["box_xyxy"]),
-                "landmarks_xy": tuple(map(tuple, face["landmarks_xy"])),
-                "embedding": tuple(face["embedding"]),
-                "quality": Quality(**face["quality"]),
-                "pose": _pose(face.get("pose")),
-                "raw_pose": _pose(face.get("raw_pose")),
-            }
-        )
-        for face in document["faces"]
-    ]
-    return FrameResult(**{**document, "faces": tuple(faces), "notes": tuple(document["notes"])})
-
-
-def _pose(document: Mapping[str, float] | None) -> HeadPose | None:
-    return None if document is None else HeadPose(**document)
 
 
 def analyze_video(
@@ -250,7 +132,7 @@ def _analyze_window(pipeline: Pipeline, window: _Window, state: VideoState) -> l
     state.people.observe(tracks, faces.detection_scores.tolist(), last.timestamp_s)
     end = TrackedFrame(last, faces, tracks, crops=window.crops)
     tracked = list(_interpolated(state.detection, window.frames, end))
-    state.detection = _Detection(last.frame, last.timestamp_s, end.faces, end.tracks)
+    state.detection = Detection(last.frame, last.timestamp_s, end.faces, end.tracks)
     for result in classify_frames(pipeline, state.smoother, tracked, baselines=state.baselines):
         state.held.add(result, result.timestamp_s or 0.0, _tracks(result))
     state.smoother.forget_before(last.timestamp_s)
@@ -347,7 +229,7 @@ def _with_upcoming(
 
 
 def _detected(
-    pipeline: Pipeline, frames: Iterable[VideoFrame], every: int, *, before: _Detection | None
+    pipeline: Pipeline, frames: Iterable[VideoFrame], every: int, *, before: Detection | None
 ) -> Iterator[_Window]:
     """Group frames so that faces are detected in the last frame of each group.
 
@@ -392,7 +274,7 @@ def _detected(
 
 
 def _interpolated(
-    before: _Detection | None, window: list[VideoFrame], end: TrackedFrame
+    before: Detection | None, window: list[VideoFrame], end: TrackedFrame
 ) -> Iterator[TrackedFrame]:
     """Interpolate the faces of the frames between two detections.
 

@@ -18,7 +18,8 @@ from mien.inference import Analyzer, EmotionModel
 from mien.server.bodies import BodiesMiddleware
 from mien.server.errors import error_responses, install_handlers
 from mien.server.images import images_router
-from mien.server.jobs import JobQueue, jobs_router
+from mien.server.job_queue import JobQueue
+from mien.server.jobs import jobs_router
 from mien.server.limits import AccessControl
 from mien.server.metrics import MetricsMiddleware
 from mien.server.options import ServerOptions
