@@ -13,6 +13,7 @@ from mien.errors import FrameError
 from mien.units import UNITS, HeadPose, action_units
 
 __all__ = [
+    "MAX_PITCH_DEG",
     "MAX_ROLL_DEG",
     "MAX_TRUNCATION",
     "MAX_YAW_PROXY",

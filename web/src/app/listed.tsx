@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import type { FacePrediction } from "../engine/faces";
 import { Corrections, TaughtAnswer } from "../teach/Teach";
+import { FaceUnits } from "../units/FaceUnits";
 import { words } from "../words";
 import { Bars } from "./Bars";
 import { pointed } from "./overlay";
@@ -54,6 +55,7 @@ export function Opened({ listed: { face, away, more, portrait } }: { listed: Lis
           {asked === "wrong" && (
             <Corrections face={face} portrait={portrait} done={() => setAsked(null)} />
           )}
+          <FaceUnits face={face} />
         </>
       )}
       {more}

@@ -1,3 +1,5 @@
+import { unitsEn } from "../units/words/en";
+
 /** The page's words in English; the other languages have the same keys. */
 export const en = {
   title: "mien: which expression a face shows",
@@ -195,6 +197,7 @@ export const en = {
     images: "{count} {count|photo|photos}, {faces} {faces|face|faces}",
     speed: "{fps} a second, answered after {ms} ms",
   },
+  units: unitsEn,
   reasons: {
     small: "small",
     "cut off": "cut off",

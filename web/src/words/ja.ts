@@ -1,3 +1,4 @@
+import { unitsJa } from "../units/words/ja";
 import type { Words } from "./en";
 
 export const ja: Words = {
@@ -195,6 +196,7 @@ export const ja: Words = {
     images: "写真 {count} 枚、顔 {faces} 人分",
     speed: "毎秒 {fps} 枚、{ms} ms で応答",
   },
+  units: unitsJa,
   reasons: {
     small: "小さい",
     "cut off": "切れている",

@@ -1,3 +1,4 @@
+import { unitsKo } from "../units/words/ko";
 import type { Words } from "./en";
 
 export const ko: Words = {
@@ -195,6 +196,7 @@ export const ko: Words = {
     images: "사진 {count}장, 얼굴 {faces}개",
     speed: "초당 {fps}장, {ms} ms 뒤 응답",
   },
+  units: unitsKo,
   reasons: {
     small: "작음",
     "cut off": "잘림",
