@@ -62,9 +62,9 @@ function headPath(units: Units): string {
   const x = MIDDLE + 5 * (units.jawLeft! - units.jawRight!);
   return [
     "M17 54C17 23 36 8 60 8S103 23 103 54",
-    `C103 80 ${x + 31} ${chin - 12} ${x + 14} ${chin - 3}`,
-    `C${x + 6} ${chin + 1} ${x - 6} ${chin + 1} ${x - 14} ${chin - 3}`,
-    `C${x - 31} ${chin - 12} 17 80 17 54Z`,
+    `C103 82 ${x + 36} ${chin - 15} ${x + 18} ${chin - 3}`,
+    `C${x + 8} ${chin + 2} ${x - 8} ${chin + 2} ${x - 18} ${chin - 3}`,
+    `C${x - 36} ${chin - 15} 17 82 17 54Z`,
   ].join("");
 }
 
@@ -91,7 +91,7 @@ function Eye({ units, side: { side, sign } }: { units: Units; side: Side }) {
         class="pupil"
         cx={x + across}
         cy={EYE_Y - 1 + down}
-        r="3.6"
+        r="3.1"
         clip-path={`url(#${id})`}
       />
     </>
