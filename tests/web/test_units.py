@@ -52,9 +52,7 @@ def test_what_follows_from_units_is_the_same(parity, contract, seed):
 
 def test_the_pose_and_the_reasons_for_no_units_are_the_same(parity, contract):
     turns = (0.0, 0.4, -1.2, 3.0, 0.0, 0.0)
-    angles = np.float32(
-        [(10, -5, 2), (-20, 8, -3), (0, 0, 9), (5, 5, 12), (61, 0, 0), (0, -70, 0)]
-    )
+    angles = np.float32([(10, -5, 2), (-20, 8, -3), (0, 0, 9), (5, 5, 12), (61, 0, 0), (0, -70, 0)])
     scales = (60, 50, 40, 70, 55, 20)
     places = np.stack([placed(s, turn, 70, 60) for s, turn in zip(scales, turns, strict=True)])
     boxes = np.float32([(70 - s / 2, 60 - s / 2, 70 + s / 2, 60 + s / 2) for s in scales])
@@ -69,9 +67,7 @@ def test_the_pose_and_the_reasons_for_no_units_are_the_same(parity, contract):
                 pose=dict(zip(POSE_FIELDS, angles.T, strict=True)),
             )
 
-    faces = Faces(
-        boxes_xyxy=boxes, landmarks_xy=places, detection_scores=np.ones(6, np.float32)
-    )
+    faces = Faces(boxes_xyxy=boxes, landmarks_xy=places, detection_scores=np.ones(6, np.float32))
     expected = read_units(Network(), faces, np.zeros((6, 48, 48), np.float32))
     outputs = {"units": values.ravel().tolist(), "pose_deg": angles.ravel().tolist()}
     given = [
