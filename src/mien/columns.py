@@ -256,9 +256,10 @@ UNIT_COLUMNS: tuple[Column, ...] = (
     _plain(
         "units_missing",
         "text",
-        f"why there are no units: the face has a side below {MIN_UNITS_PX:g} px, or is turned away "
-        f"by more than {MAX_POSE_DEG:g} degrees; none where there are",
-        values=("small", "turned away"),
+        f"why there are no units: the face has a side below {MIN_UNITS_PX:g} px, is turned away "
+        f"by more than {MAX_POSE_DEG:g} degrees, or is rotated far from upright in the image; none "
+        "where there are",
+        values=("small", "turned away", "rotated"),
         nullable=True,
     ),
 )

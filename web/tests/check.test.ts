@@ -101,7 +101,13 @@ function contract() {
         detection: null,
       },
     },
-    unit_rules: { min_face_px: 24, max_pose_deg: 60 },
+    unit_rules: {
+      min_face_px: 24,
+      max_pose_deg: 60,
+      sure_score: 0.9,
+      view_face_px: 16,
+      view: { size: 96, landmarks_xy: POINTS },
+    },
     action_units: [{ label: "AU26", units: ["jawOpen"], match: "shared" }],
     smoothing: { time_constant_s: 1, margin: 1, forget_s: 1, min_probability: 1 },
     baseline: {
@@ -216,6 +222,8 @@ test.each([
     'null or a name of label_sets, found "two"',
   ],
   ["units.spec.outputs", [{ name: "units", labels: "own" }], "pose_deg with labels"],
+  ["unit_rules.view", undefined, "a table, found nothing"],
+  ["unit_rules.view.size", 1e6, "a number from 8 to 4096, found 1000000"],
   ["unit_rules.max_pose_deg", "60", 'a finite number, found "60"'],
   ["action_units", [{ label: "AU1", units: 3 }], "a list, found 3"],
   ["emotion.sha256", "x", '64 hexadecimal digits, found "x"'],

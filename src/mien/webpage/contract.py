@@ -15,7 +15,7 @@ from typing import Any
 from mien import structures
 from mien.detect import FileDetector, tiling
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
-from mien.inference import EmotionModel, UnitModel, holding, pipeline, video
+from mien.inference import EmotionModel, UnitModel, holding, pipeline, upright, video
 from mien.options import EventOptions, FaceOptions, SmoothingOptions, VideoOptions
 from mien.spec import LIMITS, MIN_PROBABILITY, ModelSpec
 from mien.track import baseline, people, scenes, scheduler, tracker
@@ -54,7 +54,13 @@ def page_contract(
         "emotion": _model("emotion.onnx", model.path, model.spec),
         "face": _model("face.onnx", detector.path, detector.spec),
         "units": _model("units.onnx", unit_model.path, unit_model.spec),
-        "unit_rules": {"min_face_px": MIN_UNITS_PX, "max_pose_deg": MAX_POSE_DEG},
+        "unit_rules": {
+            "min_face_px": MIN_UNITS_PX,
+            "max_pose_deg": MAX_POSE_DEG,
+            "sure_score": upright.SURE_SCORE,
+            "view_face_px": upright.VIEW_FACE_PX,
+            "view": dataclasses.asdict(upright.VIEW),
+        },
         "action_units": [
             {"label": each.label, "units": list(each.units), "match": each.match}
             for each in ACTION_UNITS

@@ -42,7 +42,7 @@ const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & strin
     "live_face_px",
     "live_side_px",
   ],
-  unit_rules: ["min_face_px", "max_pose_deg"],
+  unit_rules: ["min_face_px", "max_pose_deg", "sure_score", "view_face_px"],
   unsure: [
     "min_size_px",
     "max_truncation",
@@ -196,6 +196,9 @@ class Checker {
       const output = outputs(spec).find((each) => each.name === name);
       demand(typeof output?.labels === "string", "units.spec.outputs", `${name} with labels`, name);
     }
+    const view = table("unit_rules.view", (contract.unit_rules as Table).view);
+    this.whole("unit_rules.view.size", view.size, "side_px");
+    this.landmarks("unit_rules.view.landmarks_xy", view.landmarks_xy);
     for (const each of list("action_units", contract.action_units)) {
       const action = table("action_units", each);
       text("action_units.label", action.label);

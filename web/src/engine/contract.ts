@@ -62,7 +62,14 @@ export interface Contract {
   face: ModelFile;
   /** What reads expression units; it is fetched when a visitor asks for them. */
   units: ModelFile;
-  unit_rules: { min_face_px: number; max_pose_deg: number };
+  unit_rules: {
+    min_face_px: number;
+    max_pose_deg: number;
+    /** Faces that were found with such a score are upright; others are looked at in a view. */
+    sure_score: number;
+    view_face_px: number;
+    view: { size: number; landmarks_xy: [number, number][] };
+  };
   /** FACS' action units, and the expression units that show each one. */
   action_units: { label: string; units: string[]; match: "one-to-one" | "shared" | "derived" }[];
   samples: { file: string; title: string }[];

@@ -29,7 +29,7 @@ export interface HeadPose {
 }
 
 /** Why a face has no expression units. */
-export type UnitsMissing = "small" | "turned away";
+export type UnitsMissing = "small" | "turned away" | "rotated";
 
 /** The expression units of a face in the order of their network; null where they are missing. */
 export interface FaceUnits {

@@ -1,4 +1,5 @@
 import { posed, shownUnits, type UnitNetwork, type UnitReading } from "../units/network";
+import { checked } from "../units/upright";
 import { corrected } from "./baseline";
 import type { Contract } from "./contract";
 import { batchOf, cropFace, type Region, similarity } from "./crop";
@@ -109,7 +110,9 @@ export class Networks {
   ): Promise<(UnitReading | null)[]> {
     if (!isWanted) return faces.map(() => null);
     if (this.units === null) throw new Error("the network of units is not loaded yet");
-    return this.units.read(frame, faces, crops);
+    const readings = await this.units.read(frame, faces, crops);
+    const detect = (image: Pixels, minFacePx: number) => this.detector.detect(image, minFacePx);
+    return checked(readings, frame, faces, this.contract.unit_rules, detect);
   }
 
   /** A face's record; `reading` is what was read of its units, null if nothing was. */

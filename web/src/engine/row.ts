@@ -72,7 +72,7 @@ export interface FaceRow {
   action_units?: Record<string, number> | null;
   /** How the head is turned, by the same rule. */
   pose?: { yaw_deg: number; pitch_deg: number; roll_deg: number } | null;
-  /** Why there are no units: the face has a side below 24 px, or is turned away by more than 60 degrees; none where there are. */
+  /** Why there are no units: the face has a side below 24 px, is turned away by more than 60 degrees, or is rotated far from upright in the image; none where there are. */
   units_missing?: string | null;
 }
 

@@ -86,7 +86,8 @@ export class UnitNetwork {
 
 /** The pose by which the quality of a face is measured; null where the landmarks know better. */
 export function posed(reading: UnitReading | null): HeadPose | null {
-  return reading === null || reading.missing === "small" ? null : reading.pose;
+  const unseen = reading?.missing === "small" || reading?.missing === "rotated";
+  return reading === null || unseen ? null : reading.pose;
 }
 
 /** What a face's record says of its units. */

@@ -6,7 +6,13 @@ import type { FaceRow } from "../engine/row";
 import { actionUnits, byName, unitNames } from "./names";
 
 /** What the last number of a row says: nothing was asked, there are units, or why there are none. */
-const STATES: ("unasked" | UnitsMissing | null)[] = ["unasked", null, "small", "turned away"];
+const STATES: ("unasked" | UnitsMissing | null)[] = [
+  "unasked",
+  null,
+  "small",
+  "turned away",
+  "rotated",
+];
 /** Yaw, pitch, roll and the state. */
 const BESIDE_UNITS = 4;
 

@@ -15,6 +15,7 @@ export const unitsEn = {
   missing: {
     small: "No expression units: the face has a side under {px} pixels.",
     "turned away": "No expression units: the head is turned by more than {angle}°.",
+    rotated: "No expression units: the face is rotated far from upright in the image.",
   },
   pose: {
     yaw: "turned (yaw)",

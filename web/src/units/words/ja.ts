@@ -17,6 +17,7 @@ export const unitsJa: UnitWords = {
   missing: {
     small: "表情ユニットなし：顔の一辺が {px} ピクセル未満です。",
     "turned away": "表情ユニットなし：顔が {angle}° より大きく横や上下を向いています。",
+    rotated: "表情ユニットなし：顔が画像の中で横倒し、または逆さまです。",
   },
   pose: {
     yaw: "左右 (yaw)",

@@ -17,6 +17,7 @@ export const unitsKo: UnitWords = {
   missing: {
     small: "표정 단위 없음: 얼굴의 한 변이 {px}픽셀보다 작습니다.",
     "turned away": "표정 단위 없음: 고개가 {angle}° 넘게 돌아가 있습니다.",
+    rotated: "표정 단위 없음: 얼굴이 이미지에서 옆이나 거꾸로 놓여 있습니다.",
   },
   pose: {
     yaw: "좌우 (yaw)",
