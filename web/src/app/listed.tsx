@@ -55,10 +55,10 @@ export function Opened({ listed: { face, away, more, portrait } }: { listed: Lis
           {asked === "wrong" && (
             <Corrections face={face} portrait={portrait} done={() => setAsked(null)} />
           )}
-          <FaceUnits face={face} />
         </>
       )}
       {more}
+      {face !== null && !away && <FaceUnits face={face} />}
     </div>
   );
 }

@@ -10,8 +10,8 @@ const MIDDLE = 60;
 const EYE_Y = 57;
 const MOUTH_Y = 96;
 /** How far the features move over the head when it is turned to its side, and up. */
-const TURN = 15;
-const NOD = 12;
+const TURN = 11;
+const NOD = 10;
 
 type Units = Record<string, number>;
 const SIDES = [
@@ -74,11 +74,11 @@ function Eye({ units, side: { side, sign } }: { units: Units; side: Side }) {
   const x = MIDDLE + 19.5 * sign;
   const closed = of("eyeBlink");
   const squint = of("eyeSquint") * (1 - closed);
-  const lower = 6 - 3 * squint - 1 * closed;
-  const open = 11 + 7 * of("eyeWide") - 3 * squint;
+  const lower = 7 - 3 * squint - 1 * closed;
+  const open = 13.5 + 7 * of("eyeWide") - 3 * squint;
   // A closed eye's upper lid lies on the lower one.
   const upper = Math.max(open + (-lower - open) * Math.min(1, 1.15 * closed), -lower);
-  const lids = `M${x - 10} ${EYE_Y}Q${x} ${EYE_Y - upper} ${x + 10} ${EYE_Y}Q${x} ${EYE_Y + lower} ${x - 10} ${EYE_Y}Z`;
+  const lids = `M${x - 11} ${EYE_Y}Q${x} ${EYE_Y - upper} ${x + 11} ${EYE_Y}Q${x} ${EYE_Y + lower} ${x - 11} ${EYE_Y}Z`;
   const across = 4.5 * sign * (of("eyeLookOut") - of("eyeLookIn"));
   const down = 3 * (of("eyeLookDown") - of("eyeLookUp"));
   return (
@@ -91,7 +91,7 @@ function Eye({ units, side: { side, sign } }: { units: Units; side: Side }) {
         class="pupil"
         cx={x + across}
         cy={EYE_Y - 1 + down}
-        r="3.1"
+        r="3.8"
         clip-path={`url(#${id})`}
       />
     </>

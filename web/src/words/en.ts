@@ -291,6 +291,7 @@ export const en = {
       "It was trained on grey web images of 48 pixels. Small, dark, turned or covered faces are harder; then it says unsure.",
       "How well it does by age, sex or skin colour was not measured.",
       "Contempt is not known, disgust counts as angry.",
+      "Expression units come from a third model, which is fetched only when you turn them on. Another network taught it; no person has coded its faces.",
     ],
     use: "Responsible use",
     useText: [
