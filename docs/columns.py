@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.columns import COLUMNS, UNIT_COLUMNS, Column
+from mien.columns import COLUMNS, UNIT_COLUMNS, UNIT_MEANINGS, Column
 from mien.study.columns import FRAME_UNITS, TABLES
 from mien.units import ACTION_UNITS
 
@@ -34,16 +34,21 @@ def table(columns: Sequence[Column]) -> str:
 
 def types() -> str:
     """Return the page's module of row types and columns."""
-    columns = [
-        f"  [{_quoted(column.name)}, [{', '.join(map(_quoted, column.path))}]],"
-        for column in COLUMNS
-    ]
+
+    def listed(columns: Sequence[Column]) -> list[str]:
+        return [
+            f"  [{_quoted(column.name)}, [{', '.join(map(_quoted, column.path))}]],"
+            for column in columns
+        ]
+
     return "\n".join(
         [
             "/** Result rows and their columns, written by `python docs/columns.py`. */",
             "",
             "/** One face of one frame, as in Python's JSON. */",
-            *_interface("FaceRow", "face"),
+            *_interface("FaceRow", "face")[:-1],
+            *_unit_fields(),
+            "}",
             "",
             "/** What could not be read. */",
             *_interface("ErrorRow", "error"),
@@ -53,7 +58,12 @@ def types() -> str:
             "/** The columns of CSV, each with where its value stands in a row. */",
             "type Path = readonly (string | number)[];",
             "export const COLUMNS: readonly (readonly [string, Path])[] = [",
-            *columns,
+            *listed(COLUMNS),
+            "];",
+            "",
+            "/** Those of expression units, behind the others. */",
+            "export const UNIT_COLUMNS: typeof COLUMNS = [",
+            *listed(UNIT_COLUMNS),
             "];",
             "",
         ]
@@ -147,6 +157,21 @@ def _interface(name: str, rows: str) -> list[str]:
                 ]
             lines.append("  };")
     return [*lines, "}"]
+
+
+def _unit_fields() -> list[str]:
+    """Return the fields of expression units, which only rows that were made with them have."""
+    lines = []
+    for field in dict.fromkeys(str(column.path[0]) for column in UNIT_COLUMNS):
+        columns = [column for column in UNIT_COLUMNS if column.path[0] == field]
+        if len(columns[0].path) == 1:
+            lines += [f"  /** {_meaning(columns[0])} */", f"  {field}?: {_type(columns[0])};"]
+            continue
+        by_name = field != "pose"
+        inner = "; ".join(f"{column.path[1]}: {KINDS[column.kind]}" for column in columns)
+        kind = "Record<string, number>" if by_name else f"{{ {inner} }}"
+        lines += [f"  /** {UNIT_MEANINGS[field]}. */", f"  {field}?: {kind} | null;"]
+    return lines
 
 
 def _meaning(column: Column) -> str:

@@ -15,6 +15,7 @@ from mien.columns import COLUMNS, flat_row
 from mien.emotions import FER2013_7
 from mien.errors import FrameError, InputError, MissingExtraError, OutputError
 from mien.structures import Face, Faces, Frame, FrameResult, check_frame_rgb
+from mien.units import UNITS, HeadPose
 
 CONTRACT_FIELDS = [
     "source",
@@ -333,6 +334,20 @@ def test_a_notebook_shows_the_drawn_image_and_a_table(result):
         assert shown.size == (960, 768)
         assert shown.getextrema() != ((128, 128),) * 3
     assert '<img src="data:image/jpeg;base64,' in kept._repr_html_()
+
+
+def test_a_notebooks_table_has_units_if_a_face_was_analysed_with_them(result):
+    assert "units" not in result._repr_html_()
+    (face, *_) = result.faces
+    units = dict.fromkeys(UNITS, 0.0) | {"jawOpen": 0.6, "browInnerUp": 0.3}
+    pose = HeadPose(yaw_deg=4.2, pitch_deg=-6.0, roll_deg=0.0)
+    read = dataclasses.replace(face, units=units, pose=pose)
+    small = dataclasses.replace(face, units_missing="small")
+    shown = dataclasses.replace(result, faces=(read, small))._repr_html_()
+    assert "<th>units</th><th>pose</th>" in shown
+    assert "<td>jawOpen 0.60, browInnerUp 0.30</td>" in shown
+    assert "<td>yaw +4, pitch -6, roll +0 deg</td>" in shown
+    assert "<td>none: small</td><td></td>" in shown
 
 
 def test_a_notebook_escapes_what_comes_from_outside(result):

@@ -21,6 +21,7 @@ from mien.units import ACTION_UNITS, MAX_POSE_DEG, MIN_UNITS_PX, UNITS
 __all__ = [
     "COLUMNS",
     "UNIT_COLUMNS",
+    "UNIT_MEANINGS",
     "Column",
     "error_row",
     "example_row",
@@ -255,9 +256,10 @@ UNIT_COLUMNS: tuple[Column, ...] = (
     _plain(
         "units_missing",
         "text",
-        f"why there are no units: the face has a side below {MIN_UNITS_PX:g} px, or is turned away "
-        f"by more than {MAX_POSE_DEG:g} degrees; none where there are",
-        values=("small", "turned away"),
+        f"why there are no units: the face has a side below {MIN_UNITS_PX:g} px, is turned away "
+        f"by more than {MAX_POSE_DEG:g} degrees, or is rotated far from upright in the image; none "
+        "where there are",
+        values=("small", "turned away", "rotated"),
         nullable=True,
     ),
 )
@@ -276,12 +278,13 @@ _OWN_CLASSES = {
 }
 """They are another number for each network, so only rows of JSON have them."""
 
-_UNITS_MEANING = {
+UNIT_MEANINGS = {
     "units": "Expression units by the names of ARKit's coefficients, only if they were asked for; "
     "null where there are none",
     "action_units": "FACS' action units that follow from them, by the same rule",
     "pose": "How the head is turned, by the same rule",
 }
+"""The meaning of the objects that they stand in."""
 
 
 def face_row(prediction: object) -> dict[str, Any]:
@@ -365,7 +368,7 @@ def row_schema(rows: Rows) -> dict[str, Any]:
     if rows == "face":
         units = _properties(UNIT_COLUMNS)
         for name in ("units", "action_units", "pose"):
-            units[name] |= {"type": ["object", "null"], "description": _UNITS_MEANING[name]}
+            units[name] |= {"type": ["object", "null"], "description": UNIT_MEANINGS[name]}
             for value in units[name]["properties"].values():
                 value["type"] = "number"  # all are missing, or none
         schema["properties"] |= units | {"own_classes": _OWN_CLASSES}

@@ -49,6 +49,13 @@ def test_units_say_what_a_face_does_and_which_of_them_go_along_with_the_answer(
     row = json.loads(run("explain", photo, "--units", "--data", data, "--json").stdout)
     assert all(set(each) == {"speaks_for", "r", "mean", "sd"} for each in row["units_for"].values())
     assert run("explain", photo, "--data", data).exit_code == 2
+    widths = []
+    for number, options in enumerate(((), ("--units",), ("--units", "--data", data))):
+        out = tmp_path / f"{number}.png"
+        assert run("explain", photo, *options, "--out", out).exit_code == 0
+        with Image.open(out) as image:
+            widths.append(image.width)
+    assert widths[0] < widths[1] < widths[2]
 
 
 def test_an_image_without_a_face_has_nothing_to_explain(tmp_path):

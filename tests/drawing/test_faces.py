@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from mien.drawing import draw
+from mien.drawing import draw, write_text
 from mien.emotions import COLOURS
 from mien.errors import InputError
 from mien.structures import FrameResult
+from mien.units import UNITS, HeadPose
 
 GREY = np.full((300, 400, 3), 128, np.uint8)
 
@@ -92,3 +93,48 @@ def test_what_cannot_be_drawn_says_what_is_expected(prediction, arguments, messa
     }
     with pytest.raises(InputError, match=message):
         draw(*(given[name] for name in arguments))
+
+
+UNITS_DRAWN = {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "jawOpen": 0.3}
+
+
+def with_units(prediction, **changes):
+    units = dict.fromkeys(UNITS, 0.0) | UNITS_DRAWN
+    pose = HeadPose(yaw_deg=4.0, pitch_deg=-6.0, roll_deg=1.0)
+    return dataclasses.replace(prediction, **({"units": units, "pose": pose} | changes))
+
+
+def written(monkeypatch, image, faces, **options):
+    """Draw, and return the texts that were written."""
+    texts = []
+
+    def write(image, text, *rest):
+        texts.append(text)
+        write_text(image, text, *rest)
+
+    monkeypatch.setattr("mien.drawing.faces.write_text", write)
+    draw(image, faces, **options)
+    return texts
+
+
+def test_the_most_active_units_and_the_pose_are_drawn_where_there_is_room(prediction, monkeypatch):
+    box = (20.0, 60.0, 120.0, 170.0)
+    face = with_units(prediction, box_xyxy=box)
+    image = Image.fromarray(np.full((400, 600, 3), 128, np.uint8))
+    before = np.asarray(image).copy()
+    texts = written(monkeypatch, image, [face])
+    assert "mouthSmile" in texts
+    assert "0.80" in texts
+    assert "browDown" not in texts
+    assert "yaw +4  pitch -6  roll +1" in texts
+    assert (np.asarray(image)[80:160, 40:100] == before[80:160, 40:100]).all()
+    assert "mouthSmile" not in written(monkeypatch, image, [face], units=False)
+    full = with_units(prediction, box_xyxy=(0.0, 0.0, 600.0, 400.0))
+    assert "mouthSmile" not in written(monkeypatch, image, [full])
+
+
+def test_a_face_without_units_says_why_in_the_image(prediction, monkeypatch):
+    box = (20.0, 60.0, 120.0, 170.0)
+    face = dataclasses.replace(prediction, box_xyxy=box, units_missing="turned away")
+    image = Image.fromarray(np.full((400, 600, 3), 128, np.uint8))
+    assert "no units: turned away" in written(monkeypatch, image, [face])

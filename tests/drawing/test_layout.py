@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 640, 480
 
 
 def text(box, label="surprise? 100 %", word="surprise?"):
-    return FaceText(box_xyxy=box, label=label, word=word, bars=6)
+    return FaceText(box_xyxy=box, label=label, word=word, bars=6, unit_rows=6)
 
 
 def meet(first, second):
@@ -42,6 +42,7 @@ def test_nothing_covers_another_face_and_texts_never_meet(count):
         places = lay_out([text(box) for box in boxes], WIDTH, HEIGHT)
         labels = [place.label for place in places if place.text]
         cards = [place.card for place in places if place.card is not None]
+        cards += [place.units for place in places if place.units is not None]
         for number, place in enumerate(places):
             others = [box for other, box in enumerate(boxes) if other != number]
             if place.text:

@@ -124,6 +124,14 @@ def test_the_roll_is_that_of_the_face_in_the_image_clockwise(angle_deg):
     assert face.quality.roll_deg == face.pose.roll_deg
 
 
+@pytest.mark.parametrize("angle_deg", [75, 90, 180, 270])
+def test_a_face_on_its_side_or_upside_down_has_no_units_and_says_why(angle_deg):
+    with Image.open(PORTRAIT) as image:
+        turned = image.convert("RGB").rotate(-angle_deg, Image.Resampling.BICUBIC, expand=True)
+    face = mien.Analyzer(units=True).analyze(turned)[0]
+    assert (face.units, face.pose, face.units_missing) == (None, None, "rotated")
+
+
 def test_the_quality_takes_the_pose_that_is_read(smiling, tmp_path):
     (face,) = mien.Analyzer(units=smiling).analyze(PORTRAIT)
     assert face.quality.yaw_proxy == pytest.approx(np.sin(np.radians(20)))

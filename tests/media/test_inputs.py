@@ -306,3 +306,10 @@ def test_a_masked_array_is_refused_with_what_to_do():
         with pytest.raises(FrameError, match=r"masked.*\.filled\(0\)"):
             refused()
     assert pixels(masked.filled(0)).max() <= 200
+
+
+def test_arrays_and_frames_too_small_for_a_face_are_refused_as_files_are():
+    small = np.zeros((1, 1, 3), np.uint8)
+    for image in (small, np.zeros((4, 200), np.uint8), Frame(frame_rgb=small, source="a")):
+        with pytest.raises(FrameError, match="pixels, expected at least 8 on each side"):
+            as_frame(image)

@@ -116,7 +116,26 @@ def test_units_come_along_when_asked_for(client):
     assert face["pose"]["yaw_deg"] == pytest.approx(expected.pose.yaw_deg, abs=0.1)
     (plain,) = client.post("/v1/analyze", content=PORTRAIT.read_bytes()).json()["results"]
     assert "units" not in plain["faces"][0]
-    assert client.post("/v1/analyze?units=maybe", content=b"x").status_code == 422
+    drawn = client.post("/v1/analyze?units=true&draw=true", content=PORTRAIT.read_bytes())
+    assert drawn.json()["results"][0]["faces"][0]["units"] == face["units"]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("units=maybe", "units: expected true or false, found 'maybe'"),
+        ("draw=2", "draw: expected true or false, found '2'"),
+        ("min_face_px=0", "min_face_px: expected 1 or more, found '0'"),
+        ("min_face_px=big", "min_face_px: expected a whole number, found 'big'"),
+        ("min_score=1.5", "min_score: expected 1.0 or less, found '1.5'"),
+    ],
+)
+def test_a_wrong_value_of_an_option_is_a_bad_request_that_says_what_was_expected(
+    client, query, message
+):
+    answer = client.post(f"/v1/analyze?{query}", content=PORTRAIT.read_bytes())
+    assert code(answer) == (400, "bad_request")
+    assert answer.json()["error"]["message"] == message
 
 
 def test_a_smallest_face_can_be_asked_for(client):

@@ -272,7 +272,7 @@ def parity(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callab
 
     def call(name: str, *values: object) -> object:
         # Thousands of numbers travel faster as one string.
-        asked = "([name, text]) => JSON.stringify(parity[name](...JSON.parse(text)))"
+        asked = "async ([name, text]) => JSON.stringify(await parity[name](...JSON.parse(text)))"
         return json.loads(page.evaluate(asked, [name, json.dumps(values)]))
 
     yield call

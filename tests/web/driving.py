@@ -6,6 +6,8 @@ import base64
 import mimetypes
 from pathlib import Path
 
+from mien.webpage.export import BUILT_PAGE
+
 READY_MS = 120_000
 """Only what hangs takes so long, however busy the machine is."""
 
@@ -82,6 +84,14 @@ def give(page, path: Path, way: str = "drop") -> None:
         }""",
         [way, content, path.name, kind],
     )
+
+
+def units_on(page) -> None:
+    """Choose a photo, and have its expression units read."""
+    choose(page, BUILT_PAGE.parent / "samples" / "eileen_collins.jpg")
+    page.locator(".card .bars").first.wait_for()
+    page.get_by_role("button", name="Expression units").click()
+    page.locator(".unit-bars .bar").first.wait_for()
 
 
 def file_shown(page, name: str) -> None:

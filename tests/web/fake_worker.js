@@ -28,6 +28,16 @@ function held(face) {
   return { ...face, label: 0, confidence: 0.4, probabilities };
 }
 
+/** Half a smile to the person's left side, of who looks a little to the left; if asked for. */
+function unitsIf(asked) {
+  if (!asked) return {};
+  const { outputs, label_sets } = contract.units.spec;
+  const names = label_sets[outputs.find(({ name }) => name === "units").labels];
+  const values = names.map((name) => (name === "mouthSmileLeft" ? 0.5 : 0));
+  const pose = { yaw_deg: 12, pitch_deg: -3, roll_deg: 0 };
+  return { units: { values, pose, missing: null } };
+}
+
 function crowd({ width, height }) {
   const faces = Array.from({ length: 96 }, (_, number) => {
     const [left, top] = [10 * (number % 12), 10 * Math.floor(number / 12)];
@@ -37,7 +47,7 @@ function crowd({ width, height }) {
   return { width, height, timestamp_s: null, faces };
 }
 
-function face(bitmap, track) {
+function face(bitmap, track, units = false) {
   const label = isRed() ? 1 : (track ?? 0);
   const [left, top, side] = [bitmap.width / 4, bitmap.height / 4, bitmap.height / 3];
   const at = (x, y) => [left + x * side, top + y * side];
@@ -55,16 +65,18 @@ function face(bitmap, track) {
     probabilities: contract.labels.map((_, place) => (place === label ? 0.75 : 0.05)),
     uncorrected: null,
     embedding: Float32Array.from({ length: 16 }, (_, place) => (place === label ? 1 : 0.1)),
+    ...unitsIf(units),
     quality: { size_px: side, sharpness: 1, brightness: 0.5, yaw_proxy: 0, roll_deg: 0, truncation: 0 },
   };
 }
 
-function result(bitmap, timestamp_s) {
+function result(bitmap, timestamp_s, units = false) {
   const person = middle(bitmap);
   const { width, height } = bitmap;
   if (timestamp_s === null && width === 120 && height === 80) return crowd(bitmap);
   const track = timestamp_s === null ? null : person;
-  return { width, height, timestamp_s, faces: person === null ? [] : [held(face(bitmap, track))] };
+  const faces = person === null ? [] : [held(face(bitmap, track, units))];
+  return { width, height, timestamp_s, faces };
 }
 
 /** A face at once, with a crop of it. */
@@ -108,8 +120,9 @@ const answers = {
     return 1;
   },
   reset: () => null,
-  image: ({ bitmap }) => result(bitmap, null),
-  frame: ({ bitmap, timestamp_s }) => result(bitmap, timestamp_s),
+  loadUnits: ({ base }) => `${base}models/contract.json`,
+  image: ({ bitmap, units }) => result(bitmap, null, units),
+  frame: ({ bitmap, timestamp_s, options }) => result(bitmap, timestamp_s, options.units),
   glance,
   explain: ({ bitmap }) => explanation(bitmap),
   beginVideo: () => null,

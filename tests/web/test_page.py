@@ -39,6 +39,7 @@ from tests.web.driving import (
     settled,
     show,
     turned,
+    units_on,
     use_camera,
 )
 
@@ -750,7 +751,7 @@ def test_nothing_is_wider_than_a_phone(opened):
     "state",
     [
         *("start", "photos", "crowd", "video", "broken", "camera", "stopped", "denied", "how"),
-        *("about", "play", "round", "card", "asked", "taught"),
+        *("about", "play", "round", "card", "asked", "taught", "units"),
     ],
 )
 def test_axe_finds_no_violation(opened, opened_with_camera, video, tmp_path, state):
@@ -762,7 +763,7 @@ def test_axe_finds_no_violation(opened, opened_with_camera, video, tmp_path, sta
     )
     if fragment == "":
         ready(page)
-    if state in ("photos", "asked", "taught"):
+    if state in ("photos", "asked", "taught", "units"):
         choose(page, SAMPLES / "eileen_collins.jpg", SAMPLES / "grace_hopper.jpg")
     if state == "crowd":
         Image.new("RGB", CROWD_WH, (0, 255, 0)).save(tmp_path / "crowd.png")
@@ -790,6 +791,8 @@ def test_axe_finds_no_violation(opened, opened_with_camera, video, tmp_path, sta
         later(page, 31)
     if state == "asked":
         page.get_by_role("button", name="Why?").click()
+    if state == "units":
+        page.get_by_role("button", name="Expression units").click()
     if state == "taught":
         for label in ("sad", "fear"):
             page.get_by_role("button", name="Wrong?").click()
@@ -801,6 +804,7 @@ def test_axe_finds_no_violation(opened, opened_with_camera, video, tmp_path, sta
         "card": ".game-card",
         "asked": ".parts .bar",
         "taught": ".face-map image",
+        "units": ".face-diagram",
         "start": "h1",
         "crowd": ".tile",
         "broken": ".message",
@@ -839,8 +843,12 @@ def test_it_works_offline_after_the_first_visit(browser, page_folder):
         ready(page)
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         page.wait_for_function("navigator.serviceWorker.controller !== null")
-    models = [path for path in asked if ".onnx" in path]
-    assert len(models) == len(set(models)) == 2
+        models = [path for path in asked if ".onnx" in path]
+        assert len(models) == len(set(models)) == 2
+        units_on(page)
+        page.wait_for_function(
+            "async () => (await caches.match('models/units.onnx', { ignoreSearch: true })) != null"
+        )
     # The host is gone.
     page.reload()
     ready(page)
@@ -848,6 +856,7 @@ def test_it_works_offline_after_the_first_visit(browser, page_folder):
     page.wait_for_function("document.querySelector('[alt=\"Grace Hopper\"]')?.naturalWidth > 0")
     # The worker isolates the page where the host does not, so that there may be threads.
     assert page.evaluate("crossOriginIsolated")
+    units_on(page)
     context.close()
 
 

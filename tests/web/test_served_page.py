@@ -24,6 +24,8 @@ def test_the_page_works_under_its_security_headers_with_threads(browser, tmp_pat
             page.get_by_role("button", name="Open photos or a video").click()
         chosen.value.set_files([str(PORTRAIT)])
         page.locator(".card .bars").first.wait_for(timeout=60_000)
+        page.get_by_role("button", name="Expression units").click()
+        page.locator(".unit-bars .bar").first.wait_for(timeout=60_000)
         page.get_by_role("button", name="Close").click()
         page.get_by_role("button", name="Use the camera").click()
         page.locator(".card .bars").first.wait_for(timeout=60_000)

@@ -15,6 +15,11 @@ import { combine } from "../src/engine/six";
 import { Smoother } from "../src/engine/smoother";
 import { DetectionInterval } from "../src/engine/timeout";
 import { Tracker } from "../src/engine/tracker";
+import { actionUnits, mergedSides, strongest } from "../src/units/names";
+import { shownUnits, smoothedUnits, UnitNetwork, type UnitReading } from "../src/units/network";
+import { unitsEn } from "../src/units/words/en";
+import { unitsJa } from "../src/units/words/ja";
+import { unitsKo } from "../src/units/words/ko";
 
 interface Image {
   width: number;
@@ -55,6 +60,42 @@ function arrays(lists: Record<string, number[]>): Record<string, Float32Array> {
 }
 
 const parity = {
+  /** Action units, and the most active units with two sides as one. */
+  units(contract: Contract, units: Record<string, number>, most: number) {
+    return {
+      action_units: actionUnits(contract, units),
+      strongest: strongest(mergedSides(units), most),
+    };
+  },
+  /** The units that have a word, by language. */
+  unitWords() {
+    const all = { en: unitsEn, ko: unitsKo, ja: unitsJa };
+    return Object.fromEntries(
+      Object.entries(all).map(([language, { names }]) => [language, Object.keys(names)]),
+    );
+  },
+  /** What is said of faces of whose crops the network gives these outputs. */
+  async readUnits(
+    contract: Contract,
+    image: Image,
+    faces: { box: Box; landmarks: Landmarks }[],
+    outputs: Record<string, number[]>,
+  ) {
+    const network = new UnitNetwork(contract, async () => arrays(outputs));
+    const { size } = contract.emotion.spec.crop!;
+    const crops = faces.map(() => new Float32Array(size * size));
+    const found = faces.map((face) => ({ ...face, score: 1 }));
+    return (await network.read(region(image), found, crops)).map(shownUnits);
+  },
+  /** The units of a person after smoothing; the probabilities do not matter. */
+  smoothUnits(contract: Contract, steps: { reading: UnitReading; timestamp_s: number }[]) {
+    const smoother = new Smoother(contract.smoothing, contract.track_timeout);
+    const even = contract.labels.map(() => 1 / contract.labels.length);
+    return steps.map(({ reading, timestamp_s }) => {
+      smoother.update(0, even, timestamp_s);
+      return shownUnits(smoothedUnits(smoother, 0, reading, timestamp_s, 0));
+    });
+  },
   resize(image: Image, width: number, height: number): number[] {
     return [...resize(pixels(image), width, height).data].filter((_, place) => place % 4 !== 3);
   },

@@ -27,9 +27,16 @@ async function keepEverything(): Promise<void> {
   const cache = await caches.open(CACHE);
   const contract = new URL("models/contract.json", self.registration.scope).href;
   await cache.addAll([...(FILES as unknown as string[]), contract]);
-  const { face, emotion, samples } = (await (await cache.match(contract))!.json()) as Contract;
+  const { face, emotion, units, samples } = (await (await cache.match(
+    contract,
+  ))!.json()) as Contract;
+  // Expression units are for those who asked for them before.
+  const before = new URL(`models/${units.file}`, self.registration.scope).href;
+  const wanted = (await caches.match(before, { ignoreSearch: true })) !== undefined;
   const addresses = [
-    ...[face, emotion].map((model) => modelAddress(self.registration.scope, model)),
+    ...[face, emotion, ...(wanted ? [units] : [])].map((model) =>
+      modelAddress(self.registration.scope, model),
+    ),
     ...samples.map((sample) => new URL(`samples/${sample.file}`, self.registration.scope).href),
   ];
   // The page has just fetched most of them: the browser still has those.

@@ -10,6 +10,7 @@ const LIMITS = {
   max_truncation: 0.2,
   max_yaw_proxy: 0.5,
   max_roll_deg: 30,
+  max_pitch_deg: 30,
   min_brightness: 0.1,
 };
 const GOOD: Quality = {
@@ -83,4 +84,32 @@ test.each([
   [{}, "ambiguous"],
 ] as const)("%o is unsure since it is %s", (quality, reason) => {
   expect(unsureReason({ ...GOOD, ...quality }, LIMITS)).toBe(reason);
+});
+
+test("a pose that a network read counts more than the landmarks", () => {
+  const pose = { yaw_deg: 30, pitch_deg: 0, roll_deg: 12 };
+  const measured = faceQuality(
+    face(
+      [0, 0, 8, 8],
+      [
+        [2, 3],
+        [6, 3],
+      ],
+      [4, 5],
+    ),
+    GREY,
+    SIZE,
+    8,
+    8,
+    pose,
+  );
+  expect(measured.yaw_proxy).toBeCloseTo(0.5, 9);
+  expect(measured.roll_deg).toBe(12);
+});
+
+test("only units say that a face looks up or down", () => {
+  const pose = { yaw_deg: 0, pitch_deg: -40, roll_deg: 0 };
+  expect(unsureReason(GOOD, LIMITS, { values: [], pose, missing: null })).toBe("turned away");
+  const missing = "turned away";
+  expect(unsureReason(GOOD, LIMITS, { values: null, pose: null, missing })).toBe("turned away");
 });

@@ -68,7 +68,7 @@ test("rows are one JSON array", async () => {
 });
 
 test("a table has Python's columns and words, and the error comes last", async () => {
-  await saveCsv([ERROR, FACE], "rows");
+  await saveCsv([ERROR, FACE], "rows", false);
   const [table] = await Promise.all(saved);
   expect(table!.split("\r\n")).toEqual([
     [
@@ -82,4 +82,24 @@ test("a table has Python's columns and words, and the error comes last", async (
     "a.mp4,3,0.5,0,1,1,2,3,4,0.9,followed,happy,0.5,True,0.5,0.1,0.1,0.1,0.1,0.1,,,,,,,2,1,0.5,0,0,0,",
     "",
   ]);
+});
+
+test("a table with expression units has their columns behind the others", async () => {
+  const units = { browDownLeft: 0.25, jawOpen: 0.5 };
+  const pose = { yaw_deg: 1, pitch_deg: 2, roll_deg: 3 };
+  const read = { ...FACE, units, action_units: { AU26: 0.5 }, pose, units_missing: null };
+  const none = { units: null, action_units: null, pose: null, units_missing: "small" };
+  await saveCsv([read, { ...FACE, ...none }], "rows", true);
+  const [heads, ...rows] = (await Promise.all(saved))[0]!.split("\r\n");
+  const names = heads!.split(",");
+  const [first, second] = rows.map((row) =>
+    Object.fromEntries(row.split(",").map((value, place) => [names[place], value])),
+  );
+  expect(names.slice(-1)).toEqual(["units_missing"]);
+  expect([first!.unit_browDownLeft, first!.au_26, first!.pose_roll_deg]).toEqual([
+    "0.25",
+    "0.5",
+    "3",
+  ]);
+  expect([second!.unit_jawOpen, second!.units_missing]).toEqual(["", "small"]);
 });

@@ -102,7 +102,7 @@ def explain(
     if out is not None and explanations:
         from mien.reports import draw_explanations
 
-        write_image(draw_explanations(explanations), out)
+        write_image(draw_explanations(explanations, relations=relations), out)
         LOG.info(f"wrote {out}")
 
 

@@ -15,6 +15,7 @@ from mien.cli.options import (
     EmotionFile,
     Fold,
     SplitFile,
+    UnitFile,
     read_split_dataset,
     require_extra,
 )
@@ -96,6 +97,7 @@ def web(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The page's folder.")],
     emotion: EmotionFile = None,
     detector: DetectorFile = None,
+    unit_model: UnitFile = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the web page as static files for any web server, under any path.
@@ -106,8 +108,14 @@ def web(
       mien export web --out public/ --model runs/first/emotion.onnx --overwrite
     """
     from mien.detect import OnnxDetector
-    from mien.inference import EmotionModel
+    from mien.inference import EmotionModel, UnitModel
     from mien.webpage.export import write_web_page
 
-    write_web_page(out, EmotionModel(emotion), OnnxDetector(detector), overwrite=overwrite)
+    write_web_page(
+        out,
+        EmotionModel(emotion),
+        OnnxDetector(detector),
+        unit_model=UnitModel(unit_model),
+        overwrite=overwrite,
+    )
     print(f"wrote {out}. Host it on any web server, or try: python -m http.server -d {out}")

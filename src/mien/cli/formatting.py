@@ -44,6 +44,7 @@ def unit_line(face: FacePrediction) -> str | None:
         reasons = {
             "small": f"no units: the face has a side below {MIN_UNITS_PX:g} px",
             "turned away": f"no units: turned away by more than {MAX_POSE_DEG:g} degrees",
+            "rotated": "no units: the face is rotated far from upright; turn the image",
         }
         return None if face.units_missing is None else reasons[face.units_missing]
     strongest = strongest_units(merged_sides(face.units), _MAX_UNITS)

@@ -1,9 +1,10 @@
-"""Drawing faces into the image that they were found in: boxes, labels and probabilities."""
+"""Drawing faces into the image that they were found in: boxes, labels, probabilities and units."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from PIL import Image, ImageColor
 
@@ -11,17 +12,24 @@ from mien.drawing.layout import ROW_HEIGHT, FaceLayout, FaceText, lay_out
 from mien.drawing.shapes import Area, fill_rounded, outline_rounded, text_width, write_text
 from mien.emotions import COLOURS
 from mien.errors import InputError
+from mien.units import HeadPose, merged_sides, strongest_units
 
 __all__ = ["DrawableFace", "draw"]
 
 _INK = (255, 255, 255, 255)
 _FAINT = (255, 255, 255, 60)
 _CARD = (17, 20, 26, 205)
+_QUIET = (196, 202, 210, 255)
+_UNIT = (140, 200, 230)
 _SMALLEST_NUMBER_PX = 10
+_MAX_UNITS = 5
 
 
 class DrawableFace(Protocol):
-    """What has to be known of a face to draw it; `FacePrediction` has it."""
+    """What has to be known of a face to draw it; `FacePrediction` has it.
+
+    A face may also have `units`, `pose` and `units_missing`, as `FacePrediction` does.
+    """
 
     @property
     def box_xyxy(self) -> tuple[float, float, float, float]:
@@ -49,22 +57,26 @@ class DrawableFace(Protocol):
         ...
 
 
-def draw(image: Image.Image, faces: Sequence[DrawableFace]) -> None:
+def draw(image: Image.Image, faces: Sequence[DrawableFace], *, units: bool = True) -> None:
     """Draw boxes, labels and the six probabilities into an image itself.
 
     Labels and bars go where no face is. In a crowd small faces have a shorter label, or the box in
-    its expression's colour alone.
+    its expression's colour alone. Faces that were analysed with expression units have the most
+    active ones and their pose beside or below them, where there is room.
 
     Args:
         image: RGB.
         faces: Largest first, for example a `FrameResult`; the largest ones choose their places
             first.
+        units: Whether expression units are drawn, where faces have them.
 
     Raises:
         InputError: `image` is no RGB image of Pillow, or `faces` are no faces.
     """
     _check(image, faces)
-    places = lay_out([_text(face) for face in faces], *image.size)
+    said = [_UnitTexts.of(face) if units else None for face in faces]
+    texts = [_text(face, each) for face, each in zip(faces, said, strict=True)]
+    places = lay_out(texts, *image.size)
     for face, place in zip(reversed(faces), reversed(places), strict=True):
         outline_rounded(
             image,
@@ -73,10 +85,12 @@ def draw(image: Image.Image, faces: Sequence[DrawableFace]) -> None:
             line=max(2, place.text_px / 7),
             colour=ImageColor.getrgb(COLOURS[face.emotion]),
         )
-    for face, place in zip(faces, places, strict=True):
+    for face, each, place in zip(faces, said, places, strict=True):
         _draw_label(image, face, place)
         if place.card is not None:
             _draw_bars(image, face, place.card, place.text_px)
+        if each is not None and place.units is not None:
+            _draw_units(image, each, place.units, place.text_px)
 
 
 def _check(image: object, faces: object) -> None:
@@ -99,13 +113,42 @@ def _check(image: object, faces: object) -> None:
             raise InputError(f"faces: expected faces with a box_xyxy, found {found} among them")
 
 
-def _text(face: DrawableFace) -> FaceText:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _UnitTexts:
+    """What is written of a face's expression units.
+
+    Attributes:
+        values: The most active ones by name.
+        remark: The line below them: the pose, or why there are none.
+    """
+
+    values: Mapping[str, float]
+    remark: str
+
+    @classmethod
+    def of(cls, face: DrawableFace) -> Self | None:
+        """Return what is written of a face; None if it was analysed without units."""
+        units: Mapping[str, float] | None = getattr(face, "units", None)
+        pose: HeadPose | None = getattr(face, "pose", None)
+        missing: str | None = getattr(face, "units_missing", None)
+        if units is None or pose is None:
+            return None if missing is None else cls({}, f"no units: {missing}")
+        turn = f"yaw {pose.yaw_deg:+z.0f}  pitch {pose.pitch_deg:+z.0f}  roll {pose.roll_deg:+z.0f}"
+        return cls(strongest_units(merged_sides(units), _MAX_UNITS), turn)
+
+    @property
+    def rows(self) -> int:
+        return len(self.values) + 1
+
+
+def _text(face: DrawableFace, units: _UnitTexts | None) -> FaceText:
     word = f"{face.emotion}{'?' if face.unsure else ''}"
     return FaceText(
         box_xyxy=face.box_xyxy,
         label=f"{word} {100 * face.confidence:.0f} %",
         word=word,
         bars=len(face.probabilities),
+        unit_rows=0 if units is None else units.rows,
     )
 
 
@@ -134,6 +177,24 @@ def _draw_bars(image: Image.Image, face: DrawableFace, card: Area, px: int) -> N
         number = f"{100 * share:.0f}"
         right = card[2] - px * 0.6 - text_width(number, text)
         write_text(image, number, (right, middle), text, _INK)
+
+
+def _draw_units(image: Image.Image, units: _UnitTexts, card: Area, px: int) -> None:
+    fill_rounded(image, card, radius=px * 0.5, colour=_CARD)
+    text = max(round(px * 0.8), _SMALLEST_NUMBER_PX)
+    left, right = card[0] + px * 0.6, card[2] - px * 0.6
+    start, end = right - px * 5, right - px * 2.2
+    for row, (name, value) in enumerate(units.values.items()):
+        middle, half = card[1] + px * 0.5 + (row + 0.5) * px * ROW_HEIGHT, px * 0.19
+        write_text(image, name, (left, middle), text, _INK)
+        track = (start, middle - half, end, middle + half)
+        fill_rounded(image, track, radius=half, colour=_FAINT)
+        filled = start + max(value * (end - start), 2 * half)
+        fill_rounded(image, (*track[:2], filled, track[3]), radius=half, colour=_UNIT)
+        number = f"{value:.2f}"
+        write_text(image, number, (right - text_width(number, text), middle), text, _INK)
+    middle = card[3] - px * 0.5 - px * ROW_HEIGHT / 2
+    write_text(image, units.remark, (left, middle), text, _QUIET)
 
 
 def _ink_on(colour: tuple[int, ...]) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ looked at on a screen that shows it smaller."""
 _TEXT_OF_FACE = 1 / 9
 _LABEL_HEIGHT, _LABEL_PADDING, _LABEL_GAP = 1.55, 0.6, 0.35
 _CARD_WIDTH, _CARD_GAP, _CARD_PADDING, ROW_HEIGHT = 11.0, 0.6, 0.5, 1.35
+_UNITS_WIDTH = 15.5
 """In text sizes."""
 
 
@@ -34,12 +35,14 @@ class FaceText:
         label: The label in full, for example `happy 93 %`.
         word: The label where that has no room, for example `happy`.
         bars: How many bars there are.
+        unit_rows: How many rows its expression units take; 0 if it has none.
     """
 
     box_xyxy: Area
     label: str
     word: str
     bars: int
+    unit_rows: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +54,22 @@ class FaceLayout:
         text: The label, in full or as a word; empty where even that has no room.
         label: Its area.
         card: The area of the bars; None where there is no room or the face is small.
+        units: The area of the expression units, by the same rule.
     """
 
     text_px: int
     text: str
     label: Area
     card: Area | None
+    units: Area | None = None
 
 
 def lay_out(faces: Sequence[FaceText], width: int, height: int) -> list[FaceLayout]:
     """Find a place for the label and the bars of each face, in the order of the faces.
 
     A label goes above, below or beside its face, where it covers no face, label or bars; if there
-    is no such place, at an inner edge of its own face, as long as it covers no other face. Bars are
-    left out if they would cover anything.
+    is no such place, at an inner edge of its own face, as long as it covers no other face. Bars and
+    expression units are left out if they would cover anything; bars choose before units.
 
     Args:
         faces: The faces, the most important first.
@@ -78,15 +83,19 @@ def lay_out(faces: Sequence[FaceText], width: int, height: int) -> list[FaceLayo
         labels.append(_label(face, number, px, taken))
         if labels[-1][0]:
             taken.add(labels[-1][1])
-    found = []
-    for face, px, (text, label) in zip(faces, sizes, labels, strict=True):
-        card = next(filter(taken.is_free, _card_places(face, px)), None)
-        if min(_sides(face.box_xyxy)) < _CARD_FROM_PX or not text:
-            card = None
-        if card is not None:
-            taken.add(card)
-        found.append(FaceLayout(text_px=px, text=text, label=label, card=card))
-    return found
+    cards, units = [], []
+    for face, px, (text, _) in zip(faces, sizes, labels, strict=True):
+        wanted = bool(text) and min(_sides(face.box_xyxy)) >= _CARD_FROM_PX
+        size = _card_size(face.bars, px, _CARD_WIDTH)
+        cards.append(_free(taken, _card_places(face.box_xyxy, size, px)) if wanted else None)
+    for face, px, (text, _), card in zip(faces, sizes, labels, cards, strict=True):
+        wanted = bool(text and face.unit_rows) and min(_sides(face.box_xyxy)) >= _CARD_FROM_PX
+        size = _card_size(face.unit_rows, px, _UNITS_WIDTH)
+        units.append(_free(taken, _unit_places(face.box_xyxy, card, size, px)) if wanted else None)
+    return [
+        FaceLayout(text_px=px, text=text, label=label, card=card, units=area)
+        for px, (text, label), card, area in zip(sizes, labels, cards, units, strict=True)
+    ]
 
 
 class _Taken:
@@ -173,11 +182,35 @@ def _inner_places(box: Area, size: tuple[float, float], px: int, taken: _Taken) 
         yield _area(max(right - size[0], 0), y, size)
 
 
-def _card_places(face: FaceText, px: int) -> Iterator[Area]:
-    """Yield places for the bars: right and left of the box, below and above it."""
-    left, top, right, bottom = face.box_xyxy
+def _free(taken: _Taken, places: Iterator[Area]) -> Area | None:
+    """Take and return the first place that is free; None if none is."""
+    area = next(filter(taken.is_free, places), None)
+    if area is not None:
+        taken.add(area)
+    return area
+
+
+def _card_size(rows: int, px: int, width: float) -> tuple[float, float]:
+    return width * px, px * (2 * _CARD_PADDING + ROW_HEIGHT * rows)
+
+
+def _unit_places(
+    box: Area, card: Area | None, size: tuple[float, float], px: int
+) -> Iterator[Area]:
+    """Yield places for expression units: at the bars, below and above, then at the box."""
     gap = _CARD_GAP * px
-    size = _CARD_WIDTH * px, px * (2 * _CARD_PADDING + ROW_HEIGHT * face.bars)
+    if card is not None:
+        left, top, right, bottom = card
+        for y in (bottom + gap, top - gap - size[1]):
+            yield _area(left, y, size)
+            yield _area(right - size[0], y, size)
+    yield from _card_places(box, size, px)
+
+
+def _card_places(box: Area, size: tuple[float, float], px: int) -> Iterator[Area]:
+    """Yield places for a card: right and left of the box, below and above it."""
+    left, top, right, bottom = box
+    gap = _CARD_GAP * px
     for x in (right + gap, left - gap - size[0]):
         for y in (max(top, 0), bottom - size[1], (top + bottom - size[1]) / 2):
             yield _area(x, max(y, 0), size)

@@ -14,6 +14,7 @@ from mien.emotions import SIX
 from mien.errors import InputError, SpecError
 from mien.inference.model import Classification, EmotionModel
 from mien.inference.units import FaceUnits, UnitModel, read_units
+from mien.inference.upright import SURE_SCORE, VIEW, is_upright
 from mien.media import VideoFrame
 from mien.options import FaceOptions, VideoOptions
 from mien.preprocess import crop_faces
@@ -184,7 +185,28 @@ class Pipeline:
         ]
         faces = [self._in_image(each) for each in frames]
         found = iter(read_units(model, Faces.concatenate(faces), np.concatenate(crops)))
-        return [[next(found) for _ in range(len(each))] for each in faces]
+        return [self._checked([next(found) for _ in each.faces], each) for each in frames]
+
+    def _checked(self, found: list[FaceUnits], detected: DetectedFrame) -> list[FaceUnits]:
+        """Take units away from faces that do not stand upright in their crops."""
+        faces = detected.faces
+        doubtful = [
+            number
+            for number, each in enumerate(found)
+            if each.missing is None and faces.detection_scores[number] < SURE_SCORE
+        ]
+        if not doubtful:
+            return found
+        views = self.crop(detected.frame, faces.select(np.array(doubtful)), crop=VIEW)
+        rotated = {
+            number
+            for number, view in zip(doubtful, views, strict=True)
+            if not is_upright(self.detector, view)
+        }
+        return [
+            dataclasses.replace(each, missing="rotated") if number in rotated else each
+            for number, each in enumerate(found)
+        ]
 
     def record(
         self,
@@ -269,7 +291,7 @@ class Pipeline:
                 face,
                 detected.crops[number],
                 size_hw,
-                pose=None if units is None or units.missing == "small" else units.pose,
+                pose=None if units is None else units.trusted_pose,
             ),
             outputs={
                 name: dict(zip(self._labels(name), values[number].tolist(), strict=True))

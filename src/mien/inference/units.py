@@ -143,6 +143,11 @@ class FaceUnits:
     missing: str | None = None
 
     @property
+    def trusted_pose(self) -> HeadPose | None:
+        """The pose; None where the landmarks say more of the head than the network could see."""
+        return None if self.missing in ("small", "rotated") else self.pose
+
+    @property
     def by_name(self) -> dict[str, float]:
         """The coefficients by name."""
         return dict(zip(UNITS, self.units.tolist(), strict=True))

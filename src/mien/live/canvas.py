@@ -90,7 +90,9 @@ def _draw_frame(canvas: Image.Image, shown: LiveFrame, *, mirror: bool) -> None:
     image = Image.fromarray(frame.rgb(size_hw))
     if mirror:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    draw(image, _faces_in_window(shown.result, scale, size_hw[1] if mirror else None))
+    # Units have a panel of their own, which stays in its place.
+    faces = _faces_in_window(shown.result, scale, size_hw[1] if mirror else None)
+    draw(image, faces, units=False)
     place = ((canvas.width - image.width) // 2, (canvas.height - image.height) // 2)
     canvas.paste(image, place)
 

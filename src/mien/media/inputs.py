@@ -14,7 +14,7 @@ from PIL import Image
 
 from mien.errors import FrameError, InputError, MediaError
 from mien.media.depth import scale_deep
-from mien.media.images import convert_image, decode_image, read_image, to_rgb
+from mien.media.images import MIN_SIDE_PX, convert_image, decode_image, read_image, to_rgb
 from mien.media.live_source import is_live
 from mien.structures import Frame, FrameRGB
 from mien.structures.frame import plain_array, uint8_advice
@@ -79,16 +79,17 @@ def as_frame(
 
     Raises:
         MediaError: The file cannot be read as an image; the reason says what to do.
-        FrameError: The array or tensor has another shape or type; the message says how to convert
-            it.
+        FrameError: The array or tensor has another shape or type, and the message says how to
+            convert it; or it has a side of fewer than 8 pixels.
         InputError: It is something else, or `channels` does not fit.
     """
     check_channels(channels)
     if isinstance(image, np.ndarray):
         pixels, notes = _array_rgb(plain_array(image, "image"), channels)
-        return Frame(frame_rgb=pixels, source=source or "array", notes=notes)
+        return _large_enough(Frame(frame_rgb=pixels, source=source or "array", notes=notes))
     if _is_tensor(image):
-        return Frame(frame_rgb=_tensor_rgb(image, channels), source=source or "tensor")
+        pixels = _tensor_rgb(image, channels)
+        return _large_enough(Frame(frame_rgb=pixels, source=source or "tensor"))
     if channels is not None:
         found = type(image).__name__
         raise InputError(f"channels: only arrays and tensors need it, found it with a {found}")
@@ -109,7 +110,7 @@ def check_channels(channels: object) -> None:
 def _decoded(image: object, source: str | None) -> Frame:
     """Return the frame of what knows its own channels."""
     if isinstance(image, Frame):
-        return image
+        return _large_enough(image)
     if isinstance(image, str | Path):
         if is_live(str(image)):
             reason = "a camera or stream, not an image. Use Analyzer.stream or `mien live`"
@@ -124,6 +125,20 @@ def _decoded(image: object, source: str | None) -> Frame:
     found = type(image).__name__
     hint = ". Give one image at a time" if isinstance(image, list | tuple) else ""
     raise InputError(f"image: expected {_FORMS}, found {found}{hint}")
+
+
+def _large_enough(frame: Frame) -> Frame:
+    """Refuse what is refused as a file, too: an image in which no face can be.
+
+    Raises:
+        FrameError: A side has too few pixels.
+    """
+    if min(frame.width, frame.height) < MIN_SIDE_PX:
+        raise FrameError(
+            f"image: only {frame.width} x {frame.height} pixels, expected at least {MIN_SIDE_PX} "
+            "on each side"
+        )
+    return frame
 
 
 def _read_file(file: Any, source: str | None) -> Frame:

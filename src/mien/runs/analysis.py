@@ -258,7 +258,7 @@ def _journal(
         path,
         {
             "draw": options.draw,
-            "networks": _networks(analyzer),
+            **_networks(analyzer),
             **dataclasses.asdict(options.video),
             **dataclasses.asdict(faces),
         },
@@ -271,16 +271,19 @@ def _journal(
     )
 
 
-def _networks(analyzer: Analyzer) -> list[str]:
-    """Return the hashes of the model files; for a detector without a file, its type's name."""
-    units = analyzer.unit_model
-    paths = [analyzer.model.path, getattr(analyzer.detector, "path", None)]
-    return [
-        hashlib.sha256(path.read_bytes()).hexdigest()
-        if isinstance(path, Path)
-        else type(analyzer.detector).__qualname__
-        for path in (*paths, *([] if units is None else [units.path]))
-    ]
+def _networks(analyzer: Analyzer) -> dict[str, str | None]:
+    """Return the hash of each model file; for a detector without a file, its type's name."""
+    detector, units = analyzer.detector, analyzer.unit_model
+    path = getattr(detector, "path", None)
+    return {
+        "emotion model": _hash(analyzer.model.path),
+        "face detector": _hash(path) if isinstance(path, Path) else type(detector).__qualname__,
+        "unit model": None if units is None else _hash(units.path),
+    }
+
+
+def _hash(path: Path) -> str:
+    return f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def _renamed(result: FrameResult, names: Mapping[str, str]) -> FrameResult:

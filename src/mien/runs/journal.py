@@ -28,6 +28,8 @@ _FINISHED = "results.run.json"
 
 _INTERVAL_S = 1.0
 _MAX_NAMES = 3
+_HASH = "SHA-256 "
+_SHOWN_HASH = len(_HASH) + 12
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,10 @@ class Journal:
         """
         names = settings.keys() | self._settings.keys()
         differing = sorted(n for n in names if settings.get(n) != self._settings.get(n))
-        faults = [f"differs in {', '.join(differing)}"] if differing else []
+        told = [
+            _difference(name, settings.get(name), self._settings.get(name)) for name in differing
+        ]
+        faults = [f"differs in {', '.join(told)}"] if told else []
         if inputs != json.loads(self._inputs_text):
             faults.append(f"had other inputs: {self._differing_inputs(inputs)}")
         if faults:
@@ -283,6 +288,23 @@ def _remove_inputs(folder: Path, *, but: Path | None = None) -> None:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _difference(name: str, before: Any, now: Any) -> str:
+    """Name a setting that is another one; of a network, say also which one it was.
+
+    Args:
+        name: The setting.
+        before: Its value in the earlier run; the hash of a network's file, None without a network.
+        now: Its value in this one.
+    """
+    values = [before, now]
+    if not any(isinstance(each, str) and each.startswith(_HASH) for each in values):
+        return name
+    was, given = (
+        "none" if each is None else f"the file of {each[:_SHOWN_HASH]}..." for each in values
+    )
+    return f"{name} (it had {was}, this has {given})"
 
 
 def _as_fingerprint(found: list[Any] | None) -> Fingerprint:

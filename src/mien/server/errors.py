@@ -43,6 +43,17 @@ _CODES = {
     503: "overloaded",
 }
 
+_EXPECTED = {
+    "bool_parsing": "expected true or false",
+    "int_parsing": "expected a whole number",
+    "float_parsing": "expected a number",
+    "greater_than_equal": "expected {ge} or more",
+    "less_than_equal": "expected {le} or less",
+}
+"""What is expected where a parameter's value is wrong, by the kind of fault."""
+
+_MAX_FOUND = 80
+
 INTERNAL_ERROR = "internal error; see the server's log"
 
 ERROR_SCHEMA: dict[str, Any] = {
@@ -111,10 +122,7 @@ def install_handlers(app: FastAPI) -> None:
 
     async def validation_error(request: Request, error: Exception) -> JSONResponse:
         error = cast(RequestValidationError, error)
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        )
-        return _answer(422, faults, {})
+        return _answer(400, "; ".join(map(_wrong_value, error.errors())), {})
 
     async def internal_error(request: Request, error: Exception) -> JSONResponse:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
@@ -134,6 +142,16 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(sqlite3.Error, no_database)
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_exception_handler(Exception, internal_error)
+
+
+def _wrong_value(fault: Mapping[str, Any]) -> str:
+    """Say what was expected of a parameter, and what came."""
+    expected = _EXPECTED.get(fault["type"])
+    said = fault["msg"] if expected is None else expected.format(**fault.get("ctx", {}))
+    found = repr(fault.get("input"))
+    if len(found) > _MAX_FOUND:
+        found = f"{found[:_MAX_FOUND]}..."
+    return f"{fault['loc'][-1]}: {said}, found {found}"
 
 
 def _answer(status: int, message: str, headers: Mapping[str, str]) -> JSONResponse:

@@ -113,15 +113,16 @@ class Service:
             detected = await loop.run_in_executor(
                 self.pool, pipeline.detect_and_crop_scaled, image.frame, image.size_hw
             )
+            units = None
+            if pipeline.unit_model is not None:
+                (units,) = await loop.run_in_executor(self.pool, pipeline.read_units, [detected])
             if draw:
                 answers = await asyncio.wrap_future(self.batcher.submit(detected.crops))
-                searched = pipeline.record(dataclasses.replace(detected, size_hw=None), answers)
+                copy = dataclasses.replace(detected, size_hw=None)
+                searched = pipeline.record(copy, answers, units=units)
                 jpeg = await loop.run_in_executor(self.pool, _drawn_jpeg, image.frame, searched)
         if not draw:
             answers = await asyncio.wrap_future(self.batcher.submit(detected.crops))
-        units = None
-        if pipeline.unit_model is not None:
-            (units,) = await loop.run_in_executor(self.pool, pipeline.read_units, [detected])
         document = _document(pipeline.record(detected, answers, units=units))
         if draw:
             document["drawn_jpeg"] = jpeg

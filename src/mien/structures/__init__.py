@@ -8,6 +8,7 @@ mouth corner.
 from mien.structures.faces import Face, Faces
 from mien.structures.frame import Frame, FrameRGB, check_frame_rgb
 from mien.structures.prediction import (
+    MAX_PITCH_DEG,
     MAX_ROLL_DEG,
     MAX_TRUNCATION,
     MAX_YAW_PROXY,
@@ -19,6 +20,7 @@ from mien.structures.prediction import (
 from mien.structures.result import FrameResult
 
 __all__ = [
+    "MAX_PITCH_DEG",
     "MAX_ROLL_DEG",
     "MAX_TRUNCATION",
     "MAX_YAW_PROXY",

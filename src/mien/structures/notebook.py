@@ -11,8 +11,11 @@ from typing import Any
 from PIL import Image
 
 from mien.structures.prediction import FacePrediction
+from mien.units import merged_sides, strongest_units
 
 __all__ = ["as_html", "as_png"]
+
+_MAX_UNITS = 5
 
 _LONGEST_SIDE_PX = 960
 """Larger images are shown reduced: a notebook keeps what it shows."""
@@ -36,8 +39,8 @@ def as_html(caption: str, faces: Sequence[FacePrediction], image: Image.Image | 
         data = base64.b64encode(_packed(image, "JPEG", quality=88)).decode()
         parts.append(f'<img src="data:image/jpeg;base64,{data}" alt="{html.escape(caption)}">')
     if faces:
-        heads = ("face", "track", "emotion", "confidence", "unsure")
-        rows = [
+        heads: tuple[str, ...] = ("face", "track", "emotion", "confidence", "unsure")
+        rows: list[tuple[str, ...]] = [
             (
                 str(face.face),
                 "" if face.track is None else str(face.track),
@@ -47,9 +50,28 @@ def as_html(caption: str, faces: Sequence[FacePrediction], image: Image.Image | 
             )
             for face in faces
         ]
+        if any(_has_units(face) for face in faces):
+            heads = (*heads, "units", "pose")
+            rows = [(*row, *_units(face)) for row, face in zip(rows, faces, strict=True)]
         body = "".join(_line("td", row) for row in rows)
         parts.append(f"<table><thead>{_line('th', heads)}</thead><tbody>{body}</tbody></table>")
     return f"<div>{''.join(parts)}</div>"
+
+
+def _has_units(face: FacePrediction) -> bool:
+    return face.units is not None or face.units_missing is not None
+
+
+def _units(face: FacePrediction) -> tuple[str, str]:
+    """Return the most active units of a face, or why there are none, and how the head is turned."""
+    if face.units is None or face.pose is None:
+        return (f"none: {face.units_missing}" if face.units_missing else "", "")
+    shown = strongest_units(merged_sides(face.units), _MAX_UNITS)
+    pose = face.pose
+    return (
+        ", ".join(f"{name} {value:.2f}" for name, value in shown.items()) or "at rest",
+        f"yaw {pose.yaw_deg:+z.0f}, pitch {pose.pitch_deg:+z.0f}, roll {pose.roll_deg:+z.0f} deg",
+    )
 
 
 def _line(cell: str, texts: Sequence[str]) -> str:

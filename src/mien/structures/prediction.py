@@ -13,6 +13,7 @@ from mien.errors import FrameError
 from mien.units import UNITS, HeadPose, action_units
 
 __all__ = [
+    "MAX_PITCH_DEG",
     "MAX_ROLL_DEG",
     "MAX_TRUNCATION",
     "MAX_YAW_PROXY",
@@ -90,7 +91,8 @@ class FacePrediction:
         pose: How the head is turned, smoothed alike; None where `units` is.
         units_missing: Why there are no units, though they were asked for: `small` for a face with a
             side below `mien.units.MIN_UNITS_PX`, `turned away` for one that is turned farther than
-            `mien.units.MAX_POSE_DEG`. None where there are, or where they were not asked for.
+            `mien.units.MAX_POSE_DEG`, `rotated` for one that lies on its side or stands on its head
+            in the image. None where there are, or where they were not asked for.
         raw_units: The units of this frame alone, before smoothing; not part of rows; None where
             they were not smoothed.
         raw_pose: The pose in this frame alone, by the same rule.

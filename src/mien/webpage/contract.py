@@ -15,10 +15,11 @@ from typing import Any
 from mien import structures
 from mien.detect import FileDetector, tiling
 from mien.emotions import COLOURS, LABEL_SETS, SIX, mapping_matrix
-from mien.inference import EmotionModel, holding, pipeline, video
+from mien.inference import EmotionModel, UnitModel, holding, pipeline, upright, video
 from mien.options import EventOptions, FaceOptions, SmoothingOptions, VideoOptions
 from mien.spec import LIMITS, MIN_PROBABILITY, ModelSpec
 from mien.track import baseline, people, scenes, scheduler, tracker
+from mien.units import ACTION_UNITS, MAX_POSE_DEG, MIN_UNITS_PX
 
 __all__ = ["SAMPLES", "page_contract"]
 
@@ -27,7 +28,11 @@ SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
 
 
 def page_contract(
-    model: EmotionModel, detector: FileDetector, options: FaceOptions | None = None
+    model: EmotionModel,
+    detector: FileDetector,
+    options: FaceOptions | None = None,
+    *,
+    unit_model: UnitModel | None = None,
 ) -> dict[str, Any]:
     """Return what the page has to know of models and rules, as plain values that JSON can hold.
 
@@ -35,7 +40,10 @@ def page_contract(
         model: The emotion network that the page will run.
         detector: The face detector that it will run.
         options: Which faces count; None takes the defaults.
+        unit_model: The network of expression units that the page runs if a visitor asks for them;
+            None takes the shipped one.
     """
+    unit_model = unit_model or UnitModel()
     clip = VideoOptions()
     return {
         "version": importlib.metadata.version("mien"),
@@ -45,6 +53,18 @@ def page_contract(
         | {name: _own_labels(labels) for name, labels in model.spec.label_sets.items()},
         "emotion": _model("emotion.onnx", model.path, model.spec),
         "face": _model("face.onnx", detector.path, detector.spec),
+        "units": _model("units.onnx", unit_model.path, unit_model.spec),
+        "unit_rules": {
+            "min_face_px": MIN_UNITS_PX,
+            "max_pose_deg": MAX_POSE_DEG,
+            "sure_score": upright.SURE_SCORE,
+            "view_face_px": upright.VIEW_FACE_PX,
+            "view": dataclasses.asdict(upright.VIEW),
+        },
+        "action_units": [
+            {"label": each.label, "units": list(each.units), "match": each.match}
+            for each in ACTION_UNITS
+        ],
         "samples": [
             {"file": path.name, "title": path.stem.replace("_", " ").title()}
             for path in sorted(SAMPLES.glob("*.jpg"))
@@ -109,6 +129,7 @@ def page_contract(
             "max_truncation": structures.MAX_TRUNCATION,
             "max_yaw_proxy": structures.MAX_YAW_PROXY,
             "max_roll_deg": structures.MAX_ROLL_DEG,
+            "max_pitch_deg": structures.MAX_PITCH_DEG,
             "min_brightness": structures.MIN_BRIGHTNESS,
         },
     }

@@ -1,4 +1,4 @@
-"""The web page as static files: what was built, the two networks, and the contract."""
+"""The web page as static files: what was built, the networks, and the contract."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from mien._output import whole_file
 from mien._reading import read_json
 from mien.detect import FileDetector
 from mien.errors import ArtefactError, OutputError
-from mien.inference import EmotionModel
+from mien.inference import EmotionModel, UnitModel
+from mien.inference.units import SHIPPED as SHIPPED_UNITS
 from mien.webpage.contract import SAMPLES, page_contract
 
 __all__ = ["BUILT_PAGE", "page_files", "write_web_page"]
@@ -26,14 +27,31 @@ _LIST = "mien-page.json"
 """Beside an exported page: its files, so that the next export knows what it may replace."""
 
 
-def page_files(model: EmotionModel, detector: FileDetector) -> Mapping[str, Path]:
-    """Return the files that the page reads beside those that were built, by their address."""
-    samples = {f"samples/{path.name}": path for path in sorted(SAMPLES.glob("*.jpg"))}
-    return {"models/emotion.onnx": model.path, "models/face.onnx": detector.path, **samples}
+def page_files(
+    model: EmotionModel, detector: FileDetector, *, unit_model: UnitModel | None = None
+) -> Mapping[str, Path]:
+    """Return the files that the page reads beside those that were built, by their address.
+
+    Args:
+        model: The emotion network.
+        detector: The face detector.
+        unit_model: The network of expression units; None takes the shipped one.
+    """
+    return {
+        "models/emotion.onnx": model.path,
+        "models/face.onnx": detector.path,
+        "models/units.onnx": SHIPPED_UNITS if unit_model is None else unit_model.path,
+        **{f"samples/{path.name}": path for path in sorted(SAMPLES.glob("*.jpg"))},
+    }
 
 
 def write_web_page(
-    folder: Path, model: EmotionModel, detector: FileDetector, *, overwrite: bool = False
+    folder: Path,
+    model: EmotionModel,
+    detector: FileDetector,
+    *,
+    unit_model: UnitModel | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write the page as static files that any web server can host, under any path.
 
@@ -41,6 +59,8 @@ def write_web_page(
         folder: Where to; it appears when it is whole.
         model: The emotion network that the page will run.
         detector: The face detector that it will run.
+        unit_model: The network of expression units that it will run if a visitor asks for them;
+            None takes the shipped one.
         overwrite: Whether a page that an earlier call wrote may be replaced; what else lies
             beside it or among its files stays.
 
@@ -68,10 +88,11 @@ def write_web_page(
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".page-") as temporary:
             whole = Path(temporary) / "page"
             shutil.copytree(BUILT_PAGE, whole)
-            for name, path in page_files(model, detector).items():
+            for name, path in page_files(model, detector, unit_model=unit_model).items():
                 (whole / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(path, whole / name)
-            contract = json.dumps(page_contract(model, detector), indent=1)
+            told = page_contract(model, detector, unit_model=unit_model)
+            contract = json.dumps(told, indent=1)
             (whole / "models" / "contract.json").write_text(contract, encoding="utf-8")
             files = sorted(p.relative_to(whole).as_posix() for p in whole.rglob("*") if p.is_file())
             if folder.exists():

@@ -25,7 +25,7 @@ export function About() {
         <details>
           <summary>{said.files}</summary>
           <dl class="files">
-            {[known.emotion, known.face].map((model) => (
+            {[known.emotion, known.face, known.units].map((model) => (
               <div key={model.file}>
                 <dt>
                   {model.spec.name}, {megabytes(model.bytes)}

@@ -19,6 +19,10 @@ export function Keep() {
   const found = kind === "video" ? current !== null : shown.value !== null && current !== null;
   const some = live ? found : allRows().length > 0;
   const rows = () => (live ? current!.rows() : allRows());
+  const units = () =>
+    live
+      ? current!.hasUnits
+      : photos.value.some(({ result }) => result?.faces.some((face) => face.units !== undefined));
   const said = words().save;
   const begin = () => {
     const now = source.value;
@@ -39,7 +43,7 @@ export function Keep() {
         <button
           type="button"
           disabled={!some}
-          onClick={() => save((name) => saveCsv(rows(), name))}
+          onClick={() => save((name) => saveCsv(rows(), name, units()))}
         >
           <SaveIcon /> {said.csv}
         </button>

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import { UnitsToggle } from "../units/UnitsSwitch";
 import { fill, language, words } from "../words";
 import { BinIcon, PlusIcon, SnapshotIcon } from "./icons";
 import { chooseFiles, leave } from "./opening";
@@ -82,6 +83,7 @@ export function PhotoStage() {
           disabled={photo.result === null}
           onClick={() => void savePhoto(photo)}
         />
+        <UnitsToggle />
         <Tool label={said.remove} icon={<BinIcon />} onClick={() => remove(photo)} />
         <CloseButton />
       </div>

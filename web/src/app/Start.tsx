@@ -69,7 +69,7 @@ function Example() {
     if (address === null) return;
     setResult(null);
     const image = lookedAt(scope.begin(), fetched(address), (bitmap) =>
-      engine.image(bitmap, known!.detection.min_face_px),
+      engine.image(bitmap, known!.detection.min_face_px, false),
     );
     // Why it cannot be looked at is said where the networks are loaded.
     image.then(setResult, () => {});

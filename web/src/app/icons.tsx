@@ -116,3 +116,11 @@ export const ChevronIcon = () => (
     <path d="m7 10 5 5 5-5" />
   </Icon>
 );
+
+export const UnitsIcon = () => (
+  <Icon>
+    <path d="M4.5 6.5c1.5-1.5 3.5-1.5 5 0M14.5 6.5c1.5-1.5 3.5-1.5 5 0M8 16c2.5 3 5.5 3 8 0" />
+    <circle cx="7.5" cy="10.5" r="0.8" />
+    <circle cx="16.5" cy="10.5" r="0.8" />
+  </Icon>
+);

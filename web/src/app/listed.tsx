@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import type { FacePrediction } from "../engine/faces";
 import { Corrections, TaughtAnswer } from "../teach/Teach";
+import { FaceUnits } from "../units/FaceUnits";
 import { words } from "../words";
 import { Bars } from "./Bars";
 import { pointed } from "./overlay";
@@ -57,6 +58,7 @@ export function Opened({ listed: { face, away, more, portrait } }: { listed: Lis
         </>
       )}
       {more}
+      {face !== null && !away && <FaceUnits face={face} />}
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { computed, signal } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
+import { unitsOn } from "../units/switch";
 import { Scope, Superseded, within } from "./scope";
 import { Session } from "./session";
 import { contract, engine, loaded, loading, route, trouble } from "./state";
@@ -146,6 +147,7 @@ export class LiveLoop {
       smooth: smooth.value,
       estimates: estimates.value,
       neutral: neutral.value,
+      units: unitsOn.value,
     };
     const result = await within(clip, engine.frame(bitmap, time, options));
     if (options.neutral && result.faces.length > 0) neutral.value = false;

@@ -1,7 +1,8 @@
-import { signal } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 
 import type { FrameResult } from "../engine/faces";
 import type { Row } from "../engine/row";
+import { unitsOn } from "../units/switch";
 import { fill, type Said, words } from "../words";
 import { photoRows } from "./rows";
 import { Scope, Superseded, within } from "./scope";
@@ -126,14 +127,31 @@ export async function lookedAt<Found>(
   }
 }
 
+/** Look once more at photos that were looked at without expression units. */
+async function addUnits(): Promise<void> {
+  for (const photo of photos.value) {
+    const lacks = photo.result?.faces.some((face) => face.units === undefined);
+    if (lacks && unitsOn.value) await analyse(photo);
+  }
+}
+
+effect(() => {
+  if (unitsOn.value) untracked(() => void addUnits());
+});
+
 async function analyse(photo: Photo): Promise<void> {
   const change: Partial<Photo> = {};
   const { signal } = photo.scope;
   if (signal.aborted) return;
+  let units = false;
+  const look = (bitmap: ImageBitmap) => {
+    units = unitsOn.value;
+    return engine.image(bitmap, contract.value!.detection.min_face_px, units);
+  };
   try {
-    change.result = await lookedAt(signal, read(photo.blob, photo.name), (bitmap) =>
-      engine.image(bitmap, contract.value!.detection.min_face_px),
-    );
+    do {
+      change.result = await lookedAt(signal, read(photo.blob, photo.name), look);
+    } while (unitsOn.value && !units);
   } catch (error) {
     if (error instanceof Superseded) return;
     change.error =

@@ -1,16 +1,24 @@
 import type { Contract } from "../engine/contract";
-import type { FacePrediction, FrameResult } from "../engine/faces";
+import type { FacePrediction, FaceUnits, FrameResult } from "../engine/faces";
 import { unsureReason } from "../engine/quality";
 import type { FaceRow } from "../engine/row";
+import { UnitRows, unitFields } from "../units/rows";
 
 const ROWS_PER_CHUNK = 2048;
 const NUMBERS = 31;
 
-/** The rows of a clip in little memory: 0.43 MB a minute and person at 30 a second. */
+/**
+ * The rows of a clip in little memory: 0.43 MB a minute and person at 30 a second, and as much again
+ * where they have expression units.
+ */
 export class RowStore {
   /** Rows that are no longer kept. */
   dropped = 0;
+  /** Whether a row ever had expression units. */
+  hasUnits = false;
   private chunks: Float64Array[] = [];
+  /** Those of each chunk; null where none were asked for. */
+  private units: (UnitRows | null)[] = [];
   private used = 0;
 
   constructor(
@@ -27,9 +35,11 @@ export class RowStore {
   add(frame: number, timestamp_s: number, face: FacePrediction): void {
     if (this.chunks.length === 0 || this.used === ROWS_PER_CHUNK) {
       this.chunks.push(new Float64Array(ROWS_PER_CHUNK * NUMBERS));
+      this.units.push(null);
       // The oldest rows go, so that a page that runs for days stays as large as it is.
       if (this.chunks.length > this.most_chunks) {
         this.chunks.shift();
+        this.units.shift();
         this.dropped += ROWS_PER_CHUNK;
       }
       this.used = 0;
@@ -56,17 +66,20 @@ export class RowStore {
       face.found === "followed" ? 1 : 0,
     ];
     this.chunks.at(-1)!.set(numbers, this.used * NUMBERS);
+    if (face.units !== undefined) this.addUnits(face.units);
     this.used++;
   }
 
   /** The rows of this moment in their order, whatever is added meanwhile. */
   *rows(): Generator<FaceRow> {
-    for (const numbers of this.all()) yield this.row(numbers);
+    for (const { n, units } of this.all()) {
+      yield faceRow(this.contract, this.name, n[0]!, n[1]!, this.face(n, units));
+    }
   }
 
   /** For each row the time, the person, the place of its label and its confidence. */
   *answers(): Generator<{ time_s: number; person: number; label: number; confidence: number }> {
-    for (const n of this.all()) {
+    for (const { n } of this.all()) {
       yield { time_s: n[1]!, person: n[3]!, label: n[9]!, confidence: n[10]! };
     }
   }
@@ -76,25 +89,35 @@ export class RowStore {
     const faces: FacePrediction[] = [];
     for (let row = Math.max(from, this.dropped); row < to; row++) {
       const place = row - this.dropped;
-      const chunk = this.chunks[Math.floor(place / ROWS_PER_CHUNK)]!;
-      const start = (place % ROWS_PER_CHUNK) * NUMBERS;
-      faces.push(this.face(chunk.subarray(start, start + NUMBERS)));
+      const number = Math.floor(place / ROWS_PER_CHUNK);
+      const own = place % ROWS_PER_CHUNK;
+      const numbers = this.chunks[number]!.subarray(own * NUMBERS, (own + 1) * NUMBERS);
+      faces.push(this.face(numbers, this.units[number]?.get(own)));
     }
     return faces;
   }
 
-  private *all(): Generator<Float64Array> {
+  private addUnits(units: FaceUnits): void {
+    const last = this.units.length - 1;
+    this.units[last] ??= new UnitRows(this.contract, ROWS_PER_CHUNK);
+    this.units[last].set(this.used, units);
+    this.hasUnits = true;
+  }
+
+  private *all(): Generator<{ n: Float64Array; units: FaceUnits | undefined }> {
     const chunks = [...this.chunks];
+    const all_units = [...this.units];
     const used = this.used;
     for (const [number, chunk] of chunks.entries()) {
       const rows = number === chunks.length - 1 ? used : ROWS_PER_CHUNK;
       for (let row = 0; row < rows; row++) {
-        yield chunk.subarray(row * NUMBERS, (row + 1) * NUMBERS);
+        const n = chunk.subarray(row * NUMBERS, (row + 1) * NUMBERS);
+        yield { n, units: all_units[number]?.get(row) };
       }
     }
   }
 
-  private face(n: Float64Array): FacePrediction {
+  private face(n: Float64Array, units: FaceUnits | undefined): FacePrediction {
     const quality = {
       size_px: n[24]!,
       sharpness: n[25]!,
@@ -114,15 +137,12 @@ export class RowStore {
       label: n[9]!,
       confidence: n[10]!,
       unsure,
-      reason: unsure ? unsureReason(quality, this.contract.unsure) : null,
+      reason: unsure ? unsureReason(quality, this.contract.unsure, units) : null,
       probabilities: [...n.subarray(12, 18)],
       uncorrected: Number.isNaN(n[18]!) ? null : [...n.subarray(18, 24)],
       quality,
+      ...(units === undefined ? {} : { units }),
     };
-  }
-
-  private row(n: Float64Array): FaceRow {
-    return faceRow(this.contract, this.name, n[0]!, n[1]!, this.face(n));
   }
 }
 
@@ -132,12 +152,13 @@ export function photoRows(contract: Contract, name: string, result: FrameResult)
 }
 
 function faceRow(
-  { labels }: Contract,
+  contract: Contract,
   source: string,
   frame: number,
   timestamp_s: number | null,
   face: FacePrediction,
 ): FaceRow {
+  const { labels } = contract;
   return {
     source,
     frame,
@@ -153,6 +174,7 @@ function faceRow(
     probabilities: byLabel(labels, face.probabilities),
     uncorrected: byLabelOrNull(labels, face.uncorrected),
     quality: face.quality,
+    ...unitFields(contract, face.units),
   };
 }
 

@@ -1,4 +1,4 @@
-import { COLUMNS, type Row } from "../engine/row";
+import { COLUMNS, type Row, UNIT_COLUMNS } from "../engine/row";
 
 /** Offer a file to the visitor. */
 export function download(content: BlobPart[], type: string, name: string): void {
@@ -19,10 +19,11 @@ export async function saveJson(rows: Iterable<Row>, name: string): Promise<void>
   download([...parts, parts.length === 0 ? "[]\n" : "\n]\n"], "application/json", `${name}.json`);
 }
 
-/** Save rows as CSV with the columns that Python writes. */
-export async function saveCsv(rows: Iterable<Row>, name: string): Promise<void> {
-  const lines = await written(rows, (row) => `${csvLine(values(row))}\r\n`);
-  const heads = `${csvLine(COLUMNS.map(([column]) => column))}\r\n`;
+/** Save rows as CSV with the columns that Python writes, those of expression units if there are any. */
+export async function saveCsv(rows: Iterable<Row>, name: string, units: boolean): Promise<void> {
+  const columns = units ? [...COLUMNS, ...UNIT_COLUMNS] : COLUMNS;
+  const lines = await written(rows, (row) => `${csvLine(values(row, columns))}\r\n`);
+  const heads = `${csvLine(columns.map(([column]) => column))}\r\n`;
   download([heads, ...lines], "text/csv", `${name}.csv`);
 }
 
@@ -57,9 +58,9 @@ export function fileName(): string {
 }
 
 /** One value per column; undefined where the row has none. */
-function values(row: Row): unknown[] {
-  type Inner = Record<string | number, unknown> | undefined;
-  return COLUMNS.map(([, path]) =>
+function values(row: Row, columns: typeof COLUMNS): unknown[] {
+  type Inner = Record<string | number, unknown> | null | undefined;
+  return columns.map(([, path]) =>
     path.reduce<unknown>((value, part) => (value as Inner)?.[part], row),
   );
 }

@@ -58,6 +58,11 @@ export class Session {
     return this.store.dropped;
   }
 
+  /** Whether rows have expression units. */
+  get hasUnits(): boolean {
+    return this.store.hasUnits;
+  }
+
   /** Take one frame's result. */
   add(result: FrameResult): void {
     const time = result.timestamp_s ?? 0;

@@ -2,6 +2,7 @@
  * Holds the contract to the rules of `mien.spec` before anything is run: a contract that was edited
  * or damaged is told by the field's name, with what was expected and what came.
  */
+import { POSE_OUTPUT, UNITS_OUTPUT } from "../units/names";
 import type { Contract } from "./contract";
 
 type Table = Record<string, unknown>;
@@ -41,7 +42,15 @@ const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & strin
     "live_face_px",
     "live_side_px",
   ],
-  unsure: ["min_size_px", "max_truncation", "max_yaw_proxy", "max_roll_deg", "min_brightness"],
+  unit_rules: ["min_face_px", "max_pose_deg", "sure_score", "view_face_px"],
+  unsure: [
+    "min_size_px",
+    "max_truncation",
+    "max_yaw_proxy",
+    "max_roll_deg",
+    "max_pitch_deg",
+    "min_brightness",
+  ],
 };
 
 const LIMITS = [
@@ -104,10 +113,11 @@ class Checker {
     const face = this.model("face", contract.face);
     this.emotion(emotion);
     this.face(face);
+    this.units(contract);
   }
 
   /** Check what both kinds of models have, and return the spec. */
-  private model(field: string, found: unknown): Table {
+  private model(field: string, found: unknown, sets = this.sets): Table {
     const file = table(field, found);
     text(`${field}.file`, file.file);
     demand(
@@ -134,26 +144,14 @@ class Checker {
     const names = outputs(spec).map((output) => text(`${field}.spec.outputs`, output.name));
     demand(new Set(names).size === names.length, `${field}.spec.outputs`, "different names", names);
     for (const { labels } of outputs(spec)) {
-      const known = labels === null || (typeof labels === "string" && labels in this.sets);
+      const known = labels === null || (typeof labels === "string" && labels in sets);
       demand(known, `${field}.spec.outputs`, "null or a name of label_sets", labels);
     }
     return spec;
   }
 
   private emotion(spec: Table): void {
-    const crop = table("emotion.spec.crop", spec.crop);
-    const size = this.whole("emotion.spec.crop.size", crop.size, "side_px");
-    const input = spec.input as Table;
-    demand(input.colour === "grey", "emotion.spec.input.colour", "grey", input.colour);
-    for (const side of ["height", "width"]) {
-      demand(
-        input[side] === size,
-        `emotion.spec.input.${side}`,
-        `${size}, as crop.size says`,
-        input[side],
-      );
-    }
-    this.landmarks(crop.landmarks_xy);
+    this.crop("emotion", spec);
     const six = table("emotion.spec.six", spec.six);
     const weights = table("emotion.spec.six.weights", six.weights);
     let total = 0;
@@ -185,8 +183,47 @@ class Checker {
     for (const value of numbers(field, found, this.count)) this.inside(field, value, "centre");
   }
 
-  private landmarks(found: unknown): void {
-    const field = "emotion.spec.crop.landmarks_xy";
+  /** Check the network of expression units, and the rules about them. */
+  private units(contract: Table): void {
+    const found = table("units", contract.units);
+    const sets = table("units.spec.label_sets", table("units.spec", found.spec).label_sets);
+    for (const [name, labels] of Object.entries(sets)) {
+      texts(`units.spec.label_sets.${name}`, labels);
+    }
+    const spec = this.model("units", found, sets);
+    this.crop("units", spec);
+    for (const name of [UNITS_OUTPUT, POSE_OUTPUT]) {
+      const output = outputs(spec).find((each) => each.name === name);
+      demand(typeof output?.labels === "string", "units.spec.outputs", `${name} with labels`, name);
+    }
+    const view = table("unit_rules.view", (contract.unit_rules as Table).view);
+    this.whole("unit_rules.view.size", view.size, "side_px");
+    this.landmarks("unit_rules.view.landmarks_xy", view.landmarks_xy);
+    for (const each of list("action_units", contract.action_units)) {
+      const action = table("action_units", each);
+      text("action_units.label", action.label);
+      texts("action_units.units", action.units);
+    }
+  }
+
+  /** Check that the input of a model is the crop of a face. */
+  private crop(model: string, spec: Table): void {
+    const crop = table(`${model}.spec.crop`, spec.crop);
+    const size = this.whole(`${model}.spec.crop.size`, crop.size, "side_px");
+    const input = spec.input as Table;
+    demand(input.colour === "grey", `${model}.spec.input.colour`, "grey", input.colour);
+    for (const side of ["height", "width"]) {
+      demand(
+        input[side] === size,
+        `${model}.spec.input.${side}`,
+        `${size}, as crop.size says`,
+        input[side],
+      );
+    }
+    this.landmarks(`${model}.spec.crop.landmarks_xy`, crop.landmarks_xy);
+  }
+
+  private landmarks(field: string, found: unknown): void {
     const points = list(field, found).map((point) => numbers(field, point, 2));
     demand(points.length === 5, field, "five points", found);
     for (const value of points.flat()) this.inside(field, value, "landmark");

@@ -19,6 +19,8 @@ export class EngineClient {
   private next = 0;
   /** Hears of bytes of the networks as they come. */
   onLoaded: (bytes: number) => void = () => {};
+  /** Hears of bytes of the network of units as they come. */
+  onUnitsLoaded: (bytes: number) => void = () => {};
   /** Hears that the worker broke: nothing is answered until the networks are loaded anew. */
   onFailed: (error: Error) => void = () => {};
 
@@ -39,8 +41,13 @@ export class EngineClient {
     return this.ask("reset", null);
   }
 
-  image(bitmap: ImageBitmap, minFacePx: number): Promise<FrameResult> {
-    return this.ask("image", { bitmap, minFacePx }, bitmap);
+  /** Fetch the network of expression units, which can be asked for afterwards; returns its address. */
+  loadUnits(base: string): Promise<string> {
+    return this.ask("loadUnits", { base });
+  }
+
+  image(bitmap: ImageBitmap, minFacePx: number, units: boolean): Promise<FrameResult> {
+    return this.ask("image", { bitmap, minFacePx, units }, bitmap);
   }
 
   frame(bitmap: ImageBitmap, timestamp_s: number, options: LiveOptions): Promise<FrameResult> {
@@ -114,6 +121,10 @@ export class EngineClient {
   private receive(message: Answer): void {
     if ("loaded" in message) {
       this.onLoaded(message.loaded);
+      return;
+    }
+    if ("loadedOfUnits" in message) {
+      this.onUnitsLoaded(message.loadedOfUnits);
       return;
     }
     const waiting = this.waiting.get(message.id);

@@ -24,6 +24,8 @@ interface ModelSpec {
   input: InputSpec;
   outputs: { name: string; labels: string | null }[];
   crop: { size: number; landmarks_xy: [number, number][] } | null;
+  /** The labels of outputs that are the model's own. */
+  label_sets: Record<string, string[]>;
   six: {
     weights: Record<string, number>;
     bias: number[];
@@ -58,6 +60,18 @@ export interface Contract {
   label_sets: Record<string, { labels: string[]; six: (number | null)[] }>;
   emotion: ModelFile;
   face: ModelFile;
+  /** What reads expression units; it is fetched when a visitor asks for them. */
+  units: ModelFile;
+  unit_rules: {
+    min_face_px: number;
+    max_pose_deg: number;
+    /** Faces that were found with such a score are upright; others are looked at in a view. */
+    sure_score: number;
+    view_face_px: number;
+    view: { size: number; landmarks_xy: [number, number][] };
+  };
+  /** FACS' action units, and the expression units that show each one. */
+  action_units: { label: string; units: string[]; match: "one-to-one" | "shared" | "derived" }[];
   samples: { file: string; title: string }[];
   smoothing: { time_constant_s: number; margin: number; forget_s: number; min_probability: number };
   /** How a person's baseline is estimated. */
@@ -120,6 +134,7 @@ export interface Contract {
     max_truncation: number;
     max_yaw_proxy: number;
     max_roll_deg: number;
+    max_pitch_deg: number;
     min_brightness: number;
   };
 }

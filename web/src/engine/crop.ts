@@ -108,6 +108,22 @@ export function cropFace(frame: Region, map: Similarity, size: number): Float32A
   return crop.map((level) => Math.min(Math.max((level - black) * gain, 0), 255));
 }
 
+/** Crops as the input of a network: one after the other, normalised as its spec says. */
+export function batchOf(
+  crops: Float32Array[],
+  { mean, std }: { mean: number[]; std: number[] },
+): Float32Array {
+  const length = crops[0]?.length ?? 0;
+  const batch = new Float32Array(crops.length * length);
+  crops.forEach((values, number) => {
+    batch.set(values, number * length);
+  });
+  for (let place = 0; place < batch.length; place++) {
+    batch[place] = (batch[place]! - mean[0]!) / std[0]!;
+  }
+  return batch;
+}
+
 /** Return each square's mean luma; beyond the frame its border pixels go on. */
 function reducedLuma(
   frame: Region,

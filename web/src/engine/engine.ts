@@ -2,6 +2,7 @@ import moduleAddress from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import * as ort from "onnxruntime-web/wasm";
 
+import { shownUnits, smoothedUnits, UnitNetwork, type UnitReading } from "../units/network";
 import { Baselines } from "./baseline";
 import type { Contract, ModelFile } from "./contract";
 import { type Region, type Similarity, similarity } from "./crop";
@@ -45,6 +46,8 @@ export interface LiveOptions {
   estimates: boolean;
   /** Whether the largest face of this frame is the person's neutral face. */
   neutral: boolean;
+  /** Whether expression units are read. */
+  units: boolean;
 }
 
 /** Both networks and all rules around them; runs in a worker. */
@@ -81,14 +84,6 @@ export class Engine {
       ...[contract.face, contract.emotion].map((model) => downloadModel(base, model, loaded)),
     ]);
     ort.env.wasm.wasmBinary = runtime;
-    const options: ort.InferenceSession.SessionOptions = {
-      executionProviders: ["wasm"],
-      graphOptimizationLevel: "all",
-    };
-    const tensor = (values: Float32Array, dimensions: number[]) =>
-      new ort.Tensor("float32", values, dimensions);
-    const open = async (model: ModelFile, file: Uint8Array) =>
-      runner(model, await opened(model, file, options), tensor);
     const face = await open(contract.face, files[0]!);
     const emotion = await open(contract.emotion, files[1]!);
     // It was compiled by now; its bytes are not needed any more.
@@ -96,6 +91,18 @@ export class Engine {
     const networks = new Networks(contract, new FaceDetector(contract, face), emotion);
     await networks.tryBoth();
     return new Engine(contract, networks, threads);
+  }
+
+  /** Fetch the network of expression units; `loaded` hears of bytes as they come. */
+  fetchUnits(base: string, loaded: (bytes: number) => void): Promise<Uint8Array> {
+    return downloadModel(base, this.contract.units, loaded);
+  }
+
+  /** Open the network of expression units, so that they can be asked for. */
+  async openUnits(file: Uint8Array): Promise<void> {
+    const network = new UnitNetwork(this.contract, await open(this.contract.units, file));
+    await network.tryOnce();
+    this.networks.units = network;
   }
 
   /** Begin a new clip: nobody is known any more. */
@@ -113,15 +120,21 @@ export class Engine {
   }
 
   /** Analyse one image at full care. */
-  async image(frame: DrawableRegion, pixels: Pixels, minFacePx: number): Promise<FrameResult> {
+  async image(
+    frame: DrawableRegion,
+    pixels: Pixels,
+    minFacePx: number,
+    units: boolean,
+  ): Promise<FrameResult> {
     const { networks } = this;
     const faces = await networks.detector.detect(pixels, minFacePx);
     const classified = await networks.classify(frame, faces);
+    const readings = await networks.readUnits(units, frame, faces, classified.crops);
     return {
       width: frame.width,
       height: frame.height,
       timestamp_s: null,
-      faces: this.predictions(frame, faces, classified),
+      faces: this.predictions(frame, faces, classified, readings),
       portraits: faces.map((face, number) => ({
         person: number,
         image: portrait(frame.image, face.box),
@@ -139,6 +152,7 @@ export class Engine {
     const { networks } = this;
     const faces = await networks.detectScaled(frame, small, options.minFacePx);
     const { probabilities, crops, embeddings } = await networks.classify(frame, faces);
+    const readings = await networks.readUnits(options.units, frame, faces, crops);
     const { scenes, emotion } = this.contract;
     if (this.cuts.isCut(regionOf(small))) this.tracker.cut();
     this.tracker.resize(frame.width, frame.height);
@@ -172,7 +186,12 @@ export class Engine {
       if (options.neutral && number === 0) {
         this.baselines?.setNeutral(track, uncorrected ?? shares, timestamp_s);
       }
-      const given = networks.predict(frame, number, faces[place]!, crops[place]!, shares);
+      const [face, crop, reading] = [faces[place]!, crops[place]!, readings[place]!];
+      const given = networks.predict(frame, number, face, crop, shares, reading);
+      if (reading !== null && options.smooth) {
+        const smoothed = smoothedUnits(this.smoother, track, reading, timestamp_s, interval_s);
+        given.units = shownUnits(smoothed);
+      }
       const embedding = embeddings[place]!;
       return networks.relabelled({ ...given, track, uncorrected, embedding }, label);
     });
@@ -217,6 +236,7 @@ export class Engine {
     frame: Region,
     faces: DetectedFace[],
     { crops, probabilities, embeddings }: Classified,
+    readings: (UnitReading | null)[] = [],
   ): FacePrediction[] {
     return faces.map((face, number) => ({
       ...this.networks.predict(
@@ -225,6 +245,7 @@ export class Engine {
         face,
         crops[number]!,
         probabilities[number]!.calibrated,
+        readings[number] ?? null,
       ),
       embedding: embeddings[number]!,
     }));
@@ -262,4 +283,15 @@ export class Engine {
       detect_ms,
     };
   }
+}
+
+/** Open a network's file as a function that runs it. */
+async function open(model: ModelFile, file: Uint8Array) {
+  const session = await opened(model, file, {
+    executionProviders: ["wasm"],
+    graphOptimizationLevel: "all",
+  });
+  const tensor = (values: Float32Array, dimensions: number[]) =>
+    new ort.Tensor("float32", values, dimensions);
+  return runner(model, session, tensor);
 }

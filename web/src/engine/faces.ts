@@ -21,6 +21,23 @@ export interface Quality {
   truncation: number;
 }
 
+/** How a head is turned, in degrees; the signs are those of `mien.units.HeadPose`. */
+export interface HeadPose {
+  yaw_deg: number;
+  pitch_deg: number;
+  roll_deg: number;
+}
+
+/** Why a face has no expression units. */
+export type UnitsMissing = "small" | "turned away" | "rotated";
+
+/** The expression units of a face in the order of their network; null where they are missing. */
+export interface FaceUnits {
+  values: number[] | null;
+  pose: HeadPose | null;
+  missing: UnitsMissing | null;
+}
+
 export type Reason = "small" | "cut off" | "turned away" | "tilted" | "dark" | "ambiguous";
 
 /** One row of the result contract, with the landmarks and the reason that rows leave out. */
@@ -42,6 +59,8 @@ export interface FacePrediction {
   uncorrected: number[] | null;
   /** How the network describes the expression, where that is kept. */
   embedding?: Float32Array | null;
+  /** What the parts of the face do; only if that was asked for. */
+  units?: FaceUnits;
   quality: Quality;
 }
 

@@ -1,6 +1,8 @@
+import { posed, shownUnits, type UnitNetwork, type UnitReading } from "../units/network";
+import { checked } from "../units/upright";
 import { corrected } from "./baseline";
 import type { Contract } from "./contract";
-import { cropFace, type Region, similarity } from "./crop";
+import { batchOf, cropFace, type Region, similarity } from "./crop";
 import type { Outputs } from "./decoder";
 import { type FaceDetector, roundHalfEven } from "./detector";
 import type { DetectedFace, FacePrediction } from "./faces";
@@ -19,6 +21,9 @@ export interface Classified {
 
 /** Both networks: where faces are in a frame, and what they show. */
 export class Networks {
+  /** What reads expression units; null until it was asked for. */
+  units: UnitNetwork | null = null;
+
   constructor(
     readonly contract: Contract,
     readonly detector: FaceDetector,
@@ -87,14 +92,7 @@ export class Networks {
     const { crop, input } = this.contract.emotion.spec;
     const size = crop!.size;
     if (crops.length === 0) return { crops, probabilities: [], embeddings: [] };
-    const batch = new Float32Array(crops.length * size * size);
-    crops.forEach((values, number) => {
-      batch.set(values, number * size * size);
-    });
-    for (let place = 0; place < batch.length; place++) {
-      batch[place] = (batch[place]! - input.mean[0]!) / input.std[0]!;
-    }
-    const outputs = await this.emotion(batch, [crops.length, 1, size, size]);
+    const outputs = await this.emotion(batchOf(crops, input), [crops.length, 1, size, size]);
     const probabilities = crops.map((_, number) => combine(this.contract, outputs, number));
     const length = (outputs.embedding?.length ?? 0) / crops.length;
     const embeddings = crops.map(
@@ -103,16 +101,31 @@ export class Networks {
     return { crops, probabilities, embeddings };
   }
 
-  /** A face's record. */
+  /** Read what the parts of faces do, one reading per face; null for each if that is not wanted. */
+  async readUnits(
+    isWanted: boolean,
+    frame: Region,
+    faces: DetectedFace[],
+    crops: Float32Array[],
+  ): Promise<(UnitReading | null)[]> {
+    if (!isWanted) return faces.map(() => null);
+    if (this.units === null) throw new Error("the network of units is not loaded yet");
+    const readings = await this.units.read(frame, faces, crops);
+    const detect = (image: Pixels, minFacePx: number) => this.detector.detect(image, minFacePx);
+    return checked(readings, frame, faces, this.contract.unit_rules, detect);
+  }
+
+  /** A face's record; `reading` is what was read of its units, null if nothing was. */
   predict(
     frame: Region,
     number: number,
     face: DetectedFace,
     crop: Float32Array,
     probabilities: number[],
+    reading: UnitReading | null = null,
   ): FacePrediction {
     const size = this.contract.emotion.spec.crop!.size;
-    const quality = faceQuality(face, crop, size, frame.width, frame.height);
+    const quality = faceQuality(face, crop, size, frame.width, frame.height, posed(reading));
     const prediction: FacePrediction = {
       found: "detected",
       face: number,
@@ -127,6 +140,7 @@ export class Networks {
       probabilities,
       uncorrected: null,
       quality,
+      ...(reading === null ? {} : { units: shownUnits(reading) }),
     };
     return this.relabelled(prediction, largest(probabilities));
   }
@@ -143,7 +157,8 @@ export class Networks {
   relabelled(prediction: FacePrediction, label: number): FacePrediction {
     const confidence = prediction.probabilities[label]!;
     const unsure = confidence < this.contract.emotion.spec.six!.unsure_below;
-    const reason = unsure ? unsureReason(prediction.quality, this.contract.unsure) : null;
+    const { quality, units } = prediction;
+    const reason = unsure ? unsureReason(quality, this.contract.unsure, units) : null;
     return { ...prediction, label, confidence, unsure, reason };
   }
 }

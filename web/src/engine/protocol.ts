@@ -11,7 +11,12 @@ export type SentFrame = Omit<GivenFrame, "image"> & { bitmap: GivenFrame["image"
 export interface Calls {
   load: { ask: { contract: Contract; base: string; threads: number }; answer: number };
   reset: { ask: null; answer: null };
-  image: { ask: { bitmap: ImageBitmap; minFacePx: number }; answer: FrameResult };
+  /** The answer is where the file lies. */
+  loadUnits: { ask: { base: string }; answer: string };
+  image: {
+    ask: { bitmap: ImageBitmap; minFacePx: number; units: boolean };
+    answer: FrameResult;
+  };
   frame: {
     ask: { bitmap: ImageBitmap; timestamp_s: number; options: LiveOptions };
     answer: FrameResult;
@@ -36,4 +41,5 @@ export type Question = {
 export type Answer =
   | { id: number; answer: unknown }
   | { id: number; error: string }
-  | { loaded: number };
+  | { loaded: number }
+  | { loadedOfUnits: number };

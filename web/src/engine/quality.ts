@@ -1,13 +1,17 @@
 import type { Contract } from "./contract";
-import type { DetectedFace, Quality, Reason } from "./faces";
+import type { DetectedFace, FaceUnits, HeadPose, Quality, Reason } from "./faces";
 
-/** Measure what makes a face easy or hard to read; the same as `mien.detect.face_quality`. */
+/**
+ * Measure what makes a face easy or hard to read; the same as `mien.detect.face_quality`. A pose that
+ * a network read counts more than the landmarks' word for it.
+ */
 export function faceQuality(
   face: DetectedFace,
   crop: Float32Array,
   size: number,
   width: number,
   height: number,
+  pose: HeadPose | null = null,
 ): Quality {
   const [left, top, right, bottom] = face.box;
   const area = Math.max((right - left) * (bottom - top), 1e-6);
@@ -21,24 +25,38 @@ export function faceQuality(
     nose![1] - (rightEye![1] + leftEye![1]) / 2,
   ] as const;
   const along = (fromMiddle[0] * across[0] + fromMiddle[1] * across[1]) / distance ** 2;
+  const landmarks_roll_deg = (Math.atan2(across[1], across[0]) * 180) / Math.PI;
+  const yaw = pose === null ? 2 * along : Math.sin((pose.yaw_deg * Math.PI) / 180);
   return {
     size_px: Math.min(right - left, bottom - top),
     sharpness: sharpness(crop, size),
     brightness: mean(crop) / 255,
-    yaw_proxy: Math.min(Math.max(2 * along, -1), 1),
-    roll_deg: (Math.atan2(across[1], across[0]) * 180) / Math.PI,
+    yaw_proxy: Math.min(Math.max(yaw, -1), 1),
+    roll_deg: pose?.roll_deg ?? landmarks_roll_deg,
     truncation: Math.min(Math.max(1 - (insideX * insideY) / area, 0), 1),
   };
 }
 
 /** Why an unsure answer is unsure. */
-export function unsureReason(quality: Quality, limits: Contract["unsure"]): Reason {
+export function unsureReason(
+  quality: Quality,
+  limits: Contract["unsure"],
+  units?: FaceUnits,
+): Reason {
   if (quality.size_px < limits.min_size_px) return "small";
   if (quality.truncation > limits.max_truncation) return "cut off";
   if (Math.abs(quality.yaw_proxy) > limits.max_yaw_proxy) return "turned away";
+  if (isPitched(units, limits)) return "turned away";
   if (Math.abs(quality.roll_deg) > limits.max_roll_deg) return "tilted";
   if (quality.brightness < limits.min_brightness) return "dark";
   return "ambiguous";
+}
+
+/** Whether the face looks far up or down, which only its units say. */
+function isPitched(units: FaceUnits | undefined, limits: Contract["unsure"]): boolean {
+  if (units === undefined) return false;
+  if (units.pose === null) return units.missing === "turned away";
+  return Math.abs(units.pose.pitch_deg) > limits.max_pitch_deg;
 }
 
 function sharpness(crop: Float32Array, size: number): number {

@@ -66,6 +66,14 @@ export interface FaceRow {
     /** Share of the box outside the frame. */
     truncation: number;
   };
+  /** Expression units by the names of ARKit's coefficients, only if they were asked for; null where there are none. */
+  units?: Record<string, number> | null;
+  /** FACS' action units that follow from them, by the same rule. */
+  action_units?: Record<string, number> | null;
+  /** How the head is turned, by the same rule. */
+  pose?: { yaw_deg: number; pitch_deg: number; roll_deg: number } | null;
+  /** Why there are no units: the face has a side below 24 px, is turned away by more than 60 degrees, or is rotated far from upright in the image; none where there are. */
+  units_missing?: string | null;
 }
 
 /** What could not be read. */
@@ -118,4 +126,82 @@ export const COLUMNS: readonly (readonly [string, Path])[] = [
   ["roll_deg", ["quality", "roll_deg"]],
   ["truncation", ["quality", "truncation"]],
   ["error", ["error"]],
+];
+
+/** Those of expression units, behind the others. */
+export const UNIT_COLUMNS: typeof COLUMNS = [
+  ["unit_browDownLeft", ["units", "browDownLeft"]],
+  ["unit_browDownRight", ["units", "browDownRight"]],
+  ["unit_browInnerUp", ["units", "browInnerUp"]],
+  ["unit_browOuterUpLeft", ["units", "browOuterUpLeft"]],
+  ["unit_browOuterUpRight", ["units", "browOuterUpRight"]],
+  ["unit_cheekPuff", ["units", "cheekPuff"]],
+  ["unit_cheekSquintLeft", ["units", "cheekSquintLeft"]],
+  ["unit_cheekSquintRight", ["units", "cheekSquintRight"]],
+  ["unit_eyeBlinkLeft", ["units", "eyeBlinkLeft"]],
+  ["unit_eyeBlinkRight", ["units", "eyeBlinkRight"]],
+  ["unit_eyeLookDownLeft", ["units", "eyeLookDownLeft"]],
+  ["unit_eyeLookDownRight", ["units", "eyeLookDownRight"]],
+  ["unit_eyeLookInLeft", ["units", "eyeLookInLeft"]],
+  ["unit_eyeLookInRight", ["units", "eyeLookInRight"]],
+  ["unit_eyeLookOutLeft", ["units", "eyeLookOutLeft"]],
+  ["unit_eyeLookOutRight", ["units", "eyeLookOutRight"]],
+  ["unit_eyeLookUpLeft", ["units", "eyeLookUpLeft"]],
+  ["unit_eyeLookUpRight", ["units", "eyeLookUpRight"]],
+  ["unit_eyeSquintLeft", ["units", "eyeSquintLeft"]],
+  ["unit_eyeSquintRight", ["units", "eyeSquintRight"]],
+  ["unit_eyeWideLeft", ["units", "eyeWideLeft"]],
+  ["unit_eyeWideRight", ["units", "eyeWideRight"]],
+  ["unit_jawForward", ["units", "jawForward"]],
+  ["unit_jawLeft", ["units", "jawLeft"]],
+  ["unit_jawOpen", ["units", "jawOpen"]],
+  ["unit_jawRight", ["units", "jawRight"]],
+  ["unit_mouthClose", ["units", "mouthClose"]],
+  ["unit_mouthDimpleLeft", ["units", "mouthDimpleLeft"]],
+  ["unit_mouthDimpleRight", ["units", "mouthDimpleRight"]],
+  ["unit_mouthFrownLeft", ["units", "mouthFrownLeft"]],
+  ["unit_mouthFrownRight", ["units", "mouthFrownRight"]],
+  ["unit_mouthFunnel", ["units", "mouthFunnel"]],
+  ["unit_mouthLeft", ["units", "mouthLeft"]],
+  ["unit_mouthLowerDownLeft", ["units", "mouthLowerDownLeft"]],
+  ["unit_mouthLowerDownRight", ["units", "mouthLowerDownRight"]],
+  ["unit_mouthPressLeft", ["units", "mouthPressLeft"]],
+  ["unit_mouthPressRight", ["units", "mouthPressRight"]],
+  ["unit_mouthPucker", ["units", "mouthPucker"]],
+  ["unit_mouthRight", ["units", "mouthRight"]],
+  ["unit_mouthRollLower", ["units", "mouthRollLower"]],
+  ["unit_mouthRollUpper", ["units", "mouthRollUpper"]],
+  ["unit_mouthShrugLower", ["units", "mouthShrugLower"]],
+  ["unit_mouthShrugUpper", ["units", "mouthShrugUpper"]],
+  ["unit_mouthSmileLeft", ["units", "mouthSmileLeft"]],
+  ["unit_mouthSmileRight", ["units", "mouthSmileRight"]],
+  ["unit_mouthStretchLeft", ["units", "mouthStretchLeft"]],
+  ["unit_mouthStretchRight", ["units", "mouthStretchRight"]],
+  ["unit_mouthUpperUpLeft", ["units", "mouthUpperUpLeft"]],
+  ["unit_mouthUpperUpRight", ["units", "mouthUpperUpRight"]],
+  ["unit_noseSneerLeft", ["units", "noseSneerLeft"]],
+  ["unit_noseSneerRight", ["units", "noseSneerRight"]],
+  ["au_1", ["action_units", "AU1"]],
+  ["au_2", ["action_units", "AU2"]],
+  ["au_4", ["action_units", "AU4"]],
+  ["au_5", ["action_units", "AU5"]],
+  ["au_7", ["action_units", "AU7"]],
+  ["au_10", ["action_units", "AU10"]],
+  ["au_12", ["action_units", "AU12"]],
+  ["au_14", ["action_units", "AU14"]],
+  ["au_15", ["action_units", "AU15"]],
+  ["au_17", ["action_units", "AU17"]],
+  ["au_18", ["action_units", "AU18"]],
+  ["au_20", ["action_units", "AU20"]],
+  ["au_23", ["action_units", "AU23"]],
+  ["au_24", ["action_units", "AU24"]],
+  ["au_25", ["action_units", "AU25"]],
+  ["au_26", ["action_units", "AU26"]],
+  ["au_27", ["action_units", "AU27"]],
+  ["au_43", ["action_units", "AU43"]],
+  ["au_45", ["action_units", "AU45"]],
+  ["pose_yaw_deg", ["pose", "yaw_deg"]],
+  ["pose_pitch_deg", ["pose", "pitch_deg"]],
+  ["pose_roll_deg", ["pose", "roll_deg"]],
+  ["units_missing", ["units_missing"]],
 ];

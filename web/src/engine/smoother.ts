@@ -11,6 +11,9 @@ interface State {
   logs: number[];
   label: number;
   timestamp_s: number;
+  /** Further values of the person, and when there were some. */
+  values: number[] | null;
+  values_s: number;
 }
 
 /** The probabilities of a face to show. */
@@ -47,12 +50,10 @@ export class Smoother {
     let state = this.states.get(track);
     const longest_s = track_timeout_s(this.options.forget_s, interval_s, this.track_timeout);
     if (state === undefined || timestamp_s - state.timestamp_s > longest_s) {
-      state = { logs, label: largest(logs), timestamp_s };
+      state = { logs, label: largest(logs), timestamp_s, values: null, values_s: 0 };
       this.states.set(track, state);
     } else {
-      const passed = Math.max(0, timestamp_s - state.timestamp_s);
-      const tau = this.options.time_constant_s;
-      const share = tau > 0 ? 1 - Math.exp(-passed / tau) : 1;
+      const share = this.weight(timestamp_s - state.timestamp_s);
       state.logs = state.logs.map((log, place) => log + share * (logs[place]! - log));
       state.timestamp_s = timestamp_s;
     }
@@ -66,6 +67,31 @@ export class Smoother {
     if (shown[best]! - shown[state.label]! >= this.options.margin) state.label = best;
     const uncorrected = offset === null ? null : smoothed;
     return { probabilities: shown, label: state.label, uncorrected };
+  }
+
+  /**
+   * Take further values of a person, whose probabilities of this frame `update` has taken; return
+   * the smoothed ones. After a longer absence of them they start anew.
+   */
+  updateValues(track: number, values: number[], timestamp_s: number, interval_s = 0): number[] {
+    const state = this.states.get(track)!;
+    const longest_s = track_timeout_s(this.options.forget_s, interval_s, this.track_timeout);
+    const passed_s = timestamp_s - state.values_s;
+    const before = state.values;
+    if (before !== null && passed_s <= longest_s) {
+      const share = this.weight(passed_s);
+      state.values = before.map((value, place) => value + share * (values[place]! - value));
+    } else {
+      state.values = values;
+    }
+    state.values_s = timestamp_s;
+    return state.values;
+  }
+
+  /** How much of a change comes through after so many seconds, 0 to 1. */
+  private weight(passed_s: number): number {
+    const tau = this.options.time_constant_s;
+    return tau > 0 ? 1 - Math.exp(-Math.max(0, passed_s) / tau) : 1;
   }
 
   /** Drop whoever would start anew at this time anyway. */

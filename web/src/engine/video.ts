@@ -4,10 +4,11 @@
  * them, and a frame waits as long as it is open whether one of its faces is a person's.
  */
 
+import { shownUnits, smoothedUnits, type UnitReading } from "../units/network";
 import { Baselines } from "./baseline";
 import type { Region } from "./crop";
 import { roundHalfEven } from "./detector";
-import type { DetectedFace, FrameResult } from "./faces";
+import type { DetectedFace, FaceUnits, FrameResult } from "./faces";
 import { HeldFrames } from "./held";
 import type { Networks } from "./networks";
 import { People } from "./people";
@@ -35,6 +36,8 @@ export interface VideoSettings {
   smooth: boolean;
   /** Whether everybody's baseline is estimated and taken off. */
   estimates: boolean;
+  /** Whether expression units are read. */
+  units: boolean;
 }
 
 /** Of a video that does not say how many frames a second it has. */
@@ -206,6 +209,11 @@ export class VideoAnalysis {
         known ?? faces.map((face) => this.networks.crop(frame, face)),
     );
     const { probabilities } = await this.networks.classifyCrops(crops.flat());
+    const readings: (UnitReading | null)[][] = [];
+    for (const [number, { frame, faces }] of sorted.entries()) {
+      const { units } = this.settings;
+      readings.push(await this.networks.readUnits(units, frame, faces, crops[number]!));
+    }
     let place = 0;
     return sorted.map((tracked, number) => {
       const { frame, faces, tracks } = tracked;
@@ -215,7 +223,9 @@ export class VideoAnalysis {
         const raw = probabilities[place++]!.calibrated;
         const shown = this.shown(track, raw, frame.timestamp_s);
         const crop = crops[number]![own]!;
-        const given = this.networks.predict(frame, own, face, crop, shown.probabilities);
+        const reading = readings[number]![own]!;
+        const given = this.networks.predict(frame, own, face, crop, shown.probabilities, reading);
+        if (reading !== null) given.units = this.unitsOf(track, reading, frame.timestamp_s);
         const { uncorrected } = shown;
         return this.networks.relabelled({ ...given, track, uncorrected, found }, shown.label);
       });
@@ -235,6 +245,12 @@ export class VideoAnalysis {
     return this.settings.smooth
       ? this.smoother.update(track, raw, timestamp_s, this.interval_s, offset)
       : this.networks.unsmoothed(raw, offset);
+  }
+
+  private unitsOf(track: number, reading: UnitReading, timestamp_s: number): FaceUnits {
+    const { smoother, interval_s } = this;
+    if (!this.settings.smooth) return shownUnits(reading);
+    return shownUnits(smoothedUnits(smoother, track, reading, timestamp_s, interval_s));
   }
 }
 

@@ -1,3 +1,4 @@
+import { modelAddress } from "./address";
 import { type Plane, planeOf, type Region } from "./crop";
 import { Engine } from "./engine";
 import type { FrameResult } from "./faces";
@@ -59,9 +60,14 @@ const answers: { [Name in keyof Calls]: (ask: Calls[Name]["ask"]) => Promise<unk
     ready().reset();
     return null;
   },
-  image: async ({ bitmap, minFacePx }) => {
+  loadUnits: async ({ base }) => {
+    const file = await ready().fetchUnits(base, (bytes) => send({ loadedOfUnits: bytes }));
+    await inTurn(() => ready().openUnits(file));
+    return modelAddress(base, ready().contract.units);
+  },
+  image: async ({ bitmap, minFacePx, units }) => {
     const image = whole(bitmap);
-    return ready().image(image, image.pixels(), minFacePx);
+    return ready().image(image, image.pixels(), minFacePx, units);
   },
   frame: async ({ bitmap, timestamp_s, options }) => {
     const copy = scaled(bitmap, options.minFacePx);
@@ -102,8 +108,16 @@ function send(answer: Answer, moved: Transferable[] = []): void {
 /** One question after the other: they share canvases, tracks and networks. */
 let before: Promise<void> = Promise.resolve();
 
+function inTurn(work: () => Promise<void>): Promise<void> {
+  const turn = before.then(work);
+  before = turn.catch(() => {});
+  return turn;
+}
+
 self.onmessage = (event: MessageEvent<Question>) => {
-  before = before.then(() => answer(event.data));
+  // A download takes long on a slow line; frames are answered meanwhile.
+  if (event.data.name === "loadUnits") void answer(event.data);
+  else void inTurn(() => answer(event.data));
 };
 
 async function answer({ id, name, ask }: Question): Promise<void> {

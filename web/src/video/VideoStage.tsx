@@ -9,6 +9,8 @@ import { loading, route, trouble } from "../app/state";
 import { CloseButton, SnapshotButton, Toggle } from "../app/Tools";
 import { clearOver, drawOver, pointAt, USUAL_RATIO, View } from "../app/View";
 import { Waiting } from "../app/Waiting";
+import { unitsOn } from "../units/switch";
+import { UnitsToggle } from "../units/UnitsSwitch";
 import { fill, percent, words } from "../words";
 import { analyseVideo, progress } from "./analysis";
 import { Moments } from "./Moments";
@@ -57,9 +59,13 @@ export function VideoStage({ file, onStage }: { file: File; onStage: AbortSignal
       URL.revokeObjectURL(address);
     };
   }, []);
+  // What was read stays read when units are turned off.
+  const units = useRef(unitsOn.value);
+  units.current ||= unitsOn.value;
   useEffect(() => {
-    start(analyseVideo(file, onStage, { smooth: smooth.value, estimates: estimates.value }));
-  }, [smooth.value, estimates.value]);
+    const choices = { smooth: smooth.value, estimates: estimates.value, units: units.current };
+    start(analyseVideo(file, onStage, choices));
+  }, [smooth.value, estimates.value, units.current]);
   // What was not read before may be there by now.
   useEffect(() => {
     if (video.current!.paused) show(video.current!.currentTime);
@@ -97,6 +103,7 @@ export function VideoStage({ file, onStage }: { file: File; onStage: AbortSignal
         <SnapshotButton video={video} />
         <Toggle label={words().camera.smooth} value={smooth} icon={<WaveIcon />} />
         <BaselineToggle />
+        <UnitsToggle />
         <CloseButton />
       </div>
       <Moments />

@@ -88,7 +88,10 @@ function Lanes({
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const redraw = useRef(() => {});
-  redraw.current = () => draw(canvas.current!, found, lanes, length_s);
+  redraw.current = () => {
+    // The timeline may be gone: a video that is read anew has none for a moment.
+    if (canvas.current !== null) draw(canvas.current, found, lanes, length_s);
+  };
   useEffect(() => redraw.current(), [found, progress.value, lanes.length, length_s]);
   useEffect(() => {
     const watching = new ResizeObserver(() => redraw.current());

@@ -5,6 +5,7 @@ import { Superseded, within } from "../app/scope";
 import { BIN_S, Session } from "../app/session";
 import { contract, engine, loaded, loading, trouble } from "../app/state";
 import type { FrameResult } from "../engine/faces";
+import { unitsKnown } from "../units/switch";
 import type { Said } from "../words";
 import { openDecoded, type Reader, type ReadFrame } from "./decoding";
 import { openPlayed } from "./playing";
@@ -29,6 +30,8 @@ export const progress = signal<Progress | null>(null);
 export interface VideoChoices {
   smooth: boolean;
   estimates: boolean;
+  /** Whether expression units are read, if they can be had. */
+  units: boolean;
 }
 
 /** The next frames are decoded while the worker still looks at the ones before. */
@@ -49,8 +52,9 @@ export async function analyseVideo(
     shown.value = null;
     session.value = null;
     await within(wanted, loaded());
+    const units = choices.units && (await within(wanted, unitsKnown()));
     try {
-      await attempt(file, wanted, choices);
+      await attempt(file, wanted, { ...choices, units });
       return;
     } catch (error) {
       if (error instanceof Superseded) throw error;

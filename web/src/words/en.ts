@@ -1,3 +1,5 @@
+import { unitsEn } from "../units/words/en";
+
 /** The page's words in English; the other languages have the same keys. */
 export const en = {
   title: "mien: which expression a face shows",
@@ -195,6 +197,7 @@ export const en = {
     images: "{count} {count|photo|photos}, {faces} {faces|face|faces}",
     speed: "{fps} a second, answered after {ms} ms",
   },
+  units: unitsEn,
   reasons: {
     small: "small",
     "cut off": "cut off",
@@ -288,6 +291,7 @@ export const en = {
       "It was trained on grey web images of 48 pixels. Small, dark, turned or covered faces are harder; then it says unsure.",
       "How well it does by age, sex or skin colour was not measured.",
       "Contempt is not known, disgust counts as angry.",
+      "Expression units come from a third model, which is fetched only when you turn them on. Another network taught it; no person has coded its faces.",
     ],
     use: "Responsible use",
     useText: [

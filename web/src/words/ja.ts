@@ -1,3 +1,4 @@
+import { unitsJa } from "../units/words/ja";
 import type { Words } from "./en";
 
 export const ja: Words = {
@@ -195,6 +196,7 @@ export const ja: Words = {
     images: "写真 {count} 枚、顔 {faces} 人分",
     speed: "毎秒 {fps} 枚、{ms} ms で応答",
   },
+  units: unitsJa,
   reasons: {
     small: "小さい",
     "cut off": "切れている",
@@ -287,6 +289,7 @@ export const ja: Words = {
       "48 画素のグレースケールのウェブ画像で学習しました。小さい・暗い・横向き・隠れた顔は難しく、そのときは判定保留と答えます。",
       "年齢・性別・肌の色による差は測定していません。",
       "軽蔑は扱わず、嫌悪は怒りに数えます。",
+      "表情ユニットは三つ目のモデルの値で、オンにしたときだけ取得します。別のネットワークから学んだもので、人が判定したものではありません。",
     ],
     use: "責任ある利用",
     useText: [

@@ -1,3 +1,4 @@
+import { unitsKo } from "../units/words/ko";
 import type { Words } from "./en";
 
 export const ko: Words = {
@@ -195,6 +196,7 @@ export const ko: Words = {
     images: "사진 {count}장, 얼굴 {faces}개",
     speed: "초당 {fps}장, {ms} ms 뒤 응답",
   },
+  units: unitsKo,
   reasons: {
     small: "작음",
     "cut off": "잘림",
@@ -287,6 +289,7 @@ export const ko: Words = {
       "48픽셀의 흑백 웹 사진으로 학습했습니다. 작거나 어둡거나 돌아가거나 가려진 얼굴은 더 어렵고, 그때는 판정을 보류합니다.",
       "나이, 성별, 피부색에 따른 성능은 측정하지 않았습니다.",
       "경멸은 다루지 않으며, 혐오는 분노로 셉니다.",
+      "표정 단위는 세 번째 모델의 값이며, 켤 때만 내려받습니다. 다른 신경망에게 배운 모델로, 사람이 판정한 것이 아닙니다.",
     ],
     use: "책임 있는 사용",
     useText: [

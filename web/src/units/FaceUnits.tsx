@@ -1,0 +1,148 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { mirror } from "../app/live";
+import { contract, source } from "../app/state";
+import type { FacePrediction, HeadPose, UnitsMissing } from "../engine/faces";
+import { fill, language, words } from "../words";
+import { FaceDiagram } from "./FaceDiagram";
+import { byName, mergedSides, sided, strongest } from "./names";
+import { unitsOn } from "./switch";
+
+const MOST = 10;
+/** In a video the bars keep their places for so long, or they could not be read. */
+const RANKED_EVERY_MS = 800;
+
+/** What the parts of a face do: its pose, a drawing, and the most active units. */
+export function FaceUnits({ face }: { face: FacePrediction }) {
+  if (!unitsOn.value) return null;
+  const said = words().units;
+  const found = face.units;
+  return (
+    <section class="face-units" aria-label={said.heading}>
+      <h3>{said.heading}</h3>
+      {found === undefined && (
+        <p class="quiet" role="status">
+          {said.reading}
+        </p>
+      )}
+      {found?.missing != null && <p class="quiet">{missingText(found.missing)}</p>}
+      {found?.values != null && (
+        <Shown
+          units={byName(contract.value!, found.values)}
+          pose={found.pose!}
+          isMoving={face.track !== null}
+        />
+      )}
+    </section>
+  );
+}
+
+function missingText(missing: UnitsMissing): string {
+  const { min_face_px, max_pose_deg } = contract.value!.unit_rules;
+  return fill(words().units.missing[missing], { px: min_face_px, angle: max_pose_deg });
+}
+
+function Shown({
+  units,
+  pose,
+  isMoving,
+}: {
+  units: Record<string, number>;
+  pose: HeadPose;
+  isMoving: boolean;
+}) {
+  const names = useRanked(
+    strongest(mergedSides(units), MOST).map(([name]) => name),
+    isMoving,
+  );
+  const mirrored = source.value.kind === "camera" && mirror.value;
+  return (
+    <>
+      <div class="pose">
+        <FaceDiagram units={units} pose={pose} mirrored={mirrored} />
+        <dl>
+          {poseTexts(pose).map(([name, text]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{text}</dd>
+            </div>
+          ))}
+        </dl>
+      </div>
+      <ul class={isMoving ? "bars unit-bars moving" : "bars unit-bars"}>
+        {names.length === 0 && <li class="quiet">{words().units.rest}</li>}
+        {names.map((name) => (
+          <Bar key={name} name={name} value={meanOf(units, name)} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Bar({ name, value }: { name: string; value: number }) {
+  const text = unitWord(name);
+  const figure = value.toLocaleString(language.value, {
+    minimumFractionDigits: 2,
+    maximumFractionDigits: 2,
+  });
+  return (
+    <li class="bar">
+      <span aria-hidden="true" title={name}>
+        {text}
+      </span>
+      <span
+        class="track"
+        role="img"
+        aria-label={fill(words().units.bar, { name: text, value: figure })}
+      >
+        <span class="fill" style={{ transform: `translateX(${100 * value - 100}%)` }} />
+      </span>
+      <span class="figure" aria-hidden="true">
+        {figure}
+      </span>
+    </li>
+  );
+}
+
+/** A unit, or two sides of one, in plain words. */
+export function unitWord(name: string): string {
+  const said = words().units;
+  const names: Record<string, string> = said.names;
+  const { part, side } = sided(name);
+  const word = names[part] ?? part;
+  return side === null ? word : fill(said[side], { name: word });
+}
+
+/** The value of a unit, or the mean of two sides. */
+function meanOf(units: Record<string, number>, name: string): number {
+  return units[name] ?? (units[`${name}Left`]! + units[`${name}Right`]!) / 2;
+}
+
+/** The angles in words: how far, and to which side of the person. */
+function poseTexts({ yaw_deg, pitch_deg, roll_deg }: HeadPose): [string, string][] {
+  const said = words().units.pose;
+  const text = (angle_deg: number, above: string, below: string) => {
+    const angle = Math.abs(Math.round(angle_deg));
+    if (angle === 0) return "0°";
+    return fill(angle_deg > 0 ? above : below, { angle });
+  };
+  return [
+    [said.yaw, text(yaw_deg, said.left, said.right)],
+    [said.pitch, text(pitch_deg, said.up, said.down)],
+    [said.roll, text(roll_deg, said.left, said.right)],
+  ];
+}
+
+/** Names in an order that, of what moves, changes now and then only. */
+function useRanked(newest: string[], isMoving: boolean): string[] {
+  const ranked = useRef({ names: newest, at_ms: performance.now() });
+  const [, again] = useState(0);
+  const left_ms = ranked.current.at_ms + RANKED_EVERY_MS - performance.now();
+  if (!isMoving || left_ms <= 0) ranked.current = { names: newest, at_ms: performance.now() };
+  useEffect(() => {
+    if (!isMoving || left_ms <= 0) return;
+    const timer = setTimeout(() => again((count) => count + 1), left_ms);
+    return () => clearTimeout(timer);
+  });
+  return ranked.current.names;
+}
