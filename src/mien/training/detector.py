@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_yunet, padded_input, yunet_spec
 from mien.models.detector import STRIDES, DetectorNet, DetectorOptions
@@ -99,6 +100,7 @@ class DetectorRecipe:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         demand(0 < self.steps <= 10**8, "steps", "1 to 100000000", self.steps)
         demand(self.validate_every > 0, "validate_every", "at least 1", self.validate_every)
         demand(1 < self.batch_size <= 65_536, "batch_size", "2 to 65536", self.batch_size)

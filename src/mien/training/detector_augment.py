@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 from mien.detect import box_coverage
 from mien.media import open_image
@@ -81,6 +82,7 @@ class DetectorAugmentation:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         inside = self.image_px % 32 == 0 and 32 <= self.image_px <= 2048
         demand(inside, "image_px", "a multiple of 32 from 32 to 2048", self.image_px)
         faces = (self.min_face_px, self.max_face_px)
