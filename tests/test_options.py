@@ -168,7 +168,7 @@ def test_the_formats_of_a_run_are_those_that_can_be_written():
         ("serve --trust-proxy nowhere", "trust-proxy"),
         ("tune --data fer --out o --seed -1", "seed"),
         ("tune --data fer --out o --hours nan", "hours"),
-        ("tune --data fer --out o --trials 0", "trials"),
+        ("tune --data fer --out o --seeds 1", "seeds"),
         ("train emotion --data fer --out o --accelerator x", "accelerator"),
         ("train emotion --data fer --out o --threads 1000000000000", "threads"),
     ],

@@ -33,7 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Build, check or test the web page.")
     parser.add_argument("command", nargs="?", choices=COMMANDS, default="build")
     command = COMMANDS[parser.parse_args().command]
-    environment = os.environ | {"PATH": f"{node_folder()}{os.pathsep}{os.environ['PATH']}"}
+    path = os.environ.get("PATH", os.defpath)
+    environment = os.environ | {"PATH": f"{node_folder()}{os.pathsep}{path}"}
 
     def run(*words: str) -> None:
         finished = subprocess.run(words, cwd=WEB, env=environment, check=False)
