@@ -1,4 +1,4 @@
-"""What the page on installing says works: its commands, targets and extras, and the page's build."""
+"""What the page on installing says works: commands, targets and extras, and the page's build."""
 
 from __future__ import annotations
 

@@ -93,7 +93,9 @@ def compared_images(data: Dataset) -> NDArray[np.uint8]:
     images = data.subset("val").images
     if not len(images):
         raise InputError(f"{data.source}: no image in val to compare on")
-    return images[np.linspace(0, len(images) - 1, min(_COMPARED, len(images))).astype(int)]
+    spread = np.linspace(0, len(images) - 1, min(_COMPARED, len(images))).astype(int)
+    chosen: NDArray[np.uint8] = images[spread]
+    return chosen
 
 
 def compare_with_torch(

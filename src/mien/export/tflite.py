@@ -22,6 +22,7 @@ from mien.data import Dataset
 from mien.errors import MissingExtraError, OutputError
 from mien.export.comparison import ExportComparison, compare_outputs, compared_images
 from mien.inference import EmotionModel
+from mien.models.emotion import FACE_PX
 from mien.models.onnx_weights import load_onnx_network
 from mien.preprocess import network_input
 from mien.spec import METADATA_KEY
@@ -107,7 +108,7 @@ def _convert(network: nn.Module, model: EmotionModel, made: Path) -> Any:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise MissingExtraError("exporting to TensorFlow Lite", "tflite") from error
-        face = torch.zeros(1, 1, model.spec.input.height, model.spec.input.width)
+        face = torch.zeros(1, 1, FACE_PX, FACE_PX)
         litert_torch.convert(_Named(network, names).eval(), sample_kwargs={"faces": face}).export(
             str(made)
         )
