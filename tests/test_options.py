@@ -16,7 +16,6 @@ from mien.album import AlbumOptions
 from mien.cli import app
 from mien.errors import InputError, MienError, OptionsError
 from mien.media import FORMATS
-from mien.models.emotion import FineTunedOptions, TrunkOptions
 from mien.options import (
     BaselineOptions,
     DeviceOptions,
@@ -29,9 +28,6 @@ from mien.options import (
 from mien.runs import RunOptions
 from mien.server import KeyFile, ServerOptions, create_app
 from mien.study import StudyOptions
-from mien.training import EmotionRecipe
-from mien.training.augment import AugmentationOptions
-from mien.training.distillation import DistillationOptions
 
 INF, NAN, HUGE = math.inf, math.nan, 10**18
 
@@ -58,8 +54,6 @@ KINDS = (
         (StudyOptions, "covariates", 3, "a path or None, found 3"),
         (TuneOptions, "trials", "5", "a whole number from 1 to 1000000000 or None, found '5'"),
         (DeviceOptions, "nodes", "2", "a whole number from 1 to 100000, found '2'"),
-        (EmotionRecipe, "epochs", "5", "int, found str"),
-        (AugmentationOptions, "shear", "5", "a finite number, found str"),
         # Values of the right type that make no sense.
         (ServerOptions, "jobs", "", "a path, found ''"),
         (ServerOptions, "keys", "a\0b", r"a path or None, found 'a\x00b'"),
@@ -103,13 +97,10 @@ KINDS = (
         (EventOptions, "max_gap_s", -1, "0 to 1000000000, found -1"),
         (BaselineOptions, "people", "all", "tracks or one-person, found 'all'"),
         (BaselineOptions, "neutral", (1, 1), "a tuple of 6 probabilities that sum to 1"),
-        (FineTunedOptions, "own_classes", HUGE, "0 to 1000, found 1000000000"),
-        (DistillationOptions, "teachers", ("",), "at least one path, and none that is empty"),
-        (TrunkOptions, "dropout", NAN, "a finite number, found nan"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_can(kind, name, value, expected):
-    with pytest.raises((InputError, ValueError), match=f"^(field ')?{name}'?: expected ") as caught:
+    with pytest.raises(OptionsError, match=f"^{name}: expected ") as caught:
         kind(**{name: value})
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
