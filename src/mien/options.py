@@ -6,23 +6,25 @@ them.
 
 from __future__ import annotations
 
-import collections.abc
 import dataclasses
-import functools
 import math
-import types
-import typing
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from mien.errors import InputError, OptionsError, RecipeError
+from mien._checking import Matching, Name, Within, check_options
+from mien.errors import OptionsError
 
 __all__ = [
+    "MAX_FACE_PX",
     "MAX_MIN_DURATION_S",
     "MAX_SEED",
+    "MAX_SMOOTHING_S",
     "MAX_THREADS",
+    "MAX_TIME_S",
+    "MAX_WORKERS",
     "MIN_SEEDS",
     "PRUNERS",
     "SAMPLERS",
+    "Accelerator",
     "BaselineOptions",
     "BaselinePeople",
     "DeviceOptions",
@@ -33,15 +35,14 @@ __all__ = [
     "SmoothingOptions",
     "TuneOptions",
     "VideoOptions",
-    "check_count",
-    "check_types",
-    "check_whole",
 ]
 
 
 BaselinePeople = Literal["tracks", "one-person"]
 SamplerName = Literal["grid", "random", "tpe", "gp"]
 PrunerName = Literal["hyperband", "median", "none"]
+
+Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]
 
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
 PRUNERS: tuple[PrunerName, ...] = get_args(PrunerName)
@@ -51,107 +52,30 @@ MAX_SEED = 2**32 - 1
 
 MAX_THREADS = 1024
 
+MAX_WORKERS = 1024
+
+MAX_TIME_S = 10**9
+"""About 32 years: the longest time of any option."""
+
+MAX_FACE_PX = 100_000
+
+MAX_SMOOTHING_S = 3600
+
+_MAX_DEVICES = 100_000
+
 MAX_MIN_DURATION_S = 10.0
 """The rows of a person are held back until the person has been seen for long enough."""
 
 MIN_SEEDS = 3
 """Smallest number of seeds for a gain: the interval of fewer trainings would say nothing."""
 
-_MAX_SHOWN = 80
-"""Characters of a value in a message."""
-
-_LISTS = (tuple, collections.abc.Sequence)
-
 _LABELS = 6
 """Labels that users see; a baseline's neutral face has a probability of each."""
 
+Share = Annotated[float, Within(0, 1)]
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def check_count(name: str, value: object) -> None:
-    """Check a number of things, from 1 on.
-
-    Raises:
-        InputError: It is something else.
-    """
-    if not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
-        raise InputError(f"{name}: expected a whole number from 1 on, found {value!r}")
-
-
-def check_whole(name: str, value: object, largest: int) -> None:
-    """Check a whole number from 0 on.
-
-    Raises:
-        InputError: It is something else, or larger.
-    """
-    if not _is_whole(value) or not 0 <= value <= largest:  # type: ignore[operator]
-        raise InputError(f"{name}: expected a whole number from 0 to {largest}, found {value!r}")
-
-
-def check_types(options: Any) -> None:
-    """Check the value of each field of some options against its annotation.
-
-    A whole number counts as a number, and a list as a tuple; text is no sequence of its letters.
-
-    Raises:
-        OptionsError: A value has another type; the message names the option and both types.
-    """
-    owner: type = type(options)
-    for name, kind in _annotations(owner).items():
-        value = getattr(options, name)
-        if not _fits(value, kind):
-            raise OptionsError(f"{name}: expected {_words(kind)}, found {_found(value, kind)}")
-
-
-@functools.cache
-def _annotations(owner: type) -> dict[str, Any]:
-    return typing.get_type_hints(owner)
-
-
-def _fits(value: object, kind: Any) -> bool:
-    origin, arguments = typing.get_origin(kind), get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        return any(_fits(value, each) for each in arguments)
-    if origin is Literal:
-        return isinstance(value, str) and value in arguments
-    if origin in _LISTS:
-        if not isinstance(value, tuple | list):
-            return False
-        if origin is tuple and arguments[-1] is not Ellipsis:
-            return len(value) == len(arguments) and all(map(_fits, value, arguments))
-        return all(_fits(each, arguments[0]) for each in value)
-    if origin is not None:
-        return isinstance(value, origin)
-    if kind is float:
-        return _is_number(value)
-    return isinstance(value, kind) and (kind is not int or _is_whole(value))
-
-
-def _words(kind: Any) -> str:
-    origin, arguments = typing.get_origin(kind), get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        return " or ".join(map(_words, arguments))
-    if origin is Literal:
-        return " or ".join(arguments)
-    if origin in _LISTS:
-        return f"tuple of {', '.join(_words(each) for each in arguments if each is not Ellipsis)}"
-    if origin is not None:
-        return str(origin.__name__)
-    return "None" if kind is types.NoneType else str(kind.__name__)
-
-
-def _found(value: object, kind: Any) -> str:
-    """Return the value itself where its type is right, or its parts have to be looked at."""
-    if isinstance(value, str | tuple | list) and typing.get_origin(kind) is not None:
-        shown = repr(value)
-        return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]} ..."
-    return type(value).__name__
+Time = Annotated[float, Within(0, MAX_TIME_S)]
+"""In seconds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,21 +90,15 @@ class FaceOptions:
             model's own threshold.
 
     Raises:
-        InputError: A number is out of its range.
+        OptionsError: A value has another type or is out of its range.
     """
 
-    min_face_px: int = 24
-    min_score: float | None = None
-    unsure_below: float | None = None
+    min_face_px: Annotated[int, Within(1, MAX_FACE_PX)] = 24
+    min_score: Share | None = None
+    unsure_below: Share | None = None
 
     def __post_init__(self) -> None:
-        if not (_is_whole(self.min_face_px) and self.min_face_px >= 1):
-            expected = "expected a whole number from 1 on"
-            raise InputError(f"min_face_px: {expected}, found {self.min_face_px!r}")
-        for name in ("min_score", "unsure_below"):
-            value = getattr(self, name)
-            if value is not None and not (_is_number(value) and 0 <= value <= 1):
-                raise InputError(f"{name}: expected 0 to 1, found {value!r}")
+        check_options(self)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,18 +112,15 @@ class SmoothingOptions:
         forget_s: A track that was away for longer starts anew.
 
     Raises:
-        InputError: A number is negative or not finite.
+        OptionsError: A value has another type or is out of its range.
     """
 
-    time_constant_s: float = 0.4
-    margin: float = 0.08
-    forget_s: float = 1.0
+    time_constant_s: Annotated[float, Within(0, MAX_SMOOTHING_S)] = 0.4
+    margin: Share = 0.08
+    forget_s: Time = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("time_constant_s", "margin", "forget_s"):
-            value = getattr(self, name)
-            if not (_is_number(value) and 0 <= value < math.inf):
-                raise InputError(f"{name}: expected 0 or more, found {value!r}")
+        check_options(self)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,28 +137,22 @@ class BaselineOptions:
             estimated. None knows no such face.
 
     Raises:
-        InputError: A value is none of these.
+        OptionsError: A value has another type or is out of its range.
     """
 
     people: BaselinePeople = "tracks"
-    neutral: tuple[float, ...] | None = None
+    neutral: tuple[Share, ...] | None = None
 
     def __post_init__(self) -> None:
-        people = get_args(BaselinePeople)
-        if self.people not in people:
-            raise InputError(f"people: expected {' or '.join(people)}, found {self.people!r}")
+        check_options(self)
         if self.neutral is None:
             return
-        if not (
-            isinstance(self.neutral, tuple)
-            and len(self.neutral) == _LABELS
-            and all(_is_number(value) and 0 <= value <= 1 for value in self.neutral)
-            and math.isclose(sum(self.neutral), 1, abs_tol=1e-3)
-        ):
+        whole = math.isclose(sum(self.neutral), 1, abs_tol=1e-3)
+        if len(self.neutral) != _LABELS or not whole:
             expected = f"expected a tuple of {_LABELS} probabilities that sum to 1"
-            raise InputError(f"neutral: {expected}, found {self.neutral!r}")
+            raise OptionsError(f"neutral: {expected}, found {self.neutral!r}")
         if self.people != "one-person":
-            raise InputError(
+            raise OptionsError(
                 "neutral: a neutral face is one person's, so it needs people='one-person', found "
                 f"{self.people!r}"
             )
@@ -267,34 +176,18 @@ class VideoOptions:
             detected with a high score, or for half a second (`mien.track.people` has the rule).
 
     Raises:
-        InputError: A number is out of its range.
+        OptionsError: A value has another type or is out of its range.
     """
 
-    detect_every: int | None = None
-    max_fps: float | None = None
+    detect_every: Annotated[int, Within(1, 1_000_000)] | None = None
+    max_fps: Annotated[float, Within(0, 1000, above=True)] | None = None
     smoothing: SmoothingOptions = dataclasses.field(default_factory=SmoothingOptions)
-    max_gap_s: float = 1.0
+    max_gap_s: Time = 1.0
     baseline: BaselineOptions | None = None
-    min_duration_s: float | None = None
+    min_duration_s: Annotated[float, Within(0, MAX_MIN_DURATION_S)] | None = None
 
     def __post_init__(self) -> None:
-        every, max_fps, gap_s = self.detect_every, self.max_fps, self.max_gap_s
-        if every is not None and not (_is_whole(every) and every >= 1):
-            raise InputError(f"detect_every: expected a whole number from 1 on, found {every!r}")
-        if max_fps is not None and not (_is_number(max_fps) and 0 < max_fps < math.inf):
-            raise InputError(f"max_fps: expected more than 0, found {max_fps!r}")
-        if not isinstance(self.smoothing, SmoothingOptions):
-            found = type(self.smoothing).__name__
-            raise InputError(f"smoothing: expected SmoothingOptions, found {found}")
-        if not isinstance(self.baseline, BaselineOptions | None):
-            found = type(self.baseline).__name__
-            raise InputError(f"baseline: expected BaselineOptions or None, found {found}")
-        if not (_is_number(gap_s) and 0 <= gap_s < math.inf):
-            raise InputError(f"max_gap_s: expected 0 or more, found {gap_s!r}")
-        shortest_s, longest_s = self.min_duration_s, MAX_MIN_DURATION_S
-        if shortest_s is not None and not (_is_number(shortest_s) and 0 <= shortest_s <= longest_s):
-            expected = f"expected 0 to {longest_s:g}"
-            raise InputError(f"min_duration_s: {expected}, found {shortest_s!r}")
+        check_options(self)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,17 +202,14 @@ class EventOptions:
             person shows between them.
 
     Raises:
-        InputError: A number is negative or not finite.
+        OptionsError: A value has another type or is out of its range.
     """
 
-    min_duration_s: float = 0.5
-    max_gap_s: float = 0.25
+    min_duration_s: Time = 0.5
+    max_gap_s: Time = 0.25
 
     def __post_init__(self) -> None:
-        for name in ("min_duration_s", "max_gap_s"):
-            value = getattr(self, name)
-            if not (_is_number(value) and 0 <= value < math.inf):
-                raise InputError(f"{name}: expected 0 or more, found {value!r}")
+        check_options(self)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,26 +217,30 @@ class DeviceOptions:
     """The devices of a training, with Lightning's own names and values.
 
     Attributes:
-        accelerator: `auto`, `cpu`, `gpu`, ...
-        devices: Number of devices, or `auto`.
+        accelerator: `auto`, `cpu`, `gpu`, `cuda`, `mps` or `tpu`.
+        devices: Number of devices, `auto`, -1 for all, or which ones, such as `0,1`.
         nodes: Number of machines.
         strategy: How the devices share the work: `auto`, `ddp`, ...
         threads: Threads of torch on the CPU; 0 leaves torch's own number.
 
     Raises:
-        InputError: A value has another type, or a number is out of its range.
+        OptionsError: A value has another type or is out of its range.
     """
 
-    accelerator: str = "auto"
-    devices: int | str = "auto"
-    nodes: int = 1
-    strategy: str = "auto"
-    threads: int = 0
+    accelerator: Accelerator = "auto"
+    devices: (
+        Annotated[int, Within(1, _MAX_DEVICES)]
+        | Literal[-1]
+        | Annotated[str, Matching("auto, -1 or numbers such as 0,1", r"auto|-1|\d+(,\d+)*")]
+    ) = "auto"
+    nodes: Annotated[int, Within(1, _MAX_DEVICES)] = 1
+    strategy: Annotated[str, Matching("a strategy such as auto or ddp", r"[a-z][a-z0-9_]+")] = (
+        "auto"
+    )
+    threads: Annotated[int, Within(0, MAX_THREADS)] = 0
 
     def __post_init__(self) -> None:
-        check_types(self)
-        check_count("nodes", self.nodes)
-        check_whole("threads", self.threads, MAX_THREADS)
+        check_options(self)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,47 +268,25 @@ class TuneOptions:
         storage: Where the study is kept, as for `open_storage`; None for a file in its folder.
 
     Raises:
-        OptionsError: A value has another type.
-        RecipeError: A value is out of its range.
+        OptionsError: A value has another type or is out of its range, or the search has no end.
     """
 
     sampler: SamplerName = "tpe"
     pruner: PrunerName = "median"
-    trials: int | None = 50
-    hours: float | None = None
-    seed: int = 1
-    workers: int = 1
-    threads: int = 1
-    epochs: int | None = None
-    max_images: int | None = None
-    selection_share: float = 0.1
+    trials: Annotated[int, Within(1, 10**9)] | None = 50
+    hours: Annotated[float, Within(0, MAX_TIME_S / 3600, above=True)] | None = None
+    seed: Annotated[int, Within(0, MAX_SEED)] = 1
+    workers: Annotated[int, Within(1, MAX_WORKERS)] = 1
+    threads: Annotated[int, Within(1, MAX_THREADS)] = 1
+    epochs: Annotated[int, Within(1, 100_000)] | None = None
+    max_images: Annotated[int, Within(2, 10**9)] | None = None
+    selection_share: Annotated[float, Within(0, 1, above=True, below=True)] = 0.1
     near: bool = True
-    seeds: int = MIN_SEEDS
-    study: str = "emotion"
-    storage: str | None = None
+    seeds: Literal[0] | Annotated[int, Within(MIN_SEEDS, 1000)] = MIN_SEEDS
+    study: Name = "emotion"
+    storage: Name | None = None
 
     def __post_init__(self) -> None:
-        check_types(self)
-        checks = (
-            (self.trials is None or self.trials > 0, "trials", "at least 1"),
-            (self.hours is None or self.hours > 0, "hours", "above 0"),
-            (self.workers > 0, "workers", "at least 1"),
-            (self.threads > 0, "threads", "at least 1"),
-            (self.epochs is None or self.epochs > 0, "epochs", "at least 1"),
-            (self.max_images is None or self.max_images > 1, "max_images", "at least 2"),
-            (0 < self.selection_share < 1, "selection_share", "above 0 and below 1"),
-            (
-                self.seeds == 0 or self.seeds >= MIN_SEEDS,
-                "seeds",
-                f"at least {MIN_SEEDS}, or 0 to leave out the gain",
-            ),
-        )
-        faults = [
-            f"{name}: expected {expected}, found {getattr(self, name)!r}"
-            for correct, name, expected in checks
-            if not correct
-        ]
+        check_options(self)
         if self.trials is None and self.hours is None:
-            faults.append("trials, hours: expected at least one of them as the budget")
-        if faults:
-            raise RecipeError("\n".join(faults))
+            raise OptionsError("trials, hours: expected at least one of them as the budget")

@@ -1,5 +1,6 @@
 """What the command line says is one line, is right, and nothing that was given is ignored."""
 
+import os
 import re
 import subprocess
 import sys
@@ -211,7 +212,9 @@ def test_the_names_of_a_model_keep_apart_from_their_values():
 
 def test_the_script_of_completion_is_for_the_command():
     command = [sys.executable, "-m", "mien", "--show-completion", "bash"]
-    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    # Otherwise Typer looks for a shell among the processes above this one.
+    env = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    shown = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
     assert " _MIEN_COMPLETE=complete_bash $1" in shown
     assert shown.endswith("complete -o default -F _mien_completion mien\n")
 

@@ -75,7 +75,6 @@ def test_tune_prints_the_best_and_writes_a_recipe_and_a_report(place, monkeypatc
             "did you mean 'learning_rate'?",
         ),
         (SPACE, ("--storage", "sqlite:////proc/no/a.db"), "the storage cannot be reached"),
-        (SPACE, ("--seeds", "1"), "seeds: expected at least 3, or 0"),
         (SPACE, ("--sampler", "grid"), "grid: more than 100,000 values of learning_rate"),
         (SPACE, ("--max-images", "5000"), "images: expected at most"),
     ],

@@ -127,7 +127,7 @@ class Place:
     def environment(self) -> dict[str, str]:
         """As bare as it gets: a variable such as CI keeps some libraries from reporting."""
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.home),
             "TMPDIR": str(self.temporary),
             "PYTHONPATH": str(SOURCE),

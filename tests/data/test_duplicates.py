@@ -1,6 +1,6 @@
 import numpy as np
 
-from mien.data import copy_groups, exact_groups, is_duplicate, near_pairs
+from mien.data import copy_groups, exact_groups, is_duplicate, joined_groups, near_pairs
 
 
 def test_identical_images_share_the_number_of_the_first(images):
@@ -50,3 +50,22 @@ def test_chains_of_copies_make_one_group(images):
     groups = copy_groups(exact_groups(together), near_pairs(together))
     assert len(set(groups[:4].tolist())) == 1
     assert groups[4] != groups[0]
+
+
+def test_groups_are_joined_along_chains_and_numbered_by_their_first_images():
+    groups, first, second = np.array([7, 3, 7, 5, 9]), np.array([4, 0]), np.array([3, 1])
+    assert joined_groups(groups, first, second).tolist() == [0, 0, 0, 1, 1]
+    assert joined_groups(groups, first[:0], second[:0]).tolist() == [0, 1, 0, 2, 3]
+    assert not len(joined_groups(groups[:0], first[:0], second[:0]))
+
+
+def test_groups_are_joined_as_scipy_does():
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    rng = np.random.default_rng(0)
+    for count in rng.integers(1, 60, 100):
+        first, second = rng.integers(0, count, (2, rng.integers(0, count)))
+        edges = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
+        expected = connected_components(edges, directed=False)[1]
+        np.testing.assert_array_equal(joined_groups(np.arange(count), first, second), expected)

@@ -204,7 +204,7 @@ class Reader:
         if _SERVER.search(script):
             script = _SERVER.sub(self.serve(), script)
         environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         }
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - the reader's own

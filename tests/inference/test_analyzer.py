@@ -375,9 +375,9 @@ def test_options_of_another_kind_are_refused(analyzer, samples):
     ("arguments", "message"),
     [
         ({"face_options": {"min_face_px": 3}}, "face_options: expected FaceOptions or None, found"),
-        ({"threads": "two"}, "threads: expected a whole number from 1 on, found 'two'"),
-        ({"threads": 1.5}, "threads: expected a whole number from 1 on"),
-        ({"workers": 0}, "workers: expected a whole number from 1 on"),
+        ({"threads": "two"}, "threads: expected a whole number from 1 to 1024, found 'two'"),
+        ({"threads": 1.5}, "threads: expected a whole number from 1 to 1024"),
+        ({"workers": 0}, "workers: expected a whole number from 1 to 1024"),
     ],
 )
 def test_arguments_of_other_types_are_refused(arguments, message):

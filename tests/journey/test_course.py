@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import os
 import re
+import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -72,6 +76,41 @@ def test_the_course_page_has_the_times_of_the_chapters():
         minutes = re.search(r"\*About (\d+ minutes?)", text(path))[1]
         row = next(line for line in page.splitlines() if f"../notebooks/{path.name})" in line)
         assert minutes in row
+
+
+def installed_with(extras: set[str]) -> set[str]:
+    """Return the names of the packages that mien and some of its extras ask for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = list(project["dependencies"])
+    waiting, known = list(extras), set[str]()
+    while waiting:
+        extra = waiting.pop()
+        if extra in known:
+            continue
+        known.add(extra)
+        for each in project["optional-dependencies"][extra]:
+            if inner := re.match(r"mien\[(.+)\]", each):
+                waiting += inner[1].split(",")
+            else:
+                named.append(each)
+    return {re.split(r"[\[>=<]", each)[0] for each in named}
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_imports_only_what_the_course_says_to_install(path):
+    page = (ROOT / "docs" / "course.md").read_text(encoding="utf-8")
+    (extras,) = re.findall(r"pip install .*'\.\[([\w,]+)\]'", page)
+    assert f"[{extras}]" in code(path)[0]
+    packages = installed_with(set(extras.split(",")))
+    owners = importlib.metadata.packages_distributions()
+    for node in ast.walk(ast.parse("\n".join(code(path)))):
+        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module]
+        for module in (
+            {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"mien"}
+        ):
+            assert packages & {name.lower() for name in owners[module]}, module
 
 
 def test_the_chapters_run_one_after_the_other(tmp_path, fer_csv, votes_csv, monkeypatch):  # noqa: F811

@@ -74,3 +74,9 @@ def test_a_heic_that_is_cut_off_is_an_error(heic):
 def test_the_limit_of_pixels_holds_before_decoding(heic):
     with pytest.raises(MediaError, match="limit of 0 million pixels"):
         read_image(heic, max_pixels=1000)
+
+
+def test_a_damaged_heic_is_said():
+    pytest.importorskip("pillow_heif")
+    with pytest.raises(MediaError, match="damaged or cut off"):
+        as_frame(b"\0\0\0\x18ftypheic" + bytes(100))

@@ -233,7 +233,7 @@ def test_a_page_that_was_not_built_says_how(tmp_path, monkeypatch, client_of):
     monkeypatch.setattr("mien.server.app.BUILT_PAGE", tmp_path / "none")
     answer = client_of().get("/")
     assert answer.status_code == 503
-    assert "make web" in answer.text
+    assert "python web/build.py" in answer.text
 
 
 def test_the_exported_page_is_whole_and_replaces_only_itself(built, tmp_path, monkeypatch):

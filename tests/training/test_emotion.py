@@ -499,8 +499,8 @@ def test_a_start_that_cannot_be_read_is_named(tmp_path, toy_dataset, content, me
 @pytest.mark.parametrize(
     ("devices", "message"),
     [
-        (DeviceOptions(accelerator="abacus"), "abacus"),
-        (DeviceOptions(accelerator="cpu", devices="two"), "two"),
+        (DeviceOptions(accelerator="gpu"), "gpu"),
+        (DeviceOptions(accelerator="cpu", devices=1, strategy="abacus"), "abacus"),
         (DeviceOptions(accelerator="cpu", devices=3), "a multiple of the 3 devices, found 16"),
     ],
 )

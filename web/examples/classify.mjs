@@ -14,7 +14,7 @@ function* fields(bytes) {
   let at = 0;
   const varint = () => {
     for (let value = 0, factor = 1; ; factor *= 128) {
-      const byte = bytes[at++];
+      const byte = bytes[at++] ?? 0;
       value += (byte % 128) * factor;
       if (byte < 128) return value;
     }
@@ -35,7 +35,15 @@ function readSpec(file) {
     const [key, value] = [...fields(entry)].map(([, text]) => new TextDecoder().decode(text));
     if (key === "mien.spec") return JSON.parse(value);
   }
-  throw new Error("expected a model file of mien, found no mien.spec");
+  return { task: "no mien.spec" };
+}
+
+/** Return the pixels of a binary PGM of a size. */
+function readPixels(file, { width, height }) {
+  const [head, ...size] = /^P5\s+(\d+)\s+(\d+)\s+255\s/.exec(file.toString("latin1")) ?? [""];
+  if (size.join("x") !== `${width}x${height}` || file.length < head.length + width * height)
+    throw new Error(`${image}: expected a whole binary PGM, ${width}x${height}, of 8 bits`);
+  return Float32Array.from(file.subarray(head.length, head.length + width * height));
 }
 
 function softmax(logits) {
@@ -43,10 +51,16 @@ function softmax(logits) {
   return powers.map((power) => power / powers.reduce((sum, each) => sum + each));
 }
 
-const [model, crop] = await Promise.all(process.argv.slice(2, 4).map((path) => readFile(path)));
-const { input, outputs, six } = readSpec(model);
-const pixels = Float32Array.from(crop.subarray(-input.height * input.width));
-const values = pixels.map((value) => (value - input.mean[0]) / input.std[0]);
+process.on("uncaughtException", ({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
+const [network, image] = process.argv.slice(2);
+if (!image) throw new Error("usage: node classify.mjs emotion.onnx crop.pgm");
+const [model, crop] = await Promise.all([readFile(network), readFile(image)]);
+const { task, input, outputs, six } = readSpec(model);
+if (task !== "emotion") throw new Error(`${network}: expected an emotion network, found ${task}`);
+const values = readPixels(crop, input).map((value) => (value - input.mean[0]) / input.std[0]);
 const tensor = new ort.Tensor("float32", values, [1, 1, input.height, input.width]);
 const found = await (await ort.InferenceSession.create(model)).run({ [input.name]: tensor });
 const logs = six.bias.slice();

@@ -6,12 +6,13 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import Within, check_options
 from mien._output import cannot_write, check_output, check_writable
 from mien.album.faces import AlbumFaces
 from mien.album.groups import AlbumGroup, Grouping, group_faces
@@ -21,7 +22,7 @@ from mien.emotions import SIX
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, check_paths, is_image, predict_images
 from mien.media import find_media, has_rows_of, open_table
-from mien.options import FaceOptions, check_count, check_types
+from mien.options import FaceOptions
 from mien.reports import (
     AlbumFace,
     AlbumPage,
@@ -38,6 +39,7 @@ AlbumFormat = Literal["parquet", "csv"]
 
 _PAGE, _SHEET = "album.html", "album.png"
 _TYPICAL, _ODD, _EXPRESSIVE = 16, 24, 8
+_MAX_GROUPS = 1000
 _MAX_SHOWN = 1500
 """Faces on the page, about 5 MB; a page with ten times as many is slow to open."""
 
@@ -88,19 +90,16 @@ class AlbumOptions:
             options of the Analyzer.
 
     Raises:
-        InputError: `groups` is below 1.
-        OptionsError: An option has a wrong type.
+        OptionsError: An option has a wrong type, or `groups` is out of its range.
     """
 
-    groups: int | None = None
+    groups: Annotated[int, Within(1, _MAX_GROUPS)] | None = None
     format: AlbumFormat = "parquet"
     overwrite: bool = False
     faces: FaceOptions | None = None
 
     def __post_init__(self) -> None:
-        check_types(self)
-        if self.groups is not None:
-            check_count("groups", self.groups)
+        check_options(self)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

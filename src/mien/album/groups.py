@@ -92,7 +92,7 @@ def group_faces(
         groups: How many groups; at most one per moment is made.
 
     Raises:
-        MissingExtraError: scikit-learn or SciPy is not installed.
+        MissingExtraError: scikit-learn is not installed.
     """
     moment = _moments(greys, embeddings)
     shown = np.array(sorted(_sharpest(moment, sharpness)), np.int64)

@@ -37,7 +37,13 @@ from mien.cli.options import (
 from mien.cli.progress import SourceProgress, progress_bars
 from mien.cli.study import parse_shard, run_study
 from mien.errors import OutputError
-from mien.options import EventOptions, FaceOptions, SmoothingOptions, VideoOptions
+from mien.options import (
+    MAX_WORKERS,
+    EventOptions,
+    FaceOptions,
+    SmoothingOptions,
+    VideoOptions,
+)
 
 if TYPE_CHECKING:
     from mien.inference import Analyzer, Pipeline
@@ -105,6 +111,7 @@ def analyze(
         int,
         typer.Option(
             min=1,
+            max=MAX_WORKERS,
             default_factory=PythonDefault("mien.study:StudyOptions", "workers"),
             help="Processes of a study, each with networks of its own.",
         ),

@@ -44,8 +44,11 @@ def model(
     split: SplitFile = None,
     fold: Fold = None,
     to: Annotated[
-        Literal["onnx", "openvino"],
-        typer.Option(help="The runtime; openvino writes FILE.xml and the weights in FILE.bin."),
+        Literal["onnx", "openvino", "tflite"],
+        typer.Option(
+            help="The runtime; openvino writes FILE.xml and the weights in FILE.bin, tflite "
+            "FILE.tflite."
+        ),
     ] = "onnx",
     precision: Annotated[
         Literal["fp16", "int8"],
@@ -65,22 +68,25 @@ def model(
     Examples:
       mien export model runs/first/emotion.onnx --data fer --out emotion.onnx
       mien export model runs/first/emotion.onnx --data fer --to openvino --out emotion.xml
+      mien export model runs/first/emotion.onnx --data fer --to tflite --out emotion.tflite
       mien export model runs/first/emotion.onnx --data fer --precision int8 --out quick.onnx
     """
     if to != "onnx":
         refuse_ignored(f"with --to {to}", "precision")
     require_extra("exporting models", "train", "torch", "onnx")
-    from mien.export import export_openvino, export_variant
+    from mien.export import export_openvino, export_tflite, export_variant
 
     dataset, _ = read_split_dataset(data, split, fold)
     bytes_of = [out]
-    if to == "openvino":
-        bytes_of.append(out.with_suffix(".bin"))
-        compared = export_openvino(source, dataset, out=out, licence=licence, overwrite=overwrite)
-    else:
+    if to == "onnx":
         compared = export_variant(
             source, dataset, precision=precision, out=out, licence=licence, overwrite=overwrite
         )
+    else:
+        export = export_openvino if to == "openvino" else export_tflite
+        compared = export(source, dataset, out=out, licence=licence, overwrite=overwrite)
+        if to == "openvino":
+            bytes_of.append(out.with_suffix(".bin"))
     size_mb = sum(path.stat().st_size for path in bytes_of) / 1e6
     print(
         f"{out}: {size_mb:.2f} MB; of {pluralize(compared.images, 'image')} "

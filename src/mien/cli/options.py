@@ -19,7 +19,10 @@ import typer
 from mien.cli.defaults import PythonDefault
 from mien.errors import InputError, MissingExtraError
 from mien.options import (
+    MAX_FACE_PX,
     MAX_MIN_DURATION_S,
+    MAX_SMOOTHING_S,
+    MAX_THREADS,
     BaselineOptions,
     BaselinePeople,
     FaceOptions,
@@ -101,7 +104,10 @@ FacesAsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines, one
 ReplaceImage = Annotated[bool, typer.Option("--overwrite", help="Replace the image.")]
 
 MinFacePx = Annotated[
-    int, typer.Option(min=1, metavar="PX", help="Leave out faces whose shorter side is below.")
+    int,
+    typer.Option(
+        min=1, max=MAX_FACE_PX, metavar="PX", help="Leave out faces whose shorter side is below."
+    ),
 ]
 
 MinScore = Annotated[
@@ -119,7 +125,13 @@ MaxFps = Annotated[
 ]
 
 SmoothingS = Annotated[
-    float, typer.Option(min=0.0, metavar="SECONDS", help="Smooth over time; 0 turns it off.")
+    float,
+    typer.Option(
+        min=0.0,
+        max=MAX_SMOOTHING_S,
+        metavar="SECONDS",
+        help="Smooth over time; 0 turns it off.",
+    ),
 ]
 
 MinDurationS = Annotated[
@@ -165,6 +177,7 @@ Threads = Annotated[
     int,
     typer.Option(
         min=1,
+        max=MAX_THREADS,
         default_factory=PythonDefault("mien.inference:Analyzer", "threads"),
         help="Threads of one network run.",
     ),

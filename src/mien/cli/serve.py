@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,12 @@ from mien.cli.defaults import PythonDefault
 from mien.cli.messages import LOG, refuse_ignored
 from mien.cli.options import FACE_DEFAULTS, DetectorFile, Device, EmotionFile, MinFacePx, MinScore
 from mien.errors import InputError, MissingExtraError
-from mien.options import FaceOptions
+from mien.options import MAX_WORKERS, FaceOptions
 
 __all__ = ["serve"]
 
 _MB = 1_000_000
+_MAX_MB = 1_000_000
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -61,9 +63,11 @@ def serve(
         ),
     ] = None,
     max_upload: Annotated[
-        int, typer.Option(min=1, metavar="MB", help="Limit of a request with images.")
+        int, typer.Option(min=1, max=_MAX_MB, metavar="MB", help="Limit of a request with images.")
     ] = 32,
-    max_video: Annotated[int, typer.Option(min=1, metavar="MB", help="Limit of a video.")] = 2000,
+    max_video: Annotated[
+        int, typer.Option(min=1, max=_MAX_MB, metavar="MB", help="Limit of a video.")
+    ] = 2000,
     rate: Annotated[
         int,
         typer.Option(
@@ -73,6 +77,15 @@ def serve(
             help="Limit of requests per minute, per key or address.",
         ),
     ],
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_WORKERS,
+            metavar="N",
+            help="Images decoded and searched at the same time; else one per core.",
+        ),
+    ] = None,
     min_face_px: MinFacePx = FACE_DEFAULTS.min_face_px,
     min_score: MinScore = FACE_DEFAULTS.min_score,
     model: EmotionFile = None,
@@ -104,7 +117,12 @@ def serve(
     if new_key is not None:
         if keys is None:
             raise typer.BadParameter("--new-key needs a file; add --keys FILE")
-        refuse_ignored("with --new-key", "host", "port", "open_", "jobs", "keep", "cors", "name")
+        refuse_ignored(
+            "with --new-key",
+            *("host", "port", "open_", "jobs", "keep", "cors", "name", "trust_proxy", "max_upload"),
+            *("max_video", "rate", "workers", "min_face_px", "min_score", "model", "detector"),
+            "device",
+        )
         print(KeyFile(keys).add(new_key))
         LOG.info(f"saved its hash as '{new_key}' in {keys}; the key is shown only once")
         return
@@ -128,6 +146,7 @@ def serve(
         max_image_bytes=max_upload * _MB,
         max_video_bytes=max_video * _MB,
         requests_per_minute=rate,
+        workers=workers,
         faces=FaceOptions(min_face_px=min_face_px, min_score=min_score),
     )
     app = create_app(
@@ -156,7 +175,10 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "win32":  # where SO_REUSEADDR lets a second server take the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen()  # whoever reads the address may connect at once
     except OSError as error:

@@ -15,7 +15,7 @@ from mien.cli.defaults import PythonDefault
 from mien.cli.messages import LOG, refuse_ignored, verb
 from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
-from mien.options import DeviceOptions
+from mien.options import MAX_THREADS, Accelerator, DeviceOptions
 
 __all__ = ["app"]
 
@@ -33,7 +33,8 @@ Start = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint.")]
 Threads = Annotated[
-    int, typer.Option(min=0, help="Threads of torch on the CPU; 0 takes all cores.")
+    int,
+    typer.Option(min=0, max=MAX_THREADS, help="Threads of torch on the CPU; 0 takes all cores."),
 ]
 
 
@@ -66,7 +67,7 @@ def emotion(
     resume: Resume = False,
     threads: Threads = _DEVICES.threads,
     accelerator: Annotated[
-        str, typer.Option(help="Lightning's accelerator: auto, cpu, gpu ...")
+        Accelerator, typer.Option(help="Lightning's accelerator.")
     ] = _DEVICES.accelerator,
     devices: Annotated[str, typer.Option(help="Number of devices, or auto.")] = str(
         _DEVICES.devices

@@ -11,7 +11,15 @@ from mien.cli.edge import raise_interruption
 from mien.cli.messages import LOG
 from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.study_table import study_table
-from mien.options import MAX_SEED, MIN_SEEDS, PrunerName, SamplerName, TuneOptions
+from mien.options import (
+    MAX_SEED,
+    MAX_THREADS,
+    MAX_WORKERS,
+    MIN_SEEDS,
+    PrunerName,
+    SamplerName,
+    TuneOptions,
+)
 
 if TYPE_CHECKING:
     from mien.tuning import StudyStatus, TrialRunner, TuneResult
@@ -67,9 +75,11 @@ def tune(
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Seed of the search.")
     ] = _DEFAULTS.seed,
-    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = _DEFAULTS.workers,
+    workers: Annotated[
+        int, typer.Option(min=1, max=MAX_WORKERS, help="Processes on this machine.")
+    ] = _DEFAULTS.workers,
     threads: Annotated[
-        int, typer.Option(help="Threads of torch in each process.")
+        int, typer.Option(min=1, max=MAX_THREADS, help="Threads of torch in each process.")
     ] = _DEFAULTS.threads,
     study: Annotated[str, typer.Option(help="Name of the study in the storage.")] = _DEFAULTS.study,
     storage: Annotated[

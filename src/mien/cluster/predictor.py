@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mien._checking import check_count
 from mien.columns import result_columns
 from mien.errors import InputError, MediaError, OptionsError
 from mien.inference import Analyzer, predict_loaded
 from mien.media import arrow_table, decode_image, read_image
-from mien.options import FaceOptions, check_count
+from mien.options import MAX_THREADS, MAX_WORKERS, FaceOptions
 from mien.structures import Frame, FrameResult
 from mien.structures.tables import data_frame
 
@@ -63,8 +64,8 @@ class Predictor:
         if not isinstance(face_options, FaceOptions | None):
             found = type(face_options).__name__
             raise OptionsError(f"face_options: expected FaceOptions or None, found {found}")
-        check_count("threads", threads)
-        check_count("workers", workers)
+        check_count("threads", threads, MAX_THREADS)
+        check_count("workers", workers, MAX_WORKERS)
         self._load = functools.partial(
             Analyzer,
             model,

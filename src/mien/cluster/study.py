@@ -19,12 +19,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mien._checking import check_count
 from mien._cores import usable_cores
 from mien._output import cannot_write
 from mien.cluster.connection import LOCAL, check_address, cluster, require_ray
 from mien.errors import InputError, MienError, OutputError
 from mien.inference import Analyzer
-from mien.options import check_count
 from mien.study import Record, UnitJob, UnitRunner
 from mien.study.progress import Progress, UnitProgress
 from mien.study.unit_analysis import UnitPlan, analyze_unit, settings_row
@@ -39,6 +39,8 @@ _STOP_S = 30.0
 
 _ATTEMPTS = 3
 """A unit that so many workers did not survive would end the next one, too."""
+
+_MAX_ACTORS = 100_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def ray_unit_runner(
         MissingExtraError: Ray is not installed.
     """
     if actors is not None:
-        check_count("actors", actors)
+        check_count("actors", actors, _MAX_ACTORS)
     if not cpus > 0:
         raise InputError(f"cpus: expected more than 0, found {cpus!r}")
     if not gpus >= 0:

@@ -244,9 +244,6 @@ def check_dataset(
             out.
         find_faces: Whether it searches a face in every image, too.
         faults: The parts of the source that cannot be read.
-
-    Raises:
-        MissingExtraError: SciPy, which near copies need, is not installed.
     """
     groups = exact_groups(data.images)
     pairs = near_pairs(data.images) if near else None

@@ -8,8 +8,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MissingExtraError
-
 __all__ = [
     "NearPairs",
     "copy_groups",
@@ -179,9 +177,6 @@ def copy_groups(groups: NDArray[np.int64], pairs: NearPairs) -> NDArray[np.int64
 
     Returns:
         `(N,)` int64: images have the same number if a chain of copies connects them.
-
-    Raises:
-        MissingExtraError: SciPy is not installed.
     """
     return joined_groups(groups, pairs.first, pairs.second)
 
@@ -198,18 +193,16 @@ def joined_groups(
 
     Returns:
         `(N,)` int64: images have the same number if a chain of groups and pairs connects them.
-
-    Raises:
-        MissingExtraError: SciPy is not installed.
+        Numbers count from 0 in the order of the first images.
     """
-    try:
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-    except ImportError as error:
-        raise MissingExtraError("grouping copies", "data") from error
-    count = len(groups)
-    _, firsts, unit = np.unique(groups, return_index=True, return_inverse=True)
-    a = np.concatenate((np.arange(count), first))
-    b = np.concatenate((firsts[unit], second))
-    _, joined = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(count, count)))
-    return np.asarray(joined, np.int64)
+    _, number = np.unique(groups, return_inverse=True)
+    a, b = number[first], number[second]
+    root = np.arange(number.max(initial=-1) + 1)
+    # In each round every root with a smaller one beside it goes below that one, so at most half of
+    # them are left.
+    while (root[a] != root[b]).any():
+        np.minimum.at(root, np.maximum(root[a], root[b]), np.minimum(root[a], root[b]))
+        while (root != root[root]).any():
+            root = root[root]
+    _, firsts, joined = np.unique(root[number], return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(firsts))[joined]

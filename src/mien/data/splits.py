@@ -51,9 +51,6 @@ def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
     Args:
         data: The dataset.
         near: Whether near copies count as copies; see `near_pairs`.
-
-    Raises:
-        MissingExtraError: SciPy, which near copies need, is not installed.
     """
     groups = _groups(data, near=near)
     train, val, test = (data.split == subset for subset in range(3))
@@ -205,7 +202,6 @@ def stratified_split(
     Raises:
         InputError: The shares are out of range, no class has two different images, or all images
             show one person.
-        MissingExtraError: SciPy, which near copies and people need, is not installed.
     """
     if not (val > 0 and test >= 0 and val + test < 1):
         expected = "a share of val above 0, and one of test, below 1 together"
@@ -238,9 +234,6 @@ def split_groups(data: Dataset, *, near: bool | None = None) -> NDArray[np.int64
 
     Returns:
         `(N,)` int64.
-
-    Raises:
-        MissingExtraError: SciPy, which near copies and people need, is not installed.
     """
     exact = exact_groups(data.images)
     if near:
@@ -268,9 +261,6 @@ def likely_people(data: Dataset) -> NDArray[np.int64]:
 
     Returns:
         `(N,)` int64.
-
-    Raises:
-        MissingExtraError: SciPy is not installed.
     """
     groups = exact_groups(data.images)
     if data.groups is None or not (data.groups != "").all():

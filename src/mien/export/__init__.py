@@ -6,6 +6,7 @@ from mien.export.emotion import calibrate_emotion, export_emotion, export_traine
 from mien.export.onnx_file import export_network, write_spec
 from mien.export.openvino import export_openvino
 from mien.export.size import multiply_adds, parameter_count
+from mien.export.tflite import export_tflite
 from mien.export.units import export_units
 from mien.export.variants import Precision, export_variant
 
@@ -18,6 +19,7 @@ __all__ = [
     "export_emotion",
     "export_network",
     "export_openvino",
+    "export_tflite",
     "export_trained",
     "export_units",
     "export_variant",

@@ -10,11 +10,18 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from mien.errors import ArtefactError
+from mien.data import Dataset
+from mien.errors import ArtefactError, InputError
 from mien.inference import EmotionModel
 from mien.preprocess import network_input
 
-__all__ = ["MAX_FLIPPED", "ExportComparison", "compare_outputs", "compare_with_torch"]
+__all__ = [
+    "MAX_FLIPPED",
+    "ExportComparison",
+    "compare_outputs",
+    "compare_with_torch",
+    "compared_images",
+]
 
 MAX_FLIPPED = 0.003
 """A file whose label differs from the network's for a larger share of the images is refused."""
@@ -26,6 +33,9 @@ Run = Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]
 """Returns the outputs by name for crops `(B, 48, 48)`."""
 
 _BATCH = 256
+
+_COMPARED = 500
+"""Images of the comparison of another runtime's file."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +79,23 @@ class ExportComparison:
                     f"{name}: '{output}' gives another label for {share:.2%} of "
                     f"{self.images:,} images, more than {MAX_FLIPPED:.1%}; the file was not written"
                 )
+
+
+def compared_images(data: Dataset) -> NDArray[np.uint8]:
+    """Return the images on which a file of another runtime is compared with ONNX.
+
+    Returns:
+        `(N, 48, 48)` uint8, at most 500, spread evenly over the validation subset.
+
+    Raises:
+        InputError: The validation subset is empty.
+    """
+    images = data.subset("val").images
+    if not len(images):
+        raise InputError(f"{data.source}: no image in val to compare on")
+    spread = np.linspace(0, len(images) - 1, min(_COMPARED, len(images))).astype(int)
+    chosen: NDArray[np.uint8] = images[spread]
+    return chosen
 
 
 def compare_with_torch(

@@ -15,16 +15,13 @@ from numpy.typing import NDArray
 
 from mien._output import cannot_write, check_output
 from mien.data import Dataset
-from mien.errors import InputError, MissingExtraError, OutputError
-from mien.export.comparison import ExportComparison, compare_outputs
+from mien.errors import MissingExtraError, OutputError
+from mien.export.comparison import ExportComparison, compare_outputs, compared_images
 from mien.inference import EmotionModel
 from mien.preprocess import network_input
 from mien.spec import METADATA_KEY
 
 __all__ = ["export_openvino"]
-
-_COMPARED = 500
-"""Images of the comparison, spread evenly over the validation subset."""
 
 _REPORTER = "openvino_telemetry"
 
@@ -67,10 +64,7 @@ def export_openvino(
         raise OutputError(f"{out}: expected a name that ends in .xml; the weights lie beside it")
     for each in (out, weights):
         check_output(each, overwrite=overwrite)
-    images = data.subset("val").images
-    if not len(images):
-        raise InputError(f"{data.source}: no image in val to compare on")
-    images = images[np.linspace(0, len(images) - 1, min(_COMPARED, len(images))).astype(int)]
+    images = compared_images(data)
     model, library = EmotionModel(path), _load()
     spec = model.spec
     if licence is not None:

@@ -6,10 +6,11 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
+from mien._checking import check_whole
 from mien.data import Dataset
 from mien.errors import InputError, MissingExtraError
 from mien.finetuning.result import FineTuned
-from mien.options import MAX_SEED, MAX_THREADS, check_whole
+from mien.options import MAX_SEED, MAX_THREADS
 
 __all__ = ["fine_tune"]
 

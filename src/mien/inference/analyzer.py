@@ -12,6 +12,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from mien._checking import check_count
 from mien.detect import Detector, OnnxDetector
 from mien.errors import InputError
 from mien.inference.explain import Explanation, explain_image
@@ -23,7 +24,7 @@ from mien.inference.runner import analyze_media, check_video_options
 from mien.inference.similarity import SimilarFaces, find_similar
 from mien.inference.units import UnitModel
 from mien.media import Channels, ImageInput, VideoFrame, as_frame, check_channels, find_media
-from mien.options import FaceOptions, VideoOptions, check_count
+from mien.options import MAX_THREADS, MAX_WORKERS, FaceOptions, VideoOptions
 from mien.structures import Frame, FrameResult
 
 __all__ = ["Analyzer", "analyze", "check_paths"]
@@ -73,9 +74,9 @@ class Analyzer:
         device: str = "cpu",
         workers: int | None = None,
     ) -> None:
-        check_count("threads", threads)
+        check_count("threads", threads, MAX_THREADS)
         if workers is not None:
-            check_count("workers", workers)
+            check_count("workers", workers, MAX_WORKERS)
         self.workers = workers
         if not isinstance(model, EmotionModel):
             model = EmotionModel(model, threads=threads, device=device)

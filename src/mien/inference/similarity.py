@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien._checking import check_count
 from mien.drawing import face_thumbnail
 from mien.errors import InputError, MediaError
 from mien.inference.images import ImageOutputs, face_at, predict_images
@@ -20,7 +21,6 @@ from mien.inference.pipeline import EMBEDDING, Pipeline
 from mien.inference.runner import is_image
 from mien.inference.sampling import sample_video
 from mien.media import Video, VideoFrame, is_live
-from mien.options import check_count
 from mien.structures import FacePrediction, Frame, FrameResult
 
 __all__ = ["SimilarFace", "SimilarFaces", "find_similar"]

@@ -13,10 +13,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from mien._decode import demand
+from mien._checking import check_options
+from mien._decode import all_demands, demand
 from mien.emotions import SIX
 
-__all__ = ["Activation", "BaselineNet", "BaselineOptions", "baseline_trunk"]
+__all__ = ["MAX_WIDTH", "Activation", "BaselineNet", "BaselineOptions", "baseline_trunk"]
+
+MAX_WIDTH = 2048
+"""Most channels of a layer."""
 
 Activation = Literal["elu", "swish"]
 
@@ -35,10 +39,14 @@ class BaselineOptions:
     activations: tuple[Activation, ...] = ("elu",) * 6
     dropout: float = 0.3
 
+    @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         demand(len(self.filters) == 6, "filters", "six numbers", self.filters)
         demand(len(self.activations) == 6, "activations", "six names", self.activations)
-        demand(min(self.filters, default=0) > 0, "filters", "numbers above 0", self.filters)
+        inside = all(0 < size <= MAX_WIDTH for size in self.filters)
+        demand(inside, "filters", f"numbers from 1 to {MAX_WIDTH}", self.filters)
+        demand(0 <= self.dropout < 1, "dropout", "0 to below 1", self.dropout)
 
 
 def baseline_trunk(options: BaselineOptions) -> nn.Sequential:

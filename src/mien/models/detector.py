@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 
 __all__ = ["STRIDES", "DetectorNet", "DetectorOptions"]
@@ -41,6 +42,7 @@ class DetectorOptions:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         for name, lowest, largest in (
             ("stem", 1, 1024), ("depths", 0, 64), ("landmark_depths", 0, 64)
         ):  # fmt: skip

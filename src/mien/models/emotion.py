@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 from mien.emotions import FER2013_7, FERPLUS_8
-from mien.models.baseline import Activation, BaselineOptions, baseline_trunk
+from mien.models.baseline import MAX_WIDTH, Activation, BaselineOptions, baseline_trunk
 
 __all__ = [
     "EMBEDDING_SIZE",
@@ -44,7 +45,7 @@ EMBEDDING_SIZE = 16
 """Length of the expression embedding, as in Vemulapalli and Agarwala 2019."""
 
 
-_MAX_WIDTH, _MAX_DEPTH = 2048, 64
+_MAX_DEPTH, _MAX_CLASSES = 64, 1000
 """Larger networks are slips of the pen, and would ask for more memory than there is."""
 
 
@@ -134,18 +135,19 @@ class TrunkOptions:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         same = len(self.widths) == len(self.depths) and bool(self.widths)
         found = f"{self.widths} and {self.depths}"
         demand(same, "widths and depths", "one of each per stage", found)
-        for name, largest in (("widths", _MAX_WIDTH), ("depths", _MAX_DEPTH)):
+        for name, largest in (("widths", MAX_WIDTH), ("depths", _MAX_DEPTH)):
             sizes = getattr(self, name)
             inside = all(0 < size <= largest for size in sizes)
             demand(inside, name, f"numbers above 0, at most {largest}", sizes)
         demand(0 <= self.dropout < 1, "dropout", "0 to below 1", self.dropout)
         inside = self.crop_px % 2 == 0 and 0 < self.crop_px <= FACE_PX
         demand(inside, "crop_px", f"an even number of 2 to {FACE_PX}", self.crop_px)
-        dense = 0 <= self.dense_width <= _MAX_WIDTH
-        demand(dense, "dense_width", f"0 to {_MAX_WIDTH}", self.dense_width)
+        dense = 0 <= self.dense_width <= MAX_WIDTH
+        demand(dense, "dense_width", f"0 to {MAX_WIDTH}", self.dense_width)
         if self.family != "fer-pp":
             # Each stage but the first halves the pixels of a side.
             most = max(1, self.crop_px.bit_length())
@@ -189,8 +191,9 @@ class FineTunedOptions(TrunkOptions):
     @all_demands()
     def __post_init__(self) -> None:
         TrunkOptions.__post_init__(self)
-        for name in ("adapter_width", "own_classes"):
-            demand(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+        for name, largest in (("adapter_width", MAX_WIDTH), ("own_classes", _MAX_CLASSES)):
+            value = getattr(self, name)
+            demand(0 <= value <= largest, name, f"0 to {largest}", value)
 
 
 class EmotionNet(nn.Module):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 from mien.models.emotion import FACE_PX, TrunkOptions, staged_trunk
 from mien.units import MIRRORED, POSE_FIELDS, UNITS
@@ -58,6 +59,7 @@ class UnitOptions:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         demand(self.trunk.family != "fer-pp", "trunk.family", "another one than fer-pp", "fer-pp")
         for name in ("head_channels", "head_width"):
             value = getattr(self, name)

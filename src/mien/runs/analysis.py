@@ -7,12 +7,13 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from mien._checking import Matching, check_options
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, analyze_media, check_paths, is_image
-from mien.media import find_media, is_live
-from mien.options import FaceOptions, VideoOptions, check_types
+from mien.media import FORMATS, find_media, is_live
+from mien.options import FaceOptions, VideoOptions
 from mien.runs.checkpoint import Checkpoint
 from mien.runs.complete import failures_of_complete
 from mien.runs.fingerprint import fingerprint
@@ -21,6 +22,8 @@ from mien.runs.journal import JOURNAL, Journal
 from mien.structures import FrameResult
 
 __all__ = ["Run", "RunOptions", "analyze_to", "is_interrupted"]
+
+_FORMAT = Matching(" or ".join(FORMATS), "|".join(FORMATS))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +43,10 @@ class RunOptions:
         names: Names that replace the paths of sources in the results, by path.
 
     Raises:
-        OptionsError: Two options exclude each other, or a value has another type.
+        OptionsError: Two options exclude each other, or a value has another type or is unknown.
     """
 
-    formats: Sequence[str] = ("jsonl",)
+    formats: Sequence[Annotated[str, _FORMAT]] = ("jsonl",)
     draw: bool = False
     overwrite: bool = False
     resume: bool = False
@@ -52,7 +55,9 @@ class RunOptions:
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_types(self)
+        check_options(self)
+        if not self.formats:
+            raise OptionsError(f"formats: expected at least one of {', '.join(FORMATS)}")
         if self.resume and self.overwrite:
             raise OptionsError("resume continues and overwrite starts again; leave out one")
         if self.resume and "jsonl" not in self.formats:

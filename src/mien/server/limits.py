@@ -47,7 +47,9 @@ class AccessControl:
         self._proxies = TrustedProxies(options.trusted_proxies)
         self._rate_per_s = options.requests_per_minute / 60
         self._burst = float(max(1, options.requests_per_minute // 6))
-        self._allowed_origins, self._host_names = options.allowed_origins, options.host_names
+        self._allowed_origins = options.allowed_origins
+        names = options.host_names
+        self._host_names = None if names is None else {name.lower() for name in names}
         self._buckets: dict[str, tuple[float, float]] = {}
         self._logged = ""
 

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Annotated
 
-from mien.errors import InputError
-from mien.options import FaceOptions, check_count, check_types
+from mien._checking import FilePath, Matching, Within, check_options
+from mien.options import MAX_TIME_S, MAX_WORKERS, FaceOptions
+from mien.server.proxies import TrustedProxies
 
-__all__ = ["ServerOptions"]
+__all__ = ["MAX_BYTES", "MAX_COUNT", "ServerOptions"]
+
+MAX_BYTES = 10**15
+
+MAX_COUNT = 10**9
+
+Bytes = Annotated[int, Within(1, MAX_BYTES)]
+
+Count = Annotated[int, Within(0, MAX_COUNT)]
+
+Time = Annotated[float, Within(0, MAX_TIME_S)]
+
+Timeout = Annotated[float, Within(0, 24 * 3600, above=True)]
+
+_HOST_NAME = Matching(
+    "a host name or address without a port, such as example.org",
+    r"[\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]",
+)
+
+_ORIGIN = Matching(
+    "an origin in lower case without a path, such as https://example.org",
+    r"null|[a-z][a-z0-9+.-]*://[^/\sA-Z]+",
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +45,10 @@ class ServerOptions:
             folder with other contents is refused.
         keep_videos: Whether uploaded videos stay as long as their results.
         retention_s: Finished jobs are removed after this time.
-        allowed_origins: Origins whose pages may call the API; none by default.
-        host_names: The values of the `Host` header that are accepted; this stops DNS rebinding.
-            None accepts all, which is safe with keys.
+        allowed_origins: Origins whose pages may call the API, as browsers send them, such as
+            `https://example.org`; none by default.
+        host_names: The values of the `Host` header that are accepted, without ports, in whatever
+            case; this stops DNS rebinding. None accepts all, which is safe with keys.
         trusted_proxies: Addresses and networks of proxies whose `X-Forwarded-For` is read; none by
             default.
         faces: Which faces count, unless a request gives other values.
@@ -56,50 +81,46 @@ class ServerOptions:
             core.
 
     Raises:
-        InputError: A value has another type, or a limit is negative.
+        OptionsError: A value has another type or is out of its range.
+        InputError: A trusted proxy is not an address or network.
     """
 
-    keys: str | Path | None = None
-    jobs: str | Path = Path("mien-jobs")
+    keys: FilePath | None = None
+    jobs: FilePath = Path("mien-jobs")
     keep_videos: bool = False
-    retention_s: float = 24 * 3600.0
-    allowed_origins: tuple[str, ...] = ()
-    host_names: tuple[str, ...] | None = None
+    retention_s: Time = 24 * 3600.0
+    allowed_origins: tuple[Annotated[str, _ORIGIN], ...] = ()
+    host_names: tuple[Annotated[str, _HOST_NAME], ...] | None = None
     trusted_proxies: tuple[str, ...] = ()
     faces: FaceOptions = dataclasses.field(default_factory=FaceOptions)
-    max_image_bytes: int = 32_000_000
-    max_images: int = 32
-    max_pixels: int = 50_000_000
-    max_search_pixels: int = 12_000_000
-    max_video_bytes: int = 2_000_000_000
-    max_video_s: float = 4 * 3600.0
-    concurrent_jobs: int = 1
-    max_jobs: int = 32
-    max_jobs_per_caller: int = 8
-    max_job_s: float = 6 * 3600.0
-    max_image_requests: int = 128
-    max_total_image_bytes: int = 512_000_000
-    max_streams: int = 8
-    max_connections: int = 1000
-    requests_per_minute: int = 6000
-    upload_timeout_s: float = 30.0
-    head_timeout_s: float = 15.0
-    stream_timeout_s: float = 60.0
-    request_timeout_s: float = 60.0
-    decode_timeout_s: float = 10.0
-    max_decode_bytes: int = 1_000_000_000
-    ready_wait_s: float = 10.0
-    stop_timeout_s: int = 8
-    workers: int | None = None
+    max_image_bytes: Bytes = 32_000_000
+    max_images: Annotated[int, Within(1, 10_000)] = 32
+    max_pixels: Annotated[int, Within(1, 10**10)] = 50_000_000
+    max_search_pixels: Annotated[int, Within(1, 10**10)] = 12_000_000
+    max_video_bytes: Bytes = 2_000_000_000
+    max_video_s: Time = 4 * 3600.0
+    concurrent_jobs: Annotated[int, Within(0, MAX_WORKERS)] = 1
+    max_jobs: Count = 32
+    max_jobs_per_caller: Count = 8
+    max_job_s: Time = 6 * 3600.0
+    max_image_requests: Count = 128
+    max_total_image_bytes: Bytes = 512_000_000
+    max_streams: Count = 8
+    max_connections: Annotated[int, Within(1, MAX_COUNT)] = 1000
+    requests_per_minute: Annotated[int, Within(1, MAX_COUNT)] = 6000
+    upload_timeout_s: Timeout = 30.0
+    head_timeout_s: Timeout = 15.0
+    stream_timeout_s: Timeout = 60.0
+    request_timeout_s: Timeout = 60.0
+    decode_timeout_s: Timeout = 10.0
+    max_decode_bytes: Annotated[int, Within(1_000_000, MAX_BYTES)] = 1_000_000_000
+    ready_wait_s: Time = 10.0
+    stop_timeout_s: Annotated[int, Within(0, 3600)] = 8
+    workers: Annotated[int, Within(1, MAX_WORKERS)] | None = None
 
     def __post_init__(self) -> None:
-        check_types(self)
-        if self.workers is not None:
-            check_count("workers", self.workers)
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, int | float) and not value >= 0:
-                raise InputError(f"{field.name}: expected 0 or more, found {value!r}")
+        check_options(self)
+        TrustedProxies(self.trusted_proxies)
 
     def face_options(
         self, *, min_face_px: int | None = None, min_score: float | None = None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from mien._checking import FilePath, Within, check_options
 from mien.errors import OptionsError
-from mien.options import EventOptions, FaceOptions, VideoOptions, check_count, check_types
+from mien.options import MAX_WORKERS, EventOptions, FaceOptions, VideoOptions
 
 __all__ = ["StudyOptions", "TableFormat"]
 
 TableFormat = Literal["parquet", "csv"]
+
+Shard = Annotated[int, Within(1, 1_000_000)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +37,7 @@ class StudyOptions:
             groups; None knows none.
 
     Raises:
-        InputError: A number is out of its range.
-        OptionsError: Options exclude each other, or have a wrong type.
+        OptionsError: Options exclude each other, have a wrong type or are out of their range.
     """
 
     format: TableFormat = "parquet"
@@ -45,20 +46,17 @@ class StudyOptions:
     video: VideoOptions = dataclasses.field(default_factory=VideoOptions)
     faces: FaceOptions | None = None
     events: EventOptions = dataclasses.field(default_factory=EventOptions)
-    workers: int = 1
-    shard: tuple[int, int] | None = None
-    covariates: str | Path | None = None
+    workers: Annotated[int, Within(1, MAX_WORKERS)] = 1
+    shard: tuple[Shard, Shard] | None = None
+    covariates: FilePath | None = None
 
     def __post_init__(self) -> None:
-        check_types(self)
+        check_options(self)
         if self.resume and self.overwrite:
             raise OptionsError("resume continues and overwrite starts again; leave out one")
-        check_count("workers", self.workers)
         if self.shard is None:
             return
         number, of = self.shard
-        check_count("shard", number)
-        check_count("shard", of)
         if number > of:
             raise OptionsError(f"shard: expected at most {of} of {of}, found {number}")
         if self.covariates is not None:

@@ -16,6 +16,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 
 __all__ = ["AugmentationOptions", "augment", "augment_unmirrored", "augmentation_steps"]
@@ -53,6 +54,7 @@ class AugmentationOptions:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         inside = 0 <= self.rotation_deg <= 180
         demand(inside, "rotation_deg", "0 to 180", self.rotation_deg)
         demand(0 <= self.scale < 1, "scale", "0 to below 1", self.scale)

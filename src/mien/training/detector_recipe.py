@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 from mien.models.detector import DetectorOptions
 
@@ -61,6 +62,7 @@ class DetectorAugmentation:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         inside = self.image_px % 32 == 0 and 32 <= self.image_px <= 2048
         demand(inside, "image_px", "a multiple of 32 from 32 to 2048", self.image_px)
         faces = (self.min_face_px, self.max_face_px)
@@ -114,6 +116,7 @@ class DetectorRecipe:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         demand(0 < self.steps <= 10**8, "steps", "1 to 100000000", self.steps)
         demand(self.validate_every > 0, "validate_every", "at least 1", self.validate_every)
         demand(1 < self.batch_size <= 65_536, "batch_size", "2 to 65536", self.batch_size)

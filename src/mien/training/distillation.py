@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 from mien.models.emotion import EmotionNet, EmotionOutputs
 
@@ -39,9 +40,12 @@ class DistillationOptions:
 
     @all_demands()
     def __post_init__(self) -> None:
-        demand(bool(self.teachers), "teachers", "at least one", self.teachers)
+        check_options(self)
+        named = bool(self.teachers) and all(map(str.strip, self.teachers))
+        demand(named, "teachers", "at least one path, and none that is empty", self.teachers)
         demand(0 < self.weight <= 1, "weight", "above 0, at most 1", self.weight)
-        demand(self.temperature > 0, "temperature", "above 0", self.temperature)
+        inside = 0 < self.temperature <= 100
+        demand(inside, "temperature", "above 0, at most 100", self.temperature)
         inside = 0 <= self.teachers_per_step <= len(self.teachers)
         expected = f"0 to the {len(self.teachers)} teachers"
         demand(inside, "teachers_per_step", expected, self.teachers_per_step)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Literal
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 from mien._wording import pluralize
 from mien.models.emotion import TrunkOptions
@@ -73,6 +74,7 @@ class EmotionRecipe:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         demand(0 < self.epochs <= 100_000, "epochs", "1 to 100000", self.epochs)
         demand(1 < self.batch_size <= 65_536, "batch_size", "2 to 65536", self.batch_size)
         demand(self.seed < 2**32, "seed", "below 2**32", self.seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from mien._checking import check_options
 from mien._decode import all_demands, demand
 from mien.models.units import UnitOptions
 from mien.training.augment import AugmentationOptions
@@ -46,6 +47,7 @@ class UnitRecipe:
 
     @all_demands()
     def __post_init__(self) -> None:
+        check_options(self)
         demand(0 < self.epochs <= 100_000, "epochs", "1 to 100000", self.epochs)
         demand(1 < self.batch_size <= 65_536, "batch_size", "2 to 65536", self.batch_size)
         demand(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)

@@ -21,7 +21,7 @@ from mien.webpage.contract import SAMPLES, page_contract
 __all__ = ["BUILT_PAGE", "page_files", "write_web_page"]
 
 BUILT_PAGE = Path(__file__).parent.parent / "assets" / "page"
-"""Where `make web` puts the built page; a source checkout has it only afterwards."""
+"""Where `web/build.py` puts the built page; a source checkout has it only afterwards."""
 
 _LIST = "mien-page.json"
 """Beside an exported page: its files, so that the next export knows what it may replace."""
@@ -70,7 +70,10 @@ def write_web_page(
             be written.
     """
     if not (BUILT_PAGE / "index.html").is_file():
-        raise ArtefactError(f"{BUILT_PAGE}: the web page is not built. Build it with: make web")
+        raise ArtefactError(
+            f"{BUILT_PAGE}: the web page is not built. Build it in a checkout with: python "
+            "web/build.py"
+        )
     before = list[str]()
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         if not overwrite:
