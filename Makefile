@@ -78,6 +78,7 @@ lowest:
 	$(PYTHON) .ci/lowest.py
 
 newest:
+	@rm -rf build/newest
 	@$(MAKE) --no-print-directory test VENV=build/newest CONSTRAINTS=.ci/newest.txt
 
 # Before the tests, since they take the longest; and again after them, for a checkout that they change.

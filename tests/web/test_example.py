@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ from mien.emotions import SIX
 from mien.inference import EmotionModel
 from mien.inference.model import SHIPPED
 from tests.conftest import SAMPLES
+from tests.networks import changed, emotion_file
+from tests.test_spec import EMOTION
 
 EXAMPLE = Path(__file__).parents[2] / "web" / "examples" / "classify.mjs"
 
@@ -49,7 +52,25 @@ def test_the_example_answers_as_python_does(classify, tmp_path):
 def test_the_example_is_short():
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     code = [line for line in lines if line and not line.startswith(("//", "/**"))]
-    assert len(code) <= 64
+    assert len(code) <= 65
+
+
+def test_the_example_reads_a_network_that_answers_by_the_six_themselves(classify, tmp_path):
+    outputs = [dataclasses.asdict(output) for output in EMOTION.outputs]
+    outputs[0]["labels"] = "six"
+    weights = {outputs[0]["name"]: 1.0}
+    made = emotion_file(
+        tmp_path / "six.onnx",
+        changed(
+            EMOTION, outputs=outputs, six__weights=weights, six__bias=[0.5, -0.5, 0, 0.2, 0, 0]
+        ),
+        sizes=(6, 7, 16),
+    )
+    Image.fromarray(np.zeros((48, 48), np.uint8)).save(tmp_path / "crop.pgm")
+    done = classify(made, "crop.pgm")
+    assert done.returncode == 0, done.stderr
+    expected = EmotionModel(made).probabilities(np.zeros((1, 48, 48), np.float32))[0]
+    np.testing.assert_allclose(list(json.loads(done.stdout).values()), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import * as ort from "onnxruntime-web";
 
 const SIX = ["happy", "neutral", "sad", "angry", "fear", "surprise"];
 const LABELS = {
+  six: SIX,
   "fer2013-7": ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"],
   "ferplus-8": ["neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"],
 };
@@ -67,7 +68,7 @@ const logs = six.bias.slice();
 for (const [head, weight] of Object.entries(six.weights)) {
   const labels = LABELS[outputs.find((output) => output.name === head).labels];
   const p = Object.fromEntries(softmax([...found[head].data]).map((each, i) => [labels[i], each]));
-  p.angry += p.disgust;
+  p.angry += p.disgust ?? 0;
   const total = SIX.reduce((sum, label) => sum + p[label], 0); // contempt is left out
   for (const [i, label] of SIX.entries()) logs[i] += weight * Math.log(p[label] / total);
 }
