@@ -1,7 +1,7 @@
 """Installs the lowest version of everything declared, and runs what a user would.
 
-Covered are the run side and the extras `tables`, `data`, `live` and `serve`, but not `train`
-and `cluster`.
+Covered are the run side and the extras `tables`, `data`, `heif`, `live` and `serve`, but not
+`train` and `cluster`.
 It takes minutes and downloads a lot, so `make lowest` is for changes of the declared versions.
 """
 
@@ -20,15 +20,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "src" / "mien" / "assets" / "samples"
-EXTRAS = ("tables", "data", "live", "serve")
+EXTRAS = ("tables", "data", "heif", "live", "serve")
 TEST_TOOLS = ("httpx2", "pytest")
 OTHER_TOOLS = ("httpx",)
 """What the test client of an old Starlette needs in addition."""
 
 TESTS = (
     "tests/test_spec.py",
+    "tests/test_options.py",
     "tests/media/test_images.py",
     "tests/media/test_bounds.py",
+    "tests/media/test_demuxing.py",
+    "tests/media/test_orientation.py",
+    "tests/media/test_reading.py",
     "tests/server/test_images.py",
     "tests/server/test_guard.py",
     "tests/server/test_stream.py",

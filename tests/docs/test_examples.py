@@ -96,7 +96,11 @@ def test_commands_in_sentences_have_verbs_and_options_that_there_are(page):
 
 def test_most_blocks_are_run():
     runnable = [
-        each for page in PAGES for each in blocks(page) if each.language in ("sh", "python")
+        each
+        for page in PAGES
+        if page.name != "install.md"  # of which test_install.py is
+        for each in blocks(page)
+        if each.language in ("sh", "python")
     ]
     marked = [each for each in runnable if each.not_run]
     assert len(marked) < MOST_BLOCKS_NOT_RUN * len(runnable), f"{len(marked)} of {len(runnable)}"

@@ -428,7 +428,7 @@ def test_what_a_study_cannot_be_of_is_refused(analyzer, inputs, tmp_path):
         ({"format": "xls"}, "format: expected parquet or csv"),
         ({"workers": 0}, "workers: expected a whole number"),
         ({"shard": (4, 3)}, "shard: expected at most 3 of 3"),
-        ({"shard": (0, 3)}, "shard: expected a whole number"),
+        ({"shard": (0, 3)}, "shard: expected tuple of a whole number from 1 to"),
         ({"resume": True, "overwrite": True}, "leave out one"),
         ({"video": None}, "video: expected VideoOptions, found NoneType"),
         ({"shard": (1, 3), "covariates": "a.csv"}, "where all shards are merged"),
