@@ -193,3 +193,8 @@ def test_the_documents_show_what_was_measured_of_the_shipped_network_of_units(
     assert len(shown) >= 1
     for name in shown:
         assert marked(document, name) == texts[name], advice
+
+
+def test_what_is_said_of_rotated_faces_is_what_was_measured(monkeypatch):
+    found = json.loads((RESULTS / "rotated.json").read_text())
+    assert marked("docs/units.md", "units rotated") == load("rotated", monkeypatch).table(found)

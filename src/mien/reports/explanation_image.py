@@ -96,8 +96,8 @@ def _draw_units(
     spoken = list(relations.speaking_for(face.emotion, face.units).items())[:_MAX_UNITS]
     for row, (name, speaks) in enumerate(spoken, start=1):
         at, colour = (left, top + row * _ROW_PX), FOR if speaks > 0 else AGAINST
-        done = f"{merged[name]:.2f}"
-        _bar(sheet, at, name, merged[name], done, colour, label_px=_UNIT_LABEL_PX)
+        text = f"{merged[name]:.2f}"
+        _bar(sheet, at, name, merged[name], text, colour, label_px=_UNIT_LABEL_PX)
         r = relations.correlation[face.emotion][name]
         text = f"usually {relations.mean[name]:.2f}, r {r:+z.2f}"
         end = left + _UNIT_COLUMN_PX + _GAP_PX / 2
