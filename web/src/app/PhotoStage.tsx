@@ -7,7 +7,7 @@ import { described, pointed, useDrawing } from "./overlay";
 import { chosen, decode, type Photo, photos, removePhoto, step } from "./photos";
 import { contract, route, setSubject } from "./state";
 import { CloseButton, saveDrawn, Tool } from "./Tools";
-import { clearOver, drawOver, pointAt, USUAL_RATIO, View } from "./View";
+import { clearOver, drawFoundOver, drawOver, pointAt, USUAL_RATIO, View } from "./View";
 import { Waiting } from "./Waiting";
 
 /** The chosen photo with its boxes, and all of them to choose from. */
@@ -16,6 +16,7 @@ export function PhotoStage() {
   const photo = photos.value[chosen.value];
   const draw = () => {
     if (photo?.result != null) drawOver(canvas.current, photo.result, false, null);
+    else if (photo?.found != null) drawFoundOver(canvas.current, photo.found, false);
     else clearOver(canvas.current);
   };
   const [ratio, setRatio] = useState(USUAL_RATIO);
@@ -56,7 +57,7 @@ export function PhotoStage() {
           hidden={photo.error !== null}
           aria-label={known === null ? said.image : described(photo.result, known)}
         />
-        {photo.result === null && photo.error === null && <Waiting />}
+        {photo.result === null && photo.error === null && <Waiting found={photo.found} />}
       </View>
       <div class="strips">
         <div class="strip">

@@ -2,14 +2,15 @@ import * as ort from "onnxruntime-web/wasm";
 
 import { modelAddress } from "./address";
 import type { ModelFile } from "./contract";
+import type { Coming } from "./progress";
 
 /** Fetch a model's file; where the browser can, hold it to its hash. */
 export async function downloadModel(
   base: string,
   model: ModelFile,
-  loaded: (bytes: number) => void,
+  coming: Coming,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await download(modelAddress(base, model), model.bytes, loaded);
+  const file = await download(modelAddress(base, model), model.bytes, coming);
   if (globalThis.crypto?.subtle === undefined) return file; // on plain HTTP there is none
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
   const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -33,16 +34,19 @@ export async function opened(
   }
 }
 
-/** Fetch so many bytes; `loaded` hears of them as they come. */
+/** Fetch so many bytes; `coming` hears of what travels. */
 export async function download(
   address: string,
   bytes: number,
-  loaded: (bytes: number) => void,
+  coming: Coming,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const answer = await fetch(address);
   if (!answer.ok || answer.body === null) {
     throw new Error(`${address}: the host answered ${answer.status}`);
   }
+  const packed = Number(answer.headers.get("Content-Length") ?? 0);
+  const travels = answer.headers.has("Content-Encoding") && packed > 0 ? packed : bytes;
+  coming.size(travels);
   const file = new Uint8Array(bytes);
   let place = 0;
   const reader = answer.body.getReader();
@@ -52,7 +56,7 @@ export async function download(
     if (place + value.length > bytes) throw new Error(`${address}: longer than ${bytes} bytes`);
     file.set(value, place);
     place += value.length;
-    loaded(value.length);
+    coming.came((value.length * travels) / bytes);
   }
   if (place !== bytes) throw new Error(`${address}: cut off, ${place} of ${bytes} bytes came`);
   return file;

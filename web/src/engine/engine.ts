@@ -1,20 +1,13 @@
-import moduleAddress from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
-import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import * as ort from "onnxruntime-web/wasm";
-
 import { Baselines } from "./baseline";
-import type { Contract, ModelFile } from "./contract";
+import type { Contract } from "./contract";
 import { type Region, type Similarity, similarity } from "./crop";
 import { overlap } from "./decoder";
-import { FaceDetector, runner } from "./detector";
-import { download, downloadModel, opened } from "./download";
 import type { Box, DetectedFace, FacePrediction, FrameResult } from "./faces";
-import { type Classified, Networks } from "./networks";
+import type { Networks } from "./networks";
 import { explainParts, type Part } from "./occlusion";
 import { People } from "./people";
 import type { Pixels } from "./pixels";
 import { Portraits, portrait } from "./portraits";
-import { RUNTIME_BYTES } from "./runtime";
 import { appearance, regionOf, SceneCuts } from "./scenes";
 import type { Combination } from "./six";
 import { Smoother } from "./smoother";
@@ -58,44 +51,11 @@ export class Engine {
   private interval!: DetectionInterval;
   private portraits!: Portraits;
 
-  private constructor(
+  constructor(
     readonly contract: Contract,
     readonly networks: Networks,
-    readonly threads: number,
   ) {
     this.reset();
-  }
-
-  /** Fetch and open both networks and what runs them; `loaded` hears of bytes as they come. */
-  static async load(
-    contract: Contract,
-    base: string,
-    threads: number,
-    loaded: (bytes: number) => void,
-  ): Promise<Engine> {
-    ort.env.wasm.wasmPaths = { wasm: wasmAddress, mjs: moduleAddress };
-    ort.env.wasm.numThreads = threads;
-    ort.env.logLevel = "error";
-    const [runtime, ...files] = await Promise.all([
-      download(wasmAddress, RUNTIME_BYTES, loaded),
-      ...[contract.face, contract.emotion].map((model) => downloadModel(base, model, loaded)),
-    ]);
-    ort.env.wasm.wasmBinary = runtime;
-    const options: ort.InferenceSession.SessionOptions = {
-      executionProviders: ["wasm"],
-      graphOptimizationLevel: "all",
-    };
-    const tensor = (values: Float32Array, dimensions: number[]) =>
-      new ort.Tensor("float32", values, dimensions);
-    const open = async (model: ModelFile, file: Uint8Array) =>
-      runner(model, await opened(model, file, options), tensor);
-    const face = await open(contract.face, files[0]!);
-    const emotion = await open(contract.emotion, files[1]!);
-    // It was compiled by now; its bytes are not needed any more.
-    ort.env.wasm.wasmBinary = undefined;
-    const networks = new Networks(contract, new FaceDetector(contract, face), emotion);
-    await networks.tryBoth();
-    return new Engine(contract, networks, threads);
   }
 
   /** Begin a new clip: nobody is known any more. */
@@ -114,19 +74,7 @@ export class Engine {
 
   /** Analyse one image at full care. */
   async image(frame: DrawableRegion, pixels: Pixels, minFacePx: number): Promise<FrameResult> {
-    const { networks } = this;
-    const faces = await networks.detector.detect(pixels, minFacePx);
-    const classified = await networks.classify(frame, faces);
-    return {
-      width: frame.width,
-      height: frame.height,
-      timestamp_s: null,
-      faces: this.predictions(frame, faces, classified),
-      portraits: faces.map((face, number) => ({
-        person: number,
-        image: portrait(frame.image, face.box),
-      })),
-    };
+    return this.single(frame, await this.networks.detector.detect(pixels, minFacePx));
   }
 
   /** Analyse the next frame of a camera or video; `small` is a scaled copy for the detector. */
@@ -198,36 +146,31 @@ export class Engine {
     minFacePx: number,
     cropPx: number,
   ): Promise<FrameResult> {
+    const faces = await this.networks.detectScaled(frame, small, minFacePx);
+    return this.single(frame, faces.slice(0, 1), cropPx);
+  }
+
+  /** What faces of a frame show that is looked at for itself; each comes with its crop. */
+  private async single(
+    frame: DrawableRegion,
+    faces: DetectedFace[],
+    cropPx?: number,
+  ): Promise<FrameResult> {
     const { networks } = this;
-    const faces = (await networks.detectScaled(frame, small, minFacePx)).slice(0, 1);
-    const classified = await networks.classify(frame, faces);
+    const { crops, probabilities, embeddings } = await networks.classify(frame, faces);
     return {
       width: frame.width,
       height: frame.height,
       timestamp_s: null,
-      faces: this.predictions(frame, faces, classified),
+      faces: faces.map((face, number) => ({
+        ...networks.predict(frame, number, face, crops[number]!, probabilities[number]!.calibrated),
+        embedding: embeddings[number]!,
+      })),
       portraits: faces.map((face, person) => ({
         person,
         image: portrait(frame.image, face.box, cropPx),
       })),
     };
-  }
-
-  private predictions(
-    frame: Region,
-    faces: DetectedFace[],
-    { crops, probabilities, embeddings }: Classified,
-  ): FacePrediction[] {
-    return faces.map((face, number) => ({
-      ...this.networks.predict(
-        frame,
-        number,
-        face,
-        crops[number]!,
-        probabilities[number]!.calibrated,
-      ),
-      embedding: embeddings[number]!,
-    }));
   }
 
   /**

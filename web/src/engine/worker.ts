@@ -1,11 +1,13 @@
 import { type Plane, planeOf, type Region } from "./crop";
 import { Engine } from "./engine";
-import type { FrameResult } from "./faces";
+import type { FoundFaces, FrameResult } from "./faces";
 import { canvasOf, clipFrame } from "./frames";
+import { type Loading, load } from "./loading";
 import type { Pixels } from "./pixels";
 import type { Answer, Calls, Question } from "./protocol";
 import { VideoAnalysis } from "./video";
 
+let loading: Loading | null = null;
 let engine: Engine | null = null;
 /** The video that is analysed. */
 let video: VideoAnalysis | null = null;
@@ -52,8 +54,18 @@ function scaled(bitmap: ImageBitmap, minFacePx: number): Placed {
 
 const answers: { [Name in keyof Calls]: (ask: Calls[Name]["ask"]) => Promise<unknown> } = {
   load: async ({ contract, base, threads }) => {
-    engine = await Engine.load(contract, base, threads, (bytes) => send({ loaded: bytes }));
-    return engine.threads;
+    loading = await load(contract, base, threads, (share) => send({ share }));
+    return threads;
+  },
+  complete: async () => {
+    const { networks } = loading!;
+    engine = new Engine((await networks).contract, await networks);
+    return null;
+  },
+  faces: async ({ bitmap, minFacePx }): Promise<FoundFaces> => {
+    const { width, height, pixels } = whole(bitmap);
+    const faces = await loading!.detector.detect(pixels(), minFacePx);
+    return { width, height, boxes: faces.map(({ box }) => box) };
   },
   reset: async () => {
     ready().reset();
@@ -102,8 +114,10 @@ function send(answer: Answer, moved: Transferable[] = []): void {
 /** One question after the other: they share canvases, tracks and networks. */
 let before: Promise<void> = Promise.resolve();
 
-self.onmessage = (event: MessageEvent<Question>) => {
-  before = before.then(() => answer(event.data));
+self.onmessage = ({ data: question }: MessageEvent<Question>) => {
+  // Until all networks came, faces are found.
+  if (question.name === "complete") void answer(question);
+  else before = before.then(() => answer(question));
 };
 
 async function answer({ id, name, ask }: Question): Promise<void> {

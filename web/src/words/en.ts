@@ -28,6 +28,7 @@ export const en = {
   },
   status: {
     loading: "Loading the models, {share}",
+    found: "{count} {count|face|faces} found. Loading the emotion model, {share}",
     starting: "Starting the models …",
     failed: "The models could not be loaded: {reason}",
     retry: "Try again",

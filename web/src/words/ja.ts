@@ -29,6 +29,7 @@ export const ja: Words = {
   },
   status: {
     loading: "モデルを読み込み中、{share}",
+    found: "顔が{count}つ見つかりました。表情モデルを読み込み中、{share}",
     starting: "モデルを準備中 …",
     failed: "モデルを読み込めませんでした：{reason}",
     retry: "もう一度",

@@ -1,0 +1,66 @@
+/** Fetches and opens what the worker runs: the detector first, so that faces are shown early. */
+import moduleAddress from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import * as ort from "onnxruntime-web/wasm";
+
+import type { Contract, ModelFile } from "./contract";
+import { FaceDetector, type Run, runner } from "./detector";
+import { download, downloadModel, opened } from "./download";
+import { Networks } from "./networks";
+import { Progress } from "./progress";
+import { RUNTIME_BYTES } from "./runtime";
+
+export interface Loading {
+  detector: FaceDetector;
+  /** Resolves when expressions can be said, too. */
+  networks: Promise<Networks>;
+}
+
+/**
+ * Fetch what runs the networks and the detector, and open it; the emotion network follows when the
+ * line is free. `told` hears of the share of everything that came, 0 to 1.
+ */
+export async function load(
+  contract: Contract,
+  base: string,
+  threads: number,
+  told: (share: number) => void,
+): Promise<Loading> {
+  const { face, emotion } = contract;
+  const progress = new Progress([RUNTIME_BYTES, face.bytes, emotion.bytes], told);
+  ort.env.wasm.wasmPaths = { wasm: wasmAddress, mjs: moduleAddress };
+  ort.env.wasm.numThreads = threads;
+  ort.env.logLevel = "error";
+  const [runtime, faceFile] = await Promise.all([
+    download(wasmAddress, RUNTIME_BYTES, progress.of(0)),
+    downloadModel(base, face, progress.of(1)),
+    // It is imported from there once more, when there is something to run.
+    import(/* @vite-ignore */ moduleAddress),
+  ]);
+  const emotionFile = downloadModel(base, emotion, progress.of(2));
+  // Whoever waits for the networks hears of a failure.
+  emotionFile.catch(() => {});
+  ort.env.wasm.wasmBinary = runtime;
+  const detector = new FaceDetector(contract, await open(face, faceFile));
+  // It was compiled by now; its bytes are not needed any more.
+  ort.env.wasm.wasmBinary = undefined;
+  await detector.tryIt();
+  const complete = async () => {
+    const networks = new Networks(contract, detector, await open(emotion, await emotionFile));
+    await networks.tryEmotion();
+    return networks;
+  };
+  const networks = complete();
+  networks.catch(() => {});
+  return { detector, networks };
+}
+
+async function open(model: ModelFile, file: Uint8Array): Promise<Run> {
+  const session = await opened(model, file, {
+    executionProviders: ["wasm"],
+    graphOptimizationLevel: "all",
+  });
+  const tensor = (values: Float32Array, dimensions: number[]) =>
+    new ort.Tensor("float32", values, dimensions);
+  return runner(model, session, tensor);
+}
