@@ -40,6 +40,24 @@ export async function download(
   bytes: number,
   coming: Coming,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const file = new Uint8Array(bytes);
+  let place = 0;
+  const reader = (await asked(address, bytes, coming)).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    file.set(value, place);
+    place += value.length;
+  }
+  return file;
+}
+
+/** Ask for so many bytes, which are given as they come; the end of more or fewer is an error. */
+export async function asked(
+  address: string,
+  bytes: number,
+  coming: Coming,
+): Promise<ReadableStream<Uint8Array>> {
   const answer = await fetch(address);
   if (!answer.ok || answer.body === null) {
     throw new Error(`${address}: the host answered ${answer.status}`);
@@ -47,17 +65,20 @@ export async function download(
   const packed = Number(answer.headers.get("Content-Length") ?? 0);
   const travels = answer.headers.has("Content-Encoding") && packed > 0 ? packed : bytes;
   coming.size(travels);
-  const file = new Uint8Array(bytes);
   let place = 0;
-  const reader = answer.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (place + value.length > bytes) throw new Error(`${address}: longer than ${bytes} bytes`);
-    file.set(value, place);
-    place += value.length;
-    coming.came((value.length * travels) / bytes);
-  }
-  if (place !== bytes) throw new Error(`${address}: cut off, ${place} of ${bytes} bytes came`);
-  return file;
+  const transformer: Transformer<Uint8Array, Uint8Array> = {
+    transform(part, stream) {
+      place += part.length;
+      if (place > bytes) throw new Error(`${address}: longer than ${bytes} bytes`);
+      coming.came((part.length * travels) / bytes);
+      stream.enqueue(part);
+    },
+    flush() {
+      if (place === bytes) return;
+      throw new Error(`${address}: cut off, ${place} of ${bytes} bytes came`);
+    },
+  };
+  // The line does not wait for what reads.
+  const room = { highWaterMark: Number.POSITIVE_INFINITY };
+  return answer.body.pipeThrough(new TransformStream(transformer, undefined, room));
 }

@@ -5,7 +5,7 @@ import * as ort from "onnxruntime-web/wasm";
 
 import type { Contract, ModelFile } from "./contract";
 import { FaceDetector, type Run, runner } from "./detector";
-import { download, downloadModel, opened } from "./download";
+import { asked, downloadModel, opened } from "./download";
 import { Networks } from "./networks";
 import { Progress } from "./progress";
 import { RUNTIME_BYTES } from "./runtime";
@@ -32,18 +32,20 @@ export async function load(
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
   const [runtime, faceFile] = await Promise.all([
-    download(wasmAddress, RUNTIME_BYTES, progress.of(0)),
+    asked(wasmAddress, RUNTIME_BYTES, progress.of(0)),
     downloadModel(base, face, progress.of(1)),
     // It is imported from there once more, when there is something to run.
     import(/* @vite-ignore */ moduleAddress),
   ]);
-  const emotionFile = downloadModel(base, emotion, progress.of(2));
+  const arrived = handOver(runtime);
+  const opening = open(face, faceFile);
+  // The line is free before everything is compiled.
+  const emotionFile = Promise.race([arrived, opening]).then(() =>
+    downloadModel(base, emotion, progress.of(2)),
+  );
   // Whoever waits for the networks hears of a failure.
   emotionFile.catch(() => {});
-  ort.env.wasm.wasmBinary = runtime;
-  const detector = new FaceDetector(contract, await open(face, faceFile));
-  // It was compiled by now; its bytes are not needed any more.
-  ort.env.wasm.wasmBinary = undefined;
+  const detector = new FaceDetector(contract, await opening);
   await detector.tryIt();
   const complete = async () => {
     const networks = new Networks(contract, detector, await open(emotion, await emotionFile));
@@ -53,6 +55,23 @@ export async function load(
   const networks = complete();
   networks.catch(() => {});
   return { detector, networks };
+}
+
+/**
+ * Let the runtime's loader, which fetches the file itself, take what is already on its way: it
+ * compiles that as it comes, and the page hears how much did. Resolves when it has all of it.
+ */
+function handOver(runtime: ReadableStream<Uint8Array>): Promise<void> {
+  const { fetch } = globalThis;
+  return new Promise((resolve) => {
+    const whole = new TransformStream<Uint8Array, Uint8Array>({ flush: () => resolve() });
+    globalThis.fetch = (address, options) => {
+      if (String(address) !== wasmAddress) return fetch(address, options);
+      globalThis.fetch = fetch;
+      const headers = { "Content-Type": "application/wasm" };
+      return Promise.resolve(new Response(runtime.pipeThrough(whole), { headers }));
+    };
+  });
 }
 
 async function open(model: ModelFile, file: Uint8Array): Promise<Run> {
