@@ -107,6 +107,11 @@ const answers = {
     contract = ask.contract;
     return 1;
   },
+  complete: () => null,
+  faces: ({ bitmap }) => {
+    const { width, height, faces } = result(bitmap, null);
+    return { width, height, boxes: faces.map(({ box_xyxy }) => box_xyxy) };
+  },
   reset: () => null,
   image: ({ bitmap }) => result(bitmap, null),
   frame: ({ bitmap, timestamp_s }) => result(bitmap, timestamp_s),
