@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { fill, language, words } from "../words";
-import { BinIcon, PlusIcon, SnapshotIcon } from "./icons";
+import { BinIcon, PhotosIcon, PlusIcon, SnapshotIcon } from "./icons";
 import { chooseFiles, leave } from "./opening";
 import { described, pointed, useDrawing } from "./overlay";
 import { chosen, decode, type Photo, photos, removePhoto, step } from "./photos";
@@ -46,9 +46,12 @@ export function PhotoStage() {
             }
           />
         ) : (
-          <p class="message" role="alert">
-            {photo.error()}
-          </p>
+          <div class="message">
+            <p role="alert">{photo.error()}</p>
+            <button type="button" class="secondary" onClick={chooseFiles}>
+              <PhotosIcon /> {words().start.files}
+            </button>
+          </div>
         )}
         <canvas
           ref={canvas}

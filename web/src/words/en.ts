@@ -122,7 +122,7 @@ export const en = {
     ask: "Why?",
     most: "With the {part} covered, “{label}” goes from {from} to {to}.",
     none: "No single part decides. Even with the {part} covered, “{label}” goes from {from} to {to}.",
-    text: "Each part is covered once. The figure is what is left of “{label}”; a longer bar is a part that matters more.",
+    text: "Each part is covered once. The figure is what is left of “{label}”, and the bar is what is gone.",
     drawing: "The face, brightest where the answer comes from",
     gone: "The face is no longer in the image.",
     single: "This is about one image; the answer above is smoothed over time.",
@@ -194,6 +194,7 @@ export const en = {
     photoTotalsOf: "Share of all faces",
     seconds: "{time} analysed, {frames} {frames|frame|frames}",
     images: "{count} {count|photo|photos}, {faces} {faces|face|faces}",
+    unreadable: "{count} {count|photo|photos} could not be read",
     speed: "{fps} a second, answered after {ms} ms",
   },
   reasons: {

@@ -123,7 +123,7 @@ export const ja: Words = {
     ask: "なぜ？",
     most: "{part}を隠すと、「{label}」は {from} から {to} になります。",
     none: "一か所だけで決まってはいません。{part}を隠しても、「{label}」は {from} から {to} になります。",
-    text: "顔の各部分を一度ずつ隠します。数値はそのとき残る「{label}」の割合で、棒が長い部分ほど重要です。",
+    text: "顔の各部分を一度ずつ隠します。数値はそのとき残る「{label}」の割合で、棒は失われた分です。",
     drawing: "答えのもとになる部分が明るい顔",
     gone: "その顔はもう画像の中にありません。",
     single: "この説明は1枚の画像についてのものです。上の答えは時間方向にならされています。",
@@ -194,6 +194,7 @@ export const ja: Words = {
     photoTotalsOf: "すべての顔に占める割合",
     seconds: "{time} を解析、{frames} フレーム",
     images: "写真 {count} 枚、顔 {faces} 人分",
+    unreadable: "読めなかった写真 {count} 枚",
     speed: "毎秒 {fps} 枚、{ms} ms で応答",
   },
   reasons: {

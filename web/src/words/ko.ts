@@ -122,7 +122,7 @@ export const ko: Words = {
     ask: "이유 보기",
     most: "{part} 부분을 가리면 “{label}” 수치가 {from}에서 {to}로 바뀝니다.",
     none: "답을 혼자 정하는 부분은 없습니다. {part} 부분을 가려도 “{label}” 수치는 {from}에서 {to}로 바뀝니다.",
-    text: "얼굴의 각 부분을 한 번씩 가립니다. 숫자는 그때 남는 “{label}” 수치이고, 막대가 길수록 중요한 부분입니다.",
+    text: "얼굴의 각 부분을 한 번씩 가립니다. 숫자는 그때 남는 “{label}” 수치이고, 막대는 사라진 몫입니다.",
     drawing: "답의 근거가 되는 부분이 밝은 얼굴",
     gone: "그 얼굴이 더 이상 화면에 없습니다.",
     single: "이 설명은 이미지 한 장에 대한 것이고, 위의 답은 시간에 따라 부드럽게 이은 것입니다.",
@@ -194,6 +194,7 @@ export const ko: Words = {
     photoTotalsOf: "모든 얼굴 중 비율",
     seconds: "{time} 분석, {frames} 프레임",
     images: "사진 {count}장, 얼굴 {faces}개",
+    unreadable: "읽지 못한 사진 {count}장",
     speed: "초당 {fps}장, {ms} ms 뒤 응답",
   },
   reasons: {
