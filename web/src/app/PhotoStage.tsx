@@ -10,6 +10,9 @@ import { CloseButton, saveDrawn, Tool } from "./Tools";
 import { clearOver, drawFoundOver, drawOver, pointAt, USUAL_RATIO, View } from "./View";
 import { Waiting } from "./Waiting";
 
+/** Of a stage on which there is nothing but a message. */
+const MESSAGE_RATIO = 2.2;
+
 /** The chosen photo with its boxes, and all of them to choose from. */
 export function PhotoStage() {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -34,7 +37,7 @@ export function PhotoStage() {
   return (
     <section class="stage" aria-label={said.photos}>
       <View
-        ratio={photo.error === null ? ratio : USUAL_RATIO}
+        ratio={photo.error === null ? ratio : MESSAGE_RATIO}
         point={(event) => pointAt(event, canvas.current, photo.result, false)}
       >
         {photo.error === null ? (
@@ -97,7 +100,7 @@ function Thumb({ photo, place }: { photo: Photo; place: number }) {
   const button = useRef<HTMLButtonElement>(null);
   const current = place === chosen.value;
   useEffect(() => {
-    if (current) button.current!.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (current) showInStrip(button.current!);
   }, [current]);
   return (
     <button
@@ -112,6 +115,14 @@ function Thumb({ photo, place }: { photo: Photo; place: number }) {
       {photo.error === null ? <img src={photo.address} alt="" /> : "!"}
     </button>
   );
+}
+
+/** Bring a thumbnail into view within its strip; the page stays where it is. */
+function showInStrip(thumb: HTMLElement): void {
+  const strip = thumb.parentElement!;
+  const [own, whole] = [thumb.getBoundingClientRect(), strip.getBoundingClientRect()];
+  if (own.left < whole.left) strip.scrollLeft += own.left - whole.left;
+  if (own.right > whole.right) strip.scrollLeft += own.right - whole.right;
 }
 
 /** Arrow keys lead from photo to photo, unless what has the focus needs them. */

@@ -28,7 +28,7 @@ export function Lessons() {
   return (
     <section class="keep lessons" aria-labelledby="lessons-heading">
       <h3 id="lessons-heading">{fill(said.heading, { count: kept.length })}</h3>
-      <FaceMap kept={kept} />
+      {kept.length > 1 && <FaceMap kept={kept} />}
       <p class="quiet">{said.text}</p>
       <div class="row">
         <button type="button" onClick={undo}>

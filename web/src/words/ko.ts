@@ -30,7 +30,7 @@ export const ko: Words = {
   },
   status: {
     loading: "모델을 불러오는 중, {share}",
-    found: "얼굴 {count}개를 찾았습니다. 표정 모델을 불러오는 중, {share}",
+    found: "얼굴 {count}개 찾음, 표정 모델 불러오는 중 {share}",
     starting: "모델을 준비하는 중 …",
     failed: "모델을 불러오지 못했습니다: {reason}",
     retry: "다시 시도",
