@@ -217,6 +217,10 @@ export const en = {
     csv: "CSV",
     report: "Report",
     srt: "SRT",
+    video: "Video with boxes",
+    writing: "Writing the video, {share}",
+    noVideo:
+      "This browser cannot write this video. mien analyze --draw does so on the command line.",
     soFar: "Files hold what was read so far.",
     clear: "Clear",
     dropped:

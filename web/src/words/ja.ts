@@ -217,6 +217,10 @@ export const ja: Words = {
     csv: "CSV",
     report: "レポート",
     srt: "SRT",
+    video: "枠入りの動画",
+    writing: "動画を書き出し中、{share}",
+    noVideo:
+      "このブラウザーではこの動画を書き出せません。コマンドラインの mien analyze --draw を使ってください。",
     soFar: "ファイルには、これまでに解析した分だけが入ります。",
     clear: "消去",
     dropped: "長いセッションのため、最も古い {count} 行はもう残っていません。",
