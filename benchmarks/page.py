@@ -2,14 +2,15 @@
 
     python benchmarks/page.py --json benchmarks/results/page.json --write docs/benchmarks.md
 
-A fake camera plays a video of the sample photos at 640x480 and 30 frames a second. With
-`--minutes 10` it says instead how the page's memory went over that time, which may be done on a
-busy machine.
+A fake camera plays a video of the sample photos at 640x480 and 30 frames a second. With `--slow` it
+says instead how long a first visit over a slow line takes, and with `--minutes 10` how the page's
+memory went over that time, which may be done on a busy machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import re
 import shutil
@@ -39,20 +40,50 @@ new PerformanceObserver((list) => {
 """
 
 
-class Counted:
-    """Counts the bytes of the bodies that an application sends."""
+SLOW_MBIT_S = 1.6
+"""A slow mobile network's, as browsers' developer tools have it."""
+SLOW_LATENCY_S = 0.15
+PIECE_BYTES = 4096
+LATE_S = 0.1
+"""By so much a piece may be late without the line being slower for it."""
+
+
+class Line:
+    """The line between an application and a browser: counts bytes, and may be slow.
+
+    The browser's own throttling leaves out what a worker of the page asks for, which is most of it.
+    """
 
     def __init__(self, app) -> None:
         self.app, self.bytes = app, 0
+        self.is_slow = False
+        self.turn = asyncio.Lock()
+        self.free_at = 0.0
 
     async def __call__(self, scope, receive, send) -> None:
         """Pass a request on."""
 
-        async def counting(message) -> None:
-            self.bytes += len(message.get("body", b""))
-            await send(message)
+        async def passing(message) -> None:
+            body = message.get("body", b"")
+            self.bytes += len(body)
+            if not self.is_slow or len(body) == 0:
+                await send(message)
+                return
+            for start in range(0, len(body), PIECE_BYTES):
+                piece = body[start : start + PIECE_BYTES]
+                is_last = start + PIECE_BYTES >= len(body)
+                async with self.turn:  # all that comes at a time shares the line
+                    now = time.monotonic()
+                    # Who woke a little late has not lost the time.
+                    self.free_at = max(now - LATE_S, self.free_at)
+                    self.free_at += 8 * len(piece) / (SLOW_MBIT_S * 1e6)
+                    await asyncio.sleep(self.free_at - now)
+                more = not is_last or message.get("more_body", False)
+                await send({**message, "body": piece, "more_body": more})
 
-        await self.app(scope, receive, counting)
+        if self.is_slow and scope["type"] == "http":
+            await asyncio.sleep(SLOW_LATENCY_S)
+        await self.app(scope, receive, passing)
 
 
 def renderer_mb() -> float:
@@ -76,7 +107,7 @@ def renderer_mb() -> float:
     return max(sizes) / 1024
 
 
-def measure_speed(page: Page, address: str, counted: Counted) -> list[list[str]]:
+def measure_speed(page: Page, address: str, line: Line) -> list[list[str]]:
     """Visit the page, use its camera, and return the rows."""
     page.add_init_script(WATCH_LONG_TASKS)
     began = time.perf_counter()
@@ -84,7 +115,7 @@ def measure_speed(page: Page, address: str, counted: Counted) -> list[list[str]]
     page.wait_for_selector(".overlay.drawn", timeout=60_000)
     ready_s = time.perf_counter() - began
     page.wait_for_load_state("networkidle")
-    first_mb = counted.bytes / 1e6
+    first_mb = line.bytes / 1e6
     at_first = page.evaluate("window.longTasks")
     threads = page.evaluate("crossOriginIsolated")
     use_camera(page)
@@ -102,6 +133,23 @@ def measure_speed(page: Page, address: str, counted: Counted) -> list[list[str]]
         ["from a camera's frame to its answer", latency(page)],
         [f"main thread blocked for over 50 ms in {spent_s:.0f} s of that", blocked(tasks)],
         ["isolated, so that threads are allowed", "yes" if threads else "no"],
+    ]
+
+
+def measure_slow(page: Page, address: str, line: Line) -> list[list[str]]:
+    """Visit the page for the first time over a slow line, and return the rows."""
+    line.is_slow = True
+    began = time.perf_counter()
+    page.goto(address)
+    page.wait_for_selector(".overlay.faces, .overlay.drawn", timeout=120_000)
+    faces_s = time.perf_counter() - began
+    page.wait_for_selector(".overlay.drawn", timeout=120_000)
+    ready_s = time.perf_counter() - began
+    line.is_slow = False
+    network = f"{SLOW_MBIT_S:g} Mbit/s, {1000 * SLOW_LATENCY_S:.0f} ms"
+    return [
+        [f"over {network}: the first face is found", f"{faces_s:.1f} s"],
+        [f"over {network}: its expression is said", f"{ready_s:.1f} s"],
     ]
 
 
@@ -156,12 +204,13 @@ def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, help="measure memory instead, for so long")
+    parser.add_argument("--slow", action="store_true", help="measure a slow line instead")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     parser.add_argument("--write", type=Path, nargs="*", default=[], help="Markdown with marks")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        counted = Counted(create_app(ServerOptions(jobs=Path(name) / "jobs")))
-        settings = uvicorn.Config(counted, port=0, log_level="error")
+        line = Line(create_app(ServerOptions(jobs=Path(name) / "jobs")))
+        settings = uvicorn.Config(line, port=0, log_level="error")
         listening = settings.bind_socket()
         server = uvicorn.Server(settings)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
@@ -173,17 +222,22 @@ def main() -> None:
         )
         context = browser.new_context(permissions=["camera"], locale="en-GB")
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        if arguments.minutes is None:
-            rows = measure_speed(context.new_page(), address, counted)
-        else:
+        if arguments.minutes is not None:
+            mark = "page-memory"
             rows = measure_memory(context.new_page(), address, arguments.minutes)
+        elif arguments.slow:
+            mark = "page-slow"
+            rows = measure_slow(context.new_page(), address, line)
+        else:
+            mark = "page"
+            rows = measure_speed(context.new_page(), address, line)
         browser.close()
         server.should_exit = True
         thread.join()
     table = markdown_table([f"the page in Chromium on {machine()}, no GPU", "found"], rows)
     print(table)
     for path in arguments.write:
-        write_marked(path, "page" if arguments.minutes is None else "page-memory", table)
+        write_marked(path, mark, table)
     if arguments.json:
         write_json(arguments.json, rows)
 

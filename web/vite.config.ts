@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
-import { defineConfig, type Plugin } from "vite";
+import { defaultClientConditions, defineConfig, type Plugin } from "vite";
 
 const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
 
@@ -45,8 +45,12 @@ function finish(): Plugin {
       );
       for (const path of built.filter((each) => COMPRESSED.test(each))) {
         const data = readFileSync(path);
-        const quality = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
-        writeFileSync(`${path}.br`, brotliCompressSync(data, { params: quality }));
+        const params = {
+          [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+          [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
+          [constants.BROTLI_PARAM_SIZE_HINT]: data.length,
+        };
+        writeFileSync(`${path}.br`, brotliCompressSync(data, { params }));
         writeFileSync(`${path}.gz`, gzipSync(data, { level: 9 }));
       }
     },
@@ -78,6 +82,8 @@ export default defineConfig({
       },
     },
   },
+  // Its loader is a file of its own, which threads need; without this the worker would hold it, too.
+  resolve: { conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
   worker: { format: "es" },
   plugins: [finish()],
 });

@@ -119,6 +119,11 @@ const answers = {
     contract = ask.contract;
     return 1;
   },
+  complete: () => null,
+  faces: ({ bitmap }) => {
+    const { width, height, faces } = result(bitmap, null);
+    return { width, height, boxes: faces.map(({ box_xyxy }) => box_xyxy) };
+  },
   reset: () => null,
   loadUnits: ({ base }) => `${base}models/contract.json`,
   image: ({ bitmap, units }) => result(bitmap, null, units),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.web.conftest import SAMPLES
+from tests.web.conftest import SAMPLES, scenes, shown_camera
 from tests.web.driving import (
     CROWD_WH,
     DENIED,
@@ -139,22 +139,35 @@ def test_a_file_that_cannot_be_opened_leaves_the_session_as_it_is(
     assert asked == []
 
 
-def test_the_share_that_came_counts_what_runs_the_models(opened):
-    held, came = [], []
+def test_faces_are_shown_while_the_emotion_model_is_on_its_way(opened, tmp_path):
+    held = []
+    page = opened(
+        prepare=lambda page: page.route("**/emotion.onnx*", lambda route: held.append(route))
+    )
+    page.wait_for_selector(".portrait .overlay.faces")
+    share = page.locator(".loading").get_attribute("aria-valuenow")
+    said = f"1 face found. Loading the emotion model, {share}%"
+    page.locator(".portrait").get_by_text(said).wait_for()
+    assert 50 < float(share) < 95  # what runs the models counts, too, and came unpacked
+    choose(page, SAMPLES / "grace_hopper.jpg")
+    page.locator(".view").get_by_text(said).wait_for()
+    assert page.locator(".card").count() == 0
+    held[0].continue_()
+    page.locator(".card .bars").first.wait_for()
+
+
+def test_a_camera_shows_faces_while_the_emotion_model_is_on_its_way(opened):
+    held = []
 
     def prepare(page) -> None:
-        page.route("**/ort-*.wasm", lambda route: held.append(route))
-        page.on("requestfinished", lambda request: came.append(request.url))
+        page.route("**/emotion.onnx*", lambda route: held.append(route))
+        page.add_init_script(shown_camera(scenes()))
 
     page = opened(prepare=prepare)
-    while len([url for url in came if ".onnx" in url]) < 2 or not held:
-        page.wait_for_event("requestfinished", lambda request: ".onnx" in request.url)
-    page.wait_for_function("document.querySelector('.loading')?.ariaValueNow > 5")
-    share = page.locator(".loading").get_attribute("aria-valuenow")
-    assert float(share) < 50
-    page.locator(".portrait").get_by_text(f"Loading the models, {share}%").wait_for()
+    page.get_by_role("button", name="Use the camera").click()
+    page.locator(".view").get_by_text("1 face found. Loading the emotion model").wait_for()
     held[0].continue_()
-    ready(page)
+    page.locator(".card .bars").first.wait_for()
 
 
 DRAWN = """

@@ -73,11 +73,11 @@ test("what a worker says after it was replaced is not heard", async () => {
   await expect(waiting).rejects.toThrow("loaded anew");
   const [old, current] = FakeWorker.all;
   expect(old!.terminated).toBe(true);
-  old!.onmessage({ data: { loaded: 1000 } });
+  old!.onmessage({ data: { share: 1000 } });
   old!.onerror({ message: "late" });
   expect(client.onLoaded).not.toHaveBeenCalled();
   expect(client.onFailed).not.toHaveBeenCalled();
-  current!.onmessage({ data: { loaded: 10 } });
+  current!.onmessage({ data: { share: 10 } });
   current!.answer(0, 2);
   expect(await again).toBe(2);
   expect(client.onLoaded).toHaveBeenCalledExactlyOnceWith(10);

@@ -57,6 +57,7 @@ test("faces in one place are moved apart until all are seen", () => {
       [90, 90],
     ],
     10,
+    [100, 100],
   );
   const apart = points.flatMap((a, one) =>
     points.slice(0, one).map((b) => Math.hypot(a[0] - b[0], a[1] - b[1])),

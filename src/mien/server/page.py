@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
+import json
 import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -92,9 +96,16 @@ def mount_page(
             if path.is_file() and path.suffix not in (".br", ".gz")
         }
 
+    document = json.dumps(contract, separators=(",", ":")).encode()
+    packed_document = gzip.compress(document, mtime=0)
+
     @app.get("/models/contract.json", include_in_schema=False)
-    async def contract_file() -> JSONResponse:
-        return JSONResponse(contract, headers={"Cache-Control": "no-cache"})
+    async def contract_file(request: Request) -> Response:
+        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if "gzip" not in _accepted(request):
+            return Response(document, headers=headers, media_type="application/json")
+        headers["Content-Encoding"] = "gzip"
+        return Response(packed_document, headers=headers, media_type="application/json")
 
     @app.api_route("/{address:path}", methods=["GET", "HEAD"], include_in_schema=False)
     async def file(request: Request, address: str) -> Response:
@@ -105,18 +116,32 @@ def mount_page(
             raise HTTPException(405)
         if path is None:
             raise ApiError(404, f"there is nothing at /{address}")
-        return _file_response(path, request, has_hash=address.startswith("assets/"))
+        has_hash = address.startswith("assets/")
+        return await run_in_threadpool(_file_response, path, request, has_hash=has_hash)
 
 
-def _file_response(path: Path, request: Request, *, has_hash: bool) -> FileResponse:
-    """Answer with a file, or with its compressed copy if there is one that the browser accepts."""
+def _accepted(request: Request) -> set[str]:
+    """Return the encodings that a browser accepts."""
+    listed = request.headers.get("accept-encoding", "").split(",")
+    return {each.partition(";")[0].strip() for each in listed}
+
+
+@functools.cache
+def _packed(path: Path, modified_ns: int) -> bytes:
+    """Return a network's file compressed: a tenth less for a visitor to wait for."""
+    return gzip.compress(path.read_bytes(), 6, mtime=0)
+
+
+def _file_response(path: Path, request: Request, *, has_hash: bool) -> Response:
+    """Answer with a file, or compressed if the browser accepts that."""
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
     caching = "public, max-age=31536000, immutable" if has_hash else "no-cache"
     headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
-    accepted = {
-        each.partition(";")[0].strip()
-        for each in request.headers.get("accept-encoding", "").split(",")
-    }
+    accepted = _accepted(request)
+    if path.suffix == ".onnx" and "gzip" in accepted:
+        headers["Content-Encoding"] = "gzip"
+        packed = _packed(path, path.stat().st_mtime_ns)
+        return Response(packed, headers=headers, media_type=kind)
     for encoding, suffix in _COMPRESSED_SUFFIXES:
         compressed = path.with_name(path.name + suffix)
         if encoding in accepted and compressed.exists():

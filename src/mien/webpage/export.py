@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import shutil
@@ -97,6 +98,10 @@ def write_web_page(
             told = page_contract(model, detector, unit_model=unit_model)
             contract = json.dumps(told, indent=1)
             (whole / "models" / "contract.json").write_text(contract, encoding="utf-8")
+            for path in sorted((whole / "models").iterdir()):
+                # As the build does beside its own files, for hosts that send such copies.
+                packed = path.with_name(path.name + ".gz")
+                packed.write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0))
             files = sorted(p.relative_to(whole).as_posix() for p in whole.rglob("*") if p.is_file())
             if folder.exists():
                 _replace_page(folder, whole, before=before, now=files)

@@ -5,7 +5,7 @@ import vl_convert
 
 from mien.errors import InputError, OutputError
 from mien.reports import Gain, StudyRecord, TrialRecord, tuning_report
-from mien.reports.tuning.parameters import contour_figures, parallel_figure, slice_figures
+from mien.reports.tuning.parameters import contour_figures, parallel_figure, slice_figure
 
 SETTING = {"sampler": "tpe", "seed": "1"}
 
@@ -59,15 +59,17 @@ def report(tmp_path, found=WHOLE, **changes):
     return path.read_text(encoding="utf-8"), files
 
 
-def test_keys_that_no_trial_has_both_of_have_no_contour(tmp_path):
-    either = study(
-        trial(0, value=0.5, values={"optimiser": "sgd", "mixup": 0.1}),
-        trial(1, value=0.6, values={"optimiser": "adamw", "network.widths[0]": 8}),
-        trial(2, value=0.7, values={"optimiser": "sgd", "mixup": 0.3}),
-    )
-    text, _ = report(tmp_path, either)
+def test_keys_that_fewer_than_20_trials_have_both_of_have_no_contour(tmp_path):
+    mixed = [
+        trial(n, value=0.5 + n / 100, values={"optimiser": "sgd", "mixup": n / 20})
+        for n in range(20)
+    ]
+    other = trial(20, value=0.6, values={"optimiser": "adamw", "network.widths[0]": 8})
+    text, _ = report(tmp_path, study(*mixed, other))
     assert "contour-network-widths-0-and-mixup" not in text
     assert "contour-mixup-and-optimiser" in text
+    text, _ = report(tmp_path, study(*mixed[:19], other), overwrite=True)
+    assert "contour" not in text.lower()
 
 
 def test_the_report_has_every_figure_and_needs_no_network(tmp_path):
@@ -78,9 +80,7 @@ def test_the_report_has_every_figure_and_needs_no_network(tmp_path):
         "curves",
         "parallel-coordinates",
         "importance",
-        "slice-mixup",
-        "slice-network-widths-0-",
-        "contour-network-widths-0-and-mixup",
+        "slice-by-parameter",
         "all-trials",
         "best-recipe",
     ):
@@ -136,9 +136,9 @@ def test_the_axes_of_the_parallel_coordinates_say_their_settings():
 
 def test_the_legends_have_whole_trials_and_as_many_decimals_as_they_need():
     close = study(*(trial(number, value=0.12 + number / 4000) for number in range(3)))
-    slices = {figure.name: figure for figure in slice_figures(close)}
-    contours = {figure.name: figure for figure in contour_figures(close)}
-    assert texts(slices["slice-mixup"])[-4:] == ["0", "1", "2", "trial"]
+    many = study(*(trial(number, value=0.12 + number / 40_000) for number in range(20)))
+    contours = {figure.name: figure for figure in contour_figures(many)}
+    assert texts(slice_figure(close))[-4:] == ["0", "1", "2", "trial"]
     contour = contours["contour-network-widths-0-and-mixup"]
     shares = [text for text in texts(contour) if "%" in text]
     assert len(set(shares)) == len(shares) > 1

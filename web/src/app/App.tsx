@@ -10,17 +10,7 @@ import { listenForFiles } from "./opening";
 import { Panel } from "./Panel";
 import { Stage } from "./Stage";
 import { Start } from "./Start";
-import {
-  load,
-  loadedShare,
-  loading,
-  route,
-  setTheme,
-  source,
-  type Theme,
-  theme,
-  trouble,
-} from "./state";
+import { load, loading, route, setTheme, source, type Theme, theme, trouble } from "./state";
 
 /** The whole page. */
 export function App() {
@@ -192,9 +182,8 @@ function NotLoaded() {
 }
 
 function LoadingBar() {
-  const { error, ready } = loading.value;
+  const { error, ready, share } = loading.value;
   if (ready || error !== null) return null;
-  const share = loadedShare.value;
   return (
     <div
       class="loading"

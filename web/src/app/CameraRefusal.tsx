@@ -21,13 +21,18 @@ export function CameraRefusal({ retry }: { retry: () => void }) {
           ))}
         </ol>
       )}
-      {reason !== "insecure" && (
+      {offersAgain() && (
         <button type="button" class="secondary" onClick={retry}>
           {words().status.retry}
         </button>
       )}
     </div>
   );
+}
+
+/** Whether the refusal that is said comes with another try. */
+export function offersAgain(): boolean {
+  return refusal.value !== null && refusal.value !== "insecure";
 }
 
 function forget(): void {

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { FrameResult } from "../engine/faces";
+import type { FoundFaces, FrameResult } from "../engine/faces";
 import { UnitsToggle } from "../units/UnitsSwitch";
 import { words } from "../words";
 import { CameraRefusal } from "./CameraRefusal";
@@ -9,6 +9,7 @@ import {
   asking,
   cameraId,
   cameras,
+  findUntilReady,
   halted,
   hasBaseline,
   LiveLoop,
@@ -28,7 +29,7 @@ import { BaselineToggle, keepSubject, Overlay, ratioOf, usePlayed } from "./Stag
 import { start as run, useScope, within } from "./scope";
 import { loading, route, trouble, viewSignal } from "./state";
 import { CloseButton, PauseButton, SnapshotButton, Toggle, Tool } from "./Tools";
-import { drawOver, pointAt, USUAL_RATIO, View } from "./View";
+import { drawFoundOver, drawOver, pointAt, USUAL_RATIO, View } from "./View";
 import { Waiting } from "./Waiting";
 
 const RETRY_MS = 1500;
@@ -44,6 +45,7 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
   const connection = useScope();
   const [ratio, setRatio] = useState(USUAL_RATIO);
   const [stopped, setStopped] = useState(false);
+  const [found, setFound] = useState<FoundFaces | null>(null);
   const play = usePlaying(video);
   /** The camera is off while another page is looked at. */
   const on = !stopped && route.value === "stage";
@@ -82,6 +84,11 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
       return;
     }
     if (loop.current !== null) return;
+    const early = (faces: FoundFaces) => {
+      setFound(faces);
+      drawFoundOver(canvas.current, faces, mirror.value);
+    };
+    run(findUntilReady(video.current!, connection.signal, early));
     await newSession("camera", onStage);
     loop.current = new LiveLoop(video.current!, onStage, draw);
   };
@@ -139,7 +146,7 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
           onResize={({ currentTarget }) => setRatio(ratioOf(currentTarget))}
         />
         <Overlay canvas={canvas} />
-        {stopped ? <p class="hint">{said.off}</p> : <Hint />}
+        {stopped ? <p class="hint">{said.off}</p> : <Hint found={found} />}
       </View>
       <div class="tools" role="toolbar" aria-label={said.device}>
         {!stopped && cameras.value.length > 1 && (
@@ -212,7 +219,7 @@ function usePlaying(video: { current: HTMLVideoElement | null }): () => void {
 }
 
 /** What the visitor should know while nothing is drawn. */
-function Hint() {
+function Hint({ found }: { found: FoundFaces | null }) {
   if (asking.value !== null) {
     return (
       <p class="asking">
@@ -220,7 +227,7 @@ function Hint() {
       </p>
     );
   }
-  if (!loading.value.ready) return <Waiting />;
+  if (!loading.value.ready) return <Waiting found={found} />;
   if (shown.value !== null && shown.value.faces.length === 0) {
     return <p class="hint">{words().stage.noFace}</p>;
   }

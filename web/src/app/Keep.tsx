@@ -1,4 +1,5 @@
 import { progress } from "../video/analysis";
+import { DrawnVideoButton, DrawnVideoNote } from "../video/DrawnVideo";
 import { fill, language, words } from "../words";
 import { SaveIcon } from "./icons";
 import { newSession, session, shown } from "./live";
@@ -71,12 +72,14 @@ export function Keep() {
             <SaveIcon /> {said.srt}
           </button>
         )}
+        {kind === "video" && current !== null && <DrawnVideoButton session={current} />}
         {kind === "camera" && (
           <button type="button" class="plain" disabled={!some} onClick={begin}>
             {said.clear}
           </button>
         )}
       </div>
+      {kind === "video" && current !== null && <DrawnVideoNote session={current} />}
       {!isRead && some && <p class="quiet">{said.soFar}</p>}
       {live && current !== null && current.dropped > 0 && (
         <p class="quiet">

@@ -27,7 +27,7 @@ export function Panel() {
   const { kind } = source.value;
   return (
     <aside class="panel" aria-labelledby="faces-heading">
-      <h2 id="faces-heading">
+      <h2 id="faces-heading" tabIndex={-1}>
         {kind === "video" ? words().people.people : words().people.heading}
       </h2>
       <UnitsNotice />

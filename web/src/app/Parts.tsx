@@ -1,4 +1,5 @@
 import type { Explanation } from "../engine/engine";
+import type { FacePrediction } from "../engine/faces";
 import { faceRegions, pixelsOf } from "../engine/occlusion";
 import { fill, labelWord, percent, words } from "../words";
 import { Drawing, drawCrop } from "./drawings";
@@ -29,13 +30,13 @@ export function Parts({ explanation }: { explanation: Explanation }) {
       <Drawing label={said.drawing} draw={(canvas) => drawParts(canvas, explanation)} />
       <p>{fill(sentence, values)}</p>
       <ul class="bars">
-        {parts.map(({ name, bits, probabilities }) => (
+        {parts.map(({ name, probabilities }) => (
           <li key={name} class="bar">
             <span>{said.parts[name]}</span>
             <span class="track">
               <span
                 class="fill"
-                style={{ transform: `translateX(${100 * share(bits, explanation) - 100}%)` }}
+                style={{ transform: `translateX(${100 * taken(probabilities, face) - 100}%)` }}
               />
             </span>
             <span class="figure">{left(probabilities)}</span>
@@ -47,14 +48,14 @@ export function Parts({ explanation }: { explanation: Explanation }) {
   );
 }
 
-/** A part's share of what the most important one matters. */
-function share(bits: number, { parts }: Explanation): number {
-  return Math.max(0, bits) / Math.max(parts[0]!.bits, DECIDES_BITS);
+/** The share of a face's answer that is gone while a part is covered, 0 to 1. */
+function taken(probabilities: number[], { label, confidence }: FacePrediction): number {
+  return Math.max(0, 1 - probabilities[label]! / confidence);
 }
 
 /** The crop, bright where the answer comes from. */
 function drawParts(canvas: HTMLCanvasElement, explanation: Explanation): void {
-  const { size, parts } = explanation;
+  const { size, parts, face } = explanation;
   canvas.width = canvas.height = size * ZOOM;
   const drawn = canvas.getContext("2d")!;
   const small = document.createElement("canvas");
@@ -67,11 +68,11 @@ function drawParts(canvas: HTMLCanvasElement, explanation: Explanation): void {
   hidden.fillStyle = `rgb(19 20 23 / ${DARKEST})`;
   hidden.fillRect(0, 0, size, size);
   const regions = new Map(faceRegions(contract.value!.emotion.spec.crop!));
-  for (const { name, bits } of parts) {
+  for (const { name, probabilities } of parts) {
     for (const area of regions.get(name)!) {
       const [left, top, right, bottom] = pixelsOf(area, size);
       hidden.clearRect(left, top, right - left, bottom - top);
-      hidden.fillStyle = `rgb(19 20 23 / ${DARKEST * (1 - share(bits, explanation))})`;
+      hidden.fillStyle = `rgb(19 20 23 / ${DARKEST * (1 - taken(probabilities, face))})`;
       hidden.fillRect(left, top, right - left, bottom - top);
     }
   }

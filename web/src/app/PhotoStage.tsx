@@ -2,14 +2,17 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { UnitsToggle } from "../units/UnitsSwitch";
 import { fill, language, words } from "../words";
-import { BinIcon, PlusIcon, SnapshotIcon } from "./icons";
+import { BinIcon, PhotosIcon, PlusIcon, SnapshotIcon } from "./icons";
 import { chooseFiles, leave } from "./opening";
 import { described, pointed, useDrawing } from "./overlay";
 import { chosen, decode, type Photo, photos, removePhoto, step } from "./photos";
 import { contract, route, setSubject } from "./state";
 import { CloseButton, saveDrawn, Tool } from "./Tools";
-import { clearOver, drawOver, pointAt, USUAL_RATIO, View } from "./View";
+import { clearOver, drawFoundOver, drawOver, pointAt, USUAL_RATIO, View } from "./View";
 import { Waiting } from "./Waiting";
+
+/** Of a stage on which there is nothing but a message. */
+const MESSAGE_RATIO = 2.2;
 
 /** The chosen photo with its boxes, and all of them to choose from. */
 export function PhotoStage() {
@@ -17,6 +20,7 @@ export function PhotoStage() {
   const photo = photos.value[chosen.value];
   const draw = () => {
     if (photo?.result != null) drawOver(canvas.current, photo.result, false, null);
+    else if (photo?.found != null) drawFoundOver(canvas.current, photo.found, false);
     else clearOver(canvas.current);
   };
   const [ratio, setRatio] = useState(USUAL_RATIO);
@@ -34,7 +38,7 @@ export function PhotoStage() {
   return (
     <section class="stage" aria-label={said.photos}>
       <View
-        ratio={photo.error === null ? ratio : USUAL_RATIO}
+        ratio={photo.error === null ? ratio : MESSAGE_RATIO}
         point={(event) => pointAt(event, canvas.current, photo.result, false)}
       >
         {photo.error === null ? (
@@ -46,9 +50,12 @@ export function PhotoStage() {
             }
           />
         ) : (
-          <p class="message" role="alert">
-            {photo.error()}
-          </p>
+          <div class="message">
+            <p role="alert">{photo.error()}</p>
+            <button type="button" class="secondary" onClick={chooseFiles}>
+              <PhotosIcon /> {words().start.files}
+            </button>
+          </div>
         )}
         <canvas
           ref={canvas}
@@ -57,7 +64,7 @@ export function PhotoStage() {
           hidden={photo.error !== null}
           aria-label={known === null ? said.image : described(photo.result, known)}
         />
-        {photo.result === null && photo.error === null && <Waiting />}
+        {photo.result === null && photo.error === null && <Waiting found={photo.found} />}
       </View>
       <div class="strips">
         <div class="strip">
@@ -95,7 +102,7 @@ function Thumb({ photo, place }: { photo: Photo; place: number }) {
   const button = useRef<HTMLButtonElement>(null);
   const current = place === chosen.value;
   useEffect(() => {
-    if (current) button.current!.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (current) showInStrip(button.current!);
   }, [current]);
   return (
     <button
@@ -110,6 +117,14 @@ function Thumb({ photo, place }: { photo: Photo; place: number }) {
       {photo.error === null ? <img src={photo.address} alt="" /> : "!"}
     </button>
   );
+}
+
+/** Bring a thumbnail into view within its strip; the page stays where it is. */
+function showInStrip(thumb: HTMLElement): void {
+  const strip = thumb.parentElement!;
+  const [own, whole] = [thumb.getBoundingClientRect(), strip.getBoundingClientRect()];
+  if (own.left < whole.left) strip.scrollLeft += own.left - whole.left;
+  if (own.right > whole.right) strip.scrollLeft += own.right - whole.right;
 }
 
 /** Arrow keys lead from photo to photo, unless what has the focus needs them. */

@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { FrameResult } from "../engine/faces";
+import type { FoundFaces, FrameResult } from "../engine/faces";
 import { language, words } from "../words";
 import { CameraRefusal } from "./CameraRefusal";
 import { BackIcon, CameraIcon, LockIcon, PhotosIcon } from "./icons";
 import { chooseFiles, startCamera } from "./opening";
-import { described, drawFaces, useDrawing } from "./overlay";
+import { described, drawFaces, drawFound, useDrawing } from "./overlay";
 import { decode, lookedAt } from "./photos";
 import { SixFaces } from "./SixFaces";
 import { useScope } from "./scope";
@@ -61,6 +61,7 @@ function Example() {
   const known = contract.value;
   const canvas = useRef<HTMLCanvasElement>(null);
   const [result, setResult] = useState<FrameResult | null>(null);
+  const [found, setFound] = useState<FoundFaces | null>(null);
   const [place, setPlace] = useState(0);
   const scope = useScope();
   const sample = known?.samples[place];
@@ -68,25 +69,32 @@ function Example() {
   useEffect(() => {
     if (address === null) return;
     setResult(null);
-    const image = lookedAt(scope.begin(), fetched(address), (bitmap) =>
-      engine.image(bitmap, known!.detection.min_face_px, false),
+    setFound(null);
+    const image = lookedAt(
+      scope.begin(),
+      fetched(address),
+      (bitmap) => engine.image(bitmap, known!.detection.min_face_px, false),
+      setFound,
     );
     // Why it cannot be looked at is said where the networks are loaded.
     image.then(setResult, () => {});
     return () => scope.end();
   }, [address]);
   const draw = () => {
-    if (canvas.current === null || result === null || known === null) return;
+    const shown = result ?? found;
+    if (canvas.current === null || shown === null || known === null) return;
     const { width, height } = canvas.current.getBoundingClientRect();
-    canvas.current.width = result.width;
-    canvas.current.height = result.height;
+    canvas.current.width = shown.width;
+    canvas.current.height = shown.height;
     // The style sheet lets the image cover its place.
-    const shrink = Math.max(width / result.width, height / result.height);
+    const shrink = Math.max(width / shown.width, height / shown.height);
     const text = Math.min(Math.max(width * TEXT_SHARE, LEAST_TEXT_PX), MOST_TEXT_PX) / shrink;
     const drawn = canvas.current.getContext("2d")!;
-    drawFaces(drawn, result, known, { mirrored: false, scale: 1, text, pointed: null });
+    const options = { mirrored: false, scale: 1, text, pointed: null };
+    if (result !== null) drawFaces(drawn, result, known, options);
+    else drawFound(drawn, found!, options);
   };
-  useDrawing(canvas, draw, result, language.value);
+  useDrawing(canvas, draw, result, found, language.value);
   const said = words().start;
   return (
     <figure class="example">
@@ -94,11 +102,11 @@ function Example() {
         {address !== null && <img src={address} alt={sample!.title} />}
         <canvas
           ref={canvas}
-          class={result === null ? "overlay" : "overlay drawn"}
+          class={`overlay${result !== null ? " drawn" : found !== null ? " faces" : ""}`}
           role="img"
           aria-label={known === null ? words().stage.image : described(result, known)}
         />
-        {result === null && loading.value.error === null && <Waiting />}
+        {result === null && loading.value.error === null && <Waiting found={found} />}
       </div>
       <figcaption>
         <span>{said.sample}</span>

@@ -69,6 +69,7 @@ export function PhotoTotals() {
   const done = photos.value.filter((photo) => photo.result !== null);
   const faces = done.flatMap((photo) => photo.result!.faces);
   if (done.length < 2 || faces.length === 0) return null;
+  const broken = photos.value.filter((photo) => photo.error !== null).length;
   const shares = contract.value!.labels.map(
     (_, place) => faces.filter((face) => face.label === place).length / faces.length,
   );
@@ -79,6 +80,7 @@ export function PhotoTotals() {
       <p class="quiet">
         {fill(words().people.images, { count: done.length, faces: faces.length })}
       </p>
+      {broken > 0 && <p class="quiet">{fill(words().people.unreadable, { count: broken })}</p>}
     </section>
   );
 }

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 
-import type { FrameResult } from "../engine/faces";
-import { drawFaces, numberOf, pointed } from "./overlay";
+import type { FoundFaces, FrameResult } from "../engine/faces";
+import { drawFaces, drawFound, numberOf, pointed } from "./overlay";
 import { contract } from "./state";
 
 /** Width by height of the stage before anything is on it, and the narrowest and widest stage. */
@@ -14,6 +14,8 @@ const SMALL_TEXT_PX = 11.5;
 const NARROW_PX = 480;
 /** The pointer is at a face that is at most so far away, in CSS pixels. */
 const REACH_PX = 14;
+
+type Size = { width: number; height: number };
 
 /** A stage with the shape of what is on it; `point` hears where the pointer is. */
 export function View({
@@ -39,12 +41,12 @@ export function View({
 }
 
 /** Where a result lies in a box of the screen: its scale, and what is left free beside it. */
-function fitted(box: { width: number; height: number }, result: FrameResult) {
-  const scale = Math.min(box.width / result.width, box.height / result.height);
+function fitted(box: Size, image: Size) {
+  const scale = Math.min(box.width / image.width, box.height / image.height);
   return {
     scale,
-    left: (box.width - result.width * scale) / 2,
-    top: (box.height - result.height * scale) / 2,
+    left: (box.width - image.width * scale) / 2,
+    top: (box.height - image.height * scale) / 2,
   };
 }
 
@@ -57,6 +59,24 @@ export function drawOver(
 ): void {
   const known = contract.value;
   if (canvas === null || known === null) return;
+  const { drawn, scale, text } = laidOver(canvas, result);
+  const options = { mirrored, scale, text, pointed: pointed.value, said, dots: true };
+  drawFaces(drawn, result, known, options);
+}
+
+/** Draw where faces are over the image as it lies on the screen. */
+export function drawFoundOver(
+  canvas: HTMLCanvasElement | null,
+  found: FoundFaces,
+  mirrored: boolean,
+): void {
+  if (canvas === null) return;
+  const { drawn, scale, text } = laidOver(canvas, found);
+  drawFound(drawn, found, { mirrored, scale, text });
+}
+
+/** An empty canvas as large as it is on the screen, with its origin where the image's is. */
+function laidOver(canvas: HTMLCanvasElement, image: Size) {
   const ratio = devicePixelRatio || 1;
   const box = canvas.getBoundingClientRect();
   const width = Math.round(box.width * ratio);
@@ -64,11 +84,10 @@ export function drawOver(
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
   const drawn = clearOver(canvas)!;
-  const { scale, left, top } = fitted({ width, height }, result);
+  const { scale, left, top } = fitted({ width, height }, image);
   drawn.translate(left, top);
   const text = (box.width < NARROW_PX ? SMALL_TEXT_PX : TEXT_PX) * ratio;
-  const options = { mirrored, scale, text, pointed: pointed.value, said, dots: true };
-  drawFaces(drawn, result, known, options);
+  return { drawn, scale, text };
 }
 
 /** Take away what is drawn over the image. */

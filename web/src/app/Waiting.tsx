@@ -1,15 +1,18 @@
+import type { FoundFaces } from "../engine/faces";
 import { fill, percent, words } from "../words";
-import { loadedShare, loading } from "./state";
+import { loading } from "./state";
 
-/** Says what the visitor waits for. */
-export function Waiting() {
+/** Says what the visitor waits for, and how many faces are found by then. */
+export function Waiting({ found = null }: { found?: FoundFaces | null }) {
   const said = words();
-  const share = loadedShare.value;
-  const coming =
-    share < 1 ? fill(said.status.loading, { share: percent(share) }) : said.status.starting;
+  const { finds, ready } = loading.value;
+  const share = percent(loading.value.share);
+  const coming = loading.value.share < 1 ? said.status.loading : said.status.starting;
+  const count = found?.boxes.length ?? 0;
   return (
     <p class="hint" role="status">
-      {loading.value.ready ? said.stage.analysing : coming}
+      {ready && said.stage.analysing}
+      {!ready && fill(finds && count > 0 ? said.status.found : coming, { share, count })}
     </p>
   );
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { FacePrediction } from "../engine/faces";
 import { Corrections, TaughtAnswer } from "../teach/Teach";
@@ -29,6 +29,12 @@ export interface Listed {
 export function Opened({ listed: { face, away, more, portrait } }: { listed: Listed }) {
   const [asked, setAsked] = useState<"why" | "wrong" | null>(null);
   const ask = (what: "why" | "wrong") => setAsked(asked === what ? null : what);
+  const wrong = useRef<HTMLButtonElement>(null);
+  const corrected = () => {
+    setAsked(null);
+    // What was pressed is gone.
+    wrong.current?.focus();
+  };
   useEffect(() => leavePointed, []);
   return (
     <div class="opened">
@@ -46,15 +52,18 @@ export function Opened({ listed: { face, away, more, portrait } }: { listed: Lis
               {words().why.ask}
             </button>
             {face.embedding != null && (
-              <button type="button" aria-expanded={asked === "wrong"} onClick={() => ask("wrong")}>
+              <button
+                type="button"
+                ref={wrong}
+                aria-expanded={asked === "wrong"}
+                onClick={() => ask("wrong")}
+              >
                 {words().teach.ask}
               </button>
             )}
           </div>
           {asked === "why" && <Why face={face} />}
-          {asked === "wrong" && (
-            <Corrections face={face} portrait={portrait} done={() => setAsked(null)} />
-          )}
+          {asked === "wrong" && <Corrections face={face} portrait={portrait} done={corrected} />}
         </>
       )}
       {more}

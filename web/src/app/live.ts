@@ -1,10 +1,11 @@
 import { computed, signal } from "@preact/signals";
 
-import type { FrameResult } from "../engine/faces";
+import type { FoundFaces, FrameResult } from "../engine/faces";
 import { unitsOn } from "../units/switch";
+import { findFaces } from "./photos";
 import { Scope, Superseded, within } from "./scope";
 import { Session } from "./session";
-import { contract, engine, loaded, loading, route, trouble } from "./state";
+import { canFind, contract, engine, loaded, loading, route, trouble } from "./state";
 
 export const mirror = signal(true);
 export const smooth = signal(true);
@@ -241,4 +242,29 @@ export function release(stream: MediaStream | null): void {
   stream?.getTracks().forEach((track) => {
     track.stop();
   });
+}
+
+/** Resolves when the video shows a frame that can be read. */
+export function nextFrame(video: HTMLVideoElement): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => (video.readyState < 2 ? wait() : resolve());
+    const wait = () => {
+      if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(look);
+      else requestAnimationFrame(look);
+    };
+    wait();
+  });
+}
+
+/** Until the networks are ready, `found` hears where faces are in what a camera's video shows. */
+export async function findUntilReady(
+  video: HTMLVideoElement,
+  signal: AbortSignal,
+  found: (faces: FoundFaces) => void,
+): Promise<void> {
+  await within(signal, canFind());
+  while (!loading.value.ready) {
+    await within(signal, nextFrame(video));
+    await findFaces(signal, createImageBitmap(video), found);
+  }
 }

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
 import type { Contract } from "../engine/contract";
-import type { FacePrediction, FrameResult } from "../engine/faces";
+import type { FacePrediction, FoundFaces, FrameResult } from "../engine/faces";
 import { fill, labelWord, percent, words } from "../words";
 
 export interface DrawingOptions {
@@ -105,6 +105,19 @@ export function drawFaces(
     drawLabel(canvas, place, colours[number]!, options.text);
   });
   canvas.restore();
+}
+
+/** Draw where faces are, on a canvas whose pixels are the image's times `scale`. */
+export function drawFound(
+  canvas: CanvasRenderingContext2D,
+  found: FoundFaces,
+  { mirrored, scale, text }: Pick<DrawingOptions, "mirrored" | "scale" | "text">,
+): void {
+  for (const [x0, y0, x1, y1] of found.boxes) {
+    const left = (mirrored ? found.width - x1 : x0) * scale;
+    const box = { left, top: y0 * scale, width: (x1 - x0) * scale, height: (y1 - y0) * scale };
+    drawBox(canvas, box, "#fff", false, text);
+  }
 }
 
 interface Texts {

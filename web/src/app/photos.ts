@@ -1,17 +1,19 @@
 import { effect, signal, untracked } from "@preact/signals";
 
-import type { FrameResult } from "../engine/faces";
+import type { FoundFaces, FrameResult } from "../engine/faces";
 import type { Row } from "../engine/row";
 import { unitsOn } from "../units/switch";
 import { fill, type Said, words } from "../words";
 import { photoRows } from "./rows";
-import { Scope, Superseded, within } from "./scope";
-import { contract, engine, loaded } from "./state";
+import { Scope, Superseded, start, within } from "./scope";
+import { canFind, contract, engine, loaded, loading } from "./state";
 
 export interface Photo {
   name: string;
   blob: Blob;
   address: string;
+  /** Where its faces are, as long as it is not known what they show. */
+  found: FoundFaces | null;
   result: FrameResult | null;
   error: Said | null;
   /** Lasts until it is removed. */
@@ -33,7 +35,8 @@ export async function addPhotos(files: File[], onStage: AbortSignal): Promise<vo
     const scope = new Scope();
     scope.begin(onStage);
     const address = URL.createObjectURL(file);
-    return { name: file.name, blob: file, address, result: null, error: null, scope };
+    const nothing = { found: null, result: null, error: null };
+    return { name: file.name, blob: file, address, ...nothing, scope };
   });
   chosen.value = photos.value.length;
   photos.value = [...photos.value, ...added];
@@ -112,14 +115,19 @@ export function clearPhotos(): void {
   chosen.value = 0;
 }
 
-/** Read an image and let the engine look at it when it is ready, while `signal` lasts. */
+/**
+ * Read an image and let the engine look at it when it is ready, while `signal` lasts; `found` hears
+ * where its faces are if that is known earlier.
+ */
 export async function lookedAt<Found>(
   signal: AbortSignal,
   image: Promise<ImageBitmap>,
   look: (bitmap: ImageBitmap) => Promise<Found>,
+  found?: (faces: FoundFaces) => void,
 ): Promise<Found> {
   const bitmap = await within(signal, image, (late) => late.close());
   try {
+    if (found !== undefined) start(findEarly(signal, bitmap, found));
     await within(signal, loaded());
     return await within(signal, look(bitmap));
   } finally {
@@ -139,10 +147,39 @@ effect(() => {
   if (unitsOn.value) untracked(() => void addUnits());
 });
 
+async function findEarly(
+  signal: AbortSignal,
+  bitmap: ImageBitmap,
+  found: (faces: FoundFaces) => void,
+): Promise<void> {
+  await within(signal, canFind());
+  if (!loading.value.ready) await findFaces(signal, createImageBitmap(bitmap), found);
+}
+
+/** Find the faces of an image; `found` hears of them unless it is known by then what they show. */
+export async function findFaces(
+  signal: AbortSignal,
+  image: Promise<ImageBitmap>,
+  found: (faces: FoundFaces) => void,
+): Promise<void> {
+  const bitmap = await within(signal, image, (late) => late.close());
+  const minFacePx = contract.value!.detection.min_face_px;
+  // That the networks are gone is said where they are loaded.
+  const faces = await within(
+    signal,
+    engine.faces(bitmap, minFacePx).catch(() => null),
+  );
+  if (faces !== null && !loading.value.ready) found(faces);
+}
+
 async function analyse(photo: Photo): Promise<void> {
-  const change: Partial<Photo> = {};
   const { signal } = photo.scope;
   if (signal.aborted) return;
+  const change = (known: Partial<Photo>) => {
+    photos.value = photos.value.map((each) =>
+      each.address === photo.address ? { ...each, ...known } : each,
+    );
+  };
   let units = false;
   const look = (bitmap: ImageBitmap) => {
     units = unitsOn.value;
@@ -150,16 +187,16 @@ async function analyse(photo: Photo): Promise<void> {
   };
   try {
     do {
-      change.result = await lookedAt(signal, read(photo.blob, photo.name), look);
+      const result = await lookedAt(signal, read(photo.blob, photo.name), look, (found) =>
+        change({ found }),
+      );
+      change({ result });
     } while (unitsOn.value && !units);
   } catch (error) {
     if (error instanceof Superseded) return;
-    change.error =
-      error instanceof UnreadableImage
-        ? error.said
-        : () => `${photo.name}: ${error instanceof Error ? error.message : String(error)}`;
+    const reason = error instanceof Error ? error.message : String(error);
+    change({
+      error: error instanceof UnreadableImage ? error.said : () => `${photo.name}: ${reason}`,
+    });
   }
-  photos.value = photos.value.map((each) =>
-    each.address === photo.address ? { ...each, ...change } : each,
-  );
 }

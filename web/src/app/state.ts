@@ -1,8 +1,7 @@
-import { computed, effect, signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 
 import { EngineClient } from "../engine/client";
 import { type Contract, readContract } from "../engine/contract";
-import { RUNTIME_BYTES } from "../engine/runtime";
 import { store, stored } from "../storage";
 import type { Said } from "../words";
 import { Scope, start, within } from "./scope";
@@ -18,25 +17,18 @@ export const BASE = new URL("./", document.baseURI.split("#")[0]).href;
 export const contract = signal<Contract | null>(null);
 export const engine = new EngineClient();
 
-/** How far the networks and what runs them are: bytes that came, or an error. */
+const NOTHING_LOADED = { share: 0, finds: false, ready: false, threads: 1, error: null };
+
+/** How far the networks and what runs them are. */
 export const loading = signal<{
-  bytes: number;
+  /** Share of what is loaded that came, 0 to 1. */
+  share: number;
+  /** Whether faces can be found already. */
+  finds: boolean;
   ready: boolean;
   threads: number;
   error: string | null;
-}>({
-  bytes: 0,
-  ready: false,
-  threads: 1,
-  error: null,
-});
-
-/** Share of the networks and of what runs them that came, 0 to 1. */
-export const loadedShare = computed(() => {
-  const known = contract.value;
-  if (known === null) return 0;
-  return loading.value.bytes / (known.face.bytes + known.emotion.bytes + RUNTIME_BYTES);
-});
+}>(NOTHING_LOADED);
 
 export const theme = signal<Theme>((stored(THEME) as Theme | null) ?? "auto");
 
@@ -99,14 +91,23 @@ export function load(): Promise<void> {
 
 function failed(reason: string): void {
   started = null;
-  loading.value = { ...loading.value, ready: false, error: reason };
+  loading.value = { ...loading.value, finds: false, ready: false, error: reason };
 }
 
 /** Resolves when the networks are ready, however often the visitor has to try. */
 export function loaded(): Promise<void> {
+  return until(() => loading.value.ready);
+}
+
+/** Resolves when faces can be found, which is earlier. */
+export function canFind(): Promise<void> {
+  return until(() => loading.value.finds);
+}
+
+function until(condition: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     effect(function () {
-      if (!loading.value.ready) return;
+      if (!condition()) return;
       resolve();
       this.dispose();
     });
@@ -114,18 +115,20 @@ export function loaded(): Promise<void> {
 }
 
 async function begin(): Promise<void> {
-  loading.value = { bytes: 0, ready: false, threads: 1, error: null };
+  loading.value = NOTHING_LOADED;
   const known = await readContract(BASE);
   for (const [label, colour] of Object.entries(known.colours)) {
     document.documentElement.style.setProperty(`--${label}`, colour);
   }
   contract.value = known;
-  engine.onLoaded = (bytes) => {
-    loading.value = { ...loading.value, bytes: loading.value.bytes + bytes };
+  engine.onLoaded = (share) => {
+    loading.value = { ...loading.value, share };
   };
   engine.onFailed = (error) => failed(error.message);
   const threads = await engine.load(known, BASE);
-  loading.value = { ...loading.value, ready: true, threads };
+  loading.value = { ...loading.value, finds: true, threads };
+  await engine.complete();
+  loading.value = { ...loading.value, ready: true };
 }
 
 /** The page that the address names; a stage on which nothing is any more is the first view. */

@@ -1,6 +1,6 @@
 import type { Contract } from "./contract";
 import type { Explanation, LiveOptions } from "./engine";
-import type { Box, FrameResult } from "./faces";
+import type { Box, FoundFaces, FrameResult } from "./faces";
 import type { Answer, Calls, Question, SentFrame } from "./protocol";
 import type { VideoSettings } from "./video";
 
@@ -17,14 +17,17 @@ export class EngineClient {
   private failure: Error | null = null;
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;
-  /** Hears of bytes of the networks as they come. */
-  onLoaded: (bytes: number) => void = () => {};
-  /** Hears of bytes of the network of units as they come. */
-  onUnitsLoaded: (bytes: number) => void = () => {};
+  /** Hears of the share of what is loaded that came, 0 to 1. */
+  onLoaded: (share: number) => void = () => {};
+  /** Hears of the share of the network of units that came, 0 to 1. */
+  onUnitsLoaded: (share: number) => void = () => {};
   /** Hears that the worker broke: nothing is answered until the networks are loaded anew. */
   onFailed: (error: Error) => void = () => {};
 
-  /** Fetch both networks, from the second time on in a new worker; returns the number of threads. */
+  /**
+   * Fetch what finds faces, from the second time on in a new worker; returns the number of threads.
+   * What says expressions is fetched afterwards.
+   */
   load(contract: Contract, base: string): Promise<number> {
     if (!this.fresh) {
       this.worker.terminate();
@@ -34,6 +37,16 @@ export class EngineClient {
     }
     this.fresh = false;
     return this.ask("load", { contract, base, threads: threads() });
+  }
+
+  /** Resolves when the emotion network is loaded, too. */
+  complete(): Promise<null> {
+    return this.ask("complete", null);
+  }
+
+  /** Find the faces of an image, as soon as `load` is done. */
+  faces(bitmap: ImageBitmap, minFacePx: number): Promise<FoundFaces> {
+    return this.ask("faces", { bitmap, minFacePx }, bitmap);
   }
 
   /** Begin a new clip. */
@@ -119,12 +132,12 @@ export class EngineClient {
   }
 
   private receive(message: Answer): void {
-    if ("loaded" in message) {
-      this.onLoaded(message.loaded);
+    if ("share" in message) {
+      this.onLoaded(message.share);
       return;
     }
-    if ("loadedOfUnits" in message) {
-      this.onUnitsLoaded(message.loadedOfUnits);
+    if ("shareOfUnits" in message) {
+      this.onUnitsLoaded(message.shareOfUnits);
       return;
     }
     const waiting = this.waiting.get(message.id);

@@ -6,7 +6,7 @@ import type { Box, DetectedFace } from "./faces";
 import { type Pixels, resize } from "./pixels";
 
 type Size = { width: number; height: number };
-type Run = (values: Float32Array, dimensions: number[]) => Promise<Outputs>;
+export type Run = (values: Float32Array, dimensions: number[]) => Promise<Outputs>;
 
 /**
  * Make a function that feeds a session one tensor and gives the spec's outputs by name, all finite.
@@ -50,6 +50,13 @@ export class FaceDetector {
     private readonly contract: Contract,
     private readonly run: Run,
   ) {}
+
+  /** Run the network once, on grey, so that what is wrong with it shows before any answer. */
+  async tryIt(): Promise<void> {
+    const side = this.contract.face.spec.input.multiple_of;
+    const data = new Uint8ClampedArray(8 * side * side).fill(128);
+    await this.look({ data, width: 2 * side, height: side });
+  }
 
   /** Find the faces of an image, largest first, in its pixels. */
   async detect(image: Pixels, minFacePx: number): Promise<DetectedFace[]> {

@@ -2,14 +2,15 @@ import * as ort from "onnxruntime-web/wasm";
 
 import { modelAddress } from "./address";
 import type { ModelFile } from "./contract";
+import type { Coming } from "./progress";
 
 /** Fetch a model's file; where the browser can, hold it to its hash. */
 export async function downloadModel(
   base: string,
   model: ModelFile,
-  loaded: (bytes: number) => void,
+  coming: Coming,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await download(modelAddress(base, model), model.bytes, loaded);
+  const file = await download(modelAddress(base, model), model.bytes, coming);
   if (globalThis.crypto?.subtle === undefined) return file; // on plain HTTP there is none
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
   const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -33,27 +34,51 @@ export async function opened(
   }
 }
 
-/** Fetch so many bytes; `loaded` hears of them as they come. */
+/** Fetch so many bytes; `coming` hears of what travels. */
 export async function download(
   address: string,
   bytes: number,
-  loaded: (bytes: number) => void,
+  coming: Coming,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const file = new Uint8Array(bytes);
+  let place = 0;
+  const reader = (await asked(address, bytes, coming)).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    file.set(value, place);
+    place += value.length;
+  }
+  return file;
+}
+
+/** Ask for so many bytes, which are given as they come; the end of more or fewer is an error. */
+export async function asked(
+  address: string,
+  bytes: number,
+  coming: Coming,
+): Promise<ReadableStream<Uint8Array>> {
   const answer = await fetch(address);
   if (!answer.ok || answer.body === null) {
     throw new Error(`${address}: the host answered ${answer.status}`);
   }
-  const file = new Uint8Array(bytes);
+  const packed = Number(answer.headers.get("Content-Length") ?? 0);
+  const travels = answer.headers.has("Content-Encoding") && packed > 0 ? packed : bytes;
+  coming.size(travels);
   let place = 0;
-  const reader = answer.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (place + value.length > bytes) throw new Error(`${address}: longer than ${bytes} bytes`);
-    file.set(value, place);
-    place += value.length;
-    loaded(value.length);
-  }
-  if (place !== bytes) throw new Error(`${address}: cut off, ${place} of ${bytes} bytes came`);
-  return file;
+  const transformer: Transformer<Uint8Array, Uint8Array> = {
+    transform(part, stream) {
+      place += part.length;
+      if (place > bytes) throw new Error(`${address}: longer than ${bytes} bytes`);
+      coming.came((part.length * travels) / bytes);
+      stream.enqueue(part);
+    },
+    flush() {
+      if (place === bytes) return;
+      throw new Error(`${address}: cut off, ${place} of ${bytes} bytes came`);
+    },
+  };
+  // The line does not wait for what reads.
+  const room = { highWaterMark: Number.POSITIVE_INFINITY };
+  return answer.body.pipeThrough(new TransformStream(transformer, undefined, room));
 }

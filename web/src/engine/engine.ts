@@ -1,21 +1,14 @@
-import moduleAddress from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
-import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import * as ort from "onnxruntime-web/wasm";
-
-import { shownUnits, smoothedUnits, UnitNetwork, type UnitReading } from "../units/network";
+import { shownUnits, smoothedUnits } from "../units/network";
 import { Baselines } from "./baseline";
-import type { Contract, ModelFile } from "./contract";
+import type { Contract } from "./contract";
 import { type Region, type Similarity, similarity } from "./crop";
 import { bestAt } from "./decoder";
-import { FaceDetector, runner } from "./detector";
-import { download, downloadModel, opened } from "./download";
 import type { Box, DetectedFace, FacePrediction, FrameResult } from "./faces";
-import { type Classified, Networks } from "./networks";
+import type { Networks } from "./networks";
 import { explainParts, type Part } from "./occlusion";
 import { People } from "./people";
 import type { Pixels } from "./pixels";
 import { Portraits, portrait } from "./portraits";
-import { RUNTIME_BYTES } from "./runtime";
 import { appearance, regionOf, SceneCuts } from "./scenes";
 import type { Combination } from "./six";
 import { Smoother } from "./smoother";
@@ -61,48 +54,11 @@ export class Engine {
   private interval!: DetectionInterval;
   private portraits!: Portraits;
 
-  private constructor(
+  constructor(
     readonly contract: Contract,
     readonly networks: Networks,
-    readonly threads: number,
   ) {
     this.reset();
-  }
-
-  /** Fetch and open both networks and what runs them; `loaded` hears of bytes as they come. */
-  static async load(
-    contract: Contract,
-    base: string,
-    threads: number,
-    loaded: (bytes: number) => void,
-  ): Promise<Engine> {
-    ort.env.wasm.wasmPaths = { wasm: wasmAddress, mjs: moduleAddress };
-    ort.env.wasm.numThreads = threads;
-    ort.env.logLevel = "error";
-    const [runtime, ...files] = await Promise.all([
-      download(wasmAddress, RUNTIME_BYTES, loaded),
-      ...[contract.face, contract.emotion].map((model) => downloadModel(base, model, loaded)),
-    ]);
-    ort.env.wasm.wasmBinary = runtime;
-    const face = await open(contract.face, files[0]!);
-    const emotion = await open(contract.emotion, files[1]!);
-    // It was compiled by now; its bytes are not needed any more.
-    ort.env.wasm.wasmBinary = undefined;
-    const networks = new Networks(contract, new FaceDetector(contract, face), emotion);
-    await networks.tryBoth();
-    return new Engine(contract, networks, threads);
-  }
-
-  /** Fetch the network of expression units; `loaded` hears of bytes as they come. */
-  fetchUnits(base: string, loaded: (bytes: number) => void): Promise<Uint8Array> {
-    return downloadModel(base, this.contract.units, loaded);
-  }
-
-  /** Open the network of expression units, so that they can be asked for. */
-  async openUnits(file: Uint8Array): Promise<void> {
-    const network = new UnitNetwork(this.contract, await open(this.contract.units, file));
-    await network.tryOnce();
-    this.networks.units = network;
   }
 
   /** Begin a new clip: nobody is known any more. */
@@ -126,20 +82,7 @@ export class Engine {
     minFacePx: number,
     units: boolean,
   ): Promise<FrameResult> {
-    const { networks } = this;
-    const faces = await networks.detector.detect(pixels, minFacePx);
-    const classified = await networks.classify(frame, faces);
-    const readings = await networks.readUnits(units, frame, faces, classified.crops);
-    return {
-      width: frame.width,
-      height: frame.height,
-      timestamp_s: null,
-      faces: this.predictions(frame, faces, classified, readings),
-      portraits: faces.map((face, number) => ({
-        person: number,
-        image: portrait(frame.image, face.box),
-      })),
-    };
+    return this.single(frame, await this.networks.detector.detect(pixels, minFacePx), { units });
   }
 
   /** Analyse the next frame of a camera or video; `small` is a scaled copy for the detector. */
@@ -217,38 +160,34 @@ export class Engine {
     minFacePx: number,
     cropPx: number,
   ): Promise<FrameResult> {
+    const faces = await this.networks.detectScaled(frame, small, minFacePx);
+    return this.single(frame, faces.slice(0, 1), { units: false, cropPx });
+  }
+
+  /** What faces of a frame show that is looked at for itself; each comes with its crop. */
+  private async single(
+    frame: DrawableRegion,
+    faces: DetectedFace[],
+    { units, cropPx }: { units: boolean; cropPx?: number },
+  ): Promise<FrameResult> {
     const { networks } = this;
-    const faces = (await networks.detectScaled(frame, small, minFacePx)).slice(0, 1);
-    const classified = await networks.classify(frame, faces);
+    const { crops, probabilities, embeddings } = await networks.classify(frame, faces);
+    const readings = await networks.readUnits(units, frame, faces, crops);
     return {
       width: frame.width,
       height: frame.height,
       timestamp_s: null,
-      faces: this.predictions(frame, faces, classified),
+      faces: faces.map((face, number) => {
+        const [crop, reading] = [crops[number]!, readings[number]!];
+        const { calibrated } = probabilities[number]!;
+        const prediction = networks.predict(frame, number, face, crop, calibrated, reading);
+        return { ...prediction, embedding: embeddings[number]! };
+      }),
       portraits: faces.map((face, person) => ({
         person,
         image: portrait(frame.image, face.box, cropPx),
       })),
     };
-  }
-
-  private predictions(
-    frame: Region,
-    faces: DetectedFace[],
-    { crops, probabilities, embeddings }: Classified,
-    readings: (UnitReading | null)[] = [],
-  ): FacePrediction[] {
-    return faces.map((face, number) => ({
-      ...this.networks.predict(
-        frame,
-        number,
-        face,
-        crops[number]!,
-        probabilities[number]!.calibrated,
-        readings[number] ?? null,
-      ),
-      embedding: embeddings[number]!,
-    }));
   }
 
   /**
@@ -283,15 +222,4 @@ export class Engine {
       detect_ms,
     };
   }
-}
-
-/** Open a network's file as a function that runs it. */
-async function open(model: ModelFile, file: Uint8Array) {
-  const session = await opened(model, file, {
-    executionProviders: ["wasm"],
-    graphOptimizationLevel: "all",
-  });
-  const tensor = (values: Float32Array, dimensions: number[]) =>
-    new ort.Tensor("float32", values, dimensions);
-  return runner(model, session, tensor);
 }

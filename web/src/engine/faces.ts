@@ -81,3 +81,10 @@ export interface Portrait {
   person: number;
   image: ImageBitmap;
 }
+
+/** Where faces are in an image, before it is known what they show. */
+export interface FoundFaces {
+  width: number;
+  height: number;
+  boxes: Box[];
+}

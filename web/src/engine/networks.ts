@@ -3,8 +3,7 @@ import { checked } from "../units/upright";
 import { corrected } from "./baseline";
 import type { Contract } from "./contract";
 import { batchOf, cropFace, type Region, similarity } from "./crop";
-import type { Outputs } from "./decoder";
-import { type FaceDetector, roundHalfEven } from "./detector";
+import { type FaceDetector, type Run, roundHalfEven } from "./detector";
 import type { DetectedFace, FacePrediction } from "./faces";
 import type { Pixels } from "./pixels";
 import { faceQuality, unsureReason } from "./quality";
@@ -27,7 +26,7 @@ export class Networks {
   constructor(
     readonly contract: Contract,
     readonly detector: FaceDetector,
-    private readonly emotion: (values: Float32Array, dimensions: number[]) => Promise<Outputs>,
+    private readonly emotion: Run,
   ) {}
 
   /** Find the faces of a frame in a scaled copy of it, in the frame's pixels, largest first. */
@@ -54,11 +53,8 @@ export class Networks {
     return Math.min(1, Math.max(live_face_px / minFacePx, Math.min(1, live_side_px / shorter)));
   }
 
-  /** Run both networks once, on grey, so that what is wrong with them shows before any answer. */
-  async tryBoth(): Promise<void> {
-    const side = this.contract.face.spec.input.multiple_of;
-    const data = new Uint8ClampedArray(8 * side * side).fill(128);
-    await this.detector.look({ data, width: 2 * side, height: side });
+  /** Run the emotion network once, as `FaceDetector.tryIt` runs the other one. */
+  async tryEmotion(): Promise<void> {
     const { file, spec } = this.contract.emotion;
     const size = spec.crop!.size;
     const count = 2 * size * size;

@@ -1,6 +1,6 @@
 import type { Contract } from "./contract";
 import type { Explanation, LiveOptions } from "./engine";
-import type { Box, FrameResult } from "./faces";
+import type { Box, FoundFaces, FrameResult } from "./faces";
 import type { GivenFrame } from "./frames";
 import type { VideoSettings } from "./video";
 
@@ -9,7 +9,11 @@ export type SentFrame = Omit<GivenFrame, "image"> & { bitmap: GivenFrame["image"
 
 /** What the page asks its worker, by name: the question and the answer. */
 export interface Calls {
+  /** Makes it possible to find faces; what else there is comes meanwhile. */
   load: { ask: { contract: Contract; base: string; threads: number }; answer: number };
+  /** Answered when expressions can be said. */
+  complete: { ask: null; answer: null };
+  faces: { ask: { bitmap: ImageBitmap; minFacePx: number }; answer: FoundFaces };
   reset: { ask: null; answer: null };
   /** The answer is where the file lies. */
   loadUnits: { ask: { base: string }; answer: string };
@@ -41,5 +45,5 @@ export type Question = {
 export type Answer =
   | { id: number; answer: unknown }
   | { id: number; error: string }
-  | { loaded: number }
-  | { loadedOfUnits: number };
+  | { share: number }
+  | { shareOfUnits: number };

@@ -1,12 +1,14 @@
 import { modelAddress } from "./address";
 import { type Plane, planeOf, type Region } from "./crop";
 import { Engine } from "./engine";
-import type { FrameResult } from "./faces";
+import type { FoundFaces, FrameResult } from "./faces";
 import { canvasOf, clipFrame } from "./frames";
+import { fetchUnits, type Loading, load, openUnits } from "./loading";
 import type { Pixels } from "./pixels";
 import type { Answer, Calls, Question } from "./protocol";
 import { VideoAnalysis } from "./video";
 
+let loading: Loading | null = null;
 let engine: Engine | null = null;
 /** The video that is analysed. */
 let video: VideoAnalysis | null = null;
@@ -53,17 +55,30 @@ function scaled(bitmap: ImageBitmap, minFacePx: number): Placed {
 
 const answers: { [Name in keyof Calls]: (ask: Calls[Name]["ask"]) => Promise<unknown> } = {
   load: async ({ contract, base, threads }) => {
-    engine = await Engine.load(contract, base, threads, (bytes) => send({ loaded: bytes }));
-    return engine.threads;
+    loading = await load(contract, base, threads, (share) => send({ share }));
+    return threads;
+  },
+  complete: async () => {
+    const { networks } = loading!;
+    engine = new Engine((await networks).contract, await networks);
+    return null;
+  },
+  faces: async ({ bitmap, minFacePx }): Promise<FoundFaces> => {
+    const { width, height, pixels } = whole(bitmap);
+    const faces = await loading!.detector.detect(pixels(), minFacePx);
+    return { width, height, boxes: faces.map(({ box }) => box) };
   },
   reset: async () => {
     ready().reset();
     return null;
   },
   loadUnits: async ({ base }) => {
-    const file = await ready().fetchUnits(base, (bytes) => send({ loadedOfUnits: bytes }));
-    await inTurn(() => ready().openUnits(file));
-    return modelAddress(base, ready().contract.units);
+    const { contract, networks } = ready();
+    const file = await fetchUnits(contract, base, (shareOfUnits) => send({ shareOfUnits }));
+    await inTurn(async () => {
+      networks.units = await openUnits(contract, file);
+    });
+    return modelAddress(base, contract.units);
   },
   image: async ({ bitmap, minFacePx, units }) => {
     const image = whole(bitmap);
@@ -114,10 +129,12 @@ function inTurn(work: () => Promise<void>): Promise<void> {
   return turn;
 }
 
-self.onmessage = (event: MessageEvent<Question>) => {
-  // A download takes long on a slow line; frames are answered meanwhile.
-  if (event.data.name === "loadUnits") void answer(event.data);
-  else void inTurn(() => answer(event.data));
+/** Downloads, which take long on a slow line: other questions are answered meanwhile. */
+const BESIDE: (keyof Calls)[] = ["complete", "loadUnits"];
+
+self.onmessage = ({ data: question }: MessageEvent<Question>) => {
+  if (BESIDE.includes(question.name)) void answer(question);
+  else void inTurn(() => answer(question));
 };
 
 async function answer({ id, name, ask }: Question): Promise<void> {

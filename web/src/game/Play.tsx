@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { CameraRefusal } from "../app/CameraRefusal";
+import { CameraRefusal, offersAgain } from "../app/CameraRefusal";
 import { CameraIcon, SaveIcon, StopIcon } from "../app/icons";
 import { openCamera, release } from "../app/live";
 import { DrawnFace } from "../app/SixFaces";
@@ -67,13 +67,15 @@ export function Play() {
           <p class="lead">{card === null ? said.lead : said.keep}</p>
           <div class="row">
             {card !== null && <CardButtons card={card} />}
-            <button
-              type="button"
-              class={card === null ? "primary" : "secondary"}
-              onClick={() => start(begin())}
-            >
-              <CameraIcon /> {card === null ? said.begin : said.again}
-            </button>
+            {!offersAgain() && (
+              <button
+                type="button"
+                class={card === null ? "primary" : "secondary"}
+                onClick={() => start(begin())}
+              >
+                <CameraIcon /> {card === null ? said.begin : said.again}
+              </button>
+            )}
           </div>
           <CameraRefusal retry={() => start(begin())} />
           {card === null && <p class="quiet">{said.limits}</p>}

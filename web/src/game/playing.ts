@@ -1,3 +1,4 @@
+import { nextFrame } from "../app/live";
 import { within } from "../app/scope";
 import { contract, engine, loaded } from "../app/state";
 import { CROP_PX } from "./card";
@@ -29,16 +30,4 @@ export async function playGame(
     game.see(time_s, seen ? { probabilities: face.probabilities, image: portrait.image } : null);
     changed();
   }
-}
-
-/** Resolves when the video shows a frame that can be read. */
-function nextFrame(video: HTMLVideoElement): Promise<void> {
-  return new Promise((resolve) => {
-    const look = () => (video.readyState < 2 ? wait() : resolve());
-    const wait = () => {
-      if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(look);
-      else requestAnimationFrame(look);
-    };
-    wait();
-  });
 }

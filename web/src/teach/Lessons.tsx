@@ -1,3 +1,5 @@
+import { useEffect, useRef } from "preact/hooks";
+
 import { contract } from "../app/state";
 import { fill, labelWord, words } from "../words";
 import { projected, spread } from "./head";
@@ -5,19 +7,28 @@ import { exportLessons, forgetLessons, type KeptLesson, lessons, undo } from "./
 
 const WIDTH = 320;
 const HEIGHT = 180;
-const RADIUS = 16;
+const LARGEST_RADIUS = 16;
+/** All circles together cover at most so much of the map. */
+const MOST_COVERED = 0.3;
 /** Faces stay so far from the edge. */
-const EDGE = RADIUS + 6;
+const EDGE = LARGEST_RADIUS + 6;
 
 /** What the visitor taught: how many faces, where they lie, and what can be done with them. */
 export function Lessons() {
   const kept = lessons.value;
-  if (kept.length === 0) return null;
+  const none = kept.length === 0;
+  const first = useRef(true);
+  useEffect(() => {
+    // The buttons went with the last lesson.
+    if (none && !first.current) document.getElementById("faces-heading")!.focus();
+    first.current = false;
+  }, [none]);
+  if (none) return null;
   const said = words().teach;
   return (
     <section class="keep lessons" aria-labelledby="lessons-heading">
       <h3 id="lessons-heading">{fill(said.heading, { count: kept.length })}</h3>
-      <FaceMap kept={kept} />
+      {kept.length > 1 && <FaceMap kept={kept} />}
       <p class="quiet">{said.text}</p>
       <div class="row">
         <button type="button" onClick={undo}>
@@ -41,9 +52,11 @@ function FaceMap({ kept }: { kept: KeptLesson[] }) {
   const scaled = projected(kept.map((lesson) => lesson.direction)).map(
     ([x, y]): [number, number] => [x * across, y * down],
   );
-  const places = spread(scaled, 2 * RADIUS).map(([x, y]) => [
-    WIDTH / 2 + Math.min(Math.max(x, -across), across),
-    HEIGHT / 2 + Math.min(Math.max(y, -down), down),
+  const covered = (MOST_COVERED * WIDTH * HEIGHT) / (Math.PI * kept.length);
+  const radius = Math.min(LARGEST_RADIUS, Math.sqrt(covered));
+  const places = spread(scaled, 2 * radius + 4, [across, down]).map(([x, y]) => [
+    WIDTH / 2 + x,
+    HEIGHT / 2 + y,
   ]);
   const found = labels
     .map((label, place) => ({ label, count: kept.filter((one) => one.label === place).length }))
@@ -57,7 +70,7 @@ function FaceMap({ kept }: { kept: KeptLesson[] }) {
         aria-label={fill(words().teach.map, { counts })}
       >
         <clipPath id="face-clip">
-          <circle r={RADIUS} />
+          <circle r={radius} />
         </clipPath>
         {kept.map((lesson, number) => {
           const [x, y] = places[number]!;
@@ -67,13 +80,13 @@ function FaceMap({ kept }: { kept: KeptLesson[] }) {
               <title>{labelWord(label)}</title>
               <image
                 href={lesson.image}
-                x={-RADIUS}
-                y={-RADIUS}
-                width={2 * RADIUS}
-                height={2 * RADIUS}
+                x={-radius}
+                y={-radius}
+                width={2 * radius}
+                height={2 * radius}
                 clip-path="url(#face-clip)"
               />
-              <circle r={RADIUS} style={{ stroke: `var(--${label})` }} />
+              <circle r={radius} style={{ stroke: `var(--${label})` }} />
             </g>
           );
         })}

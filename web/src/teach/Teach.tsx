@@ -10,12 +10,15 @@ export function TaughtAnswer({ face }: { face: FacePrediction }) {
   const found = taughtAnswer(face);
   if (found === null) return null;
   const share = Math.max(...found);
-  const label = contract.value!.labels[found.indexOf(share)]!;
+  const { labels, emotion } = contract.value!;
+  const label = labels[found.indexOf(share)]!;
+  const isUnsure = share < emotion.spec.six!.unsure_below;
+  const said = isUnsure ? words().people.unsure : percent(share);
   return (
     <p class="taught-answer">
       <span class="dot" style={{ background: `var(--${label})` }} />
       <span>
-        {fill(words().teach.answer, { label: labelWord(label), share: percent(share) })}{" "}
+        {fill(words().teach.answer, { label: labelWord(label), share: said })}{" "}
         <span class="name">{fill(words().teach.by, { count: lessons.value.length })}</span>
       </span>
     </p>

@@ -80,9 +80,17 @@ export function projected(points: number[][]): [number, number][] {
   return points.map((_, number) => [axes[0]![number]! / widest, axes[1]![number]! / widest]);
 }
 
-/** Points moved as little as it takes so that none covers another, `least` apart at best. */
-export function spread(points: [number, number][], least: number): [number, number][] {
+/**
+ * Points moved as little as it takes so that none covers another, `least` apart at best, and none
+ * is farther from the middle than `most` across and down.
+ */
+export function spread(
+  points: [number, number][],
+  least: number,
+  most: [number, number],
+): [number, number][] {
   const found = points.map(([x, y]): [number, number] => [x, y]);
+  const within = (value: number, bound: number) => Math.min(Math.max(value, -bound), bound);
   for (let step = 0; step < 40; step++) {
     for (let one = 0; one < found.length; one++) {
       for (let other = 0; other < one; other++) {
@@ -99,6 +107,10 @@ export function spread(points: [number, number][], least: number): [number, numb
         b[0] -= (missing * across) / apart;
         b[1] -= (missing * down) / apart;
       }
+    }
+    for (const point of found) {
+      point[0] = within(point[0], most[0]);
+      point[1] = within(point[1], most[1]);
     }
   }
   return found;

@@ -15,7 +15,7 @@ export function UnitsNotice() {
   const said = words().units;
   if (!wanted.value || known === null) return null;
   if (unitsOn.value) return <p class="quiet units-notice">{said.about}</p>;
-  const { bytes, error } = fetching.value ?? { bytes: 0, error: null };
+  const { share, error } = fetching.value ?? { share: 0, error: null };
   if (error !== null) {
     return (
       <p class="units-notice" role="alert">
@@ -26,7 +26,6 @@ export function UnitsNotice() {
       </p>
     );
   }
-  const share = bytes / known.units.bytes;
   return (
     <p class="quiet units-notice" role="status">
       {fill(said.loading, { share: percent(share), size: megabytes(known.units.bytes) })}

@@ -6,7 +6,8 @@ import { BASE, engine, loading } from "../app/state";
 export const wanted = signal(false);
 
 interface Fetching {
-  bytes: number;
+  /** Share of it that came, 0 to 1. */
+  share: number;
   ready: boolean;
   error: string | null;
 }
@@ -31,13 +32,13 @@ export function unitsKnown(): Promise<boolean> {
 
 /** Fetch the network, or try again. */
 export async function fetchUnits(): Promise<void> {
-  let found: Fetching = { bytes: 0, ready: false, error: null };
+  let found: Fetching = { share: 0, ready: false, error: null };
   const tell = (change: Partial<Fetching>) => {
     found = { ...found, ...change };
     fetching.value = found;
   };
   tell({});
-  engine.onUnitsLoaded = (bytes) => tell({ bytes: found.bytes + bytes });
+  engine.onUnitsLoaded = (share) => tell({ share });
   try {
     const address = await engine.loadUnits(BASE);
     tell({ ready: true });

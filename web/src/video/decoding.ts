@@ -69,7 +69,8 @@ export async function isHevc(file: File): Promise<boolean> {
   }
 }
 
-function inputOf(media: typeof Media, file: File): Media.Input {
+/** A video file as the library reads it. */
+export function inputOf(media: typeof Media, file: File): Media.Input {
   return new media.Input({
     source: new media.BlobSource(file),
     formats: [media.MP4, media.QTFF, media.MATROSKA, media.WEBM, media.MPEG_TS],

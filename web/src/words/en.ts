@@ -30,6 +30,7 @@ export const en = {
   },
   status: {
     loading: "Loading the models, {share}",
+    found: "{count} {count|face|faces} found. Loading the emotion model, {share}",
     starting: "Starting the models …",
     failed: "The models could not be loaded: {reason}",
     retry: "Try again",
@@ -123,7 +124,7 @@ export const en = {
     ask: "Why?",
     most: "With the {part} covered, “{label}” goes from {from} to {to}.",
     none: "No single part decides. Even with the {part} covered, “{label}” goes from {from} to {to}.",
-    text: "Each part is covered once. The figure is what is left of “{label}”; a longer bar is a part that matters more.",
+    text: "Each part is covered once. The figure is what is left of “{label}”, and the bar is what is gone.",
     drawing: "The face, brightest where the answer comes from",
     gone: "The face is no longer in the image.",
     single: "This is about one image; the answer above is smoothed over time.",
@@ -195,6 +196,7 @@ export const en = {
     photoTotalsOf: "Share of all faces",
     seconds: "{time} analysed, {frames} {frames|frame|frames}",
     images: "{count} {count|photo|photos}, {faces} {faces|face|faces}",
+    unreadable: "{count} {count|photo|photos} could not be read",
     speed: "{fps} a second, answered after {ms} ms",
   },
   units: unitsEn,
@@ -218,6 +220,10 @@ export const en = {
     csv: "CSV",
     report: "Report",
     srt: "SRT",
+    video: "Video with boxes",
+    writing: "Writing the video, {share}",
+    noVideo:
+      "This browser cannot write this video. mien analyze --draw does so on the command line.",
     soFar: "Files hold what was read so far.",
     clear: "Clear",
     dropped:

@@ -12,6 +12,7 @@ function narrowed(spec, width) {
     else if (name === "datasets" || name === "data") changed[name] = value;
     else changed[name] = narrowed(value, width);
   }
+  if (changed.concat) changed.columns = 1;
   if (changed.facet) {
     changed.columns = 1;
     changed.facet = changed.facet.column ?? changed.facet;

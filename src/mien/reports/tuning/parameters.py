@@ -14,8 +14,10 @@ from mien.reports.html.charts import FREE, SERIES, SHARES, WIDTH_PX, chart_data
 from mien.reports.html.page import Figure
 from mien.reports.tuning.record import StudyRecord, TrialRecord
 
-__all__ = ["contour_figures", "importance_figure", "parallel_figure", "slice_figures"]
+__all__ = ["contour_figures", "importance_figure", "parallel_figure", "slice_figure"]
 
+_LEAST_CONTOUR_TRIALS = 20
+"""Fewer points are no field."""
 _MOST_SLICES, _MOST_CONTOURS, _MOST_AXES, _MOST_MARKED = 12, 3, 16, 5
 _CELLS = 24
 _MIN_DISTANCE = 0.06
@@ -160,34 +162,34 @@ def _place(study: StudyRecord, key: str, value: Any) -> float:
     return math.log(value) if key in study.scales else float(value)
 
 
-def slice_figures(study: StudyRecord) -> list[Figure]:
-    """The objective against each parameter."""
-    return [_slice(study, key) for key in study.keys[:_MOST_SLICES]]
+def slice_figure(study: StudyRecord) -> Figure:
+    """The objective against each parameter: small charts with one axis of values, side by side."""
+    slices = [_slice(study, key) for key in study.keys[:_MOST_SLICES]]
+    return Figure(
+        title="By parameter",
+        sentence="Darker points are later trials. All charts have the same axis of values.",
+        chart=alt.concat(*slices, columns=2).resolve_scale(color="shared", y="shared"),
+        context="slice",
+    )
 
 
-def _slice(study: StudyRecord, key: str) -> Figure:
+def _slice(study: StudyRecord, key: str) -> alt.Chart:
     rows = [
         {"setting": _setting(study, key, trial), "value": trial.value, "trial": trial.number}
         for trial in study.complete
         if key in trial.values
     ]
     axis = _axis(study, key, "setting")
-    chart = (
+    return (
         alt.Chart(chart_data(rows))
         .mark_point(filled=True, size=45, opacity=0.8)
         .encode(
             alt.X(**axis),
             alt.Y("value:Q", title=study.objective, axis=SHARES, scale=FREE),
-            _by_age([row["trial"] for row in rows]),
+            _by_age([trial.number for trial in study.complete]),
             tooltip=["trial", "setting", alt.Tooltip("value:Q", format=".2%")],
         )
-        .properties(width=WIDTH_PX - 60, height=200)
-    )
-    return Figure(
-        title=key,
-        sentence="Darker points are later trials.",
-        chart=chart,
-        context="slice",
+        .properties(width=WIDTH_PX / 2 - 70, height=150)
     )
 
 
@@ -219,11 +221,12 @@ def _axis(study: StudyRecord, key: str, field: str) -> dict[str, Any]:
 
 
 def contour_figures(study: StudyRecord) -> list[Figure]:
-    """The objective over pairs of the most important parameters, if a trial has both."""
+    """The objective over pairs of the most important parameters, if enough trials have both."""
     pairs = (
         (across, up, trials)
         for across, up in itertools.combinations(study.keys[:3], 2)
-        if (trials := [t for t in study.complete if across in t.values and up in t.values])
+        if len(trials := [t for t in study.complete if across in t.values and up in t.values])
+        >= _LEAST_CONTOUR_TRIALS
     )
     return [_contour(study, *pair) for pair in itertools.islice(pairs, _MOST_CONTOURS)]
 

@@ -90,6 +90,7 @@ def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Sectio
     if study.importance:
         parameters.append(settings.importance_figure(study))
     table = Figure(title="All trials", sentence="", body=[_table(study)])
+    contours = settings.contour_figures(study)
     text = Figure(
         title="Best recipe",
         sentence="A recipe for mien train.",
@@ -106,12 +107,18 @@ def _sections(study: StudyRecord, gain: Gain | None, recipe: str) -> list[Sectio
         Section(
             title="Slices",
             lead="The objective by each parameter.",
-            figures=settings.slice_figures(study),
+            figures=[settings.slice_figure(study)],
         ),
-        Section(
-            title="Contours",
-            lead="The objective over pairs of parameters.",
-            figures=settings.contour_figures(study),
+        *(
+            [
+                Section(
+                    title="Contours",
+                    lead="The objective over pairs of parameters.",
+                    figures=contours,
+                )
+            ]
+            if contours
+            else []
         ),
         Section(title="Trials", lead="", figures=[table, text]),
     ]

@@ -1,0 +1,123 @@
+/** Writes a video anew with its boxes and labels drawn in; its sound stays as it is. */
+import { signal } from "@preact/signals";
+
+import { drawFaces } from "../app/overlay";
+import { download } from "../app/save";
+import { Superseded } from "../app/scope";
+import type { Session } from "../app/session";
+import type { Contract } from "../engine/contract";
+import { type Said, words } from "../words";
+import { inputOf } from "./decoding";
+
+/** How far the copy of a session's video is, or why there is none. */
+export interface Writing {
+  session: Session;
+  /** 0 to 1; null once it is over. */
+  share: number | null;
+  fault: Said | null;
+}
+
+export const writing = signal<Writing | null>(null);
+
+/** The text's height as a share of the image's, and in pixels at least. */
+const TEXT_SHARE = 1 / 28;
+const LEAST_TEXT_PX = 12;
+
+/** Write the copy and offer it to the visitor, while `signal` lasts. */
+export async function saveDrawnVideo(
+  file: File,
+  session: Session,
+  contract: Contract,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const tell = (share: number | null, fault: Said | null = null) => {
+    writing.value = { session, share, fault };
+  };
+  tell(0);
+  try {
+    const made = await drawn(file, session, contract, signal, tell);
+    if (made === null) {
+      tell(null, () => words().save.noVideo);
+      return;
+    }
+    download([made.content], made.type, `${name}${made.ending}`);
+    tell(null);
+  } catch (error) {
+    if (signal.aborted) throw new Superseded();
+    const reason = error instanceof Error ? error.message : String(error);
+    tell(null, () => `${words().save.noVideo} (${reason})`);
+  }
+}
+
+interface Made {
+  content: ArrayBuffer;
+  type: string;
+  ending: string;
+}
+
+/** The copy; null if this browser cannot read or write such a video. */
+async function drawn(
+  file: File,
+  session: Session,
+  contract: Contract,
+  signal: AbortSignal,
+  tell: (share: number) => void,
+): Promise<Made | null> {
+  if (!("VideoEncoder" in globalThis)) return null;
+  const [media, container] = await Promise.all([import("./muxing"), import("./container")]);
+  const input = inputOf(container, file);
+  try {
+    const track = await input.getPrimaryVideoTrack();
+    if (track === null || !(await track.canDecode())) return null;
+    // H.264 takes even sizes alone.
+    const width = even(await track.getDisplayWidth());
+    const height = even(await track.getDisplayHeight());
+    const quality = media.QUALITY_HIGH;
+    const encodable = (codecs: ("avc" | "vp9" | "vp8")[]) =>
+      media.getFirstEncodableVideoCodec(codecs, { width, height, quality });
+    const avc = await encodable(["avc"]);
+    const codec = avc ?? (await encodable(["vp9", "vp8"]));
+    if (codec === null) return null;
+    const format = avc === null ? new media.WebMOutputFormat() : new media.Mp4OutputFormat();
+    const target = new media.BufferTarget();
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    const image = canvas.getContext("2d", { alpha: false })!;
+    const text = Math.max(LEAST_TEXT_PX, height * TEXT_SHARE);
+    let first_s: number | null = null;
+    const conversion = await media.Conversion.init({
+      input,
+      output: new media.Output({ format, target }),
+      tracks: "primary",
+      video: {
+        ...{ codec, quality, width, height, fit: "fill", forceTranscode: true },
+        // Boxes are those of the upright image.
+        allowTransformationMetadata: false,
+        process: (frame) => {
+          first_s ??= frame.timestamp;
+          frame.draw(image, 0, 0, width, height);
+          const found = session.at(frame.timestamp - first_s);
+          if (found !== null && found.faces.length > 0) {
+            const scale = width / found.width;
+            drawFaces(image, found, contract, { mirrored: false, scale, text, pointed: null });
+          }
+          return canvas;
+        },
+      },
+      showWarnings: false,
+    });
+    if (!conversion.isValid) return null;
+    const stop = () => void conversion.cancel();
+    signal.addEventListener("abort", stop, { once: true });
+    conversion.onProgress = (share) => tell(share);
+    await conversion.execute();
+    signal.removeEventListener("abort", stop);
+    return { content: target.buffer!, type: format.mimeType, ending: format.fileExtension };
+  } finally {
+    input.dispose();
+  }
+}
+
+function even(length: number): number {
+  return Math.max(2, length - (length % 2));
+}
