@@ -15,7 +15,7 @@ from PIL import Image
 import mien
 from mien.columns import result_columns
 from mien.detect import OnnxDetector
-from mien.inference import EmotionModel, UnitAnswers
+from mien.inference import EmotionModel, UnitAnswers, UnitModel
 from mien.inference.units import FaceUnits, read_units, smoothed_units
 from mien.preprocess import FER_CROP
 from mien.structures import Faces
@@ -144,6 +144,10 @@ def test_photos_have_the_units_that_python_reads_once_they_are_asked_for(opened,
     plain = json.loads(saved(page, "JSON"))
     assert not any("units" in row for row in plain)
     assert not any("units.onnx" in url for url in asked)
+    size_mb = UnitModel().path.stat().st_size / 1e6
+    assert f"downloads {size_mb:.1f} MB" in page.get_by_role("button", name=TURN_ON).get_attribute(
+        "title"
+    )
     page.get_by_role("button", name=TURN_ON).click()
     page.locator(".unit-bars .bar").first.wait_for()
     settled(page)

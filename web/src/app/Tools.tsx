@@ -12,6 +12,7 @@ import { contract, packed, source } from "./state";
 /** One thing that can be done; on a phone only those that are `named` show their words. */
 export function Tool({
   label,
+  hint,
   icon,
   onClick,
   pressed,
@@ -21,6 +22,8 @@ export function Tool({
   button,
 }: {
   label: string;
+  /** What the pointer is told; the label if there is nothing to add. */
+  hint?: string;
   icon: ComponentChildren;
   onClick: () => void;
   pressed?: boolean;
@@ -34,7 +37,7 @@ export function Tool({
       type="button"
       ref={button}
       class={`tool${named ? " named" : ""}${end ? " end" : ""}`}
-      title={label}
+      title={hint ?? label}
       aria-pressed={pressed}
       disabled={disabled}
       onClick={onClick}
@@ -63,15 +66,17 @@ export function PauseButton() {
 
 export function Toggle({
   label,
+  hint,
   value,
   icon,
 }: {
   label: string;
+  hint?: string;
   value: { value: boolean };
   icon: ComponentChildren;
 }) {
   const turn = () => (value.value = !value.value);
-  return <Tool label={label} icon={icon} pressed={value.value} onClick={turn} />;
+  return <Tool label={label} hint={hint} icon={icon} pressed={value.value} onClick={turn} />;
 }
 
 export function SnapshotButton({ video }: { video: { current: HTMLVideoElement | null } }) {

@@ -1,6 +1,7 @@
 /** What the page says of expression units, in English; the other languages have the same keys. */
 export const unitsEn = {
   turnOn: "Expression units",
+  needs: "Expression units: downloads {size} from this site once",
   heading: "What the face does",
   about:
     "From 0, at rest, to 1. Left and right are the person's own. A network taught these to another network; no person has coded them.",

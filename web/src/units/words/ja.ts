@@ -3,6 +3,7 @@ import type { UnitWords } from "./en";
 /** What the page says of expression units, in Japanese. */
 export const unitsJa: UnitWords = {
   turnOn: "表情ユニット",
+  needs: "表情ユニット：このサイトから {size} を一度だけ取得します",
   heading: "顔の動き",
   about:
     "0 は動きなし、1 は最大です。左右は本人から見た向きです。別のネットワークから学んだネットワークの値で、人が判定したものではありません。",

@@ -3,6 +3,7 @@ import type { UnitWords } from "./en";
 /** What the page says of expression units, in Korean. */
 export const unitsKo: UnitWords = {
   turnOn: "표정 단위",
+  needs: "표정 단위: 이 사이트에서 {size}를 한 번 내려받습니다",
   heading: "얼굴의 움직임",
   about:
     "0은 쉬는 상태, 1은 최대입니다. 왼쪽과 오른쪽은 그 사람 기준입니다. 다른 신경망에게 배운 신경망의 값이며, 사람이 판정한 것이 아닙니다.",
