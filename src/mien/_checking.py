@@ -8,7 +8,6 @@ but for what holds between two fields.
 from __future__ import annotations
 
 import collections.abc
-import dataclasses
 import functools
 import math
 import re
@@ -35,21 +34,22 @@ _MAX_SHOWN = 80
 _LISTS = (tuple, collections.abc.Sequence)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Within:
     """The range of a number, for its annotation.
 
-    Attributes:
+    No dataclass, of which the documentation would show the fields instead of the words.
+
+    Args:
         low: The smallest number.
         high: The largest number.
         above: Whether `low` itself is outside.
         below: Whether `high` itself is outside.
     """
 
-    low: float
-    high: float
-    above: bool = False
-    below: bool = False
+    def __init__(
+        self, low: float, high: float, *, above: bool = False, below: bool = False
+    ) -> None:
+        self.low, self.high, self.above, self.below = low, high, above, below
 
     def __contains__(self, value: float) -> bool:
         """Return whether a number is in the range."""
@@ -66,17 +66,16 @@ class Within:
         return f"{low} to {high}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Matching:
     """The form of a text or path, for its annotation.
 
-    Attributes:
+    Args:
         words: What it is, for messages.
         pattern: The regular expression that the whole text fits.
     """
 
-    words: str
-    pattern: str
+    def __init__(self, words: str, pattern: str) -> None:
+        self.words, self.pattern = words, pattern
 
     def __contains__(self, value: object) -> bool:
         """Return whether a text has the form."""
