@@ -24,6 +24,7 @@ __all__ = [
     "Name",
     "Within",
     "check_count",
+    "check_number",
     "check_options",
     "check_whole",
 ]
@@ -111,6 +112,16 @@ def check_whole(name: str, value: object, largest: int) -> None:
     if not _is_whole(value) or not 0 <= value <= largest:  # type: ignore[operator]
         expected = f"a whole number from 0 to {largest}"
         raise InputError(f"{name}: expected {expected}, found {_shown(value)}")
+
+
+def check_number(name: str, value: object, range_: Within) -> None:
+    """Check a number that need not be whole.
+
+    Raises:
+        InputError: It is something else, or out of its range.
+    """
+    if not (_is_number(value) and value in range_):  # type: ignore[operator]
+        raise InputError(f"{name}: expected {range_}, found {_shown(value)}")
 
 
 def check_options(options: Any) -> None:
