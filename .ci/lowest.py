@@ -33,6 +33,7 @@ TESTS = (
     "tests/media/test_demuxing.py",
     "tests/media/test_orientation.py",
     "tests/media/test_reading.py",
+    "tests/media/test_videos.py",
     "tests/server/test_images.py",
     "tests/server/test_guard.py",
     "tests/server/test_stream.py",

@@ -143,7 +143,7 @@ def test_the_formats_of_a_run_are_those_that_can_be_written():
     ("line", "name"),
     [
         ("analyze a.jpg --min-face-px 1000000000000", "min-face-px"),
-        ("analyze a.jpg --smoothing-s nan", "smoothing-s"),
+        ("analyze a.jpg --smoothing-s 1e9", "smoothing-s"),
         ("analyze a.jpg --study s --workers 1000000000000", "workers"),
         ("analyze a.jpg --study s --min-event inf", "min_duration_s"),
         ("analyze a.jpg --max-fps inf", "max_fps"),

@@ -8,7 +8,6 @@ but for what holds between two fields.
 from __future__ import annotations
 
 import collections.abc
-import dataclasses
 import functools
 import math
 import re
@@ -25,6 +24,7 @@ __all__ = [
     "Name",
     "Within",
     "check_count",
+    "check_number",
     "check_options",
     "check_whole",
 ]
@@ -35,21 +35,22 @@ _MAX_SHOWN = 80
 _LISTS = (tuple, collections.abc.Sequence)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Within:
     """The range of a number, for its annotation.
 
-    Attributes:
+    No dataclass, of which the documentation would show the fields instead of the words.
+
+    Args:
         low: The smallest number.
         high: The largest number.
         above: Whether `low` itself is outside.
         below: Whether `high` itself is outside.
     """
 
-    low: float
-    high: float
-    above: bool = False
-    below: bool = False
+    def __init__(
+        self, low: float, high: float, *, above: bool = False, below: bool = False
+    ) -> None:
+        self.low, self.high, self.above, self.below = low, high, above, below
 
     def __contains__(self, value: float) -> bool:
         """Return whether a number is in the range."""
@@ -66,17 +67,16 @@ class Within:
         return f"{low} to {high}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Matching:
     """The form of a text or path, for its annotation.
 
-    Attributes:
+    Args:
         words: What it is, for messages.
         pattern: The regular expression that the whole text fits.
     """
 
-    words: str
-    pattern: str
+    def __init__(self, words: str, pattern: str) -> None:
+        self.words, self.pattern = words, pattern
 
     def __contains__(self, value: object) -> bool:
         """Return whether a text has the form."""
@@ -112,6 +112,16 @@ def check_whole(name: str, value: object, largest: int) -> None:
     if not _is_whole(value) or not 0 <= value <= largest:  # type: ignore[operator]
         expected = f"a whole number from 0 to {largest}"
         raise InputError(f"{name}: expected {expected}, found {_shown(value)}")
+
+
+def check_number(name: str, value: object, range_: Within) -> None:
+    """Check a number that need not be whole.
+
+    Raises:
+        InputError: It is something else, or out of its range.
+    """
+    if not (_is_number(value) and value in range_):  # type: ignore[operator]
+        raise InputError(f"{name}: expected {range_}, found {_shown(value)}")
 
 
 def check_options(options: Any) -> None:

@@ -104,7 +104,7 @@ def test_a_stratified_split_gives_the_few_of_a_class_to_train_then_val_then_test
         stratified_split(data.select(np.array([0, 1])))
     with pytest.raises(InputError, match=r"below 1 together, found 0\.5 and 0\.5"):
         stratified_split(data, val=0.5, test=0.5)
-    with pytest.raises(InputError, match="found nan and 0"):
+    with pytest.raises(InputError, match="val: expected 0 to 1, found nan"):
         stratified_split(data, val=math.nan, test=0)
 
 
@@ -190,3 +190,20 @@ def test_fer_pps_validation_can_be_kept_for_the_end(toy_dataset):
     assert not np.isin(groups[val], groups[train]).any()
     with pytest.raises(InputError, match="below 1"):
         fer_pp_split(data, selection=1.0)
+
+
+@pytest.mark.parametrize(
+    ("split", "options", "said"),
+    [
+        (group_folds, {"seed": -1}, "seed: expected a whole number from 0 to 4294967295, found -1"),
+        (group_folds, {"folds": 2.5}, "folds: expected 2 to 36, found 2.5"),
+        (stratified_split, {"seed": 2**40}, "seed: expected a whole number from 0 to 4294967295"),
+        (stratified_split, {"val": "0.1"}, "val: expected 0 to 1, found '0.1'"),
+        (stratified_split, {"val": math.nan}, "val: expected 0 to 1, found nan"),
+        (fer_pp_split, {"selection": math.nan}, "selection: expected 0 or more and below 1, found"),
+        (fer_pp_split, {"selection": 0.2, "seed": 1.5}, "seed: expected a whole number from 0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_named(toy_dataset, split, options, said):
+    with pytest.raises(InputError, match=said):
+        split(toy_dataset, **options)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mien._checking import check_count
+from mien._checking import Within, check_count, check_number
 from mien._cores import usable_cores
 from mien._output import cannot_write
 from mien.cluster.connection import LOCAL, check_address, cluster, require_ray
@@ -72,10 +72,8 @@ def ray_unit_runner(
     """
     if actors is not None:
         check_count("actors", actors, _MAX_ACTORS)
-    if not cpus > 0:
-        raise InputError(f"cpus: expected more than 0, found {cpus!r}")
-    if not gpus >= 0:
-        raise InputError(f"gpus: expected 0 or more, found {gpus!r}")
+    check_number("cpus", cpus, Within(0, _MAX_ACTORS, above=True))
+    check_number("gpus", gpus, Within(0, _MAX_ACTORS))
     require_ray()
     check_address(address)
     needs = _Needs(cpus, gpus)

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import Within, check_number, check_whole
 from mien._wording import pluralize
 from mien.data.dataset import SUBSETS, Dataset
 from mien.data.division import class_counts, divide_groups, subset_targets
@@ -15,6 +16,7 @@ from mien.data.duplicates import copy_groups, exact_groups, joined_groups, near_
 from mien.data.split_file import SPLIT_SYMBOLS, Split
 from mien.emotions import FER2013_7, SIX, to_six
 from mien.errors import InputError, MissingExtraError
+from mien.options import MAX_SEED
 
 __all__ = [
     "fer_pp_split",
@@ -86,8 +88,8 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
         from sklearn.model_selection import GroupShuffleSplit, train_test_split
     except ImportError as error:
         raise MissingExtraError("FER-PP's split", "data") from error
-    if not 0 <= selection < 1:
-        raise InputError(f"selection: expected a share of 0 to below 1, found {selection}")
+    check_number("selection", selection, Within(0, 1, below=True))
+    check_whole("seed", seed, MAX_SEED)
     labels = to_six(data.labels, FER2013_7)
     if (labels < 0).any():
         raise InputError(f"{data.source}: FER-PP's split needs a label for every image")
@@ -143,8 +145,9 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
             it.
         MissingExtraError: scikit-learn is not installed.
     """
-    if not 2 <= folds <= len(SPLIT_SYMBOLS):
-        raise InputError(f"folds: expected 2 to {len(SPLIT_SYMBOLS)}, found {folds}")
+    if not isinstance(folds, int) or not 2 <= folds <= len(SPLIT_SYMBOLS):
+        raise InputError(f"folds: expected 2 to {len(SPLIT_SYMBOLS)}, found {folds!r}")
+    check_whole("seed", seed, MAX_SEED)
     try:
         from sklearn.model_selection import StratifiedGroupKFold
     except ImportError as error:
@@ -203,6 +206,9 @@ def stratified_split(
         InputError: The shares are out of range, no class has two different images, or all images
             show one person.
     """
+    check_whole("seed", seed, MAX_SEED)
+    check_number("val", val, Within(0, 1))
+    check_number("test", test, Within(0, 1))
     if not (val > 0 and test >= 0 and val + test < 1):
         expected = "a share of val above 0, and one of test, below 1 together"
         raise InputError(f"val and test: expected {expected}, found {val:g} and {test:g}")

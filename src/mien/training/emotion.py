@@ -18,6 +18,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
+from mien._checking import Within, check_number
 from mien.data import VOTE_COLUMNS, Dataset, image_sketch
 from mien.emotions import FER2013_7
 from mien.errors import DivergedError, InputError, RecipeError
@@ -379,8 +380,7 @@ def train_emotion(
 def _mixed(mix: Dataset | None, share: float) -> Dataset | None:
     if mix is None:
         return None
-    if not 0 < share < 1:
-        raise InputError(f"mix_share: expected above 0 and below 1, found {share:g}")
+    check_number("mix_share", share, Within(0, 1, above=True, below=True))
     images = drop_non_faces(mix).subset("train")
     if not len(images):
         raise InputError(f"{mix.source}: no image in train to mix in")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import check_count, check_whole
 from mien.data.dataset import VOTE_COLUMNS
 from mien.data.records import Progress, Record, Rows, encode_png
 from mien.data.render.expressions import draw_expression
@@ -15,7 +16,8 @@ from mien.data.render.head import Head, read_head
 from mien.data.render.person import draw_camera, draw_person
 from mien.data.render.scene import Renderer
 from mien.data.store import Manifest, Origin, write_dataset
-from mien.errors import InputError, OutputError
+from mien.errors import OutputError
+from mien.options import MAX_SEED
 
 __all__ = ["render_dataset", "render_heads"]
 
@@ -25,6 +27,7 @@ _SHARES = {
 }  # fmt: skip
 """How often each expression is drawn: more often what FER-2013 is least sure of."""
 _WEAKEST, _STRONGEST = 0.15, 1.15
+_MAX_COUNT = 10_000_000
 _VOTES = 100
 """Votes that a head's distribution is written as; a lone one counts nothing, as in FER+."""
 
@@ -94,8 +97,8 @@ def render_dataset(
         OutputError: The folder exists, or cannot be written.
     """
     head, out = Path(head), Path(out)
-    if count < 1:
-        raise InputError(f"count: expected 1 or more, found {count}")
+    check_count("count", count, _MAX_COUNT)
+    check_whole("seed", seed, MAX_SEED)
     if out.exists() and not (out / "manifest.json").is_file():
         raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
     if out.exists() and not overwrite:
