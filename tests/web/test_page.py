@@ -54,9 +54,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     both.paste(collins.resize((460, 460)), (430, 40))
     both.save(folder / "both.png")
     hopper.resize((180, round(180 * hopper.height / hopper.width))).save(folder / "small.png")
-    both.resize((2700, 1860)).save(folder / "large.png")
+    both.resize((2700, 1860)).save(folder / "large.png", compress_level=1)
     collins.crop((150, 30, 310, 200)).resize((1200, 1275)).save(folder / "close.png")
-    hopper.crop((130, 80, 400, 370)).resize((2160, 2320)).save(folder / "very close.png")
+    hopper.crop((130, 80, 400, 370)).resize((2160, 2320)).save(
+        folder / "very close.png", compress_level=1
+    )
     collins.convert("L").save(folder / "grey.png")
     exif = Image.Exif()
     exif[0x0112] = 6
