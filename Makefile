@@ -36,7 +36,7 @@ test-page: $(VENV)/dev.stamp
 
 # Three at a time on two cores: tests of the page and of processes wait for others most of the time.
 # Tests of one file stay together, and files begin in the order of tests/conftest.py.
-test-python: $(VENV)/dev.stamp $(PAGE)
+test-python: $(VENV)/compiled.stamp $(PAGE)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 10
 
 # What `check` and `test` need, so that both can run at the same time.
@@ -143,3 +143,8 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@# Modules are compiled when they are imported; of those that training brings, few ever are.
 	@$(INSTALL) --no-compile -e '.[dev]'
 	@touch $(VENV)/run.stamp $@
+
+# Once, and not by every process of the tests at the same time. What fails here, they tell.
+$(VENV)/compiled.stamp: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest --collect-only --quiet > /dev/null 2>&1 || true
+	@touch $@

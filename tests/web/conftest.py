@@ -163,6 +163,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     portrait = Image.open(SAMPLES / "eileen_collins.jpg").convert("RGB").resize((480, 480))
     with av.open(path, "w") as video:
         stream = video.add_stream("libvpx", rate=15)
+        stream.codec_context.thread_count = 1  # several wait for each other in busy loops
         stream.width, stream.height, stream.pix_fmt = 480, 480, "yuv420p"
         stream.options = {"deadline": "realtime", "b": "2M"}
         frame = av.VideoFrame.from_ndarray(np.asarray(portrait))
