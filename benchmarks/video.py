@@ -6,7 +6,8 @@
 Without `--video` it makes its own videos out of the sample photos. The live window is fed such a
 video at its own pace, as a camera would, and draws into memory. `--hours 1` analyses a video of an
 hour, too, and says how memory grew (about four minutes). FER-PP's way is OpenCV's frontal cascade
-on every frame and FER-PP's network on every face; its rows need OpenCV, torch and onnx.
+on every frame and FER-PP's network on every face; its rows need OpenCV below 5 (later versions
+have no cascades), torch and onnx.
 """
 
 from __future__ import annotations
