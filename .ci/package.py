@@ -70,19 +70,10 @@ def install(wheel: Path, home: Path) -> Path:
     """Install the wheel with its server into a new environment; return its interpreter."""
     venv.create(home / "venv")
     python = home / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    quiet = ("--quiet", "--disable-pip-version-check", "--no-compile")
     # The pip that runs here installs there, since making another one takes seconds.
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        *quiet,
-        f"{wheel}[serve]",
-        cwd=home,
-    )
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    quiet = ("--quiet", "--disable-pip-version-check", "--no-compile")
+    run(*pip, "install", *quiet, f"{wheel}[serve]", cwd=home)
     return python
 
 
