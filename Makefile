@@ -24,15 +24,19 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
 
-.PHONY: run test docs prepare package web serve check check-types check-page check-style crash fuzz lowest newest site release check-deploy evaluate benchmark clean
+.PHONY: run test test-page test-python docs prepare package web serve check check-types check-page check-style crash fuzz lowest newest site release check-deploy evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
 
+test: test-page test-python
+
+test-page: $(VENV)/dev.stamp
+	$(BIN)/python web/build.py test
+
 # Three at a time on two cores: tests of the page and of processes wait for others most of the time.
 # Tests of one file stay together, and files begin in the order of tests/conftest.py.
-test: $(VENV)/dev.stamp $(PAGE)
-	$(BIN)/python web/build.py test
+test-python: $(VENV)/compiled.stamp $(PAGE)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 10
 
 # What `check` and `test` need, so that both can run at the same time.
@@ -140,3 +144,8 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@# Modules are compiled when they are imported; of those that training brings, few ever are.
 	@$(INSTALL) --no-compile -e '.[dev]'
 	@touch $(VENV)/run.stamp $@
+
+# Once, and not by every process of the tests at the same time. What fails here, they tell.
+$(VENV)/compiled.stamp: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest --collect-only --quiet > /dev/null 2>&1 || true
+	@touch $@

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from mien import reports
 from mien.cli import main
 from mien.tuning.processes import process_context
 
 
-def start_mien(folder: Path, *arguments: object) -> BaseProcess:
-    """Start `mien` with the arguments; `stdout` and `stderr` in the folder have what it prints."""
-    process = process_context().Process(target=_run, args=(folder, list(map(str, arguments))))
+def start_mien(
+    folder: Path,
+    *arguments: object,
+    main: Callable[[], None] = main,
+    environment: Mapping[str, str] | None = None,
+) -> BaseProcess:
+    """Start `mien` with the arguments; `stdout` and `stderr` in the folder have what it prints.
+
+    Args:
+        folder: An existing folder.
+        arguments: What stands behind `mien`.
+        main: What is run in its place, a function of a module.
+        environment: Variables that it gets beside those of this process.
+    """
+    # By its name a training starts the same program for its other devices.
+    program = "mien" if main.__module__ == "mien.cli" else sys.modules[main.__module__].__file__
+    words = [program, *map(str, arguments)]
+    process = process_context().Process(target=_run, args=(folder, words, main, environment or {}))
     process.start()
     return process
 
@@ -26,9 +43,18 @@ def run_mien(folder: Path, *arguments: object) -> tuple[int, str, str]:
     return process.exitcode, stdout, stderr
 
 
-def _run(folder: Path, arguments: list[str]) -> None:
+def main_without_reports() -> None:
+    """Run `mien`, and leave out the reports of a training."""
+    reports.training_report = reports.evaluation_report = lambda *_, **__: []
+    main()
+
+
+def _run(
+    folder: Path, words: list[str], main: Callable[[], None], environment: Mapping[str, str]
+) -> None:
     for number, name in enumerate(("stdout", "stderr"), start=1):
         with (folder / name).open("wb") as file:
             os.dup2(file.fileno(), number)
-    sys.argv = ["mien", *arguments]
+    os.environ.update(environment)
+    sys.argv = words
     main()

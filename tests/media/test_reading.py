@@ -70,6 +70,7 @@ def write(path, photo, name, *, times=TIMES, sound_s=None, start_s=0.0):
     with av.open(str(path), "w", format=format, options=options) as out:
         quick = {"deadline": "realtime", "cpu-used": "8"} if codec.startswith("libvpx") else {}
         video = out.add_stream(codec, rate=25, options=quick)
+        video.codec_context.thread_count = 1
         video.width, video.height = 160, 120
         video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         video.codec_context.time_base = Fraction(1, ticks)

@@ -31,7 +31,8 @@ def run(arguments):
             raise
 
 
-if __name__ == "__main__":
+def train_and_resume():
+    """Train, and resume from the copy."""
     mien.reports.training_report = lambda *_, **__: []
     mien.reports.evaluation_report = lambda *_, **__: []
     given = sys.argv[1:]
@@ -41,3 +42,7 @@ if __name__ == "__main__":
     run(given)
     EmotionModule.on_train_epoch_start = start_of_epoch
     run([*(f"{folder}-midway" if word == folder else word for word in given), "--resume"])
+
+
+if __name__ == "__main__":
+    train_and_resume()

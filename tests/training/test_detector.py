@@ -254,10 +254,18 @@ def test_faces_are_cut_out_and_known_at_their_new_place():
     np.testing.assert_array_equal(again.student_rgb, drawn[0].student_rgb)
 
 
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A model file to start with; exporting it takes seconds."""
+    path = tmp_path_factory.mktemp("start") / "face.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export_detector(DetectorNet(DetectorOptions()).eval(), path=path, provenance={})
+    return path
+
+
 @pytest.mark.parametrize("side", [96, 64])
-def test_a_new_level_for_whole_frames_changes_nothing_at_first(side, tmp_path):
-    start = tmp_path / "face.onnx"
-    export_detector(DetectorNet(DetectorOptions()).eval(), path=start, provenance={})
+def test_a_new_level_for_whole_frames_changes_nothing_at_first(side, start):
     images = 255 * torch.rand((1, 3, side, side), generator=torch.Generator().manual_seed(0))
     module = DetectorModule(DetectorRecipe(network=DetectorOptions(context_depth=2))).eval()
     plain = DetectorModule(DetectorRecipe()).eval()

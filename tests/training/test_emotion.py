@@ -2,12 +2,9 @@ import contextlib
 import csv
 import dataclasses
 import errno
-import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -34,7 +31,7 @@ from mien.training.distillation import DistillationOptions, TeacherEnsemble, dis
 from mien.training.emotion import EmotionModule
 from mien.training.run import WholeCheckpoints
 from mien.training.weights import load_teacher
-from tests.commands import start_mien
+from tests.commands import main_without_reports, start_mien
 from tests.training import kept_midway
 
 RECIPE = EmotionRecipe(
@@ -601,10 +598,12 @@ def test_two_processes_train_one_network_and_go_on_where_they_were(tmp_path, fer
     (tmp_path / "tiny.toml").write_text(TINY)
     whole, cut = tmp_path / "whole", tmp_path / "whole-midway"
     both = ["--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
-    command = [sys.executable, kept_midway.__file__, *arguments(tmp_path, whole, *both)]
-    ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    words = arguments(tmp_path, whole, *both)
+    # The process of the first device; it starts that of the other one, which imports torch anew.
+    process = start_mien(tmp_path, *words, main=kept_midway.train_and_resume)
+    process.join()
     for out in (whole, cut):
-        assert (out / "emotion.onnx").exists(), ended.stderr.decode()
+        assert (out / "emotion.onnx").exists(), (tmp_path / "stderr").read_text()
         saved = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
         assert saved["global_step"] == 4 * 4  # each takes half of every batch
     assert curve(cut) == curve(whole)
@@ -614,21 +613,17 @@ def test_two_machines_train_one_network(tmp_path, fer_csv, votes_csv):
     import_dataset([fer_csv, votes_csv], tmp_path / "data")
     (tmp_path / "tiny.toml").write_text(TINY.replace("epochs = 4", "epochs = 1"))
     shared = ["--accelerator", "cpu", "--devices", "1", "--nodes", "2", "--strategy", "ddp"]
-    without_reports = (
-        "import mien.reports; from mien.cli import main\n"
-        "mien.reports.training_report = mien.reports.evaluation_report = lambda *_, **__: []\n"
-        "main()"
-    )
     words = arguments(tmp_path, tmp_path / "run", *shared)
-    command = [sys.executable, "-c", without_reports, *words]
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    where = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    machines = [
-        subprocess.Popen(command, env={**where, "NODE_RANK": rank}, stderr=subprocess.PIPE)
-        for rank in "01"
-    ]
-    said = [machine.communicate()[1].decode() for machine in machines]
-    assert [machine.returncode for machine in machines] == [0, 0], said
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    machines, folders = [], [tmp_path / rank for rank in "01"]
+    for folder in folders:
+        folder.mkdir()
+        own = {**where, "NODE_RANK": folder.name}
+        machines.append(start_mien(folder, *words, main=main_without_reports, environment=own))
+    for machine in machines:
+        machine.join()
+    said = [(folder / "stderr").read_text() for folder in folders]
+    assert [machine.exitcode for machine in machines] == [0, 0], said
     saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["global_step"] == 4  # each takes half of every batch

@@ -55,9 +55,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     both.paste(collins.resize((460, 460)), (430, 40))
     both.save(folder / "both.png")
     hopper.resize((180, round(180 * hopper.height / hopper.width))).save(folder / "small.png")
-    both.resize((2700, 1860)).save(folder / "large.png")
+    both.resize((2700, 1860)).save(folder / "large.png", compress_level=1)
     collins.crop((150, 30, 310, 200)).resize((1200, 1275)).save(folder / "close.png")
-    hopper.crop((130, 80, 400, 370)).resize((2160, 2320)).save(folder / "very close.png")
+    hopper.crop((130, 80, 400, 370)).resize((2160, 2320)).save(
+        folder / "very close.png", compress_level=1
+    )
     collins.convert("L").save(folder / "grey.png")
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -504,6 +506,7 @@ def test_what_could_be_read_of_a_damaged_video_is_kept_and_the_rest_is_told(open
     faststart = {"movflags": "+faststart"}
     with av.open(str(whole), "w", format="mp4", options=faststart) as video:
         stream = video.add_stream("libx264", rate=20, options={"g": "5"})
+        stream.codec_context.thread_count = 1
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
         noise = np.random.default_rng(1).integers(0, 256, (60, 96, 128, 3), np.uint8)
         for pixels in noise:
