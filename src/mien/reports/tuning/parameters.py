@@ -180,7 +180,7 @@ def _slice(study: StudyRecord, key: str) -> alt.Chart:
         if key in trial.values
     ]
     axis = _axis(study, key, "setting")
-    return (
+    chart: alt.Chart = (
         alt.Chart(chart_data(rows))
         .mark_point(filled=True, size=45, opacity=0.8)
         .encode(
@@ -191,6 +191,7 @@ def _slice(study: StudyRecord, key: str) -> alt.Chart:
         )
         .properties(width=WIDTH_PX / 2 - 70, height=150)
     )
+    return chart
 
 
 def _by_age(numbers: Sequence[int]) -> alt.Color:
