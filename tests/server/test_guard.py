@@ -226,6 +226,10 @@ def test_the_models_and_the_contract_are_those_that_the_server_runs(client):
     for kind in ("emotion", "face"):
         data = client.get(f"/models/{kind}.onnx", headers={"accept-encoding": "identity"}).content
         assert len(data) == contract[kind]["bytes"]
+        packed = client.get(f"/models/{kind}.onnx", headers={"accept-encoding": "gzip"})
+        assert packed.content == data
+        assert packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < 0.95 * len(data)
     assert client.get("/v1/model").json()["emotion"]["six"] == contract["emotion"]["spec"]["six"]
 
 

@@ -12,6 +12,7 @@ import mien
 from mien.emotions import SIX
 from tests.web.conftest import SAMPLES
 from tests.web.driving import (
+    DENIED,
     answering,
     choose,
     file_shown,
@@ -111,6 +112,15 @@ def test_leaving_the_game_switches_the_camera_off(opened_with_camera):
     page.wait_for_function("tracks.every((track) => track.readyState === 'ended')")
 
 
+def test_a_refused_game_has_one_button_for_another_try(opened):
+    page = opened("#/play", worker="fake")
+    page.evaluate(DENIED)
+    page.get_by_role("button", name="Start with the camera").click()
+    page.locator(".refusal").wait_for()
+    buttons = page.locator("main button").all_inner_texts()
+    assert [text.strip() for text in buttons] == ["Try again"]
+
+
 def test_why_gives_the_parts_that_python_gives(opened):
     page = opened(prepare=lambda page: page.add_init_script(EXPLANATIONS))
     choose(page, COLLINS)
@@ -174,6 +184,7 @@ def test_who_corrects_a_face_is_believed_and_can_take_it_back(opened, tmp_path):
     page.get_by_role("button", name="Wrong?").click()
     page.get_by_role("group", name="It shows").get_by_role("button", name="angry").click()
     page.get_by_role("img", name="Map of the faces you taught: sad 1, angry 1").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Wrong?"
     assert page.locator(".face-map image").count() == 2
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("heading", name="You taught 1 face", exact=True).wait_for()
@@ -181,5 +192,6 @@ def test_who_corrects_a_face_is_believed_and_can_take_it_back(opened, tmp_path):
     page.get_by_role("button", name="Forget all").click()
     page.wait_for_function("document.querySelector('.lessons') === null")
     assert asked == ["Forget everything that was taught?"]
+    assert page.evaluate("document.activeElement.id") == "faces-heading"
     assert page.locator(".taught-answer").count() == 0
     settled(page)

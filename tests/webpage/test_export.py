@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 from mien.detect import OnnxDetector
@@ -44,6 +46,14 @@ def exported(built, tmp_path):
     page, networks = tmp_path / "public", (EmotionModel(), OnnxDetector(None))
     web_page.write_web_page(page, *networks)
     return page, lambda: web_page.write_web_page(page, *networks, overwrite=True)
+
+
+def test_models_have_packed_copies_as_the_files_of_the_build_have(built, tmp_path):
+    page, again = exported(built, tmp_path)
+    again()
+    for name in ("emotion.onnx", "face.onnx", "contract.json"):
+        packed = (page / "models" / f"{name}.gz").read_bytes()
+        assert gzip.decompress(packed) == (page / "models" / name).read_bytes()
 
 
 def test_an_emptied_folder_of_the_page_goes(built, tmp_path):
