@@ -29,7 +29,7 @@ PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
 
-test: test-page test-python
+test: test-python test-page
 
 test-page: $(VENV)/dev.stamp
 	$(BIN)/python web/build.py test
