@@ -94,6 +94,8 @@ def test_every_target_of_the_makefile_is_phony_and_those_for_people_are_explaine
         "check-types",
         "check-page",
         "check-style",
+        "test-page",
+        "test-python",
         "check-deploy",
         "clean",
         "benchmark",
