@@ -85,7 +85,8 @@ def write_video(path: Path, frames, *, codec="libx264", sound=False, format=None
         for time_s, pixels in frames:
             if stream is None:
                 stream = out.add_stream(codec, rate=30)
-                stream.codec_context.thread_count = 1  # several wait for each other in busy loops
+                if codec.startswith("libvpx"):  # its threads wait for each other in busy loops
+                    stream.codec_context.thread_count = 1
                 stream.height, stream.width = pixels.shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.codec_context.time_base = Fraction(1, ticks)
