@@ -91,6 +91,8 @@ def test_every_target_of_the_makefile_is_phony_and_those_for_people_are_explaine
     assert explained <= phony
     inner = {
         "prepare",
+        "test-page",
+        "test-python",
         "check-types",
         "check-page",
         "check-style",
