@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -41,8 +42,8 @@ def test_nothing_covers_another_face_and_texts_never_meet(count):
         boxes = scattered(seed, count)
         places = lay_out([text(box) for box in boxes], WIDTH, HEIGHT)
         labels = [place.label for place in places if place.text]
-        cards = [place.card for place in places if place.card is not None]
-        cards += [place.units for place in places if place.units is not None]
+        cards = [place.card.area for place in places if place.card is not None]
+        cards += [place.units.area for place in places if place.units is not None]
         for number, place in enumerate(places):
             others = [box for other, box in enumerate(boxes) if other != number]
             if place.text:
@@ -67,6 +68,13 @@ def test_a_label_covers_its_own_face_only_where_there_is_no_other_place():
     assert place.text == "surprise? 100 %"
     assert place.label[1] < 0.05 * HEIGHT
     assert place.card is None
+
+
+def test_where_there_is_little_room_cards_have_smaller_text():
+    face = dataclasses.replace(text((191.0, 121.0, 380.0, 375.0)), unit_rows=6)
+    place = lay_out([face], 572, 562)[0]
+    assert place.card.text_px < place.text_px
+    assert 11 <= place.units.text_px < place.text_px
 
 
 def test_a_label_at_the_upper_edge_goes_below_its_face():

@@ -8,8 +8,8 @@ from typing import Protocol, Self
 
 from PIL import Image, ImageColor
 
-from mien.drawing.layout import ROW_HEIGHT, FaceLayout, FaceText, lay_out
-from mien.drawing.shapes import Area, fill_rounded, outline_rounded, text_width, write_text
+from mien.drawing.layout import ROW_HEIGHT, Card, FaceLayout, FaceText, lay_out
+from mien.drawing.shapes import fill_rounded, outline_rounded, text_width, write_text
 from mien.emotions import COLOURS
 from mien.errors import InputError
 from mien.units import HeadPose, merged_sides, strongest_units
@@ -88,9 +88,9 @@ def draw(image: Image.Image, faces: Sequence[DrawableFace], *, units: bool = Tru
     for face, each, place in zip(faces, said, places, strict=True):
         _draw_label(image, face, place)
         if place.card is not None:
-            _draw_bars(image, face, place.card, place.text_px)
+            _draw_bars(image, face, place.card)
         if each is not None and place.units is not None:
-            _draw_units(image, each, place.units, place.text_px)
+            _draw_units(image, each, place.units)
 
 
 def _check(image: object, faces: object) -> None:
@@ -162,7 +162,8 @@ def _draw_label(image: Image.Image, face: DrawableFace, place: FaceLayout) -> No
     write_text(image, place.text, start, place.text_px, _ink_on(colour))
 
 
-def _draw_bars(image: Image.Image, face: DrawableFace, card: Area, px: int) -> None:
+def _draw_bars(image: Image.Image, face: DrawableFace, place: Card) -> None:
+    card, px = place.area, place.text_px
     fill_rounded(image, card, radius=px * 0.5, colour=_CARD)
     text = max(round(px * 0.8), _SMALLEST_NUMBER_PX)
     start, end = card[0] + px * 4.3, card[2] - px * 2.5
@@ -179,7 +180,8 @@ def _draw_bars(image: Image.Image, face: DrawableFace, card: Area, px: int) -> N
         write_text(image, number, (right, middle), text, _INK)
 
 
-def _draw_units(image: Image.Image, units: _UnitTexts, card: Area, px: int) -> None:
+def _draw_units(image: Image.Image, units: _UnitTexts, place: Card) -> None:
+    card, px = place.area, place.text_px
     fill_rounded(image, card, radius=px * 0.5, colour=_CARD)
     text = max(round(px * 0.8), _SMALLEST_NUMBER_PX)
     left, right = card[0] + px * 0.6, card[2] - px * 0.6

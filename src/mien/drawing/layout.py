@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.drawing.shapes import Area, text_width
 
-__all__ = ["ROW_HEIGHT", "FaceLayout", "FaceText", "lay_out"]
+__all__ = ["ROW_HEIGHT", "Card", "FaceLayout", "FaceText", "lay_out"]
 
 _CARD_FROM_PX = 64
 """Faces with a shorter side get a label alone; six bars in proportion could not be read."""
@@ -24,6 +24,9 @@ _LABEL_HEIGHT, _LABEL_PADDING, _LABEL_GAP = 1.55, 0.6, 0.35
 _CARD_WIDTH, _CARD_GAP, _CARD_PADDING, ROW_HEIGHT = 11.0, 0.6, 0.5, 1.35
 _UNITS_WIDTH = 15.5
 """In text sizes."""
+
+_CARD_TEXT = (1.0, 0.8, 0.65, 0.5)
+"""The text of a card is tried in these shares of the face's, as long as it can be read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,14 @@ class FaceText:
     unit_rows: int = 0
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Card:
+    """Where rows of a face go, and the size of their text: smaller where room is scarce."""
+
+    area: Area
+    text_px: int
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FaceLayout:
     """Where the parts of one face go.
@@ -53,15 +64,15 @@ class FaceLayout:
         text_px: The size of its text.
         text: The label, in full or as a word; empty where even that has no room.
         label: Its area.
-        card: The area of the bars; None where there is no room or the face is small.
-        units: The area of the expression units, by the same rule.
+        card: Where the bars go; None where there is no room or the face is small.
+        units: Where the expression units go, by the same rule.
     """
 
     text_px: int
     text: str
     label: Area
-    card: Area | None
-    units: Area | None = None
+    card: Card | None
+    units: Card | None = None
 
 
 def lay_out(faces: Sequence[FaceText], width: int, height: int) -> list[FaceLayout]:
@@ -69,7 +80,8 @@ def lay_out(faces: Sequence[FaceText], width: int, height: int) -> list[FaceLayo
 
     A label goes above, below or beside its face, where it covers no face, label or bars; if there
     is no such place, at an inner edge of its own face, as long as it covers no other face. Bars and
-    expression units are left out if they would cover anything; bars choose before units.
+    expression units have smaller text where that has room, and are left out if they would cover
+    anything; bars choose before units.
 
     Args:
         faces: The faces, the most important first.
@@ -86,12 +98,12 @@ def lay_out(faces: Sequence[FaceText], width: int, height: int) -> list[FaceLayo
     cards, units = [], []
     for face, px, (text, _) in zip(faces, sizes, labels, strict=True):
         wanted = bool(text) and min(_sides(face.box_xyxy)) >= _CARD_FROM_PX
-        size = _card_size(face.bars, px, _CARD_WIDTH)
-        cards.append(_free(taken, _card_places(face.box_xyxy, size, px)) if wanted else None)
+        places = _bar_places(face, px, height)
+        cards.append(_free(taken, places) if wanted else None)
     for face, px, (text, _), card in zip(faces, sizes, labels, cards, strict=True):
         wanted = bool(text and face.unit_rows) and min(_sides(face.box_xyxy)) >= _CARD_FROM_PX
-        size = _card_size(face.unit_rows, px, _UNITS_WIDTH)
-        units.append(_free(taken, _unit_places(face.box_xyxy, card, size, px)) if wanted else None)
+        places = _unit_places(face, card, px, height)
+        units.append(_free(taken, places) if wanted else None)
     return [
         FaceLayout(text_px=px, text=text, label=label, card=card, units=area)
         for px, (text, label), card, area in zip(sizes, labels, cards, units, strict=True)
@@ -137,8 +149,12 @@ def _meets(areas: NDArray[np.float64], area: Area) -> bool:
     )
 
 
+def _smallest_px(height: int) -> float:
+    return max(_SMALLEST_TEXT_PX, height * _SMALLEST_TEXT_SHARE)
+
+
 def _text_px(face: FaceText, height: int) -> int:
-    smallest = max(_SMALLEST_TEXT_PX, height * _SMALLEST_TEXT_SHARE)
+    smallest = _smallest_px(height)
     largest = max(smallest, height * _LARGEST_TEXT_SHARE)
     return round(min(max(min(_sides(face.box_xyxy)) * _TEXT_OF_FACE, smallest), largest))
 
@@ -182,29 +198,43 @@ def _inner_places(box: Area, size: tuple[float, float], px: int, taken: _Taken) 
         yield _area(max(right - size[0], 0), y, size)
 
 
-def _free(taken: _Taken, places: Iterator[Area]) -> Area | None:
+def _free(taken: _Taken, places: Iterator[Card]) -> Card | None:
     """Take and return the first place that is free; None if none is."""
-    area = next(filter(taken.is_free, places), None)
-    if area is not None:
-        taken.add(area)
-    return area
+    card = next((each for each in places if taken.is_free(each.area)), None)
+    if card is not None:
+        taken.add(card.area)
+    return card
 
 
 def _card_size(rows: int, px: int, width: float) -> tuple[float, float]:
     return width * px, px * (2 * _CARD_PADDING + ROW_HEIGHT * rows)
 
 
-def _unit_places(
-    box: Area, card: Area | None, size: tuple[float, float], px: int
-) -> Iterator[Area]:
+def _card_text_px(px: int, height: int) -> list[int]:
+    """Return the sizes of text that are tried for a card, the largest first."""
+    smallest = round(_smallest_px(height))
+    return list(dict.fromkeys(max(round(px * share), smallest) for share in _CARD_TEXT))
+
+
+def _bar_places(face: FaceText, px: int, height: int) -> Iterator[Card]:
+    for text_px in _card_text_px(px, height):
+        size = _card_size(face.bars, text_px, _CARD_WIDTH)
+        for area in _card_places(face.box_xyxy, size, text_px):
+            yield Card(area, text_px)
+
+
+def _unit_places(face: FaceText, bars: Card | None, px: int, height: int) -> Iterator[Card]:
     """Yield places for expression units: at the bars, below and above, then at the box."""
-    gap = _CARD_GAP * px
-    if card is not None:
-        left, top, right, bottom = card
-        for y in (bottom + gap, top - gap - size[1]):
-            yield _area(left, y, size)
-            yield _area(right - size[0], y, size)
-    yield from _card_places(box, size, px)
+    for text_px in _card_text_px(px, height):
+        size = _card_size(face.unit_rows, text_px, _UNITS_WIDTH)
+        gap = _CARD_GAP * text_px
+        if bars is not None:
+            left, top, right, bottom = bars.area
+            for y in (bottom + gap, top - gap - size[1]):
+                yield Card(_area(left, y, size), text_px)
+                yield Card(_area(right - size[0], y, size), text_px)
+        for area in _card_places(face.box_xyxy, size, text_px):
+            yield Card(area, text_px)
 
 
 def _card_places(box: Area, size: tuple[float, float], px: int) -> Iterator[Area]:
