@@ -40,7 +40,7 @@ def run(path: Path, folder: Path) -> tuple[str, int]:
     notebook = nbformat.read(path, as_version=4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": folder}}).execute()
+        NotebookClient(notebook, resources={"metadata": {"path": folder}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     charts = [output for output in outputs if "vega" in str(output.get("data", {}))]
     return "".join(output.get("text", "") for output in outputs), len(charts)
