@@ -145,9 +145,7 @@ def test_photos_have_the_units_that_python_reads_once_they_are_asked_for(opened,
     assert not any("units" in row for row in plain)
     assert not any("units.onnx" in url for url in asked)
     size_mb = UnitModel().path.stat().st_size / 1e6
-    assert f"downloads {size_mb:.1f} MB" in page.get_by_role("button", name=TURN_ON).get_attribute(
-        "title"
-    )
+    page.get_by_text(f"downloads {size_mb:.1f} MB from this site, once").wait_for()
     page.get_by_role("button", name=TURN_ON).click()
     page.locator(".unit-bars .bar").first.wait_for()
     settled(page)
@@ -170,6 +168,30 @@ def test_photos_have_the_units_that_python_reads_once_they_are_asked_for(opened,
     # Whoever switches them off sees them no longer.
     page.get_by_role("button", name=TURN_ON).click()
     assert page.locator(".face-units").count() == 0
+
+
+def test_of_several_faces_the_largest_one_opens_until_the_visitor_chooses(opened, tmp_path):
+    group = Image.new("RGB", (900, 420), (70, 80, 90))
+    for side, left in ((240, 0), (400, 250), (240, 655)):
+        with Image.open(PHOTOS[0]) as photo:
+            group.paste(photo.resize((side, side * photo.height // photo.width)), (left, 0))
+    path = tmp_path / "group.png"
+    group.save(path)
+    page = opened()
+    ready(page)
+    choose(page, path)
+    page.locator(".card").nth(2).wait_for()
+    assert page.locator(".card .opened").count() == 0
+    page.get_by_role("button", name=TURN_ON).click()
+    page.locator(".unit-bars .bar").first.wait_for()
+    boxes = [row["box_xyxy"] for row in json.loads(saved(page, "JSON"))]
+    largest = max(range(3), key=lambda number: boxes[number][2] - boxes[number][0])
+    opened_cards = [card.locator(".opened").count() for card in page.locator(".card").all()]
+    assert opened_cards == [int(number == largest) for number in range(3)]
+    # Whoever closes it has it closed.
+    page.locator(".card .face[aria-expanded=true]").click()
+    settled(page)
+    assert page.locator(".card .opened").count() == 0
 
 
 def test_a_video_has_the_units_that_python_reads(opened, tmp_path):

@@ -1,7 +1,8 @@
 /** Whether the visitor wants expression units; only then their network is fetched. */
 import { computed, effect, signal, untracked } from "@preact/signals";
 
-import { BASE, engine, loading } from "../app/state";
+import { BASE, contract, engine, loading } from "../app/state";
+import { modelAddress } from "../engine/address";
 
 export const wanted = signal(false);
 
@@ -14,6 +15,9 @@ interface Fetching {
 
 /** How far the network is; null where it was not asked for. */
 export const fetching = signal<Fetching | null>(null);
+
+/** Whether the browser keeps the network from an earlier visit: nothing has to travel then. */
+export const isKept = signal(false);
 
 /** Whether units can be asked of the engine, and are wanted. */
 export const unitsOn = computed(() => wanted.value && fetching.value?.ready === true);
@@ -67,4 +71,14 @@ effect(() => {
       void fetchUnits();
     }
   });
+});
+
+effect(() => {
+  const known = contract.value;
+  // On plain HTTP nothing is kept.
+  if (known === null || !("caches" in globalThis)) return;
+  caches
+    .match(modelAddress(BASE, known.units))
+    .then((found) => (isKept.value = found !== undefined))
+    .catch(() => {});
 });

@@ -267,12 +267,12 @@ export const en = {
   },
   about: {
     heading: "About the model",
-    lead: "Two small models, trained from scratch, say where faces are and what they show to others; they are often wrong, as people are.",
+    lead: "Two small models, trained from scratch, say where faces are and what they show to others; they are often wrong, as people are. A third one reads expression units and is loaded only when they are asked for.",
     key: {
       votes: "right, as ten voters saw the face",
       original: "right, by the data set's original labels",
       error: "mean gap between what it says and how often it is right",
-      size: "both models together",
+      size: "the first two models together",
     },
     figures: "Figures",
     figuresText:
