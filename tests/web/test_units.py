@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -161,6 +162,11 @@ def test_photos_have_the_units_that_python_reads_once_they_are_asked_for(opened,
     ] == "rotated"
     for here, there in zip(rows, expected, strict=True):
         assert_same_units(here, there)
+    report = saved(page, "Report")
+    assert f"<h4>{TURN_ON}</h4>" in report
+    assert "mouth corners up 0." in report
+    assert "the face is rotated far from upright" in report
+    assert hashlib.sha256(UnitModel().path.read_bytes()).hexdigest() in report
     heads, *lines = csv.reader(io.StringIO(saved(page, "CSV")))
     assert heads == [column.name for column in result_columns(units=True)]
     smile = heads.index("unit_mouthSmileLeft")
@@ -217,6 +223,12 @@ def test_a_network_of_units_that_does_not_come_is_told_and_tried_again(opened):
     page.get_by_role("button", name=TURN_ON).click()
     alert = page.get_by_role("alert")
     alert.get_by_text("The model of expression units could not be loaded").wait_for()
+    # It says what failed in the visitor's language, and neither the browser's words nor an address.
+    assert "units.onnx did not come" in alert.inner_text()
+    page.get_by_role("combobox", name="Language").select_option("ko")
+    assert "units.onnx 파일을 받지 못했습니다" in alert.inner_text()
+    assert "http" not in alert.inner_text()
+    page.get_by_role("combobox").filter(has_text="English").select_option("en")
     alert.get_by_role("button", name="Try again").click()
     page.locator(".unit-bars .bar").first.wait_for()
 

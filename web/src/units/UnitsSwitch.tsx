@@ -37,7 +37,7 @@ function Notice() {
   if (error !== null) {
     return (
       <p role="alert">
-        {fill(said.failed, { reason: error })}{" "}
+        {fill(said.failed, { reason: error() })}{" "}
         <button type="button" class="link" onClick={() => void fetchUnits()}>
           {words().status.retry}
         </button>

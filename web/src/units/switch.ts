@@ -1,8 +1,9 @@
 /** Whether the visitor wants expression units; only then their network is fetched. */
 import { computed, effect, signal, untracked } from "@preact/signals";
 
+import { reasonOf } from "../app/reason";
 import { BASE, contract, engine, loading } from "../app/state";
-import { modelAddress } from "../engine/address";
+import type { Said } from "../words";
 
 export const wanted = signal(false);
 
@@ -10,7 +11,7 @@ interface Fetching {
   /** Share of it that came, 0 to 1. */
   share: number;
   ready: boolean;
-  error: string | null;
+  error: Said | null;
 }
 
 /** How far the network is; null where it was not asked for. */
@@ -50,7 +51,7 @@ export async function fetchUnits(): Promise<void> {
   } catch (error) {
     // Where all networks are gone, that is said, and the switch begins anew with them.
     if (loading.value.ready) {
-      tell({ error: error instanceof Error ? error.message : String(error) });
+      tell({ error: () => reasonOf(error) });
     }
   }
 }
@@ -78,7 +79,7 @@ effect(() => {
   // On plain HTTP nothing is kept.
   if (known === null || !("caches" in globalThis)) return;
   caches
-    .match(modelAddress(BASE, known.units))
+    .match(new URL(`models/${known.units.file}`, BASE), { ignoreSearch: true })
     .then((found) => (isKept.value = found !== undefined))
     .catch(() => {});
 });

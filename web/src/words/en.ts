@@ -35,6 +35,13 @@ export const en = {
     failed: "The models could not be loaded: {reason}",
     retry: "Try again",
   },
+  faults: {
+    unreachable: "{file} did not come; check the connection.",
+    refused: "{file} is not to be had, the host answered {status}.",
+    incomplete: "{file} came only in part; check the connection.",
+    damaged: "{file}: damaged, its hash is not that of models/contract.json",
+    stopped: "the part of the page that runs them did not start; check the connection.",
+  },
   camera: {
     asking: "Your browser asks whether this page may use the camera. Please allow it.",
     denied: "The camera is blocked for this page. To allow it:",
@@ -315,6 +322,8 @@ export const en = {
     made: "Made on {date}",
     settings: "How this was made",
     model: "emotion model, SHA-256",
+    unitModel: "expression unit model, SHA-256",
+    unitsMean: "Expression units, mean of all images",
     threshold: "unsure below",
     smoothing: "smoothed over",
     answers: "answers",

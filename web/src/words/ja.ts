@@ -35,6 +35,13 @@ export const ja: Words = {
     failed: "モデルを読み込めませんでした：{reason}",
     retry: "もう一度",
   },
+  faults: {
+    unreachable: "{file} を取得できませんでした。接続を確認してください。",
+    refused: "{file} を取得できません。サーバーの応答は {status} です。",
+    incomplete: "{file} が途中までしか届きませんでした。接続を確認してください。",
+    damaged: "{file} は壊れています。ハッシュが models/contract.json と一致しません。",
+    stopped: "モデルを動かす部分が起動しませんでした。接続を確認してください。",
+  },
   camera: {
     asking: "ブラウザーがカメラの許可を求めています。許可してください。",
     denied: "このページのカメラはブロックされています。許可するには：",
@@ -313,6 +320,8 @@ export const ja: Words = {
     made: "{date} 作成",
     settings: "作成方法",
     model: "感情モデル、SHA-256",
+    unitModel: "表情ユニットのモデル、SHA-256",
+    unitsMean: "表情ユニット、全画像の平均",
     threshold: "判定保留の基準",
     smoothing: "平滑化の時間",
     answers: "回答",
