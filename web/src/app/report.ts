@@ -93,8 +93,8 @@ function pageHtml(contract: Contract, { title, cards, sections, settings }: Page
   const said = words().report;
   const made: [string, string][] = [
     [said.model, contract.emotion.sha256],
-    [said.threshold, percent(contract.emotion.spec.six!.unsure_below)],
     ...settings,
+    [said.threshold, percent(contract.emotion.spec.six!.unsure_below)],
   ];
   return [
     `<!doctype html>

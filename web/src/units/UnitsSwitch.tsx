@@ -52,5 +52,5 @@ function Notice() {
 }
 
 function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toLocaleString(language.value, { maximumFractionDigits: 1 })} MB`;
+  return `${(bytes / 1e6).toLocaleString(language.value, { maximumFractionDigits: 1 })}\u00a0MB`;
 }
