@@ -22,7 +22,7 @@ export function FaceUnits({ face }: { face: FacePrediction }) {
       <h3>{said.heading}</h3>
       {found === undefined && (
         <p class="quiet" role="status">
-          {said.reading}
+          {source.value.kind === "camera" ? said.next : said.reading}
         </p>
       )}
       {found?.missing != null && <p class="quiet">{missingText(found.missing, contract.value!)}</p>}

@@ -9,6 +9,7 @@ export const unitsEn = {
   loading: "Loading the model of expression units: {share} of {size}",
   failed: "The model of expression units could not be loaded: {reason}",
   reading: "Reading expression units …",
+  next: "Expression units come with the camera's next image.",
   rest: "The face is at rest.",
   drawing: "Drawing of what the face does",
   bar: "{name}, {value}",

@@ -11,6 +11,7 @@ export const unitsJa: UnitWords = {
   loading: "表情ユニットのモデルを読み込んでいます：{size} のうち {share}",
   failed: "表情ユニットのモデルを読み込めませんでした：{reason}",
   reading: "表情ユニットを読み取っています…",
+  next: "表情ユニットは、カメラの次の画像から表示されます。",
   rest: "動きはありません。",
   drawing: "顔の動きの図",
   bar: "{name}、{value}",

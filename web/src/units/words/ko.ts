@@ -11,6 +11,7 @@ export const unitsKo: UnitWords = {
   loading: "표정 단위 모델을 불러오는 중: {size} 중 {share}",
   failed: "표정 단위 모델을 불러오지 못했습니다: {reason}",
   reading: "표정 단위를 읽는 중 …",
+  next: "표정 단위는 카메라의 다음 이미지부터 표시됩니다.",
   rest: "움직임이 없습니다.",
   drawing: "얼굴의 움직임을 그린 그림",
   bar: "{name}, {value}",
