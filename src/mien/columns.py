@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from mien.emotions import LABEL_SETS, SIX
-from mien.units import ACTION_UNITS, MAX_POSE_DEG, MIN_UNITS_PX, UNITS
+from mien.units import ACTION_UNITS, MAX_POSE_DEG, MAX_UNITS_ROLL_DEG, MIN_UNITS_PX, UNITS
 
 __all__ = [
     "COLUMNS",
@@ -252,7 +252,7 @@ UNIT_COLUMNS: tuple[Column, ...] = (
     ),
     _pose("yaw_deg", "turn of the head, positive to the right of the image", MAX_POSE_DEG, 4.0),
     _pose("pitch_deg", "turn of the head, positive upwards", MAX_POSE_DEG, -6.5),
-    _pose("roll_deg", "rotation of the head in the image, positive clockwise", 180, 1.4),
+    _pose("roll_deg", "rotation in the image, positive clockwise", MAX_UNITS_ROLL_DEG, 1.4),
     _plain(
         "units_missing",
         "text",

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 __all__ = [
     "ACTION_UNITS",
     "MAX_POSE_DEG",
+    "MAX_UNITS_ROLL_DEG",
     "MIN_UNITS_PX",
     "MIRRORED",
     "POSE_FIELDS",
@@ -42,6 +43,11 @@ MIN_UNITS_PX = 24.0
 MAX_POSE_DEG = 60.0
 """Units and pose of faces that are turned farther, to a side, up or down, are not given: half of
 such a face is hidden."""
+
+MAX_UNITS_ROLL_DEG = 50.0
+"""Units and pose of faces that are rotated farther in the image are not given: their landmarks are
+placed as if they were nearer to upright, and units that follow from them look plausible and are
+wrong (`docs/units.md` has how often)."""
 
 UNITS = (
     "browDownLeft",

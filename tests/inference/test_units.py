@@ -124,7 +124,7 @@ def test_the_roll_is_that_of_the_face_in_the_image_clockwise(angle_deg):
     assert face.quality.roll_deg == face.pose.roll_deg
 
 
-@pytest.mark.parametrize("angle_deg", [75, 90, 180, 270])
+@pytest.mark.parametrize("angle_deg", [60, 65, 75, 90, 180, 270, 295])
 def test_a_face_on_its_side_or_upside_down_has_no_units_and_says_why(angle_deg):
     with Image.open(PORTRAIT) as image:
         turned = image.convert("RGB").rotate(-angle_deg, Image.Resampling.BICUBIC, expand=True)

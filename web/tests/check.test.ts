@@ -104,6 +104,7 @@ function contract() {
     unit_rules: {
       min_face_px: 24,
       max_pose_deg: 60,
+      max_roll_deg: 50,
       sure_score: 0.9,
       view_face_px: 16,
       view: { size: 96, landmarks_xy: POINTS },

@@ -18,7 +18,7 @@ from mien.runtime import open_session
 from mien.spec import POSE_OUTPUT, UNITS_OUTPUT, CropSpec, ModelSpec
 from mien.structures import Faces
 from mien.track import Smoother
-from mien.units import MAX_POSE_DEG, MIN_UNITS_PX, POSE_FIELDS, UNITS, HeadPose
+from mien.units import MAX_POSE_DEG, MAX_UNITS_ROLL_DEG, MIN_UNITS_PX, POSE_FIELDS, UNITS, HeadPose
 
 __all__ = ["FaceUnits", "UnitAnswers", "UnitModel", "read_units", "smoothed_units"]
 
@@ -176,6 +176,8 @@ def read_units(model: UnitModel, faces: Faces, crops: NDArray[np.float32]) -> li
             missing = "small"
         elif max(abs(yaw), abs(pitch)) > MAX_POSE_DEG:
             missing = "turned away"
+        elif abs(pose.roll_deg) > MAX_UNITS_ROLL_DEG:
+            missing = "rotated"
         found.append(FaceUnits(units=values[number], pose=pose, missing=missing))
     return found
 

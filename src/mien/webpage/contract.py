@@ -19,7 +19,7 @@ from mien.inference import EmotionModel, UnitModel, holding, pipeline, upright, 
 from mien.options import EventOptions, FaceOptions, SmoothingOptions, VideoOptions
 from mien.spec import LIMITS, MIN_PROBABILITY, ModelSpec
 from mien.track import baseline, people, scenes, scheduler, tracker
-from mien.units import ACTION_UNITS, MAX_POSE_DEG, MIN_UNITS_PX
+from mien.units import ACTION_UNITS, MAX_POSE_DEG, MAX_UNITS_ROLL_DEG, MIN_UNITS_PX
 
 __all__ = ["SAMPLES", "page_contract"]
 
@@ -57,6 +57,7 @@ def page_contract(
         "unit_rules": {
             "min_face_px": MIN_UNITS_PX,
             "max_pose_deg": MAX_POSE_DEG,
+            "max_roll_deg": MAX_UNITS_ROLL_DEG,
             "sure_score": upright.SURE_SCORE,
             "view_face_px": upright.VIEW_FACE_PX,
             "view": dataclasses.asdict(upright.VIEW),

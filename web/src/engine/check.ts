@@ -42,7 +42,7 @@ const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & strin
     "live_face_px",
     "live_side_px",
   ],
-  unit_rules: ["min_face_px", "max_pose_deg", "sure_score", "view_face_px"],
+  unit_rules: ["min_face_px", "max_pose_deg", "max_roll_deg", "sure_score", "view_face_px"],
   unsure: [
     "min_size_px",
     "max_truncation",

@@ -65,6 +65,7 @@ export interface Contract {
   unit_rules: {
     min_face_px: number;
     max_pose_deg: number;
+    max_roll_deg: number;
     /** Faces that were found with such a score are upright; others are looked at in a view. */
     sure_score: number;
     view_face_px: number;

@@ -70,7 +70,7 @@ export class UnitNetwork {
     angles: number[],
     turned_deg: number,
   ): UnitReading {
-    const { min_face_px, max_pose_deg } = this.contract.unit_rules;
+    const { min_face_px, max_pose_deg, max_roll_deg } = this.contract.unit_rules;
     const [yaw_deg, pitch_deg, roll_deg] = angles as [number, number, number];
     const pose = { yaw_deg, pitch_deg, roll_deg: wrapped(roll_deg + turned_deg) };
     const [left, top, right, bottom] = face.box;
@@ -79,7 +79,7 @@ export class UnitNetwork {
     if (side_px < min_face_px) missing = "small";
     else if (Math.max(Math.abs(yaw_deg), Math.abs(pitch_deg)) > max_pose_deg) {
       missing = "turned away";
-    }
+    } else if (Math.abs(pose.roll_deg) > max_roll_deg) missing = "rotated";
     return { values, pose, missing };
   }
 }
