@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -145,9 +146,7 @@ def test_photos_have_the_units_that_python_reads_once_they_are_asked_for(opened,
     assert not any("units" in row for row in plain)
     assert not any("units.onnx" in url for url in asked)
     size_mb = UnitModel().path.stat().st_size / 1e6
-    assert f"downloads {size_mb:.1f} MB" in page.get_by_role("button", name=TURN_ON).get_attribute(
-        "title"
-    )
+    page.get_by_text(f"downloads {size_mb:.1f} MB from this site, once").wait_for()
     page.get_by_role("button", name=TURN_ON).click()
     page.locator(".unit-bars .bar").first.wait_for()
     settled(page)
@@ -163,6 +162,11 @@ def test_photos_have_the_units_that_python_reads_once_they_are_asked_for(opened,
     ] == "rotated"
     for here, there in zip(rows, expected, strict=True):
         assert_same_units(here, there)
+    report = saved(page, "Report")
+    assert f"<h4>{TURN_ON}</h4>" in report
+    assert "mouth corners up 0." in report
+    assert "the face is rotated far from upright" in report
+    assert hashlib.sha256(UnitModel().path.read_bytes()).hexdigest() in report
     heads, *lines = csv.reader(io.StringIO(saved(page, "CSV")))
     assert heads == [column.name for column in result_columns(units=True)]
     smile = heads.index("unit_mouthSmileLeft")
@@ -170,6 +174,30 @@ def test_photos_have_the_units_that_python_reads_once_they_are_asked_for(opened,
     # Whoever switches them off sees them no longer.
     page.get_by_role("button", name=TURN_ON).click()
     assert page.locator(".face-units").count() == 0
+
+
+def test_of_several_faces_the_largest_one_opens_until_the_visitor_chooses(opened, tmp_path):
+    group = Image.new("RGB", (900, 420), (70, 80, 90))
+    for side, left in ((240, 0), (400, 250), (240, 655)):
+        with Image.open(PHOTOS[0]) as photo:
+            group.paste(photo.resize((side, side * photo.height // photo.width)), (left, 0))
+    path = tmp_path / "group.png"
+    group.save(path)
+    page = opened()
+    ready(page)
+    choose(page, path)
+    page.locator(".card").nth(2).wait_for()
+    assert page.locator(".card .opened").count() == 0
+    page.get_by_role("button", name=TURN_ON).click()
+    page.locator(".unit-bars .bar").first.wait_for()
+    boxes = [row["box_xyxy"] for row in json.loads(saved(page, "JSON"))]
+    largest = max(range(3), key=lambda number: boxes[number][2] - boxes[number][0])
+    opened_cards = [card.locator(".opened").count() for card in page.locator(".card").all()]
+    assert opened_cards == [int(number == largest) for number in range(3)]
+    # Whoever closes it has it closed.
+    page.locator(".card .face[aria-expanded=true]").click()
+    settled(page)
+    assert page.locator(".card .opened").count() == 0
 
 
 def test_a_video_has_the_units_that_python_reads(opened, tmp_path):
@@ -195,6 +223,12 @@ def test_a_network_of_units_that_does_not_come_is_told_and_tried_again(opened):
     page.get_by_role("button", name=TURN_ON).click()
     alert = page.get_by_role("alert")
     alert.get_by_text("The model of expression units could not be loaded").wait_for()
+    # It says what failed in the visitor's language, and neither the browser's words nor an address.
+    assert "units.onnx did not come" in alert.inner_text()
+    page.get_by_role("combobox", name="Language").select_option("ko")
+    assert "units.onnx 파일을 받지 못했습니다" in alert.inner_text()
+    assert "http" not in alert.inner_text()
+    page.get_by_role("combobox").filter(has_text="English").select_option("en")
     alert.get_by_role("button", name="Try again").click()
     page.locator(".unit-bars .bar").first.wait_for()
 

@@ -51,6 +51,14 @@ test("what the worker cannot do is told where it was asked for", async () => {
   await expect(asked).rejects.toThrow("no");
 });
 
+test("a download that failed is told by its kind, for which the page has words", async () => {
+  const client = new EngineClient();
+  const asked = client.loadUnits("http://host/");
+  const fault = { kind: "unreachable", file: "units.onnx" } as const;
+  FakeWorker.all[0]!.onmessage({ data: { id: 0, error: "Failed to fetch", fault } });
+  await expect(asked).rejects.toMatchObject({ fault });
+});
+
 test("a worker that broke answers nothing more, until the networks are loaded anew", async () => {
   const client = new EngineClient();
   client.onFailed = vi.fn();

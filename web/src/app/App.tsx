@@ -173,7 +173,7 @@ function NotLoaded() {
   if (error === null) return null;
   return (
     <div class="trouble" role="alert">
-      <p>{fill(said.failed, { reason: error })}</p>
+      <p>{fill(said.failed, { reason: error() })}</p>
       <button type="button" class="secondary" onClick={() => void load().catch(() => {})}>
         {said.retry}
       </button>

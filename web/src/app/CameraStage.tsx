@@ -1,7 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { FoundFaces, FrameResult } from "../engine/faces";
-import { UnitsToggle } from "../units/UnitsSwitch";
 import { words } from "../words";
 import { CameraRefusal } from "./CameraRefusal";
 import { CameraIcon, MirrorIcon, NeutralIcon, StopIcon, WaveIcon } from "./icons";
@@ -178,7 +177,6 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
         <Toggle label={said.mirror} value={mirror} icon={<MirrorIcon />} />
         {!stopped && <Toggle label={said.smooth} value={smooth} icon={<WaveIcon />} />}
         {!stopped && <BaselineToggle />}
-        {!stopped && <UnitsToggle />}
         {!stopped && hasBaseline.value && (
           <Tool
             label={said.neutral}

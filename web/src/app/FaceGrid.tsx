@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 
+import { useOpenForUnits } from "../units/opening";
 import { fill, labelWord, words } from "../words";
 import { Crop } from "./Crop";
 import { cardClass, type Listed, Opened, pointing } from "./listed";
@@ -19,6 +20,11 @@ export function FaceGrid({ faces }: { faces: Listed[] }) {
   const kept = faces.filter(({ face }) => wanted === null || face?.label === wanted);
   const listed = sorted(kept, order);
   const opened = listed.find(({ number }) => number === chosen);
+  const choose = useOpenForUnits(
+    listed,
+    ({ number }) => number === chosen,
+    ({ number }) => setChosen(number),
+  );
   return (
     <div class="crowd">
       <div class="sorting">
@@ -65,7 +71,10 @@ export function FaceGrid({ faces }: { faces: Listed[] }) {
               aria-pressed={each.number === chosen}
               aria-label={spoken(each)}
               title={spoken(each)}
-              onClick={() => setChosen(each.number === chosen ? null : each.number)}
+              onClick={() => {
+                choose();
+                setChosen(each.number === chosen ? null : each.number);
+              }}
             >
               <Crop image={each.portrait} />
               <span class="share">

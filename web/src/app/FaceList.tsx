@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 
+import { useOpenForUnits } from "../units/opening";
 import { labelWord, words } from "../words";
 import { Crop } from "./Crop";
 import { FaceGrid } from "./FaceGrid";
@@ -15,11 +16,15 @@ const OPEN_AT_ONCE = 2;
 
 /** Faces or people, each a row that opens to bars; many are a grid. */
 export function FaceList({ faces }: { faces: Listed[] }) {
+  return faces.length <= MOST_ROWS ? <FaceRows faces={faces} /> : <FaceGrid faces={faces} />;
+}
+
+function FaceRows({ faces }: { faces: Listed[] }) {
   const [turned, setTurned] = useState(new Map<number, boolean>());
-  const few = faces.length <= MOST_ROWS;
-  if (!few) return <FaceGrid faces={faces} />;
   const isOpen = ({ number, away }: Listed) =>
     turned.get(number) ?? (faces.length <= OPEN_AT_ONCE && !away);
+  const turn = (face: Listed) => setTurned(new Map(turned).set(face.number, !isOpen(face)));
+  const choose = useOpenForUnits(faces, isOpen, turn);
   return (
     <ul class="people" aria-labelledby="faces-heading">
       {faces.map((each) => (
@@ -27,7 +32,10 @@ export function FaceList({ faces }: { faces: Listed[] }) {
           key={each.number}
           listed={each}
           open={isOpen(each)}
-          turn={() => setTurned(new Map(turned).set(each.number, !isOpen(each)))}
+          turn={() => {
+            choose();
+            turn(each);
+          }}
         />
       ))}
     </ul>

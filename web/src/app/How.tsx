@@ -10,6 +10,7 @@ import { CameraIcon, CloseIcon, PhotosIcon } from "./icons";
 import { openCamera, release } from "./live";
 import { Parts } from "./Parts";
 import { lookedAt, read, UnreadableImage } from "./photos";
+import { reasonOf } from "./reason";
 import { Superseded, start, useScope } from "./scope";
 import { BASE, contract, engine, packed, setSubject, subject, viewSignal } from "./state";
 import { Waiting } from "./Waiting";
@@ -43,7 +44,7 @@ export function How() {
       },
       (error: unknown) => {
         if (error instanceof Superseded) return;
-        setFault({ said: reasonOf(error) });
+        setFault({ said: saidOf(error) });
         setLooking(false);
       },
     );
@@ -92,9 +93,9 @@ export function How() {
   );
 }
 
-function reasonOf(error: unknown): Said {
+function saidOf(error: unknown): Said {
   if (error instanceof UnreadableImage) return error.said;
-  return () => (error instanceof Error ? error.message : String(error));
+  return () => reasonOf(error);
 }
 
 async function look(

@@ -2,7 +2,7 @@ import { useMemo, useRef } from "preact/hooks";
 
 import type { FacePrediction } from "../engine/faces";
 import { Lessons } from "../teach/Lessons";
-import { UnitsNotice } from "../units/UnitsSwitch";
+import { UnitsSwitch } from "../units/UnitsSwitch";
 import { type Progress, progress } from "../video/analysis";
 import { fill, labelWord, words } from "../words";
 import { FaceList } from "./FaceList";
@@ -30,7 +30,7 @@ export function Panel() {
       <h2 id="faces-heading" tabIndex={-1}>
         {kind === "video" ? words().people.people : words().people.heading}
       </h2>
-      <UnitsNotice />
+      <UnitsSwitch />
       {kind === "photos" ? <PhotoFaces /> : <People read={progress.value} />}
       {kind === "photos" ? <PhotoTotals /> : <Totals read={progress.value} />}
       <Lessons />

@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { UnitsToggle } from "../units/UnitsSwitch";
 import { fill, language, words } from "../words";
 import { BinIcon, PhotosIcon, PlusIcon, SnapshotIcon } from "./icons";
 import { chooseFiles, leave } from "./opening";
@@ -90,7 +89,6 @@ export function PhotoStage() {
           disabled={photo.result === null}
           onClick={() => void savePhoto(photo)}
         />
-        <UnitsToggle />
         <Tool label={said.remove} icon={<BinIcon />} onClick={() => remove(photo)} />
         <CloseButton />
       </div>

@@ -12,7 +12,6 @@ import { contract, packed, source } from "./state";
 /** One thing that can be done; on a phone only those that are `named` show their words. */
 export function Tool({
   label,
-  hint,
   icon,
   onClick,
   pressed,
@@ -22,8 +21,6 @@ export function Tool({
   button,
 }: {
   label: string;
-  /** What the pointer is told; the label if there is nothing to add. */
-  hint?: string;
   icon: ComponentChildren;
   onClick: () => void;
   pressed?: boolean;
@@ -37,7 +34,7 @@ export function Tool({
       type="button"
       ref={button}
       class={`tool${named ? " named" : ""}${end ? " end" : ""}`}
-      title={hint ?? label}
+      title={label}
       aria-pressed={pressed}
       disabled={disabled}
       onClick={onClick}
@@ -66,17 +63,15 @@ export function PauseButton() {
 
 export function Toggle({
   label,
-  hint,
   value,
   icon,
 }: {
   label: string;
-  hint?: string;
   value: { value: boolean };
   icon: ComponentChildren;
 }) {
   const turn = () => (value.value = !value.value);
-  return <Tool label={label} hint={hint} icon={icon} pressed={value.value} onClick={turn} />;
+  return <Tool label={label} icon={icon} pressed={value.value} onClick={turn} />;
 }
 
 export function SnapshotButton({ video }: { video: { current: HTMLVideoElement | null } }) {

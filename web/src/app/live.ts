@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import type { FoundFaces, FrameResult } from "../engine/faces";
 import { unitsOn } from "../units/switch";
 import { findFaces } from "./photos";
+import { reasonOf } from "./reason";
 import { Scope, Superseded, within } from "./scope";
 import { Session } from "./session";
 import { canFind, contract, engine, loaded, loading, route, trouble } from "./state";
@@ -117,8 +118,7 @@ export class LiveLoop {
     } catch (error) {
       // That the networks are gone is said, with what to do, where they are loaded.
       const said = error instanceof Superseded || loading.value.error !== null;
-      const reason = error instanceof Error ? error.message : String(error);
-      if (!said) trouble.value = () => reason;
+      if (!said) trouble.value = () => reasonOf(error);
       return;
     } finally {
       this.inFlight--;

@@ -4,6 +4,7 @@ import type { FoundFaces, FrameResult } from "../engine/faces";
 import type { Row } from "../engine/row";
 import { unitsOn } from "../units/switch";
 import { fill, type Said, words } from "../words";
+import { reasonOf } from "./reason";
 import { photoRows } from "./rows";
 import { Scope, Superseded, start, within } from "./scope";
 import { canFind, contract, engine, loaded, loading } from "./state";
@@ -194,9 +195,7 @@ async function analyse(photo: Photo): Promise<void> {
     } while (unitsOn.value && !units);
   } catch (error) {
     if (error instanceof Superseded) return;
-    const reason = error instanceof Error ? error.message : String(error);
-    change({
-      error: error instanceof UnreadableImage ? error.said : () => `${photo.name}: ${reason}`,
-    });
+    const said = () => `${photo.name}: ${reasonOf(error)}`;
+    change({ error: error instanceof UnreadableImage ? error.said : said });
   }
 }

@@ -1,4 +1,6 @@
 import type { Contract } from "../engine/contract";
+import type { FaceUnits } from "../engine/faces";
+import { unitLines } from "../units/spoken";
 import { clock, fill, labelWord, language, percent, words } from "../words";
 import { drawFaces } from "./overlay";
 import { decode, type Photo } from "./photos";
@@ -25,6 +27,7 @@ export async function saveReport(
   );
   const answers = people.reduce((sum, person) => sum + person.answers, 0);
   const unsure = people.reduce((sum, person) => sum + person.unsure, 0);
+  const units = session.meanUnits();
   const page = pageHtml(contract, {
     title: `${said.title}: ${session.name}`,
     cards: [
@@ -33,8 +36,13 @@ export async function saveReport(
       [said.answers, answers.toLocaleString(language.value)],
       [said.unsure, answers > 0 ? percent(unsure / answers) : "–"],
     ],
-    sections: people.map((person) => personHtml(person, session, contract)),
-    settings: [[said.smoothing, `${contract.smoothing.time_constant_s} s`]],
+    sections: people.map((person) =>
+      personHtml(person, session, contract, units.get(person.number)),
+    ),
+    settings: [
+      ...unitSettings(session.hasUnits, contract),
+      [said.smoothing, `${contract.smoothing.time_constant_s} s`],
+    ],
   });
   download(page, "text/html", `${name}.html`);
 }
@@ -65,7 +73,10 @@ export async function savePhotoReport(
       [said.unsure, faces.length > 0 ? percent(unsure / faces.length) : "–"],
     ],
     sections,
-    settings: [],
+    settings: unitSettings(
+      faces.some((face) => face.units !== undefined),
+      contract,
+    ),
   });
   download(page, "text/html", `${name}.html`);
 }
@@ -82,8 +93,8 @@ function pageHtml(contract: Contract, { title, cards, sections, settings }: Page
   const said = words().report;
   const made: [string, string][] = [
     [said.model, contract.emotion.sha256],
-    [said.threshold, percent(contract.emotion.spec.six!.unsure_below)],
     ...settings,
+    [said.threshold, percent(contract.emotion.spec.six!.unsure_below)],
   ];
   return [
     `<!doctype html>
@@ -115,7 +126,24 @@ function legend(contract: Contract): string {
   return `<ul class="legend">${items.join("")}</ul>`;
 }
 
-function personHtml(person: Person, session: Session, contract: Contract): string {
+/** Which network read expression units, if one did. */
+function unitSettings(areUsed: boolean, contract: Contract): [string, string][] {
+  return areUsed ? [[words().report.unitModel, contract.units.sha256]] : [];
+}
+
+/** Units and pose below a heading; nothing where they were not asked for. */
+function unitsHtml(heading: string, units: FaceUnits | undefined, contract: Contract): string {
+  if (units === undefined) return "";
+  const lines = unitLines(units, contract).map((line) => `<p>${escaped(line)}</p>`);
+  return `<div class="units"><h4>${escaped(heading)}</h4>${lines.join("")}</div>`;
+}
+
+function personHtml(
+  person: Person,
+  session: Session,
+  contract: Contract,
+  units: FaceUnits | undefined,
+): string {
   const said = words().report;
   const total = person.seconds.reduce((sum, value) => sum + value, 0) || 1;
   const shares = person.seconds.map((value) => value / total);
@@ -123,7 +151,7 @@ function personHtml(person: Person, session: Session, contract: Contract): strin
   const inView = fill(said.inView, { from: clock(person.first_s), to: clock(person.last_s) });
   return `<section><h2>${escaped(heading)}</h2><p>${escaped(inView)}</p>
 <h3>${escaped(said.time)}</h3>${timelineSvg(person, session, contract)}
-<h3>${escaped(said.share)}</h3>${barsHtml(shares, contract)}</section>`;
+<h3>${escaped(said.share)}</h3>${barsHtml(shares, contract)}${unitsHtml(said.unitsMean, units, contract)}</section>`;
 }
 
 /** A photo with its boxes, and each face's six bars. */
@@ -138,7 +166,8 @@ async function photoHtml(photo: Photo, contract: Contract): Promise<string> {
     const label = labelWord(contract.labels[face.label]!);
     const sure = face.unsure ? people.unsure : percent(face.confidence);
     const name = fill(people.face, { number: face.face + 1 });
-    return `<div><h3>${escaped(`${name}: ${label}, ${sure}`)}</h3>${barsHtml(face.probabilities, contract)}</div>`;
+    const units = unitsHtml(words().units.turnOn, face.units, contract);
+    return `<div><h3>${escaped(`${name}: ${label}, ${sure}`)}</h3>${barsHtml(face.probabilities, contract)}${units}</div>`;
   });
   const below =
     faces.length > 0
@@ -233,6 +262,7 @@ dt{font-size:.8125rem;color:var(--quiet)}dd{margin:0;font-size:1.6rem;font-weigh
 .photo{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1.5rem 2rem;align-items:start}
 .photo h2{grid-column:1/-1}.photo h3{margin-top:0}img{max-width:100%;max-height:40rem;border-radius:.75rem}
 .faces{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:2rem}
+.units{margin-top:1rem;font-size:.875rem}h4{margin:0 0 .25rem;font-size:inherit}
 svg{display:block;width:100%;height:150px;background:var(--wash);border-radius:.5rem}
 .ends{display:flex;justify-content:space-between;font-size:.8125rem;color:var(--quiet);margin-top:.3rem}
 table{width:100%;border-collapse:collapse;font-size:.9375rem}td{padding:.25rem .75rem .25rem 0;white-space:nowrap}

@@ -84,6 +84,13 @@ export class RowStore {
     }
   }
 
+  /** The units of each row in which they were asked for, and whose they are. */
+  *unitsOfPeople(): Generator<{ person: number; units: FaceUnits }> {
+    for (const { n, units } of this.all()) {
+      if (units !== undefined) yield { person: n[3]!, units };
+    }
+  }
+
   /** The faces of the rows from one number to another, those that are dropped left out. */
   faces(from: number, to: number): FacePrediction[] {
     const faces: FacePrediction[] = [];

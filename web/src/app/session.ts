@@ -1,6 +1,7 @@
 import type { Contract } from "../engine/contract";
-import type { FrameResult } from "../engine/faces";
+import type { FaceUnits, FrameResult } from "../engine/faces";
 import type { Row } from "../engine/row";
+import { meanUnits } from "../units/mean";
 import type { Said } from "../words";
 import { type Episode, findEpisodes } from "./episodes";
 import { FrameIndex } from "./frame_index";
@@ -125,6 +126,11 @@ export class Session {
     if (this.fault === null) return;
     const frame = Math.max(0, this.frames - 1);
     yield { source: this.name, frame, timestamp_s: null, error: this.fault() };
+  }
+
+  /** The mean expression units of each person for whom some were read. */
+  meanUnits(): Map<number, FaceUnits> {
+    return meanUnits(this.store.unitsOfPeople());
   }
 
   /** The times in which people show one expression, in order. */

@@ -2,14 +2,17 @@ import { effect, signal } from "@preact/signals";
 
 import { EngineClient } from "../engine/client";
 import { type Contract, readContract } from "../engine/contract";
+import { LoadError } from "../engine/fault";
 import { store, stored } from "../storage";
 import type { Said } from "../words";
+import { reasonOf } from "./reason";
 import { Scope, start, within } from "./scope";
 
 export type Theme = "auto" | "light" | "dark";
 type Route = "start" | "stage" | "play" | "how" | "about";
 
 const THEME = "mien.theme";
+const CONTRACT = "models/contract.json";
 
 /** The address of the page itself, under whatever path it is hosted. */
 export const BASE = new URL("./", document.baseURI.split("#")[0]).href;
@@ -27,7 +30,7 @@ export const loading = signal<{
   finds: boolean;
   ready: boolean;
   threads: number;
-  error: string | null;
+  error: Said | null;
 }>(NOTHING_LOADED);
 
 export const theme = signal<Theme>((stored(THEME) as Theme | null) ?? "auto");
@@ -83,14 +86,15 @@ let started: Promise<void> | null = null;
 /** Fetch contract and networks, once; resolves when the engine is ready. */
 export function load(): Promise<void> {
   started ??= begin().catch((error: unknown) => {
-    failed(error instanceof Error ? error.message : String(error));
+    failed(error);
     throw error;
   });
   return started;
 }
 
-function failed(reason: string): void {
+function failed(error: unknown): void {
   started = null;
+  const reason = () => reasonOf(error);
   loading.value = { ...loading.value, finds: false, ready: false, error: reason };
 }
 
@@ -116,7 +120,12 @@ function until(condition: () => boolean): Promise<void> {
 
 async function begin(): Promise<void> {
   loading.value = NOTHING_LOADED;
-  const known = await readContract(BASE);
+  const known = await readContract(BASE).catch((error: unknown) => {
+    // Where there is no line, browsers throw this one.
+    throw error instanceof TypeError
+      ? new LoadError({ kind: "unreachable", file: CONTRACT })
+      : error;
+  });
   for (const [label, colour] of Object.entries(known.colours)) {
     document.documentElement.style.setProperty(`--${label}`, colour);
   }
@@ -124,7 +133,7 @@ async function begin(): Promise<void> {
   engine.onLoaded = (share) => {
     loading.value = { ...loading.value, share };
   };
-  engine.onFailed = (error) => failed(error.message);
+  engine.onFailed = failed;
   const threads = await engine.load(known, BASE);
   loading.value = { ...loading.value, finds: true, threads };
   await engine.complete();

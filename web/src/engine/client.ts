@@ -1,6 +1,7 @@
 import type { Contract } from "./contract";
 import type { Explanation, LiveOptions } from "./engine";
 import type { Box, FoundFaces, FrameResult } from "./faces";
+import { type Fault, LoadError } from "./fault";
 import type { Answer, Calls, Question, SentFrame } from "./protocol";
 import type { VideoSettings } from "./video";
 
@@ -113,7 +114,7 @@ export class EngineClient {
       if (worker === this.worker) this.receive(event.data);
     };
     worker.onerror = (event) => {
-      if (worker === this.worker) this.fail(new Error(event.message || "the worker did not start"));
+      if (worker === this.worker) this.fail(workerError(event.message));
     };
     return worker;
   }
@@ -142,9 +143,18 @@ export class EngineClient {
     }
     const waiting = this.waiting.get(message.id);
     this.waiting.delete(message.id);
-    if ("error" in message) waiting?.reject(new Error(message.error));
+    if ("error" in message) waiting?.reject(rebuilt(message));
     else waiting?.resolve(message.answer);
   }
+}
+
+/** What a worker that broke said; where its own file did not come, it says nothing. */
+function workerError(message: string | undefined): Error {
+  return message ? new Error(message) : new LoadError({ kind: "stopped" });
+}
+
+function rebuilt({ error, fault }: { error: string; fault?: Fault }): Error {
+  return fault === undefined ? new Error(error) : new LoadError(fault);
 }
 
 /** More threads need a page that is isolated from others (see docs/hosting.md). */

@@ -2,6 +2,7 @@ import * as ort from "onnxruntime-web/wasm";
 
 import { modelAddress } from "./address";
 import type { ModelFile } from "./contract";
+import { LoadError, lineDown } from "./fault";
 import type { Coming } from "./progress";
 
 /** Fetch a model's file; where the browser can, hold it to its hash. */
@@ -15,7 +16,7 @@ export async function downloadModel(
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
   const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   if (found !== model.sha256) {
-    throw new Error(`${model.file}: damaged, its hash is not that of models/contract.json`);
+    throw new LoadError({ kind: "damaged", file: model.file });
   }
   return file;
 }
@@ -44,7 +45,7 @@ export async function download(
   let place = 0;
   const reader = (await asked(address, bytes, coming)).getReader();
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(lineDown(nameOf(address)));
     if (done) break;
     file.set(value, place);
     place += value.length;
@@ -58,9 +59,10 @@ export async function asked(
   bytes: number,
   coming: Coming,
 ): Promise<ReadableStream<Uint8Array>> {
-  const answer = await fetch(address);
+  const file = nameOf(address);
+  const answer = await fetch(address).catch(lineDown(file));
   if (!answer.ok || answer.body === null) {
-    throw new Error(`${address}: the host answered ${answer.status}`);
+    throw new LoadError({ kind: "refused", file, status: answer.status });
   }
   const packed = Number(answer.headers.get("Content-Length") ?? 0);
   const travels = answer.headers.has("Content-Encoding") && packed > 0 ? packed : bytes;
@@ -69,16 +71,21 @@ export async function asked(
   const transformer: Transformer<Uint8Array, Uint8Array> = {
     transform(part, stream) {
       place += part.length;
-      if (place > bytes) throw new Error(`${address}: longer than ${bytes} bytes`);
+      if (place > bytes) throw new LoadError({ kind: "damaged", file });
       coming.came((part.length * travels) / bytes);
       stream.enqueue(part);
     },
     flush() {
       if (place === bytes) return;
-      throw new Error(`${address}: cut off, ${place} of ${bytes} bytes came`);
+      throw new LoadError({ kind: "incomplete", file });
     },
   };
   // The line does not wait for what reads.
   const room = { highWaterMark: Number.POSITIVE_INFINITY };
   return answer.body.pipeThrough(new TransformStream(transformer, undefined, room));
+}
+
+/** The name of the file at an address, without where it lies. */
+function nameOf(address: string): string {
+  return new URL(address, globalThis.location?.href).pathname.split("/").at(-1)!;
 }

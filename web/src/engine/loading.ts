@@ -7,6 +7,7 @@ import { UnitNetwork } from "../units/network";
 import type { Contract, ModelFile } from "./contract";
 import { FaceDetector, type Run, runner } from "./detector";
 import { asked, downloadModel, opened } from "./download";
+import { lineDown } from "./fault";
 import { Networks } from "./networks";
 import { Progress } from "./progress";
 import { RUNTIME_BYTES } from "./runtime";
@@ -36,7 +37,7 @@ export async function load(
     asked(wasmAddress, RUNTIME_BYTES, progress.of(0)),
     downloadModel(base, face, progress.of(1)),
     // It is imported from there once more, when there is something to run.
-    import(/* @vite-ignore */ moduleAddress),
+    import(/* @vite-ignore */ moduleAddress).catch(lineDown("ort-wasm-simd-threaded.mjs")),
   ]);
   const arrived = handOver(runtime);
   const opening = open(face, faceFile);

@@ -1,6 +1,7 @@
 import type { Contract } from "./contract";
 import type { Explanation, LiveOptions } from "./engine";
 import type { Box, FoundFaces, FrameResult } from "./faces";
+import type { Fault } from "./fault";
 import type { GivenFrame } from "./frames";
 import type { VideoSettings } from "./video";
 
@@ -44,6 +45,6 @@ export type Question = {
 
 export type Answer =
   | { id: number; answer: unknown }
-  | { id: number; error: string }
+  | { id: number; error: string; fault?: Fault }
   | { share: number }
   | { shareOfUnits: number };

@@ -2,6 +2,7 @@ import { modelAddress } from "./address";
 import { type Plane, planeOf, type Region } from "./crop";
 import { Engine } from "./engine";
 import type { FoundFaces, FrameResult } from "./faces";
+import { LoadError } from "./fault";
 import { canvasOf, clipFrame } from "./frames";
 import { fetchUnits, type Loading, load, openUnits } from "./loading";
 import type { Pixels } from "./pixels";
@@ -142,7 +143,8 @@ async function answer({ id, name, ask }: Question): Promise<void> {
     const found = await (answers[name] as (ask: unknown) => Promise<unknown>)(ask);
     send({ id, answer: found }, portraits(found));
   } catch (error) {
-    send({ id, error: error instanceof Error ? error.message : String(error) });
+    const fault = error instanceof LoadError ? { fault: error.fault } : {};
+    send({ id, error: error instanceof Error ? error.message : String(error), ...fault });
   } finally {
     if (ask !== null && "bitmap" in ask) ask.bitmap.close();
   }

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { CameraRefusal, offersAgain } from "../app/CameraRefusal";
 import { CameraIcon, SaveIcon, StopIcon } from "../app/icons";
 import { openCamera, release } from "../app/live";
+import { reasonOf } from "../app/reason";
 import { DrawnFace } from "../app/SixFaces";
 import { download, fileName } from "../app/save";
 import { start, useScope } from "../app/scope";
@@ -176,8 +177,7 @@ function Rounds({
     start(
       run().catch((error: unknown) => {
         if (signal.aborted) throw error;
-        const reason = error instanceof Error ? error.message : String(error);
-        trouble.value = () => reason;
+        trouble.value = () => reasonOf(error);
         stop();
       }),
     );

@@ -2,13 +2,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { mirror } from "../app/live";
 import { contract, source } from "../app/state";
-import type { FacePrediction, HeadPose, UnitsMissing } from "../engine/faces";
-import { fill, language, words } from "../words";
+import type { FacePrediction, HeadPose } from "../engine/faces";
+import { fill, words } from "../words";
 import { FaceDiagram } from "./FaceDiagram";
-import { byName, mergedSides, sided, strongest } from "./names";
+import { byName, mergedSides, strongest } from "./names";
+import { figureText, MOST_LISTED, missingText, poseTexts, unitWord } from "./spoken";
 import { unitsOn } from "./switch";
 
-const MOST = 10;
 /** In a video the bars keep their places for so long, or they could not be read. */
 const RANKED_EVERY_MS = 800;
 
@@ -22,10 +22,10 @@ export function FaceUnits({ face }: { face: FacePrediction }) {
       <h3>{said.heading}</h3>
       {found === undefined && (
         <p class="quiet" role="status">
-          {said.reading}
+          {source.value.kind === "camera" ? said.next : said.reading}
         </p>
       )}
-      {found?.missing != null && <p class="quiet">{missingText(found.missing)}</p>}
+      {found?.missing != null && <p class="quiet">{missingText(found.missing, contract.value!)}</p>}
       {found?.values != null && (
         <Shown
           units={byName(contract.value!, found.values)}
@@ -35,11 +35,6 @@ export function FaceUnits({ face }: { face: FacePrediction }) {
       )}
     </section>
   );
-}
-
-function missingText(missing: UnitsMissing): string {
-  const { min_face_px, max_pose_deg } = contract.value!.unit_rules;
-  return fill(words().units.missing[missing], { px: min_face_px, angle: max_pose_deg });
 }
 
 function Shown({
@@ -52,7 +47,7 @@ function Shown({
   isMoving: boolean;
 }) {
   const names = useRanked(
-    strongest(mergedSides(units), MOST).map(([name]) => name),
+    strongest(mergedSides(units), MOST_LISTED).map(([name]) => name),
     isMoving,
   );
   const mirrored = source.value.kind === "camera" && mirror.value;
@@ -81,10 +76,7 @@ function Shown({
 
 function Bar({ name, value }: { name: string; value: number }) {
   const text = unitWord(name);
-  const figure = value.toLocaleString(language.value, {
-    minimumFractionDigits: 2,
-    maximumFractionDigits: 2,
-  });
+  const figure = figureText(value);
   return (
     <li class="bar">
       <span aria-hidden="true" title={name}>
@@ -104,33 +96,9 @@ function Bar({ name, value }: { name: string; value: number }) {
   );
 }
 
-/** A unit, or two sides of one, in plain words. */
-export function unitWord(name: string): string {
-  const said = words().units;
-  const names: Record<string, string> = said.names;
-  const { part, side } = sided(name);
-  const word = names[part] ?? part;
-  return side === null ? word : fill(said[side], { name: word });
-}
-
 /** The value of a unit, or the mean of two sides. */
 function meanOf(units: Record<string, number>, name: string): number {
   return units[name] ?? (units[`${name}Left`]! + units[`${name}Right`]!) / 2;
-}
-
-/** The angles in words: how far, and to which side of the person. */
-function poseTexts({ yaw_deg, pitch_deg, roll_deg }: HeadPose): [string, string][] {
-  const said = words().units.pose;
-  const text = (angle_deg: number, above: string, below: string) => {
-    const angle = Math.abs(Math.round(angle_deg));
-    if (angle === 0) return "0°";
-    return fill(angle_deg > 0 ? above : below, { angle });
-  };
-  return [
-    [said.yaw, text(yaw_deg, said.left, said.right)],
-    [said.pitch, text(pitch_deg, said.up, said.down)],
-    [said.roll, text(roll_deg, said.left, said.right)],
-  ];
 }
 
 /** Names in an order that, of what moves, changes now and then only. */

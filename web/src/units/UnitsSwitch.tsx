@@ -1,29 +1,43 @@
 import { UnitsIcon } from "../app/icons";
 import { contract } from "../app/state";
-import { Toggle } from "../app/Tools";
 import { fill, language, percent, words } from "../words";
-import { fetching, fetchUnits, unitsOn, wanted } from "./switch";
+import { fetching, fetchUnits, isKept, unitsOn, wanted } from "./switch";
 
 /** Turns expression units on and off; says what that downloads the first time. */
-export function UnitsToggle() {
-  const known = contract.value;
-  const { turnOn, needs } = words().units;
-  const isNew = known !== null && fetching.value?.ready !== true;
-  const hint = isNew ? fill(needs, { size: megabytes(known.units.bytes) }) : turnOn;
-  return <Toggle label={turnOn} hint={hint} value={wanted} icon={<UnitsIcon />} />;
+export function UnitsSwitch() {
+  const turn = () => (wanted.value = !wanted.value);
+  return (
+    <section class="units-switch">
+      <button
+        type="button"
+        aria-pressed={wanted.value}
+        aria-describedby="units-notice"
+        onClick={turn}
+      >
+        <UnitsIcon /> <span>{words().units.turnOn}</span> <span class="knob" />
+      </button>
+      <div id="units-notice">
+        <Notice />
+      </div>
+    </section>
+  );
 }
 
-/** How far the network of units is, what is wrong with it, or what its figures mean. */
-export function UnitsNotice() {
+/** What units are and download, how far their network is, or what is wrong with it. */
+function Notice() {
   const known = contract.value;
   const said = words().units;
-  if (!wanted.value || known === null) return null;
-  if (unitsOn.value) return <p class="quiet units-notice">{said.about}</p>;
-  const { share, error } = fetching.value ?? { share: 0, error: null };
+  const { share, ready, error } = fetching.value ?? { share: 0, ready: false, error: null };
+  if (unitsOn.value) return <p class="quiet">{said.about}</p>;
+  if (known === null || (!wanted.value && (ready || isKept.value))) {
+    return <p class="quiet">{said.what}</p>;
+  }
+  const size = megabytes(known.units.bytes);
+  if (!wanted.value) return <p class="quiet">{`${said.what} ${fill(said.needs, { size })}`}</p>;
   if (error !== null) {
     return (
-      <p class="units-notice" role="alert">
-        {fill(said.failed, { reason: error })}{" "}
+      <p role="alert">
+        {fill(said.failed, { reason: error() })}{" "}
         <button type="button" class="link" onClick={() => void fetchUnits()}>
           {words().status.retry}
         </button>
@@ -31,12 +45,12 @@ export function UnitsNotice() {
     );
   }
   return (
-    <p class="quiet units-notice" role="status">
-      {fill(said.loading, { share: percent(share), size: megabytes(known.units.bytes) })}
+    <p class="quiet" role="status">
+      {fill(said.loading, { share: percent(share), size })}
     </p>
   );
 }
 
 function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toLocaleString(language.value, { maximumFractionDigits: 1 })} MB`;
+  return `${(bytes / 1e6).toLocaleString(language.value, { maximumFractionDigits: 1 })}\u00a0MB`;
 }

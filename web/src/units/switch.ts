@@ -1,7 +1,9 @@
 /** Whether the visitor wants expression units; only then their network is fetched. */
 import { computed, effect, signal, untracked } from "@preact/signals";
 
-import { BASE, engine, loading } from "../app/state";
+import { reasonOf } from "../app/reason";
+import { BASE, contract, engine, loading } from "../app/state";
+import type { Said } from "../words";
 
 export const wanted = signal(false);
 
@@ -9,11 +11,14 @@ interface Fetching {
   /** Share of it that came, 0 to 1. */
   share: number;
   ready: boolean;
-  error: string | null;
+  error: Said | null;
 }
 
 /** How far the network is; null where it was not asked for. */
 export const fetching = signal<Fetching | null>(null);
+
+/** Whether the browser keeps the network from an earlier visit: nothing has to travel then. */
+export const isKept = signal(false);
 
 /** Whether units can be asked of the engine, and are wanted. */
 export const unitsOn = computed(() => wanted.value && fetching.value?.ready === true);
@@ -46,7 +51,7 @@ export async function fetchUnits(): Promise<void> {
   } catch (error) {
     // Where all networks are gone, that is said, and the switch begins anew with them.
     if (loading.value.ready) {
-      tell({ error: error instanceof Error ? error.message : String(error) });
+      tell({ error: () => reasonOf(error) });
     }
   }
 }
@@ -67,4 +72,14 @@ effect(() => {
       void fetchUnits();
     }
   });
+});
+
+effect(() => {
+  const known = contract.value;
+  // On plain HTTP nothing is kept.
+  if (known === null || !("caches" in globalThis)) return;
+  caches
+    .match(new URL(`models/${known.units.file}`, BASE), { ignoreSearch: true })
+    .then((found) => (isKept.value = found !== undefined))
+    .catch(() => {});
 });

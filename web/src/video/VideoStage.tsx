@@ -10,7 +10,6 @@ import { CloseButton, SnapshotButton, Toggle } from "../app/Tools";
 import { clearOver, drawOver, pointAt, USUAL_RATIO, View } from "../app/View";
 import { Waiting } from "../app/Waiting";
 import { unitsOn } from "../units/switch";
-import { UnitsToggle } from "../units/UnitsSwitch";
 import { fill, percent, words } from "../words";
 import { analyseVideo, progress } from "./analysis";
 import { Moments } from "./Moments";
@@ -103,7 +102,6 @@ export function VideoStage({ file, onStage }: { file: File; onStage: AbortSignal
         <SnapshotButton video={video} />
         <Toggle label={words().camera.smooth} value={smooth} icon={<WaveIcon />} />
         <BaselineToggle />
-        <UnitsToggle />
         <CloseButton />
       </div>
       <Moments />

@@ -1,6 +1,7 @@
 /** Analyses a video file in the background, every frame; its results stay, whatever is played. */
 import { signal } from "@preact/signals";
 import { session, sessionScope, shown } from "../app/live";
+import { reasonOf } from "../app/reason";
 import { Superseded, within } from "../app/scope";
 import { BIN_S, Session } from "../app/session";
 import { contract, engine, loaded, loading, trouble } from "../app/state";
@@ -60,8 +61,7 @@ export async function analyseVideo(
       if (error instanceof Superseded) throw error;
       // That the networks are gone is said where they are loaded; then it begins anew.
       if (!loading.value.ready) continue;
-      const reason = error instanceof Error ? error.message : String(error);
-      trouble.value = () => `${file.name}: ${reason}`;
+      trouble.value = () => `${file.name}: ${reasonOf(error)}`;
       return;
     }
   }

@@ -35,6 +35,13 @@ export const en = {
     failed: "The models could not be loaded: {reason}",
     retry: "Try again",
   },
+  faults: {
+    unreachable: "{file} did not come; check the connection.",
+    refused: "{file} is not to be had, the host answered {status}.",
+    incomplete: "{file} came only in part; check the connection.",
+    damaged: "{file}: damaged, its hash is not that of models/contract.json",
+    stopped: "the part of the page that runs them did not start; check the connection.",
+  },
   camera: {
     asking: "Your browser asks whether this page may use the camera. Please allow it.",
     denied: "The camera is blocked for this page. To allow it:",
@@ -267,12 +274,12 @@ export const en = {
   },
   about: {
     heading: "About the model",
-    lead: "Two small models, trained from scratch, say where faces are and what they show to others; they are often wrong, as people are.",
+    lead: "Two small models, trained from scratch, say where faces are and what they show to others; they are often wrong, as people are. A third one reads expression units and is loaded only when they are asked for.",
     key: {
       votes: "right, as ten voters saw the face",
       original: "right, by the data set's original labels",
       error: "mean gap between what it says and how often it is right",
-      size: "both models together",
+      size: "the first two models together",
     },
     figures: "Figures",
     figuresText:
@@ -315,6 +322,8 @@ export const en = {
     made: "Made on {date}",
     settings: "How this was made",
     model: "emotion model, SHA-256",
+    unitModel: "expression unit model, SHA-256",
+    unitsMean: "Expression units, mean of all images",
     threshold: "unsure below",
     smoothing: "smoothed over",
     answers: "answers",

@@ -35,6 +35,13 @@ export const ja: Words = {
     failed: "モデルを読み込めませんでした：{reason}",
     retry: "もう一度",
   },
+  faults: {
+    unreachable: "{file} を取得できませんでした。接続を確認してください。",
+    refused: "{file} を取得できません。サーバーの応答は {status} です。",
+    incomplete: "{file} が途中までしか届きませんでした。接続を確認してください。",
+    damaged: "{file} は壊れています。ハッシュが models/contract.json と一致しません。",
+    stopped: "モデルを動かす部分が起動しませんでした。接続を確認してください。",
+  },
   camera: {
     asking: "ブラウザーがカメラの許可を求めています。許可してください。",
     denied: "このページのカメラはブロックされています。許可するには：",
@@ -265,12 +272,12 @@ export const ja: Words = {
   },
   about: {
     heading: "モデルについて",
-    lead: "一から学習した二つの小さなモデルが、顔の位置と、人に見せている表情を示します。人と同じで、よく間違えます。",
+    lead: "一から学習した二つの小さなモデルが、顔の位置と、人に見せている表情を示します。人と同じで、よく間違えます。表情ユニットを読み取る三つ目のモデルは、求められたときだけ読み込みます。",
     key: {
       votes: "十人の投票と一致",
       original: "データセットの元のラベルと一致",
       error: "示した確率と実際の正解率の平均の差",
-      size: "二つのモデルの大きさ",
+      size: "初めの二つのモデルの大きさ",
     },
     figures: "数値",
     figuresText:
@@ -313,6 +320,8 @@ export const ja: Words = {
     made: "{date} 作成",
     settings: "作成方法",
     model: "感情モデル、SHA-256",
+    unitModel: "表情ユニットのモデル、SHA-256",
+    unitsMean: "表情ユニット、全画像の平均",
     threshold: "判定保留の基準",
     smoothing: "平滑化の時間",
     answers: "回答",

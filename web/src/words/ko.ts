@@ -36,6 +36,13 @@ export const ko: Words = {
     failed: "모델을 불러오지 못했습니다: {reason}",
     retry: "다시 시도",
   },
+  faults: {
+    unreachable: "{file} 파일을 받지 못했습니다. 인터넷 연결을 확인하세요.",
+    refused: "{file} 파일을 받을 수 없습니다. 서버의 응답은 {status}입니다.",
+    incomplete: "{file} 파일을 일부만 받았습니다. 인터넷 연결을 확인하세요.",
+    damaged: "{file} 파일이 손상되었습니다. 해시가 models/contract.json과 다릅니다.",
+    stopped: "모델을 실행하는 부분이 시작되지 않았습니다. 인터넷 연결을 확인하세요.",
+  },
   camera: {
     asking: "브라우저가 카메라 사용 허가를 묻고 있습니다. 허용해 주세요.",
     denied: "이 페이지의 카메라가 차단되어 있습니다. 허용하는 방법:",
@@ -264,12 +271,12 @@ export const ko: Words = {
   },
   about: {
     heading: "모델 정보",
-    lead: "처음부터 학습한 작은 모델 두 개가 얼굴의 위치와 남에게 보이는 표정을 알려 주며, 사람처럼 자주 틀립니다.",
+    lead: "처음부터 학습한 작은 모델 두 개가 얼굴의 위치와 남에게 보이는 표정을 알려 주며, 사람처럼 자주 틀립니다. 표정 단위를 읽는 세 번째 모델은 요청할 때만 불러옵니다.",
     key: {
       votes: "열 명의 투표와 일치",
       original: "데이터 세트의 원래 라벨과 일치",
       error: "말한 확률과 실제 정답률의 평균 차이",
-      size: "두 모델의 크기",
+      size: "앞의 두 모델의 크기",
     },
     figures: "수치",
     figuresText:
@@ -312,6 +319,8 @@ export const ko: Words = {
     made: "{date}에 만듦",
     settings: "만든 방법",
     model: "감정 모델, SHA-256",
+    unitModel: "표정 단위 모델, SHA-256",
+    unitsMean: "표정 단위, 모든 이미지의 평균",
     threshold: "판정 보류 기준",
     smoothing: "평활 시간",
     answers: "답",

@@ -1,13 +1,15 @@
 /** What the page says of expression units, in English; the other languages have the same keys. */
 export const unitsEn = {
   turnOn: "Expression units",
-  needs: "Expression units: downloads {size} from this site once",
+  what: "What the parts of each face do, and how the head is turned.",
+  needs: "Turning them on downloads {size} from this site, once.",
   heading: "What the face does",
   about:
-    "From 0, at rest, to 1. Left and right are the person's own. A network taught these to another network; no person has coded them.",
+    "Expression units say what the parts of a face do, from 0, at rest, to 1. Left and right are the person's own. A network taught these to another network; no person has coded them.",
   loading: "Loading the model of expression units: {share} of {size}",
   failed: "The model of expression units could not be loaded: {reason}",
   reading: "Reading expression units …",
+  next: "Expression units come with the camera's next image.",
   rest: "The face is at rest.",
   drawing: "Drawing of what the face does",
   bar: "{name}, {value}",

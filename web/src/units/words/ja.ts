@@ -3,13 +3,15 @@ import type { UnitWords } from "./en";
 /** What the page says of expression units, in Japanese. */
 export const unitsJa: UnitWords = {
   turnOn: "表情ユニット",
-  needs: "表情ユニット：このサイトから {size} を一度だけ取得します",
+  what: "顔の各部分の動きと、頭の向きを示します。",
+  needs: "オンにすると、このサイトから {size} を一度だけ取得します。",
   heading: "顔の動き",
   about:
-    "0 は動きなし、1 は最大です。左右は本人から見た向きです。別のネットワークから学んだネットワークの値で、人が判定したものではありません。",
+    "表情ユニットは顔の各部分の動きを表します。0 は動きなし、1 は最大です。左右は本人から見た向きです。別のネットワークから学んだネットワークの値で、人が判定したものではありません。",
   loading: "表情ユニットのモデルを読み込んでいます：{size} のうち {share}",
   failed: "表情ユニットのモデルを読み込めませんでした：{reason}",
   reading: "表情ユニットを読み取っています…",
+  next: "表情ユニットは、カメラの次の画像から表示されます。",
   rest: "動きはありません。",
   drawing: "顔の動きの図",
   bar: "{name}、{value}",

@@ -3,13 +3,15 @@ import type { UnitWords } from "./en";
 /** What the page says of expression units, in Korean. */
 export const unitsKo: UnitWords = {
   turnOn: "표정 단위",
-  needs: "표정 단위: 이 사이트에서 {size}를 한 번 내려받습니다",
+  what: "얼굴의 각 부분이 어떻게 움직이는지, 고개가 어느 쪽을 향하는지 보여 줍니다.",
+  needs: "켜면 이 사이트에서 {size}를 한 번 내려받습니다.",
   heading: "얼굴의 움직임",
   about:
-    "0은 쉬는 상태, 1은 최대입니다. 왼쪽과 오른쪽은 그 사람 기준입니다. 다른 신경망에게 배운 신경망의 값이며, 사람이 판정한 것이 아닙니다.",
+    "표정 단위는 얼굴의 각 부분이 얼마나 움직였는지를 나타냅니다. 0은 쉬는 상태, 1은 최대입니다. 왼쪽과 오른쪽은 그 사람 기준입니다. 다른 신경망에게 배운 신경망의 값이며, 사람이 판정한 것이 아닙니다.",
   loading: "표정 단위 모델을 불러오는 중: {size} 중 {share}",
   failed: "표정 단위 모델을 불러오지 못했습니다: {reason}",
   reading: "표정 단위를 읽는 중 …",
+  next: "표정 단위는 카메라의 다음 이미지부터 표시됩니다.",
   rest: "움직임이 없습니다.",
   drawing: "얼굴의 움직임을 그린 그림",
   bar: "{name}, {value}",
