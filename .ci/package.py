@@ -53,6 +53,8 @@ def build(folder: Path) -> Path:
     assert page, "the page is not built: make web"
     with tarfile.open(sdist) as packed:
         check_page(sdist, page, packed.getnames())
+        models = [name for name in packed.getnames() if "/benchmarks/models/" in name]
+        assert not any(name.endswith(".onnx") for name in models), models
     with zipfile.ZipFile(wheel) as packed:
         check_page(wheel, page, packed.namelist())
     return wheel

@@ -8,6 +8,7 @@ import re
 import typing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -82,7 +83,7 @@ KINDS = (
         (TuneOptions, "seeds", 2, "0 or a whole number from 3 to 1000, found 2"),
         (TuneOptions, "selection_share", 1.0, "above 0 and below 1, found 1.0"),
         (TuneOptions, "study", " ", "a name, found ' '"),
-        (TuneOptions, "storage", "", "a name or None, found ''"),
+        (TuneOptions, "storage", "", "a name or Path or None, found ''"),
         (DeviceOptions, "accelerator", "x", "auto or cpu or gpu or cuda or mps or tpu, found 'x'"),
         (DeviceOptions, "devices", 0, "auto, -1 or numbers such as 0,1, found 0"),
         (DeviceOptions, "devices", "two", "auto, -1 or numbers such as 0,1, found 'two'"),
@@ -104,6 +105,21 @@ def test_a_value_that_cannot_be_is_named_with_what_can(kind, name, value, expect
         kind(**{name: value})
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_numpy_count_and_become_those_of_python():
+    options = FaceOptions(min_face_px=np.int64(30), min_score=np.float32(0.5))
+    assert (type(options.min_face_px), type(options.min_score)) == (int, float)
+    neutral = BaselineOptions(people="one-person", neutral=tuple(np.eye(6)[1])).neutral
+    assert [type(each) for each in neutral] == [float] * 6
+    with pytest.raises(OptionsError, match=r"found 0$"):
+        FaceOptions(min_face_px=np.int64(0))
+    assert TuneOptions(storage=Path("a.db")).storage == Path("a.db")
+
+
+def test_a_value_with_a_huge_number_within_is_refused_in_one_line():
+    with pytest.raises(OptionsError, match=r"found tuple with a number of too many digits$"):
+        ServerOptions(host_names=(10**5000,))
 
 
 def fields_of(kind):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import collections.abc
 import functools
 import math
+import numbers
+import os
 import re
 import types
 import typing
@@ -26,6 +28,7 @@ __all__ = [
     "check_count",
     "check_number",
     "check_options",
+    "check_path",
     "check_whole",
 ]
 
@@ -92,8 +95,8 @@ FilePath = Annotated[str | Path, Matching("a path", r"[^\0]+")]
 Name = Annotated[str, Matching("a name", r"[^\0]*[^\0\s][^\0]*")]
 
 
-def check_count(name: str, value: object, largest: int | None = None) -> None:
-    """Check a number of things, from 1 on.
+def check_count(name: str, value: object, largest: int | None = None) -> int:
+    """Return a number of things, from 1 on, that was checked.
 
     Raises:
         InputError: It is something else, or larger.
@@ -101,10 +104,11 @@ def check_count(name: str, value: object, largest: int | None = None) -> None:
     if not (_is_whole(value) and 1 <= value <= (largest or value)):  # type: ignore[operator]
         range_ = "from 1 on" if largest is None else f"from 1 to {largest}"
         raise InputError(f"{name}: expected a whole number {range_}, found {_shown(value)}")
+    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
-def check_whole(name: str, value: object, largest: int) -> None:
-    """Check a whole number from 0 on.
+def check_whole(name: str, value: object, largest: int) -> int:
+    """Return a whole number from 0 on that was checked.
 
     Raises:
         InputError: It is something else, or larger.
@@ -112,6 +116,7 @@ def check_whole(name: str, value: object, largest: int) -> None:
     if not _is_whole(value) or not 0 <= value <= largest:  # type: ignore[operator]
         expected = f"a whole number from 0 to {largest}"
         raise InputError(f"{name}: expected {expected}, found {_shown(value)}")
+    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def check_number(name: str, value: object, range_: Within) -> None:
@@ -124,10 +129,25 @@ def check_number(name: str, value: object, range_: Within) -> None:
         raise InputError(f"{name}: expected {range_}, found {_shown(value)}")
 
 
+def check_path(name: str, value: object) -> Path:
+    """Return a path; an empty one is refused, since for `Path` it is the current folder.
+
+    Raises:
+        InputError: It is empty or something else.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"{name}: expected a path, found {type(value).__name__}")
+    path = os.fspath(value)
+    if not isinstance(path, str) or not path.strip() or "\0" in path:
+        raise InputError(f"{name}: expected a path, found {_shown(path)}")
+    return Path(path)
+
+
 def check_options(options: Any) -> None:
     """Check the value of each field of some options against its annotation.
 
     A whole number counts as a number, and a list as a tuple; text is no sequence of its letters.
+    Numbers of NumPy become Python's, which JSON can hold.
 
     Raises:
         OptionsError: A value has another type or is out of its range; the message has all faults,
@@ -142,6 +162,9 @@ def check_options(options: Any) -> None:
     ]
     if faults:
         raise OptionsError("; ".join(faults))
+    for name, value in values.items():
+        if (plain := _plain(value)) is not value:
+            object.__setattr__(options, name, plain)
 
 
 @functools.cache
@@ -150,11 +173,24 @@ def _annotations(owner: type) -> dict[str, Any]:
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:
-    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+    return _is_whole(value) or (isinstance(value, numbers.Real) and math.isfinite(value))
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of another library as Python's; all else as it is."""
+    if isinstance(value, tuple | list):
+        plain = [_plain(each) for each in value]
+        same = all(new is old for new, old in zip(plain, value, strict=True))
+        return value if same else type(value)(plain)
+    if isinstance(value, int | float) and type(value).__module__ != "numpy":
+        return value
+    if _is_whole(value):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def _fits(value: object, kind: Any) -> bool:
@@ -177,7 +213,9 @@ def _fits(value: object, kind: Any) -> bool:
         )
     if kind is float:
         return _is_number(value)
-    return isinstance(value, kind) and (kind is not int or _is_whole(value))
+    if kind is int:
+        return _is_whole(value)
+    return isinstance(value, kind)
 
 
 def _words(kind: Any) -> str:
@@ -201,13 +239,17 @@ def _words(kind: Any) -> str:
 def _found(value: object, kind: Any) -> str:
     """Return the value itself where its parts or its size are wrong; else its type."""
     parts = isinstance(value, str | tuple | list | dict) and typing.get_origin(kind) is not None
-    return _shown(value) if parts or isinstance(value, int | float) else type(value).__name__
+    return _shown(value) if parts or isinstance(value, numbers.Real) else type(value).__name__
 
 
 def _shown(value: object) -> str:
-    if _is_whole(value) and value.bit_length() > 4 * _MAX_SHOWN:  # type: ignore[attr-defined]
-        return f"a number of {value.bit_length()} bits"  # type: ignore[attr-defined]
-    text = repr(value)
+    if isinstance(value, int) and value.bit_length() > 4 * _MAX_SHOWN:
+        return f"a number of {value.bit_length()} bits"
+    try:
+        # A number of NumPy shows itself with its type, which is of no use here.
+        text = str(value) if isinstance(value, numbers.Real) else repr(value)
+    except ValueError:  # a number of too many digits within
+        return f"{type(value).__name__} with a number of too many digits"
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]} ..."
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from mien._checking import Matching, Name, Within, check_options
@@ -284,7 +285,7 @@ class TuneOptions:
     near: bool = True
     seeds: Literal[0] | Annotated[int, Within(MIN_SEEDS, 1000)] = MIN_SEEDS
     study: Name = "emotion"
-    storage: Name | None = None
+    storage: Name | Path | None = None
 
     def __post_init__(self) -> None:
         check_options(self)

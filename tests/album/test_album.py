@@ -1,4 +1,5 @@
 import re
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -6,10 +7,10 @@ import polars as pl
 import pytest
 from PIL import Image, ImageEnhance
 
-from mien import Analyzer, album_to
+from mien import Analyzer, album_to, analyze_to, study_to
 from mien.album import AlbumOptions
 from mien.columns import COLUMNS
-from mien.errors import InputError, OptionsError, OutputError
+from mien.errors import InputError, MissingExtraError, OptionsError, OutputError
 from tests.cli.test_data import run
 
 
@@ -78,6 +79,28 @@ def test_an_album_is_replaced_only_if_asked_and_is_no_input_of_itself(analyzer, 
     assert len(table.splitlines()) == 1 + first.faces
     album_to(out, holiday, options=AlbumOptions(groups=2, overwrite=True), analyzer=analyzer)
     assert {path.name for path in out.iterdir()} == {"album.html", "album.png", "faces.parquet"}
+
+
+@pytest.mark.parametrize("name", ["faces.csv", "album.html", "album.png"])
+def test_a_file_that_is_of_no_album_is_never_replaced(analyzer, holiday, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    options = AlbumOptions(format="csv", overwrite=True)
+    with pytest.raises(OutputError, match=r"is not of an album\. Choose another folder"):
+        album_to(tmp_path, holiday, options=options, analyzer=analyzer)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("folder", ["", " ", ["a"], 3])
+@pytest.mark.parametrize("write", [album_to, analyze_to, study_to])
+def test_what_is_no_path_is_refused_before_any_work(write, folder, analyzer):
+    with pytest.raises(InputError, match=r"^folder: expected a path, found "):
+        write(folder, "a.jpg", analyzer=analyzer)
+
+
+def test_an_album_without_its_extra_reads_nothing(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(MissingExtraError, match="making an album needs the extra 'data'"):
+        album_to(tmp_path / "album", "a.jpg")
 
 
 def test_an_interrupted_album_leaves_no_file(analyzer, holiday, tmp_path):

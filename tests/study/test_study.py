@@ -325,10 +325,21 @@ def test_another_study_in_the_folder_is_refused_in_one_line(small, analyzer, wit
     assert (found, (made.folder / "people.csv").is_file()) == ([], True)
 
 
+@pytest.mark.parametrize(
+    ("folders", "out", "named"), [("", None, "folders"), (3, None, "folders"), ("a", ["b"], "out")]
+)
+def test_merging_what_is_no_path_names_the_parameter(folders, out, named):
+    with pytest.raises(InputError, match=f"^{named}: expected (a path|paths), found "):
+        merge_studies(folders, out)
+
+
 def test_files_of_others_stay(analyzer, inputs, tmp_path):
     (tmp_path / "people.parquet").write_text("mine")
     with pytest.raises(OutputError, match="exists already, and is not of a study"):
         study_to(tmp_path, inputs / "nobody.mp4", analyzer=analyzer)
+    replacing = StudyOptions(overwrite=True)
+    with pytest.raises(OutputError, match=r"is not of a study\. Choose another folder"):
+        study_to(tmp_path, inputs / "nobody.mp4", analyzer=analyzer, options=replacing)
     assert (tmp_path / "people.parquet").read_text() == "mine"
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file, expected a folder"):

@@ -12,14 +12,14 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._checking import Within, check_options
+from mien._checking import Within, check_options, check_path
 from mien._output import cannot_write, check_output, check_writable
 from mien.album.faces import AlbumFaces
-from mien.album.groups import AlbumGroup, Grouping, group_faces
+from mien.album.groups import AlbumGroup, Grouping, group_faces, require_grouping
 from mien.columns import COLUMNS, Column
 from mien.drawing import write_image
 from mien.emotions import SIX
-from mien.errors import MediaError, OptionsError
+from mien.errors import MediaError, OptionsError, OutputError
 from mien.inference import Analyzer, check_paths, is_image, predict_images
 from mien.media import find_media, has_rows_of, open_table
 from mien.options import FaceOptions
@@ -162,14 +162,16 @@ def album_to(
     if options is not None and not isinstance(options, AlbumOptions):
         raise OptionsError(f"options: expected AlbumOptions, found {type(options).__name__}")
     options = options or AlbumOptions()
+    path = check_path("folder", folder)
+    require_grouping()
     require_charts()
     analyzer = analyzer or Analyzer()
     pipeline = analyzer.pipeline.with_options(options.faces)
     pipeline.check_embedding()
-    path = Path(folder)
     names = (f"faces.{options.format}", _SHEET, _PAGE)
     for name in (*(f"faces.{each}" for each in get_args(AlbumFormat)), _SHEET, _PAGE):
         check_output(path / name, overwrite=options.overwrite)
+    _refuse_foreign(path, names)
     check_writable(path)
     _make(path)
     media = list(find_media(check_paths(inputs), exclude=path))
@@ -218,6 +220,20 @@ def album_to(
             failures=failures,
             written=tuple(path / name for name in names),
         )
+
+
+def _refuse_foreign(folder: Path, names: Sequence[str]) -> None:
+    """Refuse to replace files that are of no album, whose table tells what it is.
+
+    Raises:
+        OutputError: There is such a file.
+    """
+    is_album = any(has_rows_of(folder / f"faces.{each}", _TABLE) for each in get_args(AlbumFormat))
+    for path in (folder / name for name in names):
+        is_own = has_rows_of(path, _TABLE) if path.name == names[0] else is_album
+        if path.exists() and not is_own:
+            what = "exists already, and is not of an album"
+            raise OutputError(f"{path}: {what}. Choose another folder")
 
 
 def _make(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ from mien.data import joined_groups, near_pairs
 from mien.emotions import SIX
 from mien.errors import MissingExtraError
 
-__all__ = ["AlbumGroup", "Grouping", "group_faces"]
+__all__ = ["AlbumGroup", "Grouping", "group_faces", "require_grouping"]
 
 _MAX_GROUPS = 12
 _FACES_PER_GROUP = 4
@@ -90,9 +91,6 @@ def group_faces(
             embeddings have a cosine of 0.8 and more, show one moment.
         sharpness: `(N,)`; the sharpest face stands for its moment.
         groups: How many groups; at most one per moment is made.
-
-    Raises:
-        MissingExtraError: scikit-learn is not installed.
     """
     moment = _moments(greys, embeddings)
     shown = np.array(sorted(_sharpest(moment, sharpness)), np.int64)
@@ -130,6 +128,16 @@ def group_faces(
     )
 
 
+def require_grouping() -> None:
+    """Raise an error if the library of `group_faces` is missing, before the work begins.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+    """
+    if importlib.util.find_spec("sklearn") is None:
+        raise MissingExtraError("making an album", "data")
+
+
 def _moments(greys: NDArray[np.uint8], embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
     """Number the moments from 0: chains of faces that look and show nearly the same."""
     pairs = near_pairs(greys)
@@ -146,11 +154,8 @@ def _sharpest(moment: NDArray[np.int64], sharpness: NDArray[np.float64]) -> Iter
 
 def _k_means(embeddings: NDArray[np.float32], groups: int | None) -> NDArray[np.int64]:
     """Return the group of each face, `(N,)`, without empty groups."""
-    try:
-        from sklearn.cluster import KMeans
-        from sklearn.metrics import silhouette_score
-    except ImportError as error:
-        raise MissingExtraError("albums", "data") from error
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
 
     def grouped(count: int) -> NDArray[np.int64]:
         means = KMeans(count, n_init=4, random_state=0).fit(embeddings)

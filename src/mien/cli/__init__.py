@@ -28,11 +28,12 @@ from mien.cli.report_bug import report_bug
 from mien.cli.serve import serve
 from mien.cli.similar import similar
 from mien.cli.tune import tune
+from mien.cli.verbs import Verbs
 from mien.errors import MienError
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
+app = Verbs(
     name="mien",
     help="Find faces and say which of six expressions each one shows.",
     no_args_is_help=True,

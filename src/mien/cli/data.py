@@ -15,6 +15,7 @@ from mien.cli.defaults import PythonDefault
 from mien.cli.messages import LOG, printable, refuse_ignored, verb
 from mien.cli.options import Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
+from mien.cli.verbs import Verbs
 from mien.errors import InputError
 from mien.options import MAX_SEED
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = Verbs(no_args_is_help=True, rich_markup_mode=None)
 
 _FINDINGS = 3
 """The exit status of a check that found something; 1 is for what failed, 2 for wrong usage."""

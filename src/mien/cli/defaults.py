@@ -12,7 +12,8 @@ __all__ = ["PythonDefault"]
 class PythonDefault:
     """The default of a parameter of a function or class, for Typer's `default_factory`.
 
-    It is read when a verb runs or shows its help, so that `mien --help` imports no library.
+    It is read when a verb runs or shows its help, so that `mien --help` imports no library. Without
+    the extra that its module needs it is nothing, and the verb says which one that is.
 
     Args:
         owner: Module and name of the function or class, for example `mien.data:group_folds`.
@@ -24,11 +25,15 @@ class PythonDefault:
         self.parameter = parameter
 
     def __call__(self) -> Any:
-        """Return the default."""
+        """Return the default; None where its module needs an extra that is not installed."""
         module, _, name = self.owner.partition(":")
-        owner = getattr(importlib.import_module(module), name)
+        try:
+            owner = getattr(importlib.import_module(module), name)
+        except ImportError:
+            return None
         return inspect.signature(owner).parameters[self.parameter].default
 
     def __str__(self) -> str:
-        """Return the default as the help shows it."""
-        return str(self())
+        """Return the default as the help shows it; nothing where it cannot be read."""
+        default = self()
+        return "" if default is None else str(default)

@@ -19,10 +19,11 @@ from mien.cli.options import (
     read_split_dataset,
     require_extra,
 )
+from mien.cli.verbs import Verbs
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = Verbs(no_args_is_help=True, rich_markup_mode=None)
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 

@@ -11,6 +11,7 @@ from mien._wording import pluralize
 from mien.cli.edge import raise_interruption
 from mien.cli.messages import LOG, printable, verb
 from mien.cli.progress import progress_bars
+from mien.cli.verbs import Verbs
 
 if TYPE_CHECKING:
     from mien.inference import Analyzer
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "parse_shard", "run_study"]
 
-app = typer.Typer(help="Put studies of `mien analyze --study` together.", no_args_is_help=True)
+app = Verbs(help="Put studies of `mien analyze --study` together.", no_args_is_help=True)
 
 
 def parse_shard(text: str | None) -> tuple[int, int] | None:

@@ -15,13 +15,14 @@ from mien.cli.defaults import PythonDefault
 from mien.cli.messages import LOG, refuse_ignored, verb
 from mien.cli.options import Data, Fold, SplitFile, read_split_dataset, require_extra
 from mien.cli.progress import progress_bars
+from mien.cli.verbs import Verbs
 from mien.options import MAX_THREADS, Accelerator, DeviceOptions
 
 __all__ = ["app"]
 
 _DEVICES = DeviceOptions()
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = Verbs(no_args_is_help=True, rich_markup_mode=None)
 
 Out = Annotated[Path, typer.Option(help="The run's folder: checkpoints, metrics, model file.")]
 Start = Annotated[

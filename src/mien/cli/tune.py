@@ -85,7 +85,7 @@ def tune(
     storage: Annotated[
         str | None,
         typer.Option(help="An SQLite file, a .journal file, or an address; otherwise in OUT."),
-    ] = _DEFAULTS.storage,
+    ] = None,
     ray: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Run the trials on this Ray cluster, or on `local`."),

@@ -64,8 +64,8 @@ class Predictor:
         if not isinstance(face_options, FaceOptions | None):
             found = type(face_options).__name__
             raise OptionsError(f"face_options: expected FaceOptions or None, found {found}")
-        check_count("threads", threads, MAX_THREADS)
-        check_count("workers", workers, MAX_WORKERS)
+        threads = check_count("threads", threads, MAX_THREADS)
+        workers = check_count("workers", workers, MAX_WORKERS)
         self._load = functools.partial(
             Analyzer,
             model,

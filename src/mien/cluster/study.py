@@ -71,7 +71,7 @@ def ray_unit_runner(
         MissingExtraError: Ray is not installed.
     """
     if actors is not None:
-        check_count("actors", actors, _MAX_ACTORS)
+        actors = check_count("actors", actors, _MAX_ACTORS)
     check_number("cpus", cpus, Within(0, _MAX_ACTORS, above=True))
     check_number("gpus", gpus, Within(0, _MAX_ACTORS))
     require_ray()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mien._checking import check_path
 from mien._wording import pluralize
 from mien.data.fer_csv import Votes, is_fer_csv, is_votes_csv, read_fer_csv, read_votes
 from mien.data.folder_source import files_below, has_images, read_class_folders
@@ -113,7 +114,7 @@ def import_dataset(
         OutputError: `out` exists and is another dataset or no dataset, or cannot be written.
         MissingExtraError: pyarrow is not installed.
     """
-    out = Path(out)
+    out = check_path("out", out)
     reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, out)
     found, notes = _find_all(sources, reading.skipped)
     origins = tuple(

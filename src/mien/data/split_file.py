@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import check_path
 from mien._decode import FieldError, all_demands, decode, demand, shown
 from mien._output import whole_file
 from mien._reading import read_json
@@ -108,7 +109,7 @@ class Split:
             "subsets": self.subsets,
             "assignment": self._assigned(),
         }
-        with whole_file(Path(path), overwrite=overwrite) as partial:
+        with whole_file(check_path("path", path), overwrite=overwrite) as partial:
             partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
 
     def _assigned(self) -> str:
@@ -148,7 +149,7 @@ def read_split(path: str | Path) -> Split:
         DatasetError: The file is missing or damaged, or not a split of this format.
     """
     expected = "a split. Make one with: mien data split"
-    document = read_json(Path(path), DatasetError, expected=expected)
+    document = read_json(check_path("path", path), DatasetError, expected=expected)
     found = document.get("format") if isinstance(document, dict) else None
     if found != _FORMAT:
         raise DatasetError(

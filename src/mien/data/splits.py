@@ -89,7 +89,7 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
     except ImportError as error:
         raise MissingExtraError("FER-PP's split", "data") from error
     check_number("selection", selection, Within(0, 1, below=True))
-    check_whole("seed", seed, MAX_SEED)
+    seed = check_whole("seed", seed, MAX_SEED)
     labels = to_six(data.labels, FER2013_7)
     if (labels < 0).any():
         raise InputError(f"{data.source}: FER-PP's split needs a label for every image")
@@ -147,7 +147,7 @@ def group_folds(data: Dataset, *, folds: int = 5, seed: int = 1, near: bool = Fa
     """
     if not isinstance(folds, int) or not 2 <= folds <= len(SPLIT_SYMBOLS):
         raise InputError(f"folds: expected 2 to {len(SPLIT_SYMBOLS)}, found {folds!r}")
-    check_whole("seed", seed, MAX_SEED)
+    seed = check_whole("seed", seed, MAX_SEED)
     try:
         from sklearn.model_selection import StratifiedGroupKFold
     except ImportError as error:
@@ -206,7 +206,7 @@ def stratified_split(
         InputError: The shares are out of range, no class has two different images, or all images
             show one person.
     """
-    check_whole("seed", seed, MAX_SEED)
+    seed = check_whole("seed", seed, MAX_SEED)
     check_number("val", val, Within(0, 1))
     check_number("test", test, Within(0, 1))
     if not (val > 0 and test >= 0 and val + test < 1):

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import check_path
 from mien._decode import FieldError, decode, shown
 from mien._output import cannot_write
 from mien._reading import read_json, read_parquet_columns
@@ -182,7 +183,7 @@ def read_dataset(path: str | Path) -> Dataset:
             manifest.
         MissingExtraError: pyarrow is not installed.
     """
-    path = Path(path)
+    path = check_path("path", path)
     manifest = read_manifest(path)
     try:
         data = _read_table(path, manifest.label_names)
@@ -202,7 +203,7 @@ def read_manifest(path: str | Path) -> Manifest:
     Raises:
         DatasetError: The folder holds no dataset of this layout.
     """
-    file = Path(path) / _MANIFEST
+    file = check_path("path", path) / _MANIFEST
     how = f"Import one with: mien data import SOURCE... --out {path}"
     if not file.is_file():
         raise DatasetError(f"{path}: not an imported dataset. {how}")

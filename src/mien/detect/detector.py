@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import check_path
 from mien._decode import FieldError
 from mien.detect.decoder import Decoder, find_decoder
 from mien.detect.tiling import detect_multiscale
@@ -106,7 +107,7 @@ class OnnxDetector:
         device: str = "cpu",
         score_threshold: float | None = None,
     ) -> None:
-        self.path = Path(path) if path is not None else SHIPPED
+        self.path = check_path("path", path) if path is not None else SHIPPED
         self._threads, self._device = threads, device
         self._session, spec = open_session(self.path, threads=threads, device=device)
         if spec is None:

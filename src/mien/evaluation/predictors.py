@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import check_path
 from mien._output import whole_file
 from mien.data import Dataset, Progress
 from mien.emotions import LABEL_SETS, SIX
@@ -134,7 +135,7 @@ def open_predictor(path: str | Path | None) -> Predictor:
     """
     if path is None:
         return Predictor(name="mien", model=EmotionModel(None))
-    path = Path(path)
+    path = check_path("path", path)
     if path.is_dir():
         return Predictor(name=path.resolve().name, known=_read_folder(path))
     if is_table(path):
@@ -186,7 +187,7 @@ def save_predictions(
     """
     written = []
     for name, values in predictions.items():
-        path = Path(folder) / f"{name}.csv"
+        path = check_path("folder", folder) / f"{name}.csv"
         labels = LABEL_SETS[name].labels
         with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

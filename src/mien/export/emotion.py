@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mien._checking import check_path
 from mien._output import whole_file
 from mien.data import Dataset, image_sketch, merged_sketches
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, ferplus_soft_labels, to_six
@@ -110,7 +111,11 @@ def export_emotion(
     faces = network_input(data.images[:_PARITY_IMAGES].astype(np.float32), spec.input)
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return export_network(
-        network, torch.from_numpy(faces), spec=spec, path=Path(path), dynamic={0: "batch"}
+        network,
+        torch.from_numpy(faces),
+        spec=spec,
+        path=check_path("path", path),
+        dynamic={0: "batch"},
     )
 
 
@@ -138,7 +143,7 @@ def export_trained(
         ArtefactError: The file's outputs or labels differ from torch.
         InputError: The validation subset is empty or has no labels.
     """
-    path = Path(path)
+    path = check_path("path", path)
     with whole_file(path) as made:
         export_emotion(network, data, path=made, provenance=provenance, framing=framing)
         spec = calibrate_emotion(made, data)
@@ -184,7 +189,7 @@ def calibrate_emotion(
         ArtefactError: The file is no emotion model.
         InputError: The subset is empty or has no labels, or a foreign dataset has none.
     """
-    path = Path(path)
+    path = check_path("path", path)
     model = EmotionModel(path)
     train, val = data.subset("train"), data.subset(subset)
     if not len(val):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import check_path
 from mien._output import cannot_write, check_output
 from mien.data import Dataset
 from mien.errors import MissingExtraError, OutputError
@@ -58,7 +59,7 @@ def export_openvino(
         MissingExtraError: OpenVINO is not installed.
         OutputError: A file exists already or cannot be written, or `out` does not end in `.xml`.
     """
-    out = Path(out)
+    out = check_path("out", out)
     weights = out.with_suffix(".bin")
     if out.suffix != ".xml":
         raise OutputError(f"{out}: expected a name that ends in .xml; the weights lie beside it")

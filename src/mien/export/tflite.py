@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mien._checking import check_path
 from mien._output import cannot_write, check_output
 from mien.data import Dataset
 from mien.errors import MissingExtraError, OutputError
@@ -64,7 +65,7 @@ def export_tflite(
         MissingExtraError: LiteRT's converter is not installed.
         OutputError: `out` exists already, cannot be written, or does not end in `.tflite`.
     """
-    out = Path(out)
+    out = check_path("out", out)
     check_output(out, overwrite=overwrite)
     if out.suffix != ".tflite":
         raise OutputError(f"{out}: expected a name that ends in .tflite")

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from mien._checking import check_path
 from mien._output import check_output, whole_file
 from mien.data import Dataset
 from mien.errors import ArtefactError, InputError
@@ -61,7 +62,7 @@ def export_variant(
         InputError: The validation subset is empty.
         OutputError: `out` exists already or cannot be written.
     """
-    path, out = Path(path), Path(out)
+    path, out = check_path("path", path), check_path("out", out)
     check_output(out, overwrite=overwrite)
     if not len(data.subset("val")):
         raise InputError(f"{data.source}: no image in val to compare on")

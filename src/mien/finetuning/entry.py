@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
-from mien._checking import check_whole
+from mien._checking import check_path, check_whole
 from mien.data import Dataset
 from mien.errors import InputError, MissingExtraError
 from mien.finetuning.result import FineTuned
@@ -64,18 +64,16 @@ def fine_tune(
         raise InputError(f"data: expected the folder of a dataset or a dataset, found {data!r}")
     if not isinstance(replay, str | Path | Dataset | None):
         raise InputError(f"replay: expected a dataset, its folder or None, found {replay!r}")
-    if not isinstance(out, str | Path):
-        raise InputError(f"out: expected a folder, found {out!r}")
-    if not isinstance(start, str | Path | None):
-        raise InputError(f"start: expected a model file or None, found {start!r}")
-    check_whole("seed", seed, MAX_SEED)
-    check_whole("threads", threads, MAX_THREADS)
+    out = check_path("out", out)
+    start = None if start is None else check_path("start", start)
+    seed = check_whole("seed", seed, MAX_SEED)
+    threads = check_whole("threads", threads, MAX_THREADS)
     from mien.finetuning.run import run
 
     return run(
         data,
-        out=Path(out),
-        start=None if start is None else Path(start),
+        out=out,
+        start=start,
         replay=replay,
         seed=seed,
         threads=threads,

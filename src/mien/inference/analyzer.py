@@ -74,9 +74,9 @@ class Analyzer:
         device: str = "cpu",
         workers: int | None = None,
     ) -> None:
-        check_count("threads", threads, MAX_THREADS)
+        threads = check_count("threads", threads, MAX_THREADS)
         if workers is not None:
-            check_count("workers", workers, MAX_WORKERS)
+            workers = check_count("workers", workers, MAX_WORKERS)
         self.workers = workers
         if not isinstance(model, EmotionModel):
             model = EmotionModel(model, threads=threads, device=device)

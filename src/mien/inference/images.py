@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import operator
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -197,7 +198,13 @@ def face_at(faces: Sequence[FacePrediction], number: int) -> FacePrediction:
     Raises:
         InputError: There is no face with this number.
     """
-    if not isinstance(number, int) or isinstance(number, bool):
+    try:
+        number = operator.index(number)
+    except TypeError:
+        whole = False
+    else:
+        whole = not isinstance(number, bool)
+    if not whole:
         raise InputError(f"face: expected a whole number from 0 on, found {number!r}")
     if not faces:
         raise InputError(f"face {number}: no face was found in the image")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import check_path
 from mien.errors import SpecError
 from mien.preprocess import network_input
 from mien.runtime import open_session
@@ -71,7 +72,7 @@ class EmotionModel:
     def __init__(
         self, path: str | Path | None = None, *, threads: int = 1, device: str = "cpu"
     ) -> None:
-        self.path = Path(path) if path is not None else SHIPPED
+        self.path = check_path("path", path) if path is not None else SHIPPED
         self._threads, self._device = threads, device
         self._session, spec = open_session(self.path, threads=threads, device=device)
         if spec is None:

@@ -114,7 +114,7 @@ def find_similar(
         raise InputError(f"query: expected the path of an image, found {found}")
     if is_live(str(query)):
         raise MediaError(str(query), "a camera or stream, not an image. Save the image first")
-    check_count("max_faces", max_faces)
+    max_faces = check_count("max_faces", max_faces)
     pipeline.check_embedding()
     (query_outputs,) = predict_images(pipeline, [str(query)], workers=1)
     if query_outputs.frame is None:

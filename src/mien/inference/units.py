@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._checking import check_path
 from mien.errors import SpecError
 from mien.preprocess import network_input, similarity_transforms
 from mien.runtime import open_session
@@ -62,7 +63,7 @@ class UnitModel:
     def __init__(
         self, path: str | Path | None = None, *, threads: int = 1, device: str = "cpu"
     ) -> None:
-        self.path = Path(path) if path is not None else SHIPPED
+        self.path = check_path("path", path) if path is not None else SHIPPED
         self._threads, self._device = threads, device
         self._session, spec = open_session(self.path, threads=threads, device=device)
         if spec is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from mien._checking import Matching, check_options
+from mien._checking import Matching, check_options, check_path
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, analyze_media, check_paths, is_image
 from mien.media import FORMATS, find_media, is_live
@@ -139,7 +139,7 @@ def analyze_to(
         raise OptionsError(f"options: expected RunOptions, found {type(options).__name__}")
     options = options or RunOptions()
     analyzer = analyzer or Analyzer()
-    path = None if folder is None else Path(folder)
+    path = None if folder is None else check_path("folder", folder)
     drawn_folder = None if path is None else path / "drawn"
     media = list(find_media(check_paths(inputs), exclude=drawn_folder))
     run = Run(tuple(each if isinstance(each, str) else each.source for each in media))

@@ -24,6 +24,7 @@ from mien.server.limits import AccessControl
 from mien.server.metrics import MetricsMiddleware
 from mien.server.options import ServerOptions
 from mien.server.page import HeadersMiddleware, mount_page
+from mien.server.reference import mount_reference
 from mien.server.requests import SlashMiddleware, check_query
 from mien.server.service import Service
 from mien.server.stream import stream_router
@@ -79,7 +80,7 @@ def create_app(
         title="mien",
         version=importlib.metadata.version("mien"),
         description=_DESCRIPTION,
-        docs_url=None,
+        docs_url=None,  # takes its scripts from another host; mount_reference has its own
         redoc_url=None,
         lifespan=lifespan,
         # Otherwise environment variables could send requests to an OpenTelemetry server.
@@ -91,6 +92,7 @@ def create_app(
     app.include_router(jobs_router(service, access, queue), dependencies=checked)
     app.include_router(_health_router(service, access, queue), dependencies=checked)
     app.include_router(stream_router(service, access))
+    mount_reference(app)
     mount_page(
         app,
         folder=BUILT_PAGE,

@@ -13,6 +13,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from mien._checking import check_path
 from mien._output import whole_file
 from mien._reading import read_json
 from mien.errors import ArtefactError, InputError
@@ -40,7 +41,7 @@ class KeyFile:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = path = Path(path)
+        self.path = path = check_path("path", path)
         self._version: tuple[int, int] | None = None
         self._hashes: dict[str, str] = {}
         if not path.parent.exists():

@@ -47,7 +47,7 @@ _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mien
 <h1>The web page is not built</h1>
 <p>Build it with <code>python web/build.py</code> in a checkout and start the server again. The API
 is there already:
-<a href="openapi.json">openapi.json</a>.</p></html>"""
+<a href="docs">its reference</a>, <a href="openapi.json">openapi.json</a>.</p></html>"""
 
 
 class HeadersMiddleware:

@@ -10,6 +10,7 @@ from typing import Any, overload
 
 from PIL import Image
 
+from mien._checking import check_path
 from mien._wording import pluralize
 from mien.columns import error_row
 from mien.drawing import check_image_name, draw, write_image
@@ -123,8 +124,9 @@ class FrameResult:
             OutputError: The file exists, its ending is unknown, or it cannot be written.
             InputError: As in `plot`.
         """
-        check_image_name(Path(path), overwrite=overwrite)
-        write_image(self.plot(frame_rgb=frame_rgb), Path(path), overwrite=overwrite)
+        path = check_path("path", path)
+        check_image_name(path, overwrite=overwrite)
+        write_image(self.plot(frame_rgb=frame_rgb), path, overwrite=overwrite)
 
     def _summary(self) -> str:
         """Return the faces in a few words."""

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from mien._checking import check_path
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, check_paths
 from mien.media import find_media
@@ -93,7 +94,7 @@ def study_to(
         raise OptionsError("workers: are processes of this machine; the runner has its own")
     require_charts()
     analyzer = analyzer or Analyzer()
-    path = Path(folder)
+    path = check_path("folder", folder)
     plan = UnitPlan.of(path, analyzer, options)
     found = list(find_units(find_media(check_paths(inputs), exclude=path)))
     problems = {each.source: each.reason for each in found if isinstance(each, MediaError)}
@@ -112,7 +113,7 @@ def study_to(
         problems=problems,
     )
     tables = file_names()
-    check_folder(path, overwrite=options.overwrite, tables=tables)
+    check_folder(path, tables=tables)
     with study_lock(path, options.shard, alone=options.overwrite):
         begin_study(
             path, description, overwrite=options.overwrite, resume=options.resume, tables=tables

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mien._checking import check_path
 from mien._wording import pluralize
 from mien.data.text_table import column_named, open_table
 from mien.errors import DatasetError, InputError
@@ -45,7 +46,7 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
         InputError: The file cannot be read, has no such column, names a video twice or one of
             several of the same name, or none of the videos.
     """
-    path = Path(path)
+    path = check_path("covariates", path)
     try:
         with open_table(path) as table:
             columns = table.columns

@@ -78,12 +78,13 @@ def _read(path: Path) -> Description:
         raise OutputError(f"{path}: is damaged ({error}). Expected {expected}") from error
 
 
-def check_folder(folder: Path, *, overwrite: bool, tables: Iterable[str]) -> None:
+def check_folder(folder: Path, *, tables: Iterable[str]) -> None:
     """Check that a folder holds nothing that is not of a study, before anything is made there.
+
+    Files of a study are replaced on request; those that are of none never are.
 
     Args:
         folder: The folder, which may be missing.
-        overwrite: Whether its files may be replaced.
         tables: The names of the files that are written at the end of a study.
 
     Raises:
@@ -91,7 +92,7 @@ def check_folder(folder: Path, *, overwrite: bool, tables: Iterable[str]) -> Non
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file, expected a folder. Choose another name")
-    if not overwrite and not find_descriptions(folder):
+    if not find_descriptions(folder):
         _refuse_foreign(folder, tables)
     check_writable(folder)
 
@@ -163,22 +164,24 @@ def _refuse_foreign(folder: Path, tables: Iterable[str]) -> None:
     for name in (*tables, *_FOLDERS):
         if (folder / name).exists():
             raise OutputError(
-                f"{folder / name}: exists already, and is not of a study. Choose another folder or "
-                "pass overwrite=True"
+                f"{folder / name}: exists already, and is not of a study. Choose another folder"
             )
 
 
 def _remove(folder: Path, tables: Iterable[str]) -> None:
-    """Remove an earlier study; the records first, so that a kill leaves nothing that looks done."""
+    """Remove an earlier study: its records first, so that a kill leaves nothing that looks done.
+
+    What it was made with goes last, since without that the rest would look like somebody's files.
+    """
     try:
         for path in (folder / "records").glob("*.json"):
             path.unlink()
-        for path in (folder / _OF_ALL, *folder.glob(_OF_SHARD.format("*", "*"))):
-            path.unlink(missing_ok=True)
         for name in _FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
         for name in tables:
             (folder / name).unlink(missing_ok=True)
+        for path in (folder / _OF_ALL, *folder.glob(_OF_SHARD.format("*", "*"))):
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
 

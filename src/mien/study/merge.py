@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mien._checking import check_path
 from mien._output import whole_file
 from mien.errors import InputError, OptionsError
 from mien.options import EventOptions, FaceOptions, VideoOptions
@@ -49,13 +50,15 @@ def merge_studies(
         MissingExtraError: The extra `tables` is not installed.
     """
     require_charts()
-    given = [folders] if isinstance(folders, str | Path) else list(folders)
-    paths = [Path(folder) for folder in given]
+    if not isinstance(folders, str | Path | Iterable):
+        raise InputError(f"folders: expected paths, found {type(folders).__name__}")
+    given = [folders] if isinstance(folders, str | Path) else folders
+    paths = [check_path("folders", folder) for folder in given]
     if not paths:
         raise InputError("folders: expected at least one study, found none")
     if out is None and len(paths) > 1:
         raise OptionsError("out: several studies need a folder for the merged one")
-    target = paths[0] if out is None else Path(out)
+    target = paths[0] if out is None else check_path("out", out)
     parts = [(path, part) for path in paths for part in _parts(path)]
     settings = parts[0][1].settings
     _check_parts(parts)
@@ -75,7 +78,7 @@ def merge_studies(
     tables = file_names()
     is_new = target not in paths
     if is_new:
-        check_folder(target, overwrite=overwrite, tables=tables)
+        check_folder(target, tables=tables)
     with study_lock(target, None):
         if is_new:
             names = {name: record.sources[0] for name, (_, record) in units.items()}

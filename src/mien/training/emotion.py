@@ -18,7 +18,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from mien._checking import Within, check_number
+from mien._checking import Within, check_number, check_path
 from mien.data import VOTE_COLUMNS, Dataset, image_sketch
 from mien.emotions import FER2013_7
 from mien.errors import DivergedError, InputError, RecipeError
@@ -314,7 +314,8 @@ def train_emotion(
         RecipeError: The recipe is for other images, the folder holds another run, `start` or a
             teacher cannot be read, or the devices do not exist.
     """
-    out, start = Path(out), None if start is None else Path(start)
+    out = check_path("out", out)
+    start = None if start is None else check_path("start", start)
     devices = devices or DeviceOptions()
     set_torch_threads(devices.threads)
     usable = drop_non_faces(data)

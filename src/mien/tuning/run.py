@@ -13,6 +13,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
+from mien._checking import check_path
 from mien._marking import Marker
 from mien._output import whole_file
 from mien._wording import pluralize
@@ -160,8 +161,8 @@ def tune(
         RecipeError: The study was started with other settings, or no trial is complete.
         OutputError: The folder is not that of a study, or cannot be written.
     """
-    out, options = Path(out), options or TuneOptions()
-    storage = options.storage or str(out / STORAGE_FILE)
+    out, options = check_path("out", out), options or TuneOptions()
+    storage = str(options.storage or out / STORAGE_FILE)
     # Another machine may have started the study, whose storage lies there already.
     marker = dataclasses.replace(_STUDY, allowed_prefix=Path(storage).name)
     marker.check(out)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._checking import check_count, check_whole
+from mien._checking import check_count, check_path, check_whole
 from mien.data.dataset import VOTE_COLUMNS
 from mien.data.records import Progress, Record, Rows, encode_png
 from mien.data.render.expressions import draw_expression
@@ -96,9 +96,9 @@ def render_dataset(
         InputError: `count` is below 1.
         OutputError: The folder exists, or cannot be written.
     """
-    head, out = Path(head), Path(out)
-    check_count("count", count, _MAX_COUNT)
-    check_whole("seed", seed, MAX_SEED)
+    head, out = check_path("head", head), check_path("out", out)
+    count = check_count("count", count, _MAX_COUNT)
+    seed = check_whole("seed", seed, MAX_SEED)
     if out.exists() and not (out / "manifest.json").is_file():
         raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
     if out.exists() and not overwrite:

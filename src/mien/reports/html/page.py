@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mien._checking import check_path
 from mien._output import REPORT_SUFFIXES, check_output, whole_file
 from mien.errors import MissingExtraError
 from mien.reports.html.blocks import Block
@@ -115,7 +116,7 @@ def write_page(
         OutputError: The file exists already or cannot be written.
         MissingExtraError: vl-convert, which brings the charts' script, is not installed.
     """
-    path = Path(path)
+    path = check_path("path", path)
     check_output(path, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
     page = _with_different_names(page)
     text = _document(page)
