@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 
-import { labelWord, words } from "../words";
+import { labelWord } from "../words";
 import { Crop } from "./Crop";
 import { FaceGrid } from "./FaceGrid";
 import { ChevronIcon } from "./icons";
-import { cardClass, type Listed, Opened, pointing } from "./listed";
+import { awayWord, cardClass, type Listed, Opened, pointing } from "./listed";
 import { shareText } from "./overlay";
 import { contract } from "./state";
 
@@ -46,7 +46,7 @@ function FaceRow({ listed, open, turn }: { listed: Listed; open: boolean; turn: 
           <span class="name">{label === null ? summary : name}</span>
         </span>
         <span class="share">
-          {away ? words().people.away : face === null ? "" : shareText(face)}
+          {away ? awayWord() : face === null ? "" : shareText(face)}
           {label !== null && <span class="dot" style={{ background: `var(--${label})` }} />}
         </span>
         <ChevronIcon />

@@ -69,13 +69,18 @@ export function Toggle({
   hint,
   value,
   icon,
+  may,
 }: {
   label: string;
   hint?: string;
   value: { value: boolean };
   icon: ComponentChildren;
+  /** Whether it may be turned, where something is lost with it. */
+  may?: () => boolean;
 }) {
-  const turn = () => (value.value = !value.value);
+  const turn = () => {
+    if (may?.() ?? true) value.value = !value.value;
+  };
   return <Tool label={label} hint={hint} icon={icon} pressed={value.value} onClick={turn} />;
 }
 

@@ -5,12 +5,12 @@ import { fill, language, percent, words } from "../words";
 import { fetching, fetchUnits, unitsOn, wanted } from "./switch";
 
 /** Turns expression units on and off; says what that downloads the first time. */
-export function UnitsToggle() {
+export function UnitsToggle({ may }: { may?: () => boolean }) {
   const known = contract.value;
   const { turnOn, needs } = words().units;
   const isNew = known !== null && fetching.value?.ready !== true;
   const hint = isNew ? fill(needs, { size: megabytes(known.units.bytes) }) : turnOn;
-  return <Toggle label={turnOn} hint={hint} value={wanted} icon={<UnitsIcon />} />;
+  return <Toggle label={turnOn} hint={hint} value={wanted} icon={<UnitsIcon />} may={may} />;
 }
 
 /** How far the network of units is, what is wrong with it, or what its figures mean. */

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { WaveIcon } from "../app/icons";
 import { estimates, session, shown, smooth } from "../app/live";
+import { mayGo } from "../app/opening";
 import { pointed, useDrawing } from "../app/overlay";
 import { BaselineToggle, keepSubject, Overlay, ratioOf, usePlayed } from "../app/StageParts";
 import { start } from "../app/scope";
@@ -9,7 +10,7 @@ import { loading, route, trouble } from "../app/state";
 import { CloseButton, SnapshotButton, Toggle } from "../app/Tools";
 import { clearOver, drawOver, pointAt, USUAL_RATIO, View } from "../app/View";
 import { Waiting } from "../app/Waiting";
-import { unitsOn } from "../units/switch";
+import { unitsOn, wanted } from "../units/switch";
 import { UnitsToggle } from "../units/UnitsSwitch";
 import { fill, percent, words } from "../words";
 import { analyseVideo, progress } from "./analysis";
@@ -101,9 +102,9 @@ export function VideoStage({ file, onStage }: { file: File; onStage: AbortSignal
       <div class="tools" role="toolbar" aria-label={file.name}>
         <span class="filename">{file.name}</span>
         <SnapshotButton video={video} />
-        <Toggle label={words().camera.smooth} value={smooth} icon={<WaveIcon />} />
-        <BaselineToggle />
-        <UnitsToggle />
+        <Toggle label={words().camera.smooth} value={smooth} icon={<WaveIcon />} may={mayGo} />
+        <BaselineToggle may={mayGo} />
+        <UnitsToggle may={() => wanted.value || units.current || mayGo()} />
         <CloseButton />
       </div>
       <Moments />
