@@ -26,7 +26,7 @@ import { leave } from "./opening";
 import { pointed, useDrawing } from "./overlay";
 import { BaselineToggle, keepSubject, Overlay, ratioOf, usePlayed } from "./StageParts";
 import { start as run, useScope, within } from "./scope";
-import { loading, route, trouble, viewSignal } from "./state";
+import { loading, route, trouble, until, viewSignal } from "./state";
 import { CloseButton, PauseButton, SnapshotButton, Toggle, Tool } from "./Tools";
 import { drawFoundOver, drawOver, pointAt, USUAL_RATIO, View } from "./View";
 import { Waiting } from "./Waiting";
@@ -44,6 +44,7 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
   const connection = useScope();
   const [ratio, setRatio] = useState(USUAL_RATIO);
   const [stopped, setStopped] = useState(false);
+  const [gone, setGone] = useState(false);
   const [found, setFound] = useState<FoundFaces | null>(null);
   const play = usePlaying(video);
   /** The camera is off while another page is looked at. */
@@ -61,12 +62,19 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
       if (!signal.aborted) run(lost());
     };
     video.current!.srcObject = opened;
+    setGone(false);
     paused.value = false;
     play();
     return true;
   };
 
   const lost = async (): Promise<void> => {
+    // An image that stands still needs no camera until it shall go on.
+    await within(
+      connection.signal,
+      until(() => !paused.value),
+    );
+    setGone(true);
     while (!(await connect())) {
       // It is looked for until it is there; the visitor has nothing to do.
       refusal.value = null;
@@ -145,7 +153,7 @@ export function CameraStage({ onStage }: { onStage: AbortSignal }) {
           onResize={({ currentTarget }) => setRatio(ratioOf(currentTarget))}
         />
         <Overlay canvas={canvas} />
-        {stopped ? <p class="hint">{said.off}</p> : <Hint found={found} />}
+        {stopped ? <p class="hint">{said.off}</p> : <Hint found={found} gone={gone} />}
       </View>
       <div class="tools" role="toolbar" aria-label={said.device}>
         {!stopped && cameras.value.length > 1 && (
@@ -217,7 +225,7 @@ function usePlaying(video: { current: HTMLVideoElement | null }): () => void {
 }
 
 /** What the visitor should know while nothing is drawn. */
-function Hint({ found }: { found: FoundFaces | null }) {
+function Hint({ found, gone }: { found: FoundFaces | null; gone: boolean }) {
   if (asking.value !== null) {
     return (
       <p class="asking">
@@ -226,7 +234,8 @@ function Hint({ found }: { found: FoundFaces | null }) {
     );
   }
   if (!loading.value.ready) return <Waiting found={found} />;
-  if (shown.value !== null && shown.value.faces.length === 0) {
+  // That the camera is gone is said above.
+  if (!gone && shown.value !== null && shown.value.faces.length === 0) {
     return <p class="hint">{words().stage.noFace}</p>;
   }
   return null;

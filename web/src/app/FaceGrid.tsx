@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { useOpenForUnits } from "../units/opening";
 import { fill, labelWord, words } from "../words";
 import { Crop } from "./Crop";
-import { cardClass, type Listed, Opened, pointing } from "./listed";
+import { awayWord, cardClass, type Listed, Opened, pointing } from "./listed";
 import { shareText } from "./overlay";
 import { contract } from "./state";
 
@@ -115,7 +115,7 @@ function colour({ face }: Listed): string {
 function spoken(listed: Listed): string {
   const { face, name, away } = listed;
   const share = away || face === null ? "" : shareText(face);
-  return [`${name}: ${wordOf(listed)}`, share, away ? words().people.away : ""]
+  return [`${name}: ${wordOf(listed)}`, share, away ? awayWord() : ""]
     .filter((part) => part !== "")
     .join(", ");
 }

@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks";
 
 import { useOpenForUnits } from "../units/opening";
-import { labelWord, words } from "../words";
+import { labelWord } from "../words";
 import { Crop } from "./Crop";
 import { FaceGrid } from "./FaceGrid";
 import { ChevronIcon } from "./icons";
-import { cardClass, type Listed, Opened, pointing } from "./listed";
+import { awayWord, cardClass, type Listed, Opened, pointing } from "./listed";
 import { shareText } from "./overlay";
 import { contract } from "./state";
 
@@ -54,7 +54,7 @@ function FaceRow({ listed, open, turn }: { listed: Listed; open: boolean; turn: 
           <span class="name">{label === null ? summary : name}</span>
         </span>
         <span class="share">
-          {away ? words().people.away : face === null ? "" : shareText(face)}
+          {away ? awayWord() : face === null ? "" : shareText(face)}
           {label !== null && <span class="dot" style={{ background: `var(--${label})` }} />}
         </span>
         <ChevronIcon />

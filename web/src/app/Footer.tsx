@@ -20,7 +20,8 @@ export function Footer() {
         </a>
       </p>
       <p>
-        {said.line} <code>mien analyze video.mp4</code> · {said.api} <code>mien serve</code>
+        {said.install} <code>pip install .</code> · {said.line} <code>mien analyze video.mp4</code>{" "}
+        · {said.api} <code>mien serve</code>
       </p>
       <p>
         {said.madeWith}{" "}

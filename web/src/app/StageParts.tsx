@@ -10,9 +10,11 @@ import { Toggle } from "./Tools";
 import { USUAL_RATIO } from "./View";
 
 /** Whether everybody's baseline is taken off, if the network says what it is measured from. */
-export function BaselineToggle() {
+export function BaselineToggle({ may }: { may?: () => boolean }) {
   if (!hasBaseline.value) return null;
-  return <Toggle label={words().camera.estimates} value={estimates} icon={<RestIcon />} />;
+  return (
+    <Toggle label={words().camera.estimates} value={estimates} icon={<RestIcon />} may={may} />
+  );
 }
 
 /** Width by height of what a video shows. */

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { FoundFaces, FrameResult } from "../engine/faces";
+import type { Box, FoundFaces, FrameResult } from "../engine/faces";
 import { language, words } from "../words";
 import { CameraRefusal } from "./CameraRefusal";
 import { BackIcon, CameraIcon, LockIcon, PhotosIcon } from "./icons";
@@ -16,6 +16,8 @@ import { Waiting } from "./Waiting";
 const TEXT_SHARE = 1 / 26;
 const LEAST_TEXT_PX = 12.5;
 const MOST_TEXT_PX = 19;
+/** Which part of the portrait is seen where there is no room for all: `object-position` in start.css. */
+const PORTRAIT_AT = { across: 0.5, down: 0.2 };
 
 /** The first thing that a visitor sees: what it does, at work on a portrait. */
 export function Start() {
@@ -84,15 +86,23 @@ function Example() {
     const shown = result ?? found;
     if (canvas.current === null || shown === null || known === null) return;
     const { width, height } = canvas.current.getBoundingClientRect();
-    canvas.current.width = shown.width;
-    canvas.current.height = shown.height;
-    // The style sheet lets the image cover its place.
+    // The style sheet lets the image cover its place; what is cut away has no label.
     const shrink = Math.max(width / shown.width, height / shown.height);
+    const seen = { width: width / shrink, height: height / shrink };
+    const left = (shown.width - seen.width) * PORTRAIT_AT.across;
+    const top = (shown.height - seen.height) * PORTRAIT_AT.down;
+    const moved = ([x0, y0, x1, y1]: Box): Box => [x0 - left, y0 - top, x1 - left, y1 - top];
+    canvas.current.width = Math.round(seen.width);
+    canvas.current.height = Math.round(seen.height);
     const text = Math.min(Math.max(width * TEXT_SHARE, LEAST_TEXT_PX), MOST_TEXT_PX) / shrink;
     const drawn = canvas.current.getContext("2d")!;
     const options = { mirrored: false, scale: 1, text, pointed: null };
-    if (result !== null) drawFaces(drawn, result, known, options);
-    else drawFound(drawn, found!, options);
+    if (result !== null) {
+      const faces = result.faces.map((face) => ({ ...face, box_xyxy: moved(face.box_xyxy) }));
+      drawFaces(drawn, { ...result, ...seen, faces }, known, options);
+    } else {
+      drawFound(drawn, { ...seen, boxes: found!.boxes.map(moved) }, options);
+    }
   };
   useDrawing(canvas, draw, result, found, language.value);
   const said = words().start;

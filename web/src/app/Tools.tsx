@@ -65,12 +65,17 @@ export function Toggle({
   label,
   value,
   icon,
+  may,
 }: {
   label: string;
   value: { value: boolean };
   icon: ComponentChildren;
+  /** Whether it may be turned, where something is lost with it. */
+  may?: () => boolean;
 }) {
-  const turn = () => (value.value = !value.value);
+  const turn = () => {
+    if (may?.() ?? true) value.value = !value.value;
+  };
   return <Tool label={label} icon={icon} pressed={value.value} onClick={turn} />;
 }
 

@@ -4,10 +4,12 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { FacePrediction } from "../engine/faces";
 import { Corrections, TaughtAnswer } from "../teach/Teach";
 import { FaceUnits } from "../units/FaceUnits";
+import { progress } from "../video/analysis";
 import { words } from "../words";
 import { Bars } from "./Bars";
+import { shown } from "./live";
 import { pointed } from "./overlay";
-import { contract } from "./state";
+import { contract, source } from "./state";
 import { Why } from "./Why";
 
 /** A face or person in a list. */
@@ -74,6 +76,13 @@ export function Opened({ listed: { face, away, more, portrait } }: { listed: Lis
 
 function leavePointed(): void {
   pointed.value = null;
+}
+
+/** What is said of who is not in view, which is not known where a video is not analysed. */
+export function awayWord(): string {
+  const { away, notYet } = words().people;
+  if (source.value.kind !== "video" || shown.value !== null) return away;
+  return progress.value?.isDone === true ? "" : notYet;
 }
 
 /** The classes of a face in a list. */

@@ -1,11 +1,20 @@
 import { isHevc } from "../video/decoding";
+import { writing } from "../video/drawn";
 import { fill, listed, type Said, words } from "../words";
 import { refusal, session, shown } from "./live";
-import { addPhotos, clearPhotos, type Photo, photos, read, UnreadableImage } from "./photos";
+import {
+  addPhotos,
+  beginsLike,
+  clearPhotos,
+  type Photo,
+  photos,
+  read,
+  UnreadableImage,
+} from "./photos";
 import { Scope, start, within } from "./scope";
 import { type Content, leaveStage, putOnStage, showStage, source, trouble } from "./state";
 
-const IMAGES = /\.(jpe?g|png|webp|gif|bmp|avif|tiff?)$/i;
+const IMAGES = /\.(jpe?g|png|webp|gif|bmp|avif|hei[cf]|tiff?)$/i;
 const VIDEOS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv)$/i;
 /** What is shorter or less is soon done again. */
 const WORTH_KEEPING_S = 5;
@@ -29,6 +38,8 @@ function unsaved(): boolean {
     return done >= WORTH_KEEPING_PHOTOS && keptPhotos !== photos.value;
   }
   const current = session.value;
+  const isWritten = writing.value?.session === current && writing.value?.share !== null;
+  if (current !== null && isWritten) return true;
   return current !== null && current.length_s - current.kept_s >= WORTH_KEEPING_S;
 }
 
@@ -153,9 +164,14 @@ async function open(given: File[], signal: AbortSignal): Promise<void> {
 
 type Kind = "image" | "video" | "other";
 
+/** What a file is: of images and videos, its first bytes know better than its name. */
 async function kindOf(file: File): Promise<Kind> {
-  if (file.type.startsWith("video/") || VIDEOS.test(file.name)) return "video";
-  if (file.type.startsWith("image/") || IMAGES.test(file.name)) return "image";
+  const isVideo = file.type.startsWith("video/") || VIDEOS.test(file.name);
+  if (isVideo || file.type.startsWith("image/") || IMAGES.test(file.name)) {
+    const format = await beginsLike(file);
+    if (format === null) return isVideo ? "video" : "image";
+    return format === "video" ? "video" : "image";
+  }
   if (file.type !== "") return "other";
   // Neither type nor ending says what it is; only trying does.
   if ((await imageFault(file)) === null) return "image";

@@ -25,7 +25,7 @@ export const photos = signal<Photo[]>([]);
 export const chosen = signal(0);
 
 /** Phones take photos like that, and most browsers cannot read them. */
-const HEIC = /\bhei[cf]$/i;
+const HEIC = /\bhei[cf]\b/i;
 
 /** Chromium's largest canvas side; other browsers take at least this many pixels in all. */
 const MOST_PIXELS = 120e6;
@@ -80,8 +80,10 @@ export async function read(blob: Blob, name: string): Promise<ImageBitmap> {
   try {
     bitmap = await decode(blob);
   } catch {
-    const other = HEIC.test(name) || HEIC.test(blob.type) ? "heic" : "unreadable";
-    const sentence = (await beginsLikeAnImage(blob)) ? "damaged" : other;
+    const format = await beginsLike(blob);
+    const isHeic = format === "heic" || (format === null && HEIC.test(`${name} ${blob.type}`));
+    const other = isHeic ? "heic" : "unreadable";
+    const sentence = format === "common" ? "damaged" : other;
     throw new UnreadableImage(() => fill(words().stage[sentence], { name }));
   }
   if (bitmap.width * bitmap.height <= MOST_PIXELS) return bitmap;
@@ -89,12 +91,19 @@ export async function read(blob: Blob, name: string): Promise<ImageBitmap> {
   throw new UnreadableImage(() => fill(words().stage.tooLarge, { name }));
 }
 
-/** Whether a file begins as JPEG, PNG, GIF or WebP files do, which every browser reads. */
-async function beginsLikeAnImage(blob: Blob): Promise<boolean> {
-  const start = await blob.slice(0, 12).text();
-  const bytes = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
-  const jpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
-  return jpeg || /^(.PNG|GIF8|RIFF....WEBP)/s.test(start);
+/**
+ * What a file's first bytes say that it is, if they do: an image that every browser reads (JPEG, PNG,
+ * GIF, WebP), one that some read, or a video (MP4, QuickTime, Matroska, WebM).
+ */
+export async function beginsLike(blob: Blob): Promise<"common" | "avif" | "heic" | "video" | null> {
+  const bytes = new Uint8Array(await blob.slice(0, 12).arrayBuffer());
+  const start = String.fromCharCode(...bytes);
+  if (/^(\xff\xd8|\x89PNG|GIF8|RIFF....WEBP)/s.test(start)) return "common";
+  if (start.startsWith("\x1aE\xdf\xa3")) return "video";
+  const brand = /^....ftyp(....)$/s.exec(start)?.[1];
+  if (brand === undefined) return null;
+  if (brand.startsWith("avi")) return "avif";
+  return /^(hei|hev|mif1|msf1)/.test(brand) ? "heic" : "video";
 }
 
 /** The rows of all photos; one that could not be read has a row with its error. */

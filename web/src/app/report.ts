@@ -30,6 +30,7 @@ export async function saveReport(
   const units = session.meanUnits();
   const page = pageHtml(contract, {
     title: `${said.title}: ${session.name}`,
+    missing: missingFrom(session),
     cards: [
       [said.length, clock(session.length_s)],
       [said.people, String(people.length)],
@@ -66,6 +67,7 @@ export async function savePhotoReport(
   for (const photo of photos) sections.push(await photoHtml(photo, contract));
   const page = pageHtml(contract, {
     title: said.title,
+    missing: [],
     cards: [
       [said.photos, String(photos.filter((photo) => photo.result !== null).length)],
       ...(unreadable > 0 ? [[said.unreadable, String(unreadable)] as [string, string]] : []),
@@ -81,15 +83,27 @@ export async function savePhotoReport(
   download(page, "text/html", `${name}.html`);
 }
 
+/** What keeps a report from being about the whole of its video. */
+export function missingFrom(session: Session): string[] {
+  const time = clock(session.length_s);
+  const partial = session.isPartial ? [fill(words().report.partial, { time })] : [];
+  return session.fault === null ? partial : [...partial, session.fault()];
+}
+
 interface Page {
   title: string;
+  /** Sentences about what it does not hold. */
+  missing: string[];
   cards: [string, string][];
   sections: string[];
   settings: [string, string][];
 }
 
 /** The whole page in parts: with many photos it is too long for one string. */
-function pageHtml(contract: Contract, { title, cards, sections, settings }: Page): string[] {
+function pageHtml(
+  contract: Contract,
+  { title, missing, cards, sections, settings }: Page,
+): string[] {
   const said = words().report;
   const made: [string, string][] = [
     [said.model, contract.emotion.sha256],
@@ -101,7 +115,7 @@ function pageHtml(contract: Contract, { title, cards, sections, settings }: Page
 <html lang="${language.value}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>${escaped(title)}</title>
 <style>${STYLE}</style></head><body><main>
-<h1>${escaped(title)}</h1><p>${escaped(said.lead)}</p><p>${escaped(fill(said.made, { date: now() }))}</p>
+<h1>${escaped(title)}</h1>${missing.map((each) => `<p class="missing">${escaped(each)}</p>`).join("")}<p>${escaped(said.lead)}</p><p>${escaped(fill(said.made, { date: now() }))}</p>
 <dl class="cards">${cards.map(([k, v]) => `<div><dt>${escaped(k)}</dt><dd>${escaped(v)}</dd></div>`).join("")}</dl>
 ${legend(contract)}
 `,
@@ -253,7 +267,7 @@ const STYLE = `
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.6 Inter,"Segoe UI",system-ui,sans-serif}
 main{max-width:58rem;margin:0 auto;padding:4rem 1.5rem 6rem}
 h1{font-size:2.25rem;line-height:1.15;letter-spacing:-.02em;margin:0 0 .75rem;overflow-wrap:anywhere}
-p{color:var(--quiet);margin:0}h2{margin:4rem 0 0;font-size:1.5rem}h3{margin:2rem 0 .75rem;font-size:1rem}
+p{color:var(--quiet);margin:0}.missing{color:var(--ink);font-weight:600}h2{margin:4rem 0 0;font-size:1.5rem}h3{margin:2rem 0 .75rem;font-size:1rem}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:1rem;margin:2rem 0}
 .cards div{border:1px solid var(--line);border-radius:.75rem;padding:.9rem 1.1rem}
 dt{font-size:.8125rem;color:var(--quiet)}dd{margin:0;font-size:1.6rem;font-weight:600}

@@ -54,6 +54,11 @@ export class Session {
     this.store = new RowStore(contract, name, isVideo ? VIDEO_CHUNKS : CAMERA_CHUNKS);
   }
 
+  /** Whether frames of a video are missing, since it is still being read or reading it failed. */
+  get isPartial(): boolean {
+    return this.index !== null && !this.index.isWhole;
+  }
+
   /** Rows that are no longer kept. */
   get dropped(): number {
     return this.store.dropped;

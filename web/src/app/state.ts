@@ -108,7 +108,8 @@ export function canFind(): Promise<void> {
   return until(() => loading.value.finds);
 }
 
-function until(condition: () => boolean): Promise<void> {
+/** Resolves when a condition on signals holds. */
+export function until(condition: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     effect(function () {
       if (!condition()) return;

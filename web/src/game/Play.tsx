@@ -43,7 +43,7 @@ export function Play() {
   useEffect(() => () => release(stream), [stream]);
 
   const begin = async () => {
-    keep(null);
+    trouble.value = null;
     setStream(await openCamera(requests.begin(viewSignal())));
   };
   const finish = async (game: Game) => {
@@ -53,8 +53,8 @@ export function Play() {
       .map((take, place) => `${labelWord(labels[place]!)} ${scoreText(take)}`)
       .join(", ");
     game.close();
-    setStream(null);
     const blob = await cardFile(drawn);
+    setStream(null);
     keep({ blob, address: URL.createObjectURL(blob), scores });
   };
   return (

@@ -1,11 +1,18 @@
 import { UnitsIcon } from "../app/icons";
-import { contract } from "../app/state";
+import { shown } from "../app/live";
+import { mayGo } from "../app/opening";
+import { contract, source } from "../app/state";
 import { fill, language, percent, words } from "../words";
 import { fetching, fetchUnits, isKept, unitsOn, wanted } from "./switch";
 
 /** Turns expression units on and off; says what that downloads the first time. */
 export function UnitsSwitch() {
-  const turn = () => (wanted.value = !wanted.value);
+  const turn = () => {
+    // A video is read anew for them.
+    const isRead = shown.value?.faces.some((face) => face.units !== undefined) ?? false;
+    const isLost = source.value.kind === "video" && !wanted.value && !isRead;
+    if (!isLost || mayGo()) wanted.value = !wanted.value;
+  };
   return (
     <section class="units-switch">
       <button

@@ -1,4 +1,5 @@
 import { SaveIcon } from "../app/icons";
+import { sessionScope } from "../app/live";
 import { fileName } from "../app/save";
 import { start } from "../app/scope";
 import type { Session } from "../app/session";
@@ -13,7 +14,7 @@ export function DrawnVideoButton({ session }: { session: Session }) {
   const save = () => {
     const now = source.value;
     if (now.kind !== "video") return;
-    start(saveDrawnVideo(now.file, session, contract.value!, fileName(), now.signal));
+    start(saveDrawnVideo(now.file, session, contract.value!, fileName(), sessionScope.signal));
   };
   return (
     <button

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { WaveIcon } from "../app/icons";
 import { estimates, session, shown, smooth } from "../app/live";
+import { mayGo } from "../app/opening";
 import { pointed, useDrawing } from "../app/overlay";
 import { BaselineToggle, keepSubject, Overlay, ratioOf, usePlayed } from "../app/StageParts";
 import { start } from "../app/scope";
@@ -100,8 +101,8 @@ export function VideoStage({ file, onStage }: { file: File; onStage: AbortSignal
       <div class="tools" role="toolbar" aria-label={file.name}>
         <span class="filename">{file.name}</span>
         <SnapshotButton video={video} />
-        <Toggle label={words().camera.smooth} value={smooth} icon={<WaveIcon />} />
-        <BaselineToggle />
+        <Toggle label={words().camera.smooth} value={smooth} icon={<WaveIcon />} may={mayGo} />
+        <BaselineToggle may={mayGo} />
         <CloseButton />
       </div>
       <Moments />

@@ -24,7 +24,6 @@ export function cutOff({ duration_s, end_s, longest_s }: Ending): Said | null {
 }
 
 /** Say that frames after so many cannot be decoded. */
-export function damaged(frames: number, error: unknown): Said {
-  const reason = error instanceof Error ? error.message : String(error);
-  return () => fill(words().video.damaged, { frames, reason });
+export function damaged(frames: number): Said {
+  return () => fill(words().video.damaged, { frames });
 }

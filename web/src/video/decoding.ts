@@ -119,8 +119,8 @@ async function reader(
             yield { image, timestamp_s, rotation, ...colours };
           }
           break;
-        } catch (error) {
-          made.fault ??= damaged(frames, error);
+        } catch {
+          made.fault ??= damaged(frames);
           const after_s = Math.max(last_s, from_s ?? last_s);
           const next_s = await nextKey_s(packets, after_s);
           if (next_s === null) break;

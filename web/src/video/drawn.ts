@@ -45,6 +45,10 @@ export async function saveDrawnVideo(
     tell(null);
   } catch (error) {
     if (signal.aborted) throw new Superseded();
+    if (session.fault !== null) {
+      tell(null, () => words().save.damagedVideo);
+      return;
+    }
     const reason = error instanceof Error ? error.message : String(error);
     tell(null, () => `${words().save.noVideo} (${reason})`);
   }

@@ -116,8 +116,7 @@ export const en = {
     progress: "Progress of the analysis",
     notYet: "This moment is not analysed yet: {share} read",
     skipped: "This browser left out {frames} {frames|frame|frames}.",
-    damaged:
-      "The video is damaged after {frames} {frames|frame|frames}: {reason}. What was read is kept.",
+    damaged: "The video is damaged after {frames} {frames|frame|frames}. What was read is kept.",
     cutOff: "The video is cut off: it ends after {end} of {length} seconds. What was read is kept.",
     stopped: "The browser stopped playing the video before its end. What was read is kept.",
     position: "Position in the video",
@@ -183,6 +182,7 @@ export const en = {
     shows: "Person {number} shows {label}",
     unsure: "unsure",
     away: "away",
+    notYet: "not analysed yet",
     people: "People",
     mostly: "mostly {label}",
     sinceStart: "Since the beginning",
@@ -217,6 +217,7 @@ export const en = {
   },
   footer: {
     licence: "free software, {name}",
+    install: "To install:",
     line: "Command line:",
     api: "API:",
     madeWith: "Made with",
@@ -231,6 +232,7 @@ export const en = {
     writing: "Writing the video, {share}",
     noVideo:
       "This browser cannot write this video. mien analyze --draw does so on the command line.",
+    damagedVideo: "The video is damaged, so it cannot be written with boxes.",
     soFar: "Files hold what was read so far.",
     clear: "Clear",
     dropped:
@@ -326,6 +328,7 @@ export const en = {
     unitsMean: "Expression units, mean of all images",
     threshold: "unsure below",
     smoothing: "smoothed over",
+    partial: "The video was not read to its end when this was saved: it holds the first {time}.",
     answers: "answers",
     unsure: "of them unsure",
     people: "people",

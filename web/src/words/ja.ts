@@ -30,7 +30,7 @@ export const ja: Words = {
   },
   status: {
     loading: "モデルを読み込み中、{share}",
-    found: "顔が{count}つ見つかりました。表情モデルを読み込み中、{share}",
+    found: "{count}人の顔が見つかりました。表情モデルを読み込み中、{share}",
     starting: "モデルを準備中 …",
     failed: "モデルを読み込めませんでした：{reason}",
     retry: "もう一度",
@@ -116,7 +116,7 @@ export const ja: Words = {
     progress: "解析の進み具合",
     notYet: "この場面はまだ解析していません。現在 {share}",
     skipped: "このブラウザーでは {frames} フレームが抜けました。",
-    damaged: "動画は {frames} フレームより後が壊れています：{reason}。読めた部分は残ります。",
+    damaged: "動画は {frames} フレームより後が壊れています。読めた部分は残ります。",
     cutOff:
       "動画が途中で切れています。{length} 秒のうち {end} 秒で終わります。読めた部分は残ります。",
     stopped: "ブラウザーが動画の再生を途中で止めました。読めた部分は残ります。",
@@ -182,6 +182,7 @@ export const ja: Words = {
     shows: "人物 {number} の表情：{label}",
     unsure: "判定保留",
     away: "画面外",
+    notYet: "未解析",
     people: "人物",
     mostly: "主に{label}",
     sinceStart: "開始から",
@@ -216,6 +217,7 @@ export const ja: Words = {
   },
   footer: {
     licence: "フリーソフトウェア、{name}",
+    install: "インストール：",
     line: "コマンドライン：",
     api: "API：",
     madeWith: "使用ソフトウェア：",
@@ -230,6 +232,7 @@ export const ja: Words = {
     writing: "動画を書き出し中、{share}",
     noVideo:
       "このブラウザーではこの動画を書き出せません。コマンドラインの mien analyze --draw を使ってください。",
+    damagedVideo: "動画が壊れているため、枠を付けて保存できません。",
     soFar: "ファイルには、これまでに解析した分だけが入ります。",
     clear: "消去",
     dropped: "長いセッションのため、最も古い {count} 行はもう残っていません。",
@@ -324,6 +327,8 @@ export const ja: Words = {
     unitsMean: "表情ユニット、全画像の平均",
     threshold: "判定保留の基準",
     smoothing: "平滑化の時間",
+    partial:
+      "動画を最後まで読まないうちに作ったレポートです。{time} までの結果だけが入っています。",
     answers: "回答",
     unsure: "うち判定保留",
     people: "人数",

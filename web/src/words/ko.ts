@@ -115,7 +115,7 @@ export const ko: Words = {
     progress: "분석 진행률",
     notYet: "이 장면은 아직 분석하지 않았습니다. 현재 {share}",
     skipped: "이 브라우저에서 {frames}프레임이 빠졌습니다.",
-    damaged: "영상이 {frames}프레임 뒤부터 손상되었습니다: {reason}. 읽은 부분은 그대로 남습니다.",
+    damaged: "영상이 {frames}프레임 뒤부터 손상되었습니다. 읽은 부분은 그대로 남습니다.",
     cutOff:
       "영상이 중간에 끊겼습니다. {length}초 중 {end}초에서 끝납니다. 읽은 부분은 그대로 남습니다.",
     stopped: "브라우저가 영상 재생을 중간에 멈췄습니다. 읽은 부분은 그대로 남습니다.",
@@ -182,6 +182,7 @@ export const ko: Words = {
     shows: "인물 {number}의 표정: {label}",
     unsure: "판정 보류",
     away: "화면에 없음",
+    notYet: "아직 분석하지 않음",
     people: "인물",
     mostly: "주로 {label}",
     sinceStart: "시작부터",
@@ -216,6 +217,7 @@ export const ko: Words = {
   },
   footer: {
     licence: "자유 소프트웨어, {name}",
+    install: "설치:",
     line: "명령줄:",
     api: "API:",
     madeWith: "사용한 소프트웨어:",
@@ -228,7 +230,9 @@ export const ko: Words = {
     srt: "SRT",
     video: "표시를 넣은 영상",
     writing: "영상을 쓰는 중, {share}",
-    noVideo: "이 브라우저는 이 영상을 쓸 수 없습니다. 명령줄에서 mien analyze --draw를 사용하세요.",
+    noVideo:
+      "이 브라우저는 이 영상을 저장할 수 없습니다. 명령줄에서 mien analyze --draw를 사용하세요.",
+    damagedVideo: "손상된 영상이어서 상자를 그려 저장할 수 없습니다.",
     soFar: "파일에는 지금까지 분석한 결과만 들어갑니다.",
     clear: "지우기",
     dropped: "세션이 길어 가장 오래된 행 {count}개는 더 이상 보관되지 않습니다.",
@@ -323,6 +327,7 @@ export const ko: Words = {
     unitsMean: "표정 단위, 모든 이미지의 평균",
     threshold: "판정 보류 기준",
     smoothing: "평활 시간",
+    partial: "영상을 끝까지 읽지 않은 상태의 보고서이며, {time}까지만 담고 있습니다.",
     answers: "답",
     unsure: "그중 판정 보류",
     people: "사람",
