@@ -177,7 +177,9 @@ def test_options_say_what_is_wrong_with_them(fields, message):
 
 
 def test_options_of_a_video_take_no_word_for_a_baseline():
-    with pytest.raises(InputError, match="baseline: expected BaselineOptions or None, found 'tracks'"):
+    with pytest.raises(
+        InputError, match="baseline: expected BaselineOptions or None, found 'tracks'"
+    ):
         VideoOptions(baseline="tracks")
 
 
