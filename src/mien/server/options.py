@@ -121,7 +121,7 @@ class ServerOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
-        if self.host_names == () or self.host_names == []:
+        if self.host_names is not None and not self.host_names:
             raise OptionsError(
                 "host_names: expected a name or more, found none, which refuses every call; None "
                 "accepts all"
