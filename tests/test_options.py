@@ -67,6 +67,8 @@ KINDS = (
         (ServerOptions, "workers", HUGE, "a whole number from 1 to 1024 or None, found 1000000000"),
         (ServerOptions, "workers", 0, "a whole number from 1 to 1024 or None, found 0"),
         (ServerOptions, "host_names", ("",), "such as example.org or None, found ('',)"),
+        (ServerOptions, "host_names", (), "a name or more, found none"),
+        (ServerOptions, "allowed_origins", ("http://a?b",), "without a path or query"),
         (ServerOptions, "host_names", ("a.org:80",), "without a port, such as example.org"),
         (ServerOptions, "host_names", ("http://a",), "a host name or address without a port"),
         (ServerOptions, "allowed_origins", "http://a", "https://example.org, found 'http://a'"),
@@ -211,9 +213,10 @@ def test_a_path_may_be_text_and_a_tuple_a_list(tmp_path):
 def test_a_name_of_the_server_holds_in_whatever_case(tmp_path):
     from starlette.testclient import TestClient
 
-    options = ServerOptions(jobs=tmp_path / "jobs", host_names=("Example.org", "[::1]"))
+    options = ServerOptions(jobs=tmp_path / "jobs", host_names=("Example.org.", "[::1]"))
     with TestClient(create_app(options)) as client:
-        for host, status in (("example.ORG:8000", 200), ("[::1]:80", 200), ("a.org", 400)):
+        hosts = {"example.ORG:8000": 200, "example.org.": 200, "[::1]:80": 200, "a.org": 400}
+        for host, status in hosts.items():
             assert client.get("/v1/model", headers={"Host": host}).status_code == status
 
 

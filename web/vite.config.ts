@@ -4,6 +4,8 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 import { defaultClientConditions, defineConfig, type Plugin } from "vite";
 
+import { licences } from "./licences.ts";
+
 const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
 
 const COMPRESSED = /\.(js|mjs|css|html|svg|wasm|webmanifest|json)$/;
@@ -24,6 +26,7 @@ function finish(): Plugin {
       folder = config.build.outDir;
     },
     closeBundle() {
+      writeFileSync(join(folder, "licences.txt"), licences());
       const built = files(folder).filter((path) => !/\.(br|gz)$/.test(path));
       const names = built.map((path) => relative(folder, path).replaceAll("\\", "/"));
       const kept = names

@@ -116,7 +116,10 @@ def test_shards_are_merged(videos, tmp_path):
         (("--study", "s", "--format", "csv,parquet"), "are parquet or csv; name one"),
         (("--study", "s", "--resume", "--overwrite"), "leave out one"),
         (("--study", "s", "--shard", "3"), "expected a number such as 3/20, found '3'"),
-        (("--study", "s", "--shard", "4/3"), "expected a number such as 3/20"),
+        (
+            ("--study", "s", "--shard", "4/3"),
+            "--shard 4/3: expected a number from 1 to 3",
+        ),
         (("--study", "s", "--shard", "1/3", "--covariates", "g.csv"), "give them to the"),
         (("--workers", "2"), "--workers does nothing without --study"),
         (("--shard", "1/2"), "--shard does nothing without --study"),

@@ -31,8 +31,10 @@ def parse_shard(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     number, _, of = text.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+    if not (number.isdecimal() and of.isdecimal() and int(of)):
         raise typer.BadParameter(f"--shard: expected a number such as 3/20, found {text!r}")
+    if not 1 <= int(number) <= int(of):
+        raise typer.BadParameter(f"--shard {text}: expected a number from 1 to {of} before the /")
     return int(number), int(of)
 
 

@@ -49,7 +49,7 @@ class AccessControl:
         self._burst = float(max(1, options.requests_per_minute // 6))
         self._allowed_origins = options.allowed_origins
         names = options.host_names
-        self._host_names = None if names is None else {name.lower() for name in names}
+        self._host_names = None if names is None else set(map(_bare, names))
         self._buckets: dict[str, tuple[float, float]] = {}
         self._logged = ""
 
@@ -114,7 +114,7 @@ class AccessControl:
         request, and web sockets are not covered.
         """
         host = connection.headers.get("host", "")
-        if self._host_names is not None and _PORT.sub("", host).lower() not in self._host_names:
+        if self._host_names is not None and _bare(host) not in self._host_names:
             raise ApiError(400, f"{host!r} is not a name of this server; add it with --name")
         origin = connection.headers.get("origin")
         same_origin = origin is None or origin.partition("://")[2] == host
@@ -263,6 +263,11 @@ def _limited(
 def _too_large(max_bytes: int) -> ApiError:
     limit = f"{max_bytes / 1e6:g} MB"
     return ApiError(413, f"the body is larger than {limit}; send less at once", headers=_CLOSE)
+
+
+def _bare(host: str) -> str:
+    """Return a host as names are compared: without port and final dot, in small letters."""
+    return _PORT.sub("", host).rstrip(".").lower()
 
 
 def _bearer_key(headers: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from mien._checking import FilePath, Matching, Within, check_options
+from mien.errors import OptionsError
 from mien.options import MAX_TIME_S, MAX_WORKERS, FaceOptions
 from mien.server.proxies import TrustedProxies
 
@@ -30,8 +31,8 @@ _HOST_NAME = Matching(
 )
 
 _ORIGIN = Matching(
-    "an origin in lower case without a path, such as https://example.org",
-    r"null|[a-z][a-z0-9+.-]*://[^/\sA-Z]+",
+    "an origin in lower case without a path or query, such as https://example.org",
+    r"null|[a-z][a-z0-9+.-]*://[^/?#\sA-Z]+",
 )
 
 
@@ -120,6 +121,11 @@ class ServerOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.host_names is not None and not self.host_names:
+            raise OptionsError(
+                "host_names: expected a name or more, found none, which refuses every call; None "
+                "accepts all"
+            )
         TrustedProxies(self.trusted_proxies)
 
     def face_options(

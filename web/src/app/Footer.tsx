@@ -24,7 +24,7 @@ export function Footer() {
         · {said.api} <code>mien serve</code>
       </p>
       <p>
-        {said.madeWith}{" "}
+        <a href="licences.txt">{said.madeWith}</a>{" "}
         {MADE_WITH.map(({ name, licence, address }, place) => (
           <span key={name}>
             {place > 0 && ", "}
