@@ -97,6 +97,7 @@ function explanation(bitmap) {
   const even = (labels) => ({ labels, probabilities: labels.map(() => 1 / labels.length) });
   const heads = { logits: "ferplus-8", fer2013_logits: "fer2013-7" };
   const six = even(contract.labels).probabilities;
+  middle(bitmap);
   return {
     face: face(bitmap, null),
     map: { a: [size / bitmap.width, 0], b: [0, 0] },

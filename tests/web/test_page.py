@@ -431,6 +431,24 @@ def test_a_lost_camera_is_looked_for_until_the_visitor_stops(slow_camera):
     assert page.get_by_role("alert").all_inner_texts() == []
 
 
+def test_a_paused_camera_that_goes_away_stays_paused(slow_camera):
+    page = slow_camera()
+    page.get_by_role("button", name="Use the camera").click()
+    page.wait_for_function("asked.length === 1")
+    page.evaluate("asked[0].allow()")
+    page.locator(".card").first.wait_for()
+    page.get_by_role("button", name="Pause").click()
+    page.evaluate(
+        "document.querySelector('video').srcObject.getTracks()[0].dispatchEvent(new Event('ended'))"
+    )
+    turned(page)
+    assert page.evaluate("asked.length") == 1
+    page.get_by_role("button", name="Resume").click()
+    page.wait_for_function("asked.length === 2")
+    page.evaluate("asked[1].allow()")
+    page.get_by_role("button", name="Pause").wait_for()
+
+
 def test_clearing_begins_at_0(opened_with_camera):
     page = opened_with_camera()
     use_camera(page)
@@ -521,6 +539,9 @@ def test_what_could_be_read_of_a_damaged_video_is_kept_and_the_rest_is_told(open
     *rows, error = json.loads(saved(page, "JSON"))
     assert 20 <= len(rows) < 40
     assert "What was read is kept" in error["error"]
+    top = saved(page, "Report").split("<dl")[0]
+    assert '<p class="missing">The video is' in top
+    assert "not read to its end" not in top
 
 
 NO_DECODER = "delete window.VideoDecoder;"
@@ -642,6 +663,31 @@ def test_phones_on_their_side_and_200_percent_show_faces_beside_the_image(opened
     assert card["y"] < image["y"] + image["height"]
     assert image["height"] <= size[1]
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+@pytest.mark.parametrize("size", [(640, 400), (800, 360)])
+def test_the_samples_label_lies_in_the_part_that_is_seen(opened, size):
+    page = opened(worker="fake", viewport={"width": size[0], "height": size[1]})
+    ready(page)
+    canvas = page.locator(".portrait .overlay")
+    box = canvas.bounding_box()
+    width, height, rows = canvas.evaluate(
+        """(canvas) => {
+          const { width, height } = canvas;
+          const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+          const dark = (at) => pixels[at] < 30 && pixels[at + 3] > 200 && pixels[at + 3] < 220;
+          const rows = new Set();
+          for (let at = 0; at < pixels.length; at += 4) {
+            if (dark(at)) rows.add(Math.floor(at / 4 / width));
+          }
+          return [width, height, rows.size];
+        }"""
+    )
+    assert width / height == pytest.approx(box["width"] / box["height"], rel=0.01)
+    assert rows * box["height"] / height > 18
+    last = page.locator(".top nav a").last.bounding_box()
+    nav = page.locator(".top nav").bounding_box()
+    assert last["x"] + last["width"] <= nav["x"] + nav["width"] + 1
 
 
 def test_an_hevc_video_is_named_with_what_to_do(opened, tmp_path):

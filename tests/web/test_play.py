@@ -10,9 +10,11 @@ from PIL import Image
 
 import mien
 from mien.emotions import SIX
+from tests.videos import write_video
 from tests.web.conftest import SAMPLES
 from tests.web.driving import (
     DENIED,
+    analysed,
     answering,
     choose,
     file_shown,
@@ -81,7 +83,11 @@ def test_a_game_of_six_faces_ends_with_a_card_that_is_saved_or_shared(opened_wit
     page.get_by_role("button", name="Play again").click()
     page.locator(".rounds").wait_for()
     page.get_by_role("button", name="Stop").click()
-    page.get_by_role("button", name="Start with the camera").wait_for()
+    assert page.locator(".game-card").get_attribute("alt") == scores
+    page.evaluate(DENIED)
+    page.get_by_role("button", name="Play again").click()
+    page.locator(".refusal").wait_for()
+    assert page.locator(".game-card").get_attribute("alt") == scores
 
 
 def test_the_clock_of_the_game_waits_for_a_face_and_each_round_wants_another_one(
@@ -101,6 +107,20 @@ def test_the_clock_of_the_game_waits_for_a_face_and_each_round_wants_another_one
     page.get_by_role("heading", name="neutral").wait_for()
     seen(page, 1, "75%")
     assert page.get_by_role("progressbar", name="neutral").get_attribute("aria-valuenow") == "75"
+
+
+def test_a_refusal_is_not_said_below_an_earlier_fault(opened_with_camera):
+    page = opened_with_camera("#/play")
+    page.get_by_role("button", name="Start with the camera").click()
+    seen(page, 0, "75%")
+    page.evaluate(
+        "document.querySelector('video').srcObject.getTracks()[0].dispatchEvent(new Event('ended'))"
+    )
+    page.get_by_text("The camera went away, and the game with it.").wait_for()
+    page.evaluate(DENIED)
+    page.get_by_role("button", name="Start with the camera").click()
+    page.locator(".refusal").wait_for()
+    assert page.locator(".trouble").count() == 0
 
 
 def test_leaving_the_game_switches_the_camera_off(opened_with_camera):
@@ -155,6 +175,25 @@ def test_why_is_answered_for_what_the_stage_shows(opened_with_camera, source):
     assert page.locator(".parts .bar").count() == 7
     why.click()
     page.wait_for_function("document.querySelector('.parts') === null")
+
+
+def test_why_is_asked_again_for_another_moment_of_a_video(opened, tmp_path):
+    colours = [(0, 255, 0)] * 10 + [(255, 0, 0)] * 10
+    frames_rgb = (np.full((96, 128, 3), colour, np.uint8) for colour in colours)
+    timed = ((number / 10, pixels) for number, pixels in enumerate(frames_rgb))
+    page = opened(worker="fake")
+    ready(page)
+    choose(page, write_video(tmp_path / "colours.webm", timed, codec="libvpx"))
+    analysed(page)
+    page.get_by_role("button", name="Why?").click()
+    page.get_by_text("With the mouth covered, “happy” goes").wait_for()
+    page.get_by_text("the answer above is smoothed over time").wait_for()
+    page.get_by_role("slider", name="Position in the video").press("End")
+    page.get_by_text("With the mouth covered, “neutral” goes").wait_for()
+    page.get_by_role("button", name="Smooth over time").click()
+    page.get_by_role("button", name="Why?").click()
+    page.locator(".parts").wait_for()
+    assert page.get_by_text("is smoothed over time").count() == 0
 
 
 def test_who_corrects_a_face_is_believed_and_can_take_it_back(opened, tmp_path):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from tests.videos import write_video
 from tests.web.conftest import SAMPLES, scenes, shown_camera
 from tests.web.driving import (
     CROWD_WH,
     DENIED,
+    analysed,
     answering,
     choose,
     file_shown,
@@ -83,6 +86,36 @@ def test_nobody_loses_a_session_without_being_asked(opened_with_camera):
     page.close(run_before_unload=True)
     page.wait_for_event("close")
     assert len(asked) == 3
+
+
+@pytest.fixture
+def long_video(tmp_path: Path) -> Path:
+    """A video of a length that would be missed."""
+    green = np.full((96, 128, 3), (0, 255, 0), np.uint8)
+    return write_video(tmp_path / "long.webm", ((n / 2, green) for n in range(14)), codec="libvpx")
+
+
+def test_a_video_is_not_read_anew_without_being_asked(opened, long_video):
+    page = opened(worker="fake")
+    ready(page)
+    choose(page, long_video)
+    analysed(page)
+    asked = answering(page, False, False, True)
+    for name in ("Smooth over time", "Expression units"):
+        page.get_by_role("button", name=name).click()
+    turned(page)
+    assert asked == ["There are results that are not saved. Discard them?"] * 2
+    assert page.get_by_text("All 14 frames read").is_visible()
+    smooth = page.get_by_role("button", name="Smooth over time")
+    assert smooth.get_attribute("aria-pressed") == "true"
+    smooth.click()
+    analysed(page)
+    assert len(asked) == 3
+    assert smooth.get_attribute("aria-pressed") == "false"
+    saved(page, "JSON")
+    smooth.click()
+    analysed(page)
+    assert smooth.get_attribute("aria-pressed") == "true"
 
 
 def test_what_was_saved_may_go(opened_with_camera):
@@ -252,6 +285,26 @@ def test_a_photo_without_type_and_ending_is_read_all_the_same(opened, tmp_path):
     choose(page, tmp_path / "IMG", tmp_path / "letter")
     page.get_by_role("button", name="Photo 1: IMG").wait_for()
     page.get_by_text("letter is neither an image nor a video.").wait_for()
+
+
+def test_the_first_bytes_say_what_a_wrong_name_does_not(opened, video, tmp_path):
+    (tmp_path / "video.jpg").write_bytes(video.read_bytes())
+    page = opened(worker="none")
+    page.evaluate(
+        """() => {
+          const data = new DataTransfer();
+          const heic = "\\0\\0\\0\\x18ftypheic\\0\\0\\0\\0";
+          data.items.add(new File([heic], "IMG_1.HEIC", { type: "" }));
+          data.items.add(new File([heic], "renamed.jpg", { type: "image/jpeg" }));
+          const drop = { bubbles: true, cancelable: true, dataTransfer: data };
+          document.body.dispatchEvent(new DragEvent("drop", drop));
+        }"""
+    )
+    page.get_by_text("IMG_1.HEIC is a HEIC photo").wait_for()
+    page.get_by_role("button", name="Photo 2: renamed.jpg").click()
+    page.get_by_text("renamed.jpg is a HEIC photo").wait_for()
+    give(page, tmp_path / "video.jpg")
+    page.wait_for_selector("video")
 
 
 def test_a_long_name_is_not_wider_than_a_phone(opened, tmp_path):

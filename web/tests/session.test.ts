@@ -108,3 +108,11 @@ test("rows have the probabilities before and after, where a baseline was taken o
   expect(Object.values(taken!.uncorrected)).toEqual(shares);
   expect(taken!.quality).toEqual(FACE.quality);
 });
+
+test("a video is partial until its last frame came, a camera never is", () => {
+  const video = new Session({ labels: LABELS } as Contract, "video", 0.5, true);
+  add(video, 2);
+  expect([video.isPartial, session().isPartial]).toEqual([true, false]);
+  video.end();
+  expect(video.isPartial).toBe(false);
+});
