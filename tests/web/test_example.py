@@ -52,7 +52,7 @@ def test_the_example_answers_as_python_does(classify, tmp_path):
 def test_the_example_is_short():
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     code = [line for line in lines if line and not line.startswith(("//", "/**"))]
-    assert len(code) <= 65
+    assert len(code) <= 66
 
 
 def test_the_example_reads_a_network_that_answers_by_the_six_themselves(classify, tmp_path):

@@ -10,6 +10,8 @@ const LABELS = {
   "ferplus-8": ["neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"],
 };
 
+const PGM = /^P5(?:\s|#.*\n)+(\d+)(?:\s|#.*\n)+(\d+)(?:\s|#.*\n)+255\s/;
+
 /** Yield the fields of a protobuf message that are bytes: an ONNX file is such a message. */
 function* fields(bytes) {
   let at = 0;
@@ -41,7 +43,7 @@ function readSpec(file) {
 
 /** Return the pixels of a binary PGM of a size. */
 function readPixels(file, { width, height }) {
-  const [head, ...size] = /^P5(?:\s|#.*\n)+(\d+)(?:\s|#.*\n)+(\d+)(?:\s|#.*\n)+255\s/.exec(file.toString("latin1")) ?? [""];
+  const [head, ...size] = PGM.exec(file.toString("latin1")) ?? [""];
   if (size.join("x") !== `${width}x${height}` || file.length < head.length + width * height)
     throw new Error(`${image}: expected a whole binary PGM, ${width}x${height}, of 8 bits`);
   return Float32Array.from(file.subarray(head.length, head.length + width * height));
