@@ -42,3 +42,27 @@ def test_a_browser_that_cannot_write_videos_says_so(opened, video):
     analysed(page)
     page.get_by_role("button", name="Video with boxes").click()
     page.get_by_text("This browser cannot write this video. mien analyze --draw").wait_for()
+
+
+def test_a_damaged_video_that_cannot_be_written_is_called_damaged(opened, tmp_path):
+    path = tmp_path / "damaged.mp4"
+    faststart = {"movflags": "+faststart"}
+    with av.open(str(path), "w", format="mp4", options=faststart) as video:
+        stream = video.add_stream("libx264", rate=20, options={"g": "5"})
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        noise = np.random.default_rng(1).integers(0, 256, (30, 96, 128, 3), np.uint8)
+        for pixels in noise:
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
+        video.mux(stream.encode(None))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 20_000] = b"\xaa" * 20_000
+    path.write_bytes(content)
+    page = opened(worker="fake")
+    ready(page)
+    choose(page, path)
+    told = page.locator(".fault", has_text="The video is damaged after")
+    told.wait_for()
+    assert "frames. What was read is kept." in told.inner_text()
+    page.get_by_role("button", name="Video with boxes").click()
+    page.get_by_text("The video is damaged, so it cannot be written with boxes.").wait_for()
