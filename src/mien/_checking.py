@@ -177,6 +177,8 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
     return _is_whole(value) or (isinstance(value, numbers.Real) and math.isfinite(value))
 
 

@@ -230,8 +230,8 @@ def test_images_that_cannot_teach_are_refused(labels, split, message, tmp_path):
         ({"seed": -1}, "seed: expected a whole number"),
         ({"threads": -1}, "threads: expected a whole number from 0 to 1024, found -1"),
         ({"data": None}, "data: expected the folder of a dataset or a dataset, found None"),
-        ({"out": None}, "out: expected a folder, found None"),
-        ({"start": 1}, "start: expected a model file or None, found 1"),
+        ({"out": None}, "out: expected a path, found NoneType"),
+        ({"start": 1}, "start: expected a path, found int"),
         ({"replay": 1}, "replay: expected a dataset, its folder or None, found 1"),
     ],
 )

@@ -101,7 +101,8 @@ def test_what_may_be_trusted_is_an_address_or_a_network(given):
     with pytest.raises(InputError, match=r"--trust-proxy"):
         create_app(ServerOptions(trusted_proxies=(given,)))
     ran = CliRunner().invoke(app, ["serve", "--trust-proxy", given])
-    assert isinstance(ran.exception, InputError)
+    refused = ran.exit_code == 2 and "an empty path or name" in ran.output if given == "" else False
+    assert refused or isinstance(ran.exception, InputError)
 
 
 @pytest.fixture(scope="module")

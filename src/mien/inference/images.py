@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import operator
+import numbers
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -198,13 +198,7 @@ def face_at(faces: Sequence[FacePrediction], number: int) -> FacePrediction:
     Raises:
         InputError: There is no face with this number.
     """
-    try:
-        number = operator.index(number)
-    except TypeError:
-        whole = False
-    else:
-        whole = not isinstance(number, bool)
-    if not whole:
+    if isinstance(number, bool) or not isinstance(number, numbers.Integral):
         raise InputError(f"face: expected a whole number from 0 on, found {number!r}")
     if not faces:
         raise InputError(f"face {number}: no face was found in the image")
