@@ -174,6 +174,12 @@ def test_replaced_results_leave_none_in_another_format(analyzer, inputs, tmp_pat
 
 def test_replaced_results_leave_files_of_others_and_say_so(analyzer, inputs, tmp_path):
     others = {"results.csv": "year,profit\n2025,3\n", "results.parquet": "no table"}
+    lines = tmp_path / "lines" / "results.jsonl"
+    lines.parent.mkdir()
+    lines.write_text('{"source": "a", "frame": 0, "timestamp_s": 0.5, "spoken": "yes"}\n')
+    table = RunOptions(overwrite=True, formats=("csv",))
+    analyze_to(lines.parent, [inputs / "a.png"], options=table, analyzer=analyzer)
+    assert "spoken" in lines.read_text()
     for name, text in others.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "drawn").mkdir()

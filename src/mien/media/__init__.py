@@ -4,6 +4,7 @@ from mien.media.image_file import MAX_PIXELS, open_image
 from mien.media.images import IMAGE_SUFFIXES, convert_image, decode_image, read_image
 from mien.media.inputs import Channels, ImageInput, as_frame, check_channels
 from mien.media.live_source import LiveSource, cameras, is_camera, is_live
+from mien.media.recognition import has_rows_of
 from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_container
 from mien.media.sources import (
     count_by_suffix,
@@ -19,7 +20,6 @@ from mien.media.writers import (
     FORMATS,
     ResultWriter,
     arrow_table,
-    has_rows_of,
     open_table,
     open_writer,
 )

@@ -29,7 +29,6 @@ __all__ = [
     "ParquetWriter",
     "ResultWriter",
     "arrow_table",
-    "has_rows_of",
     "open_table",
     "open_writer",
 ]
@@ -343,32 +342,6 @@ def open_table(path: Path, columns: Sequence[Column]) -> CsvWriter | ParquetWrit
     _make_parent(path)
     kind = CsvWriter if path.suffix == ".csv" else ParquetWriter
     return kind(path, columns)
-
-
-def has_rows_of(path: Path, columns: Sequence[Column]) -> bool:
-    """Return whether a file begins as one of these writers would with these columns, or with more.
-
-    Args:
-        path: Ends in `.jsonl`, `.csv` or `.parquet`; it may be missing.
-        columns: The least columns of a table; the fields of nested rows are among theirs.
-    """
-    names = [column.name for column in columns]
-    try:
-        if path.suffix == ".parquet":
-            from pyarrow import parquet
-
-            found: list[str] = parquet.read_schema(path).names
-            return found[: len(names)] == names
-        with path.open(encoding="utf-8", newline="") as file:
-            first = file.readline(_BLOCK_BYTES)
-        if path.suffix == ".csv":
-            return next(csv.reader([first]), [])[: len(names)] == names
-        row = json.loads(first)
-        return isinstance(row, dict) and row.keys() >= {
-            column.path[0] for column in columns if column.rows == "both"
-        }
-    except (OSError, ValueError, csv.Error, RecursionError, ImportError):
-        return False
 
 
 def _make_parent(path: Path) -> None:

@@ -16,8 +16,9 @@ from mien.drawing import write_image
 from mien.errors import InputError, MediaError, OutputError
 from mien.media.drawn_video import DrawnVideo
 from mien.media.images import read_image
+from mien.media.recognition import has_rows_of
 from mien.media.sources import is_video
-from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, has_rows_of, open_writer
+from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
 from mien.runs.checkpoint import Checkpoint
 from mien.runs.journal import JOURNAL, Journal, SavedPosition, forget_finished, forget_unfinished
 from mien.structures import FrameResult
