@@ -1,4 +1,4 @@
-"""Without extras every verb's help is there, and a verb that needs one says which."""
+"""Without extras every verb's help is there; a verb or package that needs one says which."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 SCRIPT = """
+import importlib
 import json
 import sys
 
@@ -17,6 +18,7 @@ import typer
 from typer.testing import CliRunner
 
 from mien.cli import app
+from mien.errors import MissingExtraError
 
 
 def paths(command, path=()):
@@ -31,6 +33,11 @@ for path in paths(typer.main.get_command(app)):
         print(path, shown.exception, shown.output)
 for words in json.loads(sys.argv[2]):
     print(CliRunner().invoke(app, words.split()).exception)
+for name in json.loads(sys.argv[3]):
+    try:
+        importlib.import_module(name)
+    except MissingExtraError as error:
+        print(error)
 """
 
 OF_EXTRAS = (
@@ -48,15 +55,24 @@ NEEDED = {
     "live": "the live window needs the extra 'live'",
 }
 
+PACKAGES = {
+    "mien.server": "serving needs the extra 'serve'",
+    "mien.models": "a torch network needs the extra 'train'",
+    "mien.training": "a torch network needs the extra 'train'",
+    "mien.tuning": "tuning needs the extra 'train'",
+    "mien.export": "exporting needs the extra 'train'",
+}
 
-def test_help_needs_no_extra_and_verbs_say_which_one_they_need():
+
+def test_help_needs_no_extra_and_verbs_and_packages_say_which_one_they_need():
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(OF_EXTRAS), json.dumps(list(NEEDED))],
+        [sys.executable, "-c", SCRIPT, *map(json.dumps, (OF_EXTRAS, [*NEEDED], [*PACKAGES]))],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
-    assert len(said) == len(NEEDED), done.stdout
-    for line, expected in zip(said, NEEDED.values(), strict=True):
+    needed = [*NEEDED.values(), *PACKAGES.values()]
+    assert len(said) == len(needed), done.stdout
+    for line, expected in zip(said, needed, strict=True):
         assert line.startswith(expected)
         assert "Install it with: pip install" in line

@@ -6,6 +6,8 @@ import importlib
 import inspect
 from typing import Any
 
+from mien.errors import MissingExtraError
+
 __all__ = ["PythonDefault"]
 
 
@@ -29,7 +31,7 @@ class PythonDefault:
         module, _, name = self.owner.partition(":")
         try:
             owner = getattr(importlib.import_module(module), name)
-        except ImportError:
+        except (ImportError, MissingExtraError):
             return None
         return inspect.signature(owner).parameters[self.parameter].default
 

@@ -13,7 +13,7 @@ import typer
 from mien.cli.defaults import PythonDefault
 from mien.cli.messages import LOG, refuse_ignored
 from mien.cli.options import FACE_DEFAULTS, DetectorFile, Device, EmotionFile, MinFacePx, MinScore
-from mien.errors import InputError, MissingExtraError
+from mien.errors import InputError
 from mien.options import MAX_WORKERS, FaceOptions
 
 __all__ = ["serve"]
@@ -101,18 +101,15 @@ def serve(
       mien serve --host 0.0.0.0 --keys keys.json
       mien serve --name example.org --trust-proxy 127.0.0.1
     """
-    try:
-        from mien.server import (
-            KeyFile,
-            ServerOptions,
-            StoppingServer,
-            create_app,
-            uvicorn_config,
-        )
-    except ImportError as error:
-        raise MissingExtraError("serving", "serve") from error
     from mien.detect import OnnxDetector
     from mien.inference import EmotionModel
+    from mien.server import (
+        KeyFile,
+        ServerOptions,
+        StoppingServer,
+        create_app,
+        uvicorn_config,
+    )
 
     if new_key is not None:
         if keys is None:
