@@ -22,4 +22,4 @@ def test_errors_reach_another_process_as_they_are(name):
 
 def test_what_an_error_says_holds_all_its_parts():
     assert str(MADE[errors.MediaError]) == "a.jpg: no such file. Check the path"
-    assert "pip install '.[data]'" in str(MADE[errors.MissingExtraError])
+    assert 'pip install ".[data]"' in str(MADE[errors.MissingExtraError])

@@ -317,7 +317,7 @@ def test_without_a_library_the_extra_is_named(result, monkeypatch):
     with pytest.raises(MissingExtraError, match="a data frame of pandas"):
         result.to_dataframe(library="pandas")
     monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(MissingExtraError, match=r"pip install '\.\[pandas\]'"):
+    with pytest.raises(MissingExtraError, match=r'pip install "\.\[pandas\]"'):
         result.to_dataframe()
     with pytest.raises(InputError, match="expected pandas or polars, found 'excel'"):
         result.to_dataframe(library="excel")

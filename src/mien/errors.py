@@ -86,8 +86,11 @@ class DatasetError(ArtefactError):
 
 
 def install_command(extra: str) -> str:
-    """Return what installs an extra; no package index has mien."""
-    return f"pip install '.[{extra}]' in the folder of mien's source"
+    """Return what installs an extra; no package index has mien.
+
+    The double quotes work in every shell; Windows' cmd passes single ones on.
+    """
+    return f'pip install ".[{extra}]" in the folder of mien\'s source'
 
 
 class MissingExtraError(MienError):

@@ -201,7 +201,7 @@ def test_parquet_without_its_extra_names_the_command(samples, tmp_path, monkeypa
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     result = run(samples, "--out", tmp_path, "--format", "jsonl,parquet")
     assert result.exit_code == 1
-    assert "pip install '.[tables]'" in str(result.exception)
+    assert 'pip install ".[tables]"' in str(result.exception)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -67,7 +67,7 @@ def test_the_verbs_have_the_same_defaults_as_python(verb, train):
 def test_without_the_extra_its_command_is_named(monkeypatch, arguments):
     monkeypatch.setattr(options.importlib.util, "find_spec", lambda name: None)
     result = CliRunner().invoke(app, arguments)
-    with pytest.raises(MissingExtraError, match=r"pip install '\.\[train\]'"):
+    with pytest.raises(MissingExtraError, match=r'pip install "\.\[train\]"'):
         raise result.exception
 
 

@@ -82,11 +82,11 @@ def blocks(page: Path) -> list[Block]:
 
 
 def inline_commands(page: Path) -> list[str]:
-    """Return the commands of `mien` that stand in sentences and tables."""
+    """Return the commands of `mien` and `pip` that stand in sentences and tables."""
     tokens = MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8"))
     inner = [each for token in tokens for each in token.children or ()]
     codes = [each.content for each in inner if each.type == "code_inline"]
-    return [code for code in codes if code.startswith("mien ")]
+    return [code for code in codes if code.startswith(("mien ", "pip "))]
 
 
 def commands(script: str) -> Iterator[str]:
@@ -105,6 +105,7 @@ def check_command(line: str) -> None:
         elif words[:1] == ["make"]:
             _check_make(words[1:])
         elif words[:2] == ["pip", "install"]:
+            assert "'" not in line, f"{line}: Windows' cmd passes single quotes on; use double ones"
             _check_pip(words[2:])
 
 

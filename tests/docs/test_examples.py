@@ -114,9 +114,10 @@ def test_most_blocks_are_run():
         "mien data chekc fer",
         "find . | mien analyze - --jsn",
         "make everything",
-        "pip install '.[everything]'",
+        'pip install ".[everything]"',
         "pip install mien",
         "pip install 'mien[data]'",
+        "pip install '.[data]'",
     ],
 )
 def test_a_command_that_cannot_work_is_found(line):

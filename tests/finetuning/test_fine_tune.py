@@ -272,7 +272,7 @@ def test_a_replayed_dataset_measures_what_is_forgotten(senseless, toy_dataset, t
 
 def test_without_the_extra_its_command_is_named(monkeypatch, senseless, tmp_path):
     monkeypatch.setattr(entry.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(mien.MienError, match=r"pip install '\.\[train\]'"):
+    with pytest.raises(mien.MienError, match=r'pip install "\.\[train\]"'):
         fine_tune(senseless, out=tmp_path)
 
 

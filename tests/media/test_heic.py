@@ -61,7 +61,7 @@ def test_without_the_extra_the_command_is_named(tmp_path, monkeypatch):
         read_image(path)
     assert caught.value.reason == (
         "HEIC, which needs the extra 'heif'. Install it with: "
-        "pip install '.[heif]' in the folder of mien's source, "
+        'pip install ".[heif]" in the folder of mien\'s source, '
         "or use a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF file"
     )
 

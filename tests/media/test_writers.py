@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path):
 
 def test_parquet_without_its_extra_names_the_command(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r"pip install '\.\[tables\]'"):
+    with pytest.raises(MissingExtraError, match=r'pip install "\.\[tables\]"'):
         open_writer(tmp_path / "results.parquet")
 
 
