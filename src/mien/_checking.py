@@ -239,9 +239,21 @@ def _words(kind: Any) -> str:
 
 
 def _found(value: object, kind: Any) -> str:
-    """Return the value itself where its parts or its size are wrong; else its type."""
+    """Return the value itself where its parts or its size are wrong, or those; else its type."""
+    if isinstance(value, tuple | list) and (each := _part(kind)) is not None:
+        wrong = [part for part in value if not _fits(part, each)]
+        value = (wrong if isinstance(value, list) else tuple(wrong)) or value
     parts = isinstance(value, str | tuple | list | dict) and typing.get_origin(kind) is not None
     return _shown(value) if parts or isinstance(value, numbers.Real) else type(value).__name__
+
+
+def _part(kind: Any) -> Any:
+    """Return the type of each part of a sequence of any length; None for all else."""
+    origin, arguments = typing.get_origin(kind), get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return next((part for part in map(_part, arguments) if part is not None), None)
+    any_length = origin is collections.abc.Sequence or arguments[1:] == (Ellipsis,)
+    return arguments[0] if any_length else None
 
 
 def _shown(value: object) -> str:

@@ -25,6 +25,19 @@ LOG = logging.getLogger("mien.cli")
 _ARGUMENT = re.compile(r"\b(jobs|out|overwrite|resume|seeds)=(True|FOLDER|\d+)")
 """How the library advises to pass an argument, which here is an option."""
 
+_FIELD = re.compile(r"(?:^|(?<=; ))(\w+)(?=: expected )")
+"""How a message of `OptionsError` begins what it says of each field."""
+
+_OPTIONS = {
+    "allowed_origins": "--cors",
+    "host_names": "--name",
+    "max_gap_s": "--max-event-gap",
+    "min_duration_s": "--min-event",
+    "requests_per_minute": "--rate",
+    "time_constant_s": "--smoothing-s",
+}
+"""Fields of options whose option on the command line has another name."""
+
 _NOT_IN_A_LINE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -61,7 +74,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(*args, **options)
         except OptionsError as error:
-            raise typer.BadParameter(in_options(str(error))) from error
+            raise typer.BadParameter(in_options(_with_options(str(error)))) from error
         except MienError as error:
             _reword(error)
             raise
@@ -109,6 +122,17 @@ def in_options(text: str) -> str:
         return f"--{name}" if value == "True" else f"--{name} {value}"
 
     return _ARGUMENT.sub(option, text)
+
+
+def _with_options(text: str) -> str:
+    """Return the message of an `OptionsError` with options in the place of fields."""
+    known = {name for each in _CONTEXT.get().command.params for name in each.opts}
+
+    def option(match: re.Match[str]) -> str:
+        name = _OPTIONS.get(match[1], f"--{match[1].replace('_', '-')}")
+        return name if name in known else match[1]
+
+    return _FIELD.sub(option, text)
 
 
 def printable(name: object) -> str:
