@@ -162,7 +162,8 @@ def test_limits_on_videos(client_of, video):
     client = client_of(max_video_s=1.0, jobs=video.parent / "b")
     answer = client.post("/v1/videos", content=video.read_bytes(), headers=MP4)
     assert answer.json()["error"]["message"] == "the video is longer than 1 s"
-    client = client_of(max_jobs=0, jobs=video.parent / "c")
+    client = client_of(max_jobs=1, concurrent_jobs=0, jobs=video.parent / "c")
+    hand_in(client, video)
     assert client.post("/v1/videos", content=video.read_bytes(), headers=MP4).status_code == 503
     wrong = {"content-type": "text/html"}
     assert client.post("/v1/videos", content=b"x", headers=wrong).status_code == 503

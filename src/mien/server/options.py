@@ -19,7 +19,7 @@ MAX_COUNT = 10**9
 
 Bytes = Annotated[int, Within(1, MAX_BYTES)]
 
-Count = Annotated[int, Within(0, MAX_COUNT)]
+Count = Annotated[int, Within(1, MAX_COUNT)]
 
 Time = Annotated[float, Within(0, MAX_TIME_S)]
 
@@ -60,7 +60,7 @@ class ServerOptions:
             in them, which bounds the work on one image. Frames of a stream may not have more.
         max_video_bytes: Limit of one video file.
         max_video_s: Limit of the length of one video.
-        concurrent_jobs: How many videos are analysed at the same time.
+        concurrent_jobs: How many videos are analysed at the same time; with 0 they only wait.
         max_jobs: Limit of the jobs that wait or run.
         max_jobs_per_caller: Limit of the jobs of one key that wait or run; without keys, of one
             address.
@@ -107,8 +107,8 @@ class ServerOptions:
     max_image_requests: Count = 128
     max_total_image_bytes: Bytes = 512_000_000
     max_streams: Count = 8
-    max_connections: Annotated[int, Within(1, MAX_COUNT)] = 1000
-    requests_per_minute: Annotated[int, Within(1, MAX_COUNT)] = 6000
+    max_connections: Count = 1000
+    requests_per_minute: Count = 6000
     upload_timeout_s: Timeout = 30.0
     head_timeout_s: Timeout = 15.0
     stream_timeout_s: Timeout = 60.0
