@@ -13,7 +13,13 @@ from PIL import Image
 
 from mien.columns import COLUMNS, flat_row
 from mien.emotions import FER2013_7
-from mien.errors import FrameError, InputError, MissingExtraError, OutputError
+from mien.errors import (
+    FrameError,
+    InputError,
+    MissingExtraError,
+    OutputError,
+    UnknownNameError,
+)
 from mien.structures import Face, Faces, Frame, FrameResult, check_frame_rgb
 from mien.units import UNITS, HeadPose
 
@@ -348,6 +354,31 @@ def test_a_notebooks_table_has_units_if_a_face_was_analysed_with_them(result):
     assert "<td>jawOpen 0.60, browInnerUp 0.30</td>" in shown
     assert "<td>yaw +4, pitch -6, roll +0 deg</td>" in shown
     assert "<td>none: small</td><td></td>" in shown
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "said"),
+    [
+        ("units", "tongueOut", "is missing: the networks' teacher does not give this coefficient"),
+        ("units", "cheekSquint", "expected one side, cheekSquintLeft or cheekSquintRight"),
+        ("units", "eyeBlinkLft", "no such value among the 51; most similar: eyeBlinkLeft"),
+        ("units", "AU12", "is an action unit; these stand in `action_units`"),
+        ("action_units", "AU6", "is missing: the networks' teacher never raises cheekSquint"),
+        ("action_units", "AU16", "no coefficient of ARKit shows it. There are AU1, AU2, AU4,"),
+        ("action_units", "jawOpen", "is a coefficient; these stand in `units`"),
+        ("probabilities", "joy", "expected one of happy, neutral, sad, angry, fear, surprise"),
+    ],
+)
+def test_a_name_that_a_result_lacks_says_which_it_has(prediction, field, name, said):
+    pose = HeadPose(yaw_deg=0.0, pitch_deg=0.0, roll_deg=0.0)
+    read = sent(dataclasses.replace(prediction, units=dict.fromkeys(UNITS, 0.1), pose=pose))
+    values = getattr(read, field)
+    with pytest.raises(UnknownNameError, match=f"^'{name}': .*{said}"):
+        values[name]
+    with pytest.raises(KeyError):
+        values[name]
+    assert values.get(name) is None
+    assert name not in values
 
 
 def test_a_notebook_escapes_what_comes_from_outside(result):

@@ -16,7 +16,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from mien.emotions import LABEL_SETS, SIX
-from mien.units import ACTION_UNITS, MAX_POSE_DEG, MAX_UNITS_ROLL_DEG, MIN_UNITS_PX, UNITS
+from mien.units import (
+    ACTION_UNITS,
+    MAX_POSE_DEG,
+    MAX_UNITS_ROLL_DEG,
+    MIN_UNITS_PX,
+    UNIT_REMARKS,
+    UNITS,
+)
 
 __all__ = [
     "COLUMNS",
@@ -228,7 +235,8 @@ UNIT_COLUMNS: tuple[Column, ...] = (
             name=f"unit_{name}",
             path=("units", name),
             kind="number",
-            meaning=f"ARKit's coefficient {name}, from at rest to as far as faces go",
+            meaning=f"ARKit's coefficient {name}, from at rest to as far as faces go"
+            + (f"; {UNIT_REMARKS[name]}" if name in UNIT_REMARKS else ""),
             minimum=0,
             maximum=1,
             nullable=True,

@@ -21,6 +21,7 @@ __all__ = [
     "OutputError",
     "RecipeError",
     "SpecError",
+    "UnknownNameError",
 ]
 
 
@@ -55,6 +56,12 @@ class MediaError(InputError):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}"
+
+
+class UnknownNameError(InputError, KeyError):
+    """A result has no value of a name; the message says which names there are."""
+
+    __str__ = Exception.__str__  # that of a KeyError has quotes around the message
 
 
 class DeviceError(InputError):

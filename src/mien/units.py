@@ -20,6 +20,8 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._frozen import FrozenDict
+
 __all__ = [
     "ACTION_UNITS",
     "MAX_POSE_DEG",
@@ -28,8 +30,10 @@ __all__ = [
     "MIRRORED",
     "POSE_FIELDS",
     "UNITS",
+    "UNIT_REMARKS",
     "ActionUnit",
     "HeadPose",
+    "UnitValues",
     "action_units",
     "head_pose",
     "merged_sides",
@@ -103,6 +107,21 @@ UNITS = (
     "noseSneerRight",
 )
 """The coefficients in the order of a network's output `units`."""
+
+
+_NEVER = "always near 0, since the networks' teacher never raises it"
+_INNER_BROWS = "hardly tells sad and fearful faces from others on photos"
+
+UNIT_REMARKS = {
+    "browInnerUp": _INNER_BROWS,
+    "cheekPuff": _NEVER,
+    "cheekSquintLeft": _NEVER,
+    "cheekSquintRight": _NEVER,
+    "jawForward": _NEVER,
+    "noseSneerLeft": _NEVER,
+    "noseSneerRight": _NEVER,
+}
+"""What to know about some coefficients; `docs/units.md` and the model card have the numbers."""
 
 
 def _other_side(name: str) -> str:
@@ -189,7 +208,7 @@ def _sides(name: str) -> tuple[str, str]:
 
 
 ACTION_UNITS = (
-    ActionUnit(number=1, name="inner brow raiser", units=("browInnerUp",)),
+    ActionUnit(number=1, name="inner brow raiser", units=("browInnerUp",), remark=_INNER_BROWS),
     ActionUnit(number=2, name="outer brow raiser", units=_sides("browOuterUp")),
     ActionUnit(number=4, name="brow lowerer", units=_sides("browDown")),
     ActionUnit(number=5, name="upper lid raiser", units=_sides("eyeWide")),
@@ -265,6 +284,37 @@ ACTION_UNITS = (
 )
 """The action units that coefficients show, by number. AU6 (cheekSquint) and AU9 (noseSneer) are
 missing: the teacher's values of these two are 0 for every face, so nothing could be learnt."""
+
+_NO_TEACHER = "the networks' teacher never raises {}, so nothing could be learnt"
+_MISSING = {
+    "tongueOut": "the networks' teacher does not give this coefficient of ARKit",
+    "AU6": _NO_TEACHER.format("cheekSquint"),
+    "AU9": _NO_TEACHER.format("noseSneer"),
+}
+
+
+class UnitValues(FrozenDict[str, float]):
+    """Coefficients or action units of a face by name, which cannot be changed.
+
+    Raises:
+        UnknownNameError: One is asked for that there is not; the message says why, and which
+            there are.
+    """
+
+    def _advice(self, name: object) -> str:
+        text, labels = str(name), [each.label for each in ACTION_UNITS]
+        if sides := [side for side in _sides(text) if side in self]:
+            return f"expected one side, {' or '.join(sides)}"
+        if name in UNITS:
+            return "is a coefficient; these stand in `units`"
+        if name in labels:
+            return "is an action unit; these stand in `action_units`"
+        if text.startswith("AU") and text.removeprefix("AU").isdecimal():
+            why = _MISSING.get(text, "no coefficient of ARKit shows it")
+            return f"is missing: {why}. There are {', '.join(labels)}"
+        if text in _MISSING:
+            return f"is missing: {_MISSING[text]}. `mien.units.UNITS` has those that there are"
+        return f"{super()._advice(name)}. `mien.units.UNITS` and `ACTION_UNITS` have all"
 
 
 def action_units(units: Mapping[str, float]) -> dict[str, float]:

@@ -111,7 +111,7 @@ def _draw_status(canvas: Image.Image, view: View) -> None:
 
 
 def _draw_units(canvas: Image.Image, view: View, result: FrameResult) -> None:
-    """List the ten most active units of the largest face at the right, if units are read."""
+    """List the most active units of the largest face at the right, if units are read."""
     face = next(iter(result.faces), None)
     if face is None or (face.units is None and face.units_missing is None):
         return

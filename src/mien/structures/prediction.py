@@ -10,7 +10,7 @@ from mien._frozen import FrozenDict
 from mien.columns import face_row
 from mien.emotions import SIX
 from mien.errors import FrameError
-from mien.units import UNITS, HeadPose, action_units
+from mien.units import UNITS, HeadPose, UnitValues, action_units
 
 __all__ = [
     "MAX_PITCH_DEG",
@@ -139,7 +139,7 @@ class FacePrediction:
                 continue
             if tuple(values) != UNITS:
                 raise FrameError(f"{name}: expected mien.units.UNITS, found {tuple(values)}")
-            object.__setattr__(self, name, FrozenDict(values))
+            object.__setattr__(self, name, UnitValues(values))
 
     @property
     def action_units(self) -> Mapping[str, float] | None:
@@ -147,7 +147,7 @@ class FacePrediction:
 
         They follow from `units` and are no intensities of FACS: no person has coded them.
         """
-        return None if self.units is None else FrozenDict(action_units(self.units))
+        return None if self.units is None else UnitValues(action_units(self.units))
 
     @property
     def unsure_reason(self) -> str | None:
