@@ -52,16 +52,28 @@ def draw_explanations(
         An RGB image.
     """
     height = 2 * _GAP_PX + _FACE_PX + _ROW_PX
-    width = 5 * _GAP_PX + 2 * _FACE_PX + 2 * _COLUMN_PX + _NOTE_PX
+    notes_px = _NOTE_PX if any(_has_notes(each) for each in explanations) else 0
+    width = 5 * _GAP_PX + 2 * _FACE_PX + 2 * _COLUMN_PX + notes_px
     if any(_has_units(each.prediction) for each in explanations):
         width += _GAP_PX + _UNIT_COLUMN_PX + (0 if relations is None else _UNIT_NOTE_PX)
     sheet = Image.new("RGB", (width, height * len(explanations)), _PAPER)
     for number, explanation in enumerate(explanations):
         top = number * height + _GAP_PX
-        left = _draw_row(sheet, explanation, top)
+        left = _draw_row(sheet, explanation, top) + notes_px + _GAP_PX
         if _has_units(explanation.prediction):
             _draw_units(sheet, explanation.prediction, (left, top), relations)
     return sheet
+
+
+def _has_notes(explanation: Explanation) -> bool:
+    return any(_instead(explanation, part) for part in explanation.parts)
+
+
+def _instead(explanation: Explanation, part: str) -> str | None:
+    """Return the prediction without a part; None if it is the same."""
+    covered = explanation.covered[part]
+    label = max(covered, key=covered.__getitem__)
+    return None if label == explanation.prediction.emotion else label
 
 
 def _has_units(face: FacePrediction) -> bool:
@@ -107,7 +119,7 @@ def _draw_units(
 
 
 def _draw_row(sheet: Image.Image, explanation: Explanation, top: int) -> int:
-    """Draw a face's row, and return where it ends."""
+    """Draw a face's row, and return where its last column ends."""
     shown = explanation.prediction.emotion
     left = _GAP_PX
     side = (_FACE_PX, _FACE_PX)
@@ -136,14 +148,13 @@ def _draw_row(sheet: Image.Image, explanation: Explanation, top: int) -> int:
         place = (left, top + row * _ROW_PX)
         colour = FOR if bits > 0 else AGAINST
         _bar(sheet, place, part, abs(bits) / longest, f"{bits:+z.1f} bits", colour)
-        instead = max(explanation.covered[part].items(), key=lambda item: item[1])
-        if instead[0] != shown:
-            text = f"without it {instead[0]}"
+        if (instead := _instead(explanation, part)) is not None:
+            text = f"without it {instead}"
             end = left + _COLUMN_PX + _GAP_PX / 2
             write_text(sheet, text, (end, place[1] + _ROW_PX / 2), _TEXT, _FAINT)
     note = "1 bit: covering the part halves the odds"
     write_text(sheet, note, (left, top + _FACE_PX + _ROW_PX / 2), _TEXT, _FAINT)
-    return left + _COLUMN_PX + _NOTE_PX + _GAP_PX
+    return left + _COLUMN_PX
 
 
 def _bar(
