@@ -4,6 +4,8 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -191,6 +193,77 @@ def test_replaced_results_leave_files_of_others_and_say_so(analyzer, inputs, tmp
     assert [note.partition(": ")[0] for note in run.notes] == [
         str(tmp_path / name) for name in (*others, "drawn")
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("results.csv", "year,profit\n2025,3\n"),
+        ("results.jsonl", '{"year": 2025}\n'),
+        ("results.parquet", "no table"),
+    ],
+)
+def test_files_of_others_are_never_replaced(analyzer, inputs, tmp_path, name, text):
+    given, of_all = [inputs / "a.png", inputs / "b.png"], ("jsonl", "csv", "parquet")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(OutputError, match=f"{name}: exists already, and is not of a run"):
+        analyze_to(
+            tmp_path,
+            given,
+            options=RunOptions(formats=of_all, overwrite=True),
+            analyzer=analyzer,
+        )
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    (tmp_path / name).unlink()
+    with pytest.raises(Stop):
+        analyze_to(tmp_path, given, analyzer=analyzer, on_result=stopping_after(1))
+    (tmp_path / name).write_text(text)
+    resumed = RunOptions(formats=of_all, resume=True)
+    with pytest.raises(OutputError, match=f"{name}: exists already"):
+        analyze_to(tmp_path, given, options=resumed, analyzer=analyzer)
+    assert (tmp_path / name).read_text() == text
+    (tmp_path / name).unlink()
+    run = analyze_to(tmp_path, given, options=resumed, analyzer=analyzer)
+    assert len(run.written) == 3
+
+
+def test_results_without_a_row_may_be_replaced(analyzer, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "grey.png")
+    out, options = tmp_path / "out", RunOptions(overwrite=True)
+    for _ in range(2):
+        run = analyze_to(out, [tmp_path / "grey.png"], options=options, analyzer=analyzer)
+        assert not run.notes
+    assert (out / "results.jsonl").read_bytes() == b""
+
+
+def test_one_run_at_a_time_has_a_folder(analyzer, inputs, tmp_path):
+    out, refused = tmp_path / "out", []
+
+    def second_run(_):
+        for options in ({}, {"overwrite": True}, {"resume": True}, {"formats": ("csv",)}):
+            with pytest.raises(OutputError, match="another run is writing its results here") as no:
+                analyze_to(out, [inputs / "b.png"], options=RunOptions(**options))
+            refused.append(str(no.value).partition(":")[0])
+
+    analyze_to(out, [inputs / "a.png"], analyzer=analyzer, on_result=second_run)
+    assert refused == [str(out)] * 4
+    names = {path.name for path in out.iterdir()}
+    assert names == {"results.jsonl", "results.run.json"}
+    with pytest.raises(OutputError, match="exists already"):
+        analyze_to(out, [inputs / "a.png"], analyzer=analyzer)
+
+
+def test_a_killed_run_leaves_its_folder_to_the_next_one(analyzer, inputs, tmp_path):
+    script = (
+        "import os, sys, mien\n"
+        "mien.analyze_to(sys.argv[1], [sys.argv[2]], on_result=lambda result: os._exit(9))\n"
+    )
+    given = inputs / "a.png"
+    killed = subprocess.run([sys.executable, "-c", script, tmp_path, given], check=False)
+    assert killed.returncode == 9
+    assert (tmp_path / "results.lock").exists()
+    analyze_to(tmp_path, [given], options=RunOptions(overwrite=True), analyzer=analyzer)
+    assert not (tmp_path / "results.lock").exists()
 
 
 def test_what_is_replaced_stays_until_the_new_results_are_whole(analyzer, inputs, tmp_path):

@@ -17,6 +17,8 @@ _MAX_LINE_BYTES = 1 << 20
 def has_rows_of(path: Path, columns: Sequence[Column]) -> bool:
     """Return whether a file begins as one of these writers would with these columns, or with more.
 
+    Lines of JSON without a row are an empty file. Without pyarrow no Parquet is.
+
     Args:
         path: Ends in `.jsonl`, `.csv` or `.parquet`; it may be missing.
         columns: The least columns of a table; the fields of nested rows are among theirs.
@@ -32,6 +34,8 @@ def has_rows_of(path: Path, columns: Sequence[Column]) -> bool:
             first = file.readline(_MAX_LINE_BYTES)
         if path.suffix == ".csv":
             return next(csv.reader([first]), [])[: len(names)] == names
+        if not first:
+            return True
         row = json.loads(first)
         fields = (
             {column.path[0] for column in columns if column.rows != other}

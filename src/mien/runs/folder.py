@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mien._locking import file_lock
 from mien._output import cannot_write, check_output
 from mien.columns import COLUMNS
 from mien.drawing import write_image
@@ -25,6 +26,7 @@ from mien.structures import FrameResult
 
 __all__ = ["ResultFolder"]
 
+_LOCK = "results.lock"
 _ROWS_PER_COPY = 1000
 _MAX_STEM_BYTES = 220
 """File systems allow 255 bytes for a name; the rest is for a number and suffixes."""
@@ -36,11 +38,13 @@ _FOLDER_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCE
 class ResultFolder:
     """Writes results in several formats at once, and the images with the results drawn in.
 
+    One run at a time has a folder, until its results are closed.
+
     Args:
         path: The folder; it is made if it is missing.
         formats: Names out of `FORMATS`; each gives `results.<format>`.
         draw: Whether drawn images go into `drawn/`.
-        overwrite: Whether existing files may be replaced.
+        overwrite: Whether existing results may be replaced. Files that no run has made never are.
         journal: Saves the checkpoints, so that another run can resume; it needs the format `jsonl`.
         resume: Whether to continue from the checkpoint in the journal, if there is one.
         units: Whether the results have expression units.
@@ -54,7 +58,7 @@ class ResultFolder:
 
     Raises:
         InputError: A format is unknown.
-        OutputError: A file exists already or the folder cannot be written.
+        OutputError: A file exists already, another run has the folder, or it cannot be written.
         MissingExtraError: A format needs an extra that is not installed.
     """
 
@@ -88,6 +92,17 @@ class ResultFolder:
         self._has_results = False
         self._writers: list[ResultWriter] = []
         self._open = contextlib.ExitStack()
+        self._lock, self._is_locked = contextlib.ExitStack(), False
+        with contextlib.ExitStack() as cleanup:
+            cleanup.enter_context(self._lock)
+            self._begin(formats, overwrite=overwrite, resume=resume)
+            cleanup.pop_all()
+
+    def _begin(self, formats: Sequence[str], *, overwrite: bool, resume: bool) -> None:
+        """Start a new run, or resume the interrupted one; no other run may have the folder."""
+        path = self.path
+        if path.is_dir():
+            self._take_lock()
         saved = None if self._journal is None or overwrite else self._journal.read()
         if not overwrite and not resume and (path / JOURNAL).exists():
             raise OutputError(
@@ -97,12 +112,23 @@ class ResultFolder:
         if saved is not None:
             self._resume(formats, saved)
             return
-        if draw and not overwrite and self._other_drawn():
+        if self._draw and not overwrite and self._other_drawn():
             raise OutputError(
                 f"{path / 'drawn'}: has images already. Choose another folder or pass "
                 "overwrite=True"
             )
         self._start(formats)
+
+    def _take_lock(self) -> None:
+        """Lock the folder for this run, if it is not yet; the folder is made if it is missing."""
+        if self._is_locked:
+            return
+        held = (
+            f"{self.path}: another run is writing its results here. Wait for its end, or choose "
+            "another folder"
+        )
+        self._lock.enter_context(file_lock(self.path / _LOCK, held=held, remove=True))
+        self._is_locked = True
 
     def _other_drawn(self) -> int:
         """Return how many files the folder of drawn copies has that this run has not drawn."""
@@ -118,11 +144,12 @@ class ResultFolder:
         names = [self.path / f"results.{name}" for name in dict.fromkeys(formats)]
         for name in names:
             check_output(name, overwrite=self._replaces)
+        self._refuse_foreign(names)
+        self._take_lock()
         with contextlib.ExitStack() as cleanup:
             if self._journal is not None:
                 # Before all else: what lies in the folder after a kill is known by it.
                 cleanup.callback(self._journal.remove)
-                self._make_folder()
                 start = SavedPosition(position=Checkpoint().to_document(), replaces=self._replaces)
                 self._journal.save(start, now=True)
             for name in names:
@@ -161,14 +188,22 @@ class ResultFolder:
                 "they are not needed"
             )
 
-    def _make_folder(self) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
+    def _refuse_foreign(self, names: Iterable[Path]) -> None:
+        """Refuse to replace files that no run has made.
+
+        Raises:
+            OutputError: There is such a file.
+        """
+        for path in names:
+            if path.exists() and not has_rows_of(path, COLUMNS):
+                raise OutputError(
+                    f"{path}: exists already, and is not of a run. Move it away, or choose another "
+                    "folder"
+                )
 
     def _resume(self, formats: Sequence[str], saved: SavedPosition) -> None:
         """Continue the JSON Lines at the checkpoint, and write the other formats from them."""
+        self._refuse_foreign(self.path / f"results.{name}" for name in formats)
         self._has_results = True
         self.position = saved.position
         self._replaces = saved.replaces
@@ -340,9 +375,14 @@ class ResultFolder:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            self._stop(kind)
-            return
+        with self._lock:
+            if kind is None:
+                self._finish()
+            else:
+                self._stop(kind)
+
+    def _finish(self) -> None:
+        """Give the files their names, and remove what this run replaces."""
         try:
             self.finish_video()
             if self._journal is not None:
