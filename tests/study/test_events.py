@@ -81,6 +81,13 @@ def test_the_peak_is_where_the_shown_expression_is_most_probable():
     assert episode.mean_confidence == pytest.approx((11 * 0.8 + 0.95) / 12, abs=1e-6)
 
 
+def test_an_episode_says_how_often_its_answer_was_unsure():
+    series = person(("happy", 6), ("sad", 2), ("happy", 6))
+    series.unsure[3:8] = True  # in two of these five frames sad is shown
+    (episode,) = find_episodes(series)
+    assert episode.unsure_share == pytest.approx(3 / 12)
+
+
 @pytest.mark.parametrize("name", ["min_duration_s", "max_gap_s"])
 @pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "1", True])
 def test_a_rule_that_cannot_be_is_refused(name, value):

@@ -18,16 +18,16 @@ from mien.study.exports import (
 )
 
 
-def event(person, emotion, start_s, end_s, confidence=0.5):
+def event(person, emotion, start_s, end_s, confidence=0.5, unsure=0.5):
     return {"source": "a b.mp4", "person": person, "emotion": emotion, "start_s": start_s,
             "end_s": end_s, "peak_s": start_s, "peak_probability": 0.9,
-            "mean_confidence": confidence}  # fmt: skip
+            "mean_confidence": confidence, "unsure_share": unsure}  # fmt: skip
 
 
 EVENTS = [
     event(0, "happy", 0.5, 2.25, 0.934),
     event(0, "sad", 2.25, 3661.0004),
-    event(2, "fear", 1.0, 1.75),
+    event(2, "fear", 1.0, 1.75, unsure=0.51),
 ]
 SPANS = {(each["person"], each["emotion"], each["start_s"], each["end_s"]) for each in EVENTS}
 
@@ -35,7 +35,7 @@ SPANS = {(each["person"], each["emotion"], each["start_s"], each["end_s"]) for e
 def test_srt_is_read_by_its_library():
     cues = list(srt.parse(srt_text(EVENTS)))
     assert [cue.content for cue in cues] == [
-        "person 0: happy 93%", "person 2: fear 50%", "person 0: sad 50%"
+        "person 0: happy 93%", "person 2: fear 50%, unsure", "person 0: sad 50%"
     ]  # fmt: skip
     assert [cue.index for cue in cues] == [1, 2, 3]
     assert cues[2].start.total_seconds() == 2.25
@@ -48,7 +48,7 @@ def test_webvtt_is_read_by_its_library(tmp_path):
     path.write_text(webvtt_text(EVENTS), encoding="utf-8")
     cues = webvtt.read(path).captions
     assert [(cue.voice, cue.text) for cue in cues] == [
-        ("person 0", "happy 93%"), ("person 2", "fear 50%"), ("person 0", "sad 50%")
+        ("person 0", "happy 93%"), ("person 2", "fear 50%, unsure"), ("person 0", "sad 50%")
     ]  # fmt: skip
     assert [cue.start_in_seconds for cue in cues] == [0, 1, 2]
     assert (cues[2].start, cues[2].end) == ("00:00:02.250", "01:01:01.000")

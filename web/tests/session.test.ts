@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
+import { findEpisodes } from "../src/app/episodes";
 import { Session } from "../src/app/session";
 import type { Contract } from "../src/engine/contract";
 import type { FacePrediction } from "../src/engine/faces";
@@ -115,4 +116,37 @@ test("a video is partial until its last frame came, a camera never is", () => {
   expect([video.isPartial, session().isPartial]).toEqual([true, false]);
   video.end();
   expect(video.isPartial).toBe(false);
+});
+
+test("unsure answers count as what they show, and it is said how many they are", () => {
+  const half = session();
+  expect(half.unsureShare()).toBeNull();
+  for (const [place, unsure] of [true, false, true, true].entries()) {
+    const face = { ...FACE, unsure };
+    half.add({ width: 9, height: 9, timestamp_s: place / 10, faces: [face] });
+  }
+  expect(half.totals()[0]).toBeCloseTo(0.3);
+  expect(half.unsureShare()).toBe(0.75);
+});
+
+test("subtitles call an episode unsure if more than half of its frames are", async () => {
+  vi.stubGlobal("navigator", { languages: ["en"] });
+  const { srtText } = await import("../src/app/srt");
+  const rules = {
+    events: { min_duration_s: 0, max_gap_s: 0 },
+    tracking: { max_gap_s: 1 },
+    track_timeout: {},
+  } as Parameters<typeof findEpisodes>[1];
+  const shown = [0, 0, 0, 0, 1, 1, 1].map((label, place) => ({
+    time_s: place / 10,
+    person: 0,
+    label,
+    confidence: 0.5,
+    unsure: place % 2 === 0,
+  }));
+  const episodes = findEpisodes(shown, rules);
+  expect(episodes.map(({ unsure_share }) => unsure_share)).toEqual([0.5, 2 / 3]);
+  const cues = srtText(episodes, LABELS).split("\n");
+  expect(cues[2]).toBe("Person 1: happy 50%");
+  expect(cues[6]).toBe("Person 1: neutral 50%, unsure");
 });

@@ -182,6 +182,7 @@ EVENTS: tuple[Column, ...] = (
     _seconds("peak_s", "time of the frame in which the expression is most probable"),
     _share("peak_probability", "its probability there"),
     _share("mean_confidence", "its mean probability over the frames that show it"),
+    _share("unsure_share", "share of these frames with an unsure answer"),
 )
 """One row per episode: a time in which a person shows one expression."""
 

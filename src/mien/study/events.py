@@ -4,7 +4,8 @@ The whole rule. A frame lasts until the person's next one (`frame_durations_s`).
 that show the same expression, without an absence between them, are a run. The runs are taken in
 order of time. A run whose expression was shown last no more than `max_gap_s` before joins that run,
 and what lies between the two is given up; any other run stands for itself. Runs shorter than
-`min_duration_s` are left out at the end. So the episodes of a person never overlap.
+`min_duration_s` are left out at the end. So the episodes of a person never overlap. Frames with an
+unsure answer count as the others do, and each episode says how many there are.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Episode:
         peak_s: The time of the frame in which the expression is most probable.
         peak_probability: Its probability there.
         mean_confidence: Its mean probability over the frames that show it.
+        unsure_share: The share of these frames with an unsure answer, 0 to 1.
     """
 
     emotion: str
@@ -43,6 +45,7 @@ class Episode:
     peak_s: float
     peak_probability: float
     mean_confidence: float
+    unsure_share: float
 
 
 @dataclasses.dataclass(slots=True)
@@ -115,4 +118,5 @@ def _episode(series: PersonSeries, run: _Run) -> Episode:
         peak_s=float(series.times_s[run.first + peak]),
         peak_probability=float(own[peak]),
         mean_confidence=float(own[shown].mean()),
+        unsure_share=float(series.unsure[frames][shown].mean()),
     )

@@ -4,7 +4,7 @@ import { useOpenForUnits } from "../units/opening";
 import { fill, labelWord, words } from "../words";
 import { Crop } from "./Crop";
 import { awayWord, cardClass, type Listed, Opened, pointing } from "./listed";
-import { shareText } from "./overlay";
+import { labelText, shareText } from "./overlay";
 import { contract } from "./state";
 
 type Order = "number" | "emotion" | "confidence";
@@ -58,7 +58,8 @@ export function FaceGrid({ faces }: { faces: Listed[] }) {
         <section class="card chosen" aria-label={opened.name}>
           <p class="label">
             <Crop image={opened.portrait} number={opened.number} />
-            <strong>{wordOf(opened)}</strong> <span class="name">{opened.name}</span>
+            <strong>{opened.face !== null && labelText(opened.face, contract.value!)}</strong>{" "}
+            <span class="name">{opened.name}</span>
           </p>
           <Opened key={opened.number} listed={opened} />
         </section>

@@ -1,12 +1,11 @@
 import { useState } from "preact/hooks";
 
 import { useOpenForUnits } from "../units/opening";
-import { labelWord } from "../words";
 import { Crop } from "./Crop";
 import { FaceGrid } from "./FaceGrid";
 import { ChevronIcon } from "./icons";
 import { awayWord, cardClass, type Listed, Opened, pointing } from "./listed";
-import { shareText } from "./overlay";
+import { labelText, shareText } from "./overlay";
 import { contract } from "./state";
 
 /** More are a grid. */
@@ -50,7 +49,7 @@ function FaceRow({ listed, open, turn }: { listed: Listed; open: boolean; turn: 
       <button type="button" class="face" aria-expanded={open} onClick={turn}>
         <Crop image={portrait} number={number} />
         <span class="label">
-          <strong>{label === null ? name : labelWord(label)}</strong>
+          <strong>{face === null ? name : labelText(face, contract.value!)}</strong>
           <span class="name">{label === null ? summary : name}</span>
         </span>
         <span class="share">

@@ -65,7 +65,9 @@ function People({ read: _ }: { read: Progress | null }) {
       null,
     away: isAway(person),
     portrait: person.portrait,
-    summary: fill(words().people.mostly, { label: labelWord(known.labels[mostShown(person)]!) }),
+    summary: fill(words().people.mostly, {
+      label: isUnsure(person) ? words().people.unsure : labelWord(known.labels[mostShown(person)]!),
+    }),
     more: kind === "camera" && <Timeline person={person} now_s={now_s} colours={colours} />,
   });
   const isListed = (person: Person) =>
@@ -87,6 +89,11 @@ function People({ read: _ }: { read: Progress | null }) {
 /** The place of the label that a person shows for the longest time. */
 function mostShown({ seconds }: Person): number {
   return seconds.indexOf(Math.max(...seconds));
+}
+
+/** Whether most answers about a person are unsure. */
+function isUnsure({ unsure, answers }: Person): boolean {
+  return 2 * unsure > answers;
 }
 
 function PhotoFaces() {

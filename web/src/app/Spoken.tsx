@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { fill, labelWord, words } from "../words";
+import { fill, words } from "../words";
 import { shown } from "./live";
+import { spokenLabel } from "./overlay";
 import { contract } from "./state";
 
 const SPOKEN_EVERY_MS = 2500;
@@ -22,7 +23,7 @@ export function Spoken() {
       said.current.set(face.track!, face.label);
     });
     const sentence = changed.map((face) => {
-      const label = labelWord(contract.value!.labels[face.label]!);
+      const label = spokenLabel(face, contract.value!);
       return fill(words().people.shows, { number: face.track! + 1, label });
     });
     setText(sentence.join(". "));

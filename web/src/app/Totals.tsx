@@ -18,6 +18,7 @@ export function Totals({ read: _ }: { read: Progress | null }) {
     <section class="totals">
       <h3>{isCamera ? words().people.totals : words().people.wholeVideo}</h3>
       <Shares values={totals.map((value) => value / all)} name={words().people.totalsOf} />
+      <Unsure share={current.unsureShare() ?? 0} />
       {isCamera && (
         <p class="quiet">
           {fill(words().people.seconds, {
@@ -64,6 +65,12 @@ function Shares({ values, name }: { values: number[]; name: string }) {
   );
 }
 
+/** How many of the answers that the shares count are unsure. */
+function Unsure({ share }: { share: number }) {
+  if (share === 0) return null;
+  return <p class="quiet">{fill(words().people.unsureShare, { share: percent(share) })}</p>;
+}
+
 /** What the faces of all photos show. */
 export function PhotoTotals() {
   const done = photos.value.filter((photo) => photo.result !== null);
@@ -77,6 +84,7 @@ export function PhotoTotals() {
     <section class="totals">
       <h3>{words().people.photoTotals}</h3>
       <Shares values={shares} name={words().people.photoTotalsOf} />
+      <Unsure share={faces.filter((face) => face.unsure).length / faces.length} />
       <p class="quiet">
         {fill(words().people.images, { count: done.length, faces: faces.length })}
       </p>

@@ -13,6 +13,8 @@ export interface Episode {
   end_s: number;
   /** The label's mean probability over the frames that show it. */
   mean_confidence: number;
+  /** The share of these frames with an unsure answer. */
+  unsure_share: number;
 }
 
 export interface Answer {
@@ -20,6 +22,7 @@ export interface Answer {
   person: number;
   label: number;
   confidence: number;
+  unsure: boolean;
 }
 
 /** So long lasts the only frame of a person. */
@@ -32,6 +35,7 @@ interface Run {
   start_s: number;
   end_s: number;
   total: number;
+  unsure: number;
   count: number;
 }
 
@@ -62,16 +66,18 @@ function ofPerson(person: number, answers: Answer[], rules: Rules): Episode[] {
     const earlier = joined[place]!;
     earlier.end_s = run.end_s;
     earlier.total += run.total;
+    earlier.unsure += run.unsure;
     earlier.count += run.count;
   }
   return joined
     .filter((run) => run.end_s - run.start_s >= min_duration_s - TOLERANCE_S)
-    .map(({ label, start_s, end_s, total, count }) => ({
+    .map(({ label, start_s, end_s, total, unsure, count }) => ({
       person,
       label,
       start_s,
       end_s,
       mean_confidence: total / count,
+      unsure_share: unsure / count,
     }));
 }
 
@@ -79,15 +85,17 @@ function ofPerson(person: number, answers: Answer[], rules: Rules): Episode[] {
 function runs(answers: Answer[], rules: Rules): Run[] {
   const durations = durations_s(answers, rules);
   const found: Run[] = [];
-  answers.forEach(({ time_s, label, confidence }, place) => {
+  answers.forEach(({ time_s, label, confidence, ...answer }, place) => {
+    const unsure = answer.unsure ? 1 : 0;
     const end_s = time_s + durations[place]!;
     const last = found.at(-1);
     if (last?.label === label && time_s <= last.end_s + TOLERANCE_S) {
       last.end_s = end_s;
       last.total += confidence;
+      last.unsure += unsure;
       last.count++;
     } else {
-      found.push({ label, start_s: time_s, end_s, total: confidence, count: 1 });
+      found.push({ label, start_s: time_s, end_s, total: confidence, unsure, count: 1 });
     }
   });
   return found;

@@ -42,6 +42,17 @@ export function shareText(face: FacePrediction): string {
   return face.confidence >= Math.max(...face.probabilities) ? percent(face.confidence) : "";
 }
 
+/** A face's expression as text; one that the answer is unsure of has a question mark, as Python's. */
+export function labelText(face: FacePrediction, contract: Contract): string {
+  return labelWord(contract.labels[face.label]!) + (face.unsure ? "?" : "");
+}
+
+/** The same for those who hear it. */
+export function spokenLabel(face: FacePrediction, contract: Contract): string {
+  const label = labelWord(contract.labels[face.label]!);
+  return face.unsure ? `${label} (${words().people.unsure})` : label;
+}
+
 /** Draw anew when what is drawn changes, and when the canvas gets another size or comes back. */
 export function useDrawing(
   canvas: { current: HTMLCanvasElement | null },
@@ -94,7 +105,7 @@ export function drawFaces(
     const texts: Texts = {
       // A single face needs no number to be found.
       number: faces.length > 1 ? String(numberOf(face)) : "",
-      label: labelWord(contract.labels[face.label]!),
+      label: labelText(face, contract),
       share: shareText(face),
     };
     const inTheWay =
@@ -274,7 +285,7 @@ export function described(result: FrameResult | null, contract: Contract): strin
   if (result.faces.length === 0) return spoken.stage.noFace;
   const said = result.faces.map((face) => {
     const name = face.track === null ? spoken.people.face : spoken.people.person;
-    return `${fill(name, { number: numberOf(face) })}: ${labelWord(contract.labels[face.label]!)}`;
+    return `${fill(name, { number: numberOf(face) })}: ${spokenLabel(face, contract)}`;
   });
   return `${spoken.stage.image}. ${said.join(", ")}`;
 }

@@ -163,9 +163,12 @@ function personHtml(
   const shares = person.seconds.map((value) => value / total);
   const heading = fill(words().people.person, { number: person.number + 1 });
   const inView = fill(said.inView, { from: clock(person.first_s), to: clock(person.last_s) });
+  const unsure = fill(words().people.unsureShare, {
+    share: percent(person.unsure / person.answers),
+  });
   return `<section><h2>${escaped(heading)}</h2><p>${escaped(inView)}</p>
 <h3>${escaped(said.time)}</h3>${timelineSvg(person, session, contract)}
-<h3>${escaped(said.share)}</h3>${barsHtml(shares, contract)}${unitsHtml(said.unitsMean, units, contract)}</section>`;
+<h3>${escaped(said.share)}</h3>${barsHtml(shares, contract)}<p>${escaped(unsure)}</p>${unitsHtml(said.unitsMean, units, contract)}</section>`;
 }
 
 /** A photo with its boxes, and each face's six bars. */

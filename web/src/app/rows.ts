@@ -3,6 +3,7 @@ import type { FacePrediction, FaceUnits, FrameResult } from "../engine/faces";
 import { unsureReason } from "../engine/quality";
 import type { FaceRow } from "../engine/row";
 import { UnitRows, unitFields } from "../units/rows";
+import type { Answer } from "./episodes";
 
 const ROWS_PER_CHUNK = 2048;
 const NUMBERS = 31;
@@ -77,10 +78,11 @@ export class RowStore {
     }
   }
 
-  /** For each row the time, the person, the place of its label and its confidence. */
-  *answers(): Generator<{ time_s: number; person: number; label: number; confidence: number }> {
+  /** What each row says of its person, for episodes. */
+  *answers(): Generator<Answer> {
     for (const { n } of this.all()) {
-      yield { time_s: n[1]!, person: n[3]!, label: n[9]!, confidence: n[10]! };
+      const unsure = n[11] === 1;
+      yield { time_s: n[1]!, person: n[3]!, label: n[9]!, confidence: n[10]!, unsure };
     }
   }
 

@@ -114,7 +114,17 @@ export class Session {
     if (this.index !== null) this.index.isWhole = true;
   }
 
-  /** Seconds per label, all people together. */
+  /** The share of all answers that are unsure; null without one. */
+  unsureShare(): number | null {
+    let [unsure, answers] = [0, 0];
+    for (const person of this.people.values()) {
+      unsure += person.unsure;
+      answers += person.answers;
+    }
+    return answers > 0 ? unsure / answers : null;
+  }
+
+  /** Seconds per label, all people together. An unsure answer counts as its label, as in Python. */
   totals(): number[] {
     const totals = this.contract.labels.map(() => 0);
     for (const person of this.people.values()) {

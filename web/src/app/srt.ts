@@ -2,6 +2,9 @@ import { fill, labelWord, percent, words } from "../words";
 import type { Episode } from "./episodes";
 import { download } from "./save";
 
+/** Above this share of unsure answers an episode is called unsure, as in Python's subtitles. */
+const UNSURE = 0.5;
+
 /** Save episodes as subtitles (SubRip), which players show over the video. */
 export function saveSrt(episodes: Episode[], labels: string[], name: string): void {
   download([srtText(episodes, labels)], "application/x-subrip", `${name}.srt`);
@@ -9,9 +12,11 @@ export function saveSrt(episodes: Episode[], labels: string[], name: string): vo
 
 /** One cue per episode, in order of time. */
 export function srtText(episodes: Episode[], labels: string[]): string {
-  const cues = episodes.map(({ person, label, start_s, end_s, mean_confidence }, place) => {
+  const cues = episodes.map((episode, place) => {
+    const { person, label, start_s, end_s, mean_confidence, unsure_share } = episode;
     const who = fill(words().people.person, { number: person + 1 });
-    const what = `${labelWord(labels[label]!)} ${percent(mean_confidence)}`;
+    const unsure = unsure_share > UNSURE ? `, ${words().people.unsure}` : "";
+    const what = `${labelWord(labels[label]!)} ${percent(mean_confidence)}${unsure}`;
     return `${place + 1}\n${time(start_s)} --> ${time(end_s)}\n${who}: ${what}\n`;
   });
   return cues.join("\n");

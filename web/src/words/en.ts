@@ -201,6 +201,7 @@ export const en = {
     photoTotals: "All photos",
     totalsOf: "Share of the time, all people",
     photoTotalsOf: "Share of all faces",
+    unsureShare: "{share} of the answers are unsure",
     seconds: "{time} analysed, {frames} {frames|frame|frames}",
     images: "{count} {count|photo|photos}, {faces} {faces|face|faces}",
     unreadable: "{count} {count|photo|photos} could not be read",

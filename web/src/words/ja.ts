@@ -201,6 +201,7 @@ export const ja: Words = {
     photoTotals: "すべての写真",
     totalsOf: "全員の時間の割合",
     photoTotalsOf: "すべての顔に占める割合",
+    unsureShare: "回答の {share} は判定保留",
     seconds: "{time} を解析、{frames} フレーム",
     images: "写真 {count} 枚、顔 {faces} 人分",
     unreadable: "読めなかった写真 {count} 枚",

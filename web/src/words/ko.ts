@@ -201,6 +201,7 @@ export const ko: Words = {
     photoTotals: "모든 사진",
     totalsOf: "모든 인물의 시간 비율",
     photoTotalsOf: "모든 얼굴 중 비율",
+    unsureShare: "답의 {share}는 판정 보류",
     seconds: "{time} 분석, {frames} 프레임",
     images: "사진 {count}장, 얼굴 {faces}개",
     unreadable: "읽지 못한 사진 {count}장",

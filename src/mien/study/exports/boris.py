@@ -74,7 +74,9 @@ def _observation(video: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) 
     rows = []
     for event in events:
         subject = f"person {event['person']}"
-        comment = f"mean confidence {event['mean_confidence']:.3f}"
+        comment = (
+            f"mean confidence {event['mean_confidence']:.3f}, {event['unsure_share']:.0%} unsure"
+        )
         for end, note in (("start_s", comment), ("end_s", "")):
             rows.append([round(event[end], 3), subject, event["emotion"], "", note])
     rate = video["frames_per_second"] if video.get("frames_per_second") else 0

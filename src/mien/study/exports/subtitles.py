@@ -8,6 +8,10 @@ from typing import Any
 __all__ = ["srt_text", "webvtt_text"]
 
 
+_UNSURE = 0.5
+"""Above this share of unsure answers an episode is called unsure; the page's rule, too."""
+
+
 def srt_text(events: Sequence[Mapping[str, Any]]) -> str:
     """Return the events of a video as SRT, one cue each, in order of time.
 
@@ -37,7 +41,8 @@ def _in_order(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _words(event: Mapping[str, Any]) -> str:
-    return f"{event['emotion']} {event['mean_confidence']:.0%}"
+    unsure = ", unsure" if event["unsure_share"] > _UNSURE else ""
+    return f"{event['emotion']} {event['mean_confidence']:.0%}{unsure}"
 
 
 def _time(seconds: float, point: str) -> str:
