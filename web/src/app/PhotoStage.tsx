@@ -63,7 +63,9 @@ export function PhotoStage() {
           hidden={photo.error !== null}
           aria-label={known === null ? said.image : described(photo.result, known)}
         />
-        {photo.result === null && photo.error === null && <Waiting found={photo.found} />}
+        {photo.result === null && photo.error === null && (
+          <Waiting found={photo.found} isPostponed={photo.isPostponed} />
+        )}
       </View>
       <div class="strips">
         <div class="strip">

@@ -4,6 +4,7 @@ import type { FoundFaces, FrameResult } from "../engine/faces";
 import type { Row } from "../engine/row";
 import { unitsOn } from "../units/switch";
 import { fill, type Said, words } from "../words";
+import { largeLast } from "./order";
 import { reasonOf } from "./reason";
 import { photoRows } from "./rows";
 import { Scope, Superseded, start, within } from "./scope";
@@ -17,6 +18,8 @@ export interface Photo {
   found: FoundFaces | null;
   result: FrameResult | null;
   error: Said | null;
+  /** Whether it is large, so that others are looked at before it. */
+  isPostponed: boolean;
   /** Lasts until it is removed. */
   scope: Scope;
 }
@@ -30,18 +33,41 @@ const HEIC = /\bhei[cf]\b/i;
 /** Chromium's largest canvas side; other browsers take at least this many pixels in all. */
 const MOST_PIXELS = 120e6;
 
+/** Larger photos are searched for faces in many parts, which takes long. */
+const LARGE_PIXELS = 30e6;
+
 /** Add photos to those on the stage, which `onStage` lasts as long as, and analyse them. */
 export async function addPhotos(files: File[], onStage: AbortSignal): Promise<void> {
   const added = files.map((file): Photo => {
     const scope = new Scope();
     scope.begin(onStage);
     const address = URL.createObjectURL(file);
-    const nothing = { found: null, result: null, error: null };
+    const nothing = { found: null, result: null, error: null, isPostponed: false };
     return { name: file.name, blob: file, address, ...nothing, scope };
   });
   chosen.value = photos.value.length;
   photos.value = [...photos.value, ...added];
-  for (const photo of added) await analyse(photo);
+  await inOrder(added, analyse);
+}
+
+function inOrder(some: Photo[], look: (photo: Photo) => Promise<void>): Promise<void> {
+  return largeLast(some, isLarge, look, (photo) => change(photo, { isPostponed: true }));
+}
+
+/** Whether a photo has many pixels, which its first bytes say. */
+async function isLarge(photo: Photo): Promise<boolean> {
+  const image = new Image();
+  await new Promise((done) => {
+    image.onload = image.onerror = done;
+    image.src = photo.address;
+  });
+  return image.naturalWidth * image.naturalHeight > LARGE_PIXELS;
+}
+
+function change(photo: Photo, known: Partial<Photo>): void {
+  photos.value = photos.value.map((each) =>
+    each.address === photo.address ? { ...each, ...known } : each,
+  );
 }
 
 /** Take one photo off the stage. */
@@ -147,10 +173,10 @@ export async function lookedAt<Found>(
 
 /** Look once more at photos that were looked at without expression units. */
 async function addUnits(): Promise<void> {
-  for (const photo of photos.value) {
-    const lacks = photo.result?.faces.some((face) => face.units === undefined);
-    if (lacks && unitsOn.value) await analyse(photo);
-  }
+  const lacks = (photo: Photo) => photo.result?.faces.some((face) => face.units === undefined);
+  await inOrder(photos.value.filter(lacks), async (photo) => {
+    if (unitsOn.value) await analyse(photo);
+  });
 }
 
 effect(() => {
@@ -185,11 +211,7 @@ export async function findFaces(
 async function analyse(photo: Photo): Promise<void> {
   const { signal } = photo.scope;
   if (signal.aborted) return;
-  const change = (known: Partial<Photo>) => {
-    photos.value = photos.value.map((each) =>
-      each.address === photo.address ? { ...each, ...known } : each,
-    );
-  };
+  change(photo, { isPostponed: false });
   let units = false;
   const look = (bitmap: ImageBitmap) => {
     units = unitsOn.value;
@@ -198,13 +220,13 @@ async function analyse(photo: Photo): Promise<void> {
   try {
     do {
       const result = await lookedAt(signal, read(photo.blob, photo.name), look, (found) =>
-        change({ found }),
+        change(photo, { found }),
       );
-      change({ result });
+      change(photo, { result });
     } while (unitsOn.value && !units);
   } catch (error) {
     if (error instanceof Superseded) return;
     const said = () => `${photo.name}: ${reasonOf(error)}`;
-    change({ error: error instanceof UnreadableImage ? error.said : said });
+    change(photo, { error: error instanceof UnreadableImage ? error.said : said });
   }
 }

@@ -99,6 +99,7 @@ export const en = {
     others: "{names} and {count} more",
     tooLarge: "{name} is larger than this browser can open.",
     analysing: "Looking …",
+    postponed: "A large photo: it is looked at after the others.",
     close: "Close",
     photos: "Photos",
     photo: "Photo {number}: {name}",

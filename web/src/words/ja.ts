@@ -99,6 +99,7 @@ export const ja: Words = {
     others: "{names} ほか {count} 件",
     tooLarge: "{name} はこのブラウザーで開ける大きさを超えています。",
     analysing: "解析中 …",
+    postponed: "大きな写真なので、ほかの写真のあとに見ます。",
     close: "閉じる",
     photos: "写真",
     photo: "写真 {number}：{name}",

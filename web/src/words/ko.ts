@@ -98,6 +98,7 @@ export const ko: Words = {
     others: "{names} 외 {count}개",
     tooLarge: "{name}이(가) 이 브라우저가 열 수 있는 크기보다 큽니다.",
     analysing: "살펴보는 중 …",
+    postponed: "큰 사진이라 다른 사진 다음에 봅니다.",
     close: "닫기",
     photos: "사진",
     photo: "사진 {number}: {name}",
