@@ -1,11 +1,11 @@
 import type { ComponentChildren } from "preact";
 
 import type { FrameResult } from "../engine/faces";
+import { drawResult } from "../units/drawn";
 import { words } from "../words";
 import { CloseIcon, PauseIcon, PlayIcon, SnapshotIcon } from "./icons";
 import { mirror, paused, shown } from "./live";
 import { close } from "./opening";
-import { drawFaces } from "./overlay";
 import { download, fileName } from "./save";
 import { contract, packed, source } from "./state";
 
@@ -94,7 +94,7 @@ export function SnapshotButton({ video }: { video: { current: HTMLVideoElement |
   );
 }
 
-/** Save an image with its boxes and labels. */
+/** Save an image with its boxes and labels, and with expression units if they are on. */
 export function saveDrawn(image: CanvasImageSource, result: FrameResult, mirrored: boolean): void {
   const canvas = document.createElement("canvas");
   canvas.width = result.width;
@@ -105,7 +105,7 @@ export function saveDrawn(image: CanvasImageSource, result: FrameResult, mirrore
   drawn.drawImage(image, 0, 0);
   drawn.restore();
   const text = Math.max(12, canvas.height / 28);
-  drawFaces(drawn, result, contract.value!, { mirrored, scale: 1, text, pointed: null });
+  drawResult(drawn, result, contract.value!, { mirrored, scale: 1, text });
   const name = `${fileName()}.png`;
   void packed(canvas, "image/png").then((blob) => blob && download([blob], "image/png", name));
 }

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { Contract } from "../engine/contract";
 import type { FacePrediction, FoundFaces, FrameResult } from "../engine/faces";
 import { fill, labelWord, percent, words } from "../words";
+import { type Rectangle, shared } from "./rectangles";
 
 export interface DrawingOptions {
   mirrored: boolean;
@@ -26,7 +27,7 @@ const CROWD = 13;
 export const pointed = signal<number | null>(null);
 
 const OTHERS_ALPHA = 0.3;
-const FONT = '"Inter Variable", system-ui, sans-serif';
+export const FONT = '"Inter Variable", system-ui, sans-serif';
 
 /** A face's number as visitors see it: that of its person, or else its place in the image. */
 export function numberOf(face: FacePrediction): number {
@@ -66,15 +67,9 @@ export function useDrawing(
   }, drawn);
 }
 
-/** Draw boxes and labels of a result onto a canvas whose pixels are the image's times `scale`. */
-export function drawFaces(
-  canvas: CanvasRenderingContext2D,
-  result: FrameResult,
-  contract: Contract,
-  options: DrawingOptions,
-): void {
-  const { mirrored, scale } = options;
-  const boxes = result.faces.map(({ box_xyxy: [x0, y0, x1, y1] }): Rectangle => {
+/** Where the boxes of a result lie on a canvas whose pixels are the image's times `scale`. */
+export function boxesOf(result: FrameResult, mirrored: boolean, scale: number): Rectangle[] {
+  return result.faces.map(({ box_xyxy: [x0, y0, x1, y1] }) => {
     const left = mirrored ? result.width - x1 : x0;
     return {
       left: left * scale,
@@ -83,6 +78,21 @@ export function drawFaces(
       height: (y1 - y0) * scale,
     };
   });
+}
+
+/**
+ * Draw boxes and labels of a result onto a canvas whose pixels are the image's times `scale`.
+ *
+ * Returns where the labels lie.
+ */
+export function drawFaces(
+  canvas: CanvasRenderingContext2D,
+  result: FrameResult,
+  contract: Contract,
+  options: DrawingOptions,
+): Rectangle[] {
+  const { scale } = options;
+  const boxes = boxesOf(result, options.mirrored, scale);
   const said = new Map(options.said?.faces.map((face) => [numberOf(face), face]));
   const faces = result.faces.map((face) => said.get(numberOf(face)) ?? face);
   const colours = faces.map(({ label }) => contract.colours[contract.labels[label]!]!);
@@ -116,6 +126,7 @@ export function drawFaces(
     drawLabel(canvas, place, colours[number]!, options.text);
   });
   canvas.restore();
+  return taken;
 }
 
 /** Draw where faces are, on a canvas whose pixels are the image's times `scale`. */
@@ -135,13 +146,6 @@ interface Texts {
   number: string;
   label: string;
   share: string;
-}
-
-interface Rectangle {
-  left: number;
-  top: number;
-  width: number;
-  height: number;
 }
 
 interface Piece {
@@ -246,13 +250,6 @@ function set(
     left += canvas.measureText(style.text).width + text * 0.45;
   }
   return { pieces, width: pieces.length > 0 ? left + text * 0.1 : text * 1.9 };
-}
-
-/** The area that two rectangles share. */
-function shared(a: Rectangle, b: Rectangle): number {
-  const width = Math.min(a.left + a.width, b.left + b.width) - Math.max(a.left, b.left);
-  const height = Math.min(a.top + a.height, b.top + b.height) - Math.max(a.top, b.top);
-  return Math.max(0, width) * Math.max(0, height);
 }
 
 function drawLabel(

@@ -8,10 +8,7 @@ import { fetching, fetchUnits, isKept, unitsOn, wanted } from "./switch";
 /** Turns expression units on and off; says what that downloads the first time. */
 export function UnitsSwitch() {
   const turn = () => {
-    // A video is read anew for them.
-    const isRead = shown.value?.faces.some((face) => face.units !== undefined) ?? false;
-    const isLost = source.value.kind === "video" && !wanted.value && !isRead;
-    if (!isLost || mayGo()) wanted.value = !wanted.value;
+    if (wanted.value || mayRead()) wanted.value = !wanted.value;
   };
   return (
     <section class="units-switch">
@@ -30,6 +27,12 @@ export function UnitsSwitch() {
   );
 }
 
+/** Whether units may be read: a video that was read without them begins anew. */
+function mayRead(): boolean {
+  const isRead = shown.value?.faces.some((face) => face.units !== undefined) ?? false;
+  return source.value.kind !== "video" || isRead || mayGo();
+}
+
 /** What units are and download, how far their network is, or what is wrong with it. */
 function Notice() {
   const known = contract.value;
@@ -45,7 +48,13 @@ function Notice() {
     return (
       <p role="alert">
         {fill(said.failed, { reason: error() })}{" "}
-        <button type="button" class="link" onClick={() => void fetchUnits()}>
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            if (mayRead()) void fetchUnits();
+          }}
+        >
           {words().status.retry}
         </button>
       </p>

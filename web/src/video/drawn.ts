@@ -1,11 +1,11 @@
 /** Writes a video anew with its boxes and labels drawn in; its sound stays as it is. */
 import { signal } from "@preact/signals";
 
-import { drawFaces } from "../app/overlay";
 import { download } from "../app/save";
 import { Superseded } from "../app/scope";
 import type { Session } from "../app/session";
 import type { Contract } from "../engine/contract";
+import { drawResult } from "../units/drawn";
 import { type Said, words } from "../words";
 import { inputOf } from "./decoding";
 
@@ -103,7 +103,7 @@ async function drawn(
           const found = session.at(frame.timestamp - first_s);
           if (found !== null && found.faces.length > 0) {
             const scale = width / found.width;
-            drawFaces(image, found, contract, { mirrored: false, scale, text, pointed: null });
+            drawResult(image, found, contract, { mirrored: false, scale, text });
           }
           return canvas;
         },
