@@ -24,7 +24,8 @@ from mien.track import Smoother
 from mien.units import POSE_FIELDS, UNITS, HeadPose, action_units, merged_sides, strongest_units
 from mien.webpage import page_contract
 from tests.conftest import SAMPLES
-from tests.web.driving import analysed, choose, failing_once, ready, saved, settled
+from tests.videos import write_video
+from tests.web.driving import analysed, answering, choose, failing_once, ready, saved, settled
 from tests.web.test_parity import image, placed, sent
 from tests.web.test_video_parity import uneven
 
@@ -231,6 +232,28 @@ def test_a_network_of_units_that_does_not_come_is_told_and_tried_again(opened):
     page.get_by_role("combobox").filter(has_text="English").select_option("en")
     alert.get_by_role("button", name="Try again").click()
     page.locator(".unit-bars .bar").first.wait_for()
+
+
+def test_a_video_is_read_anew_for_units_only_if_the_visitor_wants_that(opened, tmp_path):
+    photo = np.full((96, 128, 3), 90, np.uint8)
+    with Image.open(PHOTOS[0]) as face:
+        photo[:, :96] = np.asarray(face.convert("RGB").resize((96, 96)))
+    path = write_video(tmp_path / "slow.mp4", ((float(second), photo) for second in range(7)))
+    page = opened(prepare=failing_once("**/units.onnx*"))
+    asked = answering(page, True, False, True)
+    ready(page)
+    choose(page, path)
+    assert analysed(page) == 7
+    page.get_by_role("button", name=TURN_ON).click()
+    again = page.get_by_role("alert").get_by_role("button", name="Try again")
+    again.click()
+    settled(page)
+    assert len(asked) == 2
+    assert analysed(page) == 7
+    assert not page.locator(".unit-bars").count()
+    again.click()
+    page.locator(".unit-bars").first.wait_for()
+    assert asked == ["There are results that are not saved. Discard them?"] * 3
 
 
 def test_a_camera_shows_the_face_mirrored_as_the_person_sees_themselves(opened_with_camera):

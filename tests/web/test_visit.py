@@ -429,3 +429,49 @@ def test_photos_are_turned_removed_and_saved_with_their_boxes(opened):
     assert {row["source"] for row in json.loads(saved(page, "JSON"))} == {"eileen_collins.jpg"}
     page.get_by_role("button", name="Remove this photo").click()
     page.get_by_role("button", name="Use the camera").wait_for()
+
+
+LOOKED_AT = """
+window.lookedAt = [];
+window.Worker = class extends Worker {
+  postMessage(question, moved) {
+    if (question.name === "image") lookedAt.push(question.ask.bitmap.width);
+    super.postMessage(question, moved);
+  }
+};
+"""
+
+
+def test_a_large_photo_is_looked_at_after_the_others(opened, tmp_path):
+    sizes = {"large": (7800, 4000), "first": (64, 48), "second": (32, 24)}
+    paths = [tmp_path / f"{name}.png" for name in sizes]
+    for path, size in zip(paths, sizes.values(), strict=True):
+        Image.new("L", size).save(path)
+    page = opened(worker="fake", prepare=lambda page: page.add_init_script(LOOKED_AT))
+    ready(page)
+    page.evaluate("lookedAt.length = 0")
+    choose(page, *paths)
+    page.wait_for_function("lookedAt.length >= 3")
+    assert page.evaluate("lookedAt") == [64, 32, 7800]
+
+
+def test_a_saved_image_has_expression_units_where_they_are_on(opened, tmp_path):
+    Image.new("RGB", (640, 480), (0, 255, 0)).save(tmp_path / "photo.png")
+    page = opened(worker="fake", prepare=lambda page: page.add_init_script(DRAWN))
+    ready(page)
+    choose(page, tmp_path / "photo.png")
+    page.locator(".card .bars").first.wait_for()
+
+    def written() -> list[str]:
+        page.evaluate("drawn.length = 0")
+        with page.expect_download():
+            page.get_by_role("button", name="Save image").click()
+        return [text for text, _ in page.evaluate("drawn")]
+
+    assert "happy" in written()
+    page.get_by_role("button", name="Expression units").click()
+    page.locator(".unit-bars .bar").first.wait_for()
+    assert {"mouth corners up, left", "0.50", "12° left"} <= set(written())
+    page.get_by_role("button", name="Expression units").click()
+    page.locator(".unit-bars").first.wait_for(state="detached")
+    assert "0.50" not in written()
