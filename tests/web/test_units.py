@@ -235,9 +235,9 @@ def test_a_network_of_units_that_does_not_come_is_told_and_tried_again(opened):
 
 
 def test_a_video_is_read_anew_for_units_only_if_the_visitor_wants_that(opened, tmp_path):
-    photo = np.full((96, 128, 3), 90, np.uint8)
+    photo = np.full((240, 320, 3), 90, np.uint8)
     with Image.open(PHOTOS[0]) as face:
-        photo[:, :96] = np.asarray(face.convert("RGB").resize((96, 96)))
+        photo[:, :240] = np.asarray(face.convert("RGB").resize((240, 240)))
     path = write_video(tmp_path / "slow.mp4", ((float(second), photo) for second in range(7)))
     page = opened(prepare=failing_once("**/units.onnx*"))
     asked = answering(page, True, False, True)
