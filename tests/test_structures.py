@@ -364,7 +364,7 @@ def test_a_notebooks_table_has_units_if_a_face_was_analysed_with_them(result):
         ("units", "eyeBlinkLft", "no such value among the 51; most similar: eyeBlinkLeft"),
         ("units", "AU12", "is an action unit; these stand in `action_units`"),
         ("action_units", "AU6", "is missing: the networks' teacher never raises cheekSquint"),
-        ("action_units", "AU16", "no coefficient of ARKit shows it. There are AU1, AU2, AU4,"),
+        ("action_units", "AU16", "`ACTION_UNITS` has no rule for it. There are AU1, AU2, AU4,"),
         ("action_units", "jawOpen", "is a coefficient; these stand in `units`"),
         ("probabilities", "joy", "expected one of happy, neutral, sad, angry, fear, surprise"),
     ],

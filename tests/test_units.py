@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+from mien.errors import InputError
 from mien.units import (
     ACTION_UNITS,
     MIRRORED,
@@ -102,3 +103,10 @@ def test_two_sides_that_are_about_the_same_are_read_as_one():
     assert (merged["browDownLeft"], merged["browDownRight"]) == (0.5, 0.1)
     assert {"jawLeft", "jawRight", "mouthLeft", "mouthRight"} <= set(merged)
     assert "mouthSmileLeft" not in merged
+
+
+def test_action_units_need_every_coefficient():
+    units = dict.fromkeys(UNITS, 0.0)
+    del units["jawOpen"]
+    with pytest.raises(InputError, match="all 51 coefficients of `UNITS`, jawOpen is missing"):
+        action_units(units)

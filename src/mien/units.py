@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien._frozen import FrozenDict
+from mien.errors import InputError
 
 __all__ = [
     "ACTION_UNITS",
@@ -310,7 +311,7 @@ class UnitValues(FrozenDict[str, float]):
         if name in labels:
             return "is an action unit; these stand in `action_units`"
         if text.startswith("AU") and text.removeprefix("AU").isdecimal():
-            why = _MISSING.get(text, "no coefficient of ARKit shows it")
+            why = _MISSING.get(text, "`ACTION_UNITS` has no rule for it")
             return f"is missing: {why}. There are {', '.join(labels)}"
         if text in _MISSING:
             return f"is missing: {_MISSING[text]}. `mien.units.UNITS` has those that there are"
@@ -325,7 +326,14 @@ def action_units(units: Mapping[str, float]) -> dict[str, float]:
 
     Returns:
         A value of 0 to 1 for each, by its short name (`AU12`). It is no intensity of FACS.
+
+    Raises:
+        InputError: A coefficient is missing.
     """
+    if missing := [name for name in UNITS if name not in units]:
+        raise InputError(
+            f"units: expected all {len(UNITS)} coefficients of `UNITS`, {missing[0]} is missing"
+        )
     return {
         each.label: _lips_part(units)
         if each.match == "derived"
