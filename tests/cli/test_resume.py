@@ -231,6 +231,7 @@ def test_complete_results_of_other_inputs_are_not_called_those_of_these(album, t
     assert f"{changed} was changed after" in refusal(album / "0", "--out", out, "--resume")
     (out / "results.jsonl").write_bytes(b"\xff{")
     assert "cannot be read" in refusal(album / "0", "--out", out, "--resume")
+    assert run(album / "0", "--out", out, "--overwrite").exit_code == 0
 
 
 def test_resuming_what_never_began_begins(album, tmp_path):

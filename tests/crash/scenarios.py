@@ -99,7 +99,7 @@ class Analysis(Scenario):
         """Put results there that are replaced."""
         if self._replaces:
             (folder / "out" / "drawn").mkdir(parents=True)
-            (folder / "out" / "results.jsonl").write_text('{"source": "before", "error": "gone"}\n')
+            (folder / "out" / "results.jsonl").write_text(EARLIER_ROW)
 
     def work(self, folder: Path, *, again: bool) -> int:
         """Analyse, or go on."""
@@ -323,6 +323,9 @@ class Job(Scenario):
         others = [path.name for path in (folder / "jobs").iterdir() if path.is_dir()]
         return job.state, job.frames, job.time_s, job.error, rows, names, len(others)
 
+
+EARLIER_ROW = '{"source": "before", "frame": 0, "timestamp_s": null, "error": "gone"}\n'
+"""The only row of a run that is replaced."""
 
 _ALL = ("--format", "jsonl,csv,parquet")
 

@@ -21,7 +21,14 @@ from mien.media.recognition import has_rows_of
 from mien.media.sources import is_video
 from mien.media.writers import FORMATS, JsonlWriter, ResultWriter, open_writer
 from mien.runs.checkpoint import Checkpoint
-from mien.runs.journal import JOURNAL, Journal, SavedPosition, forget_finished, forget_unfinished
+from mien.runs.journal import (
+    JOURNAL,
+    Journal,
+    SavedPosition,
+    forget_finished,
+    forget_unfinished,
+    has_finished,
+)
 from mien.structures import FrameResult
 
 __all__ = ["ResultFolder"]
@@ -191,11 +198,14 @@ class ResultFolder:
     def _refuse_foreign(self, names: Iterable[Path]) -> None:
         """Refuse to replace files that no run has made.
 
+        The lines of a run that says so beside them are its own, even if they are damaged by now.
+
         Raises:
             OutputError: There is such a file.
         """
         for path in names:
-            if path.exists() and not has_rows_of(path, COLUMNS):
+            is_said = path.name == "results.jsonl" and has_finished(self.path)
+            if path.exists() and not is_said and not has_rows_of(path, COLUMNS):
                 raise OutputError(
                     f"{path}: exists already, and is not of a run. Move it away, or choose another "
                     "folder"

@@ -14,7 +14,14 @@ from mien._output import cannot_write, partial_path, write_durably
 from mien.errors import OutputError
 from mien.runs.fingerprint import Fingerprint
 
-__all__ = ["JOURNAL", "Journal", "SavedPosition", "forget_finished", "forget_unfinished"]
+__all__ = [
+    "JOURNAL",
+    "Journal",
+    "SavedPosition",
+    "forget_finished",
+    "forget_unfinished",
+    "has_finished",
+]
 
 JOURNAL = "results.unfinished.json"
 """The name of the file with the last checkpoint."""
@@ -244,6 +251,11 @@ class Journal:
             _remove_inputs(self.path.parent)
         except OSError as error:
             raise cannot_write(self.path, error) from error
+
+
+def has_finished(folder: Path) -> bool:
+    """Return whether a run that wrote JSON Lines has ended in a folder, by what it left there."""
+    return (folder / _FINISHED).is_file()
 
 
 def forget_finished(folder: Path) -> None:

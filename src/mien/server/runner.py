@@ -221,6 +221,9 @@ class JobRunner:
             progress.update(result)
 
         def analyze(*, resume: bool) -> None:
+            if not resume:
+                # The folder is the job's own, but a file that a kill damaged is known to no run.
+                (self.folder(job.id) / "results.jsonl").unlink(missing_ok=True)
             analyze_to(
                 self.folder(job.id),
                 [video],
