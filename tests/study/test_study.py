@@ -251,6 +251,21 @@ def test_shards_in_one_folder_or_in_several_are_merged_to_the_same_tables(
         study_to(tmp_path / "one", [inputs], analyzer=analyzer, options=resumed)
 
 
+def test_a_merged_study_never_replaces_one_of_its_parts(
+    analyzer, inputs, tmp_path, monkeypatch, without_report
+):
+    for name in ("one", "two"):
+        study_to(tmp_path / name, [inputs / name], analyzer=analyzer)
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    monkeypatch.chdir(tmp_path)
+    kept = tables(tmp_path / "one")
+    for out in ("one", "link", tmp_path / "one"):
+        with pytest.raises(OutputError, match="is one of the studies that are merged"):
+            merge_studies(["one", "two"], out, overwrite=True)
+    assert merge_studies("one", tmp_path / "link", overwrite=True).units == 1
+    assert tables(tmp_path / "one") == kept
+
+
 def test_a_shard_that_is_not_done_is_not_merged(analyzer, inputs, tmp_path, without_report):
     def stop(record):
         raise Stop

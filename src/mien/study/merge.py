@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mien._checking import check_path
-from mien._output import whole_file
-from mien.errors import InputError, OptionsError
+from mien._output import is_same_file, whole_file
+from mien.errors import InputError, OptionsError, OutputError
 from mien.options import EventOptions, FaceOptions, VideoOptions
 from mien.reports import require_charts
 from mien.study.analysis import Study, finish_study
@@ -36,7 +36,8 @@ def merge_studies(
 
     Args:
         folders: Their folders. Shards that were written into one folder are named by it alone.
-        out: The folder of the merged study; None makes it in the one folder that is given.
+        out: The folder of the merged study, another one than those of several studies; None makes
+            it in the one folder that is given.
         covariates: As in `StudyOptions`.
         overwrite: Whether an earlier study in `out` is replaced.
 
@@ -46,7 +47,8 @@ def merge_studies(
     Raises:
         InputError: A folder holds no study, a shard is missing or not done, the settings differ,
             or one video was analysed in two versions.
-        OutputError: `out` holds another study, cannot be written, or another process is writing it.
+        OutputError: `out` holds another study or one of those that are merged, cannot be written,
+            or another process is writing it.
         MissingExtraError: The extra `tables` is not installed.
     """
     require_charts()
@@ -59,6 +61,7 @@ def merge_studies(
     if out is None and len(paths) > 1:
         raise OptionsError("out: several studies need a folder for the merged one")
     target = paths[0] if out is None else check_path("out", out)
+    is_new = _is_new(target, paths)
     parts = [(path, part) for path in paths for part in _parts(path)]
     settings = parts[0][1].settings
     _check_parts(parts)
@@ -76,7 +79,6 @@ def merge_studies(
         units=settings.get("unit_model") is not None,
     )
     tables = file_names()
-    is_new = target not in paths
     if is_new:
         check_folder(target, tables=tables)
     with study_lock(target, None):
@@ -95,6 +97,22 @@ def merge_studies(
         ]
         study.written = finish_study(plan, every, known, problems=problems)
     return study
+
+
+def _is_new(target: Path, paths: Sequence[Path]) -> bool:
+    """Return whether the merged study gets a folder of its own.
+
+    Raises:
+        OutputError: It is one of several studies, which it would replace.
+    """
+    if not any(is_same_file(path, target) for path in paths):
+        return True
+    if not all(is_same_file(path, target) for path in paths):
+        raise OutputError(
+            f"{target}: is one of the studies that are merged. Choose another folder for the merged "
+            "one"
+        )
+    return False
 
 
 def _parts(path: Path) -> Sequence[Description]:
