@@ -13,6 +13,7 @@ from mien.reports import (
     VideoSummary,
     video_report,
 )
+from mien.reports.video.figures import share_figure
 from mien.reports.video.units import unit_figures
 from mien.structures import FrameResult
 from mien.units import UNITS, HeadPose
@@ -197,6 +198,11 @@ def test_a_video_that_ended_early_or_shows_nobody_has_a_report_too(video, tmp_pa
     text = (tmp_path / "a.html").read_text()
     assert "the video ended early: damaged or cut off" in text
     assert np.char.find(text, "Person") == -1
+
+
+def test_somebody_in_one_frame_shows_what_they_show_all_the_time():
+    figure = share_figure(0, [SIX.labels.index("sad")], [3.0])
+    assert figure.sentence == "The most frequent expression is sad, 100% of the time."
 
 
 @pytest.mark.parametrize(
