@@ -174,7 +174,8 @@ def analyze_to(
             # Another one, since the state of the video goes on.
             run.resumed_after = Checkpoint.from_document(results.position)
             run.failures, run.with_faces = results.failures, frozenset(results.with_faces)
-            results.reserve_drawn(run.sources[: run.checkpoint.inputs])
+            done = run.sources[: run.checkpoint.inputs]
+            results.reserve_drawn({path: options.names.get(path, path) for path in done})
         on_start(run)
         _analyze(run, analyzer, media, options, results, on_result)
     run.written, run.notes = tuple(results.written), tuple(results.notes)
@@ -206,7 +207,7 @@ def _analyze(
                 if options.draw and checkpoint.video is not None:
                     # What a drawn video has so far cannot be continued: it starts again.
                     checkpoint = _before_video(checkpoint, run, results)
-                results.write(result)
+                results.write(result, path=step.result.source)
                 if checkpoint.is_complete and checkpoint is not run.checkpoint:
                     results.save_position(checkpoint.to_document)
             if result.error is not None:
