@@ -46,7 +46,7 @@ def merge_studies(
 
     Raises:
         InputError: A folder holds no study, a shard is missing or not done, the settings differ,
-            or one video was analysed in two versions.
+            one video was analysed in two versions, or an image is in two groups of images.
         OutputError: `out` holds another study or one of those that are merged, cannot be written,
             or another process is writing it.
         MissingExtraError: The extra `tables` is not installed.
@@ -85,7 +85,14 @@ def merge_studies(
         if is_new:
             names = {name: record.sources[0] for name, (_, record) in units.items()}
             whole = Description(settings=settings, shard=None, units=names, problems=problems)
-            begin_study(target, whole, overwrite=overwrite, resume=not overwrite, tables=tables)
+            begin_study(
+                target,
+                whole,
+                sources={source for _, record in units.values() for source in record.sources},
+                overwrite=overwrite,
+                resume=not overwrite,
+                tables=tables,
+            )
             for name, (path, _) in units.items():
                 _copy(plan.frames_path(name), path)
                 _copy(plan.record_path(name), path)
@@ -155,10 +162,12 @@ def _units(
     """Return the folder and record of each unit by name, and the inputs that stand for no file.
 
     Raises:
-        InputError: A unit is not done, or differs from one of the same name.
+        InputError: A unit is not done, differs from one of the same name, or shares an image with
+            another.
     """
     units: dict[str, tuple[Path, Record]] = {}
     problems: dict[str, str] = {}
+    unit_of: dict[str, str] = {}
     waiting: list[str] = []
     for path, part in parts:
         problems |= part.problems
@@ -173,6 +182,12 @@ def _units(
                     f"{path}: {source} is another file than that of {units[name][0]}. Analyse one "
                     "of them again"
                 )
+            for each in record.sources:
+                if (other := unit_of.setdefault(each, name)) != name:
+                    raise InputError(
+                        f"{path}: {each} is in {units[other][0]}, too, among other images, and "
+                        "would count twice. Make a study of all images"
+                    )
             units.setdefault(name, (path, record))
     if waiting:
         shown = ", ".join(sorted(waiting)[:_NAMES])
