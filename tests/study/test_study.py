@@ -458,6 +458,18 @@ def test_a_study_of_nobody_has_tables_without_rows_and_a_report(analyzer, inputs
     assert "study.html" in {path.name for path in made.written}
 
 
+def test_a_study_may_lie_in_the_folder_of_its_videos(analyzer, inputs, tmp_path):
+    shutil.copy(inputs / "nobody.mp4", tmp_path)
+    (tmp_path / "deep").mkdir()
+    shutil.copy(inputs / "p.png", tmp_path / "deep")
+    made = study_to(tmp_path, tmp_path, analyzer=analyzer)
+    assert (made.units, made.failures) == (2, {})
+    (tmp_path / "figures").mkdir(exist_ok=True)
+    shutil.copy(inputs / "p.png", tmp_path / "figures")
+    again = study_to(tmp_path, tmp_path, analyzer=analyzer, options=StudyOptions(resume=True))
+    assert (again.units, again.done_before) == (2, 2)
+
+
 def test_a_folder_without_a_video_is_a_failure_with_a_study(analyzer, tmp_path, without_report):
     (tmp_path / "empty").mkdir()
     made = study_to(tmp_path / "out", tmp_path / "empty", analyzer=analyzer)

@@ -140,8 +140,8 @@ def analyze_to(
     options = options or RunOptions()
     analyzer = analyzer or Analyzer()
     path = None if folder is None else check_path("folder", folder)
-    drawn_folder = None if path is None else path / "drawn"
-    media = list(find_media(check_paths(inputs), exclude=drawn_folder))
+    drawn = () if path is None else (path / "drawn",)
+    media = list(find_media(check_paths(inputs), exclude=drawn))
     run = Run(tuple(each if isinstance(each, str) else each.source for each in media))
     _check(path, media, options)
     analyzer.pipeline.baselines(options.video)  # what lacks for them is said before any analysis

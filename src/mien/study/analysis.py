@@ -17,6 +17,7 @@ from mien.study.folder import (
     Description,
     begin_study,
     check_folder,
+    files_of_study,
     find_done_images,
     is_done,
 )
@@ -102,7 +103,8 @@ def study_to(
     analyzer = analyzer or Analyzer()
     path = check_path("folder", folder)
     plan = UnitPlan.of(path, analyzer, options)
-    media = find_media(check_paths(inputs), exclude=path)
+    tables = file_names()
+    media = find_media(check_paths(inputs), exclude=files_of_study(path, tables))
     done = find_done_images(path) if options.resume and options.shard is None else ()
     found = list(find_units(media, done=done))
     problems = {each.source: each.reason for each in found if isinstance(each, MediaError)}
@@ -120,7 +122,6 @@ def study_to(
         units={unit.name: unit.sources[0] for unit in units},
         problems=problems,
     )
-    tables = file_names()
     check_folder(path, tables=tables)
     with study_lock(path, options.shard, alone=options.overwrite):
         begin_study(

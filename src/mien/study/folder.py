@@ -26,6 +26,7 @@ __all__ = [
     "Shard",
     "begin_study",
     "check_folder",
+    "files_of_study",
     "find_descriptions",
     "find_done_images",
     "is_done",
@@ -59,6 +60,16 @@ class Description:
     def file_name(self) -> str:
         """The name of its file."""
         return _OF_ALL if self.shard is None else _OF_SHARD.format(*self.shard)
+
+
+def files_of_study(folder: Path, tables: Iterable[str]) -> list[Path]:
+    """Return the files and folders of a study that are not for one process alone.
+
+    Args:
+        folder: The study's folder.
+        tables: The names of the files that are written at the end of a study.
+    """
+    return [folder / name for name in (*tables, *_FOLDERS)]
 
 
 def find_descriptions(folder: Path) -> list[Description]:
@@ -221,10 +232,10 @@ def _remove_regrouped(
 
 
 def _refuse_foreign(folder: Path, tables: Iterable[str]) -> None:
-    for name in (*tables, *_FOLDERS):
-        if (folder / name).exists():
+    for path in files_of_study(folder, tables):
+        if path.exists():
             raise OutputError(
-                f"{folder / name}: exists already, and is not of a study. Choose another folder"
+                f"{path}: exists already, and is not of a study. Choose another folder"
             )
 
 
