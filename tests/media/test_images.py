@@ -168,7 +168,7 @@ def test_warnings_of_pillow_are_quiet_unless_a_caller_wants_them(tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.resetwarnings()
         image_file._quieten_pillow.__wrapped__()
-        with pytest.raises(MediaError, match="it declares 11000 x 11000 pixels. Scale the image"):
+        with pytest.raises(MediaError, match="it declares 11000 x 11000 pixels"):
             read_image(path)
     assert caught == []
     with warnings.catch_warnings(), pytest.raises(MediaError, match="Pillow warns of it: Image si"):

@@ -335,7 +335,7 @@ def test_numbers_that_are_padded_otherwise_are_refused_by_name(tmp_path):
         Video(tmp_path / "shot_%02d.png")
     with pytest.raises(MediaError, match="the numbers have 3 digits, padded"):
         Video(tmp_path / "shot_%d.png")
-    with pytest.raises(MediaError, match="have 3 digits, padded with zeros. Write %03d"):
+    with pytest.raises(MediaError, match=r"have 3 digits, padded with zeros\. Write %03d"):
         Video(tmp_path / "other_%02d.png")
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._addresses import without_credentials
 from mien._checking import Within, check_options, check_path
 from mien._output import cannot_write, check_output, check_writable
 from mien.album.faces import AlbumFaces
@@ -171,8 +172,8 @@ def album_to(
     names = (f"faces.{options.format}", _SHEET, _PAGE)
     own = [path / f"faces.{each}" for each in get_args(AlbumFormat)]
     own += [path / _SHEET, path / _PAGE]
-    for each in own:
-        check_output(each, overwrite=options.overwrite)
+    for file in own:
+        check_output(file, overwrite=options.overwrite)
     _refuse_foreign(path, names)
     check_writable(path)
     _make(path)
@@ -182,8 +183,8 @@ def album_to(
         if isinstance(each, MediaError):
             failures[each.source] = each.reason
         elif not is_image(each):
-            failures[each] = "is no image; an album is made of images"
-    images = [each for each in media if isinstance(each, str) and each not in failures]
+            failures[without_credentials(each)] = "is no image; an album is made of images"
+    images = [str(each) for each in media if is_image(each)]
     on_start(images)
     with AlbumFaces(path) as faces:
         for predicted in predict_images(pipeline, images, workers=analyzer.workers):

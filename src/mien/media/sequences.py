@@ -32,7 +32,8 @@ def sequence_options(path: str | Path) -> tuple[str, dict[str, str]]:
 
     Raises:
         MediaError: There is no such image, one is missing between others, two have one number, they
-            are of another format, or their 16 bits hold levels of fewer, by which FFmpeg would not scale them.
+            are of another format, or their 16 bits hold levels of fewer, by which FFmpeg would not
+            scale them.
     """
     if (suffix := Path(path).suffix.lower()) not in _SUFFIXES:
         expected = ", ".join(_SUFFIXES)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+from mien._addresses import without_credentials
 from mien._checking import Matching, check_options, check_path
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, analyze_media, check_paths, is_image
@@ -69,7 +70,7 @@ class Run:
     """A run, while it goes on and after its end.
 
     Attributes:
-        sources: The inputs, in the order of their results.
+        sources: The inputs, in the order of their results, as the results name them.
         resumed_after: The checkpoint of the interrupted run that this one continues, or None.
         checkpoint: How far the run has come.
         failures: The inputs that could not be read or are damaged, with the last error. Those from
@@ -142,8 +143,10 @@ def analyze_to(
     path = None if folder is None else check_path("folder", folder)
     drawn = () if path is None else (path / "drawn",)
     media = list(find_media(check_paths(inputs), exclude=drawn))
-    run = Run(tuple(each if isinstance(each, str) else each.source for each in media))
+    run = Run(tuple(map(_source, media)))
     _check(path, media, options)
+    names = {without_credentials(source): name for source, name in options.names.items()}
+    options = dataclasses.replace(options, names=names)
     analyzer.pipeline.baselines(options.video)  # what lacks for them is said before any analysis
     if path is None:
         on_start(run)
@@ -290,6 +293,10 @@ def _networks(analyzer: Analyzer) -> dict[str, str | None]:
 
 def _hash(path: Path) -> str:
     return f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _source(each: str | MediaError) -> str:
+    return without_credentials(each) if isinstance(each, str) else each.source
 
 
 def _renamed(result: FrameResult, names: Mapping[str, str]) -> FrameResult:

@@ -116,8 +116,7 @@ def _is_new(target: Path, paths: Sequence[Path]) -> bool:
         return True
     if not all(is_same_file(path, target) for path in paths):
         raise OutputError(
-            f"{target}: is one of the studies that are merged. Choose another folder for the merged "
-            "one"
+            f"{target}: is one of the studies that are merged. Choose another folder for the result"
         )
     return False
 

@@ -8,6 +8,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from mien._addresses import without_credentials
 from mien.errors import MediaError, OptionsError
 from mien.media import is_live, is_video
 
@@ -86,7 +87,9 @@ def _kind(each: str | MediaError) -> str:
     if isinstance(each, MediaError):
         return "error"
     if is_live(each):
-        raise OptionsError(f"{each}: a study is of files; record it first with `mien live`")
+        raise OptionsError(
+            f"{without_credentials(each)}: a study is of files; record it first with `mien live`"
+        )
     return "video" if is_video(each) else "image"
 
 
