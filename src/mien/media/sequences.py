@@ -71,8 +71,8 @@ def _first_number(pattern: str | Path) -> tuple[int, str]:
         length, wanted = len(padded[0]), f"{int(padded[0]):0{min_digits}d}"
         reason = f"the numbers have {length} digits, padded with zeros. Write %0{length}d"
         if wanted in texts:
-            names = " and ".join(f"{before}{text}{after}" for text in (wanted, padded[0]))
-            reason = f"{names} have the same number. Rename one of them"
+            both = " and ".join(f"{before}{text}{after}" for text in (wanted, padded[0]))
+            reason = f"{both} have the same number. Rename one of them"
         raise MediaError(str(pattern), reason)
     numbers = sorted(map(int, texts))
     if (count := numbers[-1] - numbers[0] + 1) != len(numbers):

@@ -184,4 +184,6 @@ def _course(record: Record, length_s: float) -> NDArray[np.float64]:
         inside = np.diff(np.clip(edges, row["first_s"], row["first_s"] + span_s))
         visible_s += inside * (row["visible_s"] / span_s)
     total_s = np.maximum(seconds.sum(axis=1), visible_s)[:, None]
-    return np.divide(seconds, total_s, out=np.zeros_like(seconds), where=total_s > 0)
+    shares = np.zeros_like(seconds)
+    np.divide(seconds, total_s, out=shares, where=total_s > 0)
+    return shares
