@@ -19,7 +19,7 @@ def test_the_list_of_cameras_may_be_empty():
     for ignored in (
         ["--min-face-px", "9"],
         ["--device", "cpu"],
-        ["--smoothing", "1"],
+        ["--smoothing-s", "1"],
         ["camera:1"],
     ):
         result = run("live", "--list", *ignored)
