@@ -5,11 +5,12 @@
  */
 import { modelAddress } from "./engine/address";
 import type { Contract } from "./engine/contract";
+import { kindOf } from "./kept";
 
 declare const self: ServiceWorkerGlobalScope;
 
 /** Both are filled in by the build. */
-const FILES = "__FILES__";
+const FILES = "__FILES__" as unknown as string[];
 const VERSION = "__VERSION__";
 
 const CACHE = `mien-${VERSION}`;
@@ -26,7 +27,7 @@ self.addEventListener("install", (event) => {
 async function keepEverything(): Promise<void> {
   const cache = await caches.open(CACHE);
   const contract = new URL("models/contract.json", self.registration.scope).href;
-  await cache.addAll([...(FILES as unknown as string[]), contract]);
+  await cache.addAll([...FILES, contract]);
   const { face, emotion, units, samples } = (await (await cache.match(
     contract,
   ))!.json()) as Contract;
@@ -60,13 +61,9 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  const here = request.url.startsWith(self.registration.scope);
-  if (request.method !== "GET" || !here || /\/(v1|metrics|healthz|readyz)\b/.test(request.url)) {
-    return;
-  }
-  event.respondWith(
-    request.url.endsWith("contract.json") ? freshFirst(request) : keptFirst(request),
-  );
+  const kind = kindOf(request.url, self.registration.scope, FILES);
+  if (request.method !== "GET" || kind === null) return;
+  event.respondWith(kind === "fresh" ? freshFirst(request) : keptFirst(request));
 });
 
 /** What names its content by a hash, or belongs to this version, never changes. */
