@@ -1,13 +1,14 @@
 import { effect, signal, untracked } from "@preact/signals";
 
 import type { FoundFaces, FrameResult } from "../engine/faces";
+import { closePortraits } from "../engine/portraits";
 import type { Row } from "../engine/row";
 import { unitsOn } from "../units/switch";
 import { fill, type Said, words } from "../words";
 import { reasonOf } from "./reason";
 import { photoRows } from "./rows";
 import { Scope, Superseded, start, within } from "./scope";
-import { canFind, contract, engine, loaded, loading } from "./state";
+import { canFind, contract, engine, loaded, loading, trouble } from "./state";
 
 export interface Photo {
   name: string;
@@ -48,6 +49,7 @@ export async function addPhotos(files: File[], onStage: AbortSignal): Promise<vo
 export function removePhoto(photo: Photo): void {
   photo.scope.end();
   URL.revokeObjectURL(photo.address);
+  closePortraitsOf(photo);
   photos.value = photos.value.filter((each) => each !== photo);
   chosen.value = Math.max(0, Math.min(chosen.value, photos.value.length - 1));
 }
@@ -120,6 +122,7 @@ export function allRows(): Row[] {
 export function clearPhotos(): void {
   photos.value.forEach((photo) => {
     URL.revokeObjectURL(photo.address);
+    closePortraitsOf(photo);
   });
   photos.value = [];
   chosen.value = 0;
@@ -185,26 +188,51 @@ export async function findFaces(
 async function analyse(photo: Photo): Promise<void> {
   const { signal } = photo.scope;
   if (signal.aborted) return;
-  const change = (known: Partial<Photo>) => {
-    photos.value = photos.value.map((each) =>
-      each.address === photo.address ? { ...each, ...known } : each,
-    );
-  };
-  let units = false;
-  const look = (bitmap: ImageBitmap) => {
-    units = unitsOn.value;
-    return engine.image(bitmap, contract.value!.detection.min_face_px, units);
-  };
-  try {
+  let { result } = photo;
+  const look = async (): Promise<void> => {
+    let units = false;
     do {
-      const result = await lookedAt(signal, read(photo.blob, photo.name), look, (found) =>
-        change({ found }),
+      result = await lookedAt(
+        signal,
+        read(photo.blob, photo.name),
+        (bitmap) => {
+          units = unitsOn.value;
+          return engine.image(bitmap, contract.value!.detection.min_face_px, units);
+        },
+        (found) => change(photo, { found }),
       );
-      change({ result });
+      change(photo, { result });
     } while (unitsOn.value && !units);
+  };
+  // That the networks broke is said where they are loaded anew; a photo that breaks them again is not
+  // waited for any more.
+  const isBroken = (error: unknown) =>
+    !loading.value.ready && !(error instanceof UnreadableImage || error instanceof Superseded);
+  try {
+    await look().catch((error: unknown) => {
+      if (!isBroken(error)) throw error;
+      return look();
+    });
   } catch (error) {
     if (error instanceof Superseded) return;
-    const said = () => `${photo.name}: ${reasonOf(error)}`;
-    change({ error: error instanceof UnreadableImage ? error.said : said });
+    const reason = () => `${photo.name}: ${reasonOf(error)}`;
+    const said = error instanceof UnreadableImage ? error.said : reason;
+    // What was found before stays.
+    if (result === null) change(photo, { error: said });
+    else if (!isBroken(error)) trouble.value = said;
   }
+}
+
+/** Note what is known of a photo now. */
+function change(photo: Photo, known: Partial<Photo>): void {
+  photos.value = photos.value.map((each) => {
+    if (each.address !== photo.address) return each;
+    if (known.result !== undefined) closePortraitsOf(each);
+    return { ...each, ...known };
+  });
+}
+
+/** Let the crops of faces go that are not shown any more. */
+function closePortraitsOf({ result }: Photo): void {
+  if (result !== null) closePortraits([result]);
 }
