@@ -103,3 +103,16 @@ test("portraits are closed when others come, and with their photo", async () => 
   clearPhotos();
   expect([closed(first).length, closed(second).length]).toEqual([1, 1]);
 });
+
+test("photos of the same name are told apart by a number", async () => {
+  vi.mocked(engine.image).mockImplementation(async () => answer());
+  const signal = stage.begin();
+  const files = (names: string[]) => names.map((name) => new File([], name));
+  await addPhotos(files(["image.jpg", "image-2.jpg", "image.jpg"]), signal);
+  await addPhotos(files(["image.jpg", ".jpg", ".jpg"]), signal);
+  expect(photos.value.map(({ name }) => name)).toEqual(
+    ["image", "image-2", "image-3", "image-4"]
+      .map((stem) => `${stem}.jpg`)
+      .concat(".jpg", ".jpg-2"),
+  );
+});

@@ -33,16 +33,28 @@ const MOST_PIXELS = 120e6;
 
 /** Add photos to those on the stage, which `onStage` lasts as long as, and analyse them. */
 export async function addPhotos(files: File[], onStage: AbortSignal): Promise<void> {
+  const names = new Set(photos.value.map(({ name }) => name));
   const added = files.map((file): Photo => {
+    const name = freeName(file.name, names);
+    names.add(name);
     const scope = new Scope();
     scope.begin(onStage);
     const address = URL.createObjectURL(file);
     const nothing = { found: null, result: null, error: null };
-    return { name: file.name, blob: file, address, ...nothing, scope };
+    return { name, blob: file, address, ...nothing, scope };
   });
   chosen.value = photos.value.length;
   photos.value = [...photos.value, ...added];
   for (const photo of added) await analyse(photo);
+}
+
+/** A photo's name, with a number where another one has it: rows tell photos apart by their names. */
+function freeName(name: string, names: Set<string>): string {
+  const dot = name.lastIndexOf(".");
+  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
+  let free = name;
+  for (let number = 2; names.has(free); number++) free = `${stem}-${number}${ending}`;
+  return free;
 }
 
 /** Take one photo off the stage. */
