@@ -13,7 +13,9 @@ declare const self: ServiceWorkerGlobalScope;
 const FILES = "__FILES__" as unknown as string[];
 const VERSION = "__VERSION__";
 
-const CACHE = `mien-${VERSION}`;
+/** Pages at other addresses of the same host keep theirs. */
+const PREFIX = `mien ${self.registration.scope} `;
+const CACHE = PREFIX + VERSION;
 const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -51,7 +53,7 @@ self.addEventListener("activate", (event) => {
       .then((names) =>
         Promise.all(
           names
-            .filter((name) => name.startsWith("mien-") && name !== CACHE)
+            .filter((name) => name.startsWith(PREFIX) && name !== CACHE)
             .map((name) => caches.delete(name)),
         ),
       )
@@ -72,7 +74,7 @@ async function keptFirst(request: Request): Promise<Response> {
   const kept = await cache.match(request, { ignoreSearch: request.mode === "navigate" });
   if (kept !== undefined) return isolated(kept);
   const answer = await fetch(request);
-  if (answer.status === 200) await cache.put(request, answer.clone());
+  await keep(cache, request, answer);
   return isolated(answer);
 }
 
@@ -81,13 +83,18 @@ async function freshFirst(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
   try {
     const answer = await fetch(request);
-    if (answer.status === 200) await cache.put(request, answer.clone());
+    await keep(cache, request, answer);
     return isolated(answer);
   } catch (error) {
     const kept = await cache.match(request);
     if (kept === undefined) throw error;
     return isolated(kept);
   }
+}
+
+/** Keep an answer, unless the browser has no room left: the page works without. */
+async function keep(cache: Cache, request: Request, answer: Response): Promise<void> {
+  if (answer.status === 200) await cache.put(request, answer.clone()).catch(() => {});
 }
 
 function isolated(answer: Response): Response {
