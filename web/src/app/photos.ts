@@ -142,22 +142,34 @@ export function clearPhotos(): void {
 
 /**
  * Read an image and let the engine look at it when it is ready, while `signal` lasts; `found` hears
- * where its faces are if that is known earlier.
+ * where its faces are if that is known earlier. It is looked at once more when the networks broke
+ * meanwhile and are loaded anew; what breaks them again is not waited for.
  */
 export async function lookedAt<Found>(
   signal: AbortSignal,
-  image: Promise<ImageBitmap>,
+  image: () => Promise<ImageBitmap>,
   look: (bitmap: ImageBitmap) => Promise<Found>,
   found?: (faces: FoundFaces) => void,
 ): Promise<Found> {
-  const bitmap = await within(signal, image, (late) => late.close());
-  try {
-    if (found !== undefined) start(findEarly(signal, bitmap, found));
-    await within(signal, loaded());
-    return await within(signal, look(bitmap));
-  } finally {
-    bitmap.close();
-  }
+  const once = async (): Promise<Found> => {
+    const bitmap = await within(signal, image(), (late) => late.close());
+    try {
+      if (found !== undefined) start(findEarly(signal, bitmap, found));
+      await within(signal, loaded());
+      return await within(signal, look(bitmap));
+    } finally {
+      bitmap.close();
+    }
+  };
+  return once().catch((error: unknown) => {
+    if (!areBroken(error)) throw error;
+    return once();
+  });
+}
+
+/** Whether something failed since the networks are gone, which is said where they are loaded. */
+function areBroken(error: unknown): boolean {
+  return !loading.value.ready && !(error instanceof UnreadableImage || error instanceof Superseded);
 }
 
 /** Look once more at photos that were looked at without expression units. */
@@ -201,37 +213,28 @@ async function analyse(photo: Photo): Promise<void> {
   const { signal } = photo.scope;
   if (signal.aborted) return;
   let { result } = photo;
-  const look = async (): Promise<void> => {
-    let units = false;
+  let units = false;
+  const look = (bitmap: ImageBitmap) => {
+    units = unitsOn.value;
+    return engine.image(bitmap, contract.value!.detection.min_face_px, units);
+  };
+  try {
     do {
       result = await lookedAt(
         signal,
-        read(photo.blob, photo.name),
-        (bitmap) => {
-          units = unitsOn.value;
-          return engine.image(bitmap, contract.value!.detection.min_face_px, units);
-        },
+        () => read(photo.blob, photo.name),
+        look,
         (found) => change(photo, { found }),
       );
       change(photo, { result });
     } while (unitsOn.value && !units);
-  };
-  // That the networks broke is said where they are loaded anew; a photo that breaks them again is not
-  // waited for any more.
-  const isBroken = (error: unknown) =>
-    !loading.value.ready && !(error instanceof UnreadableImage || error instanceof Superseded);
-  try {
-    await look().catch((error: unknown) => {
-      if (!isBroken(error)) throw error;
-      return look();
-    });
   } catch (error) {
     if (error instanceof Superseded) return;
     const reason = () => `${photo.name}: ${reasonOf(error)}`;
     const said = error instanceof UnreadableImage ? error.said : reason;
     // What was found before stays.
     if (result === null) change(photo, { error: said });
-    else if (!isBroken(error)) trouble.value = said;
+    else if (!areBroken(error)) trouble.value = said;
   }
 }
 
