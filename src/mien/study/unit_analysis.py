@@ -123,6 +123,7 @@ def analyze_unit(
         frames_bytes=path.stat().st_size,
         frames_rows=counts.rows,
         failures=run.failures,
+        video_path=str(Path(unit.sources[0]).absolute()) if unit.is_video else "",
         **_tables(unit, plan, analyzer, series.people(), counts, fingerprints[0], run.failures)
         if unit.is_video
         else {"video": None},
