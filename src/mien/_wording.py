@@ -1,8 +1,8 @@
-"""Words for messages, reports and files: counts, and names that may be no text."""
+"""Numbers with the right form of what they count, for messages and reports."""
 
 from __future__ import annotations
 
-__all__ = ["pluralize", "valid_text"]
+__all__ = ["pluralize"]
 
 
 def pluralize(number: int, one: str, many: str | None = None) -> str:
@@ -14,8 +14,3 @@ def pluralize(number: int, one: str, many: str | None = None) -> str:
         many: What follows any other number; None puts an s at the end of `one`.
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def valid_text(name: str) -> str:
-    """Return a file's name with the bytes that are no text escaped, as no table takes them."""
-    return name.encode(errors="backslashreplace").decode()

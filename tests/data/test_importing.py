@@ -233,17 +233,6 @@ def test_overwriting_spares_a_folder_that_is_no_dataset(tmp_path, fer_csv):
     assert (tmp_path / "fer" / "thesis.txt").exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
-def test_names_that_are_no_text_are_escaped(tmp_path, toy_dataset):
-    for label, pixels in (("happy", toy_dataset.images[0]), ("sad", toy_dataset.images[1])):
-        folder = tmp_path / "caf\udce9" / label
-        folder.mkdir(parents=True)
-        Image.fromarray(pixels).save(folder / "a\udce9.png")
-    import_dataset([tmp_path / "caf\udce9"], tmp_path / "data")
-    data = read_dataset(tmp_path / "data")
-    assert data.names.tolist() == ["a\\udce9.png"] * 2
-
-
 def test_what_lies_in_or_beside_a_dataset_outlasts_the_next_import(tmp_path, fer_csv, toy_dataset):
     import_dataset([fer_csv], tmp_path / "fer")
     mine = [tmp_path / "fer" / "notes.txt"]

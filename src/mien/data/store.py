@@ -21,9 +21,8 @@ from mien._checking import check_path
 from mien._decode import FieldError, decode, shown
 from mien._output import cannot_write
 from mien._reading import read_json, read_parquet_columns
-from mien._wording import valid_text
 from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
-from mien.data.records import Record, Rows
+from mien.data.records import Rows
 from mien.emotions import FER2013_7
 from mien.errors import DatasetError, MediaError, MissingExtraError
 from mien.media import open_image
@@ -152,16 +151,15 @@ def write_dataset(
         OutputError: The folder cannot be written.
         MissingExtraError: pyarrow is not installed.
     """
-    rows = dataclasses.replace(rows, records=list(map(_with_valid_text, rows.records)))
     data = dataset_from_rows(rows, out.name)
     manifest = Manifest(
         rows=len(data),
         sha256=data.sha256(),
         subsets={name: _counts(data.subset(name)) for name in SUBSETS if len(data.subset(name))},
         voted=int(data.votes.any(axis=1).sum()),
-        sources=tuple(dataclasses.replace(each, name=valid_text(each.name)) for each in sources),
-        label_map={valid_text(name): valid_text(label) for name, label in label_map.items()},
-        settings={name: valid_text(value) for name, value in settings.items()},
+        sources=sources,
+        label_map=dict(label_map),
+        settings=dict(settings),
         label_names=data.label_names,
         framed={name: int((data.framed == i).sum()) for i, name in enumerate(FRAMINGS)},
         people=0 if data.groups is None else len(set(data.groups.tolist()) - {""}),
@@ -172,14 +170,6 @@ def write_dataset(
         text = json.dumps(dataclasses.asdict(manifest), indent=1, ensure_ascii=False)
         (partial / _MANIFEST).write_text(text + "\n", encoding="utf-8")
     return manifest
-
-
-def _with_valid_text(record: Record) -> Record:
-    texts = {name: getattr(record, name) for name in ("label", "origin", "name", "group")}
-    changed = {name: valid_text(text) for name, text in texts.items() if text}
-    if all(texts[name] == text for name, text in changed.items()):
-        return record
-    return dataclasses.replace(record, **changed)
 
 
 def read_dataset(path: str | Path) -> Dataset:
