@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -12,6 +11,7 @@ import sys
 from pathlib import Path
 
 from mien._cores import usable_cores
+from mien._hashing import file_sha256
 
 __all__ = ["describe_environment"]
 
@@ -33,7 +33,7 @@ def describe_environment() -> dict[str, str]:
         "processor": _processor(),
         "cores": _cores(),
         **{f"package {name}": version for name, version in _packages().items()},
-        **{f"model {path.name}": _sha256(path) for path in sorted(_ASSETS.glob("*.onnx"))},
+        **{f"model {path.name}": file_sha256(path) for path in sorted(_ASSETS.glob("*.onnx"))},
     }
 
 
@@ -75,7 +75,3 @@ def _packages() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "not installed"
     return versions
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

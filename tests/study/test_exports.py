@@ -58,7 +58,7 @@ def test_webvtt_is_read_by_its_library(tmp_path):
 
 def test_elan_is_read_by_its_library(tmp_path):
     path = tmp_path / "a.eaf"
-    path.write_text(elan_document("a b.mp4", EVENTS, [0, 1, 2]), encoding="utf-8")
+    path.write_text(elan_document(str(tmp_path / "a b.mp4"), EVENTS, [0, 1, 2]), encoding="utf-8")
     document = pympi.Elan.Eaf(path)
     assert list(document.get_tier_names()) == ["person 0", "person 1", "person 2"]
     found = {

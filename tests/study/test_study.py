@@ -266,6 +266,20 @@ def test_a_merged_study_never_replaces_one_of_its_parts(
     assert tables(tmp_path / "one") == kept
 
 
+def test_exports_lead_to_the_videos_wherever_their_tables_are_made(
+    analyzer, inputs, tmp_path, monkeypatch, without_report
+):
+    monkeypatch.chdir(inputs)
+    study_to(tmp_path / "one", "nobody.mp4", analyzer=analyzer)
+    monkeypatch.chdir(tmp_path)
+    merge_studies("one", "merged")
+    (document,) = (tmp_path / "merged" / "exports").glob("*.eaf")
+    assert (inputs / "nobody.mp4").as_uri() in document.read_text(encoding="utf-8")
+    project = json.loads((tmp_path / "merged" / "events.boris").read_text(encoding="utf-8"))
+    (observation,) = project["observations"].values()
+    assert observation["file"]["1"] == [str(inputs / "nobody.mp4")]
+
+
 def test_an_image_in_two_groups_is_not_merged(analyzer, inputs, tmp_path, without_report):
     for name in ("a.png", "b.png"):
         shutil.copy(inputs / "p.png", tmp_path / name)

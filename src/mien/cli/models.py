@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien._hashing import file_sha256
 from mien.cli.messages import printable
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def models(
     for number, path in enumerate(files or [network().path for network in shipped]):
         _, spec = open_session(path, threads=1)
         spec = spec or ModelSpec.from_metadata({}, str(path))
-        data = path.read_bytes()
-        file = {"path": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        size_bytes = path.stat().st_size
+        file = {"path": str(path), "bytes": size_bytes, "sha256": file_sha256(path)}
         if as_json:
             print(json.dumps(file | dataclasses.asdict(spec)))
             continue

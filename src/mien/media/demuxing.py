@@ -27,7 +27,14 @@ from mien.media.signatures import (
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-__all__ = ["open_camera", "open_sequence", "open_stream", "open_video", "read_address"]
+__all__ = [
+    "open_camera",
+    "open_sequence",
+    "open_stream",
+    "open_video",
+    "read_address",
+    "reason_of",
+]
 
 _VIDEOS = (
     *("mov", "matroska", "avi", "flv", "mpegts", "mpeg", "mpegvideo", "m4v", "ogg", "asf"),
@@ -178,5 +185,10 @@ def _why(source: str, error: Exception) -> str:
         return f"{name}, which is not read. Convert it to {PROMISED_VIDEOS}"
     if name is not None:
         return f"{name}, not a video that is read. Give {PROMISED_VIDEOS}"
-    reason = getattr(error, "strerror", None) or error
+    reason = reason_of(error)
     return f"no video that can be read ({reason}). Give {PROMISED_VIDEOS}, or copy it again"
+
+
+def reason_of(error: Exception) -> str:
+    """Return what FFmpeg or the system says of an error, without addresses and paths."""
+    return str(getattr(error, "strerror", None) or error)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.errors import MediaError
+from mien.structures.frame import FEW_LEVELS, LEVEL_TOLERANCE
 
 __all__ = [
     "SAVE_LEVELS",
@@ -40,14 +41,8 @@ _WIDTHS = (8, 10, 12, 14, 16, 20, 24, 32)
 _HIGH_BYTE_OF_14_BITS = 0x3F
 """The high byte of a number of 16 bits that has 14 bits or fewer is at most this."""
 
-_FEW_LEVELS = 16.0
-"""Fractions up to here are brighter than white; numbers of 0 to 255 that end here would be
-black."""
-
 _PACKED = {"rgb48": 3, "bgr48": 3, "rgba64": 4, "bgra64": 4}
 """FFmpeg's formats of 16 bits whose numbers of one pixel follow each other, and their count."""
-
-_TOLERANCE = 1e-3
 
 _PHOTOMETRIC, _MAX_SAMPLE, _S_MAX_SAMPLE = 262, 281, 341
 """Tags of TIFF 6.0."""
@@ -113,11 +108,11 @@ def _range_of_whole_numbers(low: int, high: int) -> tuple[float, float, str]:
 
 def _range_of_fractions(numbers: NDArray[np.float32]) -> tuple[float, float, str]:
     low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
-    if low < -_TOLERANCE:
+    if low < -LEVEL_TOLERANCE:
         return low, high if high > low else low + 1, _stretched(low, high)
-    if high <= 1 + _TOLERANCE:
+    if high <= 1 + LEVEL_TOLERANCE:
         return 0, 1, ""
-    if _FEW_LEVELS <= high <= 255 + _TOLERANCE:
+    if FEW_LEVELS <= high <= 255 + LEVEL_TOLERANCE:
         return 0, 255, ""
     return 0, high, _stretched(0, high)
 

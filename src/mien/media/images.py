@@ -27,7 +27,7 @@ from mien.media.depth import (
     white_is_zero,
 )
 from mien.media.image_file import MAX_PIXELS, check_promised, open_image, too_large
-from mien.media.jpeg import count_images, has_zeroed_part
+from mien.media.jpeg import all_bytes, count_images, has_zeroed_part
 from mien.structures import Frame
 
 __all__ = [
@@ -177,19 +177,10 @@ def convert_image(image: Image.Image, source: str) -> Frame:
     try:
         if file is not None and image.tell() == 0 and is_deep_colour(image):
             # Pillow would keep the high bytes alone, whatever the range of the numbers is.
-            return _read(io.BytesIO(_whole(file)), source, MAX_PIXELS)
+            return _read(io.BytesIO(all_bytes(file)), source, MAX_PIXELS)
         return _decode(image, source, file)
     except _DECODER_ERRORS as error:
         raise MediaError(source, why_unreadable(error)) from error
-
-
-def _whole(file: IO[bytes]) -> bytes:
-    """Return all bytes of a file, whose position is left as it is."""
-    position = file.tell()
-    file.seek(0)
-    data = file.read()
-    file.seek(position)
-    return data
 
 
 def _read(
@@ -209,7 +200,7 @@ def _read(
             frame = _decode(image, source, file, reopen, fit)
     except _DECODER_ERRORS as error:
         if is_jpeg and "truncated" in str(error):
-            return _read_cut_off(_whole(file), source, max_pixels, fit)
+            return _read_cut_off(all_bytes(file), source, max_pixels, fit)
         raise MediaError(source, why_unreadable(error)) from error
     if is_jpeg and has_zeroed_part(file):
         reason = "damaged: a part of its middle was replaced by zeros"

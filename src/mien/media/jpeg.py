@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO
 
-__all__ = ["count_images", "has_zeroed_part"]
+__all__ = ["all_bytes", "count_images", "has_zeroed_part"]
 
 _ZEROS = bytes(256)
 """So many zeros in a row are those of a damaged copy, or of a large area of one colour."""
@@ -24,7 +24,7 @@ def has_zeroed_part(file: IO[bytes]) -> bool:
     Args:
         file: The JPEG; its position is left as it is.
     """
-    data = _whole(file)
+    data = all_bytes(file)
     return data.find(_ZEROS, _first_scan(data)) >= 0 and not _decodes(data)
 
 
@@ -34,11 +34,12 @@ def count_images(file: IO[bytes]) -> int:
     Args:
         file: Begins with a JPEG; its position is left as it is.
     """
-    data = _whole(file)
+    data = all_bytes(file)
     return 1 + data.count(_END_AND_START, _first_scan(data))
 
 
-def _whole(file: IO[bytes]) -> bytes:
+def all_bytes(file: IO[bytes]) -> bytes:
+    """Return all bytes of a file, whose position is left as it is."""
     position = file.tell()
     file.seek(0)
     data = file.read()

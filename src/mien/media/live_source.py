@@ -12,7 +12,7 @@ from typing import Any
 
 from mien._addresses import without_credentials
 from mien.errors import MediaError
-from mien.media.demuxing import open_camera, open_stream, read_address
+from mien.media.demuxing import open_camera, open_stream, read_address, reason_of
 from mien.media.depth import SAVE_LEVELS, partial_levels
 from mien.media.images import decode_image
 from mien.media.reading import Reading
@@ -220,8 +220,8 @@ class LiveSource:
             if not self._frame_count or (self.give_up_s is not None and lost_s > self.give_up_s):
                 self._fail(self._why_lost(error))
                 return
-            self._lost = self._lost or (last_s, _reason(error))
-            self._on_gap(f"{self.source}: connection lost ({_reason(error)}). Reconnecting")
+            self._lost = self._lost or (last_s, reason_of(error))
+            self._on_gap(f"{self.source}: connection lost ({reason_of(error)}). Reconnecting")
             self._stop.wait(wait_s)
             wait_s = min(2 * wait_s, _MAX_WAIT_S)
 
@@ -267,7 +267,7 @@ class LiveSource:
             try:
                 frames = track.decode(packet)
             except av.error.InvalidDataError as error:
-                reading.add_error(_reason(error), packet)
+                reading.add_error(reason_of(error), packet)
                 damaged += 1
                 if damaged > _MAX_DAMAGED_PACKETS:
                     raise
@@ -354,7 +354,7 @@ class LiveSource:
         )
         if getattr(error, "errno", None) == errno.EBUSY:
             hint = "Close the program that uses the camera"
-        return f"{what}: {_reason(error)}. {hint}"
+        return f"{what}: {reason_of(error)}. {hint}"
 
     def _open(self) -> Any:
         if not is_camera(self.source):
@@ -393,7 +393,3 @@ def _is_file(container: Any) -> bool:
 
 def _is_endless(container: Any) -> bool:
     return container.format.name in _ENDLESS_FORMATS
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)

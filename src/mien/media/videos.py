@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MediaError
-from mien.media.demuxing import open_sequence, open_video
+from mien.media.demuxing import open_sequence, open_video, reason_of
 from mien.media.depth import SAVE_LEVELS, partial_levels
 from mien.media.orientation import Orientation, orientation_of
 from mien.media.reading import Reading, declared_duration_s
@@ -233,13 +233,13 @@ class Video:
                 try:
                     frames = self._stream.decode(packet)
                 except av.error.InvalidDataError as error:
-                    reading.add_error(_reason(error), packet)
+                    reading.add_error(reason_of(error), packet)
                     continue
                 for frame in frames:
                     reading.add_frame(frame)
                     yield frame
         except (av.FFmpegError, OSError) as error:
-            reading.add_error(f"not readable: {_reason(error)}")
+            reading.add_error(f"not readable: {reason_of(error)}")
 
     def _open(self) -> InputContainer:
         return open_sequence(self.source) if is_sequence(self.source) else open_video(self.source)
@@ -287,7 +287,3 @@ class Video:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from mien._addresses import without_credentials
 from mien._checking import Matching, check_options, check_path
+from mien._hashing import file_sha256
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, analyze_media, check_paths, is_image
 from mien.media import FORMATS, find_media, is_live
@@ -292,7 +292,7 @@ def _networks(analyzer: Analyzer) -> dict[str, str | None]:
 
 
 def _hash(path: Path) -> str:
-    return f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return f"SHA-256 {file_sha256(path)}"
 
 
 def _source(each: str | MediaError) -> str:

@@ -11,18 +11,26 @@ from numpy.typing import NDArray
 
 from mien.errors import FrameError
 
-__all__ = ["Frame", "FrameRGB", "check_frame_rgb", "plain_array", "uint8_advice"]
+__all__ = [
+    "FEW_LEVELS",
+    "LEVEL_TOLERANCE",
+    "Frame",
+    "FrameRGB",
+    "check_frame_rgb",
+    "plain_array",
+    "uint8_advice",
+]
 
 FrameRGB = NDArray[np.uint8]
 """One decoded frame, `(H, W, 3)` uint8, RGB, top row first."""
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
-_FEW_LEVELS = 16.0
+FEW_LEVELS = 16.0
 """Numbers of 0 to 255 that end below would be a black image; they are brighter than white, or of
 another range."""
 
-_TOLERANCE = 1e-3
+LEVEL_TOLERANCE = 1e-3
 """Scaled images may exceed the range 0 to 1 by this much, which rounding takes away."""
 
 
@@ -81,10 +89,10 @@ def uint8_advice(low: float, high: float, *, whole: bool, code: str, cast: str) 
         return "Some of its values are not finite numbers. Replace them first"
     if whole and low >= 0 and high <= 65535:
         return _whole_advice(int(low), int(high), code, cast)
-    if not whole and low >= -_TOLERANCE:
-        if high <= 1 + _TOLERANCE:
+    if not whole and low >= -LEVEL_TOLERANCE:
+        if high <= 1 + LEVEL_TOLERANCE:
             return f"Convert it: ({code} * 255).round(){cast}"
-        if _FEW_LEVELS <= high <= 255 + _TOLERANCE:
+        if FEW_LEVELS <= high <= 255 + LEVEL_TOLERANCE:
             return f"Convert it: {code}.round(){cast}"
     return (
         f"Its values go from {low:g} to {high:g}. Bring them to 0 (black) to 255 (white) first, "

@@ -13,6 +13,7 @@ from typing import Any
 
 from mien.columns import COLUMNS, UNIT_COLUMNS, Column
 from mien.emotions import SIX
+from mien.study.series import QUALITY
 
 __all__ = [
     "EVENTS",
@@ -30,7 +31,6 @@ __all__ = [
 ]
 
 _LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
-_QUALITY = ("size_px", "sharpness", "brightness", "yaw_proxy", "roll_deg", "truncation")
 _OF_RESULTS = {column.name: column for column in COLUMNS}
 
 
@@ -108,7 +108,7 @@ def _frames() -> Iterator[Column]:
         )
     for label in SIX.labels:
         yield _of_face(f"p_{label}_uncorrected")
-    for name in _QUALITY:
+    for name in QUALITY:
         yield _of_face(name)
     yield _plain("error", "text", "why the image could not be read", nullable=True)
 
@@ -168,7 +168,7 @@ PEOPLE: tuple[Column, ...] = (
             path=(f"{name}_mean",),
             meaning=f"mean of {name} over the frames",
         )
-        for name in _QUALITY
+        for name in QUALITY
     ),
 )
 """One row per person and video."""

@@ -33,6 +33,8 @@ class Record:
         events: The rows of the table `events`.
         synchrony: The rows of the table `synchrony`.
         failures: Why a source could not be read, or what is damaged, by path.
+        video_path: Where the video was when it was analysed, as an absolute path; empty for images,
+            and in records of before.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Record:
     events: tuple[Mapping[str, Any], ...] = ()
     synchrony: tuple[Mapping[str, Any], ...] = ()
     failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    video_path: str = ""
 
 
 def write_record(record: Record, path: Path) -> None:

@@ -122,7 +122,12 @@ def video_shares(people: Iterable[Mapping[str, Any]]) -> NDArray[np.float64]:
 def _videos(records: Records) -> Iterator[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]]:
     for record in records():
         if record.video is not None:
-            yield record.video, record.events
+            yield {**record.video, "source": _video_path(record)}, record.events
+
+
+def _video_path(record: Record) -> str:
+    """Return where a video was; a study may be finished or merged in another working folder."""
+    return record.video_path or str(Path(record.sources[0]).absolute())
 
 
 def _write_exports(folder: Path, record: Record) -> None:
@@ -135,7 +140,7 @@ def _write_exports(folder: Path, record: Record) -> None:
     texts = {
         "srt": srt_text(record.events),
         "vtt": webvtt_text(record.events),
-        "eaf": elan_document(video["source"], record.events, people),
+        "eaf": elan_document(_video_path(record), record.events, people),
         "TextGrid": textgrid_text(record.events, people, length_s),
     }
     for suffix, text in texts.items():

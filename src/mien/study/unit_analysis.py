@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import importlib.metadata
 import os
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mien._hashing import file_sha256
 from mien._output import cannot_write
 from mien.errors import MediaError
 from mien.inference import Analyzer
@@ -123,6 +123,7 @@ def analyze_unit(
         frames_bytes=path.stat().st_size,
         frames_rows=counts.rows,
         failures=run.failures,
+        video_path=str(Path(unit.sources[0]).absolute()) if unit.is_video else "",
         **_tables(unit, plan, analyzer, series.people(), counts, fingerprints[0], run.failures)
         if unit.is_video
         else {"video": None},
@@ -252,13 +253,13 @@ def settings_row(analyzer: Analyzer, plan: UnitPlan) -> dict[str, Any]:
         "min_event_s": plan.events.min_duration_s,
         "max_event_gap_s": plan.events.max_gap_s,
         "emotion_model": model.spec.name,
-        "emotion_model_sha256": _sha256(model.path),
+        "emotion_model_sha256": file_sha256(model.path),
         "face_model": detector_spec.name if detector_spec else type(detector).__name__,
-        "face_model_sha256": None if detector_path is None else _sha256(detector_path),
+        "face_model_sha256": None if detector_path is None else file_sha256(detector_path),
         "unit_model": None if analyzer.unit_model is None else analyzer.unit_model.spec.name,
         "unit_model_sha256": None
         if analyzer.unit_model is None
-        else _sha256(analyzer.unit_model.path),
+        else file_sha256(analyzer.unit_model.path),
         "mien_version": importlib.metadata.version("mien"),
         "onnxruntime_version": _version("onnxruntime"),
         "av_version": importlib.metadata.version("av"),
@@ -279,10 +280,6 @@ def _version(package: str) -> str:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(build)
     return "unknown"
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def source_fingerprint(source: str) -> tuple[int, str] | None:

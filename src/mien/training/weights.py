@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mien import _hashing
 from mien.errors import RecipeError
 from mien.inference import EmotionModel
 from mien.models.emotion import EmotionNet
@@ -43,7 +44,7 @@ def file_sha256(path: Path) -> str:
         RecipeError: The file cannot be read.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _hashing.file_sha256(path)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
 

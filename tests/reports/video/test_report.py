@@ -14,7 +14,6 @@ from mien.reports import (
     video_report,
 )
 from mien.reports.video.figures import share_figure
-from mien.reports.video.units import unit_figures
 from mien.structures import FrameResult
 from mien.units import UNITS, HeadPose
 from tests.conftest import SAMPLES
@@ -156,22 +155,6 @@ def test_blinks_per_minute_are_of_the_time_in_which_the_eyes_are_seen(prediction
     path = tmp_path / "a.html"
     video_report(found, path, analysis=ANALYSIS, with_faces=False)
     assert "<td>blinks</td><td>4</td><td>12.0</td>" in path.read_text()
-
-
-def test_the_roll_of_a_head_is_averaged_over_the_circle(prediction, video, tmp_path):
-    found = VideoSummary()
-    for frame in range(100 * 60):  # so that a point of the chart is the mean of several frames
-        shown = with_units(prediction, video, frame, 60)
-        (face,) = shown.faces
-        pose = HeadPose(yaw_deg=0.0, pitch_deg=0.0, roll_deg=(-179.0, 179.0)[frame % 2])
-        shown = dataclasses.replace(shown, faces=(dataclasses.replace(face, pose=pose),))
-        found.add(shown)
-    figures = unit_figures(0, found.people[0], step_s=0.5)
-    (head,) = (figure for figure in figures if figure.title == "The head")
-    (rows,) = head.chart.to_dict()["datasets"].values()
-    rolls = [row["value"] for row in rows if row["unit"].startswith("roll")]
-    assert len(rolls) == 200
-    assert all(abs(value) >= 179 for value in rolls)
 
 
 def test_without_units_the_report_says_nothing_of_them(summary, tmp_path):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._hashing import file_sha256
 from mien.emotions import SIX
 from mien.options import BaselineOptions
 from mien.structures import FacePrediction, FrameResult
@@ -31,7 +31,7 @@ class NetworkDescription:
     @classmethod
     def of_file(cls, name: str, path: Path) -> NetworkDescription:
         """Describe the network in a file."""
-        return cls(name, hashlib.sha256(path.read_bytes()).hexdigest())
+        return cls(name, file_sha256(path))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

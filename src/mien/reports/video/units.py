@@ -93,13 +93,9 @@ def _most_varying(
 def _head(
     context: str, times_s: NDArray[np.float64], pose_deg: NDArray[np.float64], step_s: float
 ) -> Figure:
-    # Means are taken over the circle: of 179 and -179 degrees it is 180.
-    angles = np.unwrap(pose_deg, axis=0, period=360)
-    named = {_ANGLES[name]: angles[:, place] for place, name in enumerate(POSE_FIELDS)}
+    # Faces with units are turned by less than 90 degrees, so means need no circle.
+    named = {_ANGLES[name]: pose_deg[:, place] for place, name in enumerate(POSE_FIELDS)}
     rows = _binned(named, times_s, step_s)
-    for row in rows:
-        if row["value"] is not None:
-            row["value"] = (row["value"] + 180) % 360 - 180
     colours = alt.Scale(domain=list(named), range=list(SERIES[: len(named)]))
     chart = (
         alt.Chart(chart_data(rows))

@@ -7,7 +7,6 @@ beginning and an end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from mien.emotions import COLOURS, SIX
@@ -20,7 +19,7 @@ _NO_DATE = "1970-01-01T00:00:00"
 """An observation has a date; the same study gives the same project on every day."""
 
 Video = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]
-"""The row of a video, and those of its events."""
+"""The row of a video, with its absolute path as `source`, and those of its events."""
 
 
 def boris_project(videos: Iterable[Video]) -> dict[str, Any]:
@@ -70,7 +69,7 @@ def _behaviour(place: int) -> dict[str, Any]:
 
 
 def _observation(video: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    path = str(Path(video["source"]).absolute())
+    path = video["source"]
     rows = []
     for event in events:
         subject = f"person {event['person']}"

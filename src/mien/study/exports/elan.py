@@ -26,7 +26,7 @@ def elan_document(source: str, events: Sequence[Mapping[str, Any]], people: Sequ
     The six expressions are its controlled vocabulary.
 
     Args:
-        source: The video.
+        source: The absolute path of the video.
         events: Rows of the table `events`.
         people: The numbers of the people in the video; those without an event have an empty tier.
     """
@@ -79,7 +79,7 @@ def _header(
 ) -> Mapping[int, str]:
     """Add the medium and the times; return the name of each time, in milliseconds."""
     header = Xml.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
-    path = Path(source).absolute()
+    path = Path(source)
     kind = mimetypes.guess_type(path.name)[0] or "video/mp4"
     url = path.as_uri() if _is_text(source) else ""
     Xml.SubElement(header, "MEDIA_DESCRIPTOR", {"MEDIA_URL": url, "MIME_TYPE": kind})
