@@ -12,10 +12,13 @@ from torch.nn import functional
 from mien._checking import check_options
 from mien._decode import all_demands, demand
 
-__all__ = ["STRIDES", "DetectorNet", "DetectorOptions"]
+__all__ = ["PIXEL_MEAN", "PIXEL_STD", "STRIDES", "DetectorNet", "DetectorOptions"]
 
 STRIDES = (8, 16, 32)
 """Pixels per cell on the three levels."""
+
+PIXEL_MEAN, PIXEL_STD = 127.5, 64.0
+"""The network takes `(v - PIXEL_MEAN) / PIXEL_STD` of each channel."""
 
 _PRIOR_PROBABILITY = 0.01
 """Object probability of every cell before training, since faces are rare (Lin et al. 2017)."""
@@ -84,7 +87,7 @@ class DetectorNet(nn.Module):
         """Run the network.
 
         Args:
-            images: `(B, 3, H, W)` float BGR of 0 to 255, H and W multiples of 32.
+            images: `(B, 3, H, W)` float BGR, normalised, H and W multiples of 32.
 
         Returns:
             The twelve outputs of the YuNet layout: `cls_s` and `obj_s` `(B, cells, 1)` as
@@ -97,7 +100,7 @@ class DetectorNet(nn.Module):
 
     def cells(self, images: Tensor) -> list[Tensor]:
         """Return each level's raw values, `(B, cells, 16)`: cls, obj, bbox (4), kps (10)."""
-        features = self.stem((images - 127.5) / 64.0)
+        features = self.stem(images)
         trunk = []
         for level in self.levels:
             features = level(features)
