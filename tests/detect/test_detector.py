@@ -190,7 +190,8 @@ def test_the_baseline_works_by_its_path(shared):
 def test_the_network_takes_what_its_spec_says():
     spec = yunet_spec("new", mean=100.0, std=50.0).input
     batch = padded_input(np.full((20, 40, 3), (200, 150, 100), np.uint8), spec)
-    assert batch.shape == (1, 3, 32, 64) and batch.dtype == np.float32
+    assert batch.shape == (1, 3, 32, 64)
+    assert batch.dtype == np.float32
     np.testing.assert_array_equal(batch[0, :, 19, 39], [0, 1, 2])  # blue first
     np.testing.assert_array_equal(batch[0, :, [19, 20], [40, 0]], -2)  # black
 

@@ -175,6 +175,9 @@ def _decode_level(
     level = _checked_level(outputs, stride, input_hw)
     scores = np.sqrt(level["cls"][:, 0].clip(0, 1) * level["obj"][:, 0].clip(0, 1))
     chosen = np.flatnonzero(scores >= threshold)
+    if not len(chosen):
+        none = Faces.none()
+        return none.detection_scores, none.boxes_xyxy, none.landmarks_xy
     points = grid_points(*input_hw, stride)[chosen].astype(np.float64)  # (n, 2)
     bbox = level["bbox"][chosen]
     centres = (points + bbox[:, :2]) * stride

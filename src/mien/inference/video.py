@@ -181,7 +181,9 @@ class _Searches:
 
     def __init__(self, pipeline: Pipeline, every: int) -> None:
         self._pipeline, self._every = pipeline, every
-        self._count = min(usable_cores(), _MAX_DETECTION_THREADS, 1 + _MAX_FRAMES_AHEAD // every)
+        # One more than cores: a thread waits for its next frame until the ones between are known.
+        threads = min(1 + usable_cores(), _MAX_DETECTION_THREADS)
+        self._count = min(threads, 1 + _MAX_FRAMES_AHEAD // every)
         self._pool = ThreadPoolExecutor(self._count)
         self._found: dict[int, Future[Faces]] = {}
 

@@ -17,6 +17,7 @@ from mien.media.demuxing import open_sequence, open_video
 from mien.media.depth import SAVE_LEVELS, partial_levels
 from mien.media.orientation import Orientation, orientation_of
 from mien.media.reading import Reading, declared_duration_s
+from mien.media.scaling import CONVERTERS
 from mien.media.sequences import is_sequence
 from mien.media.tracks import TrackError, pixel_aspect, read_packets, video_packets
 from mien.structures import FrameRGB
@@ -124,17 +125,12 @@ class VideoFrame:
         return self._orientation.apply(pixels[:, : plane.width]), black, white
 
     def _reformatted(self, width: int, height: int, kind: str) -> NDArray[np.uint8]:
-        """Return the decoded pixels in another size and format.
-
-        The frame has a converter of its own, which two threads may not use at once.
-        """
-        from av.video.reformatter import VideoReformatter
-
+        """Return the decoded pixels in another size and format."""
         frame = self._decoded
         if frame.format.name in _LUMA_FIRST:
             # First to another size, then to another format: both at once take three times as long.
-            frame = VideoReformatter().reformat(frame, width=width, height=height)
-        frame = VideoReformatter().reformat(frame, width=width, height=height, format=kind)
+            frame = CONVERTERS.size.reformat(frame, width=width, height=height)
+        frame = CONVERTERS.format.reformat(frame, width=width, height=height, format=kind)
         return np.asarray(frame.to_ndarray(), np.uint8)
 
 
