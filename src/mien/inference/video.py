@@ -28,7 +28,6 @@ __all__ = ["DETECTIONS_PER_S", "analyze_frames", "analyze_video"]
 DETECTIONS_PER_S = 8.0
 """How many times per second faces are detected in a video."""
 
-_PREFETCHED_FRAMES = 12
 _PREFETCHED_WINDOWS = 3
 _MAX_DETECTION_THREADS = 4
 _MAX_FRAMES_AHEAD = 24
@@ -68,10 +67,10 @@ def analyze_video(
     try:
         with ExitStack() as stack:
             # They are closed in reverse order, so that no thread reads from a closed generator.
+            # FFmpeg's own threads decode in advance.
             frames = stack.enter_context(closing(video.frames(per_second=options.max_fps)))
-            decoded = stack.enter_context(closing(prefetch(frames, _PREFETCHED_FRAMES)))
             for result in stack.enter_context(
-                closing(analyze_frames(pipeline, decoded, every=every, state=state))
+                closing(analyze_frames(pipeline, frames, every=every, state=state))
             ):
                 last = result.frame
                 yield result

@@ -193,7 +193,7 @@ def _cells(
     left, top, right, bottom = (float(side) for side in box_xyxy)
     down = _places(top, bottom, rows * samples, pixels.shape[0])
     across = _places(left, right, columns * samples, pixels.shape[1])
-    chosen = pixels[down[:, None], across].astype(np.float32)
+    chosen = pixels.take(down, axis=0).take(across, axis=1).astype(np.float32)
     levels = ((chosen - black) * (255 / (white - black))).clip(0, 255)
     cells: NDArray[np.float32] = levels.reshape(rows, samples, columns, samples).mean((1, 3))
     return cells  # (rows, columns)
