@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.structures import FrameRGB
 
-__all__ = ["CONVERTERS", "scale_rgb"]
+if TYPE_CHECKING:
+    from av.video.reformatter import VideoReformatter
+
+__all__ = ["CONVERTERS", "plane_pixels", "scale_rgb"]
 
 _PLANES = (1, 2, 0)
 """The channels of an RGB image in the order of the planes of FFmpeg's `gbrp`."""
@@ -18,16 +24,23 @@ class _Converters(threading.local):
     """The converters of a thread, which two may not use at once.
 
     A new one takes longer to make its tables than to convert a frame.
-
-    Attributes:
-        size: Brings frames to another size.
-        format: Brings frames to another pixel format.
     """
 
-    def __init__(self) -> None:
-        from av.video.reformatter import VideoReformatter
+    @functools.cached_property
+    def size(self) -> VideoReformatter:
+        """Brings frames to another size."""
+        return _converter()
 
-        self.size, self.format = VideoReformatter(), VideoReformatter()
+    @functools.cached_property
+    def format(self) -> VideoReformatter:
+        """Brings frames to another pixel format."""
+        return _converter()
+
+
+def _converter() -> VideoReformatter:
+    from av.video.reformatter import VideoReformatter
+
+    return VideoReformatter()
 
 
 CONVERTERS = _Converters()
@@ -49,11 +62,15 @@ def scale_rgb(frame_rgb: FrameRGB, size_hw: tuple[int, int]) -> FrameRGB:
     height, width = size_hw
     planar = av.VideoFrame(frame_rgb.shape[1], frame_rgb.shape[0], "gbrp")
     for plane, channel in zip(planar.planes, _PLANES, strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-        rows[:, : plane.width] = frame_rgb[..., channel]
+        plane_pixels(plane)[:] = frame_rgb[..., channel]
     scaled = CONVERTERS.size.reformat(planar, width=width, height=height)
     channels = np.empty((3, height, width), np.uint8)
     for plane, channel in zip(scaled.planes, _PLANES, strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-        channels[channel] = rows[:, : plane.width]
+        channels[channel] = plane_pixels(plane)
     return channels.transpose(1, 2, 0)
+
+
+def plane_pixels(plane: Any) -> NDArray[np.uint8]:
+    """Return the pixels of an `av.VideoPlane` of 8 bits, `(H, W)`, in its own memory."""
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width]

@@ -17,7 +17,7 @@ from mien.media.demuxing import open_sequence, open_video
 from mien.media.depth import SAVE_LEVELS, partial_levels
 from mien.media.orientation import Orientation, orientation_of
 from mien.media.reading import Reading, declared_duration_s
-from mien.media.scaling import CONVERTERS
+from mien.media.scaling import CONVERTERS, plane_pixels
 from mien.media.sequences import is_sequence
 from mien.media.tracks import TrackError, pixel_aspect, read_packets, video_packets
 from mien.structures import FrameRGB
@@ -118,11 +118,9 @@ class VideoFrame:
         if frame.format.name not in _LUMA_FIRST or frame.width != width:
             grey = self._reformatted(width, frame.height, "gray")
             return self._orientation.apply(grey), 0.0, 255.0
-        plane = frame.planes[0]
-        pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
         full = frame.color_range == _FULL_RANGE or frame.format.name.startswith(("yuvj", "gray"))
         black, white = (0.0, 255.0) if full else (float(_BLACK), float(_WHITE))
-        return self._orientation.apply(pixels[:, : plane.width]), black, white
+        return self._orientation.apply(plane_pixels(frame.planes[0])), black, white
 
     def _reformatted(self, width: int, height: int, kind: str) -> NDArray[np.uint8]:
         """Return the decoded pixels in another size and format."""
