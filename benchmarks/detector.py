@@ -245,8 +245,8 @@ def on_crops(detectors: Sequence[OnnxDetector], data: Dataset) -> Iterator[list[
 
 
 def speed(detectors: Sequence[OnnxDetector]) -> Iterator[list[str]]:
-    """Time both on noise of two sizes."""
-    for height, width in ((240, 320), (480, 640)):
+    """Time both on noise of three sizes."""
+    for height, width in ((240, 320), (480, 640), (720, 1280)):
         frame = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
         medians = []
         for detector in detectors:

@@ -57,6 +57,11 @@ def test_importing_mien_and_asking_for_help_loads_no_heavy_library():
     assert loaded.strip() == "[]"
 
 
+def test_what_reads_images_and_videos_loads_ffmpeg_when_it_is_needed():
+    loaded = in_a_fresh_process("import sys, mien.inference; print('av' in sys.modules)")
+    assert loaded.strip() == "False"
+
+
 def test_analysing_and_explaining_images_needs_no_torch_and_no_tables(samples):
     loaded = in_a_fresh_process(
         "import json, sys, mien\n"

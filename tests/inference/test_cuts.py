@@ -57,7 +57,7 @@ def test_after_a_cut_it_is_another_person_with_an_answer_of_its_own(analyzer, cu
     # The second face is neutral or sad, about as probably.
     assert found.emotion in sorted(expected.probabilities, key=expected.probabilities.get)[-2:]
     for name, probability in expected.probabilities.items():
-        assert found.probabilities[name] == pytest.approx(probability, abs=0.15)
+        assert found.probabilities[name] == pytest.approx(probability, abs=0.2)
 
 
 @pytest.mark.parametrize("every", [1, 6])

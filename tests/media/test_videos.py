@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mien.errors import MediaError
-from mien.media import Video, is_video, read_image
+from mien.media import Video, VideoFrame, is_video, read_image
 from mien.media.drawn_video import DrawnVideo
 from mien.runs import ResultFolder
 from mien.structures import FrameResult
@@ -73,11 +73,17 @@ def test_luma_is_that_of_the_frame_on_its_own_scale(tmp_path, photo):
     assert np.abs(luma - grey).mean() < 4
 
 
-def test_a_frame_can_be_scaled_on_the_way(tmp_path, photo):
-    path = write_video(tmp_path / "a.mp4", gliding(photo, seconds=0.2, per_second=10))
-    with Video(path) as video:
-        frame = next(iter(video.frames()))
-        assert frame.rgb((120, 160)).shape == (120, 160, 3)
+@pytest.mark.parametrize(
+    "kind", ["yuv420p", "yuvj420p", "nv12", "yuv444p", "yuv420p10le", "rgb24", "gray"]
+)
+@pytest.mark.parametrize("size_hw", [(121, 161), (240, 320), (300, 400)])
+def test_a_frame_can_be_scaled_on_the_way(photo, kind, size_hw):
+    small = np.asarray(Image.fromarray(photo).resize((320, 240)))
+    decoded = av.VideoFrame.from_ndarray(small, "rgb24")
+    frame = VideoFrame.of("a", 0, 0.0, decoded.reformat(format=kind))
+    whole = Image.fromarray(frame.rgb())
+    expected = np.asarray(whole.resize(size_hw[::-1], Image.Resampling.BILINEAR))
+    assert np.abs(frame.rgb(size_hw).astype(int) - expected).mean() < 3
 
 
 def turned(path, out):

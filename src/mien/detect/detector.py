@@ -204,5 +204,6 @@ def padded_input(image_rgb: FrameRGB, spec: InputSpec) -> NDArray[np.float32]:
     batch[0, :, : image_rgb.shape[0], : image_rgb.shape[1]] = channels.transpose(2, 0, 1)
     mean, std = (np.array(values, np.float32)[:, None, None] for values in (spec.mean, spec.std))
     if mean.any() or (std != 1).any():
-        batch = (batch - mean) / std
+        batch -= mean
+        batch /= std
     return batch

@@ -51,9 +51,22 @@ _LEAST_WEIGHT = np.float32(1e-6)
 
 
 def yunet_spec(
-    name: str, provenance: dict[str, str] | None = None, *, score_threshold: float = 0.6
+    name: str,
+    provenance: dict[str, str] | None = None,
+    *,
+    score_threshold: float = 0.6,
+    mean: float = 0.0,
+    std: float = 1.0,
 ) -> ModelSpec:
-    """Describe a detector of the YuNet layout: BGR of 0 to 255, any size, strides 8, 16 and 32."""
+    """Describe a detector of the YuNet layout: BGR, any size, strides 8, 16 and 32.
+
+    Args:
+        name: The network's.
+        provenance: Entries of the spec's provenance.
+        score_threshold: The spec's detection threshold, 0 to 1.
+        mean: What is taken off each value of 0 to 255; YuNet itself takes them as they are.
+        std: What the values are divided by then.
+    """
     return ModelSpec(
         task="detection",
         name=name,
@@ -63,8 +76,8 @@ def yunet_spec(
             height=None,
             width=None,
             multiple_of=32,
-            mean=(0.0, 0.0, 0.0),
-            std=(1.0, 1.0, 1.0),
+            mean=(mean, mean, mean),
+            std=(std, std, std),
         ),
         outputs=tuple(OutputSpec(name=output) for output in YUNET_OUTPUTS),
         detection=DetectionSpec(
@@ -162,6 +175,9 @@ def _decode_level(
     level = _checked_level(outputs, stride, input_hw)
     scores = np.sqrt(level["cls"][:, 0].clip(0, 1) * level["obj"][:, 0].clip(0, 1))
     chosen = np.flatnonzero(scores >= threshold)
+    if not len(chosen):
+        none = Faces.none()
+        return none.detection_scores, none.boxes_xyxy, none.landmarks_xy
     points = grid_points(*input_hw, stride)[chosen].astype(np.float64)  # (n, 2)
     bbox = level["bbox"][chosen]
     centres = (points + bbox[:, :2]) * stride

@@ -11,7 +11,7 @@ from mien._output import whole_file
 from mien.detect import yunet_spec
 from mien.errors import ArtefactError
 from mien.export.onnx_file import export_network, max_differences, to_float16_weights
-from mien.models.detector import DetectorNet
+from mien.models.detector import PIXEL_MEAN, PIXEL_STD, DetectorNet
 
 __all__ = ["export_detector"]
 
@@ -39,12 +39,19 @@ def export_detector(
         OutputError: The file cannot be written.
     """
     generator = torch.Generator().manual_seed(0)
-    example = 255 * torch.rand((2, 3, 224, 320), generator=generator)
+    example = (255 * torch.rand((2, 3, 224, 320), generator=generator) - PIXEL_MEAN) / PIXEL_STD
+    spec = yunet_spec(
+        "mien-face",
+        provenance,
+        score_threshold=score_threshold,
+        mean=PIXEL_MEAN,
+        std=PIXEL_STD,
+    )
     with whole_file(path) as made:
         export_network(
             network,
             example,
-            spec=yunet_spec("mien-face", provenance, score_threshold=score_threshold),
+            spec=spec,
             path=made,
             dynamic={0: "batch", 2: "height", 3: "width"},
         )

@@ -28,7 +28,6 @@ __all__ = ["DETECTIONS_PER_S", "analyze_video"]
 DETECTIONS_PER_S = 8.0
 """How many times per second faces are detected in a video."""
 
-_PREFETCHED_FRAMES = 12
 _PREFETCHED_WINDOWS = 3
 _MAX_DETECTION_THREADS = 4
 _MAX_FRAMES_AHEAD = 24
@@ -74,10 +73,10 @@ def analyze_video(
     try:
         with ExitStack() as stack:
             # They are closed in reverse order, so that no thread reads from a closed generator.
+            # FFmpeg's own threads decode in advance.
             frames = stack.enter_context(closing(video.frames(per_second=options.max_fps)))
-            decoded = stack.enter_context(closing(prefetch(frames, depths.frames)))
             for result in stack.enter_context(
-                closing(_analyze_frames(pipeline, decoded, depths, state))
+                closing(_analyze_frames(pipeline, frames, depths, state))
             ):
                 last = result.frame
                 yield result
@@ -92,14 +91,12 @@ class _Depths:
 
     Attributes:
         every: Frames from one detection to the next.
-        frames: Decoded in advance.
         ahead: Beyond the one whose faces are waited for, at most.
         windows: Groups of `every` frames that wait to be classified; with 0 they are not searched
             in advance.
     """
 
     every: int
-    frames: int = _PREFETCHED_FRAMES
     ahead: int = _MAX_FRAMES_AHEAD
     windows: int = _PREFETCHED_WINDOWS
 
@@ -107,23 +104,17 @@ class _Depths:
     def of(cls, frame_bytes: int, every: int) -> _Depths:
         """Return the depths for frames of a size, with detections at most so far apart."""
         most = _MAX_HELD_BYTES // max(1, frame_bytes)
-        every = min(every, max(most - cls(1, 1, 0, 0).held, _LEAST_EVERY))
+        every = min(every, max(most - cls(1, 0, 0).held, _LEAST_EVERY))
         tried = [
-            cls(
-                every,
-                max(1, _PREFETCHED_FRAMES // part),
-                _MAX_FRAMES_AHEAD // part,
-                _PREFETCHED_WINDOWS // part,
-            )
-            for part in (1, 2, 4)
+            cls(every, _MAX_FRAMES_AHEAD // part, _PREFETCHED_WINDOWS // part) for part in (1, 2, 4)
         ]
-        return next((each for each in tried if each.held <= most), cls(every, 1, 0, 0))
+        return next((each for each in tried if each.held <= most), cls(every, 0, 0))
 
     @property
     def held(self) -> int:
         """Frames that are held at most, with those on the way from one stage to the next."""
         windows = self.windows + 2 if self.windows else 1
-        return windows * self.every + self.frames + self.ahead + 3
+        return windows * self.every + self.ahead + 3
 
 
 def _analyze_frames(
@@ -228,7 +219,9 @@ class _Searches:
 
     def __init__(self, pipeline: Pipeline, depths: _Depths) -> None:
         self._pipeline, self._every = pipeline, depths.every
-        self._count = min(usable_cores(), _MAX_DETECTION_THREADS, 1 + depths.ahead // depths.every)
+        # One more than cores: a thread waits for its next frame until the ones between are known.
+        threads = min(1 + usable_cores(), _MAX_DETECTION_THREADS)
+        self._count = min(threads, 1 + depths.ahead // depths.every)
         self._pool = ThreadPoolExecutor(self._count)
         self._found: dict[int, Future[Faces]] = {}
 

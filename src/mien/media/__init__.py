@@ -5,6 +5,7 @@ from mien.media.images import IMAGE_SUFFIXES, convert_image, decode_image, read_
 from mien.media.inputs import Channels, ImageInput, as_frame, check_channels
 from mien.media.live_source import LiveSource, cameras, is_camera, is_live
 from mien.media.recognition import has_rows_of
+from mien.media.scaling import scale_rgb
 from mien.media.signatures import PROMISED_VIDEOS, START_BYTES, format_name, is_container
 from mien.media.sources import (
     count_by_suffix,
@@ -59,4 +60,5 @@ __all__ = [
     "open_table",
     "open_writer",
     "read_image",
+    "scale_rgb",
 ]

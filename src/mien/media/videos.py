@@ -17,6 +17,7 @@ from mien.media.demuxing import open_sequence, open_video, reason_of
 from mien.media.depth import SAVE_LEVELS, partial_levels
 from mien.media.orientation import Orientation, orientation_of
 from mien.media.reading import Reading, declared_duration_s
+from mien.media.scaling import CONVERTERS, plane_pixels
 from mien.media.sequences import is_sequence
 from mien.media.tracks import TrackError, pixel_aspect, read_packets, video_packets
 from mien.structures import FrameRGB
@@ -117,21 +118,18 @@ class VideoFrame:
         if frame.format.name not in _LUMA_FIRST or frame.width != width:
             grey = self._reformatted(width, frame.height, "gray")
             return self._orientation.apply(grey), 0.0, 255.0
-        plane = frame.planes[0]
-        pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
         full = frame.color_range == _FULL_RANGE or frame.format.name.startswith(("yuvj", "gray"))
         black, white = (0.0, 255.0) if full else (float(_BLACK), float(_WHITE))
-        return self._orientation.apply(pixels[:, : plane.width]), black, white
+        return self._orientation.apply(plane_pixels(frame.planes[0])), black, white
 
     def _reformatted(self, width: int, height: int, kind: str) -> NDArray[np.uint8]:
-        """Return the decoded pixels in another size and format.
-
-        The frame has a converter of its own, which two threads may not use at once.
-        """
-        from av.video.reformatter import VideoReformatter
-
-        scaled = VideoReformatter().reformat(self._decoded, width=width, height=height, format=kind)
-        return np.asarray(scaled.to_ndarray(), np.uint8)
+        """Return the decoded pixels in another size and format."""
+        frame = self._decoded
+        if kind == "rgb24" and (width, height) != (frame.width, frame.height):
+            # By planes: with pixels in one plane it takes twice as long, and colours are coarser.
+            frame = CONVERTERS.size.reformat(frame, width=width, height=height, format="gbrp")
+        frame = CONVERTERS.format.reformat(frame, width=width, height=height, format=kind)
+        return np.asarray(frame.to_ndarray(), np.uint8)
 
 
 class Video:

@@ -12,10 +12,13 @@ from torch.nn import functional
 from mien._checking import check_options
 from mien._decode import all_demands, demand
 
-__all__ = ["STRIDES", "DetectorNet", "DetectorOptions"]
+__all__ = ["PIXEL_MEAN", "PIXEL_STD", "STRIDES", "DetectorNet", "DetectorOptions"]
 
 STRIDES = (8, 16, 32)
 """Pixels per cell on the three levels."""
+
+PIXEL_MEAN, PIXEL_STD = 127.5, 64.0
+"""The network takes `(v - PIXEL_MEAN) / PIXEL_STD` of each channel."""
 
 _PRIOR_PROBABILITY = 0.01
 """Object probability of every cell before training, since faces are rare (Lin et al. 2017)."""
@@ -84,20 +87,26 @@ class DetectorNet(nn.Module):
         """Run the network.
 
         Args:
-            images: `(B, 3, H, W)` float BGR of 0 to 255, H and W multiples of 32.
+            images: `(B, 3, H, W)` float BGR, normalised, H and W multiples of 32.
 
         Returns:
             The twelve outputs of the YuNet layout: `cls_s` and `obj_s` `(B, cells, 1)` as
             probabilities, then `bbox_s` `(B, cells, 4)` and `kps_s` `(B, cells, 10)`, each for
             s of 8, 16 and 32.
         """
-        levels = [_split(cells) for cells in self.cells(images)]
-        cls, obj, bbox, kps = zip(*levels, strict=True)
-        return (*(part.sigmoid() for part in (*cls, *obj)), *bbox, *kps)
+        faces, landmarks = zip(*self._maps(images), strict=True)
+        # A single channel lies in memory as its cells do: only the others are transposed.
+        cls, obj, bbox = zip(*(face.split((1, 1, 4), dim=1) for face in faces), strict=True)
+        scores = (score.flatten(1)[..., None].sigmoid() for score in (*cls, *obj))
+        return (*scores, *map(_cells, bbox), *map(_cells, landmarks))
 
     def cells(self, images: Tensor) -> list[Tensor]:
         """Return each level's raw values, `(B, cells, 16)`: cls, obj, bbox (4), kps (10)."""
-        features = self.stem((images - 127.5) / 64.0)
+        return [_cells(torch.cat(maps, dim=1)) for maps in self._maps(images)]
+
+    def _maps(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return each level's raw values for faces, `(B, 6, h, w)`, and landmarks, 10 instead."""
+        features = self.stem(images)
         trunk = []
         for level in self.levels:
             features = level(features)
@@ -111,10 +120,7 @@ class DetectorNet(nn.Module):
         for number in (1, 0):
             above = functional.interpolate(merged[0], scale_factor=2.0, mode="nearest")
             merged.insert(0, self.merges[number](trunk[number] + above))
-        return [
-            head(level).permute(0, 2, 3, 1).flatten(1, 2)  # (B, cells, 16)
-            for head, level in zip(self.heads, merged, strict=True)
-        ]
+        return [head(level) for head, level in zip(self.heads, merged, strict=True)]
 
 
 class _Head(nn.Module):
@@ -136,9 +142,9 @@ class _Head(nn.Module):
         bias[4:6] = 1.0  # initial boxes have sides of e cells
         self.face.bias = nn.Parameter(bias)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         face, landmarks = self.face_block(features), self.landmark_blocks(features)
-        return torch.cat((self.face(face), self.landmarks(landmarks)), dim=1)
+        return self.face(face), self.landmarks(landmarks)
 
 
 def _separable(channels: int, width: int, *, stride: int = 1) -> nn.Sequential:
@@ -170,5 +176,5 @@ def _context(width: int, depth: int) -> nn.Sequential | None:
     )
 
 
-def _split(cells: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return cells[..., :1], cells[..., 1:2], cells[..., 2:6], cells[..., 6:]
+def _cells(values: Tensor) -> Tensor:
+    return values.permute(0, 2, 3, 1).flatten(1, 2)  # (B, cells, C)

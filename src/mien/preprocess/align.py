@@ -171,12 +171,19 @@ def _reduced(
     region = _region(pixels, corner, (shape[0] * factor, shape[1] * factor))
     if factor > 1:
         # Rows are added first: that reads memory in order and leaves less for the second sum.
-        rows = region.reshape(shape[0], factor, -1).sum(axis=1, dtype=np.uint32)
-        region = rows.reshape(*shape, factor, *region.shape[2:]).sum(axis=2, dtype=np.uint32)
+        region = _row_sums(_row_sums(region, factor).swapaxes(0, 1), factor).swapaxes(0, 1)
     values = region.astype(np.float32)
     if region.ndim == 3 and luma:
         values = values @ LUMA_BT601
     return values if factor == 1 else values / np.float32(factor**2)
+
+
+def _row_sums(pixels: NDArray[Any], factor: int) -> NDArray[np.uint32]:
+    """Return the sums of `factor` rows each."""
+    sums = pixels[::factor].astype(np.uint32)
+    for row in range(1, factor):
+        sums += pixels[row::factor]
+    return sums
 
 
 def _region(

@@ -14,6 +14,8 @@ The web page mirrors the rules, by the same constants (`tests/web/test_parity.py
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -70,11 +72,12 @@ def _correlation(
     if counts.sum() < MIN_PIXELS_SHARE * counts.size:
         return None
     first, second = a[counts].astype(np.float64), b[counts].astype(np.float64)
-    deviations = float(first.std()), float(second.std())
-    if min(deviations) < MIN_CONTRAST:
+    first -= first.mean()
+    second -= second.mean()
+    variances = float(first @ first) / first.size, float(second @ second) / second.size
+    if min(variances) < MIN_CONTRAST**2:
         return None
-    products = (first - first.mean()) * (second - second.mean())
-    return float(products.mean()) / (deviations[0] * deviations[1])
+    return float(first @ second) / first.size / math.sqrt(variances[0] * variances[1])
 
 
 def _clear(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
@@ -105,11 +108,18 @@ def looks_like_another(before: NDArray[Any], now: NDArray[Any]) -> bool:
 
 def _details(look: NDArray[Any]) -> NDArray[np.float64]:
     """Return an appearance without its light and shade."""
+    weights = _light_weights()
+    details: NDArray[np.float64] = look - weights @ look @ weights.T
+    return details
+
+
+@functools.cache
+def _light_weights() -> NDArray[np.float64]:
+    """Return the share of each row of an appearance in the light of each, `(16, 16)`."""
     places = np.arange(APPEARANCE_PX)
     weights = np.exp(-(((places[:, None] - places) / DETAIL_PX) ** 2) / 2)
     weights /= weights.sum(axis=1, keepdims=True)
-    details: NDArray[np.float64] = look - weights @ look @ weights.T
-    return details
+    return weights
 
 
 class SceneCuts:
@@ -181,13 +191,20 @@ def _cells(
     """
     pixels, black, white = frame.luma()
     left, top, right, bottom = (float(side) for side in box_xyxy)
-    down = np.linspace(top, bottom - 1, rows * samples).round().astype(int)
-    across = np.linspace(left, right - 1, columns * samples).round().astype(int)
-    down, across = down.clip(0, pixels.shape[0] - 1), across.clip(0, pixels.shape[1] - 1)
-    chosen = pixels[down[:, None], across].astype(np.float32)
+    down = _places(top, bottom, rows * samples, pixels.shape[0])
+    across = _places(left, right, columns * samples, pixels.shape[1])
+    chosen = pixels.take(down, axis=0).take(across, axis=1).astype(np.float32)
     levels = ((chosen - black) * (255 / (white - black))).clip(0, 255)
     cells: NDArray[np.float32] = levels.reshape(rows, samples, columns, samples).mean((1, 3))
     return cells  # (rows, columns)
+
+
+@functools.lru_cache(maxsize=64)
+def _places(start: float, end: float, count: int, length: int) -> NDArray[np.intp]:
+    """Return so many pixels from `start` to `end`, evenly, of those that there are."""
+    places = np.linspace(start, end - 1, count).round().astype(np.intp).clip(0, length - 1)
+    places.setflags(write=False)
+    return places
 
 
 def _shifted_correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

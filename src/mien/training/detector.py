@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_yunet, padded_input, yunet_spec
-from mien.models.detector import STRIDES, DetectorNet
+from mien.models.detector import PIXEL_MEAN, PIXEL_STD, STRIDES, DetectorNet
 from mien.models.onnx_weights import load_onnx_weights, read_onnx
 from mien.structures import Faces
 from mien.training.detector_augment import draw_training_image
@@ -129,7 +129,7 @@ class DetectorModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the weighted sum of the losses."""
         images, targets = batch
-        levels = self.network.cells(images.float())
+        levels = self.network.cells(_normalised(images))
         height, width = images.shape[2:]
         grid = CellGrid.of(height, width, STRIDES, self.device)
         losses = detector_losses(torch.cat(levels, dim=1).float(), targets, grid)
@@ -176,7 +176,7 @@ class DetectorModule(lightning.LightningModule):
 
     def detect(self, image: PseudoLabelledImage, *, score_threshold: float) -> Faces:
         """Run the network on an image at its own size; boxes are in pixels of the image."""
-        spec = yunet_spec("mien-face")
+        spec = yunet_spec("mien-face", mean=PIXEL_MEAN, std=PIXEL_STD)
         padded = torch.from_numpy(padded_input(image.image_rgb, spec.input))
         values = self.network(padded.to(self.device))
         cells = {
@@ -197,6 +197,10 @@ class DetectorModule(lightning.LightningModule):
         groups = parameter_groups(self, weight_decay=recipe.weight_decay)
         optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
         return warmup_cosine(optimiser, warmup_steps=recipe.warmup_steps, total_steps=recipe.steps)
+
+
+def _normalised(images: Tensor) -> Tensor:
+    return (images.float() - PIXEL_MEAN) / PIXEL_STD
 
 
 def landmark_errors(found: Faces, targets: Faces) -> list[float]:
@@ -283,7 +287,7 @@ def _initialise(module: DetectorModule, start: Path, batches: _TrainingImages) -
         missing = not any("context." in each.name for each in read_onnx(start).graph.initializer)
         if not missing:
             module.network.context = context
-        load_onnx_weights(module.network, start, example=images.float())
+        load_onnx_weights(module.network, start, example=_normalised(images))
         module.network.context = context
     else:
         load_checkpoint_weights(module.network, start)

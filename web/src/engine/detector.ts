@@ -225,23 +225,20 @@ class Planes {
     const { colour, mean, std } = input;
     const area = width * height;
     if (this.values.length !== 3 * area) this.values = new Float32Array(3 * area);
-    else this.values.fill(0);
     const { data } = image;
     const { values } = this;
-    const [red, blue] = colour === "bgr" ? [2 * area, 0] : [0, 2 * area];
-    let from = 0;
-    for (let row = 0; row < image.height; row++) {
-      const end = row * width + image.width;
-      for (let place = row * width; place < end; place++, from += 4) {
-        values[red + place] = data[from]!;
-        values[area + place] = data[from + 1]!;
-        values[blue + place] = data[from + 2]!;
-      }
-    }
     for (let channel = 0; channel < 3; channel++) {
-      if (mean[channel] === 0 && std[channel] === 1) continue;
-      for (let place = channel * area; place < (channel + 1) * area; place++) {
-        values[place] = (values[place]! - mean[channel]!) / std[channel]!;
+      const levels = Float32Array.from(
+        { length: 256 },
+        (_, level) => (level - mean[channel]!) / std[channel]!,
+      );
+      values.fill(levels[0]!, channel * area, (channel + 1) * area);
+      let from = colour === "bgr" ? 2 - channel : channel;
+      for (let row = 0; row < image.height; row++) {
+        const end = channel * area + row * width + image.width;
+        for (let place = end - image.width; place < end; place++, from += 4) {
+          values[place] = levels[data[from]!]!;
+        }
       }
     }
     return values;

@@ -7,12 +7,12 @@ export interface Pixels {
 
 /**
  * Scale down or up as Pillow does in Python: means over whole squares first where the image is
- * more than twice too large, then a triangle filter along rows and columns with rounding between.
+ * twice too large or more, then a triangle filter along rows and columns with rounding between.
  */
 export function resize(image: Pixels, width: number, height: number): Pixels {
   if (image.width === width && image.height === height) return image;
-  const factorX = Math.max(1, Math.floor(image.width / width / 2));
-  const factorY = Math.max(1, Math.floor(image.height / height / 2));
+  const factorX = Math.max(1, Math.floor(image.width / width));
+  const factorY = Math.max(1, Math.floor(image.height / height));
   const small = factorX > 1 || factorY > 1 ? reduce(image, factorX, factorY) : image;
   const across = filter(image.width / factorX, small.width, width);
   const rows = across === null ? small : horizontal(small, across, width);
@@ -20,7 +20,10 @@ export function resize(image: Pixels, width: number, height: number): Pixels {
   return down === null ? rows : vertical(rows, down, height);
 }
 
-/** Means over squares; those at the right and lower edge may be narrower. */
+/**
+ * Means over squares; those at the right and lower edge may be narrower. As in Pillow, a sum is
+ * multiplied by a whole number of 24 bits, so that some halves are rounded down.
+ */
 function reduce(image: Pixels, factorX: number, factorY: number): Pixels {
   const width = Math.ceil(image.width / factorX);
   const height = Math.ceil(image.height / factorY);
@@ -41,9 +44,11 @@ function reduce(image: Pixels, factorX: number, factorY: number): Pixels {
     for (let column = 0; column < width; column++) {
       const covered = Math.min(image.width, (column + 1) * factorX) - column * factorX;
       const count = covered * (bottom - row * factorY);
+      const share = Math.floor(2 ** 24 / count);
       const place = 4 * (row * width + column);
       for (let channel = 0; channel < 3; channel++) {
-        data[place + channel] = Math.floor(sums[3 * column + channel]! / count + 0.5);
+        const sum = sums[3 * column + channel]! + (count >> 1);
+        data[place + channel] = Math.floor((sum * share) / 2 ** 24);
       }
       data[place + 3] = 255;
     }
