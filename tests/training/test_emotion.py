@@ -336,8 +336,50 @@ def test_a_student_that_answers_as_its_teachers_has_no_loss():
     module = EmotionModule(RECIPE).eval()
     faces = torch.randn(4, 1, 48, 48)
     teachers = TeacherEnsemble([module.network, module.network], temperature=3.0)
-    losses = distillation_loss(module.network(faces), teachers(faces, seed=1), temperature=3.0)
+    outputs, targets = module.network(faces), teachers(faces, seed=1)
+    heads = (outputs.logits, outputs.fer2013_logits)
+    losses = distillation_loss(heads, targets, 3.0, torch.ones(4))
     assert [float(loss) for loss in losses] == pytest.approx([0, 0], abs=1e-6)
+
+
+def a_step(model_file, *, taught=True, mixup=0.0, ferplus=(4, 4, 4, 4), own=(1, 0, 1, 0)):
+    """Return the loss of four images in a step, and how many images the teachers were shown."""
+    teachers = DistillationOptions(teachers=(str(model_file),), weight=1.0)
+    recipe = dataclasses.replace(
+        RECIPE,
+        distillation=teachers if taught else None,
+        mixup=mixup,
+        fer2013_weight=0.0,
+        embedding_weight=0.0,
+    )
+    torch.manual_seed(1)
+    module, shown = EmotionModule(recipe), []
+    if taught:
+        module._teachers.networks[0].register_forward_pre_hook(
+            lambda _, faces: shown.append(*faces)
+        )
+    faces = torch.randint(0, 256, (4, 1, 48, 48), generator=torch.Generator().manual_seed(2))
+    labels = torch.eye(8)[list(ferplus)], torch.eye(7)[[0, 1, 2, 3]]
+    loss = module.training_step((faces, *labels, torch.tensor(own, dtype=torch.float32)), 0)
+    return float(loss.detach()), sum(map(len, shown))
+
+
+def test_teachers_answer_for_the_datasets_own_images_alone(model_file):
+    loss, shown = a_step(model_file)
+    assert shown == 2
+    assert a_step(model_file, ferplus=(1, 4, 2, 4))[0] == loss, "the teachers have the whole weight"
+    assert a_step(model_file, ferplus=(4, 1, 4, 2))[0] != loss, "mixed images learn from labels"
+    labels_alone, _ = a_step(model_file, taught=False)
+    assert a_step(model_file, own=(0, 0, 0, 0)) == (pytest.approx(labels_alone), 0)
+
+
+def test_of_two_blended_images_teachers_and_labels_have_their_shares(model_file):
+    first, second, both, neither = (
+        a_step(model_file, mixup=0.4, own=own)[0]
+        for own in ((1, 1, 0, 0), (0, 0, 1, 1), (1, 1, 1, 1), (0, 0, 0, 0))
+    )
+    assert first + second == pytest.approx(both + neither)
+    assert min(both, neither) < first < max(both, neither)
 
 
 def test_of_several_teachers_each_is_drawn_and_the_mean_over_steps_is_that_of_all():

@@ -17,8 +17,9 @@ from mien.emotions import FER2013_7, ferplus_soft_labels
 
 __all__ = ["Batch", "BatchSampler", "batches"]
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""Images `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Images `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`, and `(B,)`
+1 for images of the dataset itself, 0 for those that are mixed in."""
 
 
 class _BatchDataset(TorchDataset[Batch]):
@@ -32,20 +33,22 @@ class _BatchDataset(TorchDataset[Batch]):
         hard = functional.one_hot(labels.clamp(min=0), len(FER2013_7)).float()
         hard = hard * (1 - label_smoothing) + label_smoothing / len(FER2013_7)
         self.fer2013 = hard * (labels >= 0)[:, None]
+        self.own = torch.ones(len(data))
 
     def __len__(self) -> int:
         return len(self.faces)
 
     def __getitem__(self, rows: Tensor) -> Batch:
-        return self.faces[rows], self.ferplus[rows], self.fer2013[rows]
+        return self.faces[rows], self.ferplus[rows], self.fer2013[rows], self.own[rows]
 
 
 class _Joined(_BatchDataset):
-    """Two datasets one after the other."""
+    """A dataset, and after it the one that is mixed in."""
 
     def __init__(self, first: _BatchDataset, second: _BatchDataset) -> None:
         for name in ("faces", "ferplus", "fer2013"):
             setattr(self, name, torch.cat([getattr(first, name), getattr(second, name)]))
+        self.own = torch.cat([first.own, torch.zeros(len(second))])
 
 
 class BatchSampler(Sampler[Tensor]):

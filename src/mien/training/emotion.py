@@ -110,7 +110,7 @@ class EmotionModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Augment and mix the images, and return the weighted sum of the losses."""
-        faces, ferplus, fer2013 = batch
+        faces, ferplus, fer2013, own = batch
         # Random numbers depend on seed, step and device alone, so that a resumed run repeats them.
         step_seed = self.recipe.seed * 1_000_003 + self.global_step
         own_seed = step_seed + self.global_rank * _DEVICE_SEED_STRIDE
@@ -120,8 +120,8 @@ class EmotionModule(lightning.LightningModule):
         if self.recipe.mixup:
             beta = np.random.default_rng(step_seed).beta(self.recipe.mixup, self.recipe.mixup)
             share = max(beta, 1 - beta)
-            faces, ferplus, fer2013 = (
-                share * part + (1 - share) * part.flip(0) for part in (faces, ferplus, fer2013)
+            faces, ferplus, fer2013, own = (
+                share * part + (1 - share) * part.flip(0) for part in (faces, ferplus, fer2013, own)
             )
         outputs = self(faces)
         ferplus_loss = soft_cross_entropy(outputs.logits, ferplus)
@@ -129,18 +129,26 @@ class EmotionModule(lightning.LightningModule):
         embedding_term = embedding_loss(outputs.embedding, _rows_sum_to_one(ferplus))
         losses = {"ferplus": ferplus_loss, "fer2013": fer2013_loss, "embedding": embedding_term}
         if self._teachers is not None and self.recipe.distillation is not None:
-            weight, temperature = (
-                self.recipe.distillation.weight,
-                self.recipe.distillation.temperature,
-            )
-            targets = self._teachers(_normalised(faces), seed=step_seed)
-            distilled = distillation_loss(outputs, targets, temperature)
+            options = self.recipe.distillation
+            # Of mixed images only the share counts that is the dataset's own.
+            taught = own > 0
+            targets = self._teachers(_normalised(faces[taught]), seed=step_seed)
+            heads = (outputs.logits[taught], outputs.fer2013_logits[taught])
+            distilled = distillation_loss(heads, targets, options.temperature, own[taught])
             losses |= {
                 "ferplus_distillation": distilled[0],
                 "fer2013_distillation": distilled[1],
             }
-            ferplus_loss = (1 - weight) * ferplus_loss + weight * distilled[0]
-            fer2013_loss = (1 - weight) * fer2013_loss + weight * distilled[1]
+            labels_weight = 1 - options.weight * own  # (B,)
+            teachers_weight = options.weight * own.mean()
+            ferplus_loss = (
+                soft_cross_entropy(outputs.logits, ferplus, labels_weight)
+                + teachers_weight * distilled[0]
+            )
+            fer2013_loss = (
+                soft_cross_entropy(outputs.fer2013_logits, fer2013, labels_weight)
+                + teachers_weight * distilled[1]
+            )
         for name, loss in losses.items():
             self.losses[name].update(loss.detach())  # type: ignore[operator]
         for name, scores, labels in (
@@ -157,7 +165,7 @@ class EmotionModule(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Update accuracy and loss of both heads on the images that have labels."""
-        faces, ferplus, fer2013 = batch
+        faces, ferplus, fer2013, _ = batch
         outputs = self(faces)
         heads = {
             "ferplus": (outputs.logits, ferplus),
@@ -296,7 +304,8 @@ def train_emotion(
         start: Initial weights of a new training: those of a checkpoint (averaged) or of a model
             file, which ends with `.onnx`; None draws them at random.
         mix: Images that are mixed into each batch beside those of `train`, all of its subset
-            `train` (rendered heads, say). An epoch stays one pass over `data`.
+            `train` (rendered heads, say). An epoch stays one pass over `data`. The recipe's
+            teachers answer for images of `data` alone; these learn from their labels.
         mix_share: Their share in each batch, above 0 and below 1.
         devices: The devices to train on; None takes what Lightning finds.
         on_epoch: Called with each epoch's metrics; an exception of it ends the training.
