@@ -95,12 +95,13 @@ class _TrainingImages(IterableDataset[Batch]):
                 )
                 for _ in range(count)
             ]
+            # Channels last, as the network has its weights, whatever the axes are called.
             student_bgr = np.stack([image.student_rgb[..., ::-1] for image in drawn])
             targets = np.stack(
                 [corrected_cells(teacher_cells(teacher, each.teacher_rgb), each) for each in drawn]
             )
             yield (
-                torch.from_numpy(student_bgr.transpose(0, 3, 1, 2).copy()),
+                torch.from_numpy(student_bgr).permute(0, 3, 1, 2),
                 torch.from_numpy(targets),
             )
 
