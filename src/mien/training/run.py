@@ -140,8 +140,10 @@ def open_run(folder: Path, recipe: Any, *, provenance: Mapping[str, str], resume
         resume: Whether to resume from the last checkpoint, if there is one.
 
     Raises:
-        RecipeError: The folder already holds a run and `resume` is false, or the run was started
-            with another recipe or other inputs; the message names the differences.
+        RecipeError: The folder already holds a run and `resume` is false, or the run to resume was
+            begun with another recipe, other inputs or inputs that are not given now; the message
+            names the differences. Only its `start` need not be given again once there is a
+            checkpoint.
         OutputError: The folder is not that of a run, or cannot be written.
     """
     RUN.claim(folder)
@@ -150,17 +152,22 @@ def open_run(folder: Path, recipe: Any, *, provenance: Mapping[str, str], resume
         raise RecipeError(
             f"{folder}: holds a run already. Pass resume=True to go on, or choose another folder"
         )
-    if checkpoint.exists() and written.exists():
+    if resume and written.exists():
         before = _read_provenance(written)
+        started = {"start"} if checkpoint.exists() and "start" not in provenance else set()
         if differences := [
             *_different_keys(read_recipe(type(recipe), written), recipe),
-            *(name for name, value in provenance.items() if before.get(name) != value),
+            *(
+                name
+                for name in sorted((before.keys() | provenance.keys()) - started)
+                if before.get(name) != provenance.get(name)
+            ),
         ]:
             raise RecipeError(
                 f"{folder}: this run was begun with another {', '.join(differences)}, see "
                 f"{written}. Give what it was begun with, or choose another folder"
             )
-        return OpenRun(checkpoint, before)
+        return OpenRun(checkpoint if checkpoint.exists() else None, before)
     lines = "".join(f"{_COMMENT}{name}: {value}\n" for name, value in provenance.items())
     write_run_file(written, lines + recipe_text(recipe))
     return OpenRun(checkpoint if checkpoint.exists() else None, provenance)
