@@ -31,6 +31,7 @@ __all__ = [
     "TEACHER_THRESHOLD",
     "PseudoLabelledImage",
     "is_for_choosing",
+    "is_for_reports",
     "is_held_out",
     "pseudo_label_image",
     "pseudo_label_images",
@@ -52,6 +53,11 @@ _MERGE_IOU = 0.45
 _AGREEING_VIEWS = 2
 _MIN_VIEW_PX = 96
 _MAX_VIEW_PX = 1280
+"""The longest side of a view. Larger images are made so small: a photo of a phone takes 36 MB."""
+
+_SAVE_EVERY = 200
+"""The cache is written after so many images."""
+
 _BORDERED_PX = 640
 """Images up to this long are looked at once more inside a grey border: in the close crops among
 them the face reaches the edges, where a detector that was taught on scenes is unsure."""
@@ -89,6 +95,11 @@ def is_for_choosing(name: str) -> bool:
     return is_held_out(name) and hashlib.sha256(name.encode()).digest()[1] % 2 == 0
 
 
+def is_for_reports(name: str) -> bool:
+    """Say whether a held-out image is one that nothing is chosen by."""
+    return is_held_out(name) and not is_for_choosing(name)
+
+
 def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
     """Read images from a folder, or from a Parquet with the columns `id`, `kind` and `jpeg`.
 
@@ -103,7 +114,8 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
         for found in find_images([source]):
             try:
                 if not isinstance(found, MediaError):
-                    yield str(Path(found).relative_to(source)), "", read_image(found).frame_rgb
+                    name = Path(found).relative_to(source).as_posix()
+                    yield name, "", read_image(found).frame_rgb
             except MediaError:
                 continue
         return
@@ -131,9 +143,12 @@ def pseudo_label_images(
     Args:
         source: A folder of images, or a Parquet with `id`, `kind` and `jpeg`.
         teacher: The teacher's ONNX file.
-        cache: An `.npz` file of labels. Labels of this teacher are taken from it, and it is
-            written anew with those of all images. One that is damaged counts as missing.
-        before_writing: Called when all images are labelled, before the cache is written.
+        cache: An `.npz` file of labels. Labels of this teacher are taken from it, and the others
+            are added every two hundred images. One that is damaged counts as missing.
+        before_writing: Called before the cache is written.
+
+    Returns:
+        The images, those with a side of more than 1280 pixels made so small.
 
     Raises:
         DatasetError: The Parquet or the cache cannot be read, or a column is missing.
@@ -146,22 +161,40 @@ def pseudo_label_images(
     if str(known.get("teacher")) != digest:
         known = {"teacher": np.array(digest)}
     fields = [field.name for field in dataclasses.fields(Faces)]
-    images = []
-    for name, kind, image_rgb in read_unlabelled_images(source):
+    images: list[PseudoLabelledImage] = []
+    unsaved = 0
+
+    def save() -> None:
+        before_writing()
+        # NumPy adds `.npz` to a path that does not end with it, but not to an open file.
+        with whole_file(cache) as partial, partial.open("wb") as file:
+            np.savez(file, **known)
+
+    for name, kind, full_rgb in read_unlabelled_images(source):
+        image_rgb = _at_most_the_largest_view(full_rgb)
         key = hashlib.sha256(image_rgb.tobytes()).hexdigest()[:32]
         if f"{key}/detection_scores" in known:
             faces = Faces(**{field: known[f"{key}/{field}"] for field in fields})
         else:
             faces = pseudo_label_image(detector, image_rgb)
             known.update({f"{key}/{field}": getattr(faces, field) for field in fields})
+            unsaved += 1
+            if unsaved % _SAVE_EVERY == 0:
+                save()
         images.append(
             PseudoLabelledImage(name=name, key=key, kind=kind, image_rgb=image_rgb, faces=faces)
         )
-    before_writing()
-    # NumPy adds `.npz` to a path that does not end with it, but not to an open file.
-    with whole_file(cache) as partial, partial.open("wb") as file:
-        np.savez(file, **known)
+    save()
     return images
+
+
+def _at_most_the_largest_view(image_rgb: FrameRGB) -> FrameRGB:
+    height, width = image_rgb.shape[:2]
+    scale = _MAX_VIEW_PX / max(height, width)
+    if scale >= 1:
+        return image_rgb
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.LANCZOS))
 
 
 def _read_labels(cache: Path) -> dict[str, Any]:
@@ -201,10 +234,12 @@ def pseudo_label_image(teacher: Detector, image_rgb: FrameRGB) -> Faces:
 def _detect_in_views(teacher: Detector, image_rgb: FrameRGB) -> Iterator[Faces]:
     height, width = image_rgb.shape[:2]
     image, border = Image.fromarray(image_rgb), max(height, width) // 4
-    for scale in _VIEW_SCALES:
+    longer = max(height, width)
+    whole = min(1.0, _MAX_VIEW_PX / longer)
+    scales = [whole * each for each in _VIEW_SCALES if round(longer * whole * each) <= _MAX_VIEW_PX]
+    for scale in scales:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small, largest = min(size) < _MIN_VIEW_PX, scale == _VIEW_SCALES[-1]
-        if max(size) > _MAX_VIEW_PX or (small and not largest):
+        if min(size) < _MIN_VIEW_PX and scale != scales[-1]:
             continue
         view = image.resize(size, Image.Resampling.BICUBIC)
         for faces in _both_ways(teacher, view):
