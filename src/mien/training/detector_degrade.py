@@ -84,8 +84,8 @@ def camera_effects(
     light: NDArray[np.float32] | None = None
     if rng.random() < options.backlight:
         ramp = Image.linear_gradient("L").rotate(float(rng.uniform(0, 360))).resize(canvas.size)
-        light = np.asarray(ramp, np.float32)[..., None] / 255
-        light = np.float32(rng.uniform(0.15, 0.6)) + np.float32(rng.uniform(0.7, 1.6)) * light
+        across: NDArray[np.float32] = np.asarray(ramp, np.float32)[..., None] / np.float32(255)
+        light = np.float32(rng.uniform(0.15, 0.6)) + np.float32(rng.uniform(0.7, 1.6)) * across
     noise = 0.0
     if rng.random() < options.dark:
         tones = tones * np.float32(rng.uniform(0.08, 0.4))
