@@ -28,7 +28,7 @@ from mien.preprocess import FER_CROP
 from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emotion
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions, TeacherEnsemble, distillation_loss
-from mien.training.emotion import EmotionModule
+from mien.training.emotion import EmotionModule, drop_non_faces
 from mien.training.run import WholeCheckpoints
 from mien.training.weights import load_teacher
 from tests.commands import main_without_reports, start_mien
@@ -241,6 +241,49 @@ def test_a_training_without_images_to_learn_from_or_to_watch_is_refused(
     with pytest.raises(InputError, match=r"no image in .*mien data split"):
         train_emotion(RECIPE, dataclasses.replace(toy_dataset, split=split), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"labels": np.full(96, -1)}, "FER-2013 labels, weight 0.5: 0 in train, 0 in val"),
+        ({}, "FER-2013 labels, weight 0: 64 in train, 16 in val"),
+        ({"labels": np.arange(96) % 7 - 7 * (np.arange(96) < 64)}, "0.5: 0 in train, 16 in val"),
+    ],
+)
+def test_a_training_without_labels_for_a_head_with_a_weight_is_refused(
+    tmp_path, toy_dataset, change, found
+):
+    own = {name: values.astype(np.int8) for name, values in change.items()}
+    data = dataclasses.replace(toy_dataset, votes=np.zeros_like(toy_dataset.votes), **own)
+    recipe = RECIPE if change else dataclasses.replace(RECIPE, fer2013_weight=0.0)
+    with pytest.raises(InputError, match=rf"toy: expected labels .*majority, weight 1: 0.*{found}"):
+        train_emotion(recipe, data, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_share_of_mixed_images_that_is_less_than_one_is_refused(tmp_path, toy_dataset):
+    with pytest.raises(InputError, match=r"0\.01 of a batch of 16 is no image.*at least 0\.06"):
+        train_emotion(RECIPE, toy_dataset, out=tmp_path, mix=toy_dataset, mix_share=0.01)
+
+
+def test_an_image_that_128_annotators_call_not_a_face_is_left_out(toy_dataset):
+    votes = toy_dataset.votes.copy()
+    votes[0], votes[1] = 0, 0
+    votes[0, -1], votes[1, -1] = 128, 127
+    left = drop_non_faces(dataclasses.replace(toy_dataset, votes=votes))
+    np.testing.assert_array_equal(left.rows, toy_dataset.rows[2:])
+
+
+def test_mixed_images_are_in_the_sketch_of_the_training_images(tmp_path, toy_dataset):
+    quick = dataclasses.replace(RECIPE, epochs=1)
+    own, mix = (toy_dataset.select(np.arange(96) % 2 == part) for part in range(2))
+    for resume in (False, True):
+        module = train_emotion(quick, own, out=tmp_path, mix=mix, resume=resume)
+        sketch = module.provenance["training_sketch"]
+        for part in (own, mix):
+            assert estimated_overlap(part.subset("train").images, sketch) == 1
+            assert estimated_overlap(part.subset("val").images, sketch) == 0
 
 
 def test_the_last_checkpoint_is_the_newest_even_where_nothing_improved(tmp_path, toy_dataset):

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 from mien.data import Dataset
 from mien.emotions import FER2013_7, ferplus_soft_labels
 
-__all__ = ["Batch", "BatchSampler", "batches"]
+__all__ = ["Batch", "BatchSampler", "batches", "mixed_per_batch"]
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 """Images `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`, and `(B,)`
@@ -101,6 +101,11 @@ class BatchSampler(Sampler[Tensor]):
         return iter(parts)
 
 
+def mixed_per_batch(batch_size: int, share: float) -> int:
+    """Return how many images of a batch are mixed in; at least one is not."""
+    return min(round(batch_size * share), batch_size - 1)
+
+
 def batches(
     data: Dataset,
     *,
@@ -123,7 +128,7 @@ def batches(
         mix: Further images for each batch, with a seed; an epoch is one pass over `data` alone.
         mix_share: Share of them in each batch, 0 to below 1.
     """
-    per_batch = min(round(batch_size * mix_share), batch_size - 1) if mix is not None else 0
+    per_batch = mixed_per_batch(batch_size, mix_share) if mix is not None else 0
     sampler = BatchSampler(
         len(data), batch_size, seed, mixed=0 if mix is None else len(mix), per_batch=per_batch
     )
