@@ -330,6 +330,8 @@ def test_a_large_photo_is_kept_and_looked_at_in_the_size_of_the_largest_view(tmp
     Image.fromarray(photo).save(tmp_path / "wide.png")
     (found,) = pseudo_label_images(tmp_path, SHIPPED, tmp_path / "labels.npz")
     assert found.image_rgb.shape == (17, 1280, 3)
+    (as_it_is,) = read_unlabelled_images(tmp_path)
+    assert as_it_is[2].shape == photo.shape
 
 
 def test_labels_are_kept_while_the_teacher_looks(tmp_path, monkeypatch):

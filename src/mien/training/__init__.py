@@ -7,7 +7,11 @@ from mien.training.detector_recipe import DetectorRecipe
 from mien.training.emotion import drop_non_faces, train_emotion
 from mien.training.emotion_recipe import EmotionRecipe, ema_warnings
 from mien.training.preview import show_augmentation
-from mien.training.pseudo_labels import pseudo_label_images, read_unlabelled_images
+from mien.training.pseudo_labels import (
+    LARGEST_VIEW_PX,
+    pseudo_label_images,
+    read_unlabelled_images,
+)
 from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
 from mien.training.run import METRICS_FILE, RECIPE_FILE, RUN
 from mien.training.unit_labels import UnitLabels, label_units
@@ -15,6 +19,7 @@ from mien.training.unit_recipe import UnitRecipe
 from mien.training.units import common_units, faces_to_read, train_units, unit_examples
 
 __all__ = [
+    "LARGEST_VIEW_PX",
     "METRICS_FILE",
     "RECIPE_FILE",
     "RUN",

@@ -28,6 +28,7 @@ from mien.structures import Faces, FrameRGB
 
 __all__ = [
     "FLIPPED_LANDMARKS",
+    "LARGEST_VIEW_PX",
     "TEACHER_THRESHOLD",
     "PseudoLabelledImage",
     "is_for_choosing",
@@ -52,7 +53,8 @@ _VIEW_SCALES = (0.5, 1.0, 2.0)
 _MERGE_IOU = 0.45
 _AGREEING_VIEWS = 2
 _MIN_VIEW_PX = 96
-_MAX_VIEW_PX = 1280
+
+LARGEST_VIEW_PX = 1280
 """The longest side of a view. Larger images are made so small: a photo of a phone takes 36 MB."""
 
 _SAVE_EVERY = 200
@@ -100,8 +102,14 @@ def is_for_reports(name: str) -> bool:
     return is_held_out(name) and not is_for_choosing(name)
 
 
-def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
+def read_unlabelled_images(
+    source: Path, *, max_side_px: int | None = None
+) -> Iterator[tuple[str, str, FrameRGB]]:
     """Read images from a folder, or from a Parquet with the columns `id`, `kind` and `jpeg`.
+
+    Args:
+        source: The folder or the Parquet.
+        max_side_px: Images with a longer side are made so small; None leaves them as they are.
 
     Yields:
         Name, kind and image `(H, W, 3)` uint8. Unreadable images of a folder are left out.
@@ -115,7 +123,7 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
             try:
                 if not isinstance(found, MediaError):
                     name = Path(found).relative_to(source).as_posix()
-                    yield name, "", read_image(found).frame_rgb
+                    yield name, "", _at_most(read_image(found).frame_rgb, max_side_px)
             except MediaError:
                 continue
         return
@@ -128,7 +136,17 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
         if not isinstance(jpeg, bytes):
             raise DatasetError(f"{source}: jpeg: expected bytes, found {type(jpeg).__name__}")
         with contextlib.suppress(MediaError):
-            yield str(name), str(kind), decode_image(jpeg, str(name)).frame_rgb
+            image_rgb = decode_image(jpeg, str(name)).frame_rgb
+            yield str(name), str(kind), _at_most(image_rgb, max_side_px)
+
+
+def _at_most(image_rgb: FrameRGB, side_px: int | None) -> FrameRGB:
+    height, width = image_rgb.shape[:2]
+    if side_px is None or max(height, width) <= side_px:
+        return image_rgb
+    scale = side_px / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.LANCZOS))
 
 
 def pseudo_label_images(
@@ -170,8 +188,7 @@ def pseudo_label_images(
         with whole_file(cache) as partial, partial.open("wb") as file:
             np.savez(file, **known)
 
-    for name, kind, full_rgb in read_unlabelled_images(source):
-        image_rgb = _at_most_the_largest_view(full_rgb)
+    for name, kind, image_rgb in read_unlabelled_images(source, max_side_px=LARGEST_VIEW_PX):
         key = hashlib.sha256(image_rgb.tobytes()).hexdigest()[:32]
         if f"{key}/detection_scores" in known:
             faces = Faces(**{field: known[f"{key}/{field}"] for field in fields})
@@ -186,15 +203,6 @@ def pseudo_label_images(
         )
     save()
     return images
-
-
-def _at_most_the_largest_view(image_rgb: FrameRGB) -> FrameRGB:
-    height, width = image_rgb.shape[:2]
-    scale = _MAX_VIEW_PX / max(height, width)
-    if scale >= 1:
-        return image_rgb
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.LANCZOS))
 
 
 def _read_labels(cache: Path) -> dict[str, Any]:
@@ -235,8 +243,10 @@ def _detect_in_views(teacher: Detector, image_rgb: FrameRGB) -> Iterator[Faces]:
     height, width = image_rgb.shape[:2]
     image, border = Image.fromarray(image_rgb), max(height, width) // 4
     longer = max(height, width)
-    whole = min(1.0, _MAX_VIEW_PX / longer)
-    scales = [whole * each for each in _VIEW_SCALES if round(longer * whole * each) <= _MAX_VIEW_PX]
+    whole = min(1.0, LARGEST_VIEW_PX / longer)
+    scales = [
+        whole * each for each in _VIEW_SCALES if round(longer * whole * each) <= LARGEST_VIEW_PX
+    ]
     for scale in scales:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         if min(size) < _MIN_VIEW_PX and scale != scales[-1]:
