@@ -1,12 +1,15 @@
 """A study on a cluster goes on until its budget is spent; none of this needs Ray."""
 
 import dataclasses
+import sys
+from types import SimpleNamespace
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from mien.cluster import tuning
+from mien.tuning.objective import EpochScore
 from mien.tuning.study import FAULT_ATTRIBUTE, counts_against_budget, end_trial
 
 
@@ -65,3 +68,25 @@ def test_a_round_in_which_every_trial_is_lost_is_the_last(rounds):
 def test_a_study_that_is_limited_by_time_has_one_round(rounds):
     sizes, _ = rounds(None, ["complete", "lost"], ["complete"])
     assert sizes == [None]
+
+
+@pytest.mark.parametrize(("epochs", "says"), [(2, [False] * 2), (9, [False, False, True])])
+def test_a_trial_says_that_it_stopped_itself_and_what_its_weights_are_worth(
+    monkeypatch, epochs, says
+):
+    reports = []
+    ray = SimpleNamespace(tune=SimpleNamespace(report=reports.append))
+    monkeypatch.setitem(sys.modules, "ray", ray)
+
+    def train(values, *, on_epoch):
+        assert values == {"x": 1}
+        on_epoch(EpochScore(epoch=1, score=0.5, kept=0.5))
+        on_epoch(EpochScore(epoch=2, score=0.4, kept=0.5))
+
+    space = SimpleNamespace(values=lambda config: config)
+    tuning._train_point(
+        {"x": 1}, objective=SimpleNamespace(epochs=epochs, space=space, train=train)
+    )
+    assert [each["score"] for each in reports] == [0.5, 0.4, 0.4][: len(says)]
+    assert [each["kept"] for each in reports] == [0.5] * len(says)
+    assert ["stopped itself" in each for each in reports] == says
