@@ -261,13 +261,13 @@ def guesses(rng, images, count):
 def test_the_best_of_many_ways_without_an_effect_is_seldom_called_better(ninety):
     rng = np.random.default_rng(0)
     better, naive = [], []
-    for _ in range(40):
+    for _ in range(100):
         start, *predictions = guesses(rng, ninety, 37)
         tried = ways(predictions)
         found = compared(start, tried, ninety)
         better.append(found.better)
         naive.append(found.chosen.accuracy(ninety) - balanced(ninety.six, start))
-    assert np.mean(better) <= 0.1
+    assert np.mean(better) <= 0.12, "a third of them, if the best way's own gain counted"
     assert np.mean(naive) > 0.1, "what the choice seems to gain, for nothing"
 
 
