@@ -4,8 +4,8 @@
         --photos photos.parquet --data fer
 
 Portraits have hand-drawn boxes (columns `jpeg`, `boxes_xyxy`) and are measured on only. Of the
-photos (`id`, `kind`, `jpeg`) the tenth counts that training holds out; there the baseline's sure
-faces are what is looked for.
+photos (`id`, `kind`, `jpeg`) that half of the held-out tenth counts that no checkpoint and no
+threshold was chosen by; there the baseline's sure faces are what is looked for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from mien.inference import EmotionModel
 from mien.metrics import PROTOCOLS
 from mien.preprocess import FER_CROP, VIEW_MARGIN_PX, VIEW_PX, crop_faces, view_for_detection
 from mien.structures import Faces
-from mien.training.pseudo_labels import is_held_out, read_unlabelled_images
+from mien.training.pseudo_labels import is_for_reports, read_unlabelled_images
 
 SURE_SCORE = 0.7
 TURN_DEG = 30
@@ -105,7 +105,7 @@ def on_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[list[st
     hits: dict[int, list[bool]] = {size: [] for size in SIZES_PX[:-1]}
     errors, alarms = [], {detector.path: [] for detector in detectors}
     for name, kind, frame in read_unlabelled_images(path):
-        if not is_held_out(name):
+        if not is_for_reports(name):
             continue
         found, wanted = (each.detect(frame, min_face_px=16) for each in (ours, baseline))
         if kind == "no-face":
@@ -192,7 +192,7 @@ def on_worse_photos(detectors: Sequence[OnnxDetector], path: Path) -> Iterator[l
     baseline = detectors[1]
     photos = []
     for name, _, frame in read_unlabelled_images(path):
-        if is_held_out(name):
+        if is_for_reports(name):
             faces = baseline.detect(frame, min_face_px=16)
             sides = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).min(axis=1)
             photos.append(

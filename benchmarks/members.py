@@ -80,6 +80,7 @@ def main() -> None:
     models_verb.add_argument("--data", type=Path, required=True, help="FER-2013, imported")
     models_verb.add_argument("--weights", type=Path, required=True, nargs="+", help="folders")
     models_verb.add_argument("--out", type=Path, required=True)
+    models_verb.add_argument("--only", nargs="+", help="names of networks, published/student say")
     models_verb.set_defaults(do=models)
     arguments = parser.parse_args()
     arguments.do(arguments)
@@ -482,7 +483,14 @@ def models(arguments: argparse.Namespace) -> None:
     from mien.models import EmotionNet, TrunkOptions
 
     data = read_dataset(arguments.data)
-    for name, noted, weights in unbundled(arguments.weights):
+    found = {name: network for name, *network in unbundled(arguments.weights)}
+    missing = sorted(set(arguments.only or ()) - found.keys())
+    if missing:
+        raise SystemExit(
+            f"--only: no {', '.join(missing)}; found {', '.join(sorted(found)) or 'none'}"
+        )
+    for name in arguments.only or found:
+        noted, weights = found[name]
         split = published_split(data)
         if name.startswith("fer-pp/"):
             split = fer_pp_split(data, selection=SELECTION, seed=SELECTION_SEED)

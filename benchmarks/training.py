@@ -134,7 +134,7 @@ def pipeline_rate(recipe: EmotionRecipe, data: Dataset) -> float:
         label_smoothing=recipe.label_smoothing,
     )
     start = time.perf_counter()
-    for number, (faces, *targets) in enumerate(loader):
+    for number, (faces, *targets, _) in enumerate(loader):
         generator = torch.Generator().manual_seed(number)
         faces = augment(faces.float(), recipe.augmentation, generator)
         beta = np.random.default_rng(number).beta(recipe.mixup, recipe.mixup)

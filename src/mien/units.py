@@ -29,6 +29,7 @@ __all__ = [
     "MAX_UNITS_ROLL_DEG",
     "MIN_UNITS_PX",
     "MIRRORED",
+    "MIRRORED_POSE_SIGNS",
     "POSE_FIELDS",
     "UNITS",
     "UNIT_REMARKS",
@@ -138,6 +139,9 @@ MIRRORED = tuple(UNITS.index(_other_side(name)) for name in UNITS)
 POSE_FIELDS = ("yaw_deg", "pitch_deg", "roll_deg")
 """The angles in the order of a network's output `pose`, the fields of `HeadPose`."""
 
+MIRRORED_POSE_SIGNS = (-1.0, 1.0, -1.0)
+"""What each of these angles is multiplied by in a mirrored image."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HeadPose:
@@ -175,7 +179,7 @@ def head_pose(rotation: NDArray[np.floating]) -> HeadPose:
 
 def mirrored_pose(angles_deg: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the pose in the mirrored image, `(..., 3)` in the order of `POSE_FIELDS`."""
-    return angles_deg * np.array([-1, 1, -1], angles_deg.dtype)
+    return angles_deg * np.array(MIRRORED_POSE_SIGNS, angles_deg.dtype)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,10 @@ def test_the_smoke_run_packs_trains_teaches_and_comes_back(
     assert student.spec.provenance["recipe"] == "published/student"
     other = EmotionModel(tmp_path / "models" / "fer-pp-wide-labels.onnx")
     assert other.spec.provenance["split"].startswith("FER-PP random")
+    with pytest.raises(SystemExit, match="--only: no published/wide; found fer-pp/wide-labels"):
+        run(
+            "models", "--data", imported, "--weights", out, "--out", out, "--only", "published/wide"
+        )
 
 
 @pytest.fixture

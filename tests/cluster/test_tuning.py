@@ -40,7 +40,7 @@ def _library_warnings():
         yield
 
 
-def run(folder, data, *, trials, hours=None, address="local"):
+def run(folder, data, *, trials, recipe=RECIPE, space=SPACE, hours=None, address="local"):
     from mien.cluster import ray_runner
 
     messages, statuses = [], []
@@ -51,8 +51,8 @@ def run(folder, data, *, trials, hours=None, address="local"):
             statuses.append(status)
 
     result = tune(
-        RECIPE,
-        SPACE,
+        recipe,
+        space,
         data,
         out=folder,
         options=TuneOptions(
@@ -93,6 +93,23 @@ def test_a_study_runs_on_a_cluster_and_goes_on_there(tmp_path, toy_dataset):
     # After the time is up none is begun.
     run(tmp_path, toy_dataset, trials=9, hours=1e-9)
     assert len(study.trials) == 5
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trial_that_patience_ends_is_complete(tmp_path, toy_dataset):
+    still = with_values(RECIPE, {"epochs": 30, "patience": 2})
+    space = Space(
+        objective="score", parameters=(Parameter(key="learning_rate", choices=(1e-9, 2e-9)),)
+    )
+    result, _ = run(tmp_path, toy_dataset, recipe=still, space=space, trials=2)
+    study = optuna.load_study(
+        study_name="emotion", storage=open_storage(str(tmp_path / STORAGE_FILE))
+    )
+    for trial in study.trials:
+        assert trial.state == TrialState.COMPLETE
+        assert len(trial.intermediate_values) < 30
+        assert trial.value == max(trial.intermediate_values.values())
+    assert result.value == study.best_value
 
 
 def test_a_cluster_that_is_not_there_is_one_clear_line(tmp_path, toy_dataset):

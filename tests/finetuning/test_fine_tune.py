@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import mien
 from mien.cli import app
 from mien.columns import row_schema
+from mien.data import image_sketch, merged_sketches
 from mien.emotions import FER2013_7, SIX
 from mien.errors import InputError, OutputError
 from mien.finetuning import entry, fine_tune, run
@@ -112,6 +113,10 @@ def test_the_file_says_where_it_comes_from(tuned, mixed):
     assert spec.provenance["fine_tuned_on"] == "stripes"
     assert json.loads(spec.provenance["network"])["own_classes"] == 3
     assert not spec.figures
+    learned = image_sketch(mixed.select(mixed.split < 2).images)
+    both = merged_sketches([start.provenance["training_sketch"], learned])
+    assert spec.provenance["training_sketch"] == both
+    assert "training_sketch_lacks" not in spec.provenance
     assert (spec.crop, spec.six, spec.input) == (start.crop, start.six, start.input)
 
 

@@ -1,13 +1,17 @@
 import dataclasses
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Generator
 
+from mien.data import image_sketch
 from mien.emotions import SIX
 from mien.finetuning.judging import Old, answers, balanced, gain
 from mien.finetuning.learning import (
+    STOPS,
     Candidate,
     blended,
     extended,
@@ -19,10 +23,11 @@ from mien.finetuning.learning import (
 )
 from mien.finetuning.memory import Memory, shipped_memory, write_memory
 from mien.finetuning.own_images import images_of
-from mien.finetuning.search import Limits, Trial
+from mien.finetuning.search import CANDIDATES, SHARES, Limits, Trial, compared
 from mien.inference import EmotionModel
 from mien.models.onnx_weights import load_onnx_network
 from mien.preprocess import FER_CROP
+from mien.training.lineage import Lineage, lineage_of_model, merge_lineages
 from tests.finetuning.conftest import striped
 
 MODEL = EmotionModel()
@@ -186,13 +191,23 @@ def test_a_gain_of_one_person_is_not_beyond_chance():
     assert both.difference == 0.5
 
 
+def test_a_start_whose_training_images_are_unknown_is_named_beside_the_own_images():
+    provenance = {"recipe": "emotion"}
+    start = types.SimpleNamespace(
+        path=Path("models/old.onnx"), spec=dataclasses.replace(SPEC, provenance=provenance)
+    )
+    own = Lineage(image_sketch(np.zeros((1, 48, 48), np.uint8)))
+    merged = merge_lineages([lineage_of_model(start), own]).provenance()
+    assert merged == {"training_sketch": own.sketch, "training_sketch_lacks": "old.onnx"}
+    assert not lineage_of_model(MODEL).unknown
+
+
 def test_what_forgets_too_much_is_outside_the_limits():
     absent = np.isin(np.arange(6), (1, 5))
     trial = Trial(
         candidate=Candidate("a", adapter=False, keeping=1.0),
         stop=1.0,
         share=1.0,
-        accuracy=0.5,
         predicted=np.zeros(1, np.int64),
         six=np.zeros(1, np.int64),
         own_logits=None,
@@ -204,3 +219,74 @@ def test_what_forgets_too_much_is_outside_the_limits():
     worse = dataclasses.replace(trial, forgotten=np.full(6, 0.025))
     assert not worse.within(Limits(), absent)
     assert SIX.labels[1] == "neutral"
+
+
+def ways(predictions):
+    """Trials of all ways of learning, with these six-way answers."""
+    answered = iter(predictions)
+    return [
+        [
+            Trial(
+                candidate=candidate,
+                stop=stop,
+                share=share,
+                predicted=six,
+                six=six,
+                own_logits=None,
+                forgotten=None,
+                estimated=False,
+            )
+            for stop, share, six in zip(
+                np.repeat(STOPS, len(SHARES)), SHARES * len(STOPS), answered, strict=False
+            )
+        ]
+        for candidate in CANDIDATES
+    ]
+
+
+@pytest.fixture(scope="module")
+def ninety():
+    """Ninety images of thirty people, of two classes."""
+    images, _ = images_of(striped(np.tile([3, 4], 45), np.repeat(np.arange(30), 3)), FER_CROP)
+    return images
+
+
+def guesses(rng, images, count):
+    """Answers that are right by half, each for itself."""
+    right = rng.random((count, len(images))) < 0.5
+    other = images.six.max() + images.six.min() - images.six
+    return np.where(right, images.six, other)
+
+
+def test_the_best_of_many_ways_without_an_effect_is_seldom_called_better(ninety):
+    rng = np.random.default_rng(0)
+    better, naive = [], []
+    for _ in range(100):
+        start, *predictions = guesses(rng, ninety, 37)
+        tried = ways(predictions)
+        found = compared(start, tried, ninety)
+        better.append(found.better)
+        naive.append(found.chosen.accuracy(ninety) - balanced(ninety.six, start))
+    assert np.mean(better) <= 0.12, "a third of them, if the best way's own gain counted"
+    assert np.mean(naive) > 0.1, "what the choice seems to gain, for nothing"
+
+
+def test_a_way_that_is_better_is_found_and_called_better(ninety):
+    rng = np.random.default_rng(1)
+    start, *predictions = guesses(rng, ninety, 37)
+    good = np.where(rng.random(len(ninety)) < 0.9, ninety.six, start)
+    tried = ways([*predictions[:20], good, *predictions[21:36]])
+    found = compared(start, tried, ninety)
+    assert found.better
+    np.testing.assert_array_equal(found.chosen.six, good)
+    np.testing.assert_array_equal(found.six, good)
+    assert found.gain.after == pytest.approx(found.chosen.accuracy(ninety))
+
+
+def test_each_fold_is_answered_by_the_way_that_is_best_on_the_others(ninety):
+    start = np.full(len(ninety), ninety.six.min())
+    # Each of three ways is right on two folds alone, and wrong on the fold that it seems best for.
+    answered = [np.where(ninety.folds == fold, 5 - ninety.six, ninety.six) for fold in range(3)]
+    found = compared(start, ways([*answered, *[start] * 33]), ninety)
+    assert (found.six == ninety.six).mean() == 0
+    assert not found.better

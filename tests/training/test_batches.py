@@ -18,9 +18,10 @@ def dataset(count, value):
 def test_each_batch_has_its_share_of_mixed_images_and_an_epoch_passes_once_over_the_others():
     data, mix = dataset(24, 1), dataset(5, 2)
     loader = batches(data, batch_size=8, seed=1, mix=mix, mix_share=0.25)
-    found = [faces[:, 0, 0, 0].tolist() for faces, _, _ in loader]
+    found = [(faces[:, 0, 0, 0], own) for faces, _, _, own in loader]
     assert len(found) == 4
-    assert all(sorted(batch) == [1] * 6 + [2] * 2 for batch in found)
+    assert all(sorted(values.tolist()) == [1] * 6 + [2] * 2 for values, _ in found)
+    assert all(((values == 1) == own).all() for values, own in found)
 
 
 def test_an_order_depends_on_seed_and_epoch_alone():

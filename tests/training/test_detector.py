@@ -7,15 +7,22 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
 import mien
+from mien._decode import FieldError
 from mien.detect import OnnxDetector
-from mien.errors import ArtefactError, RecipeError
+from mien.errors import ArtefactError, InputError, RecipeError
 from mien.export import export_detector
 from mien.models import DetectorNet, DetectorOptions
 from mien.structures import Faces
-from mien.training import DetectorRecipe, choose_score_threshold, train_detector
+from mien.training import (
+    DetectorRecipe,
+    choose_score_threshold,
+    pseudo_labels,
+    train_detector,
+)
 from mien.training.detector import DetectorModule, _initialise, _TrainingImages, landmark_errors
 from mien.training.detector_augment import (
     TrainingImage,
@@ -27,8 +34,11 @@ from mien.training.detector_targets import corrected_cells, teacher_cells
 from mien.training.pseudo_labels import (
     PseudoLabelledImage,
     is_for_choosing,
+    is_for_reports,
     is_held_out,
     pseudo_label_image,
+    pseudo_label_images,
+    read_unlabelled_images,
 )
 
 STRIDES = (8, 16, 32)
@@ -295,9 +305,59 @@ def test_the_teachers_views_are_merged_into_one_face():
     np.testing.assert_allclose(faces.detection_scores, [0.9], atol=1e-6)
 
 
-def test_about_a_tenth_is_held_out_by_name():
-    share = np.mean([is_held_out(str(number)) for number in range(2000)])
-    assert share == pytest.approx(0.1, abs=0.02)
+def test_about_a_tenth_is_held_out_by_name_half_of_it_for_choosing_and_half_for_reports():
+    names = [str(number) for number in range(2000)]
+    held_out, choosing, reports = (
+        [name for name in names if use(name)]
+        for use in (is_held_out, is_for_choosing, is_for_reports)
+    )
+    assert len(held_out) / len(names) == pytest.approx(0.1, abs=0.02)
+    assert sorted([*choosing, *reports]) == sorted(held_out)
+    assert len(reports) / len(held_out) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_large_photo_is_kept_and_looked_at_in_the_size_of_the_largest_view(tmp_path):
+    seen = []
+
+    class Teacher:
+        def detect(self, frame_rgb, *, min_face_px=24):
+            seen.append(frame_rgb.shape[1])
+            return Faces.none()
+
+    photo = np.zeros((40, 3000, 3), np.uint8)
+    assert not len(pseudo_label_image(Teacher(), photo))
+    assert sorted(set(seen)) == [1280]
+    Image.fromarray(photo).save(tmp_path / "wide.png")
+    (found,) = pseudo_label_images(tmp_path, SHIPPED, tmp_path / "labels.npz")
+    assert found.image_rgb.shape == (17, 1280, 3)
+    (as_it_is,) = read_unlabelled_images(tmp_path)
+    assert as_it_is[2].shape == photo.shape
+
+
+def test_labels_are_kept_while_the_teacher_looks(tmp_path, monkeypatch):
+    for number in range(3):
+        Image.fromarray(np.full((20, 20, 3), number, np.uint8)).save(tmp_path / f"{number}.png")
+    looked_at = []
+
+    def label(detector, image_rgb):
+        looked_at.append(int(image_rgb[0, 0, 0]))
+        if looked_at == [0, 1, 2]:
+            raise KeyboardInterrupt
+        return Faces.none()
+
+    monkeypatch.setattr(pseudo_labels, "pseudo_label_image", label)
+    monkeypatch.setattr(pseudo_labels, "_SAVE_EVERY", 2)
+    cache = tmp_path / "labels.npz"
+    with pytest.raises(KeyboardInterrupt):
+        pseudo_label_images(tmp_path, SHIPPED, cache)
+    found = pseudo_label_images(tmp_path, SHIPPED, cache)
+    assert (looked_at, len(found)) == ([0, 1, 2, 2], 3)
+
+
+def test_which_images_are_held_out_does_not_depend_on_the_system(tmp_path):
+    (tmp_path / "people").mkdir()
+    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "people" / "a.png")
+    assert [name for name, _, _ in read_unlabelled_images(tmp_path)] == ["people/a.png"]
 
 
 def test_two_steps_train_resume_and_export(tmp_path):
@@ -405,6 +465,36 @@ def test_the_threshold_is_the_lowest_with_few_enough_false_positives(
         module, [labelled_image(name)], max_false_positives_per_image=false_positives
     )
     assert chosen == pytest.approx(threshold)
+
+
+def test_without_an_image_for_choosing_there_is_no_threshold():
+    name = next(str(number) for number in range(100) if not is_for_choosing(str(number)))
+    with pytest.raises(InputError, match="found none among 1 images"):
+        choose_score_threshold(DetectorModule(DetectorRecipe()), [labelled_image(name)])
+
+
+@pytest.mark.parametrize(
+    ("used", "missing"),
+    [
+        (is_held_out, "to train on"),
+        (None, "to train on"),
+        (lambda name: not is_for_choosing(name), "to choose the checkpoint by"),
+    ],
+)
+def test_a_training_without_images_to_learn_from_or_to_choose_by_is_refused(
+    tmp_path, used, missing
+):
+    names = [str(number) for number in range(60) if used is not None and used(str(number))]
+    with pytest.raises(
+        InputError, match=f"expected images {missing}, found none among {len(names)} "
+    ):
+        train_detector(SMALL, list(map(labelled_image, names)), SHIPPED, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_that_never_validates_is_refused():
+    with pytest.raises(FieldError, match="validate_every': expected 1 to the 4 steps, found 5"):
+        dataclasses.replace(SMALL, validate_every=5)
 
 
 SMALL = DetectorRecipe(

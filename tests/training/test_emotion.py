@@ -28,7 +28,7 @@ from mien.preprocess import FER_CROP
 from mien.training import DeviceOptions, EmotionRecipe, read_recipe, train_emotion
 from mien.training.augment import AugmentationOptions
 from mien.training.distillation import DistillationOptions, TeacherEnsemble, distillation_loss
-from mien.training.emotion import EmotionModule
+from mien.training.emotion import EmotionModule, drop_non_faces
 from mien.training.run import WholeCheckpoints
 from mien.training.weights import load_teacher
 from tests.commands import main_without_reports, start_mien
@@ -243,6 +243,49 @@ def test_a_training_without_images_to_learn_from_or_to_watch_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"labels": np.full(96, -1)}, "FER-2013 labels, weight 0.5: 0 in train, 0 in val"),
+        ({}, "FER-2013 labels, weight 0: 64 in train, 16 in val"),
+        ({"labels": np.arange(96) % 7 - 7 * (np.arange(96) < 64)}, "0.5: 0 in train, 16 in val"),
+    ],
+)
+def test_a_training_without_labels_for_a_head_with_a_weight_is_refused(
+    tmp_path, toy_dataset, change, found
+):
+    own = {name: values.astype(np.int8) for name, values in change.items()}
+    data = dataclasses.replace(toy_dataset, votes=np.zeros_like(toy_dataset.votes), **own)
+    recipe = RECIPE if change else dataclasses.replace(RECIPE, fer2013_weight=0.0)
+    with pytest.raises(InputError, match=rf"toy: expected labels .*majority, weight 1: 0.*{found}"):
+        train_emotion(recipe, data, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_share_of_mixed_images_that_is_less_than_one_is_refused(tmp_path, toy_dataset):
+    with pytest.raises(InputError, match=r"0\.01 of a batch of 16 is no image.*at least 0\.06"):
+        train_emotion(RECIPE, toy_dataset, out=tmp_path, mix=toy_dataset, mix_share=0.01)
+
+
+def test_an_image_that_128_annotators_call_not_a_face_is_left_out(toy_dataset):
+    votes = toy_dataset.votes.copy()
+    votes[0], votes[1] = 0, 0
+    votes[0, -1], votes[1, -1] = 128, 127
+    left = drop_non_faces(dataclasses.replace(toy_dataset, votes=votes))
+    np.testing.assert_array_equal(left.rows, toy_dataset.rows[2:])
+
+
+def test_mixed_images_are_in_the_sketch_of_the_training_images(tmp_path, toy_dataset):
+    quick = dataclasses.replace(RECIPE, epochs=1)
+    own, mix = (toy_dataset.select(np.arange(96) % 2 == part) for part in range(2))
+    for resume in (False, True):
+        module = train_emotion(quick, own, out=tmp_path, mix=mix, resume=resume)
+        sketch = module.provenance["training_sketch"]
+        for part in (own, mix):
+            assert estimated_overlap(part.subset("train").images, sketch) == 1
+            assert estimated_overlap(part.subset("val").images, sketch) == 0
+
+
 def test_the_last_checkpoint_is_the_newest_even_where_nothing_improved(tmp_path, toy_dataset):
     recipe = dataclasses.replace(RECIPE, epochs=3, learning_rate=1e-9)
     train_emotion(recipe, toy_dataset, out=tmp_path)
@@ -336,8 +379,50 @@ def test_a_student_that_answers_as_its_teachers_has_no_loss():
     module = EmotionModule(RECIPE).eval()
     faces = torch.randn(4, 1, 48, 48)
     teachers = TeacherEnsemble([module.network, module.network], temperature=3.0)
-    losses = distillation_loss(module.network(faces), teachers(faces, seed=1), temperature=3.0)
+    outputs, targets = module.network(faces), teachers(faces, seed=1)
+    heads = (outputs.logits, outputs.fer2013_logits)
+    losses = distillation_loss(heads, targets, 3.0, torch.ones(4))
     assert [float(loss) for loss in losses] == pytest.approx([0, 0], abs=1e-6)
+
+
+def a_step(model_file, *, taught=True, mixup=0.0, ferplus=(4, 4, 4, 4), own=(1, 0, 1, 0)):
+    """Return the loss of four images in a step, and how many images the teachers were shown."""
+    teachers = DistillationOptions(teachers=(str(model_file),), weight=1.0)
+    recipe = dataclasses.replace(
+        RECIPE,
+        distillation=teachers if taught else None,
+        mixup=mixup,
+        fer2013_weight=0.0,
+        embedding_weight=0.0,
+    )
+    torch.manual_seed(1)
+    module, shown = EmotionModule(recipe), []
+    if taught:
+        module._teachers.networks[0].register_forward_pre_hook(
+            lambda _, faces: shown.append(*faces)
+        )
+    faces = torch.randint(0, 256, (4, 1, 48, 48), generator=torch.Generator().manual_seed(2))
+    labels = torch.eye(8)[list(ferplus)], torch.eye(7)[[0, 1, 2, 3]]
+    loss = module.training_step((faces, *labels, torch.tensor(own, dtype=torch.float32)), 0)
+    return float(loss.detach()), sum(map(len, shown))
+
+
+def test_teachers_answer_for_the_datasets_own_images_alone(model_file):
+    loss, shown = a_step(model_file)
+    assert shown == 2
+    assert a_step(model_file, ferplus=(1, 4, 2, 4))[0] == loss, "the teachers have the whole weight"
+    assert a_step(model_file, ferplus=(4, 1, 4, 2))[0] != loss, "mixed images learn from labels"
+    labels_alone, _ = a_step(model_file, taught=False)
+    assert a_step(model_file, own=(0, 0, 0, 0)) == (pytest.approx(labels_alone), 0)
+
+
+def test_of_two_blended_images_teachers_and_labels_have_their_shares(model_file):
+    first, second, both, neither = (
+        a_step(model_file, mixup=0.4, own=own)[0]
+        for own in ((1, 1, 0, 0), (0, 0, 1, 1), (1, 1, 1, 1), (0, 0, 0, 0))
+    )
+    assert first + second == pytest.approx(both + neither)
+    assert min(both, neither) < first < max(both, neither)
 
 
 def test_of_several_teachers_each_is_drawn_and_the_mean_over_steps_is_that_of_all():

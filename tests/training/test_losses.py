@@ -18,6 +18,13 @@ def test_rows_without_a_label_count_for_nothing():
     assert float(soft_cross_entropy(logits, torch.zeros(2, 2))) == 0
 
 
+def test_rows_count_by_their_weight():
+    logits, targets = torch.tensor([[2.0, 0.0], [0.0, 9.0]]), torch.eye(2)
+    rows = [float(soft_cross_entropy(logits[[row]], targets[[row]])) for row in (0, 1)]
+    found = soft_cross_entropy(logits, targets, torch.tensor([0.5, 1.0]))
+    assert float(found) == pytest.approx((0.5 * rows[0] + rows[1]) / 2)
+
+
 def test_distances_as_worked_out_on_paper():
     found = jensen_shannon_distance(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]))
     # Between (1, 0) and (1/2, 1/2): H(3/4, 1/4) - H(1/2, 1/2) / 2 = 0.8113 - 0.5.

@@ -291,6 +291,8 @@ def test_a_head_on_an_emotion_network_leaves_its_trunk_as_it_is(tmp_path):
     train = {"devices": ON_ONE_THREAD, "progress": False}
     with pytest.raises(RecipeError, match="frozen_trunk"):
         train_units(recipe, labelled, out=tmp_path / "none", **train)
+    with pytest.raises(RecipeError, match="frozen_trunk"):
+        train_units(recipe, labelled, out=tmp_path / "none", resume=True, **train)
     with pytest.raises(RecipeError, match=r"network\.trunk\.crop_px: expected 44"):
         train_units(
             dataclasses.replace(recipe, network=SMALL), labelled, out=tmp_path / "other",

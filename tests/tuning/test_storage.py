@@ -1,6 +1,10 @@
+import errno
+import types
+
 import optuna
 import pytest
 from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileOpenLock
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from mien.errors import InputError, OutputError
@@ -18,6 +22,38 @@ def test_a_path_says_by_its_ending_what_it_is(tmp_path, name, kind):
     assert isinstance(storage, kind)
     optuna.create_study(storage=storage, study_name="a")
     assert path.exists()
+
+
+@pytest.mark.parametrize("name", ["what?", "{a}", "100%41"])
+def test_a_path_with_characters_of_an_address_is_that_file(tmp_path, name):
+    path = tmp_path / name / "study.db"
+    optuna.create_study(storage=open_storage(str(path)), study_name="a")
+    assert path.exists()
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert optuna.get_all_study_names(open_storage(str(path))) == ["a"]
+
+
+def test_windows_needs_no_privilege_for_a_journal(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "os", types.SimpleNamespace(name="nt"))
+    opened = open_storage(str(tmp_path / "study.journal"))
+    assert isinstance(opened._backend._lock, JournalFileOpenLock)
+    optuna.create_study(storage=opened, study_name="a")
+    assert optuna.get_all_study_names(open_storage(str(tmp_path / "study.journal"))) == ["a"]
+
+
+def test_a_journal_on_a_full_disk_is_one_clear_line(tmp_path, monkeypatch):
+    path = tmp_path / "study.journal"
+    study = optuna.create_study(storage=open_storage(str(path)), study_name="a")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with (
+        pytest.raises(OutputError, match=r"study\.journal: the storage failed: .*No space left"),
+        storage_errors(str(path)),
+    ):
+        study.ask()
 
 
 def test_an_address_is_taken_as_it_is(tmp_path):

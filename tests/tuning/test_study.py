@@ -138,6 +138,24 @@ def test_a_gaussian_process_does_not_try_a_pruned_point_again(
     assert len(set(points)) >= 22  # chance alone may hit a point twice
 
 
+def test_a_trial_with_patience_has_the_objective_of_its_best_epoch(
+    tmp_path, recipe, images, monkeypatch
+):
+    from mien.tuning import objective
+
+    def scores(recipe, data, *, on_epoch, folder=None):
+        # The run stops after its third epoch and keeps the second.
+        for epoch, watched, score in ((1, 0.2, 0.1), (2, 0.3, 0.6), (3, 0.3, 0.2)):
+            on_epoch({"epoch": epoch, "val/score": watched, "val/fer2013_accuracy": score})
+
+    monkeypatch.setattr(objective, "train_quietly", scores)
+    patient = dataclasses.replace(recipe, patience=1)
+    result, _, _ = run(patient, images, tmp_path, trials=1, epochs=9)
+    assert result.value == 0.6
+    trial = trials_of(tmp_path)[0]
+    assert trial.intermediate_values == {1: 0.1, 2: 0.6, 3: 0.2}
+
+
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
 def test_a_trial_that_falls_behind_is_pruned(tmp_path, recipe, images, pruner, monkeypatch):
     from mien.tuning import objective

@@ -206,6 +206,7 @@ def detector(
     from mien.data import read_dataset
     from mien.export import export_detector
     from mien.training import (
+        LARGEST_VIEW_PX,
         RUN,
         DetectorRecipe,
         choose_score_threshold,
@@ -226,7 +227,8 @@ def detector(
     ]
     no_faces = None
     if negatives is not None:
-        no_faces = [image for _, _, image in read_unlabelled_images(negatives)]
+        read_small = read_unlabelled_images(negatives, max_side_px=LARGEST_VIEW_PX)
+        no_faces = [image for _, _, image in read_small]
     faces = None if pasted_faces is None else read_dataset(pasted_faces).subset("train").images
     with _stopped_by_ctrl_c(out):
         module = train_detector(

@@ -6,12 +6,12 @@ import logging
 import math
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from mien.cluster.connection import cluster, require_ray
 from mien.options import TuneOptions
-from mien.tuning.objective import Objective, TrialFailure, epoch_score
+from mien.tuning.objective import EpochScore, Objective, TrialFailure
 from mien.tuning.run import TrialRunner
 from mien.tuning.sampler import make_sampler
 from mien.tuning.space import Space
@@ -27,6 +27,12 @@ from mien.tuning.study import (
 from mien.tuning.worker import StudyJob
 
 __all__ = ["ray_runner"]
+
+_KEPT = "kept"
+"""Entry of a trial's reports: the objective of the weights that it would end with."""
+
+_STOPPED_ITSELF = "stopped itself"
+"""Entry of the last report of a trial that the recipe's patience ended."""
 
 
 def ray_runner(address: str) -> TrialRunner:
@@ -55,14 +61,26 @@ def ray_runner(address: str) -> TrialRunner:
 
 
 def _run(job: StudyJob, on_progress: Callable[[], None]) -> None:
+    study = job.open()
+    spent_before = -1
+    while True:
+        started = study.get_trials(deepcopy=False)
+        spent = sum(map(counts_against_budget, started))
+        # Ray counts lost trials too, so the points that they queued are left for another round. A
+        # round in which every trial is lost is the last one.
+        if job.is_spent(study) or spent == spent_before:
+            return
+        remaining = None if job.trials is None else job.trials - spent
+        _run_round(job, on_progress, remaining=remaining, stream=101 * len(started))
+        spent_before = spent
+
+
+def _run_round(
+    job: StudyJob, on_progress: Callable[[], None], *, remaining: int | None, stream: int
+) -> None:
+    """Run so many trials, or as many as there is time for."""
     from ray import tune
 
-    study = job.open()
-    started = study.get_trials(deepcopy=False)
-    spent = sum(map(counts_against_budget, started))
-    remaining = None if job.trials is None else job.trials - spent
-    if remaining is not None and remaining <= 0:
-        return
     objective = Objective(recipe=job.recipe, space=job.space, data=job.data, epochs=job.epochs)
     trainable = tune.with_resources(
         tune.with_parameters(_train_point, objective=objective),
@@ -74,7 +92,7 @@ def _run(job: StudyJob, on_progress: Callable[[], None]) -> None:
             tune_config=tune.TuneConfig(
                 metric="score",
                 mode="max",
-                search_alg=_searcher(job, stream=101 * len(started)),
+                search_alg=_searcher(job, stream=stream),
                 scheduler=_scheduler(job.options, job.epochs),
                 num_samples=-1 if remaining is None else remaining,
                 reuse_actors=True,
@@ -93,11 +111,17 @@ def _train_point(config: dict[str, Any], *, objective: Objective) -> None:
     """Train one point in a process of the cluster, and report every epoch."""
     from ray import tune
 
-    def report(metrics: Mapping[str, float]) -> None:
-        tune.report({"score": epoch_score(metrics, objective.space.objective)})
+    last: EpochScore | None = None
+
+    def report(found: EpochScore) -> None:
+        nonlocal last
+        last = found
+        tune.report({"score": found.score, _KEPT: found.kept})
 
     try:
         objective.train(objective.space.values(config), on_epoch=report)
+        if last is not None and last.epoch < objective.epochs:
+            tune.report({"score": last.score, _KEPT: last.kept, _STOPPED_ITSELF: True})
     except TrialFailure as failure:
         tune.report({"score": math.nan, FAULT_ATTRIBUTE: str(failure)})
 
@@ -129,7 +153,7 @@ def _searcher(job: StudyJob, *, stream: int) -> Any:
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
             """Record one epoch."""
-            if FAULT_ATTRIBUTE not in result:
+            if FAULT_ATTRIBUTE not in result and _STOPPED_ITSELF not in result:
                 super().on_trial_result(trial_id, result)
 
         def on_trial_complete(
@@ -145,10 +169,10 @@ def _searcher(job: StudyJob, *, stream: int) -> Any:
                 end_trial(self._ot_study, trial, "failed")
             elif error or "score" not in result:
                 end_trial(self._ot_study, trial, "lost")
-            elif result["training_iteration"] < job.epochs:
+            elif result["training_iteration"] < job.epochs and _STOPPED_ITSELF not in result:
                 end_trial(self._ot_study, trial, "pruned")
             else:
-                self._ot_study.tell(trial, result["score"])
+                self._ot_study.tell(trial, result[_KEPT])
             self._completed_trials.add(trial_id)
 
     return Searcher(

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import torch
 
-from mien.data import Dataset, image_sketch, merged_sketches
+from mien.data import Dataset, image_sketch
 from mien.export.comparison import compare_with_torch
 from mien.export.onnx_file import export_network, to_float16_weights, write_spec
 from mien.finetuning.own_images import OwnImages
@@ -18,6 +18,7 @@ from mien.inference import EmotionModel
 from mien.models import EmotionNet
 from mien.preprocess import network_input
 from mien.spec import ModelSpec, OutputSpec
+from mien.training.lineage import Lineage, merge_lineages
 
 __all__ = ["OWN_HEAD", "OWN_LABELS", "write_network"]
 
@@ -35,6 +36,7 @@ def write_network(
     *,
     path: Path,
     provenance: dict[str, str],
+    lineage: Lineage,
     own_temperature: float,
 ) -> None:
     """Write a fine-tuned network; what it expects and means is as in its start's spec.
@@ -46,6 +48,7 @@ def write_network(
         images: These images.
         path: The new file.
         provenance: Entries to add to the start's.
+        lineage: The training images behind the start and what is remembered.
         own_temperature: The temperature of the own classes' head.
 
     Raises:
@@ -74,10 +77,8 @@ def write_network(
             "network": json.dumps(dataclasses.asdict(network.options)),
             "fine_tuned_on": data.source,
             "fine_tuned_on_sha256": data.sha256(),
-            "training_sketch": merged_sketches(
-                [start.provenance.get("training_sketch", ""), image_sketch(learned)]
-            ),
         }
+        | merge_lineages([lineage, Lineage(image_sketch(learned))]).provenance()
         | provenance,
         figures={},  # those of the start are not this network's
     )

@@ -41,8 +41,8 @@ class Tried:
 
     Attributes:
         name: What learned.
-        accuracy: Balanced accuracy on images that it did not see, 0 to 1; None if all it did
-            forgot too much.
+        accuracy: Balanced accuracy on images that it did not see, 0 to 1, by which it was chosen
+            among all; None if all it did forgot too much.
         share: How far it went from the start's weights to the learned ones, 0 to 1.
         steps: The steps after which it stopped.
     """
@@ -132,7 +132,8 @@ class FineTuned:
             lines += [f"old answers, {self.old_measured_on}", title]
             lines += [_row(each, width) for each in self.old]
         if self.tried:
-            lines += ["", f"tried, on {UNSEEN[self.people_known]} that each trial did not see:"]
+            unseen = f"{UNSEEN[self.people_known]} that each trial did not see"
+            lines += ["", f"tried, on {unseen}; the best by these figures is taken:"]
             lines += [
                 f"  {each.name}: forgot too much"
                 if each.accuracy is None

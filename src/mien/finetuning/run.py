@@ -18,7 +18,7 @@ from torch import Tensor
 from mien._estimate import time_words
 from mien._output import check_output, check_writable, whole_file
 from mien._wording import pluralize
-from mien.data import Dataset, measure_framing, read_dataset
+from mien.data import Dataset, image_sketch, measure_framing, read_dataset
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, to_six
 from mien.errors import InputError
 from mien.finetuning.export import OWN_HEAD, write_network
@@ -44,6 +44,7 @@ from mien.models import EmotionNet
 from mien.models.onnx_weights import load_onnx_network
 from mien.spec import SixSpec
 from mien.training.devices import set_torch_threads
+from mien.training.lineage import Lineage, lineage_of_model, merge_lineages
 from mien.training.weights import file_sha256
 
 __all__ = ["run"]
@@ -90,7 +91,7 @@ def run(
     for warning in measure_framing(dataset.select(dataset.split >= 0)).warnings:
         say(f"WARNING: {warning}")
     untried = images.why_untried()
-    memory, old, old_measured_on = _memory(begin, replay, seed, say)
+    memory, old, old_measured_on, replayed = _memory(begin, replay, seed, say)
     steps = steps_for(len(images), len(images.names))
     if untried:
         features = features_of(begin.network, torch.from_numpy(images.crops), begin.model.spec)[
@@ -136,6 +137,7 @@ def run(
                     f"{chosen.share:.0%} of the way",
                     "mien": importlib.metadata.version("mien"),
                 },
+                lineage=merge_lineages([lineage_of_model(begin.model), replayed]),
                 own_temperature=found.own_temperature,
             )
         else:
@@ -162,7 +164,7 @@ def run(
             )
             if (images.six >= 0).any()
             else (),
-            tried=_tried(found, steps),
+            tried=_tried(found, images, steps),
             people_known=images.known,
             recommendation="",
             seconds=time.monotonic() - began,
@@ -183,8 +185,11 @@ def _opened(start: Path | None) -> _Start:
 
 def _memory(
     begin: _Start, replay: str | Path | Dataset | None, seed: int, say: Callable[[str], None]
-) -> tuple[Memory | None, Old | None, str]:
-    """Return what is remembered, the faces to judge forgetting on, and what these are."""
+) -> tuple[Memory | None, Old | None, str, Lineage]:
+    """Return what is remembered, the faces to judge forgetting on, and what these are.
+
+    The last is the lineage of the memory: the images that are replayed.
+    """
     spec, network, six = begin.model.spec, begin.network, begin.six
     if replay is not None:
         dataset = replay if isinstance(replay, Dataset) else read_dataset(Path(replay))
@@ -200,17 +205,18 @@ def _memory(
             raise InputError(f"{dataset.source}: no labelled image in val to see what is forgotten")
         seen = features_of(network, torch.from_numpy(measured.crops(begin.model.crop)), spec)
         old = Old(seen, _six_labels(measured), labelled=True)
-        return memory, old, f"on {pluralize(len(measured), 'image')} of val of {dataset.source}"
+        on = f"on {pluralize(len(measured), 'image')} of val of {dataset.source}"
+        return memory, old, on, Lineage(image_sketch(faces.images))
     shipped = shipped_memory(network)
     if shipped is None:
         say(
             "WARNING: nothing is remembered of what this network was trained on, so what it "
             "forgets is not seen; pass its dataset with --replay"
         )
-        return None, None, ""
+        return None, None, "", Lineage()
     old = Old.remembered(shipped, network, six, seed=seed)
     on = "share kept, estimated from what is remembered of FER-2013; --replay measures it"
-    return shipped, old, on
+    return shipped, old, on, Lineage()
 
 
 def _six_labels(data: Dataset) -> NDArray[np.int64]:
@@ -317,8 +323,8 @@ def _measure(
     trial = f"on {UNSEEN[images.known]} that the trial did not see"
     own: NDArray[np.int64] | None = None
     own_images, own_on = images, trial
-    if chosen is not None and chosen.own_logits is not None:
-        own = chosen.own_logits.argmax(axis=1).astype(np.int64)
+    if found.own is not None:
+        own = found.own
     if test is not None:
         measured, on = test, f"by the file on {pluralize(len(test), 'image')} of test"
         before = begin.model.probabilities(test.crops).argmax(axis=1).astype(np.int64)
@@ -332,7 +338,7 @@ def _measure(
         if chosen is None:
             on = "by the start, on all images (there was no trial)"
         before = found.start
-        after = chosen.six if chosen is not None and found.better else before
+        after = found.six if found.six is not None and found.better else before
     known = measured.six >= 0
     compared = gain(measured.six, before, after, measured) if known.any() else None
     classes = _class_changes(measured, known, after == measured.six, before == measured.six)
@@ -401,7 +407,7 @@ def _old_changes(begin: _Start, network: EmotionNet, old: Old | None) -> tuple[C
     return tuple(changes)
 
 
-def _tried(found: Search, steps: int) -> tuple[Tried, ...]:
+def _tried(found: Search, images: OwnImages, steps: int) -> tuple[Tried, ...]:
     if found.chosen is None and not found.trials:
         return ()
     by_candidate = {trial.candidate: trial for trial in found.trials}
@@ -413,7 +419,7 @@ def _tried(found: Search, steps: int) -> tuple[Tried, ...]:
             if trial is None
             else Tried(
                 name=candidate.name,
-                accuracy=trial.accuracy,
+                accuracy=trial.accuracy(images),
                 share=trial.share,
                 steps=round(trial.stop * steps),
             )

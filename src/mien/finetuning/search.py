@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from mien.metrics import MAX_TEMPERATURE, fit_temperature, mcnemar
 from mien.models import EmotionNet
 from mien.spec import ModelSpec
 
-__all__ = ["CANDIDATES", "Limits", "Search", "Trial", "search"]
+__all__ = ["CANDIDATES", "Limits", "Search", "Trial", "compared", "search"]
 
 CANDIDATES = (
     Candidate("the heads alone, careful", adapter=False, keeping=6.0),
@@ -70,7 +70,6 @@ class Trial:
         candidate: The way.
         stop: The part of the steps after which it stopped.
         share: How far it went from the start's weights to the learned ones.
-        accuracy: Balanced accuracy on the images, 0 to 1.
         predicted: `(N,)`, the predicted classes: six-way answers, or own classes.
         six: `(N,)`, the six-way answers.
         own_logits: `(N, K)`; None without own classes.
@@ -81,7 +80,6 @@ class Trial:
     candidate: Candidate
     stop: float
     share: float
-    accuracy: float
     predicted: NDArray[np.int64]
     six: NDArray[np.int64]
     own_logits: NDArray[np.float32] | None
@@ -96,6 +94,21 @@ class Trial:
         absent_limit = limits.absent / (_UNSEEN if self.estimated else 1)
         return bool(mean <= limits.balanced and worst <= absent_limit)
 
+    def accuracy(self, images: OwnImages, rows: NDArray[np.bool_] | None = None) -> float:
+        """Return the mean balanced accuracy of own classes, if there are some, and of the six.
+
+        Args:
+            images: The N images.
+            rows: `(N,)`, those that count; None for all.
+        """
+        rows = np.ones(len(images), np.bool_) if rows is None else rows
+        parts = []
+        if self.own_logits is not None:
+            parts.append(balanced(images.classes[rows], self.predicted[rows]))
+        if (images.six[rows] >= 0).any():
+            parts.append(balanced(images.six[rows], self.six[rows]))
+        return float(np.mean(parts)) if parts else 0.0
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Search:
@@ -105,10 +118,12 @@ class Search:
         start: `(N,)`, the start's six-way answers.
         trials: The best trial of each candidate within the limits, where there is one.
         chosen: The best of them; None if nothing was tried.
-        gain: Of the chosen trial over the start, by the six-way answer; None without images
-            of the six.
-        better: Whether the chosen trial is better, and not by chance.
-        own_better: Whether its own head is better than chance, and not by chance.
+        six: `(N,)`, six-way answers that show what choosing the best gives: those to each fold are
+            of the trial that is the best on the other folds. None if nothing was tried.
+        own: `(N,)`, predicted own classes likewise; None without own classes, too.
+        gain: Of `six` over the start; None without images of the six.
+        better: Whether `six` are better, and not by chance.
+        own_better: Whether `own` are better than chance, and not by chance.
         own_temperature: The temperature of that head.
     """
 
@@ -117,6 +132,8 @@ class Search:
     chosen: Trial | None
     gain: Gain | None
     better: bool
+    six: NDArray[np.int64] | None = None
+    own: NDArray[np.int64] | None = None
     own_better: bool = False
     own_temperature: float = 1.0
 
@@ -154,7 +171,7 @@ def search(
     absent = ~np.isin(np.arange(len(SIX)), images.six)
     folds = np.unique(images.folds)
     total = len(CANDIDATES) * len(folds)
-    best: list[Trial] = []
+    tried: list[list[Trial]] = []
     for number, candidate in enumerate(CANDIDATES):
         network = extended(
             start,
@@ -180,43 +197,72 @@ def search(
             for stop in range(len(STOPS))
             for share in SHARES
         ]
-        kept = [trial for trial in trials if trial.within(limits, absent)]
-        if kept:
-            best.append(_best(kept))
-    if not best:
-        return Search(start=before, trials=(), chosen=None, gain=None, better=False)
-    chosen = _best(best)
-    compared = None
+        tried.append([trial for trial in trials if trial.within(limits, absent)])
+    return compared(before, tried, images)
+
+
+def compared(
+    start: NDArray[np.int64], tried: Sequence[Sequence[Trial]], images: OwnImages
+) -> Search:
+    """Choose the best of all trials, and say whether choosing so is better than the start.
+
+    The best of many trials looks better on the images that it was chosen by than it is. So for each
+    fold a trial is chosen on the other folds alone, and its answers to this fold count.
+
+    Args:
+        start: `(N,)`, the start's six-way answers.
+        tried: The trials of each candidate that are within the limits.
+        images: The N images.
+    """
+    if not any(tried):
+        return Search(start=start, trials=(), chosen=None, gain=None, better=False)
+
+    def best_on(rows: NDArray[np.bool_]) -> list[Trial]:
+        """Return the best trial of each candidate on some images, and at last the best of all."""
+        accuracy = {id(trial): trial.accuracy(images, rows) for each in tried for trial in each}
+        best = [_best(trials, accuracy) for trials in tried if trials]
+        return [*best, _best(best, accuracy)]
+
+    *best, chosen = best_on(np.ones(len(images), np.bool_))
+    six = np.zeros(len(images), np.int64)
+    predicted = np.zeros(len(images), np.int64)
+    for fold in np.unique(images.folds):
+        rows = images.folds == fold
+        elsewhere = best_on(~rows)[-1]
+        six[rows], predicted[rows] = elsewhere.six[rows], elsewhere.predicted[rows]
+    over_start = None
     if (images.six >= 0).any():
-        compared = gain(images.six, before, chosen.six, images)
+        over_start = gain(images.six, start, six, images)
     own_better, own_temperature = False, 1.0
     if chosen.own_logits is not None:
         own_temperature = fit_temperature(chosen.own_logits, images.classes)
         # One answer for everything has the balanced accuracy of chance.
-        over_chance = gain(images.classes, np.zeros_like(images.classes), chosen.predicted, images)
+        over_chance = gain(images.classes, np.zeros_like(images.classes), predicted, images)
         own_better = over_chance.beyond_chance and own_temperature < 0.99 * MAX_TEMPERATURE
     return Search(
-        start=before,
+        start=start,
         trials=tuple(best),
         chosen=chosen,
-        gain=compared,
-        better=compared is not None and compared.beyond_chance and _differ(images, before, chosen),
+        gain=over_start,
+        better=over_start is not None and over_start.beyond_chance and _differ(images, start, six),
+        six=six,
+        own=None if chosen.own_logits is None else predicted,
         own_better=own_better,
         own_temperature=own_temperature,
     )
 
 
-def _best(trials: list[Trial]) -> Trial:
-    top = max(trial.accuracy for trial in trials)
-    equal = [trial for trial in trials if trial.accuracy >= top - _EQUAL]
+def _best(trials: Sequence[Trial], accuracy: Mapping[int, float]) -> Trial:
+    top = max(accuracy[id(trial)] for trial in trials)
+    equal = [trial for trial in trials if accuracy[id(trial)] >= top - _EQUAL]
     return max(equal, key=lambda trial: (trial.share, trial.candidate.keeping, trial.stop))
 
 
-def _differ(images: OwnImages, before: NDArray[np.int64], chosen: Trial) -> bool:
+def _differ(images: OwnImages, before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:
     """Return whether enough images changed sides for a sign test at 5 %."""
     known = images.six >= 0
-    compared = mcnemar(before[known] == images.six[known], chosen.six[known] == images.six[known])
-    return compared.only_second > compared.only_first and compared.p_value <= 0.1
+    sides = mcnemar(before[known] == images.six[known], after[known] == images.six[known])
+    return sides.only_second > sides.only_first and sides.p_value <= 0.1
 
 
 @torch.no_grad()
@@ -252,17 +298,11 @@ def _trial(
                 own[held_out] = logits.numpy()
         if old is not None and known is not None:
             forgotten.append(known - old.recalls(changed, spec.six))
-    predicted = six if own is None else own.argmax(axis=1).astype(np.int64)
-    truth = images.six if own is None else images.classes
-    parts = [balanced(truth, predicted)]
-    if own is not None and (images.six >= 0).any():
-        parts.append(balanced(images.six, six))
     return Trial(
         candidate=candidate,
         stop=STOPS[stop],
         share=share,
-        accuracy=float(np.mean(parts)),
-        predicted=predicted,
+        predicted=six if own is None else own.argmax(axis=1).astype(np.int64),
         six=six,
         own_logits=own,
         forgotten=np.mean(forgotten, axis=0) if forgotten else None,

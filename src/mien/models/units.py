@@ -11,15 +11,12 @@ from torch import Tensor, nn
 from mien._checking import check_options
 from mien._decode import all_demands, demand
 from mien.models.emotion import FACE_PX, TrunkOptions, staged_trunk
-from mien.units import MIRRORED, POSE_FIELDS, UNITS
+from mien.units import MIRRORED, MIRRORED_POSE_SIGNS, POSE_FIELDS, UNITS
 
 __all__ = ["UnitNet", "UnitOptions", "UnitOutputs"]
 
 _POSE_SCALE_DEG = 10.0
 """The head's last layer gives angles in this unit, so that its outputs are near 1."""
-
-_POSE_SIGNS = (-1.0, 1.0, -1.0)
-"""What becomes of yaw, pitch and roll in a mirrored image."""
 
 _MAX_CHANNELS = 2048
 
@@ -92,7 +89,7 @@ class UnitNet(nn.Module):
         self.dropout = nn.Dropout(options.dropout)
         self.head = nn.Linear(options.head_width, len(UNITS) + len(POSE_FIELDS))
         self.register_buffer("mirrored", torch.tensor(MIRRORED), persistent=False)
-        self.register_buffer("pose_signs", torch.tensor(_POSE_SIGNS), persistent=False)
+        self.register_buffer("pose_signs", torch.tensor(MIRRORED_POSE_SIGNS), persistent=False)
 
     @torch.no_grad()
     def begin_at(self, units: Tensor) -> None:

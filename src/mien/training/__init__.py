@@ -10,7 +10,11 @@ try:
     from mien.training.emotion import drop_non_faces, train_emotion
     from mien.training.emotion_recipe import EmotionRecipe, ema_warnings
     from mien.training.preview import show_augmentation
-    from mien.training.pseudo_labels import pseudo_label_images, read_unlabelled_images
+    from mien.training.pseudo_labels import (
+        LARGEST_VIEW_PX,
+        pseudo_label_images,
+        read_unlabelled_images,
+    )
     from mien.training.recipe import read_recipe, recipe_document, recipe_text, shipped_recipes
     from mien.training.run import METRICS_FILE, RECIPE_FILE, RUN
     from mien.training.unit_labels import UnitLabels, label_units
@@ -20,6 +24,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("training", "train") from error
 
 __all__ = [
+    "LARGEST_VIEW_PX",
     "METRICS_FILE",
     "RECIPE_FILE",
     "RUN",

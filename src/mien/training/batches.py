@@ -15,10 +15,11 @@ from torch.utils.data import Dataset as TorchDataset
 from mien.data import Dataset
 from mien.emotions import FER2013_7, ferplus_soft_labels
 
-__all__ = ["Batch", "BatchSampler", "batches"]
+__all__ = ["Batch", "BatchSampler", "batches", "mixed_per_batch"]
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""Images `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`."""
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Images `(B, 1, 48, 48)` uint8, FER+ distributions `(B, 8)`, FER-2013 targets `(B, 7)`, and `(B,)`
+1 for images of the dataset itself, 0 for those that are mixed in."""
 
 
 class _BatchDataset(TorchDataset[Batch]):
@@ -32,20 +33,22 @@ class _BatchDataset(TorchDataset[Batch]):
         hard = functional.one_hot(labels.clamp(min=0), len(FER2013_7)).float()
         hard = hard * (1 - label_smoothing) + label_smoothing / len(FER2013_7)
         self.fer2013 = hard * (labels >= 0)[:, None]
+        self.own = torch.ones(len(data))
 
     def __len__(self) -> int:
         return len(self.faces)
 
     def __getitem__(self, rows: Tensor) -> Batch:
-        return self.faces[rows], self.ferplus[rows], self.fer2013[rows]
+        return self.faces[rows], self.ferplus[rows], self.fer2013[rows], self.own[rows]
 
 
 class _Joined(_BatchDataset):
-    """Two datasets one after the other."""
+    """A dataset, and after it the one that is mixed in."""
 
     def __init__(self, first: _BatchDataset, second: _BatchDataset) -> None:
         for name in ("faces", "ferplus", "fer2013"):
             setattr(self, name, torch.cat([getattr(first, name), getattr(second, name)]))
+        self.own = torch.cat([first.own, torch.zeros(len(second))])
 
 
 class BatchSampler(Sampler[Tensor]):
@@ -98,6 +101,11 @@ class BatchSampler(Sampler[Tensor]):
         return iter(parts)
 
 
+def mixed_per_batch(batch_size: int, share: float) -> int:
+    """Return how many images of a batch are mixed in; at least one is not."""
+    return min(round(batch_size * share), batch_size - 1)
+
+
 def batches(
     data: Dataset,
     *,
@@ -120,7 +128,7 @@ def batches(
         mix: Further images for each batch, with a seed; an epoch is one pass over `data` alone.
         mix_share: Share of them in each batch, 0 to below 1.
     """
-    per_batch = min(round(batch_size * mix_share), batch_size - 1) if mix is not None else 0
+    per_batch = mixed_per_batch(batch_size, mix_share) if mix is not None else 0
     sampler = BatchSampler(
         len(data), batch_size, seed, mixed=0 if mix is None else len(mix), per_batch=per_batch
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mien.detect import YUNET_NMS_IOU, OnnxDetector, decode_yunet, padded_input, yunet_spec
+from mien.errors import InputError
 from mien.models.detector import PIXEL_MEAN, PIXEL_STD, STRIDES, DetectorNet
 from mien.models.onnx_weights import load_onnx_weights, read_onnx
 from mien.structures import Faces
@@ -32,10 +32,10 @@ from mien.training.pseudo_labels import (
     is_held_out,
 )
 from mien.training.run import (
+    RunCheckpoint,
     TimeLeft,
     WholeCheckpoints,
     as_keyboard_interrupt,
-    last_checkpoint,
     open_run,
 )
 from mien.training.schedule import ema_callback, parameter_groups, warmup_cosine
@@ -95,12 +95,13 @@ class _TrainingImages(IterableDataset[Batch]):
                 )
                 for _ in range(count)
             ]
+            # Channels last, as the network has its weights, whatever the axes are called.
             student_bgr = np.stack([image.student_rgb[..., ::-1] for image in drawn])
             targets = np.stack(
                 [corrected_cells(teacher_cells(teacher, each.teacher_rgb), each) for each in drawn]
             )
             yield (
-                torch.from_numpy(student_bgr.transpose(0, 3, 1, 2).copy()),
+                torch.from_numpy(student_bgr).permute(0, 3, 1, 2),
                 torch.from_numpy(targets),
             )
 
@@ -241,9 +242,17 @@ def choose_score_threshold(
     Returns:
         The lowest threshold in steps of 0.01, 0.3 or more, with at most as many false positives; 1
         if there is none.
+
+    Raises:
+        InputError: None of the images is for choosing.
     """
     module.eval()
     held_out = [image for image in images if is_for_choosing(image.name)]
+    if not held_out:
+        raise InputError(
+            f"expected images to choose the threshold by, which is one in twenty, chosen by name; "
+            f"found none among {len(images)} images. Give more images"
+        )
     scores: list[float] = []
     for image in held_out:
         faces = module.detect(image, score_threshold=TEACHER_THRESHOLD)
@@ -329,10 +338,21 @@ def train_detector(
 
     Raises:
         ArtefactError: The model file of `start` holds another network.
+        InputError: There is no image to train on, or none to choose the checkpoint by.
         OutputError: The folder cannot be written.
         RecipeError: The folder holds another run, or `start` or the teacher cannot be read.
     """
     set_torch_threads(threads)
+    labelled = _labelled(images)
+    sources = _oversample_empty([image for image in labelled if not is_held_out(image.name)])
+    choosing = [image for image in labelled if is_for_choosing(image.name)]
+    for part, use in ((sources, "to train on"), (choosing, "to choose the checkpoint by")):
+        if not part:
+            raise InputError(
+                f"expected images {use}, found none among {len(labelled)} usable of {len(images)} "
+                "images: a tenth, chosen by name, is held out, and half of that is to choose by. "
+                "Give more images"
+            )
     lightning.seed_everything(recipe.seed, verbose=False)
     digest = hashlib.sha256("".join(sorted(image.key for image in images)).encode())
     if pasted_faces is not None:
@@ -344,24 +364,15 @@ def train_detector(
         provenance["start"] = f"{start.name} {file_sha256(start)}"
     checkpoint = open_run(out, recipe, provenance=provenance, resume=resume).checkpoint
     module = DetectorModule(recipe)
-    images = _labelled(images)
-    sources = _oversample_empty([image for image in images if not is_held_out(image.name)])
-    last_path = last_checkpoint(out)
     done = int(read_checkpoint(checkpoint)["global_step"]) if checkpoint else 0
     train = _TrainingImages(
         sources, teacher, recipe, pasted_faces=pasted_faces, negatives=negatives or (), first=done
     )
     if start is not None and checkpoint is None:
         _initialise(module, start, train)
-    best = ModelCheckpoint(
-        last_path.parent,
-        filename="best",
-        monitor="val/score",
-        mode="max",
-        enable_version_counter=False,
-    )
+    best = RunCheckpoint(out, name="best", best_of="val/score")
     # `save_last` of the above keeps the last best step, and resuming would lose later ones.
-    last = ModelCheckpoint(last_path.parent, filename=last_path.stem, enable_version_counter=False)
+    last = RunCheckpoint(out, name="last")
     trainer = lightning.Trainer(
         default_root_dir=out,
         max_steps=recipe.steps,
@@ -381,7 +392,7 @@ def train_detector(
         trainer.fit(
             module,
             DataLoader(train, batch_size=None, num_workers=workers),
-            DataLoader([image for image in images if is_for_choosing(image.name)], batch_size=None),  # type: ignore[arg-type]
+            DataLoader(choosing, batch_size=None),  # type: ignore[arg-type]
             ckpt_path=checkpoint,
             weights_only=True,
         )

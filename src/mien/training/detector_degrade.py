@@ -76,25 +76,33 @@ def camera_effects(
             canvas = _moved(canvas, rng)
     if rng.random() < options.grey:
         canvas = canvas.convert("L").convert("RGB")
-    values = np.asarray(canvas, np.float32) / 255
-    values = (values - 0.5) * rng.uniform(0.65, 1.3) + 0.5 + rng.uniform(-0.15, 0.15)
-    values = values * rng.uniform(0.85, 1.15, 3).astype(np.float32)
-    values = values.clip(0, 1) ** np.float32(2 ** rng.uniform(-0.6, 0.6))
+    # What changes each value by itself is worked out once for each of 256 values and each channel.
+    tones = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
+    tones = (tones - 0.5) * rng.uniform(0.65, 1.3) + 0.5 + rng.uniform(-0.15, 0.15)
+    tones = tones * rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    tones = tones.clip(0, 1) ** np.float32(2 ** rng.uniform(-0.6, 0.6))
+    light: NDArray[np.float32] | None = None
     if rng.random() < options.backlight:
         ramp = Image.linear_gradient("L").rotate(float(rng.uniform(0, 360))).resize(canvas.size)
-        light = np.asarray(ramp, np.float32)[..., None] / 255
-        values = values * (rng.uniform(0.15, 0.6) + rng.uniform(0.7, 1.6) * light).astype(
-            np.float32
-        )
+        across: NDArray[np.float32] = np.asarray(ramp, np.float32)[..., None] / np.float32(255)
+        light = np.float32(rng.uniform(0.15, 0.6)) + np.float32(rng.uniform(0.7, 1.6)) * across
     noise = 0.0
     if rng.random() < options.dark:
-        values = values * np.float32(rng.uniform(0.08, 0.4))
+        tones = tones * np.float32(rng.uniform(0.08, 0.4))
         noise = rng.uniform(0.0, 0.02)
     elif rng.random() < options.noise:
         noise = rng.uniform(0.01, 0.07)
-    if noise:
-        values = values + np.float32(noise) * rng.standard_normal(values.shape, np.float32)
-    image = (255 * values).round().clip(0, 255).astype(np.uint8)
+    if light is None and not noise:
+        table = (255 * tones).round().clip(0, 255).astype(np.uint8)
+        image = np.asarray(canvas.point(table.T.ravel().tolist()))
+    else:
+        pixels = np.asarray(canvas)
+        values = np.stack([tones[pixels[..., n], n] for n in range(3)], axis=2)
+        if light is not None:
+            values = values * light
+        if noise:
+            values = values + np.float32(noise) * rng.standard_normal(values.shape, np.float32)
+        image = (255 * values).round().clip(0, 255).astype(np.uint8)
     if rng.random() < options.jpeg:
         packed = io.BytesIO()
         Image.fromarray(image).save(packed, "JPEG", quality=int(rng.integers(12, 70)))

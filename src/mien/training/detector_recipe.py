@@ -85,7 +85,7 @@ class DetectorRecipe:
         network: Size of the network.
         augmentation: How training images are composed.
         steps: Optimiser steps.
-        validate_every: Steps between validations; each one writes a checkpoint.
+        validate_every: Steps between validations, at most `steps`; each one writes a checkpoint.
         batch_size: Images per step.
         large_images: Share of steps with images of twice the side, and a quarter as many, for faces
             that are larger than the others can show.
@@ -118,7 +118,8 @@ class DetectorRecipe:
     def __post_init__(self) -> None:
         check_options(self)
         demand(0 < self.steps <= 10**8, "steps", "1 to 100000000", self.steps)
-        demand(self.validate_every > 0, "validate_every", "at least 1", self.validate_every)
+        often = 0 < self.validate_every <= self.steps
+        demand(often, "validate_every", f"1 to the {self.steps} steps", self.validate_every)
         demand(1 < self.batch_size <= 65_536, "batch_size", "2 to 65536", self.batch_size)
         demand(0 <= self.large_images <= 1, "large_images", "0 to 1", self.large_images)
         demand(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from mien._checking import check_options
 from mien._decode import all_demands, demand
-from mien.models.emotion import EmotionNet, EmotionOutputs
+from mien.models.emotion import EmotionNet
 
 __all__ = [
     "DistillationOptions",
@@ -27,7 +27,9 @@ class DistillationOptions:
     Attributes:
         teachers: Model files of `mien train emotion`, or the folders of its runs; paths are
             relative to the working folder.
-        weight: Weight of the distillation loss in each head's loss; the labels have the rest.
+        weight: Weight of the distillation loss in each head's loss; the labels have the rest. For
+            images that are mixed in beside the dataset no teacher answers, and the labels have
+            the whole weight.
         temperature: Divisor of the logits of both sides in the distillation loss.
         teachers_per_step: How many of the teachers, drawn anew in each step, are used; 0 uses all.
             The mean over many steps is the same, and a step takes less time.
@@ -91,21 +93,27 @@ class TeacherEnsemble:
 
 
 def distillation_loss(
-    outputs: EmotionOutputs, targets: tuple[Tensor, Tensor], temperature: float
+    logits: tuple[Tensor, Tensor],
+    targets: tuple[Tensor, Tensor],
+    temperature: float,
+    row_weights: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Return the distillation losses of both heads, mean divergences over the batch.
+    """Return the distillation losses of both heads, weighted means of the rows' divergences.
 
     Both are multiplied by the square of the temperature, which keeps the size of the gradients
     (Hinton et al. 2015, section 2).
 
     Args:
-        outputs: The student's outputs.
+        logits: The student's, of FER+'s classes `(B, 8)` and FER-2013's `(B, 7)`.
         targets: The teachers' softened probabilities `(B, 8)` and `(B, 7)`.
         temperature: The temperature of `targets`.
+        row_weights: `(B,)`, 0 or more; both losses are 0 if all are.
     """
 
     def divergence(logits: Tensor, target: Tensor) -> Tensor:
         log_probabilities = functional.log_softmax(logits.float() / temperature, dim=1)
-        return functional.kl_div(log_probabilities, target, reduction="batchmean") * temperature**2
+        rows = functional.kl_div(log_probabilities, target, reduction="none").sum(dim=1)  # (B,)
+        mean = (rows * row_weights).sum() / row_weights.sum().clamp(min=1e-12)
+        return mean * temperature**2
 
-    return divergence(outputs.logits, targets[0]), divergence(outputs.fer2013_logits, targets[1])
+    return divergence(logits[0], targets[0]), divergence(logits[1], targets[1])

@@ -12,21 +12,21 @@ from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
     LearningRateMonitor,
-    ModelCheckpoint,
 )
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from mien._checking import Within, check_number, check_path
-from mien.data import VOTE_COLUMNS, Dataset, image_sketch
-from mien.emotions import FER2013_7
+from mien.data import VOTE_COLUMNS, Dataset, image_sketch, merged_sketches
+from mien.emotions import FER2013_7, ferplus_soft_labels
 from mien.errors import DivergedError, InputError, RecipeError
 from mien.models.emotion import PIXEL_MEAN, PIXEL_STD, EmotionNet, EmotionOutputs
 from mien.models.onnx_weights import load_onnx_weights
 from mien.options import DeviceOptions
 from mien.training.augment import augment
-from mien.training.batches import Batch, batches
+from mien.training.batches import Batch, batches, mixed_per_batch
 from mien.training.devices import make_trainer, set_torch_threads
 from mien.training.distillation import DistillationOptions, TeacherEnsemble, distillation_loss
 from mien.training.emotion_recipe import EmotionRecipe
@@ -37,10 +37,10 @@ from mien.training.run import (
     MetricsLog,
     OnEpoch,
     OpenRun,
+    RunCheckpoint,
     as_keyboard_interrupt,
     completed_epochs,
     is_finished,
-    last_checkpoint,
     open_run,
     selected_checkpoint,
 )
@@ -60,6 +60,10 @@ _DEVICE_SEED_STRIDE = 1 << 40
 
 _NORM_STATISTICS_IMAGES = 1024
 """Number of augmented images for the batch norm statistics of weights from a model file."""
+
+
+_MAJORITY = 0.5
+"""Share of the votes above which an expression counts as the right one."""
 
 
 class EmotionModule(lightning.LightningModule):
@@ -110,7 +114,7 @@ class EmotionModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Augment and mix the images, and return the weighted sum of the losses."""
-        faces, ferplus, fer2013 = batch
+        faces, ferplus, fer2013, own = batch
         # Random numbers depend on seed, step and device alone, so that a resumed run repeats them.
         step_seed = self.recipe.seed * 1_000_003 + self.global_step
         own_seed = step_seed + self.global_rank * _DEVICE_SEED_STRIDE
@@ -120,8 +124,8 @@ class EmotionModule(lightning.LightningModule):
         if self.recipe.mixup:
             beta = np.random.default_rng(step_seed).beta(self.recipe.mixup, self.recipe.mixup)
             share = max(beta, 1 - beta)
-            faces, ferplus, fer2013 = (
-                share * part + (1 - share) * part.flip(0) for part in (faces, ferplus, fer2013)
+            faces, ferplus, fer2013, own = (
+                share * part + (1 - share) * part.flip(0) for part in (faces, ferplus, fer2013, own)
             )
         outputs = self(faces)
         ferplus_loss = soft_cross_entropy(outputs.logits, ferplus)
@@ -129,18 +133,26 @@ class EmotionModule(lightning.LightningModule):
         embedding_term = embedding_loss(outputs.embedding, _rows_sum_to_one(ferplus))
         losses = {"ferplus": ferplus_loss, "fer2013": fer2013_loss, "embedding": embedding_term}
         if self._teachers is not None and self.recipe.distillation is not None:
-            weight, temperature = (
-                self.recipe.distillation.weight,
-                self.recipe.distillation.temperature,
-            )
-            targets = self._teachers(_normalised(faces), seed=step_seed)
-            distilled = distillation_loss(outputs, targets, temperature)
+            options = self.recipe.distillation
+            # Of mixed images only the share counts that is the dataset's own.
+            taught = own > 0
+            targets = self._teachers(_normalised(faces[taught]), seed=step_seed)
+            heads = (outputs.logits[taught], outputs.fer2013_logits[taught])
+            distilled = distillation_loss(heads, targets, options.temperature, own[taught])
             losses |= {
                 "ferplus_distillation": distilled[0],
                 "fer2013_distillation": distilled[1],
             }
-            ferplus_loss = (1 - weight) * ferplus_loss + weight * distilled[0]
-            fer2013_loss = (1 - weight) * fer2013_loss + weight * distilled[1]
+            labels_weight = 1 - options.weight * own  # (B,)
+            teachers_weight = options.weight * own.mean()
+            ferplus_loss = (
+                soft_cross_entropy(outputs.logits, ferplus, labels_weight)
+                + teachers_weight * distilled[0]
+            )
+            fer2013_loss = (
+                soft_cross_entropy(outputs.fer2013_logits, fer2013, labels_weight)
+                + teachers_weight * distilled[1]
+            )
         for name, loss in losses.items():
             self.losses[name].update(loss.detach())  # type: ignore[operator]
         for name, scores, labels in (
@@ -157,7 +169,7 @@ class EmotionModule(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Update accuracy and loss of both heads on the images that have labels."""
-        faces, ferplus, fer2013 = batch
+        faces, ferplus, fer2013, _ = batch
         outputs = self(faces)
         heads = {
             "ferplus": (outputs.logits, ferplus),
@@ -234,7 +246,7 @@ def _correct(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     Rows without a majority do not count.
     """
     correct = scores.argmax(dim=1) == targets.argmax(dim=1)
-    return correct.float(), (targets.max(dim=1).values > 0.5).float()
+    return correct.float(), (targets.max(dim=1).values > _MAJORITY).float()
 
 
 def _normalised(faces: Tensor) -> Tensor:
@@ -269,8 +281,8 @@ def _rows_sum_to_one(distributions: Tensor) -> Tensor:
 
 def drop_non_faces(data: Dataset) -> Dataset:
     """Leave out the images that more than half of the FER+ votes call not a face."""
-    not_a_face = data.votes[:, VOTE_COLUMNS.index("NF")]
-    return data.select(2 * not_a_face <= data.votes.sum(axis=1))
+    votes = data.votes.astype(np.int64)  # twice 128 votes are more than a byte holds
+    return data.select(2 * votes[:, VOTE_COLUMNS.index("NF")] <= votes.sum(axis=1))
 
 
 def train_emotion(
@@ -296,7 +308,8 @@ def train_emotion(
         start: Initial weights of a new training: those of a checkpoint (averaged) or of a model
             file, which ends with `.onnx`; None draws them at random.
         mix: Images that are mixed into each batch beside those of `train`, all of its subset
-            `train` (rendered heads, say). An epoch stays one pass over `data`.
+            `train` (rendered heads, say). An epoch stays one pass over `data`. The recipe's
+            teachers answer for images of `data` alone; these learn from their labels.
         mix_share: Their share in each batch, above 0 and below 1.
         devices: The devices to train on; None takes what Lightning finds.
         on_epoch: Called with each epoch's metrics; an exception of it ends the training.
@@ -309,7 +322,8 @@ def train_emotion(
     Raises:
         ArtefactError: The model file of `start` or of a teacher holds another network.
         DivergedError: A loss is not finite; the checkpoint of the epoch before is kept.
-        InputError: `train` or `val` has no images, or `mix` has none or another share.
+        InputError: `train` or `val` has no images or no labels for a head that has a weight, or
+            `mix` has no images or another share, or one that is less than an image of a batch.
         OutputError: The folder cannot be written.
         RecipeError: The recipe is for other images, the folder holds another run, `start` or a
             teacher cannot be read, or the devices do not exist.
@@ -325,7 +339,8 @@ def train_emotion(
                 f"{data.source}: no image in {subset}; `mien data split --kind stratified` divides "
                 "a dataset, and --split or Split.apply takes the file"
             )
-    mixed = _mixed(mix, mix_share)
+    mixed = _mixed(mix, mix_share, recipe.batch_size)
+    _check_labels(recipe, usable, mixed)
     recipe = _bind_to_data(recipe, data)
     lightning.seed_everything(recipe.seed, verbose=False)
     module = EmotionModule(recipe)
@@ -335,19 +350,16 @@ def train_emotion(
         module.provenance["mix"] = f"{mix_share:g} {mix.source} {mix.sha256()}"
     opened = open_run(out, recipe, provenance=module.provenance, resume=resume)
     module.provenance = dict(opened.provenance)
-    module.provenance |= _lineage(out, opened, recipe, data.subset("train"), start).provenance()
+    learned = [data] if mix is None else [data, mix]
+    sketch = merged_sketches(image_sketch(each.subset("train").images) for each in learned)
+    module.provenance |= _lineage(out, opened, recipe, sketch, start).provenance()
     checkpoint = opened.checkpoint
     saved = read_checkpoint(checkpoint) if checkpoint is not None else None
     if start is not None and checkpoint is None:
         _initialise(module, start, usable.subset("train"))
-    folder = last_checkpoint(out).parent
-    best = ModelCheckpoint(
-        folder, filename="best", monitor="val/score", mode="max", enable_version_counter=False
-    )
+    best = RunCheckpoint(out, name="best", best_of="val/score")
     # `save_last` of the above keeps the last best epoch, and resuming would lose later ones.
-    last = ModelCheckpoint(
-        folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
-    )
+    last = RunCheckpoint(out, name="last", on_train_epoch_end=True)
     callbacks: list[Callback] = [
         best,
         last,
@@ -378,29 +390,78 @@ def train_emotion(
     return module
 
 
-def _mixed(mix: Dataset | None, share: float) -> Dataset | None:
+def _mixed(mix: Dataset | None, share: float, batch_size: int) -> Dataset | None:
     if mix is None:
         return None
     check_number("mix_share", share, Within(0, 1, above=True, below=True))
     images = drop_non_faces(mix).subset("train")
     if not len(images):
         raise InputError(f"{mix.source}: no image in train to mix in")
+    if not mixed_per_batch(batch_size, share):
+        raise InputError(
+            f"mix_share: {share:g} of a batch of {batch_size} is no image. Give at least "
+            f"{1 / batch_size:.2g}, or a larger batch_size"
+        )
     return images
 
 
+def _check_labels(recipe: EmotionRecipe, data: Dataset, mixed: Dataset | None) -> None:
+    """Check that a head with a weight can learn from `train` and be watched on `val`.
+
+    Raises:
+        InputError: There is none.
+    """
+    train, val = data.subset("train"), data.subset("val")
+    learned = _label_counts(train)
+    if mixed is not None:
+        learned += _label_counts(mixed)
+    weights = np.array([recipe.ferplus_weight, recipe.fer2013_weight])
+    watched = _label_counts(val)
+    if ((learned > 0) & (watched > 0) & (weights > 0)).any():
+        return
+    found = "; ".join(
+        f"{name}, weight {weight:g}: {in_train} in train, {in_val} in val"
+        for name, weight, in_train, in_val in zip(
+            ("FER+ votes with a majority", "FER-2013 labels"),
+            weights,
+            learned,
+            watched,
+            strict=True,
+        )
+    )
+    raise InputError(
+        f"{data.source}: expected labels of a head with a weight, in train and in val; found "
+        f"{found}. Give images with such labels, or the other head a weight in the recipe"
+    )
+
+
+def _label_counts(data: Dataset) -> NDArray[np.int64]:
+    """Count the images with a majority of FER+ votes, and those with a FER-2013 label, `(2,)`."""
+    soft, _ = ferplus_soft_labels(data.votes)
+    return np.array([(soft.max(axis=1) > _MAJORITY).sum(), (data.fer2013_labels >= 0).sum()])
+
+
 def _lineage(
-    out: Path, opened: OpenRun, recipe: EmotionRecipe, train: Dataset, start: Path | None
+    out: Path,
+    opened: OpenRun,
+    recipe: EmotionRecipe,
+    sketch: str,
+    start: Path | None,
 ) -> Lineage:
-    """Return the lineage of a run's weights, and write it into the run's folder."""
+    """Return the lineage of a run's weights, and write it into the run's folder.
+
+    `sketch` is that of all images that it trains on.
+    """
+    own = Lineage(sketch)
     if opened.checkpoint is not None and (written := read_lineage(out)) is not None:
-        return written
-    sources = [Path(path) for path in recipe.distillation.teachers] if recipe.distillation else []
-    sources += [start] if start is not None else []
-    # A resumed run is not given its start again.
-    earlier_start = opened.provenance.get("start", "").rpartition(" ")[0]
-    unknown = (earlier_start,) if start is None and earlier_start else ()
-    own = Lineage(image_sketch(train.images), unknown)
-    lineage = merge_lineages([own, *map(lineage_of, sources)])
+        lineage = merge_lineages([written, own])
+    else:
+        named = [Path(path) for path in recipe.distillation.teachers] if recipe.distillation else []
+        named += [start] if start is not None else []
+        # A resumed run is not given its start again.
+        earlier_start = opened.provenance.get("start", "").rpartition(" ")[0]
+        unknown = (earlier_start,) if start is None and earlier_start else ()
+        lineage = merge_lineages([own, Lineage(unknown=unknown), *map(lineage_of, named)])
     write_lineage(out, lineage)
     return lineage
 

@@ -13,7 +13,14 @@ from mien.errors import SpecError
 from mien.inference import EmotionModel
 from mien.training.run import write_run_file
 
-__all__ = ["Lineage", "lineage_of", "merge_lineages", "read_lineage", "write_lineage"]
+__all__ = [
+    "Lineage",
+    "lineage_of",
+    "lineage_of_model",
+    "merge_lineages",
+    "read_lineage",
+    "write_lineage",
+]
 
 _FILE = "lineage.json"
 
@@ -54,7 +61,7 @@ def lineage_of(path: Path) -> Lineage:
         ArtefactError: The file ends with `.onnx`, but is not an emotion model.
     """
     if path.suffix == ".onnx":
-        return _of_model(path)
+        return lineage_of_model(EmotionModel(path))
     folder = path if path.is_dir() else path.absolute().parent.parent
     found = read_lineage(folder)
     return found if found is not None else Lineage(unknown=(path.name,))
@@ -79,9 +86,10 @@ def write_lineage(folder: Path, lineage: Lineage) -> None:
     write_run_file(folder / _FILE, text + "\n")
 
 
-def _of_model(path: Path) -> Lineage:
-    provenance = EmotionModel(path).spec.provenance
+def lineage_of_model(model: EmotionModel) -> Lineage:
+    """Return the lineage of a model file, as its spec has it."""
+    provenance = model.spec.provenance
     lacks = provenance.get("training_sketch_lacks")
     unknown = tuple(lacks.split(", ")) if lacks else ()
     sketch = provenance.get("training_sketch")
-    return Lineage(unknown=(path.name,)) if sketch is None else Lineage(sketch, unknown)
+    return Lineage(unknown=(model.path.name,)) if sketch is None else Lineage(sketch, unknown)

@@ -9,17 +9,22 @@ from torch.nn import functional
 __all__ = ["embedding_loss", "jensen_shannon_distance", "soft_cross_entropy"]
 
 
-def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+def soft_cross_entropy(
+    logits: Tensor, targets: Tensor, row_weights: Tensor | None = None
+) -> Tensor:
     """Cross-entropy against distributions; rows of zeros in `targets` are left out.
 
     Args:
         logits: `(B, K)`.
         targets: `(B, K)`, rows that sum to 1, or to 0 where there is no label.
+        row_weights: `(B,)`, what each row's loss is multiplied by; None leaves them as they are.
 
     Returns:
         The mean over the rows with a label, a scalar; 0 if there is none.
     """
     losses = -(targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)  # (B,)
+    if row_weights is not None:
+        losses = losses * row_weights
     return losses.sum() / targets.sum().clamp(min=1.0)
 
 

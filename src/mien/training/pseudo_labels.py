@@ -28,9 +28,11 @@ from mien.structures import Faces, FrameRGB
 
 __all__ = [
     "FLIPPED_LANDMARKS",
+    "LARGEST_VIEW_PX",
     "TEACHER_THRESHOLD",
     "PseudoLabelledImage",
     "is_for_choosing",
+    "is_for_reports",
     "is_held_out",
     "pseudo_label_image",
     "pseudo_label_images",
@@ -51,7 +53,13 @@ _VIEW_SCALES = (0.5, 1.0, 2.0)
 _MERGE_IOU = 0.45
 _AGREEING_VIEWS = 2
 _MIN_VIEW_PX = 96
-_MAX_VIEW_PX = 1280
+
+LARGEST_VIEW_PX = 1280
+"""The longest side of a view. Larger images are made so small: a photo of a phone takes 36 MB."""
+
+_SAVE_EVERY = 200
+"""The cache is written after so many images."""
+
 _BORDERED_PX = 640
 """Images up to this long are looked at once more inside a grey border: in the close crops among
 them the face reaches the edges, where a detector that was taught on scenes is unsure."""
@@ -89,8 +97,19 @@ def is_for_choosing(name: str) -> bool:
     return is_held_out(name) and hashlib.sha256(name.encode()).digest()[1] % 2 == 0
 
 
-def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
+def is_for_reports(name: str) -> bool:
+    """Say whether a held-out image is one that nothing is chosen by."""
+    return is_held_out(name) and not is_for_choosing(name)
+
+
+def read_unlabelled_images(
+    source: Path, *, max_side_px: int | None = None
+) -> Iterator[tuple[str, str, FrameRGB]]:
     """Read images from a folder, or from a Parquet with the columns `id`, `kind` and `jpeg`.
+
+    Args:
+        source: The folder or the Parquet.
+        max_side_px: Images with a longer side are made so small; None leaves them as they are.
 
     Yields:
         Name, kind and image `(H, W, 3)` uint8. Unreadable images of a folder are left out.
@@ -103,7 +122,8 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
         for found in find_images([source]):
             try:
                 if not isinstance(found, MediaError):
-                    yield str(Path(found).relative_to(source)), "", read_image(found).frame_rgb
+                    name = Path(found).relative_to(source).as_posix()
+                    yield name, "", _at_most(read_image(found).frame_rgb, max_side_px)
             except MediaError:
                 continue
         return
@@ -116,7 +136,17 @@ def read_unlabelled_images(source: Path) -> Iterator[tuple[str, str, FrameRGB]]:
         if not isinstance(jpeg, bytes):
             raise DatasetError(f"{source}: jpeg: expected bytes, found {type(jpeg).__name__}")
         with contextlib.suppress(MediaError):
-            yield str(name), str(kind), decode_image(jpeg, str(name)).frame_rgb
+            image_rgb = decode_image(jpeg, str(name)).frame_rgb
+            yield str(name), str(kind), _at_most(image_rgb, max_side_px)
+
+
+def _at_most(image_rgb: FrameRGB, side_px: int | None) -> FrameRGB:
+    height, width = image_rgb.shape[:2]
+    if side_px is None or max(height, width) <= side_px:
+        return image_rgb
+    scale = side_px / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.LANCZOS))
 
 
 def pseudo_label_images(
@@ -131,9 +161,12 @@ def pseudo_label_images(
     Args:
         source: A folder of images, or a Parquet with `id`, `kind` and `jpeg`.
         teacher: The teacher's ONNX file.
-        cache: An `.npz` file of labels. Labels of this teacher are taken from it, and it is
-            written anew with those of all images. One that is damaged counts as missing.
-        before_writing: Called when all images are labelled, before the cache is written.
+        cache: An `.npz` file of labels. Labels of this teacher are taken from it, and the others
+            are added every two hundred images. One that is damaged counts as missing.
+        before_writing: Called before the cache is written.
+
+    Returns:
+        The images, those with a side of more than 1280 pixels made so small.
 
     Raises:
         DatasetError: The Parquet or the cache cannot be read, or a column is missing.
@@ -146,21 +179,29 @@ def pseudo_label_images(
     if str(known.get("teacher")) != digest:
         known = {"teacher": np.array(digest)}
     fields = [field.name for field in dataclasses.fields(Faces)]
-    images = []
-    for name, kind, image_rgb in read_unlabelled_images(source):
+    images: list[PseudoLabelledImage] = []
+    unsaved = 0
+
+    def save() -> None:
+        before_writing()
+        # NumPy adds `.npz` to a path that does not end with it, but not to an open file.
+        with whole_file(cache) as partial, partial.open("wb") as file:
+            np.savez(file, **known)
+
+    for name, kind, image_rgb in read_unlabelled_images(source, max_side_px=LARGEST_VIEW_PX):
         key = hashlib.sha256(image_rgb.tobytes()).hexdigest()[:32]
         if f"{key}/detection_scores" in known:
             faces = Faces(**{field: known[f"{key}/{field}"] for field in fields})
         else:
             faces = pseudo_label_image(detector, image_rgb)
             known.update({f"{key}/{field}": getattr(faces, field) for field in fields})
+            unsaved += 1
+            if unsaved % _SAVE_EVERY == 0:
+                save()
         images.append(
             PseudoLabelledImage(name=name, key=key, kind=kind, image_rgb=image_rgb, faces=faces)
         )
-    before_writing()
-    # NumPy adds `.npz` to a path that does not end with it, but not to an open file.
-    with whole_file(cache) as partial, partial.open("wb") as file:
-        np.savez(file, **known)
+    save()
     return images
 
 
@@ -201,10 +242,14 @@ def pseudo_label_image(teacher: Detector, image_rgb: FrameRGB) -> Faces:
 def _detect_in_views(teacher: Detector, image_rgb: FrameRGB) -> Iterator[Faces]:
     height, width = image_rgb.shape[:2]
     image, border = Image.fromarray(image_rgb), max(height, width) // 4
-    for scale in _VIEW_SCALES:
+    longer = max(height, width)
+    whole = min(1.0, LARGEST_VIEW_PX / longer)
+    scales = [
+        whole * each for each in _VIEW_SCALES if round(longer * whole * each) <= LARGEST_VIEW_PX
+    ]
+    for scale in scales:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small, largest = min(size) < _MIN_VIEW_PX, scale == _VIEW_SCALES[-1]
-        if max(size) > _MAX_VIEW_PX or (small and not largest):
+        if min(size) < _MIN_VIEW_PX and scale != scales[-1]:
             continue
         view = image.resize(size, Image.Resampling.BICUBIC)
         for faces in _both_ways(teacher, view):

@@ -6,22 +6,23 @@ import contextlib
 import csv
 import dataclasses
 import io
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from mien._estimate import TimeEstimate
 from mien._marking import Marker
 from mien._output import whole_file
 from mien._reading import read_text
-from mien.errors import RecipeError
+from mien.errors import OutputError, RecipeError
 from mien.training.recipe import read_recipe, recipe_document, recipe_text
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "MetricsLog",
     "OnEpoch",
     "OpenRun",
+    "RunCheckpoint",
     "TimeLeft",
     "WholeCheckpoints",
     "as_keyboard_interrupt",
@@ -42,6 +44,8 @@ __all__ = [
     "write_run_file",
 ]
 
+_LOG = logging.getLogger(__name__)
+
 RECIPE_FILE = "recipe.toml"
 """The recipe with every key, so that the run can be repeated."""
 
@@ -49,6 +53,9 @@ METRICS_FILE = "metrics.csv"
 """The metrics, one row per epoch."""
 
 _COMMENT = "# "
+
+_CHECKPOINT_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+"""Paths in the state of Lightning's `ModelCheckpoint`."""
 
 RUN = Marker(
     name="mien-run.txt",
@@ -140,8 +147,10 @@ def open_run(folder: Path, recipe: Any, *, provenance: Mapping[str, str], resume
         resume: Whether to resume from the last checkpoint, if there is one.
 
     Raises:
-        RecipeError: The folder already holds a run and `resume` is false, or the run was started
-            with another recipe or other inputs; the message names the differences.
+        RecipeError: The folder already holds a run and `resume` is false, or the run to resume was
+            begun with another recipe, other inputs or inputs that are not given now; the message
+            names the differences. Only its `start` need not be given again once there is a
+            checkpoint.
         OutputError: The folder is not that of a run, or cannot be written.
     """
     RUN.claim(folder)
@@ -150,17 +159,22 @@ def open_run(folder: Path, recipe: Any, *, provenance: Mapping[str, str], resume
         raise RecipeError(
             f"{folder}: holds a run already. Pass resume=True to go on, or choose another folder"
         )
-    if checkpoint.exists() and written.exists():
+    if resume and written.exists():
         before = _read_provenance(written)
+        started = {"start"} if checkpoint.exists() and "start" not in provenance else set()
         if differences := [
             *_different_keys(read_recipe(type(recipe), written), recipe),
-            *(name for name, value in provenance.items() if before.get(name) != value),
+            *(
+                name
+                for name in sorted((before.keys() | provenance.keys()) - started)
+                if before.get(name) != provenance.get(name)
+            ),
         ]:
             raise RecipeError(
                 f"{folder}: this run was begun with another {', '.join(differences)}, see "
                 f"{written}. Give what it was begun with, or choose another folder"
             )
-        return OpenRun(checkpoint, before)
+        return OpenRun(checkpoint if checkpoint.exists() else None, before)
     lines = "".join(f"{_COMMENT}{name}: {value}\n" for name, value in provenance.items())
     write_run_file(written, lines + recipe_text(recipe))
     return OpenRun(checkpoint if checkpoint.exists() else None, provenance)
@@ -241,10 +255,62 @@ class WholeCheckpoints(TorchCheckpointIO):
             partial.write_bytes(packed.getbuffer())
 
 
+class RunCheckpoint(ModelCheckpoint):
+    """Keeps one checkpoint in a run's folder, also after the folder was moved or copied.
+
+    Lightning's own forgets the best score where the folder has another path, and the first epoch
+    after that replaces the best one.
+
+    Args:
+        folder: The run's folder.
+        name: The checkpoint's name, without its suffix.
+        best_of: The metric whose highest value is kept; None keeps the newest.
+        on_train_epoch_end: Whether to save after an epoch's training instead of after a validation;
+            None leaves the choice to Lightning.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        best_of: str | None = None,
+        on_train_epoch_end: bool | None = None,
+    ) -> None:
+        super().__init__(
+            last_checkpoint(folder).parent,
+            filename=name,
+            monitor=best_of,
+            mode="min" if best_of is None else "max",  # a part of Lightning's key of the state
+            save_on_train_epoch_end=on_train_epoch_end,
+            enable_version_counter=False,
+        )
+
+    @property
+    def state_key(self) -> str:
+        """Return Lightning's own key, under which runs have their state already."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the state of a checkpoint, with the files at their present place."""
+
+        def here(path: str) -> str:
+            # This class takes apart paths of all systems.
+            return str(Path(str(self.dirpath)) / PureWindowsPath(path).name) if path else path
+
+        moved = {name: here(state_dict[name]) for name in _CHECKPOINT_PATHS}
+        scores = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict(
+            state_dict | moved | {"dirpath": self.dirpath, "best_k_models": scores}
+        )
+
+
 class MetricsLog(Callback):
     """Writes every epoch's metrics as CSV and keeps them in the checkpoints.
 
-    Lightning's own CSV logger starts a new file when a run is resumed; this log continues.
+    Lightning's own CSV logger starts a new file when a run is resumed; this log continues. A file
+    that cannot be written, as one that is open in a spreadsheet on Windows, does not end the
+    training: the log warns, and has all rows when it can be written again.
 
     Args:
         path: The CSV.
@@ -255,6 +321,7 @@ class MetricsLog(Callback):
         self.path = path
         self.on_epoch = on_epoch
         self.rows: list[dict[str, float]] = []
+        self._is_written = True
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows so far."""
@@ -273,12 +340,32 @@ class MetricsLog(Callback):
         row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         self.rows.append(row)
         if trainer.is_global_zero:
-            with (
-                whole_file(self.path) as partial,
-                partial.open("w", encoding="utf-8", newline="") as file,
-            ):
-                writer = csv.DictWriter(file, list(row))
-                writer.writeheader()
-                writer.writerows(self.rows)
+            try:
+                self._write()
+            except OutputError as error:
+                # The checkpoint of the epoch is saved after this.
+                _LOG.warning("WARNING: %s. The next epoch tries it again", error)
         if self.on_epoch is not None:
             self.on_epoch(row)
+
+    def on_train_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Write the file if it is not what it should be.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        if trainer.is_global_zero and self.rows and not self._is_written:
+            self._write()
+
+    def _write(self) -> None:
+        self._is_written = False
+        with (
+            whole_file(self.path) as partial,
+            partial.open("w", encoding="utf-8", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, list(self.rows[-1]))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        self._is_written = True

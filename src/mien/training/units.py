@@ -10,7 +10,7 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor
@@ -30,6 +30,7 @@ from mien.training.pseudo_labels import is_held_out
 from mien.training.run import (
     METRICS_FILE,
     MetricsLog,
+    RunCheckpoint,
     as_keyboard_interrupt,
     completed_epochs,
     is_finished,
@@ -45,7 +46,7 @@ from mien.training.weights import (
     load_teacher,
     read_checkpoint,
 )
-from mien.units import MIRRORED, POSE_FIELDS, UNITS
+from mien.units import MIRRORED, MIRRORED_POSE_SIGNS, POSE_FIELDS, UNITS
 
 __all__ = [
     "UnitExamples",
@@ -176,7 +177,7 @@ class UnitModule(lightning.LightningModule):
         flipped = torch.rand(len(faces), generator=generator, device=self.device) < 0.5
         faces = torch.where(flipped[:, None, None, None], faces.flip(3), faces).float()
         units = torch.where(flipped[:, None], units[:, list(MIRRORED)], units)
-        signs = pose.new_tensor([-1, 1, -1])
+        signs = pose.new_tensor(MIRRORED_POSE_SIGNS)
         pose = torch.where(flipped[:, None], pose * signs, pose)
         faces, clockwise_deg = augment_unmirrored(faces, self.recipe.augmentation, generator)
         turned = torch.zeros_like(pose)
@@ -297,7 +298,8 @@ def train_units(
     """
     devices = devices or DeviceOptions()
     set_torch_threads(devices.threads)
-    if recipe.frozen_trunk and start is None and not resume:
+    resumed = resume and last_checkpoint(out).exists()
+    if recipe.frozen_trunk and start is None and not resumed:
         raise RecipeError("frozen_trunk: expected the start of the trunk, found none. Give a start")
     train, val = (unit_examples(labelled, subset) for subset in ("train", "val"))
     lightning.seed_everything(recipe.seed, verbose=False)
@@ -313,13 +315,7 @@ def train_units(
         module.network.begin_at(torch.from_numpy(train.units.mean(axis=0)))
         if start is not None:
             _take_trunk(module, start)
-    last_path = last_checkpoint(out)
-    last = ModelCheckpoint(
-        last_path.parent,
-        filename=last_path.stem,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+    last = RunCheckpoint(out, name="last", on_train_epoch_end=True)
     callbacks = [
         last,
         MetricsLog(out / METRICS_FILE),
@@ -340,7 +336,7 @@ def train_units(
                 weights_only=True,
             )
     if trainer.is_global_zero:
-        load_checkpoint_weights(module.network, last_path)
+        load_checkpoint_weights(module.network, last_checkpoint(out))
     return module
 
 

@@ -16,7 +16,7 @@ from mien.data import Dataset
 from mien.errors import MissingExtraError, RecipeError
 from mien.reports import Gain
 from mien.training import METRICS_FILE, EmotionRecipe, drop_non_faces, recipe_text
-from mien.tuning.objective import epoch_score, train_quietly
+from mien.tuning.objective import KeptScore, epoch_score, train_quietly
 from mien.tuning.processes import process_context
 
 __all__ = ["GAIN_FILE", "measure_gain", "welch_interval"]
@@ -62,18 +62,19 @@ class _Run:
     threads: int
 
     def __call__(self) -> float:
-        """Train and return the objective on the reported `val` after the last epoch."""
+        """Train and return the objective on the reported `val`, of the epoch that is kept."""
         torch.set_num_threads(self.threads)
         # A finished run trains no epoch again, and its metrics stay as they are.
         folder = self.folder / self.sha256()[:16]
         train_quietly(self.recipe, self.data, on_epoch=self._check, folder=folder)
         path, expected = folder / METRICS_FILE, "the metrics of a training"
         table = read_csv(path, RecipeError, expected=expected)
+        scores = KeptScore(self.objective, patience=self.recipe.patience)
         try:
-            last = {name: float(values[-1]) for name, values in table.items()}
-        except (IndexError, ValueError) as error:
+            rows = list(zip(*(map(float, values) for values in table.values()), strict=True))
+            return [scores.add(dict(zip(table, row, strict=True))).kept for row in rows][-1]
+        except (LookupError, ValueError) as error:
             raise RecipeError(f"{path}: {error}. Expected {expected}") from error
-        return epoch_score(last, self.objective)
 
     def _check(self, metrics: Mapping[str, float]) -> None:
         epoch_score(metrics, self.objective)

@@ -25,7 +25,15 @@ from mien.tuning.keys import with_values
 from mien.tuning.space import Space
 from mien.tuning.study import FAULT_ATTRIBUTE, SECONDS_ATTRIBUTE, WORKER_ATTRIBUTE, worker_name
 
-__all__ = ["Objective", "TrialFailure", "epoch_score", "quiet_training", "train_quietly"]
+__all__ = [
+    "EpochScore",
+    "KeptScore",
+    "Objective",
+    "TrialFailure",
+    "epoch_score",
+    "quiet_training",
+    "train_quietly",
+]
 
 
 class TrialFailure(MienError):  # noqa: N818 - a result that the study records and goes on from
@@ -93,6 +101,50 @@ def epoch_score(metrics: Mapping[str, float], objective: str) -> float:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EpochScore:
+    """The objective after an epoch.
+
+    Attributes:
+        epoch: The epoch's number, from 1.
+        score: The objective of its weights.
+        kept: The objective of the weights that the training would end with now.
+    """
+
+    epoch: int
+    score: float
+    kept: float
+
+
+class KeptScore:
+    """Follows the objective of the weights that a training ends with.
+
+    They are those of the best epoch by `val/score` if its recipe has `patience`, else of the last.
+
+    Args:
+        objective: The metric, one of `OBJECTIVES`.
+        patience: The recipe's.
+    """
+
+    def __init__(self, objective: str, *, patience: int) -> None:
+        self._objective, self._patience = objective, patience
+        self._best, self._kept = -math.inf, math.nan
+
+    def add(self, metrics: Mapping[str, float]) -> EpochScore:
+        """Add an epoch's metrics.
+
+        Raises:
+            TrialFailure: The objective is not finite.
+        """
+        score = epoch_score(metrics, self._objective)
+        if not self._patience:
+            self._kept = score
+        # Of epochs with the same score the first is kept.
+        elif math.isnan(self._kept) or metrics["val/score"] > self._best:
+            self._best, self._kept = metrics["val/score"], score
+        return EpochScore(epoch=round(metrics["epoch"]), score=score, kept=self._kept)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
     """The objective that a study maximises.
 
@@ -114,7 +166,7 @@ class Objective:
         """Train with the point of a trial.
 
         Returns:
-            The objective on the selection subset after the last epoch.
+            The objective on the selection subset, of the epoch whose weights the training keeps.
 
         Raises:
             TrialFailure: The recipe does not accept the point, the training diverges, or it does
@@ -132,22 +184,25 @@ class Objective:
             trial.set_user_attr(SECONDS_ATTRIBUTE, round(time.monotonic() - started, 2))
 
     def _train(self, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
-        score = math.nan
+        kept = math.nan
 
-        def report(metrics: Mapping[str, float]) -> None:
-            nonlocal score
-            score = epoch_score(metrics, self.space.objective)
-            epoch = round(metrics["epoch"])
-            trial.report(score, epoch)
+        def report(found: EpochScore) -> None:
+            nonlocal kept
+            kept = found.kept
+            trial.report(found.score, found.epoch)
             self.on_epoch()
-            if epoch < self.epochs and trial.should_prune():
-                raise optuna.TrialPruned(f"pruned after epoch {epoch}")
+            if found.epoch < self.epochs and trial.should_prune():
+                raise optuna.TrialPruned(f"pruned after epoch {found.epoch}")
 
         self.train(values, on_epoch=report)
-        return score
+        return kept
 
-    def train(self, values: Mapping[str, Any], *, on_epoch: OnEpoch) -> None:
+    def train(self, values: Mapping[str, Any], *, on_epoch: Callable[[EpochScore], None]) -> None:
         """Train the recipe with other values.
+
+        Args:
+            values: Values by the recipe's keys.
+            on_epoch: Called after each epoch; an exception of it ends the training.
 
         Raises:
             TrialFailure: The recipe does not accept the values, the training diverges, or it does
@@ -155,7 +210,8 @@ class Objective:
         """
         try:
             recipe = dataclasses.replace(with_values(self.recipe, values), epochs=self.epochs)
-            train_quietly(recipe, self.data, on_epoch=on_epoch)
+            scores = KeptScore(self.space.objective, patience=recipe.patience)
+            train_quietly(recipe, self.data, on_epoch=lambda metrics: on_epoch(scores.add(metrics)))
         except FieldError as error:
             raise TrialFailure(f"the recipe refuses the point: {error}") from error
         except torch.OutOfMemoryError as error:

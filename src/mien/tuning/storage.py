@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
@@ -23,6 +25,8 @@ __all__ = ["open_storage", "reading_storage", "redacted_storage", "storage_error
 _JOURNAL_SUFFIXES = (".journal", ".log")
 _DAMAGES = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
 """What Optuna raises over entries of a storage that are not its own."""
+
+_ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%?{}"})
 
 _HEARTBEAT_S = 30
 _STALE_AFTER_S = 120
@@ -82,8 +86,8 @@ def open_storage(
         path = Path(storage).absolute()
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in _JOURNAL_SUFFIXES:
-            return JournalStorage(JournalFileBackend(str(path)))
-        return _database(f"sqlite:///{path}", on_stale_trial)
+            return JournalStorage(_Journal(path))
+        return _database(_sqlite_url(path), on_stale_trial)
     except ImportError as error:
         raise InputError(
             f"{shown}: the storage's driver is not installed: {error}. Install it, or give a path "
@@ -114,6 +118,49 @@ def reading_storage(storage: str) -> Iterator[None]:
 def _reason(error: BaseException) -> str:
     text = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
     return text.splitlines()[0]
+
+
+class _Journal(JournalFileBackend):
+    """A journal whose file fails as a database does."""
+
+    def __init__(self, path: Path) -> None:
+        # The other lock is a symbolic link, for which Windows asks for a privilege.
+        lock = JournalFileOpenLock(str(path)) if os.name == "nt" else None
+        super().__init__(str(path), lock)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Add lines.
+
+        Raises:
+            StorageInternalError: The file cannot be written.
+        """
+        with _as_storage_error():
+            super().append_logs(logs)
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """Yield the lines from a number on.
+
+        Raises:
+            StorageInternalError: The file cannot be read.
+        """
+        with _as_storage_error():
+            yield from super().read_logs(log_number_from)
+
+
+@contextlib.contextmanager
+def _as_storage_error() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageInternalError(str(error)) from error
+
+
+def _sqlite_url(path: Path) -> str:
+    """Return the address of an SQLite file.
+
+    SQLAlchemy takes a `?` and a `%`, and Optuna braces, for a part of the address.
+    """
+    return f"sqlite:///{str(path).translate(_ESCAPES)}"
 
 
 def _database(

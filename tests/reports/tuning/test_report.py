@@ -5,6 +5,7 @@ import vl_convert
 
 from mien.errors import InputError, OutputError
 from mien.reports import Gain, StudyRecord, TrialRecord, tuning_report
+from mien.reports.tuning.figures import curves_figure
 from mien.reports.tuning.parameters import contour_figures, parallel_figure, slice_figure
 
 SETTING = {"sampler": "tpe", "seed": "1"}
@@ -86,6 +87,13 @@ def test_the_report_has_every_figure_and_needs_no_network(tmp_path):
     ):
         assert f'id="{name.strip("-")}"' in text
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', text)
+
+
+def test_epochs_of_trials_that_failed_or_stopped_themselves_are_not_saved_by_pruning():
+    failed = trial(5, "failed", curve={1: 0.1}, fault="diverged")
+    stopped = trial(6, value=0.4, curve={1: 0.4})
+    found = curves_figure(study(*WHOLE.trials, failed, stopped))
+    assert found.sentence == "1 trial was pruned, which saved 10% of the epochs."  # one of ten
 
 
 def test_the_report_says_what_came_of_the_trials(tmp_path):

@@ -70,9 +70,10 @@ def curves_figure(study: StudyRecord) -> Figure:
         for epoch, value in trial.curve.items()
     ]
     pruned = [trial for trial in study.trials if trial.state == "pruned"]
-    trained = sum(len(trial.curve) for trial in study.trials)
     longest = max(len(trial.curve) for trial in study.trials)
-    saved = 1 - trained / (longest * sum(bool(trial.curve) for trial in study.trials))
+    # Trials that failed or stopped by themselves were not shortened by pruning.
+    spared = sum(longest - len(trial.curve) for trial in pruned)
+    saved = spared / max(1, spared + sum(len(trial.curve) for trial in study.trials))
     chart = (
         alt.Chart(chart_data(rows))
         .mark_line(point=alt.OverlayMarkDef(size=18), strokeWidth=1.3, opacity=0.7)
