@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mien.errors import ArtefactError, OutputError
-from mien.export import comparison, export_emotion, export_variant
+from mien.export import comparison, export_emotion, export_variant, write_spec
 from mien.inference import EmotionModel
 from mien.models import EmotionNet, TrunkOptions
 
@@ -27,6 +27,9 @@ def whole(tmp_path_factory, data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         export_emotion(network.eval(), data, path=path, provenance={})
+    spec = EmotionModel(path).spec
+    figures = {"fer, test, six-fer2013: accuracy": 0.7}
+    write_spec(path, dataclasses.replace(spec, figures=figures))
     return path
 
 
@@ -55,6 +58,7 @@ def test_a_variant_is_smaller_and_answers_alike(
     assert spec.provenance["licence"] == "CC0-1.0"
     where = f"{data.source}, val, {precision} against torch"
     assert spec.figures[f"{where}: flipped, logits"] == compared.flipped["logits"]
+    assert all(name.startswith(where) for name in spec.figures)
     assert spec.six == EmotionModel(whole).spec.six
     assert [path.name for path in out.parent.iterdir()] == ["small.onnx"]
 

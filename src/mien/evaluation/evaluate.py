@@ -25,7 +25,7 @@ from mien.evaluation.results import (
 )
 from mien.evaluation.warnings import (
     always_unsure,
-    calibrated_on_subset,
+    calibrated_on_images,
     framing_warnings,
     missing_classes,
     own_classes_left_out,
@@ -108,7 +108,7 @@ def evaluate(
     for predictor in predictors:
         if subset != "train":
             warnings += trained_on_images(predictor, images.data)
-        warnings += calibrated_on_subset(predictor, data, subset) + always_unsure(predictor)
+        warnings += calibrated_on_images(predictor, data, subset) + always_unsure(predictor)
         progress = on_step(predictor.name) if on_step else None
         outputs = predictor.probabilities(images.data, on_progress=progress)
         for protocol in protocols:

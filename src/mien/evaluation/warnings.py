@@ -14,7 +14,7 @@ from mien.metrics import PROTOCOLS, Protocol
 
 __all__ = [
     "always_unsure",
-    "calibrated_on_subset",
+    "calibrated_on_images",
     "calibration_warnings",
     "framing_warnings",
     "missing_classes",
@@ -54,22 +54,50 @@ def missing_classes(protocol: Protocol, truth: NDArray[np.int64], subset: str) -
     return [f"{protocol.name}: {subset} has no image of {', '.join(missing)}"]
 
 
-def calibrated_on_subset(predictor: Predictor, data: Dataset, subset: str) -> list[str]:
-    """Warn if a model's six-way output was calibrated on the very subset it is evaluated on."""
+def calibrated_on_images(predictor: Predictor, data: Dataset, subset: str) -> list[str]:
+    """Warn if a model's six-way output was calibrated on images that it is evaluated on.
+
+    Args:
+        predictor: The model.
+        data: The dataset.
+        subset: The subset of it that is evaluated.
+    """
     if predictor.members:
         return [
-            line for each in predictor.members for line in calibrated_on_subset(each, data, subset)
+            line for each in predictor.members for line in calibrated_on_images(each, data, subset)
         ]
     if predictor.model is None:
         return []
-    # The dataset's name may differ: what identifies it is the subset and the hash.
-    fitted = predictor.model.spec.provenance.get("calibrated_on", "").rsplit(", ", 2)[1:]
-    if fitted != [subset, data.sha256()]:
+    provenance = predictor.model.spec.provenance
+    try:
+        if "calibration_sketch" in provenance:
+            images = data.subset(subset).images
+            share = estimated_overlap(images, provenance["calibration_sketch"])
+        else:
+            share = float(_is_named(provenance.get("calibrated_on", ""), data, subset))
+    except MienError as error:
+        return [f"{predictor.name}: {error}"]
+    if not share > 0:  # NaN: nothing is known
         return []
     return [
-        f"{predictor.name}: its six-way output was calibrated on these very images, so its "
-        "figures on them are too good"
+        f"{predictor.name}: its six-way output was calibrated on about {share:.0%} of these "
+        "images, so its figures on them are too good"
     ]
+
+
+def _is_named(calibrated_on: str, data: Dataset, subset: str) -> bool:
+    """Return whether a dataset is among those that a file without a sketch was calibrated on.
+
+    Args:
+        calibrated_on: Its names and hashes; the first is followed by the subset that was used, of
+            the others all images were.
+        data: The dataset, as it is divided.
+        subset: The subset of it that is evaluated.
+    """
+    first, *others = calibrated_on.split("; ")
+    digest = data.sha256()
+    hashes = [each.rpartition(", ")[2] for each in others]
+    return first.endswith(f", {subset}, {digest}") or digest in hashes
 
 
 def always_unsure(predictor: Predictor) -> list[str]:

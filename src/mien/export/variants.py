@@ -84,7 +84,8 @@ def export_variant(
         write_spec(made, source.spec)
         compared = compare_with_torch(network, EmotionModel(made), data.subset("val").images)
         compared.check(f"{out}: {precision}")
-        figures = dict(source.spec.figures) | compared.figures(f"{data.source}, val, {precision}")
+        # Those of the float32 file are not this file's.
+        figures = compared.figures(f"{data.source}, val, {precision}")
         write_spec(made, dataclasses.replace(source.spec, provenance=provenance, figures=figures))
     return compared
 

@@ -65,6 +65,8 @@ def write_network(
             ),
         )
     learned = data.select((data.split == 0) | (data.split == 1)).images
+    sketch = start.provenance.get("training_sketch")
+    lacks = {} if sketch is not None else {"training_sketch_lacks": start.name}
     spec = dataclasses.replace(
         start,
         outputs=outputs,
@@ -74,10 +76,9 @@ def write_network(
             "network": json.dumps(dataclasses.asdict(network.options)),
             "fine_tuned_on": data.source,
             "fine_tuned_on_sha256": data.sha256(),
-            "training_sketch": merged_sketches(
-                [start.provenance.get("training_sketch", ""), image_sketch(learned)]
-            ),
+            "training_sketch": merged_sketches([sketch or "", image_sketch(learned)]),
         }
+        | lacks
         | provenance,
         figures={},  # those of the start are not this network's
     )
