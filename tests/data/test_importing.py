@@ -361,6 +361,52 @@ def test_votes_of_other_images_are_refused(tmp_path, fer_csv, votes_csv, toy_dat
         import_dataset([fer_csv, votes_csv], tmp_path / "fer")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text_are_escaped(tmp_path, toy_dataset):
+    root = tmp_path / os.fsdecode(b"tree\xe9")
+    for number, name in enumerate((b"caf\xe9.png", "caf\u00e9.png".encode())):
+        for folder in (b"happy", b"gr\xfcn"):
+            own = root / os.fsdecode(folder) / os.fsdecode(b"j\xf6rg")
+            own.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(toy_dataset.images[number]).save(own / os.fsdecode(name))
+    options = {"own_classes": True, "label_map": {os.fsdecode(b"gr\xfcn"): "green"}}
+    out = tmp_path / os.fsdecode(b"out\xe9")
+    assert not import_dataset([root], out, **options).unchanged
+    data = read_dataset(out)
+    assert set(data.names.tolist()) == {"caf\\udce9.png", "caf\u00e9.png"}
+    assert set(data.groups.tolist()) == {"j\\udcf6rg"}
+    assert data.source == "out\\udce9"
+    assert import_dataset([root], out, **options).unchanged
+    del options["label_map"]
+    import_dataset([root], out, **options, overwrite=True)
+    assert "gr\\udcfcn" in read_dataset(out).label_names
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_dataset_whose_table_is_damaged_is_imported_again(tmp_path, fer_csv, overwrite):
+    out = tmp_path / "fer"
+    import_dataset([fer_csv], out)
+    table = out / "dataset.parquet"
+    whole = table.read_bytes()
+    for damage in (lambda: table.write_bytes(whole[:-100]), table.unlink):
+        damage()
+        with pytest.raises(DatasetError, match="Import it again"):
+            read_dataset(out)
+        assert not import_dataset([fer_csv], out, overwrite=overwrite).unchanged
+        read_dataset(out)
+    assert import_dataset([fer_csv], out, overwrite=overwrite).unchanged is not overwrite
+
+
+def test_a_dataset_whose_manifest_is_damaged_is_replaced_if_that_is_allowed(tmp_path, fer_csv):
+    out = tmp_path / "fer"
+    import_dataset([fer_csv], out)
+    (out / "manifest.json").write_text("{}")
+    with pytest.raises(OutputError, match="overwrite=True"):
+        import_dataset([fer_csv], out)
+    import_dataset([fer_csv], out, overwrite=True)
+    read_dataset(out)
+
+
 def all_in_train(data):
     return dataclasses.replace(data, split=np.zeros(len(data), np.int8))
 

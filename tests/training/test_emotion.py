@@ -233,7 +233,7 @@ def test_calibration_takes_a_better_framing_at_which_no_head_loses(
     assert actors.sha256() in spec.provenance["calibrated_on"]
     used = np.concatenate([toy_dataset.subset("val").images, actors.images])
     assert spec.provenance["calibration_sketch"] == image_sketch(used)
-    assert spec.figures == {}
+    assert not spec.figures
 
 
 def test_datasets_of_other_people_may_have_one_name_but_not_the_same_images(

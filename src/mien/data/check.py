@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from mien._wording import pluralize
 from mien.data.dataset import FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
-from mien.data.duplicates import NearPairs, copy_groups, exact_groups, is_duplicate, near_pairs
+from mien.data.duplicates import (
+    NearPairs,
+    exact_groups,
+    has_copy_among,
+    is_duplicate,
+    near_pairs,
+)
 from mien.data.framing import Framing, framed_text, measure_framing
 from mien.data.records import Fault
 from mien.detect import Detector
@@ -247,9 +253,8 @@ def check_dataset(
     """
     groups = exact_groups(data.images)
     pairs = near_pairs(data.images) if near else None
-    joined = copy_groups(groups, pairs) if pairs is not None else None
     repeated = np.unique(groups[is_duplicate(groups)])
-    spread = data.images.std(axis=(1, 2))
+    spread = np.array([image.std() for image in data.images])  # all at once fill the memory
     return DataCheck(
         source=data.source,
         sha256=data.sha256(),
@@ -258,7 +263,7 @@ def check_dataset(
         copy_groups=len(repeated),
         conflicts=len(conflicting_groups(data, groups)),
         near=pairs,
-        leaks=tuple(_leaks(data, groups, joined)),
+        leaks=tuple(_leaks(data, groups, pairs)),
         blank=np.flatnonzero(spread < _BLANK_SPREAD),
         faceless=_faceless(data, detector) if detector is not None and find_faces else None,
         votes=_check_votes(data) if data.votes.any() else None,
@@ -291,24 +296,20 @@ def _counts(data: Dataset) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _leaks(
-    data: Dataset, groups: NDArray[np.int64], joined: NDArray[np.int64] | None
-) -> list[Leak]:
+def _leaks(data: Dataset, groups: NDArray[np.int64], pairs: NearPairs | None) -> list[Leak]:
     leaks = []
     for other, subset in itertools.combinations(range(len(SUBSETS)), 2):
         in_other, in_subset = data.split == other, data.split == subset
         if not (in_other.any() and in_subset.any()):
             continue
-        crossing = [
-            None if numbers is None else int(np.isin(numbers[in_subset], numbers[in_other]).sum())
-            for numbers in (groups, joined)
-        ]
+        exact = has_copy_among(in_other, groups)[in_subset]
+        near = None if pairs is None else has_copy_among(in_other, groups, pairs)[in_subset]
         leaks.append(
             Leak(
                 subset=SUBSETS[subset],
                 other=SUBSETS[other],
-                exact=crossing[0] or 0,
-                near=crossing[1],
+                exact=int(exact.sum()),
+                near=None if near is None else int(near.sum()),
                 images=int(in_subset.sum()),
                 people=_shared_people(data, in_other, in_subset),
             )

@@ -174,13 +174,13 @@ class Dataset:
         """
         digest = hashlib.sha256()
         for array in (self.images, self.labels, self.votes, self.split):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array))
         if self.label_names != FER2013_7.labels:
             digest.update(_joined(self.label_names))
         if self.framed.any():
-            digest.update(np.ascontiguousarray(self.framed).tobytes())
+            digest.update(np.ascontiguousarray(self.framed))
         if self.faces is not None:
-            digest.update(np.ascontiguousarray(self.faces).tobytes())
+            digest.update(np.ascontiguousarray(self.faces))
         if self.groups is not None:
             digest.update(_joined(self.groups.tolist()))
         return digest.hexdigest()

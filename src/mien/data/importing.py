@@ -20,7 +20,14 @@ from mien.data.parquet_source import read_parquet
 from mien.data.reading import Reading
 from mien.data.records import Fault, OnStep, Record, Rows, first_names
 from mien.data.repeats import drop_repeated
-from mien.data.store import Manifest, Origin, read_manifest, write_dataset
+from mien.data.store import (
+    Manifest,
+    Origin,
+    has_table,
+    read_dataset,
+    read_manifest,
+    write_dataset,
+)
 from mien.data.text_table import open_table
 from mien.emotions import FERPLUS_8, ferplus_majority
 from mien.errors import DatasetError, OutputError
@@ -88,7 +95,8 @@ def import_dataset(
 ) -> ImportResult:
     """Import labelled images into one dataset folder: a Parquet and a manifest.
 
-    The folder appears when it is complete. Importing the same sources again changes nothing.
+    The folder appears when it is complete. Importing the same sources again changes nothing, but
+    mends a dataset whose table is damaged.
     Images of 48x48 pixels are face crops already; in all others the largest face is found and
     aligned, unless `align` says otherwise.
 
@@ -107,7 +115,7 @@ def import_dataset(
             its class, else the one above), or `none`. None takes a column `person`, and folders
             below the classes, where there are any.
         where: The rows of tables to take, by the value of a column: `{"set": "ck48"}`.
-        overwrite: Whether another dataset at `out` may be replaced; other files in it
+        overwrite: Whether a dataset at `out` is replaced, also the same one; other files in it
             stay.
         on_source: Called with each source's name.
 
@@ -135,12 +143,13 @@ def import_dataset(
     }
     if out.exists():
         known = _manifest_at(out)
+        if known is None and not has_table(out):
+            raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
         same = (origins, mapping, settings)
         if known is not None and (known.sources, known.label_map, known.settings) == same:
-            return ImportResult(out, known, (), unchanged=True)
-        if known is None:
-            raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
-        if not overwrite:
+            if not overwrite and _is_whole(out):
+                return ImportResult(out, known, (), unchanged=True)
+        elif not overwrite:
             raise OutputError(
                 f"{out}: exists and is another dataset. Choose another folder or pass "
                 "overwrite=True"
@@ -212,6 +221,14 @@ def _manifest_at(out: Path) -> Manifest | None:
         return read_manifest(out)
     except DatasetError:
         return None
+
+
+def _is_whole(out: Path) -> bool:
+    try:
+        read_dataset(out)
+    except DatasetError:
+        return False
+    return True
 
 
 def _find_all(

@@ -165,7 +165,7 @@ def calibrate_emotion(
 ) -> ModelSpec:
     """Calibrate a model file's probabilities and write the result into its metadata.
 
-    The figures in it are removed, since they are those of the file as it was.
+    If that changes the file's answers, the figures in it are removed: they were of other answers.
 
     Fitted are the six-way output, what a person's baseline is measured from (`fit_baseline`, by
     FER+'s majority), one temperature for each head on its own labels, and, if
@@ -223,7 +223,7 @@ def calibrate_emotion(
         "calibrated_on": "; ".join(used),
         "calibration_sketch": merged_sketches(image_sketch(e.images) for e in (val, *foreign)),
     }
-    spec = dataclasses.replace(
+    fitted = dataclasses.replace(
         model.spec,
         crop=crop,
         six=six,
@@ -231,8 +231,12 @@ def calibrate_emotion(
             dataclasses.replace(output, temperature=temperatures.get(output.name, 1.0))
             for output in model.spec.outputs
         ),
+    )
+    spec = dataclasses.replace(
+        fitted,
         provenance=dict(model.spec.provenance) | entries,
-        figures={},  # those of the file as it was
+        # Those of a file that answers otherwise are not this one's.
+        figures=model.spec.figures if fitted == model.spec else {},
     )
     write_spec(path, spec)
     return spec

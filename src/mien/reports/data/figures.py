@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 import numpy as np
+from numpy.typing import NDArray
 
 from mien._wording import pluralize
 from mien.data import SUBSETS, DataCheck, Dataset
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _BINS = 64
+_IMAGES_AT_ONCE = 1024
 
 _BALANCED = 1.5
 """Classes are balanced if the largest has at most so many times the images of the smallest."""
@@ -175,6 +177,21 @@ def brightness_figure(data: Dataset) -> Figure:
     )
 
 
+def pixel_counts(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count the pixels of each value, `(256,)`, without a copy of all images."""
+    counts = np.zeros(256, np.int64)
+    for start in range(0, len(images), _IMAGES_AT_ONCE):
+        counts += np.bincount(images[start : start + _IMAGES_AT_ONCE].ravel(), minlength=256)
+    return counts
+
+
+def pixel_moments(images: NDArray[np.uint8]) -> tuple[float, float]:
+    """Return the mean and the standard deviation of all pixels."""
+    values, counts = np.arange(256.0), pixel_counts(images)
+    mean = np.average(values, weights=counts)
+    return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
+
+
 def pixels_figure(data: Dataset) -> Figure:
     """Distribution of all pixel values per subset."""
     rows: list[dict[str, Any]] = []
@@ -182,12 +199,12 @@ def pixels_figure(data: Dataset) -> Figure:
         images = data.subset(name).images
         if not len(images):
             continue
-        counts = np.bincount(images.ravel(), minlength=256).reshape(_BINS, -1).sum(axis=1)
+        counts = pixel_counts(images).reshape(_BINS, -1).sum(axis=1)
         rows += [
             {"subset": name, "value": (i + 0.5) * 256 / _BINS, "share": float(count / counts.sum())}
             for i, count in enumerate(counts)
         ]
-    mean, spread = float(data.images.mean()), float(data.images.std())
+    mean, spread = pixel_moments(data.images)
     sentence = f"All pixels have mean {mean:.1f} and standard deviation {spread:.1f}."
     if len({row["subset"] for row in rows}) > 1:
         sentence += " Equal curves suggest that the subsets come from the same source."
