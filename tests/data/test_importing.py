@@ -369,7 +369,8 @@ def test_names_that_are_no_text_are_escaped(tmp_path, toy_dataset):
             own = root / os.fsdecode(folder) / os.fsdecode(b"j\xf6rg")
             own.mkdir(parents=True, exist_ok=True)
             Image.fromarray(toy_dataset.images[number]).save(own / os.fsdecode(name))
-    options = {"own_classes": True, "label_map": {os.fsdecode(b"gr\xfcn"): "green"}}
+    green = {os.fsdecode(b"gr\xfcn"): "green"}
+    options = {"own_classes": True, "align": "never", "label_map": green}
     out = tmp_path / os.fsdecode(b"out\xe9")
     assert not import_dataset([root], out, **options).unchanged
     data = read_dataset(out)

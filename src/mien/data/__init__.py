@@ -7,6 +7,7 @@ from mien.data.check import (
     check_dataset,
     conflicting_groups,
     mostly_not_a_face,
+    shared_people,
 )
 from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import (
@@ -77,6 +78,7 @@ __all__ = [
     "read_manifest",
     "read_sources",
     "read_split",
+    "shared_people",
     "split_groups",
     "stratified_split",
 ]

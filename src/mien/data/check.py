@@ -25,7 +25,7 @@ from mien.detect import Detector
 from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
 from mien.preprocess import view_for_detection
 
-__all__ = ["DataCheck", "Leak", "VoteCheck", "check_dataset", "conflicting_groups"]
+__all__ = ["DataCheck", "Leak", "VoteCheck", "check_dataset", "conflicting_groups", "shared_people"]
 
 _BLANK_SPREAD = 1.0
 """Images whose pixels have a smaller standard deviation (of 255) are blank."""
@@ -311,20 +311,27 @@ def _leaks(data: Dataset, groups: NDArray[np.int64], pairs: NearPairs | None) ->
                 exact=int(exact.sum()),
                 near=None if near is None else int(near.sum()),
                 images=int(in_subset.sum()),
-                people=_shared_people(data, in_other, in_subset),
+                people=shared_people(data, SUBSETS[subset], SUBSETS[other]),
             )
         )
     return leaks
 
 
-def _shared_people(
-    data: Dataset, in_other: NDArray[np.bool_], in_subset: NDArray[np.bool_]
-) -> int | None:
-    """Return the images of a subset whose person is in the other one, too."""
+def shared_people(data: Dataset, subset: str, other: str) -> int | None:
+    """Return how many images of a subset show people who are in another one, too.
+
+    Args:
+        data: The dataset.
+        subset: `train`, `val` or `test`.
+        other: Likewise.
+
+    Returns:
+        None if no people are known.
+    """
     if data.groups is None:
         return None
-    known = data.groups != ""
-    return int(np.isin(data.groups[in_subset & known], data.groups[in_other & known]).sum())
+    own, others = data.subset(subset).groups, data.subset(other).groups
+    return int((np.isin(own, others) & (own != "")).sum())
 
 
 def mostly_not_a_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:

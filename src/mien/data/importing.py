@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mien._checking import check_path
-from mien._wording import pluralize
+from mien._wording import as_text, pluralize
 from mien.data.fer_csv import Votes, is_fer_csv, is_votes_csv, read_fer_csv, read_votes
 from mien.data.folder_source import files_below, has_images, read_class_folders
 from mien.data.framing import Align, Framer, NoFace
@@ -130,16 +130,16 @@ def import_dataset(
     reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, out)
     found, notes = _find_all(sources, reading.skipped)
     origins = tuple(
-        Origin(file.path.name, file.kind, *_fingerprint(file.path, reading.skipped))
+        Origin(as_text(file.path.name), file.kind, *_fingerprint(file.path, reading.skipped))
         for file in found
     )
-    mapping = dict(sorted((label_map or {}).items()))
+    mapping = {as_text(name): as_text(to) for name, to in sorted((label_map or {}).items())}
     settings = {
         "align": align,
         "no_face": no_face,
         "own_classes": str(own_classes).lower(),
-        "group": grouping.description,
-        "where": ", ".join(f"{name}={value}" for name, value in sorted((where or {}).items())),
+        "group": as_text(grouping.description),
+        "where": as_text(", ".join(f"{name}={to}" for name, to in sorted((where or {}).items()))),
     }
     if out.exists():
         known = _manifest_at(out)

@@ -170,8 +170,7 @@ def write_dataset(
     with _replacing(out) as partial:
         _write_table(rows, data, partial / _TABLE)
         text = json.dumps(dataclasses.asdict(manifest), indent=1, ensure_ascii=False)
-        # What is no text in a name becomes an escape of JSON, so that it is read as it was.
-        (partial / _MANIFEST).write_text(text + "\n", "utf-8", errors="backslashreplace")
+        (partial / _MANIFEST).write_text(text + "\n", encoding="utf-8")
     return manifest
 
 

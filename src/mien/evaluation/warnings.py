@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien._wording import pluralize
-from mien.data import Dataset, estimated_overlap, measure_framing
+from mien.data import Dataset, estimated_overlap, measure_framing, shared_people
 from mien.emotions import FER2013_7
 from mien.errors import MienError
 from mien.evaluation.predictors import Predictor
@@ -19,8 +19,12 @@ __all__ = [
     "framing_warnings",
     "missing_classes",
     "own_classes_left_out",
+    "people_warnings",
     "trained_on_images",
 ]
+
+_FEW_PEOPLE = 10
+"""Of fewer people resamples hardly vary."""
 
 
 def framing_warnings(data: Dataset) -> list[str]:
@@ -52,6 +56,29 @@ def missing_classes(protocol: Protocol, truth: NDArray[np.int64], subset: str) -
     if not missing:
         return []
     return [f"{protocol.name}: {subset} has no image of {', '.join(missing)}"]
+
+
+def people_warnings(data: Dataset, subset: str) -> list[str]:
+    """Warn of people who are in train, too, and of intervals from few people.
+
+    Args:
+        data: The dataset.
+        subset: The subset of it that is evaluated.
+    """
+    found = []
+    shared = shared_people(data, subset, "train") if subset != "train" else None
+    if shared:
+        shows = pluralize(shared, "image shows", "images show")
+        found.append(
+            f"{data.source}: {shows} people in {subset} who are in train, too: figures of a model "
+            "that learned from train are too good, the leak-free ones as well"
+        )
+    people = data.subset(subset).people
+    count = 0 if people is None else len(np.unique(people))
+    if 0 < count < _FEW_PEOPLE:
+        whom = pluralize(count, "person", "people")
+        found.append(f"{data.source}: {subset} shows {whom}: intervals from so few are too narrow")
+    return found
 
 
 def calibrated_on_images(predictor: Predictor, data: Dataset, subset: str) -> list[str]:
