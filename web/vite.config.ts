@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -36,15 +37,14 @@ function finish(): Plugin {
       const script = readFileSync(worker, "utf8");
       // Not every browser takes a service worker that is a module.
       if (/^import\b/m.test(script)) throw new Error("sw.js imports a file; it has to stand alone");
-      const version = names
-        .filter((name) => name.startsWith("assets/"))
-        .sort()
-        .join();
+      // Of the contents: an icon that changed has its name still, and the old one would be kept.
+      const version = createHash("sha256");
+      for (const path of built.sort()) version.update(readFileSync(path));
       writeFileSync(
         worker,
         script
-          .replace(/["'`]__FILES__["'`]/, JSON.stringify(["./", ...kept]))
-          .replace("__VERSION__", hash(version)),
+          .replaceAll(/["'`]__FILES__["'`]/g, JSON.stringify(["./", ...kept]))
+          .replace("__VERSION__", version.digest("hex").slice(0, 16)),
       );
       for (const path of built.filter((each) => COMPRESSED.test(each))) {
         const data = readFileSync(path);
@@ -58,12 +58,6 @@ function finish(): Plugin {
       }
     },
   };
-}
-
-function hash(text: string): string {
-  let value = 5381;
-  for (const letter of text) value = (value * 33 + letter.charCodeAt(0)) >>> 0;
-  return value.toString(36);
 }
 
 export default defineConfig({

@@ -15,6 +15,7 @@ __all__ = [
     "cannot_write",
     "check_output",
     "check_writable",
+    "is_same_file",
     "partial_path",
     "whole_file",
     "write_durably",
@@ -48,7 +49,7 @@ def check_output(
         raise OutputError(f"{path}: is a folder, expected the name of a file")
     if suffixes and path.suffix.lower() not in suffixes:
         raise OutputError(f"{path}: expected a name that ends in {', '.join(suffixes)}")
-    if path.exists() and any(_is_same(path, each) for each in inputs):
+    if path.exists() and any(is_same_file(path, each) for each in inputs):
         raise OutputError(f"{path}: is one of the inputs. Choose another name")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already. Choose another name or pass overwrite=True")
@@ -74,9 +75,10 @@ def check_writable(folder: Path) -> None:
         raise cannot_write(folder, error) from error
 
 
-def _is_same(path: Path, other: str | Path) -> bool:
+def is_same_file(path: str | Path, other: str | Path) -> bool:
+    """Return whether two paths lead to one file or folder, which is there."""
     try:
-        return path.samefile(other)
+        return Path(path).samefile(other)
     except (OSError, ValueError):
         return False
 

@@ -91,7 +91,7 @@ COLUMNS: tuple[Column, ...] = (
     _plain(
         "source",
         "text",
-        "the path or address as it was given",
+        "the path or address as it was given; user, password and keys in it are hidden",
         rows="both",
         example="portrait.jpg",
     ),

@@ -7,6 +7,8 @@ expected, what came, where, and what to do next.
 
 from __future__ import annotations
 
+from mien._addresses import without_credentials
+
 __all__ = [
     "ArtefactError",
     "DatasetError",
@@ -44,11 +46,13 @@ class MediaError(InputError):
     """An image, video or stream cannot be read.
 
     Attributes:
-        source: The path or address as the caller gave it.
+        source: The path as the caller gave it, or the address, in which user, password and keys
+            are hidden.
         reason: What is wrong with it and what to do, without the path.
     """
 
     def __init__(self, source: str, reason: str) -> None:
+        source = without_credentials(source)
         super().__init__(source, reason)
         self.source = source
         self.reason = reason

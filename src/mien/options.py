@@ -165,7 +165,8 @@ class VideoOptions:
 
     Attributes:
         detect_every: Frames from one detection to the next; None takes about eight detections a
-            second in a video, and as many as time allows in a camera or stream.
+            second in a video, and as many as time allows in a camera or stream. In a video they are
+            fewer where so many decoded frames would take more than 1 GB.
         max_fps: Analyse at most so many frames a second; None analyses every frame.
         smoothing: How much the probabilities are smoothed over time.
         max_gap_s: A person who was not detected for longer gets a new track number; where

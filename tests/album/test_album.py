@@ -81,6 +81,13 @@ def test_an_album_is_replaced_only_if_asked_and_is_no_input_of_itself(analyzer, 
     assert {path.name for path in out.iterdir()} == {"album.html", "album.png", "faces.parquet"}
 
 
+def test_an_album_may_lie_in_the_folder_of_its_images(analyzer, holiday):
+    for inputs in (holiday, holiday / "*.png"):
+        options = AlbumOptions(overwrite=True)
+        made = album_to(holiday, inputs, options=options, analyzer=analyzer)
+        assert (made.images, made.failures) == (4, {})
+
+
 @pytest.mark.parametrize("name", ["faces.csv", "album.html", "album.png"])
 def test_a_file_that_is_of_no_album_is_never_replaced(analyzer, holiday, tmp_path, name):
     (tmp_path / name).write_text("mine")

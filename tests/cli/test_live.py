@@ -16,3 +16,12 @@ def test_headless_prints_a_row_per_face(video):  # noqa: F811
 
 def test_the_list_of_cameras_may_be_empty():
     assert run("live", "--list").exit_code == 0
+    for ignored in (
+        ["--min-face-px", "9"],
+        ["--device", "cpu"],
+        ["--smoothing-s", "1"],
+        ["camera:1"],
+    ):
+        result = run("live", "--list", *ignored)
+        assert result.exit_code == 2
+        assert "does nothing with --list" in result.output

@@ -4,6 +4,20 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.cli import app
+from mien.cli.messages import in_options
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("go on with resume=True, or overwrite=True.", "go on with --resume, or --overwrite."),
+        ("jobs=FOLDER (out=2)", "--jobs FOLDER (--out 2)"),
+        ("a/out=2.png: cannot write", "a/out=2.png: cannot write"),
+        ("out=2.png and seeds=12_a", "out=2.png and seeds=12_a"),
+    ],
+)
+def test_arguments_are_told_as_options_and_names_of_files_as_they_are(said, shown):
+    assert in_options(said) == shown
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from mien.data import (
     leak_free_split,
     published_split,
     read_split,
+    split_groups,
     stratified_split,
 )
 from mien.errors import DatasetError, InputError, OutputError
@@ -156,6 +157,17 @@ def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leakin
     path.write_text("{}")
     with pytest.raises(DatasetError, match="format: expected 2, found None"):
         read_split(path)
+
+
+def test_exact_copies_stay_together_where_their_class_hangs_together(toy_dataset):
+    data, random = toy_dataset, np.random.default_rng(1)
+    images = random.integers(0, 256, data.images.shape, np.uint8)
+    alike, others = np.flatnonzero(data.labels == 3), np.flatnonzero(data.labels != 3)
+    images[alike] = images[alike[0]] // 2 + random.integers(0, 9, images[alike].shape, np.uint8)
+    images[others[0]] = images[alike[0]]
+    groups = split_groups(dataclasses.replace(data, images=images))
+    assert len(np.unique(groups[alike])) == len(alike)
+    assert groups[others[0]] == groups[alike[0]]
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,20 @@ def test_frames_with_times_are_a_clip(analyzer, samples):
     assert [result.frame for result in sampled] == [0, 2, 4, 6]
 
 
+def test_a_face_that_comes_later_is_found_in_frames_without_numbers(analyzer, samples):
+    photo = read_image(samples / "eileen_collins.jpg").frame_rgb
+    grey = np.full_like(photo, 90)
+    frames = [
+        Frame(frame_rgb=rgb, source="clip", timestamp_s=number / 10)
+        for number, rgb in enumerate((grey, grey, photo, photo))
+    ]
+    results = list(analyzer.stream(frames))
+    assert [len(result) for result in results] == [0, 0, 1, 1]
+    assert [result.frame for result in results] == [0, 1, 2, 3]
+    numbered = [dataclasses.replace(frame, frame=40 + 2 * n) for n, frame in enumerate(frames)]
+    assert [result.frame for result in analyzer.stream(numbered)] == [40, 42, 44, 46]
+
+
 @pytest.mark.parametrize(
     ("clip", "said"),
     [
@@ -302,6 +316,8 @@ def test_a_stream_of_nothing_is_empty_and_of_something_else_refused(analyzer):
     assert list(analyzer.stream([])) == []
     with pytest.raises(InputError, match="found int among them"):
         list(analyzer.stream([3]))
+    with pytest.raises(InputError, match="found NoneType among them"):
+        list(analyzer.stream([None, "a.jpg"]))
 
 
 def test_an_analyzer_says_which_models_it_has(analyzer):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from mien import Analyzer
+from mien import Analyzer, analyze_to
 from mien.inference import LiveAnalysis
+from mien.live.feed import Feed
 from mien.media import Video, read_image
 from mien.options import VideoOptions
 from mien.structures import Faces
@@ -79,6 +80,27 @@ def test_two_are_not_followed_to_one_face(analyzer, video):
     again = redetect_in_roi(analyzer.detector, frame, beside)
     np.testing.assert_allclose(again.boxes_xyxy[0], face.boxes_xyxy[0], atol=0.1 * side)
     np.testing.assert_array_equal(again.boxes_xyxy[1], beside.boxes_xyxy[1])
+
+
+def test_what_gives_access_to_a_stream_is_in_no_result_and_no_file(analyzer, photo, tmp_path):
+    images = [photo[:400, 40:440]] * 6
+    shown = []
+
+    def stop(result):
+        shown.append(result)
+        raise KeyboardInterrupt
+
+    with http_server([motion_jpeg(images, per_second=20)]) as address:
+        secret = address.replace("http://", "HTTP://me:hidden1@") + "?token=hidden2"
+        with pytest.raises(KeyboardInterrupt):
+            analyze_to(tmp_path, secret, analyzer=analyzer, on_start=shown.append, on_result=stop)
+    rows = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert '"source": "HTTP://***@127.0.0.1' in rows
+    (closed,) = analyzer.stream("http://me:hidden1@127.0.0.1:9/hidden?pwd=hidden2")
+    assert closed.source == "http://***@127.0.0.1:9/hidden?pwd=***"
+    feed = Feed("rtsp://me:hidden1@cam/a", analyzer.pipeline)
+    said = [rows, feed.source, closed.error, *map(repr, (*shown, closed))]
+    assert not [text for text in said if "hidden1" in text or "hidden2" in text]
 
 
 def test_a_gap_of_a_stream_is_a_row(analyzer, photo, monkeypatch):

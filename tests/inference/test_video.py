@@ -1,3 +1,5 @@
+import dataclasses
+import gc
 import itertools
 import json
 import threading
@@ -8,8 +10,9 @@ import pytest
 
 from mien import Analyzer
 from mien.inference import analyze_video
+from mien.inference import video as video_module
 from mien.inference.prefetch import prefetch
-from mien.media import Video, read_image
+from mien.media import Video, VideoFrame, read_image
 from mien.options import VideoOptions
 from tests.videos import gliding, write_video
 
@@ -175,3 +178,44 @@ def test_running_ahead_keeps_order_bounds_and_errors():
         for item in items:
             rest.append(item)
     assert rest == list(range(1, 100))
+
+
+HD, UHD_8 = 1920 * 1080 * 3 // 2, 8192 * 4608 * 3 // 2
+
+
+@pytest.mark.parametrize(
+    ("frame_bytes", "every", "expected"),
+    [
+        (HD, 4, (4, 12, 24, 3)),
+        (HD, 1000, (316, 1, 0, 0)),
+        (4 * HD, 8, (8, 12, 24, 3)),
+        (UHD_8, 4, (4, 3, 6, 0)),
+        (2 * UHD_8, 3, (3, 1, 0, 0)),
+        (2 * UHD_8, 50, (8, 1, 0, 0)),
+    ],
+)
+def test_the_larger_frames_are_the_fewer_are_held(frame_bytes, every, expected):
+    depths = video_module._Depths.of(frame_bytes, every)
+    assert dataclasses.astuple(depths) == expected
+    assert depths.held * frame_bytes <= 1e9 or depths.every == 8
+
+
+def test_frames_far_apart_in_which_faces_are_detected_hold_no_whole_video(
+    analyzer, tmp_path, monkeypatch
+):
+    green = np.full((96, 128, 3), (0, 255, 0), np.uint8)
+    path = write_video(tmp_path / "a.mp4", ((n / 25, green) for n in range(41)))
+    held, analyze = [], video_module._analyze_window
+
+    def counted(*given):
+        held.append(sum(type(each) is VideoFrame for each in gc.get_objects()))
+        return analyze(*given)
+
+    monkeypatch.setattr(video_module, "_analyze_window", counted)
+    with Video(path) as video:
+        assert video.frame_bytes >= 96 * 128 * 3 // 2
+        monkeypatch.setattr(video_module, "_MAX_HELD_BYTES", 15 * video.frame_bytes)
+        results = list(analyze_video(analyzer.pipeline, video, VideoOptions(detect_every=1000)))
+    assert [result.frame for result in results] == list(range(41))
+    assert len(held) == 5  # in the first frame, and then every 10
+    assert max(held) <= 15

@@ -17,11 +17,13 @@ with warnings.catch_warnings():
 
 from mien import Analyzer
 from mien.errors import MediaError
+from mien.inference import LiveAnalysis
 from mien.live import Feed, run_window
 from mien.live import window as window_module
-from mien.live.feed import play_in_real_time
+from mien.live.feed import LiveFrame, play_in_real_time
 from mien.live.recording import Recording
 from mien.media import Video, read_image
+from mien.structures import FrameResult
 from tests.conftest import SAMPLES
 from tests.videos import gliding, write_video
 
@@ -249,6 +251,26 @@ def test_a_recording_that_is_ended_at_once_holds_its_first_image(video, analyzer
     rows = recording.path.with_suffix(".jsonl").read_text().splitlines()
     assert len(rows) == len(shown.result.to_rows())
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_the_rows_of_a_recording_have_the_times_of_its_video(video, analyzer, tmp_path):
+    with Video(video) as opened:
+        frames = [frame for frame in opened.frames() if frame.frame >= 20][:3]
+    live = LiveAnalysis(analyzer.pipeline)
+    shown = [LiveFrame(frame, live.analyze(frame), 0.0, 25.0) for frame in frames]
+    recording = Recording(tmp_path, shown[0])
+    recording.write(shown[1])
+    gap_s = frames[2].timestamp_s
+    recording.write_gap(FrameResult(source="a", error="no frames", timestamp_s=gap_s))
+    recording.write(shown[2])
+    recording.close()
+    with Video(recording.path) as recorded:
+        times = [frame.timestamp_s for frame in recorded.frames()]
+    rows = list(map(json.loads, recording.path.with_suffix(".jsonl").read_text().splitlines()))
+    (gap,) = (row for row in rows if "error" in row)
+    assert (gap["frame"], gap["timestamp_s"]) == (2, pytest.approx(times[2], abs=0.001))
+    told = {(row["frame"], round(row["timestamp_s"], 3)) for row in rows if "error" not in row}
+    assert sorted(told) == [(number, round(time, 3)) for number, time in enumerate(times)]
 
 
 def test_n_says_that_the_largest_face_is_neutral(played, monkeypatch):

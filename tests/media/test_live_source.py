@@ -103,6 +103,8 @@ def cameras(monkeypatch):
         ("camera:0", True),
         ("rtsp://a/b", True),
         ("http://a/b", True),
+        ("HTTPS://a/b", True),
+        ("Camera:0", True),
         ("a.mp4", False),
         ("c", False),
     ],

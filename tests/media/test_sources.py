@@ -107,9 +107,31 @@ def test_a_folder_of_results_can_be_passed_over(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert len(list(find_media([tmp_path]))) == 2
-    assert list(find_media([tmp_path], exclude=tmp_path / "out" / "drawn")) == [
+    assert list(find_media([tmp_path], exclude=[tmp_path / "out" / "drawn"])) == [
         str(tmp_path / "a.jpg")
     ]
+    pattern, drawn = tmp_path / "**" / "*.jpg", tmp_path / "out" / "drawn" / "a.jpg"
+    assert list(find_media([pattern], exclude=[drawn])) == [str(tmp_path / "a.jpg")]
+    assert list(find_media([tmp_path, drawn], exclude=[drawn])) == [
+        str(tmp_path / "a.jpg"), str(drawn)
+    ]  # fmt: skip
+    (found,) = find_media([drawn.parent], exclude=[tmp_path / "out"])
+    assert isinstance(found, MediaError)
+    assert "is where the results go" in found.reason
+
+
+def test_spellings_of_a_path_are_one_input_and_links_are_their_own(tmp_path, monkeypatch):
+    for name in ("in/a.jpg", "other/b.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    (tmp_path / "in" / "link.jpg").symlink_to("a.jpg")
+    (tmp_path / "in" / "other").symlink_to(tmp_path / "other")
+    monkeypatch.chdir(tmp_path / "in")
+    inputs = ["a.jpg", "./a.jpg", tmp_path / "in" / "a.jpg", "../in", "*.jpg", "other/../a.jpg"]
+    # Behind a link `..` leads elsewhere: there is no such file.
+    assert list(find_media(inputs)) == [
+        "a.jpg", "../in/link.jpg", "../in/other/b.jpg", "other/../a.jpg"
+    ]  # fmt: skip
 
 
 CONTAINERS = {

@@ -328,6 +328,17 @@ def test_numbered_images_are_a_video(tmp_path, photo):
         Video(tmp_path / "other_%d.png")
 
 
+def test_numbers_that_are_padded_otherwise_are_refused_by_name(tmp_path):
+    for name in ("shot_01.png", "shot_001.png", "shot_02.png", "other_001.png"):
+        Image.new("RGB", (16, 16)).save(tmp_path / name)
+    with pytest.raises(MediaError, match=r"shot_01\.png and shot_001\.png have the same number"):
+        Video(tmp_path / "shot_%02d.png")
+    with pytest.raises(MediaError, match="the numbers have 3 digits, padded"):
+        Video(tmp_path / "shot_%d.png")
+    with pytest.raises(MediaError, match=r"have 3 digits, padded with zeros\. Write %03d"):
+        Video(tmp_path / "other_%02d.png")
+
+
 def remuxed(source, path, *, later_s=0.0, options=None):
     """Copy a video's packets into another container, some seconds later on its clock."""
     with av.open(str(source)) as video, av.open(str(path), "w", options=options or {}) as out:

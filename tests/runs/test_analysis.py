@@ -142,6 +142,15 @@ def test_sources_may_have_other_names_in_the_results(analyzer, inputs, tmp_path)
     assert str(inputs) not in text
 
 
+def test_what_is_drawn_has_the_names_of_the_results(analyzer, inputs, tmp_path):
+    names = {str(inputs / "a.png"): "Dr. A/1", str(inputs / "c.mp4"): "c: two.mp4"}
+    options = RunOptions(names=names, draw=True, video=VideoOptions(max_fps=5))
+    run = analyze_to(tmp_path, list(names), options=options, analyzer=analyzer)
+    drawn = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert drawn == ["Dr. A_1.jpg", "c_ two.mp4"]
+    assert not any(str(inputs) in note for note in run.notes)
+
+
 def test_options_of_videos_and_faces_hold(analyzer, inputs, tmp_path):
     options = RunOptions(
         video=VideoOptions(max_fps=5), faces=FaceOptions(min_face_px=400), formats=("jsonl", "csv")

@@ -25,6 +25,15 @@ def test_all_formats_and_images_are_written_at_once(tmp_path, results):
     assert [path.name for path in folder.written] == ["results.jsonl", "results.csv", "drawn"]
 
 
+def test_names_that_differ_in_case_alone_are_two(tmp_path, results):
+    again = tmp_path / "in" / "A.png"
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(again)
+    with ResultFolder(tmp_path / "out", draw=True) as folder:
+        folder.write(results[0])
+        folder.write(FrameResult(source=str(again), width=32, height=32))
+    assert sorted(p.name for p in (tmp_path / "out" / "drawn").iterdir()) == ["A-2.jpg", "a.jpg"]
+
+
 def test_what_could_not_be_read_is_not_drawn(tmp_path):
     with ResultFolder(tmp_path / "out", draw=True) as folder:
         folder.write(FrameResult(source="gone.jpg", error="no such file"))

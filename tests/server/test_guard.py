@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.errors import ArtefactError, InputError
+from mien.errors import ArtefactError, InputError, OutputError
 from mien.server import KeyFile
 from mien.webpage import export as web_page
 from tests.server.conftest import PORTRAIT
@@ -61,6 +61,37 @@ def test_keys_that_are_added_or_taken_out_count_at_once(client_of, tmp_path):
     assert asked(second) == 503
     path.unlink()
     assert asked(second) == 401
+
+
+def test_a_key_is_added_to_those_that_others_added_meanwhile(tmp_path):
+    path = tmp_path / "keys.json"
+    one, other = KeyFile(path), KeyFile(path)
+    keys = [one.add("first"), other.add("second"), one.add("third")]
+    assert [KeyFile(path).find_name(key) for key in keys] == ["first", "second", "third"]
+    with pytest.raises(InputError, match="already"):
+        other.add("third")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have other owners and modes there")
+def test_a_key_file_keeps_its_owner_and_its_mode(tmp_path, monkeypatch):
+    from mien.server import keys as module
+
+    path, given = tmp_path / "keys.json", []
+    KeyFile(path).add("first")
+    path.chmod(0o640)
+    before = path.stat()
+    monkeypatch.setattr(module.os, "chown", lambda _, *owner: given.append(owner))
+    KeyFile(path).add("second")
+    assert (path.stat().st_mode & 0o777, given) == (0o640, [(before.st_uid, before.st_gid)])
+
+    def refused(*_):
+        raise PermissionError
+
+    text = path.read_text()
+    monkeypatch.setattr(module.os, "chown", refused)
+    with pytest.raises(OutputError, match=rf"keys\.json: belongs to the user {before.st_uid} "):
+        KeyFile(path).add("third")
+    assert ([*tmp_path.iterdir()], path.read_text()) == ([path], text)
 
 
 def test_keys_are_compared_in_constant_time(tmp_path, monkeypatch):

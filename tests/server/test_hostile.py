@@ -101,6 +101,15 @@ def test_pages_of_other_origins_may_not_even_ask(client):
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize(("host", "status"), [("example.org:8443", 200), ("example.org", 403)])
+def test_the_page_behind_a_proxy_is_of_the_same_origin_if_its_host_has_the_port(
+    client_of, host, status
+):
+    client = client_of(host_names=("example.org",))
+    headers = {"host": host, "origin": "https://example.org:8443"}
+    assert client.get("/v1/model", headers=headers).status_code == status
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [("localhost:8000", 200), ("[::1]:80", 200), ("evil.example", 400), ("127.0.0.1.evil", 400)],

@@ -5,7 +5,8 @@ from types import MappingProxyType
 import numpy as np
 
 from mien.emotions import SIX
-from mien.study.series import QUALITY, PersonSeries, frame_durations_s
+from mien.study.series import QUALITY, PersonSeries
+from mien.track import frame_durations_s
 
 __all__ = ["person", "series_of"]
 

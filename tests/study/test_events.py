@@ -4,7 +4,7 @@ import pytest
 from mien.errors import InputError
 from mien.options import EventOptions
 from mien.study.events import find_episodes
-from mien.study.series import frame_durations_s
+from mien.track import frame_durations_s
 from tests.study.series import person, series_of
 
 
@@ -19,6 +19,7 @@ def test_a_frame_lasts_until_the_next_and_before_an_absence_as_long_as_usual():
     np.testing.assert_allclose(frame_durations_s(np.array([0.0, 0.1, 0.3, 5.0, 5.1])),
                                [0.1, 0.2, 0.15, 0.1, 0.15])  # fmt: skip
     np.testing.assert_allclose(frame_durations_s(np.array([2.0])), [0.04])
+    np.testing.assert_allclose(frame_durations_s(np.array([2.0, 2.0])), [0.02, 0.02])
     # Where frames are rare, a long step is no absence.
     np.testing.assert_allclose(frame_durations_s(np.array([0.0, 2.0, 4.0])), [2, 2, 2])
 

@@ -36,6 +36,12 @@ def test_time_counts_and_not_frames():
     assert row["sad_s"] == pytest.approx(0.6)
 
 
+def test_frames_that_all_have_one_time_have_shares_too():
+    row = row_of(series_of([1.0, 1.0, 1.0], ["happy"] * 2 + ["sad"]))
+    assert (row["visible_s"], row["share_sad"]) == (pytest.approx(0.04), pytest.approx(1 / 3))
+    assert row["transitions_per_min"] == 0
+
+
 def test_somebody_without_an_episode_has_no_mean_of_them():
     row = row_of(person(("happy", 2)))
     assert (row["episodes"], row["episode_mean_s"]) == (0, None)

@@ -251,6 +251,29 @@ def test_shards_in_one_folder_or_in_several_are_merged_to_the_same_tables(
         study_to(tmp_path / "one", [inputs], analyzer=analyzer, options=resumed)
 
 
+def test_a_merged_study_never_replaces_one_of_its_parts(
+    analyzer, inputs, tmp_path, monkeypatch, without_report
+):
+    for name in ("one", "two"):
+        study_to(tmp_path / name, [inputs / name], analyzer=analyzer)
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    monkeypatch.chdir(tmp_path)
+    kept = tables(tmp_path / "one")
+    for out in ("one", "link", tmp_path / "one"):
+        with pytest.raises(OutputError, match="is one of the studies that are merged"):
+            merge_studies(["one", "two"], out, overwrite=True)
+    assert merge_studies("one", tmp_path / "link", overwrite=True).units == 1
+    assert tables(tmp_path / "one") == kept
+
+
+def test_an_image_in_two_groups_is_not_merged(analyzer, inputs, tmp_path, without_report):
+    for name in ("a.png", "b.png"):
+        shutil.copy(inputs / "p.png", tmp_path / name)
+        study_to(tmp_path / name[0], tmp_path / "*.png", analyzer=analyzer)
+    with pytest.raises(InputError, match=r"a\.png is in .*a, too, among other images"):
+        merge_studies([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+
+
 def test_a_shard_that_is_not_done_is_not_merged(analyzer, inputs, tmp_path, without_report):
     def stop(record):
         raise Stop
@@ -293,6 +316,36 @@ def test_what_changed_or_came_is_analysed_and_the_rest_is_not(
     analyzed, made = again(small, analyzer, resume=True)
     assert analyzed == ["p.png", "same name.mp4"]
     assert [row["frames"] for row in tables(made.folder)["people"]] == [12]
+
+
+def test_more_images_are_added_to_a_study_and_those_done_are_not_analysed_again(
+    analyzer, inputs, tmp_path, without_report
+):
+    def resumed():
+        found = []
+        options = StudyOptions(resume=True)
+        study_to(
+            tmp_path / "out", [tmp_path / "in"], analyzer=analyzer, options=options,
+            on_record=lambda record: found.append([Path(each).name for each in record.sources]),
+        )  # fmt: skip
+        frames = pl.read_parquet(tmp_path / "out" / "frames" / "*.parquet")
+        assert sorted(Path(each).name for each in frames["source"]) == names
+        return found
+
+    (tmp_path / "in").mkdir()
+    names = []
+    for name in ("b.png", "a.png", "c.png"):
+        shutil.copy(inputs / "p.png", tmp_path / "in" / name)
+        names = sorted([*names, name])
+        assert resumed() == [[name]]
+    (tmp_path / "in" / "b.png").unlink()
+    with pytest.raises(OutputError, match=r"inputs that are missing now: .*b\.png\. Name them"):
+        resumed()
+    # A group that was begun and not done is grouped otherwise, and its frames are not left.
+    shutil.copy(inputs / "p.png", tmp_path / "in" / "b.png")
+    for record in (tmp_path / "out" / "records").iterdir():
+        record.unlink()
+    assert resumed() == [["a.png", "b.png", "c.png"]]
 
 
 def test_files_that_are_gone_from_the_study_are_made_again(small, analyzer, without_report):
@@ -403,6 +456,18 @@ def test_a_study_of_nobody_has_tables_without_rows_and_a_report(analyzer, inputs
     assert [len(rows[name]) for name in TABLE_NAMES] == [0, 0, 1, 0, 0]
     assert not made.failures
     assert "study.html" in {path.name for path in made.written}
+
+
+def test_a_study_may_lie_in_the_folder_of_its_videos(analyzer, inputs, tmp_path):
+    shutil.copy(inputs / "nobody.mp4", tmp_path)
+    (tmp_path / "deep").mkdir()
+    shutil.copy(inputs / "p.png", tmp_path / "deep")
+    made = study_to(tmp_path, tmp_path, analyzer=analyzer)
+    assert (made.units, made.failures) == (2, {})
+    (tmp_path / "figures").mkdir(exist_ok=True)
+    shutil.copy(inputs / "p.png", tmp_path / "figures")
+    again = study_to(tmp_path, tmp_path, analyzer=analyzer, options=StudyOptions(resume=True))
+    assert (again.units, again.done_before) == (2, 2)
 
 
 def test_a_folder_without_a_video_is_a_failure_with_a_study(analyzer, tmp_path, without_report):

@@ -5,14 +5,17 @@
  */
 import { modelAddress } from "./engine/address";
 import type { Contract } from "./engine/contract";
+import { kindOf } from "./kept";
 
 declare const self: ServiceWorkerGlobalScope;
 
 /** Both are filled in by the build. */
-const FILES = "__FILES__";
+const FILES = "__FILES__" as unknown as string[];
 const VERSION = "__VERSION__";
 
-const CACHE = `mien-${VERSION}`;
+/** Pages at other addresses of the same host keep theirs. */
+const PREFIX = `mien ${self.registration.scope} `;
+const CACHE = PREFIX + VERSION;
 const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -26,7 +29,7 @@ self.addEventListener("install", (event) => {
 async function keepEverything(): Promise<void> {
   const cache = await caches.open(CACHE);
   const contract = new URL("models/contract.json", self.registration.scope).href;
-  await cache.addAll([...(FILES as unknown as string[]), contract]);
+  await cache.addAll([...FILES, contract]);
   const { face, emotion, units, samples } = (await (await cache.match(
     contract,
   ))!.json()) as Contract;
@@ -50,7 +53,7 @@ self.addEventListener("activate", (event) => {
       .then((names) =>
         Promise.all(
           names
-            .filter((name) => name.startsWith("mien-") && name !== CACHE)
+            .filter((name) => name.startsWith(PREFIX) && name !== CACHE)
             .map((name) => caches.delete(name)),
         ),
       )
@@ -60,13 +63,9 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  const here = request.url.startsWith(self.registration.scope);
-  if (request.method !== "GET" || !here || /\/(v1|metrics|healthz|readyz)\b/.test(request.url)) {
-    return;
-  }
-  event.respondWith(
-    request.url.endsWith("contract.json") ? freshFirst(request) : keptFirst(request),
-  );
+  const kind = kindOf(request.url, self.registration.scope, FILES);
+  if (request.method !== "GET" || kind === null) return;
+  event.respondWith(kind === "fresh" ? freshFirst(request) : keptFirst(request));
 });
 
 /** What names its content by a hash, or belongs to this version, never changes. */
@@ -75,7 +74,7 @@ async function keptFirst(request: Request): Promise<Response> {
   const kept = await cache.match(request, { ignoreSearch: request.mode === "navigate" });
   if (kept !== undefined) return isolated(kept);
   const answer = await fetch(request);
-  if (answer.status === 200) await cache.put(request, answer.clone());
+  await keep(cache, request, answer);
   return isolated(answer);
 }
 
@@ -84,13 +83,18 @@ async function freshFirst(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
   try {
     const answer = await fetch(request);
-    if (answer.status === 200) await cache.put(request, answer.clone());
+    await keep(cache, request, answer);
     return isolated(answer);
   } catch (error) {
     const kept = await cache.match(request);
     if (kept === undefined) throw error;
     return isolated(kept);
   }
+}
+
+/** Keep an answer, unless the browser has no room left: the page works without. */
+async function keep(cache: Cache, request: Request, answer: Response): Promise<void> {
+  if (answer.status === 200) await cache.put(request, answer.clone()).catch(() => {});
 }
 
 function isolated(answer: Response): Response {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { Session } from "../src/app/session";
 import type { Contract } from "../src/engine/contract";
@@ -115,4 +115,62 @@ test("a video is partial until its last frame came, a camera never is", () => {
   expect([video.isPartial, session().isPartial]).toEqual([true, false]);
   video.end();
   expect(video.isPartial).toBe(false);
+});
+
+/** Let a person of a camera be seen at these times. */
+function seen(by: Session, times: Iterable<number>, track = 0): void {
+  for (const timestamp_s of times) {
+    by.add({ width: 9, height: 9, timestamp_s, faces: [{ ...FACE, track }] });
+  }
+}
+
+/** A portrait of a person that comes with a frame in which nobody else is. */
+function portrayed(by: Session, timestamp_s: number, person = 0): { close: () => void } {
+  const image = { close: vi.fn() };
+  const portraits = [{ person, image: image as unknown as ImageBitmap }];
+  const faces = [{ ...FACE, track: person }];
+  by.add({ width: 9, height: 9, timestamp_s, faces, portraits });
+  return image;
+}
+
+const everySecond = (seconds: number) => Array.from({ length: seconds }, (_, second) => second);
+
+test("the timeline of a camera that runs for long has few points, and nothing is lost", () => {
+  const long = session();
+  seen(long, everySecond(10_000));
+  const { bins, lately } = long.people.get(0)!;
+  expect(long.bin_s).toBe(16);
+  expect(bins.map(({ bin }) => bin)).toEqual(everySecond(625));
+  expect(bins.reduce((sum, { count }) => sum + count, 0)).toBe(10_000);
+  expect(bins[3]).toEqual({ bin: 3, sums: [16, 0, 0, 0, 0, 0], count: 16 });
+  expect([lately.length, lately[0]!.bin, lately.at(-1)!.bin]).toEqual([121, 19_758, 19_998]);
+});
+
+test("a portrait is closed when a better one comes, and with its session", () => {
+  const some = session();
+  const [first, better] = [portrayed(some, 0), portrayed(some, 1)];
+  expect(first.close).toHaveBeenCalledOnce();
+  expect(some.people.get(0)!.portrait).toBe(better);
+  expect(better.close).not.toHaveBeenCalled();
+  some.close();
+  expect(better.close).toHaveBeenCalledOnce();
+  expect(some.people.get(0)!.portrait).toBeNull();
+});
+
+test("of who is away from a camera for long the sums are kept, not the portrait", () => {
+  const some = session();
+  const gone = portrayed(some, 0, 1);
+  seen(some, everySecond(60));
+  expect([some.people.get(1)!.portrait, some.people.get(1)!.newest?.track]).toEqual([gone, 1]);
+  seen(some, [60]);
+  expect(gone.close).toHaveBeenCalledOnce();
+  const { portrait, newest, lately, bins, answers } = some.people.get(1)!;
+  expect([portrait, newest, lately, bins.length, answers]).toEqual([null, null, [], 1, 1]);
+});
+
+test("everybody in a video keeps a portrait", () => {
+  const video = new Session({ labels: LABELS } as Contract, "video", 0.5, true);
+  const image = portrayed(video, 0, 1);
+  seen(video, everySecond(200));
+  expect(video.people.get(1)!.portrait).toBe(image);
 });

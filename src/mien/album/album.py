@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._addresses import without_credentials
 from mien._checking import Within, check_options, check_path
 from mien._output import cannot_write, check_output, check_writable
 from mien.album.faces import AlbumFaces
@@ -169,19 +170,21 @@ def album_to(
     pipeline = analyzer.pipeline.with_options(options.faces)
     pipeline.check_embedding()
     names = (f"faces.{options.format}", _SHEET, _PAGE)
-    for name in (*(f"faces.{each}" for each in get_args(AlbumFormat)), _SHEET, _PAGE):
-        check_output(path / name, overwrite=options.overwrite)
+    own = [path / f"faces.{each}" for each in get_args(AlbumFormat)]
+    own += [path / _SHEET, path / _PAGE]
+    for file in own:
+        check_output(file, overwrite=options.overwrite)
     _refuse_foreign(path, names)
     check_writable(path)
     _make(path)
-    media = list(find_media(check_paths(inputs), exclude=path))
+    media = list(find_media(check_paths(inputs), exclude=own))
     failures = {}
     for each in media:
         if isinstance(each, MediaError):
             failures[each.source] = each.reason
         elif not is_image(each):
-            failures[each] = "is no image; an album is made of images"
-    images = [each for each in media if isinstance(each, str) and each not in failures]
+            failures[without_credentials(each)] = "is no image; an album is made of images"
+    images = [str(each) for each in media if is_image(each)]
     on_start(images)
     with AlbumFaces(path) as faces:
         for predicted in predict_images(pipeline, images, workers=analyzer.workers):
@@ -209,7 +212,7 @@ def album_to(
         for other in set(get_args(AlbumFormat)) - {options.format}:
             # A table of the album that was replaced would be taken for this one's.
             if has_rows_of(path / f"faces.{other}", _TABLE):
-                (path / f"faces.{other}").unlink(missing_ok=True)
+                _remove(path / f"faces.{other}")
         medoids = tuple(faces.row(group.medoid)["source"] for group in grouping.groups)
         return Album(
             folder=path,
@@ -241,6 +244,13 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be removed: {error.strerror or error}") from error
 
 
 def _write_table(path: Path, faces: AlbumFaces, grouping: Grouping) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.messages import LOG, printable, refuse_ignored
+from mien.cli.messages import LOG, printable, refuse_all_but, refuse_ignored
 from mien.cli.options import (
     FACE_DEFAULTS,
     VIDEO_DEFAULTS,
@@ -79,11 +79,7 @@ def live(
       mien live rtsp://door.local/stream --headless > door.jsonl
     """
     if list_:
-        refuse_ignored(
-            "with --list",
-            *("headless", "mirror", "out", "model", "detector", "max_fps", "baseline", "neutral"),
-            *("units", "unit_model"),
-        )
+        refuse_all_but("with --list", "list_")
         _list_cameras()
         return
     if headless:

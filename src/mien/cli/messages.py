@@ -17,13 +17,24 @@ import typer
 from mien._estimate import TIME_LOG
 from mien.errors import ArtefactError, MediaError, MienError, OptionsError, RecipeError
 
-__all__ = ["LOG", "in_options", "printable", "refuse_ignored", "verb", "was_given"]
+__all__ = [
+    "LOG",
+    "in_options",
+    "printable",
+    "refuse_all_but",
+    "refuse_ignored",
+    "verb",
+    "was_given",
+]
 
 LOG = logging.getLogger("mien.cli")
 """Takes messages for a person: `info` for progress and files, `warning` for what went wrong."""
 
-_ARGUMENT = re.compile(r"\b(jobs|out|overwrite|resume|seeds)=(True|FOLDER|\d+)")
-"""How the library advises to pass an argument, which here is an option."""
+_ARGUMENT = re.compile(
+    r"(?<![\w/\\.=-])(jobs|out|overwrite|resume|seeds)=(True|FOLDER|\d+)(?![\w/\\=-]|\.\w)"
+)
+"""How the library advises to pass an argument, which here is an option; in the name of a file it
+stays."""
 
 _NOT_IN_A_LINE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -93,6 +104,24 @@ def refuse_ignored(reason: str, *options: str) -> None:
     for parameter in _CONTEXT.get().command.params:
         if parameter.name in options and was_given(parameter.name):
             raise typer.BadParameter(f"{parameter.opts[0]} does nothing {reason}")
+
+
+def refuse_all_but(reason: str, *options: str) -> None:
+    """Refuse all other arguments and options, since they would do nothing.
+
+    Args:
+        reason: Why, for example `with --list`.
+        options: The parameters of the verb that do something, by their names in Python.
+
+    Raises:
+        typer.BadParameter: Another one was given.
+    """
+    for parameter in _CONTEXT.get().command.params:
+        if parameter.name not in (*options, *_SWITCHES) and was_given(parameter.name or ""):
+            shown = parameter.opts[0]
+            if parameter.param_type_name == "argument":
+                shown = shown.upper()
+            raise typer.BadParameter(f"{shown} does nothing {reason}")
 
 
 def was_given(option: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from mien.errors import DatasetError, InputError
 __all__ = ["Votes", "is_fer_csv", "is_votes_csv", "read_fer_csv", "read_votes"]
 
 _SIDE_PX = 48
+_DIGITS, _SPACES = "0123456789", " \t\r\n"
 
 
 class Votes:
@@ -122,23 +122,21 @@ def _pictures(
     default = reading.default_subset(path, folders, rows) if columns.subset is None else ""
     if columns.group is not None:
         rows.notes.append(f"{path.name}: {names[columns.group]} is read as the person")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # numpy warns of text that is no number
-        line, numbered = 0, False
-        for line, cells in table.lines(on_progress=on_progress):
-            where = f"{path.name}, line {line}"
-            if len(cells) != len(names):
-                cut = f"expected {len(names)} columns, found {len(cells)}; was the file cut?"
-                rows.faults.append(Fault(where, cut))
-                continue
-            if not reading.conditions.hold({n: cells[i] for n, i in columns.conditions.items()}):
-                continue
-            picture = _picture([cell.strip() for cell in cells], columns, default, where, reading)
-            if isinstance(picture, Fault):
-                rows.faults.append(picture)
-            elif picture is not None:
-                numbered = numbered or cells[columns.label].strip()[:1].isdecimal()
-                yield picture
+    line, numbered = 0, False
+    for line, cells in table.lines(on_progress=on_progress):
+        where = f"{path.name}, line {line}"
+        if len(cells) != len(names):
+            cut = f"expected {len(names)} columns, found {len(cells)}; was the file cut?"
+            rows.faults.append(Fault(where, cut))
+            continue
+        if not reading.conditions.hold({n: cells[i] for n, i in columns.conditions.items()}):
+            continue
+        picture = _picture([cell.strip() for cell in cells], columns, default, where, reading)
+        if isinstance(picture, Fault):
+            rows.faults.append(picture)
+        elif picture is not None:
+            numbered = numbered or cells[columns.label].strip()[:1].isdecimal()
+            yield picture
     if numbered and not reading.labels.own:
         label = names[columns.label]
         rows.notes.append(f"{path.name}: the numbers in {label} are read as FER-2013's classes")
@@ -175,15 +173,16 @@ def _picture(
 def _pixels(text: str) -> NDArray[np.uint8] | str:
     """Return the image, or its fault."""
     count = _SIDE_PX * _SIDE_PX
-    try:
-        values = np.fromstring(text, dtype=np.int64, sep=" ")
-    except (DeprecationWarning, ValueError):
-        invalid = next((word for word in text.split() if not word.isdecimal()), "")
-        return f"pixels: expected whole numbers, found {invalid[:20]!r}"
+    if text.strip(_DIGITS + _SPACES):  # of which numpy would only warn
+        word = next((word for word in text.split() if word.strip(_DIGITS)), text)
+        if word.startswith("-") and is_number(word[1:]):
+            return f"pixels: expected values of 0 to 255, found {word[:20]}"
+        return f"pixels: expected whole numbers, found {word[:20]!r}"
+    values = np.fromstring(text, dtype=np.int64, sep=" ")
     if len(values) != count:
         return f"pixels: expected {count} values ({_SIDE_PX}x{_SIDE_PX}), found {len(values)}"
-    if values.min() < 0 or values.max() > 255:
-        invalid = values[(values < 0) | (values > 255)][0]
+    if values.max() > 255:
+        invalid = values[values > 255][0]
         return f"pixels: expected values of 0 to 255, found {invalid}"
     return values.astype(np.uint8).reshape(_SIDE_PX, _SIDE_PX)
 

@@ -244,7 +244,7 @@ def split_groups(data: Dataset, *, near: bool | None = None) -> NDArray[np.int64
         data: The dataset.
         near: Whether near copies belong together as well. None takes them where no people are
             known, and from a lower correlation on: faces so close are mostly of one person. But
-            where all images of a class would hang together, they can be divided.
+            where all images of a class would hang together, only exact copies are.
 
     Returns:
         `(N,)` int64.
@@ -258,6 +258,8 @@ def split_groups(data: Dataset, *, near: bool | None = None) -> NDArray[np.int64
             own = data.labels == label
             if len(np.unique(groups[own])) == 1:
                 groups[own] = exact[own] + len(data)  # other numbers than those of `groups`
+        # Other classes may hold exact copies of these images.
+        groups = joined_groups(groups, np.arange(len(data)), exact)
     else:
         groups = exact
     return _joined_people(data, groups)

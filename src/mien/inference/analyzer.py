@@ -252,7 +252,8 @@ class Analyzer:
             sources: A path, folder or glob, a camera (`camera:0`) or a stream (`rtsp://`,
                 `http://`), or several of them. A camera always gives its newest frame. Or the
                 frames of one clip, in order: `Frame` objects with a `timestamp_s`, or pairs of
-                seconds and an image.
+                seconds and an image. A frame whose number is not above that of the one before it
+                gets the next one.
             channels: The order of the channels of arrays among the frames, as in `analyze`.
             video_options: How videos, cameras and streams are analysed. In frames from the caller,
                 faces are detected in every frame, unless `detect_every` says otherwise.
@@ -275,12 +276,13 @@ class Analyzer:
         check_channels(channels)
         if not isinstance(sources, str | Path) and _is_iterable(sources):
             remaining = iter(sources)
-            first = next(remaining, None)
+            try:
+                first = next(remaining)
+            except StopIteration:
+                return iter(())
             if isinstance(first, Frame | tuple):
                 frames = _frames(_chained(first, remaining), channels)
                 return _analyze_clip(pipeline, frames, options)
-            if first is None:
-                return iter(())
             sources = _chained(first, remaining)
         if channels is not None:
             raise InputError("channels: only arrays and tensors need it, found it with paths")
@@ -359,11 +361,16 @@ def check_paths(sources: Any) -> Iterator[str | Path]:
 
 
 def _frames(clip: Iterable[Any], channels: Channels | None) -> Iterator[Frame]:
-    """Convert the frames of a clip to `Frame`, and check that their times do not decrease."""
-    last_s = float("-inf")
+    """Convert the frames of a clip to `Frame`, and check that their times do not decrease.
+
+    Their numbers grow, by which the frames are chosen in which faces are detected.
+    """
+    last, last_s = -1, float("-inf")
     for number, each in enumerate(clip):
         if isinstance(each, Frame):
             frame = as_frame(each, channels=channels)
+            if frame.frame <= last:  # as where none was given
+                frame = dataclasses.replace(frame, frame=last + 1)
         elif isinstance(each, tuple) and len(each) == 2:
             timestamp_s, image = each
             frame = dataclasses.replace(
@@ -379,7 +386,7 @@ def _frames(clip: Iterable[Any], channels: Channels | None) -> Iterator[Frame]:
                 f"frame {number}: expected a time of {last_s:g} s or later, found "
                 f"{frame.timestamp_s}"
             )
-        last_s = frame.timestamp_s
+        last, last_s = frame.frame, frame.timestamp_s
         yield frame
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien._checking import check_count
+from mien._output import is_same_file
 from mien.drawing import face_thumbnail
 from mien.errors import InputError, MediaError
 from mien.inference.images import ImageOutputs, face_at, predict_images
@@ -122,7 +123,9 @@ def find_similar(
     query_face = face_at(query_outputs.result.faces, face)
     query_embedding = query_outputs.outputs[EMBEDDING][face]
     best = _TopFaces(max_faces)
-    others = (each for each in media if not _same_file(each, query))
+    others = (
+        each for each in media if isinstance(each, MediaError) or not is_same_file(each, query)
+    )
     for predicted in _predict_media(pipeline, others, workers, on_end=best.end_video):
         on_result(predicted.result)
         if predicted.frame is not None:
@@ -224,10 +227,3 @@ def _cosines(embeddings: NDArray[np.float32], query: NDArray[np.float32]) -> NDA
     """Return the cosines of `(B, D)` with `(D,)`, `(B,)`; all vectors have length 1."""
     cosines: NDArray[np.float32] = (embeddings @ query).clip(-1, 1)
     return cosines
-
-
-def _same_file(path: str | MediaError, other: str | Path) -> bool:
-    try:
-        return isinstance(path, str) and Path(path).samefile(other)
-    except (OSError, ValueError):
-        return False

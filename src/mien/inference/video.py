@@ -23,7 +23,7 @@ from mien.options import VideoOptions
 from mien.structures import Face, Faces, FrameResult
 from mien.track import FaceChanges, SceneCuts
 
-__all__ = ["DETECTIONS_PER_S", "analyze_frames", "analyze_video"]
+__all__ = ["DETECTIONS_PER_S", "analyze_video"]
 
 DETECTIONS_PER_S = 8.0
 """How many times per second faces are detected in a video."""
@@ -33,6 +33,10 @@ _PREFETCHED_WINDOWS = 3
 _MAX_DETECTION_THREADS = 4
 _MAX_FRAMES_AHEAD = 24
 """Frames that are decoded beyond the one whose faces are waited for: they take memory."""
+_MAX_HELD_BYTES = 1_000_000_000
+"""Of the decoded frames that all stages hold together; where frames are large, they hold fewer."""
+_LEAST_EVERY = 8
+"""So far apart detections may be however large the frames are: those of 60 frames a second are."""
 
 
 def analyze_video(
@@ -60,6 +64,8 @@ def analyze_video(
     rate = video.frames_per_second or 25.0
     rate = min(options.max_fps or rate, rate)
     every = options.detect_every or max(1, round(rate / DETECTIONS_PER_S))
+    depths = _Depths.of(video.frame_bytes, every)
+    every = depths.every
     state = state or VideoState(options, pipeline.baselines(options))
     state.tracker.sampling_interval_s = state.smoother.sampling_interval_s = every / rate
     if state.baselines is not None:
@@ -69,9 +75,9 @@ def analyze_video(
         with ExitStack() as stack:
             # They are closed in reverse order, so that no thread reads from a closed generator.
             frames = stack.enter_context(closing(video.frames(per_second=options.max_fps)))
-            decoded = stack.enter_context(closing(prefetch(frames, _PREFETCHED_FRAMES)))
+            decoded = stack.enter_context(closing(prefetch(frames, depths.frames)))
             for result in stack.enter_context(
-                closing(analyze_frames(pipeline, decoded, every=every, state=state))
+                closing(_analyze_frames(pipeline, decoded, depths, state))
             ):
                 last = result.frame
                 yield result
@@ -80,8 +86,48 @@ def analyze_video(
         yield FrameResult(source=error.source, frame=last, error=error.reason)
 
 
-def analyze_frames(
-    pipeline: Pipeline, frames: Iterable[VideoFrame], *, every: int, state: VideoState
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Depths:
+    """How many decoded frames each stage holds.
+
+    Attributes:
+        every: Frames from one detection to the next.
+        frames: Decoded in advance.
+        ahead: Beyond the one whose faces are waited for, at most.
+        windows: Groups of `every` frames that wait to be classified; with 0 they are not searched
+            in advance.
+    """
+
+    every: int
+    frames: int = _PREFETCHED_FRAMES
+    ahead: int = _MAX_FRAMES_AHEAD
+    windows: int = _PREFETCHED_WINDOWS
+
+    @classmethod
+    def of(cls, frame_bytes: int, every: int) -> _Depths:
+        """Return the depths for frames of a size, with detections at most so far apart."""
+        most = _MAX_HELD_BYTES // max(1, frame_bytes)
+        every = min(every, max(most - cls(1, 1, 0, 0).held, _LEAST_EVERY))
+        tried = [
+            cls(
+                every,
+                max(1, _PREFETCHED_FRAMES // part),
+                _MAX_FRAMES_AHEAD // part,
+                _PREFETCHED_WINDOWS // part,
+            )
+            for part in (1, 2, 4)
+        ]
+        return next((each for each in tried if each.held <= most), cls(every, 1, 0, 0))
+
+    @property
+    def held(self) -> int:
+        """Frames that are held at most, with those on the way from one stage to the next."""
+        windows = self.windows + 2 if self.windows else 1
+        return windows * self.every + self.frames + self.ahead + 3
+
+
+def _analyze_frames(
+    pipeline: Pipeline, frames: Iterable[VideoFrame], depths: _Depths, state: VideoState
 ) -> Generator[FrameResult, None, None]:
     """Analyse frames in the order of their times.
 
@@ -89,20 +135,21 @@ def analyze_frames(
         pipeline: Networks and settings.
         frames: The frames of one video from the beginning; those that the state includes are not
             analysed again.
-        every: Frames from one detection to the next.
+        depths: How many of them are held.
         state: The state before these frames; it is updated.
 
     Yields:
         One result per frame.
     """
-    windows = prefetch(
-        _detected(pipeline, frames, every, before=state.detection), _PREFETCHED_WINDOWS
-    )
+    detected = _detected(pipeline, frames, depths, before=state.detection)
+    windows = prefetch(detected, depths.windows) if depths.windows else detected
     damage: MediaError | None = None
     try:
         try:
             for window in windows:
-                yield from _completing(state, _analyze_window(pipeline, window, state))
+                results = _analyze_window(pipeline, window, state)
+                del window  # its frames are not held while the next ones are decoded
+                yield from _completing(state, results)
         except MediaError as error:
             damage = error  # raised after the frames that were held back
         state.people.end(state.timestamp_s)
@@ -176,12 +223,12 @@ class _Searches:
 
     Args:
         pipeline: Networks and settings.
-        every: Frames from one detection to the next.
+        depths: Frames from one detection to the next, and how many of them are held.
     """
 
-    def __init__(self, pipeline: Pipeline, every: int) -> None:
-        self._pipeline, self._every = pipeline, every
-        self._count = min(usable_cores(), _MAX_DETECTION_THREADS, 1 + _MAX_FRAMES_AHEAD // every)
+    def __init__(self, pipeline: Pipeline, depths: _Depths) -> None:
+        self._pipeline, self._every = pipeline, depths.every
+        self._count = min(usable_cores(), _MAX_DETECTION_THREADS, 1 + depths.ahead // depths.every)
         self._pool = ThreadPoolExecutor(self._count)
         self._found: dict[int, Future[Faces]] = {}
 
@@ -229,8 +276,8 @@ def _with_upcoming(
 
 
 def _detected(
-    pipeline: Pipeline, frames: Iterable[VideoFrame], every: int, *, before: Detection | None
-) -> Iterator[_Window]:
+    pipeline: Pipeline, frames: Iterable[VideoFrame], depths: _Depths, *, before: Detection | None
+) -> Generator[_Window, None, None]:
     """Group frames so that faces are detected in the last frame of each group.
 
     Where the image changes suddenly a group ends, and the next one has a single frame, so that
@@ -250,7 +297,7 @@ def _detected(
         return window
 
     begins = before is None
-    with closing(_Searches(pipeline, every)) as searches:
+    with closing(_Searches(pipeline, depths)) as searches:
         try:
             for frame, upcoming in _with_upcoming(frames, searches.frames_ahead):
                 is_cut = cuts.is_cut(frame)
@@ -262,7 +309,7 @@ def _detected(
                 if (is_cut or changes) and waiting:
                     yield ended([frame, *upcoming])
                 waiting.append(frame)
-                if begins or is_cut or changes or len(waiting) == every:
+                if begins or is_cut or changes or len(waiting) == depths.every:
                     yield ended(upcoming, is_cut)
                     begins = False
         except MediaError as error:

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
+from mien._addresses import without_credentials
 from mien.inference import LiveAnalysis, Pipeline
 from mien.media import LiveSource, Video, VideoFrame, is_live
 from mien.options import SmoothingOptions, VideoOptions
@@ -51,6 +52,7 @@ class Feed:
         options: Smoothing and tracking.
 
     Attributes:
+        source: As given, with the user, password and keys in an address hidden.
         message: What is wrong with the source at the moment; empty if nothing is.
         failure: The error that ended the feed, or None.
         ended: Whether a video has come to its end.
@@ -61,7 +63,7 @@ class Feed:
     def __init__(
         self, source: str, pipeline: Pipeline, options: VideoOptions | None = None
     ) -> None:
-        self.source = source
+        self._source, self.source = source, without_credentials(source)
         self.message = ""
         self.failure: Exception | None = None
         self.ended = False
@@ -134,14 +136,14 @@ class Feed:
 
     def _frames(self) -> Iterator[tuple[VideoFrame, float]]:
         """Yield frames with the time at which they arrived."""
-        if is_live(self.source):
-            source = LiveSource(self.source, on_gap=self._set_message)
+        if is_live(self._source):
+            source = LiveSource(self._source, on_gap=self._set_message)
             for frame in source.frames(per_second=self._per_second):
                 if (gap := source.gap_before(frame)) is not None:
                     self.gaps.append(gap)
                 yield frame, source.began_s + frame.timestamp_s
             return
-        with Video(self.source) as video:
+        with Video(self._source) as video:
             frames = video.frames(per_second=self._per_second)
             yield from play_in_real_time(frames, clock=time.monotonic, wait=self._stop.wait)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,8 @@ def save_snapshot(shown: LiveFrame, folder: Path) -> Path:
 class Recording:
     """A video with the results drawn in, and their rows as JSON Lines beside it.
 
+    The times and numbers of the rows are those of the video, and count from its first frame.
+
     Args:
         folder: The folder of both files.
         first: The first frame; it sets the size and the start.
@@ -43,6 +47,7 @@ class Recording:
         self._video = VideoWriter(self.path, size_hw=(height, width), frames_per_second=rate)
         self._rows: ResultWriter = open_writer(self.path.with_suffix(".jsonl"))
         self._start_s = first.result.timestamp_s or 0.0
+        self._frame = -1
         self._size = (height, width)
         self.write(first)
 
@@ -52,11 +57,13 @@ class Recording:
         Raises:
             OutputError: The disk is full or the folder has been removed.
         """
-        self._rows.write(shown.result)
+        self._frame += 1
+        result = self._of_video(shown.result, self._frame)
+        self._rows.write(result)
         if (shown.frame.height, shown.frame.width) == self._size:
             # After a reconnection a camera may have another size: then only rows are written.
             drawn = np.asarray(shown.result.plot(frame_rgb=shown.frame.rgb()))
-            self._video.write(drawn, (shown.result.timestamp_s or 0.0) - self._start_s)
+            self._video.write(drawn, result.timestamp_s or 0.0)
 
     def write_gap(self, gap: FrameResult) -> None:
         """Note in the rows that no frames arrived for some time.
@@ -64,7 +71,14 @@ class Recording:
         Raises:
             OutputError: The disk is full or the folder has been removed.
         """
-        self._rows.write(gap)
+        self._rows.write(self._of_video(gap, self._frame + 1))
+
+    def _of_video(self, result: FrameResult, frame: int) -> FrameResult:
+        """Return a result with its number and time in the video."""
+        timestamp_s = max((result.timestamp_s or 0.0) - self._start_s, 0.0)
+        changes: dict[str, Any] = {"frame": frame, "timestamp_s": timestamp_s}
+        faces = tuple(dataclasses.replace(face, **changes) for face in result.faces)
+        return dataclasses.replace(result, faces=faces, **changes)
 
     def abandon(self) -> None:
         """Stop; the recording stays under the files' partial names, and the video can be played."""

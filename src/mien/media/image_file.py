@@ -56,11 +56,9 @@ def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) ->
             scans; or it is a HEIC, and the extra that reads it is not installed.
         OSError: The file cannot be read. What else Pillow raises for damaged files passes, too.
     """
+    _quieten_pillow()
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large images by a limit of its own; ours is checked below.
-            warnings.simplefilter("ignore")
-            image: Image.Image = Image.open(file, formats=_FORMATS)
+        image: Image.Image = Image.open(file, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise too_large(source, max_pixels, "Pillow does not even open it") from error
     except UnidentifiedImageError as error:
@@ -78,6 +76,16 @@ def open_image(file: IO[bytes], source: str, *, max_pixels: int = MAX_PIXELS) ->
     if image.format in ("JPEG", "MPO"):
         check_scans(file, source, pixels=width * height)
     return image
+
+
+@functools.cache
+def _quieten_pillow() -> None:
+    """Keep Pillow from warning of what is checked here: large images, and damaged ones.
+
+    The filter stands behind all others, so that a caller's decide. `warnings.catch_warnings` around
+    each image would leave its own in the process where several threads read images.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
 
 
 @functools.cache

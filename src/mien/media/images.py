@@ -82,8 +82,10 @@ _DECODER_ERRORS = (
     LookupError,
     ArithmeticError,
     struct.error,
+    Warning,
 )
-"""Errors that Pillow's decoders raise for damaged files."""
+"""Errors that Pillow's decoders raise for damaged files; warnings where a caller's filters have
+them raised."""
 
 _UPRIGHT = 1
 
@@ -367,4 +369,6 @@ def why_unreadable(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         name = errno.errorcode.get(error.errno, str(error.errno))
         return f"cannot be read: {os.strerror(error.errno)} ({name})"
+    if isinstance(error, Warning):
+        return f"Pillow warns of it: {error}. Let warnings pass, or use another file"
     return f"damaged or cut off: {error}. Copy or download it again"

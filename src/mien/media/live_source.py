@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+from mien._addresses import without_credentials
 from mien.errors import MediaError
 from mien.media.demuxing import open_camera, open_stream, read_address
 from mien.media.depth import SAVE_LEVELS, partial_levels
@@ -47,12 +48,12 @@ _MAX_DAMAGED_PACKETS = 100
 
 def is_live(source: str) -> bool:
     """Return whether a source is a camera (`camera:0`) or a stream (`rtsp://`, `http://`)."""
-    return source.startswith((_CAMERA, *_STREAMS))
+    return source.lower().startswith((_CAMERA, *_STREAMS))
 
 
 def is_camera(source: str) -> bool:
     """Return whether a source is a camera of this machine (`camera:0`)."""
-    return source.startswith(_CAMERA)
+    return source.lower().startswith(_CAMERA)
 
 
 def cameras() -> list[str]:
@@ -92,6 +93,7 @@ class LiveSource:
         clock: The seconds that frames are timed by.
 
     Attributes:
+        source: As given, with the user, password and keys in an address hidden.
         began_s: When the first frame arrived, by `clock`.
         gap: How long no frames arrived before the newest one, and why; empty if there was no such
             gap.
@@ -106,7 +108,9 @@ class LiveSource:
         on_gap: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.source = source
+        scheme, separator, rest = source.partition(":")
+        self._address = scheme.lower() + separator + rest  # FFmpeg knows small letters only
+        self.source = without_credentials(source)
         self.give_up_s = give_up_s
         self.gap = ""
         self.notes: tuple[str, ...] = ()
@@ -222,7 +226,7 @@ class LiveSource:
             wait_s = min(2 * wait_s, _MAX_WAIT_S)
 
     def _is_image(self, container: Any) -> bool:
-        if self.source.startswith(_CAMERA):
+        if is_camera(self.source):
             return False
         brand = container.metadata.get("major_brand", "")
         return container.format.name in _IMAGE_FORMATS or brand in _IMAGE_BRANDS
@@ -234,7 +238,7 @@ class LiveSource:
         """
         import av
 
-        data, is_whole = read_address(self.source, timeout_s=_TIMEOUT_S)
+        data, is_whole = read_address(self._address, timeout_s=_TIMEOUT_S)
         frame = decode_image(data, self.source)
         self.notes = frame.notes
         if not is_whole and not any(note.startswith(_CUT_OFF) for note in frame.notes):
@@ -250,7 +254,7 @@ class LiveSource:
         self._aspect = pixel_aspect(track)
         self._reading = reading = Reading(container, track)
         is_played = reading.duration_s is not None or _is_file(container)
-        is_timed = not self.source.startswith(_CAMERA) and not _is_endless(container)
+        is_timed = not is_camera(self.source) and not _is_endless(container)
         begin_s, first_s, damaged, is_first = self._clock(), None, 0, True
         for packet in _until_lost(packets):
             if packet is not None:
@@ -345,7 +349,7 @@ class LiveSource:
         found = ", ".join(cameras()) or "none"
         hint = (
             f"Cameras of this machine: {found}"
-            if self.source.startswith(_CAMERA)
+            if is_camera(self.source)
             else "Check the address, or save the video and give the file"
         )
         if getattr(error, "errno", None) == errno.EBUSY:
@@ -353,9 +357,9 @@ class LiveSource:
         return f"{what}: {_reason(error)}. {hint}"
 
     def _open(self) -> Any:
-        if not self.source.startswith(_CAMERA):
-            return open_stream(self.source, timeout_s=_TIMEOUT_S)
-        name = self.source.removeprefix(_CAMERA)
+        if not is_camera(self.source):
+            return open_stream(self._address, timeout_s=_TIMEOUT_S)
+        name = self._address.removeprefix(_CAMERA)
         if not name.isdecimal():
             raise ValueError(f"expected camera: and a number, found {self.source!r}")
         platform, options = _platform(), dict[str, str]()

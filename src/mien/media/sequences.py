@@ -31,8 +31,9 @@ def sequence_options(path: str | Path) -> tuple[str, dict[str, str]]:
     """Return the name by which FFmpeg opens a sequence, and the options.
 
     Raises:
-        MediaError: There is no such image, one is missing between others, they are of another
-            format, or their 16 bits hold levels of fewer, by which FFmpeg would not scale them.
+        MediaError: There is no such image, one is missing between others, two have one number, they
+            are of another format, or their 16 bits hold levels of fewer, by which FFmpeg would not
+            scale them.
     """
     if (suffix := Path(path).suffix.lower()) not in _SUFFIXES:
         expected = ", ".join(_SUFFIXES)
@@ -61,13 +62,17 @@ def _first_number(pattern: str | Path) -> tuple[int, str]:
     min_digits = int(digits or 1)
     name_pattern = re.compile(re.escape(before) + rf"(\d{{{min_digits},}})" + re.escape(after))
     folder = path.parent
-    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
     texts = [found[1] for name in names if (found := name_pattern.fullmatch(name))]
     if not texts:
         raise MediaError(str(pattern), "no image has such a name. Check the path")
-    if not digits and (padded := [text for text in texts if text != str(int(text))]):
-        length = len(padded[0])
+    # By such a name FFmpeg does not find an image.
+    if padded := [text for text in texts if text != f"{int(text):0{min_digits}d}"]:
+        length, wanted = len(padded[0]), f"{int(padded[0]):0{min_digits}d}"
         reason = f"the numbers have {length} digits, padded with zeros. Write %0{length}d"
+        if wanted in texts:
+            both = " and ".join(f"{before}{text}{after}" for text in (wanted, padded[0]))
+            reason = f"{both} have the same number. Rename one of them"
         raise MediaError(str(pattern), reason)
     numbers = sorted(map(int, texts))
     if (count := numbers[-1] - numbers[0] + 1) != len(numbers):
@@ -75,4 +80,4 @@ def _first_number(pattern: str | Path) -> tuple[int, str]:
         missing = next(n for n in range(numbers[0], numbers[-1]) if n not in known)
         reason = f"number {missing} is missing, {count - len(numbers)} in all. Renumber them"
         raise MediaError(str(pattern), reason)
-    return numbers[0], next(text for text in texts if int(text) == numbers[0])
+    return numbers[0], f"{numbers[0]:0{min_digits}d}"

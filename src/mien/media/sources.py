@@ -7,7 +7,7 @@ import logging
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from mien.errors import MediaError
@@ -93,7 +93,7 @@ def find_images(inputs: Iterable[str | Path]) -> Iterator[str | MediaError]:
 
 
 def find_media(
-    inputs: Iterable[str | Path], *, exclude: Path | None = None
+    inputs: Iterable[str | Path], *, exclude: Iterable[Path] = ()
 ) -> Iterator[str | MediaError]:
     """Resolve paths, folders and globs to images and videos.
 
@@ -105,7 +105,8 @@ def find_media(
     Args:
         inputs: Paths, folders and patterns such as `shots/*.jpg` or `**/*.png`; cameras and
             addresses are passed on.
-        exclude: A folder to leave out where it lies within others: that of the results.
+        exclude: Files and folders to leave out where folders and patterns would find them: those
+            of the results.
 
     Returns:
         Paths, each once, and a `MediaError` for each input that stands for no file; the other
@@ -119,23 +120,43 @@ def _find(
     suffixes: frozenset[str],
     *,
     videos: bool,
-    exclude: Path | None = None,
+    exclude: Iterable[Path] = (),
 ) -> Iterator[str | MediaError]:
     def is_wanted(path: Path) -> bool:
         return _is_wanted(path, suffixes, videos=videos)
 
-    paths: set[str] = set()
+    excluded = frozenset(map(os.path.realpath, exclude))
+    places: set[str] = set()
+    real_folders: dict[str, str] = {}
+
+    def place(path: str) -> str:
+        """Return the same for all spellings of a path; a link is not what it leads to."""
+        if is_live(path):
+            return path
+        folder, name = os.path.split(path)
+        if folder not in real_folders:
+            real_folders[folder] = os.path.realpath(folder)
+        return os.path.join(real_folders[folder], name)  # noqa: PTH118
+
     for given in inputs:
-        for found in _resolve(str(given), is_wanted, exclude):
+        for found in _resolve(str(given), is_wanted, excluded):
             if isinstance(found, MediaError):
                 yield found
-            elif found not in paths:
-                paths.add(found)
+            elif (found_place := place(found)) not in places:
+                places.add(found_place)
                 yield found
+
+
+def _is_excluded(path: str | Path, excluded: Collection[str]) -> bool:
+    """Return whether a path is one of those that are left out, or lies below one."""
+    if not excluded:
+        return False
+    real = Path(os.path.realpath(path))
+    return any(str(each) in excluded for each in (real, *real.parents))
 
 
 def _resolve(
-    given: str, is_wanted: Callable[[Path], bool], exclude: Path | None
+    given: str, is_wanted: Callable[[Path], bool], excluded: Collection[str]
 ) -> Iterator[str | MediaError]:
     if not given.strip():
         yield MediaError(repr(given), "an empty path. Name an image or a folder")
@@ -145,33 +166,40 @@ def _resolve(
     elif is_live(given):
         yield given
     elif os.path.isdir(given):  # noqa: PTH112 - Path raises for a name that is too long
-        yield from _walk(given, is_wanted, exclude)
+        yield from _walk(given, is_wanted, excluded)
     elif not os.path.lexists(given) and glob.has_magic(given):
-        yield from _match(given)
+        yield from _match(given, excluded)
     else:
         yield given
 
 
-def _match(pattern: str) -> Iterator[str | MediaError]:
+def _match(pattern: str, excluded: Collection[str]) -> Iterator[str | MediaError]:
     # Path.glob takes no absolute pattern.
     matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-    files = [path for path in matches if not os.path.isdir(path)]  # noqa: PTH112
+    files = [
+        path
+        for path in matches
+        if not os.path.isdir(path) and not _is_excluded(path, excluded)  # noqa: PTH112
+    ]
     if not files:
         yield MediaError(pattern, "the pattern matches no file. Check it")
     yield from files
 
 
 def _walk(
-    folder: str, is_wanted: Callable[[Path], bool], exclude: Path | None
+    folder: str, is_wanted: Callable[[Path], bool], excluded: Collection[str]
 ) -> Iterator[str | MediaError]:
+    if _is_excluded(folder, excluded):
+        yield MediaError(folder, "is where the results go. Choose another folder for them")
+        return
     errors: list[OSError] = []
     count = 0
     left_out: list[Path] = []
-    # Links may lead back to a folder that was visited, and results may lie among the inputs.
-    visited = {os.path.realpath(exclude)} if exclude is not None else set()
+    # Links may lead back to a folder that was visited.
+    visited: set[str] = set()
     for parent, folders, files in os.walk(folder, onerror=errors.append, followlinks=True):
         real = os.path.realpath(parent)
-        if real in visited:
+        if real in visited or _is_excluded(real, excluded):
             folders.clear()
             continue
         visited.add(real)
@@ -181,6 +209,8 @@ def _walk(
             mode, error = _mode(path)
             # Reading a pipe or a device would wait for ever.
             if name.startswith(".") or (mode is not None and not stat.S_ISREG(mode)):
+                continue
+            if os.path.join(real, name) in excluded:  # noqa: PTH118
                 continue
             if is_wanted(path):
                 count += 1

@@ -147,6 +147,7 @@ class Video:
         height: In pixels, upright.
         frames_per_second: On average, as declared by the file; 0 if unknown.
         duration_s: As declared by the file; None if unknown.
+        frame_bytes: Of a decoded frame in memory.
         first_s: The first frame's time on the file's own clock, which need not begin at 0.
 
     Raises:
@@ -180,6 +181,7 @@ class Video:
         self.width, self.height = orientation_of(first).size(sides)
         rate = self._stream.average_rate
         self.frames_per_second = float(rate) if rate else 0.0
+        self.frame_bytes = sum(plane.buffer_size for plane in first.planes) if first else 0
         self.first_s = (first.time or 0.0) if first is not None else 0.0
         self.duration_s = declared_duration_s(self._container, self._stream)
 

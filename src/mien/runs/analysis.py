@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+from mien._addresses import without_credentials
 from mien._checking import Matching, check_options, check_path
 from mien.errors import MediaError, OptionsError
 from mien.inference import Analyzer, analyze_media, check_paths, is_image
@@ -69,7 +70,7 @@ class Run:
     """A run, while it goes on and after its end.
 
     Attributes:
-        sources: The inputs, in the order of their results.
+        sources: The inputs, in the order of their results, as the results name them.
         resumed_after: The checkpoint of the interrupted run that this one continues, or None.
         checkpoint: How far the run has come.
         failures: The inputs that could not be read or are damaged, with the last error. Those from
@@ -140,10 +141,12 @@ def analyze_to(
     options = options or RunOptions()
     analyzer = analyzer or Analyzer()
     path = None if folder is None else check_path("folder", folder)
-    drawn_folder = None if path is None else path / "drawn"
-    media = list(find_media(check_paths(inputs), exclude=drawn_folder))
-    run = Run(tuple(each if isinstance(each, str) else each.source for each in media))
+    drawn = () if path is None else (path / "drawn",)
+    media = list(find_media(check_paths(inputs), exclude=drawn))
+    run = Run(tuple(map(_source, media)))
     _check(path, media, options)
+    names = {without_credentials(source): name for source, name in options.names.items()}
+    options = dataclasses.replace(options, names=names)
     analyzer.pipeline.baselines(options.video)  # what lacks for them is said before any analysis
     if path is None:
         on_start(run)
@@ -174,7 +177,8 @@ def analyze_to(
             # Another one, since the state of the video goes on.
             run.resumed_after = Checkpoint.from_document(results.position)
             run.failures, run.with_faces = results.failures, frozenset(results.with_faces)
-            results.reserve_drawn(run.sources[: run.checkpoint.inputs])
+            done = run.sources[: run.checkpoint.inputs]
+            results.reserve_drawn({path: options.names.get(path, path) for path in done})
         on_start(run)
         _analyze(run, analyzer, media, options, results, on_result)
     run.written, run.notes = tuple(results.written), tuple(results.notes)
@@ -206,7 +210,7 @@ def _analyze(
                 if options.draw and checkpoint.video is not None:
                     # What a drawn video has so far cannot be continued: it starts again.
                     checkpoint = _before_video(checkpoint, run, results)
-                results.write(result)
+                results.write(result, path=step.result.source)
                 if checkpoint.is_complete and checkpoint is not run.checkpoint:
                     results.save_position(checkpoint.to_document)
             if result.error is not None:
@@ -289,6 +293,10 @@ def _networks(analyzer: Analyzer) -> dict[str, str | None]:
 
 def _hash(path: Path) -> str:
     return f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _source(each: str | MediaError) -> str:
+    return without_credentials(each) if isinstance(each, str) else each.source
 
 
 def _renamed(result: FrameResult, names: Mapping[str, str]) -> FrameResult:

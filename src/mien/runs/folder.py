@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +30,8 @@ __all__ = ["ResultFolder"]
 _ROWS_PER_COPY = 1000
 _MAX_STEM_BYTES = 220
 """File systems allow 255 bytes for a name; the rest is for a number and suffixes."""
+
+_NO_FILE_NAME = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
 _FOLDER_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO))
 """Errors that affect all files of a folder and not only one."""
@@ -76,11 +80,11 @@ class ResultFolder:
             )
         self.path = path
         self._draw, self._replaces, self._units = draw, overwrite, units
-        self._drawn: set[Path] = set()
+        self._drawn: dict[str, Path] = {}
         self.notes: list[str] = []
         self._not_drawn: list[str] = []
         self._video: DrawnVideo | None = None
-        self._video_source = ""
+        self._video_path = self._video_source = ""
         self._journal = journal if "jsonl" in formats else None
         self.position: Mapping[str, Any] | None = None
         self.failures: dict[str, str] = {}
@@ -107,7 +111,7 @@ class ResultFolder:
     def _other_drawn(self) -> int:
         """Return how many files the folder of drawn copies has that this run has not drawn."""
         try:
-            return len(set((self.path / "drawn").iterdir()) - self._drawn)
+            return len(set((self.path / "drawn").iterdir()) - set(self._drawn.values()))
         except (FileNotFoundError, NotADirectoryError):
             return 0
         except OSError as error:
@@ -202,14 +206,18 @@ class ResultFolder:
         else:
             self.with_faces.add(row["source"])
 
-    def reserve_drawn(self, sources: Iterable[str]) -> None:
-        """Reserve the names of the copies that the interrupted run has drawn, so that they stay."""
-        if self._draw:
-            unreadable = {source for source in self.failures if not is_video(source)}
-            missing = unreadable.union(self._not_drawn)
-            for source in sources:
-                if source not in missing:
-                    self._drawn.add(self._free_name(source))
+    def reserve_drawn(self, sources: Mapping[str, str]) -> None:
+        """Reserve the names of the copies that the interrupted run has drawn, so that they stay.
+
+        Args:
+            sources: The names of its sources in the results, by path.
+        """
+        if not self._draw:
+            return
+        for path, source in sources.items():
+            is_unreadable = source in self.failures and not is_video(path)
+            if not is_unreadable and path not in self._not_drawn:
+                self._reserve(source, path)
 
     def save_position(
         self, position: Callable[[], Mapping[str, Any]], *, is_complete: bool = False
@@ -253,8 +261,12 @@ class ResultFolder:
         drawn = [self.path / "drawn"] if self._drawn else []
         return [writer.path for writer in self._writers] + drawn
 
-    def write(self, result: FrameResult) -> None:
+    def write(self, result: FrameResult, *, path: str | None = None) -> None:
         """Add the rows of one frame, and draw the frame if `draw` is set.
+
+        Args:
+            result: The result of the frame.
+            path: The file of the frame, if the results call it by another name.
 
         Raises:
             OutputError: The disk is full or the folder has been removed.
@@ -264,38 +276,46 @@ class ResultFolder:
             writer.write(result)
         if not self._draw:
             return
-        if result.source != self._video_source:
+        path = path or result.source
+        if path != self._video_path:
             self.finish_video()
         if result.error is not None:
-            if is_video(result.source) and result.source != self._video_source:
-                self._not_drawn.append(result.source)
-        elif result.source not in self._not_drawn[-1:]:
+            if is_video(path) and path != self._video_path:
+                self._not_drawn.append(path)
+        elif path not in self._not_drawn[-1:]:
             try:
-                self._draw_result(result)
+                self._draw_result(result, path)
             except (MediaError, OutputError) as error:
                 if self._video is not None:
                     self._drop(self._video)
                     self._video = None
-                self._note_failure(result.source, error)
+                self._note_failure(result.source, path, error)
 
-    def _note_failure(self, source: str, error: MediaError | OutputError) -> None:
+    def _note_failure(self, source: str, path: str, error: MediaError | OutputError) -> None:
         """Note that an input is not drawn, unless the next one could not be drawn either."""
         if _affects_all_files(error):
             raise error
-        self._not_drawn.append(source)
-        self.notes.append(f"{source}: is not drawn: {error}")
+        self._not_drawn.append(path)
+        self.notes.append(f"{source}: is not drawn: {str(error).replace(path, source)}")
 
-    def _draw_result(self, result: FrameResult) -> None:
-        if not is_video(result.source):
-            image = result.plot(frame_rgb=read_image(result.source).frame_rgb)
-            path = self._free_name(result.source)
-            write_image(image, path)
-            self._drawn.add(path)
+    def _draw_result(self, result: FrameResult, path: str) -> None:
+        if not is_video(path):
+            image = result.plot(frame_rgb=read_image(path).frame_rgb)
+            drawn = self._reserve(result.source, path)
+            try:
+                write_image(image, drawn)
+            except OutputError:
+                self._release(drawn)
+                raise
             return
         if self._video is None:
-            self._video_source = result.source
-            self._video = DrawnVideo(result.source, self._free_name(result.source))
-            self._drawn.add(self._video.path)
+            drawn = self._reserve(result.source, path)
+            self._video_path, self._video_source = path, result.source
+            try:
+                self._video = DrawnVideo(path, drawn)
+            except (MediaError, OutputError):
+                self._release(drawn)
+                raise
         self._video.write(result)
 
     def finish_video(self) -> None:
@@ -304,32 +324,37 @@ class ResultFolder:
         Raises:
             OutputError: The disk is full or the folder has been removed.
         """
-        video, source = self._video, self._video_source
-        self._video, self._video_source = None, ""
+        video, path, source = self._video, self._video_path, self._video_source
+        self._video, self._video_path = None, ""
         if video is None:
             return
         try:
             video.close()
         except OutputError as error:
             self._drop(video)
-            self._note_failure(source, error)
-        self.notes += video.notes
+            self._note_failure(source, path, error)
+        self.notes += [note.replace(path, source) for note in video.notes]
 
     def _drop(self, video: DrawnVideo) -> None:
         video.discard()
-        self._drawn.discard(video.path)
+        self._release(video.path)
 
-    def _free_name(self, source: str) -> Path:
+    def _reserve(self, source: str, path: str) -> Path:
         """Return the path of a drawn copy; a number is added if the name is in use."""
-        number, suffix = 1, "mp4" if is_video(source) else "jpg"
-        stem = Path(source).stem.encode(errors="surrogateescape")
-        name = stem[:_MAX_STEM_BYTES].decode(errors="ignore")
+        number, suffix = 1, "mp4" if is_video(path) else "jpg"
+        stem = Path(source).stem if source == path else _as_file_name(source, Path(path).suffix)
+        encoded = stem.encode(errors="surrogateescape")
+        name = encoded[:_MAX_STEM_BYTES].decode(errors="ignore")
         while True:
             end = f"-{number}.{suffix}" if number > 1 else f".{suffix}"
-            path = self.path / "drawn" / (name + end)
-            if path not in self._drawn:
-                return path
+            drawn = self.path / "drawn" / (name + end)
+            if _folded(drawn) not in self._drawn:
+                self._drawn[_folded(drawn)] = drawn
+                return drawn
             number += 1
+
+    def _release(self, drawn: Path) -> None:
+        self._drawn.pop(_folded(drawn), None)
 
     def __enter__(self) -> Self:
         return self
@@ -368,6 +393,16 @@ class ResultFolder:
         if self._journal is not None:
             with contextlib.suppress(OutputError):  # the last checkpoint in the file holds
                 self._journal.flush() if self._has_results else self._journal.remove()
+
+
+def _folded(path: Path) -> str:
+    """Return the name of a file as file systems compare it that know no case."""
+    return unicodedata.normalize("NFC", path.name).casefold()
+
+
+def _as_file_name(name: str, suffix: str) -> str:
+    """Return a name for a file without an ending, as every file system takes it."""
+    return _NO_FILE_NAME.sub("_", name.removesuffix(suffix)) or "_"
 
 
 def _affects_all_files(error: Exception) -> bool:

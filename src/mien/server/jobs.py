@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,14 +15,13 @@ from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
 from mien.columns import row_schema
-from mien.errors import MissingExtraError, OutputError
-from mien.media import open_writer
 from mien.options import MAX_MIN_DURATION_S, VideoOptions
 from mien.server.errors import ApiError, error_responses
 from mien.server.images import MinFacePx, MinScore, Units
 from mien.server.job_queue import JobQueue
 from mien.server.jobs_folder import new_job_id
 from mien.server.limits import AccessControl
+from mien.server.results import ResultFiles
 from mien.server.runner import JobRunner, has_units
 from mien.server.service import Service
 from mien.server.store import Job
@@ -39,14 +34,11 @@ _LOG = logging.getLogger("mien.server")
 _MAX_ROWS = 1000
 _MAX_JOBS = 1000
 _VIDEO_DEFAULTS = VideoOptions()
-_CONVERSION_LOCK = threading.Lock()
-"""Held while rows are converted, so that two requests do not write the same file."""
 
 JobId = Annotated[
     str, PathParameter(description="The job's `id`, from the answer to `POST /v1/videos`.")
 ]
 
-_ROWS_PER_WRITE = 5000
 _MEDIA_TYPES = {
     "jsonl": "application/jsonl",
     "csv": "text/csv",
@@ -119,7 +111,7 @@ _JOBS: dict[str, Any] = {
 
 def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> APIRouter:
     """Make the endpoints for videos and jobs."""
-    router = APIRouter()
+    router, results = APIRouter(), ResultFiles()
 
     @router.post(
         "/v1/videos",
@@ -239,7 +231,8 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
         try:
             rows = await asyncio.to_thread(runner.rows, job_id, after=after, max_rows=max_rows)
         except ValueError as error:
-            raise _damaged() from error
+            message = "the results were damaged on the server; send the video again"
+            raise ApiError(404, message) from error
         return _document(job, rows)
 
     @router.get(
@@ -266,9 +259,8 @@ def jobs_router(service: Service, access: AccessControl, queue: JobQueue) -> API
             raise ApiError(409, f"the job is {job.state}; its results are complete when it is done")
         runner.hold(job_id)
         try:
-            path, status = await asyncio.to_thread(
-                _result_file, runner.folder(job_id), format, units=has_units(job)
-            )
+            folder = runner.folder(job_id)
+            path, status = await results.get(folder, format, units=has_units(job))
         except BaseException:
             runner.release(job_id)
             raise
@@ -303,10 +295,6 @@ def _owned_job(caller: str, queue: JobQueue, job_id: str) -> tuple[JobRunner, Jo
     return runner, job
 
 
-def _damaged() -> ApiError:
-    return ApiError(404, "the results were damaged on the server; send the video again")
-
-
 def _document(job: Job, rows: list[dict[str, Any]]) -> dict[str, Any]:
     share = 1.0 if job.state == "done" else 0.0
     if job.state != "done" and job.duration_s:
@@ -330,31 +318,3 @@ class _HeldFileResponse(FileResponse):
             await super().__call__(scope, receive, send)
         finally:
             await asyncio.to_thread(self._release)
-
-
-def _result_file(folder: Path, format: str, *, units: bool) -> tuple[Path, os.stat_result]:
-    """Return the file of a job's rows in a format; it is made at the first request."""
-    path = folder / f"results.{format}"
-    with _CONVERSION_LOCK:
-        if path.exists():
-            return path, path.stat()
-        try:
-            with (
-                (folder / "results.jsonl").open(encoding="utf-8") as lines,
-                open_writer(path, units=units) as writer,
-            ):
-                rows = map(json.loads, lines)
-                while block := list(itertools.islice(rows, _ROWS_PER_WRITE)):
-                    writer.write_rows(block)
-        except MissingExtraError as error:
-            raise ApiError(501, str(error)) from error
-        except FileNotFoundError as error:
-            message = "the results were removed on the server; send the video again"
-            raise ApiError(404, message) from error
-        except ValueError as error:
-            raise _damaged() from error
-        except (OSError, OutputError) as error:
-            _LOG.error("%s cannot be written: %s", path, error)
-            message = f"the server cannot write the results as {format}; try again later"
-            raise ApiError(503, message, headers={"Retry-After": "60"}) from error
-        return path, path.stat()

@@ -8,15 +8,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
+import stat
+import sys
 from pathlib import Path
 from typing import Any
 
 from mien._checking import check_path
 from mien._output import whole_file
 from mien._reading import read_json
-from mien.errors import ArtefactError, InputError
+from mien.errors import ArtefactError, InputError, OutputError
 
 __all__ = ["KeyFile"]
 
@@ -86,21 +89,26 @@ class KeyFile:
             The key; it is not saved.
 
         Raises:
+            ArtefactError: The file has been damaged.
             InputError: The name is in use or empty.
-            OutputError: The file cannot be written.
+            OutputError: The file cannot be written, or belongs to another user.
         """
         if not name.strip():
             raise InputError("a key needs a name, for example that of its user")
+        self._read()  # another process may have added one
         if name in self._hashes:
             raise InputError(
                 f"{self.path}: has a key called '{name}' already. Choose another name, or remove "
                 "its line from the file"
             )
         key = _KEY_PREFIX + secrets.token_urlsafe(32)
-        self._hashes[name] = _digest(key)
+        hashes = self._hashes | {name: _digest(key)}
         with whole_file(self.path) as partial:
             partial.touch(mode=0o600)  # readable by the owner alone before anything is in it
-            partial.write_text(json.dumps({"keys": self._hashes}, indent=1), encoding="utf-8")
+            partial.write_text(json.dumps({"keys": hashes}, indent=1), encoding="utf-8")
+            _keep_access(self.path, partial)
+        self._version = None
+        self._read()
         return key
 
     def find_name(self, key: str) -> str | None:
@@ -118,6 +126,23 @@ class KeyFile:
             if hmac.compare_digest(digest, saved_digest):
                 match = name
         return match
+
+
+def _keep_access(path: Path, new: Path) -> None:
+    """Give a new file the owner and the mode of the one that it replaces, whose server reads it."""
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        return
+    if sys.platform != "win32":
+        try:
+            os.chown(new, before.st_uid, before.st_gid)
+        except PermissionError as error:
+            raise OutputError(
+                f"{path}: belongs to the user {before.st_uid} and the group {before.st_gid}, and a "
+                "file that you write would not. Make the key as that user"
+            ) from error
+    new.chmod(stat.S_IMODE(before.st_mode))
 
 
 def _checked(document: Any, path: Path) -> dict[str, str]:

@@ -145,11 +145,12 @@ class JobRunner:
         results = self.folder(job_id) / "results.jsonl"
         for path in (results, partial_path(results)):
             try:
-                with path.open(encoding="utf-8") as lines:
+                # A file that grows may end within a character.
+                with path.open("rb") as lines:
                     selected = list(itertools.islice(lines, after, after + max_rows))
             except FileNotFoundError:
                 continue
-            return [json.loads(line) for line in selected if line.endswith("\n")]
+            return [json.loads(line) for line in selected if line.endswith(b"\n")]
         return []
 
     def close(self) -> None:

@@ -109,7 +109,7 @@ class Frame:
 
     Attributes:
         frame_rgb: `(H, W, 3)` uint8, RGB, already turned upright by its EXIF rotation.
-        source: The path or address as the caller gave it.
+        source: The path as the caller gave it, or the address without user, password and keys.
         frame: Its number within the source, from 0.
         timestamp_s: Seconds from the start of the source; None for a single image.
         notes: What a reader should know, for example that only the first of several was read.

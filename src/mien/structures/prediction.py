@@ -61,7 +61,7 @@ class FacePrediction:
     """One face of one frame with the expression that it shows.
 
     Attributes:
-        source: The path or address as the caller gave it.
+        source: The path as the caller gave it, or the address without user, password and keys.
         frame: The frame's number within the source, from 0.
         timestamp_s: Seconds from the start of the source; None for an image.
         face: The face's number within the frame, from 0, largest first.

@@ -31,7 +31,7 @@ class FrameResult:
     """What was found in one frame: a sequence of faces, largest first.
 
     Attributes:
-        source: The path or address as the caller gave it.
+        source: The path as the caller gave it, or the address without user, password and keys.
         frame: The frame's number within the source, from 0.
         timestamp_s: Seconds from the start of the source; None for an image.
         width: Width of the frame in pixels; 0 if it could not be read.

@@ -13,7 +13,14 @@ from mien.inference import Analyzer, check_paths
 from mien.media import find_media
 from mien.reports import require_charts
 from mien.study.covariates import Covariates, read_covariates
-from mien.study.folder import Description, begin_study, check_folder, is_done
+from mien.study.folder import (
+    Description,
+    begin_study,
+    check_folder,
+    files_of_study,
+    find_done_images,
+    is_done,
+)
 from mien.study.lock import study_lock
 from mien.study.options import StudyOptions
 from mien.study.record import Record, read_record
@@ -96,7 +103,10 @@ def study_to(
     analyzer = analyzer or Analyzer()
     path = check_path("folder", folder)
     plan = UnitPlan.of(path, analyzer, options)
-    found = list(find_units(find_media(check_paths(inputs), exclude=path)))
+    tables = file_names()
+    media = find_media(check_paths(inputs), exclude=files_of_study(path, tables))
+    done = find_done_images(path) if options.resume and options.shard is None else ()
+    found = list(find_units(media, done=done))
     problems = {each.source: each.reason for each in found if isinstance(each, MediaError)}
     every = [each for each in found if isinstance(each, Unit)]
     units = of_shard(every, options.shard)
@@ -112,11 +122,15 @@ def study_to(
         units={unit.name: unit.sources[0] for unit in units},
         problems=problems,
     )
-    tables = file_names()
     check_folder(path, tables=tables)
     with study_lock(path, options.shard, alone=options.overwrite):
         begin_study(
-            path, description, overwrite=options.overwrite, resume=options.resume, tables=tables
+            path,
+            description,
+            sources={source for unit in units for source in unit.sources},
+            overwrite=options.overwrite,
+            resume=options.resume,
+            tables=tables,
         )
         waiting = [unit for unit in units if not is_done(unit, plan)]
         before = len(units) - len(waiting)

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,16 @@ from mien.study.record import Record, read_record
 from mien.study.unit_analysis import UnitPlan, source_fingerprint
 from mien.study.units import Unit
 
-__all__ = ["Description", "Shard", "begin_study", "check_folder", "find_descriptions", "is_done"]
+__all__ = [
+    "Description",
+    "Shard",
+    "begin_study",
+    "check_folder",
+    "files_of_study",
+    "find_descriptions",
+    "find_done_images",
+    "is_done",
+]
 
 _OF_ALL = "study.json"
 _OF_SHARD = "shard-{}-of-{}.json"
@@ -51,6 +60,16 @@ class Description:
     def file_name(self) -> str:
         """The name of its file."""
         return _OF_ALL if self.shard is None else _OF_SHARD.format(*self.shard)
+
+
+def files_of_study(folder: Path, tables: Iterable[str]) -> list[Path]:
+    """Return the files and folders of a study that are not for one process alone.
+
+    Args:
+        folder: The study's folder.
+        tables: The names of the files that are written at the end of a study.
+    """
+    return [folder / name for name in (*tables, *_FOLDERS)]
 
 
 def find_descriptions(folder: Path) -> list[Description]:
@@ -97,8 +116,33 @@ def check_folder(folder: Path, *, tables: Iterable[str]) -> None:
     check_writable(folder)
 
 
+def find_done_images(folder: Path) -> list[tuple[str, ...]]:
+    """Return the groups of images that a study in one piece has done; none if there is no study.
+
+    Raises:
+        OutputError: What the study was made with cannot be read.
+    """
+    wholes = (each for each in find_descriptions(folder) if each.shard is None)
+    records = [_record(folder, name) for whole in wholes for name in whole.units]
+    return [each.sources for each in records if each is not None and each.video is None]
+
+
+def _record(folder: Path, name: str) -> Record | None:
+    """Return the record of a unit; None without one that can be read."""
+    path = folder / "records" / f"{name}.json"
+    with contextlib.suppress(OutputError):
+        return read_record(path) if path.exists() else None
+    return None
+
+
 def begin_study(
-    folder: Path, wanted: Description, *, overwrite: bool, resume: bool, tables: Iterable[str]
+    folder: Path,
+    wanted: Description,
+    *,
+    sources: Collection[str],
+    overwrite: bool,
+    resume: bool,
+    tables: Iterable[str],
 ) -> None:
     """Check what the folder holds, and write what the study is made with.
 
@@ -107,6 +151,7 @@ def begin_study(
     Args:
         folder: The folder.
         wanted: The study, or the shard of it.
+        sources: All its inputs.
         overwrite: Whether an earlier study is removed.
         resume: Whether an earlier one of the same settings is continued.
         tables: The names of the files that are written at its end.
@@ -121,6 +166,7 @@ def begin_study(
         _remove(folder, tables)
     elif found:
         _compare(folder, found, wanted, resume=resume)
+        _remove_regrouped(folder, found, wanted, sources)
     write_durably(folder / wanted.file_name, json.dumps(dataclasses.asdict(wanted)))
 
 
@@ -150,21 +196,46 @@ def _compare(
         ):
             parts = "in one piece" if each.shard is None else f"in {each.shard[1]} shards"
             raise OutputError(f"{folder}: the study there is made {parts}. Choose another folder")
-    if same is not None and (missing := same.units.keys() - wanted.units.keys()):
-        sources = sorted(same.units[name] for name in missing)
-        shown = ", ".join(sources[:_NAMES])
-        more = f" and {len(sources) - _NAMES} more" if len(sources) > _NAMES else ""
+
+
+def _remove_regrouped(
+    folder: Path, found: Sequence[Description], wanted: Description, sources: Collection[str]
+) -> None:
+    """Remove what there is of groups of images that are grouped otherwise now.
+
+    Raises:
+        OutputError: One of the earlier inputs is missing now, or nothing can be removed.
+    """
+    earlier = {name: source for each in found if each.shard == wanted.shard
+               for name, source in each.units.items()}  # fmt: skip
+    gone = earlier.keys() - wanted.units.keys()
+    missing: set[str] = set()
+    for name in gone:
+        record = _record(folder, name)
+        own = (earlier[name],) if record is None else record.sources
+        missing.update(source for source in own if source not in sources)
+    if missing:
+        shown = ", ".join(sorted(missing)[:_NAMES])
+        more = f" and {len(missing) - _NAMES} more" if len(missing) > _NAMES else ""
         raise OutputError(
             f"{folder}: the study there has inputs that are missing now: {shown}{more}. Name them, "
             "too, or start again with overwrite=True"
         )
+    others = {name for each in found if each.shard != wanted.shard for name in each.units}
+    try:
+        for name in gone - others:
+            (folder / "records" / f"{name}.json").unlink(missing_ok=True)
+            for path in (folder / "frames").glob(f"{name}.*"):
+                path.unlink()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def _refuse_foreign(folder: Path, tables: Iterable[str]) -> None:
-    for name in (*tables, *_FOLDERS):
-        if (folder / name).exists():
+    for path in files_of_study(folder, tables):
+        if path.exists():
             raise OutputError(
-                f"{folder / name}: exists already, and is not of a study. Choose another folder"
+                f"{path}: exists already, and is not of a study. Choose another folder"
             )
 
 
@@ -188,10 +259,7 @@ def _remove(folder: Path, tables: Iterable[str]) -> None:
 
 def is_done(unit: Unit, plan: UnitPlan) -> bool:
     """Return whether a unit is done, and its files are as they were then."""
-    path = plan.record_path(unit.name)
-    record: Record | None = None
-    with contextlib.suppress(OutputError):
-        record = read_record(path) if path.exists() else None
+    record = _record(plan.folder, unit.name)
     if record is None:
         return False
     frames = plan.frames_path(unit.name)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mien._checking import check_path
-from mien._output import whole_file
-from mien.errors import InputError, OptionsError
+from mien._output import is_same_file, whole_file
+from mien.errors import InputError, OptionsError, OutputError
 from mien.options import EventOptions, FaceOptions, VideoOptions
 from mien.reports import require_charts
 from mien.study.analysis import Study, finish_study
@@ -36,7 +36,8 @@ def merge_studies(
 
     Args:
         folders: Their folders. Shards that were written into one folder are named by it alone.
-        out: The folder of the merged study; None makes it in the one folder that is given.
+        out: The folder of the merged study, another one than those of several studies; None makes
+            it in the one folder that is given.
         covariates: As in `StudyOptions`.
         overwrite: Whether an earlier study in `out` is replaced.
 
@@ -45,8 +46,9 @@ def merge_studies(
 
     Raises:
         InputError: A folder holds no study, a shard is missing or not done, the settings differ,
-            or one video was analysed in two versions.
-        OutputError: `out` holds another study, cannot be written, or another process is writing it.
+            one video was analysed in two versions, or an image is in two groups of images.
+        OutputError: `out` holds another study or one of those that are merged, cannot be written,
+            or another process is writing it.
         MissingExtraError: The extra `tables` is not installed.
     """
     require_charts()
@@ -59,6 +61,7 @@ def merge_studies(
     if out is None and len(paths) > 1:
         raise OptionsError("out: several studies need a folder for the merged one")
     target = paths[0] if out is None else check_path("out", out)
+    is_new = _is_new(target, paths)
     parts = [(path, part) for path in paths for part in _parts(path)]
     settings = parts[0][1].settings
     _check_parts(parts)
@@ -76,14 +79,20 @@ def merge_studies(
         units=settings.get("unit_model") is not None,
     )
     tables = file_names()
-    is_new = target not in paths
     if is_new:
         check_folder(target, tables=tables)
     with study_lock(target, None):
         if is_new:
             names = {name: record.sources[0] for name, (_, record) in units.items()}
             whole = Description(settings=settings, shard=None, units=names, problems=problems)
-            begin_study(target, whole, overwrite=overwrite, resume=not overwrite, tables=tables)
+            begin_study(
+                target,
+                whole,
+                sources={source for _, record in units.values() for source in record.sources},
+                overwrite=overwrite,
+                resume=not overwrite,
+                tables=tables,
+            )
             for name, (path, _) in units.items():
                 _copy(plan.frames_path(name), path)
                 _copy(plan.record_path(name), path)
@@ -95,6 +104,21 @@ def merge_studies(
         ]
         study.written = finish_study(plan, every, known, problems=problems)
     return study
+
+
+def _is_new(target: Path, paths: Sequence[Path]) -> bool:
+    """Return whether the merged study gets a folder of its own.
+
+    Raises:
+        OutputError: It is one of several studies, which it would replace.
+    """
+    if not any(is_same_file(path, target) for path in paths):
+        return True
+    if not all(is_same_file(path, target) for path in paths):
+        raise OutputError(
+            f"{target}: is one of the studies that are merged. Choose another folder for the result"
+        )
+    return False
 
 
 def _parts(path: Path) -> Sequence[Description]:
@@ -137,10 +161,12 @@ def _units(
     """Return the folder and record of each unit by name, and the inputs that stand for no file.
 
     Raises:
-        InputError: A unit is not done, or differs from one of the same name.
+        InputError: A unit is not done, differs from one of the same name, or shares an image with
+            another.
     """
     units: dict[str, tuple[Path, Record]] = {}
     problems: dict[str, str] = {}
+    unit_of: dict[str, str] = {}
     waiting: list[str] = []
     for path, part in parts:
         problems |= part.problems
@@ -155,6 +181,12 @@ def _units(
                     f"{path}: {source} is another file than that of {units[name][0]}. Analyse one "
                     "of them again"
                 )
+            for each in record.sources:
+                if (other := unit_of.setdefault(each, name)) != name:
+                    raise InputError(
+                        f"{path}: {each} is in {units[other][0]}, too, among other images, and "
+                        "would count twice. Make a study of all images"
+                    )
             units.setdefault(name, (path, record))
     if waiting:
         shown = ", ".join(sorted(waiting)[:_NAMES])

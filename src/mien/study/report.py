@@ -61,7 +61,7 @@ class _Collected:
         self.videos: list[StudyVideo] = []
         self.people: list[StudyPerson] = []
         self.course = np.zeros((_PARTS, len(SIX)))
-        self.with_events = 0
+        self.with_people = 0
         self.synchrony: list[tuple[float, int, dict[str, Any]]] = []
         self.settings: Mapping[str, Any] = {}
         self._names: defaultdict[str, int] = defaultdict(int)
@@ -102,8 +102,8 @@ class _Collected:
         self._add_pairs(name, record)
 
     def _add_people(self, name: str, record: Record, length_s: float) -> None:
-        if record.events and length_s > 0:
-            self.with_events += 1
+        if record.people and length_s > 0:
+            self.with_people += 1
             self.course += _course(record, length_s)
         for row in record.people[: _MAX_PEOPLE - len(self.people)]:
             events = [event for event in record.events if event["person"] == row["person"]]
@@ -137,7 +137,7 @@ class _Collected:
             counts=self.counts,
             hours=self.seconds / _SECONDS_PER_HOUR,
             unsure_share=self.unsure / self.person_frames if self.person_frames else None,
-            course=self.course / self.with_events if self.with_events else None,
+            course=self.course / self.with_people if self.counts["events"] else None,
             groups=groups,
             synchrony=[row for _, _, row in sorted(self.synchrony, reverse=True, key=_above)],
             pairs=self.pairs,
@@ -168,12 +168,22 @@ def _most_shown(record: Record) -> str:
 
 
 def _course(record: Record, length_s: float) -> NDArray[np.float64]:
-    """Return the share of a video's people that show each expression in each part of its time."""
+    """Return the share of people's time for each expression in each part of a video's time.
+
+    A record does not say when within their time people were absent: that is spread evenly.
+    """
     edges = np.linspace(0, length_s, _PARTS + 1)
     seconds = np.zeros((_PARTS, len(SIX)))
     for event in record.events:
         begins = np.clip(event["start_s"], edges[:-1], edges[1:])
         ends = np.clip(event["end_s"], edges[:-1], edges[1:])
         seconds[:, SIX.labels.index(event["emotion"])] += ends - begins
-    visible_s = np.maximum(seconds.sum(axis=1, keepdims=True), np.diff(edges)[:, None])
-    return np.asarray(seconds / visible_s, np.float64)
+    visible_s = np.zeros(_PARTS)
+    for row in record.people:
+        span_s = max(row["last_s"] - row["first_s"], row["visible_s"])
+        inside = np.diff(np.clip(edges, row["first_s"], row["first_s"] + span_s))
+        visible_s += inside * (row["visible_s"] / span_s)
+    total_s = np.maximum(seconds.sum(axis=1), visible_s)[:, None]
+    shares = np.zeros_like(seconds)
+    np.divide(seconds, total_s, out=shares, where=total_s > 0)
+    return shares

@@ -12,35 +12,12 @@ from numpy.typing import NDArray
 
 from mien.emotions import SIX
 from mien.structures import FacePrediction, FrameResult
-from mien.track import track_timeout_s
+from mien.track import frame_durations_s
 
-__all__ = ["QUALITY", "PersonSeries", "SeriesBuilder", "frame_durations_s"]
+__all__ = ["QUALITY", "PersonSeries", "SeriesBuilder"]
 
 QUALITY = ("size_px", "sharpness", "brightness", "yaw_proxy", "roll_deg", "truncation")
 """What is averaged of a person's quality."""
-
-_MAX_ABSENCE_S = 1.0
-"""Frames that are farther apart have an absence between them; where frames are rare, the limit is a
-multiple of their usual distance, as for tracks."""
-
-_ONE_FRAME_S = 0.04
-"""So long lasts the only frame of a person."""
-
-
-def frame_durations_s(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how long each frame of a person lasts, `(n,)`: until the next one.
-
-    The last one, and one before an absence, last as long as frames usually do, which is the median.
-
-    Args:
-        times_s: `(n,)`, increasing; n is at least 1.
-    """
-    if len(times_s) == 1:
-        return np.full(1, _ONE_FRAME_S)
-    steps = np.diff(times_s)
-    usual_s = float(np.median(steps))
-    is_absence = steps > track_timeout_s(_MAX_ABSENCE_S, usual_s)
-    return np.append(np.where(is_absence, usual_s, steps), usual_s)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

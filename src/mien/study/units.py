@@ -8,6 +8,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from mien._addresses import without_credentials
 from mien.errors import MediaError, OptionsError
 from mien.media import is_live, is_video
 
@@ -36,8 +37,15 @@ class Unit:
     is_video: bool
 
 
-def find_units(media: Iterable[str | MediaError]) -> Iterator[Unit | MediaError]:
+def find_units(
+    media: Iterable[str | MediaError], *, done: Iterable[Sequence[str]] = ()
+) -> Iterator[Unit | MediaError]:
     """Group inputs from `find_media` into units, in their order.
+
+    Args:
+        media: The inputs.
+        done: Groups of images that an earlier run has done. Those whose images are all among the
+            inputs stay as they are, so that more images do not change them.
 
     Yields:
         Units, and the errors among the inputs.
@@ -45,6 +53,12 @@ def find_units(media: Iterable[str | MediaError]) -> Iterator[Unit | MediaError]
     Raises:
         OptionsError: A camera or stream is among the inputs.
     """
+    media = list(media)
+    images = {str(each) for each in media if _kind(each) == "image"}
+    for sources in map(tuple, done):
+        if images.issuperset(sources):
+            images.difference_update(sources)
+            yield _image_unit(sources)
     for kind, group in itertools.groupby(media, key=_kind):
         if kind == "error":
             yield from (each for each in group if isinstance(each, MediaError))
@@ -52,8 +66,13 @@ def find_units(media: Iterable[str | MediaError]) -> Iterator[Unit | MediaError]
             for source in map(str, group):
                 yield Unit(f"{_stem(source)}-{_hash([source])}", (source,), True)
         else:
-            while sources := tuple(map(str, itertools.islice(group, IMAGES_PER_UNIT))):
-                yield Unit(f"images-{_hash(sources)}", sources, False)
+            waiting = (source for source in map(str, group) if source in images)
+            while sources := tuple(itertools.islice(waiting, IMAGES_PER_UNIT)):
+                yield _image_unit(sources)
+
+
+def _image_unit(sources: tuple[str, ...]) -> Unit:
+    return Unit(f"images-{_hash(sources)}", sources, False)
 
 
 def of_shard(units: Sequence[Unit], shard: tuple[int, int] | None) -> list[Unit]:
@@ -68,7 +87,9 @@ def _kind(each: str | MediaError) -> str:
     if isinstance(each, MediaError):
         return "error"
     if is_live(each):
-        raise OptionsError(f"{each}: a study is of files; record it first with `mien live`")
+        raise OptionsError(
+            f"{without_credentials(each)}: a study is of files; record it first with `mien live`"
+        )
     return "video" if is_video(each) else "image"
 
 

@@ -1,6 +1,7 @@
 """People over time: track numbers, cuts, smoothing, redetection between detections."""
 
 from mien.track.baseline import Baselines, corrected, mean_offset, neutral_offset
+from mien.track.durations import frame_durations_s, longest_gap_s
 from mien.track.people import People
 from mien.track.redetect import redetect_in_roi
 from mien.track.scenes import FaceChanges, SceneCuts
@@ -19,6 +20,8 @@ __all__ = [
     "Tracker",
     "corrected",
     "detection_interval",
+    "frame_durations_s",
+    "longest_gap_s",
     "mean_offset",
     "neutral_offset",
     "redetect_in_roi",

@@ -43,6 +43,11 @@ def page(*figures, text="plain"):
     )  # fmt: skip
 
 
+def test_names_that_are_no_text_are_written_with_a_mark(tmp_path):
+    write_page(page(text="caf\udce9.mp4"), tmp_path / "a.html")
+    assert "caf?.mp4" in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+
 def test_text_from_outside_stays_text_wherever_it_stands(tmp_path):
     tile = Tile(image=IMAGE, label=HOSTILE, text=HOSTILE)
     chart = alt.Chart(pl.DataFrame({"a": [HOSTILE], "b": [1]})).mark_bar().encode(x="a:N", y="b:Q")

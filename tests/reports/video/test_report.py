@@ -13,6 +13,7 @@ from mien.reports import (
     VideoSummary,
     video_report,
 )
+from mien.reports.video.figures import share_figure
 from mien.reports.video.units import unit_figures
 from mien.structures import FrameResult
 from mien.units import UNITS, HeadPose
@@ -63,9 +64,9 @@ def test_the_report_says_who_showed_what_when(summary, tmp_path):
     video_report(summary, path, analysis=ANALYSIS)
     text = path.read_text()
     assert "Person 1" in text
-    assert "The most frequent expression is happy, 74% of the time" in text or "75%" in text
-    assert "<td>0:00.0</td><td>sad</td><td>0.9 s</td><td>80%</td>" in text
-    assert "<td>0:01.0</td><td>happy</td><td>2.9 s</td><td>80%</td>" in text
+    assert "The most frequent expression is happy, 75% of the time" in text
+    assert "<td>0:00.0</td><td>sad</td><td>1.0 s</td><td>80%</td>" in text
+    assert "<td>0:01.0</td><td>happy</td><td>3.0 s</td><td>80%</td>" in text
     assert "10% of the predictions are unsure (ambiguous 100%)" in text
     assert "prohibits inferring emotions" in text
     assert "<tr><td>face detector</td><td>face</td></tr>" in text
@@ -197,6 +198,21 @@ def test_a_video_that_ended_early_or_shows_nobody_has_a_report_too(video, tmp_pa
     text = (tmp_path / "a.html").read_text()
     assert "the video ended early: damaged or cut off" in text
     assert np.char.find(text, "Person") == -1
+
+
+def test_more_changes_than_are_shown_are_counted(prediction, video, tmp_path):
+    found = VideoSummary()
+    for frame in range(205):
+        found.add(result(prediction, video, frame, ("sad", "happy")[frame % 2]))
+    video_report(found, tmp_path / "a.html", analysis=ANALYSIS, with_faces=False)
+    text = (tmp_path / "a.html").read_text()
+    assert "These are the first 200 of 205." in text
+    assert text.count("<td>0.1 s</td>") == 200
+
+
+def test_somebody_in_one_frame_shows_what_they_show_all_the_time():
+    figure = share_figure(0, [SIX.labels.index("sad")], [3.0])
+    assert figure.sentence == "The most frequent expression is sad, 100% of the time."
 
 
 @pytest.mark.parametrize(

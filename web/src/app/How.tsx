@@ -103,16 +103,20 @@ async function look(
   given: Blob | null,
   sample: string | undefined,
 ): Promise<Explained> {
-  return lookedAt(signal, opened(given, sample), async (bitmap) => {
-    const { width, height } = bitmap;
-    const scale = Math.min(1, SHOWN_PX / Math.max(width, height));
-    const image = document.createElement("canvas");
-    image.width = Math.round(width * scale);
-    image.height = Math.round(height * scale);
-    image.getContext("2d")!.drawImage(bitmap, 0, 0, image.width, image.height);
-    const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px, null);
-    return { image, width, height, explanation };
-  });
+  return lookedAt(
+    signal,
+    () => opened(given, sample),
+    async (bitmap) => {
+      const { width, height } = bitmap;
+      const scale = Math.min(1, SHOWN_PX / Math.max(width, height));
+      const image = document.createElement("canvas");
+      image.width = Math.round(width * scale);
+      image.height = Math.round(height * scale);
+      image.getContext("2d")!.drawImage(bitmap, 0, 0, image.width, image.height);
+      const explanation = await engine.explain(bitmap, contract.value!.detection.min_face_px, null);
+      return { image, width, height, explanation };
+    },
+  );
 }
 
 async function opened(given: Blob | null, sample: string | undefined): Promise<ImageBitmap> {

@@ -1,6 +1,5 @@
-import { useMemo, useRef } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 
-import type { FacePrediction } from "../engine/faces";
 import { Lessons } from "../teach/Lessons";
 import { UnitsSwitch } from "../units/UnitsSwitch";
 import { type Progress, progress } from "../video/analysis";
@@ -48,21 +47,16 @@ function People({ read: _ }: { read: Progress | null }) {
   const result = shown.value;
   const { kind } = source.value;
   const colours = useMemo(() => known?.labels.map((label) => known.colours[label]!) ?? [], [known]);
-  const last = useRef(new Map<number, FacePrediction>());
   const current = session.value;
   if (known === null || current === null) return <p class="quiet">{words().people.none}</p>;
   const now_s = result?.timestamp_s ?? 0;
   const present = new Map(result?.faces.map((face) => [face.track!, face]));
-  for (const [number, face] of present) last.current.set(number, face);
   const isAway = (person: Person) =>
     kind === "video" ? !present.has(person.number) : now_s - person.last_s > AWAY_AFTER_S;
   const listed = (person: Person): Listed => ({
     number: person.number + 1,
     name: fill(words().people.person, { number: person.number + 1 }),
-    face:
-      present.get(person.number) ??
-      (kind === "video" ? null : last.current.get(person.number)) ??
-      null,
+    face: present.get(person.number) ?? person.newest,
     away: isAway(person),
     portrait: person.portrait,
     summary: fill(words().people.mostly, { label: labelWord(known.labels[mostShown(person)]!) }),

@@ -74,7 +74,7 @@ function Example() {
     setFound(null);
     const image = lookedAt(
       scope.begin(),
-      fetched(address),
+      () => fetched(address),
       (bitmap) => engine.image(bitmap, known!.detection.min_face_px, false),
       setFound,
     );

@@ -1,10 +1,9 @@
 import { useEffect, useRef } from "preact/hooks";
 
 import { fill, words } from "../words";
-import { BIN_S, type Person } from "./session";
+import { BIN_S, LATELY_S, type Person } from "./session";
 
-/** It grows until it spans so much; the shortest keeps the first points narrow. */
-const SPAN_S = 120;
+/** It grows until it spans `LATELY_S`; the shortest keeps the first points narrow. */
 const SHORTEST_S = 10;
 
 /** The last two minutes of one person, or all there is: stacked probabilities, newest at the right. */
@@ -30,7 +29,9 @@ export function Timeline({
         role="img"
         aria-label={fill(words().people.timeline, { number: person.number + 1 })}
       />
-      <figcaption>{now_s < SPAN_S ? words().people.sinceStart : words().people.lately}</figcaption>
+      <figcaption>
+        {now_s < LATELY_S ? words().people.sinceStart : words().people.lately}
+      </figcaption>
     </figure>
   );
 }
@@ -48,11 +49,11 @@ function drawTimeline(
   canvas.width = width;
   canvas.height = height;
   const drawn = canvas.getContext("2d")!;
-  const bins = Math.ceil(Math.min(Math.max(now_s, SHORTEST_S), SPAN_S) / BIN_S);
+  const bins = Math.ceil(Math.min(Math.max(now_s, SHORTEST_S), LATELY_S) / BIN_S);
   const step = width / bins;
   const last = Math.floor(now_s / BIN_S);
-  for (let place = person.bins.length - 1; place >= 0; place--) {
-    const { bin, sums, count } = person.bins[place]!;
+  for (let place = person.lately.length - 1; place >= 0; place--) {
+    const { bin, sums, count } = person.lately[place]!;
     const column = bins - 1 - (last - bin);
     if (column < 0) break;
     let top = 0;

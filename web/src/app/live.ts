@@ -1,6 +1,7 @@
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 
 import type { FoundFaces, FrameResult } from "../engine/faces";
+import { closePortraits } from "../engine/portraits";
 import { unitsOn } from "../units/switch";
 import { findFaces } from "./photos";
 import { reasonOf } from "./reason";
@@ -28,6 +29,11 @@ export const speed = signal({ fps: 0, ms: 0 });
 /** The newest result, a few times a second; the overlay hears of every one. */
 export const shown = signal<FrameResult | null>(null);
 export const session = signal<Session | null>(null);
+let sessionBefore: Session | null = null;
+effect(() => {
+  if (sessionBefore !== session.value) sessionBefore?.close();
+  sessionBefore = session.value;
+});
 /** Frames that were not answered when a session ends belong to nobody. */
 export const sessionScope = new Scope();
 
@@ -150,7 +156,8 @@ export class LiveLoop {
       neutral: neutral.value,
       units: unitsOn.value,
     };
-    const result = await within(clip, engine.frame(bitmap, time, options));
+    const asked = engine.frame(bitmap, time, options);
+    const result = await within(clip, asked, (late) => closePortraits([late]));
     if (options.neutral && result.faces.length > 0) neutral.value = false;
     this.take(result, performance.now() - started);
   }

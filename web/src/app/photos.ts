@@ -1,13 +1,14 @@
 import { effect, signal, untracked } from "@preact/signals";
 
 import type { FoundFaces, FrameResult } from "../engine/faces";
+import { closePortraits } from "../engine/portraits";
 import type { Row } from "../engine/row";
 import { unitsOn } from "../units/switch";
 import { fill, type Said, words } from "../words";
 import { reasonOf } from "./reason";
 import { photoRows } from "./rows";
 import { Scope, Superseded, start, within } from "./scope";
-import { canFind, contract, engine, loaded, loading } from "./state";
+import { canFind, contract, engine, loaded, loading, trouble } from "./state";
 
 export interface Photo {
   name: string;
@@ -32,22 +33,35 @@ const MOST_PIXELS = 120e6;
 
 /** Add photos to those on the stage, which `onStage` lasts as long as, and analyse them. */
 export async function addPhotos(files: File[], onStage: AbortSignal): Promise<void> {
+  const names = new Set(photos.value.map(({ name }) => name));
   const added = files.map((file): Photo => {
+    const name = freeName(file.name, names);
+    names.add(name);
     const scope = new Scope();
     scope.begin(onStage);
     const address = URL.createObjectURL(file);
     const nothing = { found: null, result: null, error: null };
-    return { name: file.name, blob: file, address, ...nothing, scope };
+    return { name, blob: file, address, ...nothing, scope };
   });
   chosen.value = photos.value.length;
   photos.value = [...photos.value, ...added];
   for (const photo of added) await analyse(photo);
 }
 
+/** A photo's name, with a number where another one has it: rows tell photos apart by their names. */
+function freeName(name: string, names: Set<string>): string {
+  const dot = name.lastIndexOf(".");
+  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
+  let free = name;
+  for (let number = 2; names.has(free); number++) free = `${stem}-${number}${ending}`;
+  return free;
+}
+
 /** Take one photo off the stage. */
 export function removePhoto(photo: Photo): void {
   photo.scope.end();
   URL.revokeObjectURL(photo.address);
+  closePortraitsOf(photo);
   photos.value = photos.value.filter((each) => each !== photo);
   chosen.value = Math.max(0, Math.min(chosen.value, photos.value.length - 1));
 }
@@ -120,6 +134,7 @@ export function allRows(): Row[] {
 export function clearPhotos(): void {
   photos.value.forEach((photo) => {
     URL.revokeObjectURL(photo.address);
+    closePortraitsOf(photo);
   });
   photos.value = [];
   chosen.value = 0;
@@ -127,22 +142,34 @@ export function clearPhotos(): void {
 
 /**
  * Read an image and let the engine look at it when it is ready, while `signal` lasts; `found` hears
- * where its faces are if that is known earlier.
+ * where its faces are if that is known earlier. It is looked at once more when the networks broke
+ * meanwhile and are loaded anew; what breaks them again is not waited for.
  */
 export async function lookedAt<Found>(
   signal: AbortSignal,
-  image: Promise<ImageBitmap>,
+  image: () => Promise<ImageBitmap>,
   look: (bitmap: ImageBitmap) => Promise<Found>,
   found?: (faces: FoundFaces) => void,
 ): Promise<Found> {
-  const bitmap = await within(signal, image, (late) => late.close());
-  try {
-    if (found !== undefined) start(findEarly(signal, bitmap, found));
-    await within(signal, loaded());
-    return await within(signal, look(bitmap));
-  } finally {
-    bitmap.close();
-  }
+  const once = async (): Promise<Found> => {
+    const bitmap = await within(signal, image(), (late) => late.close());
+    try {
+      if (found !== undefined) start(findEarly(signal, bitmap, found));
+      await within(signal, loaded());
+      return await within(signal, look(bitmap));
+    } finally {
+      bitmap.close();
+    }
+  };
+  return once().catch((error: unknown) => {
+    if (!areBroken(error)) throw error;
+    return once();
+  });
+}
+
+/** Whether something failed since the networks are gone, which is said where they are loaded. */
+function areBroken(error: unknown): boolean {
+  return !loading.value.ready && !(error instanceof UnreadableImage || error instanceof Superseded);
 }
 
 /** Look once more at photos that were looked at without expression units. */
@@ -185,11 +212,7 @@ export async function findFaces(
 async function analyse(photo: Photo): Promise<void> {
   const { signal } = photo.scope;
   if (signal.aborted) return;
-  const change = (known: Partial<Photo>) => {
-    photos.value = photos.value.map((each) =>
-      each.address === photo.address ? { ...each, ...known } : each,
-    );
-  };
+  let { result } = photo;
   let units = false;
   const look = (bitmap: ImageBitmap) => {
     units = unitsOn.value;
@@ -197,14 +220,34 @@ async function analyse(photo: Photo): Promise<void> {
   };
   try {
     do {
-      const result = await lookedAt(signal, read(photo.blob, photo.name), look, (found) =>
-        change({ found }),
+      result = await lookedAt(
+        signal,
+        () => read(photo.blob, photo.name),
+        look,
+        (found) => change(photo, { found }),
       );
-      change({ result });
+      change(photo, { result });
     } while (unitsOn.value && !units);
   } catch (error) {
     if (error instanceof Superseded) return;
-    const said = () => `${photo.name}: ${reasonOf(error)}`;
-    change({ error: error instanceof UnreadableImage ? error.said : said });
+    const reason = () => `${photo.name}: ${reasonOf(error)}`;
+    const said = error instanceof UnreadableImage ? error.said : reason;
+    // What was found before stays.
+    if (result === null) change(photo, { error: said });
+    else if (!areBroken(error)) trouble.value = said;
   }
+}
+
+/** Note what is known of a photo now. */
+function change(photo: Photo, known: Partial<Photo>): void {
+  photos.value = photos.value.map((each) => {
+    if (each.address !== photo.address) return each;
+    if (known.result !== undefined) closePortraitsOf(each);
+    return { ...each, ...known };
+  });
+}
+
+/** Let the crops of faces go that are not shown any more. */
+function closePortraitsOf({ result }: Photo): void {
+  if (result !== null) closePortraits([result]);
 }

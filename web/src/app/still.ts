@@ -10,7 +10,7 @@ export const playing = signal<HTMLVideoElement | null>(null);
 
 /** Explain the answer to the face that lies at a box of what the stage shows now. */
 export function explainNow(signal: AbortSignal, box: Box): Promise<Explanation | null> {
-  return lookedAt(signal, still(), (bitmap) =>
+  return lookedAt(signal, still, (bitmap) =>
     engine.explain(bitmap, contract.value!.detection.min_face_px, box),
   );
 }

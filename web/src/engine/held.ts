@@ -49,6 +49,13 @@ export class HeldFrames {
     return released;
   }
 
+  /** Let go of everything that waits. */
+  close(): void {
+    this.items = [];
+    for (const image of this.portraits.values()) image.close();
+    this.portraits.clear();
+  }
+
   private numbered(item: FrameResult): FrameResult {
     const portraits: Portrait[] = [];
     const faces = item.faces

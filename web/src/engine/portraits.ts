@@ -1,4 +1,4 @@
-import type { Box, FacePrediction, Portrait } from "./faces";
+import type { Box, FacePrediction, FrameResult, Portrait } from "./faces";
 
 /** Pixels of a portrait: twice the largest that the page shows. */
 const SIDE_PX = 112;
@@ -36,4 +36,9 @@ export function portrait(
   const drawn = canvas.getContext("2d")!;
   drawn.drawImage(image, x, y, side, side, 0, 0, side_px, side_px);
   return canvas.transferToImageBitmap();
+}
+
+/** Let the portraits go that came with results that nobody wants any more. */
+export function closePortraits(results: FrameResult[]): void {
+  for (const { portraits } of results) for (const { image } of portraits ?? []) image.close();
 }

@@ -2,7 +2,7 @@
 
 /** One face of one frame, as in Python's JSON. */
 export interface FaceRow {
-  /** The path or address as it was given. */
+  /** The path or address as it was given; user, password and keys in it are hidden. */
   source: string;
   /** The frame's number in the source, from 0. */
   frame: number;
@@ -78,7 +78,7 @@ export interface FaceRow {
 
 /** What could not be read. */
 export interface ErrorRow {
-  /** The path or address as it was given. */
+  /** The path or address as it was given; user, password and keys in it are hidden. */
   source: string;
   /** The frame's number in the source, from 0. */
   frame: number;

@@ -117,9 +117,10 @@ export class VideoAnalysis {
     return [...results, ...this.held.release(this.tracker.numbers)];
   }
 
-  /** Let go of the frames that wait. */
+  /** Let go of what waits. */
   close(): void {
     for (const frame of this.waiting.splice(0)) frame.close();
+    this.held.close();
   }
 
   /** Detect faces in the last frame that waits, and analyse all that do. */

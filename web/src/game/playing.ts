@@ -1,6 +1,7 @@
 import { nextFrame } from "../app/live";
 import { within } from "../app/scope";
 import { contract, engine, loaded } from "../app/state";
+import { closePortraits } from "../engine/portraits";
 import { CROP_PX } from "./card";
 import type { Game } from "./game";
 
@@ -21,9 +22,7 @@ export async function playGame(
     const { faces, portraits } = await within(
       signal,
       engine.glance(bitmap, minFacePx, CROP_PX),
-      (late) => {
-        for (const { image } of late.portraits ?? []) image.close();
-      },
+      (late) => closePortraits([late]),
     );
     const [face, portrait] = [faces[0], portraits?.[0]];
     const seen = face !== undefined && portrait !== undefined;

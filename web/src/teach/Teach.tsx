@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { contract } from "../app/state";
 import type { FacePrediction } from "../engine/faces";
 import { fill, labelWord, percent, words } from "../words";
-import { canTeach, lessons, taughtAnswer, teach } from "./lessons";
+import { canTeach, lessons, packed, taughtAnswer, teach } from "./lessons";
 
 /** What the visitor's corrections make of a face. */
 export function TaughtAnswer({ face }: { face: FacePrediction }) {
@@ -38,6 +38,7 @@ export function Corrections({
   const said = words().teach;
   // What is corrected is the face as it was when the visitor asked.
   const [meant] = useState(face);
+  const [image] = useState(() => packed(portrait));
   if (!canTeach(meant)) return <p class="quiet">{said.full}</p>;
   return (
     <div class="filters" role="group" aria-label={said.shows}>
@@ -48,7 +49,7 @@ export function Corrections({
           key={label}
           class="chip"
           onClick={() => {
-            teach(meant, place, portrait);
+            teach(meant, place, image);
             done();
           }}
         >

@@ -21,8 +21,8 @@ export function canTeach(face: FacePrediction): boolean {
   return face.embedding != null && lessons.value.length < MOST_LESSONS;
 }
 
-/** Note that a face shows a label; what was said of the same face before is replaced. */
-export function teach(face: FacePrediction, label: number, portrait: ImageBitmap | null): void {
+/** Note that a face, of which there is an image, shows a label; an earlier lesson of it is replaced. */
+export function teach(face: FacePrediction, label: number, image: string): void {
   const towards = direction(face.embedding!);
   const others = lessons.value.filter((kept) =>
     kept.direction.some((value, place) => value !== towards[place]),
@@ -31,7 +31,7 @@ export function teach(face: FacePrediction, label: number, portrait: ImageBitmap
     direction: towards,
     label,
     probabilities: face.probabilities,
-    image: packed(portrait),
+    image,
   };
   lessons.value = [...others, lesson];
 }
@@ -76,8 +76,9 @@ export function exportLessons(): void {
 }
 
 /** A small copy of a portrait as an address. */
-function packed(portrait: ImageBitmap | null): string {
-  if (portrait === null) return "";
+export function packed(portrait: ImageBitmap | null): string {
+  // One that was replaced is closed and has no size.
+  if (portrait === null || portrait.width === 0) return "";
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = THUMB_PX;
   canvas.getContext("2d")!.drawImage(portrait, 0, 0, THUMB_PX, THUMB_PX);

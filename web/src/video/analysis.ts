@@ -6,6 +6,7 @@ import { Superseded, within } from "../app/scope";
 import { BIN_S, Session } from "../app/session";
 import { contract, engine, loaded, loading, trouble } from "../app/state";
 import type { FrameResult } from "../engine/faces";
+import { closePortraits } from "../engine/portraits";
 import { unitsKnown } from "../units/switch";
 import type { Said } from "../words";
 import { openDecoded, type Reader, type ReadFrame } from "./decoding";
@@ -95,7 +96,8 @@ async function read(
   const asked: Promise<FrameResult[]>[] = [];
   const take = async (most: number) => {
     while (asked.length > most) {
-      for (const result of await within(wanted, asked.shift()!)) found.add(result);
+      const results = await within(wanted, asked.shift()!, closePortraits);
+      for (const result of results) found.add(result);
       telling.tell();
     }
   };
@@ -110,9 +112,10 @@ async function read(
       await take(MOST_IN_FLIGHT - 1);
     }
     await take(0);
-    for (const result of await within(wanted, engine.endVideo())) found.add(result);
+    const last = await within(wanted, engine.endVideo(), closePortraits);
+    for (const result of last) found.add(result);
   } finally {
-    for (const each of asked) each.catch(() => {});
+    for (const each of asked) each.then(closePortraits).catch(() => {});
     void frames.return(undefined).catch(() => {});
   }
   found.fault = reader.fault;

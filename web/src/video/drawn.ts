@@ -8,6 +8,7 @@ import type { Session } from "../app/session";
 import type { Contract } from "../engine/contract";
 import { type Said, words } from "../words";
 import { inputOf } from "./decoding";
+import { FilePieces } from "./pieces";
 
 /** How far the copy of a session's video is, or why there is none. */
 export interface Writing {
@@ -32,11 +33,16 @@ export async function saveDrawnVideo(
   signal: AbortSignal,
 ): Promise<void> {
   const tell = (share: number | null, fault: Said | null = null) => {
-    writing.value = { session, share, fault };
+    if (!signal.aborted) writing.value = { session, share, fault };
   };
   tell(0);
+  // Nobody looks at the note any more; the session, whose rows are large, may go.
+  signal.addEventListener("abort", () => {
+    if (writing.value?.session === session) writing.value = null;
+  });
   try {
     const made = await drawn(file, session, contract, signal, tell);
+    signal.throwIfAborted();
     if (made === null) {
       tell(null, () => words().save.noVideo);
       return;
@@ -55,7 +61,7 @@ export async function saveDrawnVideo(
 }
 
 interface Made {
-  content: ArrayBuffer;
+  content: Blob;
   type: string;
   ending: string;
 }
@@ -84,7 +90,8 @@ async function drawn(
     const codec = avc ?? (await encodable(["vp9", "vp8"]));
     if (codec === null) return null;
     const format = avc === null ? new media.WebMOutputFormat() : new media.Mp4OutputFormat();
-    const target = new media.BufferTarget();
+    const pieces = new FilePieces();
+    const target = new media.StreamTarget(pieces.stream(), { chunked: true });
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
     const image = canvas.getContext("2d", { alpha: false })!;
     const text = Math.max(LEAST_TEXT_PX, height * TEXT_SHARE);
@@ -111,12 +118,15 @@ async function drawn(
       showWarnings: false,
     });
     if (!conversion.isValid) return null;
+    // What is over before it is listened to is not heard of.
+    signal.throwIfAborted();
     const stop = () => void conversion.cancel();
     signal.addEventListener("abort", stop, { once: true });
     conversion.onProgress = (share) => tell(share);
     await conversion.execute();
     signal.removeEventListener("abort", stop);
-    return { content: target.buffer!, type: format.mimeType, ending: format.fileExtension };
+    const type = format.mimeType;
+    return { content: pieces.file(type), type, ending: format.fileExtension };
   } finally {
     input.dispose();
   }

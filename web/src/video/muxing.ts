@@ -1,10 +1,10 @@
 /** What is used of the library to write videos; a file of its own is fetched when needed. */
 export {
-  BufferTarget,
   Conversion,
   getFirstEncodableVideoCodec,
   Mp4OutputFormat,
   Output,
   QUALITY_HIGH,
+  StreamTarget,
   WebMOutputFormat,
 } from "mediabunny";

@@ -108,7 +108,7 @@ def _tiles(faces: Sequence[AlbumFace], name: str) -> Tiles:
 
 
 def _tile(face: AlbumFace) -> Tile:
-    name = PurePath(face.source).name.encode(errors="replace").decode()
+    name = PurePath(face.source).name
     shots = f", {face.shots} shots" if face.shots > 1 else ""
     return Tile(
         image=face.jpeg,

@@ -119,7 +119,8 @@ def write_page(
     path = check_path("path", path)
     check_output(path, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
     page = _with_different_names(page)
-    text = _document(page)
+    # A file's name may hold bytes that are no text.
+    text = _document(page).encode(errors="replace").decode()
     with whole_file(path, overwrite=overwrite) as partial:
         partial.write_text(text, encoding="utf-8")
     written = [path]

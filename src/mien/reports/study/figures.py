@@ -82,7 +82,7 @@ def people_figure(people: Sequence[StudyPerson], left_out: int) -> Figure:
 
 
 def course_figure(course: NDArray[np.float64]) -> Figure:
-    """Draw the mean share of each expression over the course of the videos.
+    """Draw the mean share of time of each expression over the course of the videos.
 
     Args:
         course: `(n, 6)`, each row of a part of the time.
@@ -98,7 +98,7 @@ def course_figure(course: NDArray[np.float64]) -> Figure:
         .mark_area(opacity=0.9, interpolate="monotone")
         .encode(
             alt.X("time:Q", title="course of the video", axis=SHARES),
-            alt.Y("share:Q", title="people who show it", stack="zero", axis=SHARES),
+            alt.Y("share:Q", title="time of those in view", stack="zero", axis=SHARES),
             alt.Color("label:N", title=None, scale=label_colours(SIX.labels),
                       legend=alt.Legend(orient="top")),
             order="rank:Q",
@@ -109,8 +109,9 @@ def course_figure(course: NDArray[np.float64]) -> Figure:
     )  # fmt: skip
     return Figure(
         title="From beginning to end",
-        sentence="The mean over videos, each counted once and stretched to the same length. What "
-        "lacks to 100 % is time in which nobody shows an episode.",
+        sentence="The share of the time of the people in view, as the mean over videos, each "
+        "counted once and stretched to the same length. What lacks to 100 % is time without an "
+        "episode, or without anybody in view.",
         chart=chart,
     )
 

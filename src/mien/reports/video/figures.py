@@ -13,13 +13,9 @@ from mien.emotions import SIX
 from mien.reports.html.blocks import image_address
 from mien.reports.html.charts import SHARES, WHOLE, WIDTH_PX, chart_data, label_colours
 from mien.reports.html.page import Figure
-from mien.track import track_timeout_s
+from mien.track import frame_durations_s, longest_gap_s
 
-__all__ = ["longest_gap_s", "share_figure", "timeline_figure"]
-
-_LONGEST_S = 1.0
-"""A longer gap between frames is shown as absence. Where frames are far apart, the limit is a
-multiple of their usual distance."""
+__all__ = ["share_figure", "timeline_figure"]
 
 _LAST_S = 0.04
 
@@ -98,9 +94,8 @@ def timeline_figure(
 
 def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -> Figure:
     """Share of the person's time per expression."""
-    times = np.array(times_s)
-    spans = np.minimum(np.diff(times, append=times[-1]), longest_gap_s(times))
-    total = max(float(spans.sum()), 1e-9)
+    spans = frame_durations_s(np.array(times_s))
+    total = float(spans.sum())
     shares = [float(spans[np.array(labels) == k].sum()) / total for k in range(len(SIX))]
     most = SIX.labels[int(np.argmax(shares))]
     rows = [
@@ -128,9 +123,3 @@ def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -
         sentence=f"The most frequent expression is {most}, {max(shares):.0%} of the time.",
         chart=chart,
     )
-
-
-def longest_gap_s(times_s: NDArray[np.float64]) -> float:
-    """Return the longest distance between two of `(n,)` times that is not a gap."""
-    usual_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
-    return track_timeout_s(_LONGEST_S, usual_s)

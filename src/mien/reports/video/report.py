@@ -18,12 +18,16 @@ from mien.options import BaselineOptions
 from mien.reports.html.blocks import Table, Tile, Tiles
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 from mien.reports.video.summary import AnalysisDescription, Person, VideoSummary
+from mien.track import frame_durations_s
 
 __all__ = ["video_report"]
 
 _POINTS = 600
 _IMAGES = 120
 _THUMBNAIL_PX = 112
+_CHANGES = 200
+"""So many changes of a person are listed, the first ones."""
+
 _PER_EXPRESSION, _MIN_DISTANCE_S = 3, 0.5
 
 
@@ -137,6 +141,7 @@ def _step_s(duration_s: float) -> float:
 def _changes(number: int, person: Person) -> Figure:
     rows = []
     begin = 0
+    durations_s = frame_durations_s(np.array(person.times_s))
     for place in range(1, len(person.labels) + 1):
         if place == len(person.labels) or person.labels[place] != person.labels[begin]:
             label = person.labels[begin]
@@ -145,17 +150,18 @@ def _changes(number: int, person: Person) -> Figure:
                 [
                     format_timestamp(person.times_s[begin]),
                     SIX.labels[label],
-                    f"{person.times_s[place - 1] - person.times_s[begin]:.1f} s",
+                    f"{durations_s[begin:place].sum():.1f} s",
                     f"{strength:.0%}",
                 ]
             )
             begin = place
+    more = f" These are the first {_CHANGES} of {len(rows):,}." if len(rows) > _CHANGES else ""
     return Figure(
         title="Changes",
         context=f"person {number + 1}",
         sentence="The times at which the shown expression changes, how long it stays, and the mean "
-        "confidence.",
-        body=[Table(("time", "expression", "duration", "mean confidence"), rows[:200])],
+        f"confidence.{more}",
+        body=[Table(("time", "expression", "duration", "mean confidence"), rows[:_CHANGES])],
     )
 
 

@@ -13,8 +13,8 @@ from mien.metrics import MAX_FRAME_INTERVAL_S, count_blinks, count_nods
 from mien.reports.html.blocks import Table
 from mien.reports.html.charts import SERIES, WHOLE, WIDTH_PX, chart_data
 from mien.reports.html.page import Figure
-from mien.reports.video.figures import longest_gap_s
 from mien.reports.video.summary import Person
+from mien.track import longest_gap_s
 from mien.units import POSE_FIELDS, UNITS, merged_sides, strongest_units
 
 __all__ = ["unit_figures"]

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from mien.emotions import SIX
+from mien.study.record import Record
+from mien.study.report import _course
+
+
+def course(people, events, *, length_s=60.0):
+    record = Record(
+        name="a", sources=("a.mp4",), fingerprints=(None,), frames_bytes=0, frames_rows=0,
+        video={}, people=people, events=events,
+    )  # fmt: skip
+    return _course(record, length_s)
+
+
+def person(first_s, last_s, visible_s):
+    return {"first_s": first_s, "last_s": last_s, "visible_s": visible_s}
+
+
+HAPPY = {"emotion": "happy", "start_s": 0.0, "end_s": 60.0}
+
+
+def test_the_course_is_of_the_time_of_all_in_view_also_of_those_without_an_episode():
+    shares = course([person(0, 60, 60), person(0, 60, 60)], [HAPPY])
+    np.testing.assert_allclose(shares[:, SIX.labels.index("happy")], 0.5)
+    assert shares.sum() == pytest.approx(30)
+    # Somebody who is in view for half of the second half of the time.
+    shares = course([person(0, 60, 60), person(30, 60, 15)], [HAPPY])[:, SIX.labels.index("happy")]
+    np.testing.assert_allclose(shares[:30], 1)
+    np.testing.assert_allclose(shares[30:], 1 / 1.5)
+
+
+def test_where_nobody_is_in_view_nobody_shows_anything():
+    shares = course([person(0, 30, 30)], [HAPPY | {"end_s": 30.0}])
+    assert shares[:30].sum() == pytest.approx(30)
+    assert not shares[30:].any()

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import { download } from "../src/app/save";
+import { Scope, Superseded } from "../src/app/scope";
+import type { Session } from "../src/app/session";
+import type { Contract } from "../src/engine/contract";
+import { saveDrawnVideo, writing } from "../src/video/drawn";
+import { Conversion } from "../src/video/muxing";
+
+const SIZE = 2;
+const TRACK = {
+  canDecode: async () => true,
+  getDisplayWidth: async () => SIZE,
+  getDisplayHeight: async () => SIZE,
+};
+
+vi.mock("../src/app/overlay", () => ({}));
+vi.mock("../src/app/save", () => ({ download: vi.fn() }));
+vi.mock("../src/video/container", () => ({}));
+vi.mock("../src/video/decoding", () => ({
+  inputOf: () => ({ getPrimaryVideoTrack: async () => TRACK, dispose: () => {} }),
+}));
+vi.mock("../src/video/muxing", () => ({
+  getFirstEncodableVideoCodec: async () => "avc",
+  Mp4OutputFormat: class {
+    mimeType = "video/mp4";
+    fileExtension = ".mp4";
+  },
+  Output: class {},
+  QUALITY_HIGH: {},
+  StreamTarget: class {},
+  Conversion: { init: vi.fn() },
+}));
+vi.mock("../src/words", () => ({}));
+
+const SESSION = { fault: null } as Session;
+const scope = new Scope();
+
+beforeEach(() => {
+  vi.stubGlobal("VideoEncoder", class {});
+  vi.stubGlobal("document", { createElement: () => ({ getContext: () => ({}) }) });
+});
+
+afterEach(() => {
+  vi.clearAllMocks();
+  vi.unstubAllGlobals();
+});
+
+/** Save a video whose writing is begun and done by these. */
+function saved(init: () => void, execute: () => void): Promise<void> {
+  vi.mocked(Conversion.init).mockImplementation(async () => {
+    init();
+    const made = { isValid: true, execute: async () => execute(), cancel: async () => {} };
+    return made as unknown as Conversion;
+  });
+  const signal = scope.begin();
+  return saveDrawnVideo(new File([], "a.mp4"), SESSION, {} as Contract, "mien", signal);
+}
+
+test("a video that is closed while its copy is begun is not written", async () => {
+  const execute = vi.fn();
+  await expect(saved(() => scope.end(), execute)).rejects.toBeInstanceOf(Superseded);
+  expect(execute).not.toHaveBeenCalled();
+  expect([writing.value, vi.mocked(download).mock.calls]).toEqual([null, []]);
+});
+
+test("a video that is closed as its copy is done is not offered", async () => {
+  await expect(saved(vi.fn(), () => scope.end())).rejects.toBeInstanceOf(Superseded);
+  expect([writing.value, vi.mocked(download).mock.calls]).toEqual([null, []]);
+});
+
+test("a copy is offered once, and its session is let go of when it is over", async () => {
+  await saved(vi.fn(), vi.fn());
+  expect(vi.mocked(download).mock.calls.map(([, ...rest]) => rest)).toEqual([
+    ["video/mp4", "mien.mp4"],
+  ]);
+  expect(writing.value).toEqual({ session: SESSION, share: null, fault: null });
+  scope.end();
+  expect(writing.value).toBeNull();
+});
