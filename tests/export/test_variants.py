@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 import warnings
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import torch
 
 from mien.errors import ArtefactError, OutputError
-from mien.export import comparison, export_emotion, export_variant, write_spec
+from mien.export import comparison, export_emotion, export_variant, variants, write_spec
 from mien.inference import EmotionModel
 from mien.models import EmotionNet, TrunkOptions
+from mien.preprocess import network_input
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +63,17 @@ def test_a_variant_is_smaller_and_answers_alike(
     assert all(name.startswith(where) for name in spec.figures)
     assert spec.six == EmotionModel(whole).spec.six
     assert [path.name for path in out.parent.iterdir()] == ["small.onnx"]
+
+
+def test_ranges_are_those_of_images_in_the_networks_own_crop(whole, data, tmp_path):
+    model = EmotionModel(whole)
+    crop = model.crop.zoomed(1.2)
+    zoomed = shutil.copy(whole, tmp_path / "zoomed.onnx")
+    write_spec(zoomed, dataclasses.replace(model.spec, crop=crop))
+    train = data.subset("train")
+    batch = variants._CalibrationReader(EmotionModel(zoomed), train).get_next()
+    expected = network_input(train.crops(crop).astype(np.float32), model.spec.input)
+    np.testing.assert_array_equal(batch[model.spec.input.name], expected)
 
 
 def test_float16_weights_take_half_the_room(whole, data, tmp_path, monkeypatch):

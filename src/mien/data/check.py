@@ -330,7 +330,7 @@ def shared_people(data: Dataset, subset: str, other: str) -> int | None:
     """
     if data.groups is None:
         return None
-    own, others = data.subset(subset).groups, data.subset(other).groups
+    own, others = (data.groups[data.split == SUBSETS.index(name)] for name in (subset, other))
     return int((np.isin(own, others) & (own != "")).sum())
 
 

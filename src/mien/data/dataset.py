@@ -185,13 +185,13 @@ class Dataset:
         """
         digest = hashlib.sha256()
         for array in (self.images, self.labels, self.votes, self.split):
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
         if self.label_names != FER2013_7.labels:
             digest.update(_joined(self.label_names))
         if self.framed.any():
-            digest.update(np.ascontiguousarray(self.framed))
+            digest.update(np.ascontiguousarray(self.framed).data)
         if self.faces is not None:
-            digest.update(np.ascontiguousarray(self.faces))
+            digest.update(np.ascontiguousarray(self.faces).data)
         if self.groups is not None:
             digest.update(_joined(self.groups.tolist()))
         return digest.hexdigest()
