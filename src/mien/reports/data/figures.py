@@ -7,11 +7,11 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-from numpy.typing import NDArray
 
 from mien._wording import pluralize
 from mien.data import SUBSETS, DataCheck, Dataset
 from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
+from mien.reports.data.pixels import pixel_counts, pixel_moments
 from mien.reports.html.charts import (
     SERIES,
     SHARES,
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 _BINS = 64
-_IMAGES_AT_ONCE = 1024
 
 _BALANCED = 1.5
 """Classes are balanced if the largest has at most so many times the images of the smallest."""
@@ -175,21 +174,6 @@ def brightness_figure(data: Dataset) -> Figure:
         "A click in the legend shows one class.",
         chart=chart,
     )
-
-
-def pixel_counts(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Count the pixels of each value, `(256,)`, without a copy of all images."""
-    counts = np.zeros(256, np.int64)
-    for start in range(0, len(images), _IMAGES_AT_ONCE):
-        counts += np.bincount(images[start : start + _IMAGES_AT_ONCE].ravel(), minlength=256)
-    return counts
-
-
-def pixel_moments(images: NDArray[np.uint8]) -> tuple[float, float]:
-    """Return the mean and the standard deviation of all pixels."""
-    values, counts = np.arange(256.0), pixel_counts(images)
-    mean = np.average(values, weights=counts)
-    return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
 
 
 def pixels_figure(data: Dataset) -> Figure:

@@ -14,7 +14,7 @@ from mien.emotions import FERPLUS_8
 from mien.preprocess import FER_CROP, crop_faces, view_for_detection
 from mien.reports.data.contact_sheet import contact_sheet
 from mien.reports.data.dataset_tiles import row_label
-from mien.reports.data.figures import pixel_moments
+from mien.reports.data.pixels import pixel_moments
 from mien.reports.html.blocks import ImageTable, Tile, Tiles
 from mien.reports.html.page import Figure
 
