@@ -36,10 +36,9 @@ from mien.data import (
     SUBSETS,
     Dataset,
     Split,
-    copy_groups,
     exact_groups,
     fer_pp_split,
-    near_pairs,
+    near_groups,
     read_dataset,
 )
 from mien.export import calibrate_emotion, export_network, parameter_count, write_spec
@@ -127,7 +126,7 @@ def read_divided(path: Path) -> tuple[Dataset, Split]:
 def choose(arguments: argparse.Namespace) -> None:
     """Print how well every subset of the networks that fits does, the lowest NLL first."""
     data, _ = read_divided(arguments.data)
-    groups = copy_groups(exact_groups(data.images), near_pairs(data.images))
+    groups = near_groups(data.images, exact_groups(data.images))
     train, val = (data.split == SUBSETS.index(part) for part in ("train", "val"))
     selected = data.select(np.flatnonzero(val & ~np.isin(groups, groups[train])))
     protocol = PROTOCOLS["fer2013-6"]

@@ -4,8 +4,8 @@
     python benchmarks/foreign.py actors --write MODEL_CARD.md
 
 Each argument is an imported dataset; all of its images count, and one on which no face was found is
-taken as a whole. Of several datasets a last line has all their images together. `--model` takes
-another network than the shipped one.
+taken as a whole. Of several datasets a last line has all their images together. Intervals draw
+whole people where a dataset knows them. `--model` takes another network than the shipped one.
 """
 
 from __future__ import annotations
@@ -37,16 +37,21 @@ def wrongly_neutral(confusion: list[list[int]]) -> float:
     return float(others[:, neutral].sum() / others.sum())
 
 
-def answered(model: EmotionModel, data: Dataset) -> tuple[FloatArray, IntArray]:
-    """Return the probabilities and labels, by `SIX`, of a dataset's images that have one."""
+def answered(model: EmotionModel, data: Dataset) -> tuple[FloatArray, IntArray, IntArray]:
+    """Return probabilities, labels by `SIX`, and people of a dataset's images that have a label."""
     labels = to_six(data.fer2013_labels.astype(np.int64), FER2013_7)
     known = labels >= 0
-    return model.probabilities(data.crops(model.crop))[known], labels[known]
+    people = np.arange(len(data)) if data.people is None else data.people
+    return model.probabilities(data.crops(model.crop))[known], labels[known], people[known]
 
 
-def figures(model: EmotionModel, probabilities: FloatArray, labels: IntArray) -> dict[str, Any]:
+def figures(
+    model: EmotionModel, probabilities: FloatArray, labels: IntArray, people: IntArray
+) -> dict[str, Any]:
     """Return the figures of some images."""
-    score = score_predictions(probabilities, labels, SIX, unsure_below=model.unsure_below)
+    score = score_predictions(
+        probabilities, labels, SIX, unsure_below=model.unsure_below, groups=people
+    )
     return {
         "wrongly_neutral": wrongly_neutral(score.confusion),
         "recall": {each.label: each.recall for each in score.classes if each.images},
@@ -72,9 +77,13 @@ def measured(model: EmotionModel, folders: list[Path]) -> list[dict[str, Any]]:
             }
         )
     if len(folders) > 1:
-        probabilities, labels = (np.concatenate(each) for each in zip(*answers, strict=True))
+        probabilities, labels, people = zip(*answers, strict=True)
+        # Nobody is in two datasets.
+        apart = np.cumsum([0, *(each.max(initial=0) + 1 for each in people)])
+        people = [each + first for each, first in zip(people, apart, strict=False)]
+        whole = (np.concatenate(each) for each in (probabilities, labels, people))
         together = "both" if len(folders) == 2 else "all"
-        found.append({"dataset": together, **figures(model, probabilities, labels)})
+        found.append({"dataset": together, **figures(model, *whole)})
     return found
 
 

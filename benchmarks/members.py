@@ -160,10 +160,9 @@ def pack(arguments: argparse.Namespace) -> None:
     import tomli_w
 
     from mien.data import (
-        copy_groups,
         exact_groups,
         fer_pp_split,
-        near_pairs,
+        near_groups,
         published_split,
         read_dataset,
     )
@@ -174,7 +173,7 @@ def pack(arguments: argparse.Namespace) -> None:
     for number, images in enumerate(parts):
         column = Image.fromarray(images.reshape(-1, images.shape[2]))
         column.save(out / f"images-{number}.png", optimize=True)
-    groups = copy_groups(exact_groups(data.images), near_pairs(data.images))
+    groups = near_groups(data.images, exact_groups(data.images))
     facts = {"labels": data.labels, "votes": data.votes, "split": data.split, "rows": data.rows}
     np.savez_compressed(out / "facts.npz", groups=groups, source=data.source, **facts)
     published_split(data).write(out / "published.json", overwrite=True)

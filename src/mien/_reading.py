@@ -153,7 +153,8 @@ def read_parquet_columns(
     """
     with (
         reading_parquet(path, error, expected=expected) as pq,
-        pq.ParquetFile(path, page_checksum_verification=True) as file,
+        path.open("rb") as opened,  # pyarrow itself opens no name that is no text
+        pq.ParquetFile(opened, page_checksum_verification=True) as file,
     ):
         table = file.read(columns)
         return dict(zip(table.column_names, (c.to_pylist() for c in table.columns), strict=True))

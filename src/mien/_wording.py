@@ -1,8 +1,16 @@
-"""Numbers with the right form of what they count, for messages and reports."""
+"""How numbers and names are written in messages, reports and tables."""
 
 from __future__ import annotations
 
-__all__ = ["pluralize"]
+__all__ = ["as_text", "pluralize"]
+
+
+def as_text(name: str) -> str:
+    r"""Return the name of a file or folder with what is no valid Unicode in it escaped.
+
+    Such names (`caf\udce9.png`) come from old archives; Parquet and UTF-8 refuse them.
+    """
+    return name.encode(errors="backslashreplace").decode()
 
 
 def pluralize(number: int, one: str, many: str | None = None) -> str:

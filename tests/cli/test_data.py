@@ -9,10 +9,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mien.cli import app
-from mien.data import read_dataset, read_split
+from mien.data import import_dataset, read_dataset, read_split
 from mien.emotions import FER2013_7
 from mien.errors import MienError
 from tests.commands import run_mien
+from tests.conftest import fer_lines
 
 
 def run(*arguments):
@@ -201,3 +202,29 @@ def test_rows_are_picked_by_where(tmp_path, toy_dataset):
     assert "1 image (train 1)" in result.output
     with pytest.raises(MienError, match="expected COLUMN=VALUE"):
         run("data", "import", tmp_path / "sets.parquet", "--where", "set", "--out", out)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--own-classes",),
+        ("--align", "never"),
+        ("--no-face", "keep"),
+        ("--group", "none"),
+        ("--where", "set=ck48"),
+        ("--map", "joy=happy"),
+    ],
+)
+def test_options_of_an_import_are_refused_for_a_dataset(dataset, option):
+    result = run("data", "check", dataset, *option)
+    assert result.exit_code == 2
+    assert f"{option[0]} does nothing for a DATASET" in " ".join(result.output.split())
+
+
+def test_a_split_that_leaves_people_on_both_sides_says_so(tmp_path, toy_dataset):
+    lines = fer_lines(toy_dataset)
+    people = [f"{line},{('anna', 'ben')[row % 2]}" for row, line in enumerate(lines)]
+    (tmp_path / "fer.csv").write_text("\n".join(["emotion,pixels,Usage,person", *people]))
+    import_dataset([tmp_path / "fer.csv"], tmp_path / "fer", align="never")
+    said = run("data", "split", tmp_path / "fer", "--out", tmp_path / "a.json")
+    assert "32 images show people in val or test who are in train, too" in said.stderr

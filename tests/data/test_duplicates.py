@@ -1,6 +1,14 @@
 import numpy as np
 
-from mien.data import copy_groups, exact_groups, is_duplicate, joined_groups, near_pairs
+from mien.data import (
+    exact_groups,
+    is_duplicate,
+    iter_near_pairs,
+    joined_groups,
+    near_groups,
+    near_pairs,
+)
+from mien.data.duplicates import NearPairs, has_copy_among
 
 
 def test_identical_images_share_the_number_of_the_first(images):
@@ -47,7 +55,7 @@ def test_chains_of_copies_make_one_group(images):
     for _ in range(3):
         chain.append(chain[-1] + rng.normal(0, 18, a.shape))
     together = np.stack([*chain, images[1]]).clip(0, 255).astype(np.uint8)
-    groups = copy_groups(exact_groups(together), near_pairs(together))
+    groups = near_groups(together, exact_groups(together))
     assert len(set(groups[:4].tolist())) == 1
     assert groups[4] != groups[0]
 
@@ -69,3 +77,34 @@ def test_groups_are_joined_as_scipy_does():
         edges = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
         expected = connected_components(edges, directed=False)[1]
         np.testing.assert_array_equal(joined_groups(np.arange(count), first, second), expected)
+
+
+def test_many_alike_images_are_paired_and_grouped_some_at_a_time(images, monkeypatch):
+    rng = np.random.default_rng(0)
+    alike = (images[0] * 0.8 + rng.integers(0, 20, (40, 48, 48))).astype(np.uint8)
+    together = np.concatenate([alike, alike[:3, :, ::-1], images[1:]])
+    whole = near_pairs(together)
+    assert len(whole) == 43 * 42 / 2
+    monkeypatch.setattr("mien.data.duplicates._PRODUCTS", 5 * len(together))
+    parts = list(iter_near_pairs(together))
+    assert len(parts) == 9
+    for name in ("first", "second", "correlation", "mirrored"):
+        found = np.concatenate([getattr(part, name) for part in parts])
+        np.testing.assert_allclose(found, getattr(whole, name), atol=1e-6)
+    groups = near_groups(together, exact_groups(together))
+    assert groups.tolist() == [0] * 43 + [1, 2, 3, 4, 5]
+    assert len(near_groups(together[:0], exact_groups(together[:0]))) == 0
+
+
+def test_the_end_of_a_chain_is_no_copy():
+    groups = np.arange(3)
+    pairs = NearPairs(
+        first=np.array([0, 1]),
+        second=np.array([1, 2]),
+        correlation=np.ones(2, np.float32),
+        mirrored=np.zeros(2, np.bool_),
+    )
+    train = np.array([True, False, False])
+    assert has_copy_among(train, groups, pairs).tolist() == [True, True, False]
+    assert has_copy_among(~train, groups, pairs).tolist() == [True, True, True]
+    assert has_copy_among(train, np.array([0, 0, 1])).tolist() == [True, True, False]

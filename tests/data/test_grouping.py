@@ -1,4 +1,5 @@
 import dataclasses
+import gzip
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from mien.data import (
     split_groups,
     stratified_split,
 )
+from mien.data.grouping import Grouping
 from mien.errors import DatasetError, InputError
 
 
@@ -269,3 +271,17 @@ def test_people_on_both_sides_are_warned_of():
     assert unknown.notes == ["no people are known, so one person may be in several subsets"]
     apart = dataclasses.replace(data, split=np.repeat(np.array([0, 1], np.int8), 6))
     assert not any("people" in warning for warning in check_dataset(apart, near=False).warnings)
+
+
+def test_a_list_of_people_that_is_cut_or_no_text_is_refused(tmp_path):
+    lines = "".join(f"fer{row:07}.png,anna\n" for row in range(2000))
+    whole = gzip.compress(f"name,person\n{lines}".encode())
+    (tmp_path / "names.csv.gz").write_bytes(whole[: 2 * len(whole) // 3])
+    with pytest.raises(DatasetError, match=r"names.csv.gz, line \d+: "):
+        Grouping(str(tmp_path / "names.csv.gz"))
+    names = "name,person\na.png,J\u00f6rg\nb.png,J\u00fcrg\n"
+    (tmp_path / "names.csv").write_text(names, "utf-8")
+    assert Grouping(str(tmp_path / "names.csv")).description.startswith("2 names")
+    (tmp_path / "names.csv").write_text(names, "cp1252")
+    with pytest.raises(DatasetError, match=r"names.csv, line 2: .*Save the table as UTF-8"):
+        Grouping(str(tmp_path / "names.csv"))

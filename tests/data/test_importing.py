@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import os
@@ -358,6 +359,85 @@ def test_votes_of_other_images_are_refused(tmp_path, fer_csv, votes_csv, toy_dat
     votes_csv.write_text("\n".join([VOTE_HEADER, *lines]))
     with pytest.raises(DatasetError, match="line 12: expected 12 columns, found 5"):
         import_dataset([fer_csv, votes_csv], tmp_path / "fer")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text_are_escaped(tmp_path, toy_dataset):
+    root = tmp_path / os.fsdecode(b"tree\xe9")
+    for number, name in enumerate((b"caf\xe9.png", "caf\u00e9.png".encode())):
+        for folder in (b"happy", b"gr\xfcn"):
+            own = root / os.fsdecode(folder) / os.fsdecode(b"j\xf6rg")
+            own.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(toy_dataset.images[number]).save(own / os.fsdecode(name))
+    green = {os.fsdecode(b"gr\xfcn"): "green"}
+    options = {"own_classes": True, "align": "never", "label_map": green}
+    out = tmp_path / os.fsdecode(b"out\xe9")
+    assert not import_dataset([root], out, **options).unchanged
+    data = read_dataset(out)
+    assert set(data.names.tolist()) == {"caf\\udce9.png", "caf\u00e9.png"}
+    assert set(data.groups.tolist()) == {"j\\udcf6rg"}
+    assert data.source == "out\\udce9"
+    assert import_dataset([root], out, **options).unchanged
+    del options["label_map"]
+    import_dataset([root], out, **options, overwrite=True)
+    assert "gr\\udcfcn" in read_dataset(out).label_names
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_dataset_whose_table_is_damaged_is_imported_again(tmp_path, fer_csv, overwrite):
+    out = tmp_path / "fer"
+    import_dataset([fer_csv], out)
+    table = out / "dataset.parquet"
+    whole = table.read_bytes()
+    for damage in (lambda: table.write_bytes(whole[:-100]), table.unlink):
+        damage()
+        with pytest.raises(DatasetError, match="Import it again"):
+            read_dataset(out)
+        assert not import_dataset([fer_csv], out, overwrite=overwrite).unchanged
+        read_dataset(out)
+    assert import_dataset([fer_csv], out, overwrite=overwrite).unchanged is not overwrite
+
+
+def test_a_dataset_whose_manifest_is_damaged_is_replaced_if_that_is_allowed(tmp_path, fer_csv):
+    out = tmp_path / "fer"
+    import_dataset([fer_csv], out)
+    (out / "manifest.json").write_text("{}")
+    with pytest.raises(OutputError, match="overwrite=True"):
+        import_dataset([fer_csv], out)
+    import_dataset([fer_csv], out, overwrite=True)
+    read_dataset(out)
+
+
+def all_in_train(data):
+    return dataclasses.replace(data, split=np.zeros(len(data), np.int8))
+
+
+def test_votes_of_files_in_folders_are_joined_by_name_even_if_all_are_in_one_subset(
+    tmp_path, votes_csv, toy_dataset
+):
+    data = all_in_train(toy_dataset)
+    write_tree(tmp_path / "tree", data)
+    votes_csv.write_text("\n".join([VOTE_HEADER, *vote_lines(data)]))
+    done = import_dataset([tmp_path / "tree", votes_csv], tmp_path / "fer")
+    found = read_dataset(tmp_path / "fer")
+    order = np.array([int(name[3:-4]) for name in found.names])
+    np.testing.assert_array_equal(found.votes, data.votes[order])
+    assert any("joined by image name to 96 of 96" in note for note in done.notes)
+    for number, file in enumerate(sorted((tmp_path / "tree").rglob("*.png"))):
+        file.rename(file.with_name(f"Training_{number}.png"))
+    with pytest.raises(DatasetError, match="no image has one of its image names, as fer0000000"):
+        import_dataset([tmp_path / "tree", votes_csv], tmp_path / "other")
+
+
+def test_votes_in_another_order_are_refused(tmp_path, toy_dataset):
+    data = all_in_train(toy_dataset)
+    lines = ["emotion,pixels,Usage", *fer_lines(data)]
+    (tmp_path / "fer2013.csv").write_text("\n".join(lines) + "\n")
+    turned = data.select(np.arange(len(data))[::-1])
+    (tmp_path / "votes.csv").write_text("\n".join([VOTE_HEADER, *vote_lines(turned)]))
+    sources = [tmp_path / "fer2013.csv", tmp_path / "votes.csv"]
+    with pytest.raises(DatasetError, match=r"label of only \d+% of 96 images: they are of other"):
+        import_dataset(sources, tmp_path / "fer")
 
 
 def test_a_dataset_that_was_tampered_with_is_not_read(tmp_path, fer_csv, votes_csv):

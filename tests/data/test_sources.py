@@ -84,6 +84,21 @@ def test_a_label_is_a_number_or_a_name(tmp_path, few, written):
     assert done.manifest.subsets == {"train": {"happy": 1}}
 
 
+@pytest.mark.parametrize("column", ["emotion", "person"])
+def test_a_class_or_a_person_that_is_not_utf_8_is_a_fault(tmp_path, few, column):
+    pixels = " ".join(map(str, few.images[0].ravel()))
+    named = {"emotion": "happy", "person": "anna"} | {column: "J\u00f6rg"}
+    line = f"{named['emotion']},{pixels},Training,{named['person']}"
+    text = f"emotion,pixels,Usage,person\n{line}\n"
+    (tmp_path / "a.csv").write_text(text, "cp1252")
+    with pytest.raises(DatasetError, match=r"a.csv, line 2: .*Save the table as UTF-8"):
+        import_dataset([tmp_path / "a.csv"], tmp_path / "out", own_classes=True)
+    (tmp_path / "a.csv").write_text(text, "utf-8")
+    import_dataset([tmp_path / "a.csv"], tmp_path / "out", own_classes=True)
+    data = read_dataset(tmp_path / "out")
+    assert "J\u00f6rg" in data.groups or "j\u00f6rg" in data.label_names
+
+
 @pytest.mark.parametrize(
     ("name", "subset"), [("train.csv", "train"), ("fer_val.csv", "val"), ("data.csv", "train")]
 )

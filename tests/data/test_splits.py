@@ -7,6 +7,7 @@ import pytest
 
 from mien.data import (
     Dataset,
+    check_dataset,
     exact_groups,
     fer_pp_split,
     group_folds,
@@ -43,6 +44,18 @@ def test_near_copies_leave_too_if_asked(leaking):
     data = dataclasses.replace(leaking, images=images)
     assert leak_free_split(data).assignment[20] == 0
     assert leak_free_split(data, near=True).assignment[20] == -1
+
+
+def test_a_chain_of_near_copies_within_a_subset_is_no_leak(toy_dataset):
+    rng = np.random.default_rng(0)
+    first = rng.integers(60, 200, (48, 48))
+    steps = rng.normal(0, 10.6, (2, 48, 48)).cumsum(axis=0)  # 0.967 to the next, 0.936 over two
+    chain = np.stack([first, *(first + steps)]).astype(np.uint8)
+    data = dataclasses.replace(toy_dataset.select(slice(0, 3)), images=chain)
+    data = dataclasses.replace(data, split=np.array([1, 0, 0], np.int8))
+    assert leak_free_split(data, near=True).assignment.tolist() == [1, -1, 0]
+    (leak,) = check_dataset(data).leaks
+    assert (leak.exact, leak.near) == (0, 1)
 
 
 def test_folds_hold_all_and_no_copies_cross_them(leaking):

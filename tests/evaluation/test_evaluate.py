@@ -41,6 +41,30 @@ def test_models_are_compared_image_by_image(toy_dataset):
         evaluate([pair[0], pair[0]], toy_dataset)
 
 
+def test_intervals_draw_people_and_those_of_train_are_warned_of(toy_dataset):
+    pair = [oracle(toy_dataset, share=0.6), oracle(toy_dataset, share=0.5, seed=1, name="coin")]
+    names = np.array([f"p{row // 4}" for row in range(len(toy_dataset))])
+    names[:2], names[64], names[95] = "", "p1", ""
+    known = dataclasses.replace(toy_dataset, groups=names)
+    evaluated = [
+        evaluate(pair, data, subset="test", protocols=protocol("six-fer2013"))
+        for data in (toy_dataset, known)
+    ]
+    without, found = evaluated
+    score = found.results[0].score
+    assert (without.results[0].score.people, score.people) == (None, 5)
+    assert score.intervals["accuracy"] != without.results[0].score.intervals["accuracy"]
+    assert score.accuracy == without.results[0].score.accuracy
+    assert found.comparisons[0].test.p_value != without.comparisons[0].test.p_value
+    warned = "\n".join(found.warnings)
+    assert "toy: test shows 5 people: intervals from so few are too narrow" in warned
+    assert "people in test" not in warned
+    in_val = evaluate(pair, known, subset="val", protocols=protocol("six-fer2013"))
+    warned = "\n".join(in_val.warnings)
+    assert "toy: 1 image shows people in val who are in train, too" in warned
+    assert not any("people" in each for each in without.warnings)
+
+
 def test_nan_predictions_missing_labels_and_empty_classes_are_named(toy_dataset):
     rows, values = oracle(toy_dataset).known["six"]
     broken = Predictor(name="mine", known={"six": (rows, np.where(values > 0.5, np.nan, values))})

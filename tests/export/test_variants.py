@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 import warnings
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import torch
 
 from mien.errors import ArtefactError, OutputError
-from mien.export import comparison, export_emotion, export_variant
+from mien.export import comparison, export_emotion, export_variant, variants, write_spec
 from mien.inference import EmotionModel
 from mien.models import EmotionNet, TrunkOptions
+from mien.preprocess import network_input
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +29,9 @@ def whole(tmp_path_factory, data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         export_emotion(network.eval(), data, path=path, provenance={})
+    spec = EmotionModel(path).spec
+    figures = {"fer, test, six-fer2013: accuracy": 0.7}
+    write_spec(path, dataclasses.replace(spec, figures=figures))
     return path
 
 
@@ -55,8 +60,20 @@ def test_a_variant_is_smaller_and_answers_alike(
     assert spec.provenance["licence"] == "CC0-1.0"
     where = f"{data.source}, val, {precision} against torch"
     assert spec.figures[f"{where}: flipped, logits"] == compared.flipped["logits"]
+    assert all(name.startswith(where) for name in spec.figures)
     assert spec.six == EmotionModel(whole).spec.six
     assert [path.name for path in out.parent.iterdir()] == ["small.onnx"]
+
+
+def test_ranges_are_those_of_images_in_the_networks_own_crop(whole, data, tmp_path):
+    model = EmotionModel(whole)
+    crop = model.crop.zoomed(1.2)
+    zoomed = shutil.copy(whole, tmp_path / "zoomed.onnx")
+    write_spec(zoomed, dataclasses.replace(model.spec, crop=crop))
+    train = data.subset("train")
+    batch = variants._CalibrationReader(EmotionModel(zoomed), train).get_next()
+    expected = network_input(train.crops(crop).astype(np.float32), model.spec.input)
+    np.testing.assert_array_equal(batch[model.spec.input.name], expected)
 
 
 def test_float16_weights_take_half_the_room(whole, data, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from mien._decode import FieldError
 from mien.cli import app
-from mien.data import estimated_overlap, import_dataset
+from mien.data import estimated_overlap, image_sketch, import_dataset
 from mien.errors import ArtefactError, DivergedError, InputError, OutputError, RecipeError
 from mien.evaluation import evaluate, open_predictor
 from mien.export import calibrate_emotion, export_emotion, export_trained, write_spec
@@ -231,6 +231,29 @@ def test_calibration_takes_a_better_framing_at_which_no_head_loses(
     assert spec.crop == EmotionModel(path).crop == FER_CROP.zoomed(1.1)
     assert looked_at == [len(actors)] * 2
     assert actors.sha256() in spec.provenance["calibrated_on"]
+    used = np.concatenate([toy_dataset.subset("val").images, actors.images])
+    assert spec.provenance["calibration_sketch"] == image_sketch(used)
+    assert not spec.figures
+
+
+def test_datasets_of_other_people_may_have_one_name_but_not_the_same_images(
+    model_file, toy_dataset, tmp_path, monkeypatch
+):
+    path = shutil.copy(model_file, tmp_path / "emotion.onnx")
+    six = EmotionModel(path).spec.six
+    sizes = []
+
+    def fit(data, *, accuracy):
+        sizes.extend(len(each.labels) for each in data.foreign.values())
+        return SixFit(six, score=0.5)
+
+    monkeypatch.setattr("mien.export.emotion.fit_six", fit)
+    test = dataclasses.replace(toy_dataset.subset("test"), source="data")
+    pair = [test, test.select(slice(0, 5))]
+    calibrate_emotion(path, toy_dataset, foreign=pair)
+    assert sizes == [len(test), 5]
+    with pytest.raises(InputError, match="foreign: data has the same images as data"):
+        calibrate_emotion(path, toy_dataset, foreign=[test, test])
 
 
 @pytest.mark.parametrize("subset", [0, 1])

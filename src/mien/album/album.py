@@ -138,7 +138,7 @@ def album_to(
     """Group the faces of many images by how similar their expressions are.
 
     Expressions are compared, by the network's embedding, and not people: nobody is recognised.
-    Memory grows by about 10 kB a face while they are grouped, however large the images are.
+    Memory grows by about 15 kB a face while they are grouped, however large the images are.
 
     Args:
         folder: Where the album is written; it is made if it is missing. `faces.parquet` or

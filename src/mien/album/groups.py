@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data import joined_groups, near_pairs
+from mien.data import iter_near_pairs, joined_groups
 from mien.emotions import SIX
 from mien.errors import MissingExtraError
 
@@ -23,6 +23,7 @@ _COMPARED = 1000
 """Faces by which the number of groups is chosen; comparing all pairs of more takes long."""
 
 _SAME_EXPRESSION = 0.8
+_PAIRS_AT_ONCE = 65_536
 """Two shots show the same moment only if the cosine of their embeddings is at least so large."""
 
 _SECOND_SHARE = 0.5
@@ -140,10 +141,24 @@ def require_grouping() -> None:
 
 def _moments(greys: NDArray[np.uint8], embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
     """Number the moments from 0: chains of faces that look and show nearly the same."""
-    pairs = near_pairs(greys)
-    cosine = np.einsum("ij,ij->i", embeddings[pairs.first], embeddings[pairs.second])
-    same = ~pairs.mirrored & (cosine >= _SAME_EXPRESSION)
-    return joined_groups(np.arange(len(greys)), pairs.first[same], pairs.second[same])
+    moment = np.arange(len(greys))
+    for pairs in iter_near_pairs(greys):
+        first, second = (each[~pairs.mirrored] for each in (pairs.first, pairs.second))
+        cosine = np.concatenate(
+            [
+                np.einsum("ij,ij->i", embeddings[first[part]], embeddings[second[part]])
+                for part in _parts(len(first))
+            ]
+        )
+        same = cosine >= _SAME_EXPRESSION
+        moment = joined_groups(moment, first[same], second[same])
+    return moment
+
+
+def _parts(count: int) -> list[slice]:
+    return [
+        slice(start, start + _PAIRS_AT_ONCE) for start in range(0, max(1, count), _PAIRS_AT_ONCE)
+    ]
 
 
 def _sharpest(moment: NDArray[np.int64], sharpness: NDArray[np.float64]) -> Iterator[int]:

@@ -340,6 +340,8 @@ def split(
     print(f"{out}: {made.kind}: {counts}\nsha256 {made.sha256()}")
     if kind in ("stratified", "folds"):
         LOG.info(_people_note(data))
+    else:
+        _warn_of_shared_people(made.apply(data))
     if made.counts().get("val") == 0:
         LOG.warning(
             "WARNING: val is empty, so nothing can be trained on this split. Make another one with "
@@ -349,6 +351,18 @@ def split(
         LOG.warning(
             "WARNING: test is empty: there are too few people or different images for three "
             "subsets. Import images of more people, or pass --test 0"
+        )
+
+
+def _warn_of_shared_people(data: Dataset) -> None:
+    from mien.data import shared_people
+
+    shared = sum(shared_people(data, subset, "train") or 0 for subset in ("val", "test"))
+    if shared:
+        shows = pluralize(shared, "image shows", "images show")
+        LOG.warning(
+            f"WARNING: {shows} people in val or test who are in train, too, so figures on them are "
+            "too good. Keep people together with --kind stratified or --kind folds"
         )
 
 
@@ -468,7 +482,7 @@ def _read(
     from mien.data import dataset_from_rows, read_sources
 
     if len(sources) == 1 and (sources[0] / "manifest.json").exists():
-        refuse_ignored("for a DATASET, whose classes were mapped by its import", "map_")
+        refuse_ignored("for a DATASET, which was read by its import", "map_", *reading)
         return read_split_dataset(sources[0], split, fold)[0], None
     if split is not None:
         raise typer.BadParameter("--split needs a DATASET that `mien data import` made")

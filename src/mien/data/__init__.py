@@ -7,13 +7,15 @@ from mien.data.check import (
     check_dataset,
     conflicting_groups,
     mostly_not_a_face,
+    shared_people,
 )
 from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.duplicates import (
-    copy_groups,
     exact_groups,
     is_duplicate,
+    iter_near_pairs,
     joined_groups,
+    near_groups,
     near_pairs,
 )
 from mien.data.framing import Framing, framed_text, measure_framing
@@ -52,7 +54,6 @@ __all__ = [
     "VoteCheck",
     "check_dataset",
     "conflicting_groups",
-    "copy_groups",
     "dataset_from_rows",
     "estimated_overlap",
     "exact_groups",
@@ -62,12 +63,14 @@ __all__ = [
     "image_sketch",
     "import_dataset",
     "is_duplicate",
+    "iter_near_pairs",
     "joined_groups",
     "leak_free_split",
     "likely_people",
     "measure_framing",
     "merged_sketches",
     "mostly_not_a_face",
+    "near_groups",
     "near_pairs",
     "open_table",
     "published_split",
@@ -75,6 +78,7 @@ __all__ = [
     "read_manifest",
     "read_sources",
     "read_split",
+    "shared_people",
     "split_groups",
     "stratified_split",
 ]

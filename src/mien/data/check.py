@@ -12,14 +12,20 @@ from numpy.typing import NDArray
 
 from mien._wording import pluralize
 from mien.data.dataset import FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
-from mien.data.duplicates import NearPairs, copy_groups, exact_groups, is_duplicate, near_pairs
+from mien.data.duplicates import (
+    NearPairs,
+    exact_groups,
+    has_copy_among,
+    is_duplicate,
+    near_pairs,
+)
 from mien.data.framing import Framing, framed_text, measure_framing
 from mien.data.records import Fault
 from mien.detect import Detector
 from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
 from mien.preprocess import view_for_detection
 
-__all__ = ["DataCheck", "Leak", "VoteCheck", "check_dataset", "conflicting_groups"]
+__all__ = ["DataCheck", "Leak", "VoteCheck", "check_dataset", "conflicting_groups", "shared_people"]
 
 _BLANK_SPREAD = 1.0
 """Images whose pixels have a smaller standard deviation (of 255) are blank."""
@@ -247,9 +253,8 @@ def check_dataset(
     """
     groups = exact_groups(data.images)
     pairs = near_pairs(data.images) if near else None
-    joined = copy_groups(groups, pairs) if pairs is not None else None
     repeated = np.unique(groups[is_duplicate(groups)])
-    spread = data.images.std(axis=(1, 2))
+    spread = np.array([image.std() for image in data.images])  # all at once fill the memory
     return DataCheck(
         source=data.source,
         sha256=data.sha256(),
@@ -258,7 +263,7 @@ def check_dataset(
         copy_groups=len(repeated),
         conflicts=len(conflicting_groups(data, groups)),
         near=pairs,
-        leaks=tuple(_leaks(data, groups, joined)),
+        leaks=tuple(_leaks(data, groups, pairs)),
         blank=np.flatnonzero(spread < _BLANK_SPREAD),
         faceless=_faceless(data, detector) if detector is not None and find_faces else None,
         votes=_check_votes(data) if data.votes.any() else None,
@@ -291,39 +296,42 @@ def _counts(data: Dataset) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _leaks(
-    data: Dataset, groups: NDArray[np.int64], joined: NDArray[np.int64] | None
-) -> list[Leak]:
+def _leaks(data: Dataset, groups: NDArray[np.int64], pairs: NearPairs | None) -> list[Leak]:
     leaks = []
     for other, subset in itertools.combinations(range(len(SUBSETS)), 2):
         in_other, in_subset = data.split == other, data.split == subset
         if not (in_other.any() and in_subset.any()):
             continue
-        crossing = [
-            None if numbers is None else int(np.isin(numbers[in_subset], numbers[in_other]).sum())
-            for numbers in (groups, joined)
-        ]
+        exact = has_copy_among(in_other, groups)[in_subset]
+        near = None if pairs is None else has_copy_among(in_other, groups, pairs)[in_subset]
         leaks.append(
             Leak(
                 subset=SUBSETS[subset],
                 other=SUBSETS[other],
-                exact=crossing[0] or 0,
-                near=crossing[1],
+                exact=int(exact.sum()),
+                near=None if near is None else int(near.sum()),
                 images=int(in_subset.sum()),
-                people=_shared_people(data, in_other, in_subset),
+                people=shared_people(data, SUBSETS[subset], SUBSETS[other]),
             )
         )
     return leaks
 
 
-def _shared_people(
-    data: Dataset, in_other: NDArray[np.bool_], in_subset: NDArray[np.bool_]
-) -> int | None:
-    """Return the images of a subset whose person is in the other one, too."""
+def shared_people(data: Dataset, subset: str, other: str) -> int | None:
+    """Return how many images of a subset show people who are in another one, too.
+
+    Args:
+        data: The dataset.
+        subset: `train`, `val` or `test`.
+        other: Likewise.
+
+    Returns:
+        None if no people are known.
+    """
     if data.groups is None:
         return None
-    known = data.groups != ""
-    return int(np.isin(data.groups[in_subset & known], data.groups[in_other & known]).sum())
+    own, others = (data.groups[data.split == SUBSETS.index(name)] for name in (subset, other))
+    return int((np.isin(own, others) & (own != "")).sum())
 
 
 def mostly_not_a_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:

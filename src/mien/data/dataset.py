@@ -143,6 +143,17 @@ class Dataset:
         """The labels in the order of `FER2013_7`, `(N,)`; -1 for classes of the dataset's own."""
         return np.where(self.labels < len(FER2013_7), self.labels, -1).astype(np.int8)
 
+    @property
+    def people(self) -> NDArray[np.int64] | None:
+        """Who each image shows, as numbers `(N,)`; None if nobody is known.
+
+        Images whose person is unknown have a number of their own.
+        """
+        if self.groups is None or not (self.groups != "").any():
+            return None
+        _, number = np.unique(self.groups, return_inverse=True)
+        return np.where(self.groups != "", number, len(self) + np.arange(len(self)))
+
     def crops(self, crop: CropSpec) -> NDArray[np.uint8]:
         """Return the faces as a network is given them by its own crop.
 
@@ -174,13 +185,13 @@ class Dataset:
         """
         digest = hashlib.sha256()
         for array in (self.images, self.labels, self.votes, self.split):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).data)
         if self.label_names != FER2013_7.labels:
             digest.update(_joined(self.label_names))
         if self.framed.any():
-            digest.update(np.ascontiguousarray(self.framed).tobytes())
+            digest.update(np.ascontiguousarray(self.framed).data)
         if self.faces is not None:
-            digest.update(np.ascontiguousarray(self.faces).tobytes())
+            digest.update(np.ascontiguousarray(self.faces).data)
         if self.groups is not None:
             digest.update(_joined(self.groups.tolist()))
         return digest.hexdigest()

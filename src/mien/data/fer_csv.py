@@ -22,7 +22,7 @@ from mien.data.records import (
     encode_png,
     subset_named,
 )
-from mien.data.text_table import TextTable, column_named, open_table
+from mien.data.text_table import TextTable, column_named, not_text, open_table
 from mien.errors import DatasetError, InputError
 
 __all__ = ["Votes", "is_fer_csv", "is_votes_csv", "read_fer_csv", "read_votes"]
@@ -150,6 +150,9 @@ def _picture(
     cells: list[str], columns: _Columns, default: str, where: str, reading: Reading
 ) -> Picture | Fault | None:
     """Return the picture of one line, its fault, or None if its class is left out."""
+    group = cells[columns.group] if columns.group is not None else ""
+    if lost := not_text(cells[columns.label], group):
+        return Fault(where, lost)
     try:
         label = reading.labels.of_cell(cells[columns.label])
     except InputError as error:
@@ -164,7 +167,6 @@ def _picture(
     grey = _pixels(cells[columns.pixels])
     if isinstance(grey, str):
         return Fault(where, grey)
-    group = cells[columns.group] if columns.group is not None else ""
     return Picture(encode_png(grey), label, subset, where, group=group)
 
 
@@ -210,6 +212,8 @@ def read_votes(path: Path) -> Votes:
                 rows.faults.append(Fault(where, what))
             elif subset is None:
                 rows.faults.append(Fault(where, f"Usage: unknown {cells[usage][:20]!r}"))
+            elif lost := not_text(cells[image_name]):
+                rows.faults.append(Fault(where, lost))
             else:
                 usages.append(subset)
                 image_names.append(cells[image_name].strip())

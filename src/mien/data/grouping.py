@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mien._wording import pluralize
 from mien.data.records import GROUP_COLUMNS, Record, Rows, first_names
-from mien.data.text_table import column_named, folded_column, open_table
+from mien.data.text_table import column_named, folded_column, not_text, open_table
 from mien.errors import DatasetError, InputError
 
 __all__ = ["ABOVE", "Grouping", "PersonColumn"]
@@ -191,10 +191,13 @@ def _people(path: Path) -> dict[str, str]:
             if len(cells) != len(table.columns):
                 count = f"{len(table.columns)} columns, found {len(cells)}"
                 raise DatasetError(f"{path.name}, line {line}: expected {count}")
+            if lost := not_text(cells[name], cells[person]):
+                raise DatasetError(f"{path.name}, line {line}: {lost}")
             key, value = _key(cells[name].strip().replace("\\", "/")), cells[person].strip()
             if people.setdefault(key, value) != value:
                 two = f"{people[key]} and {value}"
                 raise DatasetError(f"{path.name}, line {line}: {key} is of two people, {two}")
+        table.raise_damage()
     return people
 
 

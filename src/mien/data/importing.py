@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mien._checking import check_path
-from mien._wording import pluralize
+from mien._wording import as_text, pluralize
 from mien.data.fer_csv import Votes, is_fer_csv, is_votes_csv, read_fer_csv, read_votes
 from mien.data.folder_source import files_below, has_images, read_class_folders
 from mien.data.framing import Align, Framer, NoFace
@@ -20,8 +20,16 @@ from mien.data.parquet_source import read_parquet
 from mien.data.reading import Reading
 from mien.data.records import Fault, OnStep, Record, Rows, first_names
 from mien.data.repeats import drop_repeated
-from mien.data.store import Manifest, Origin, read_manifest, write_dataset
+from mien.data.store import (
+    Manifest,
+    Origin,
+    has_table,
+    read_dataset,
+    read_manifest,
+    write_dataset,
+)
 from mien.data.text_table import open_table
+from mien.emotions import FERPLUS_8, ferplus_majority
 from mien.errors import DatasetError, OutputError
 from mien.media import is_image_file
 
@@ -35,6 +43,9 @@ _TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _PARQUETS = (".parquet", ".pq")
 _CHUNK = 1 << 22
 _PIXELS_IN_A_LINE = 100
+_FEWEST_COMPARED, _LEAST_AGREEMENT = 30, 1 / 3
+"""From so many images on votes are refused that agree with fewer of the labels. FER+'s majorities
+are FER-2013's labels for two thirds of the images, and by chance for a fifth of them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,7 +95,8 @@ def import_dataset(
 ) -> ImportResult:
     """Import labelled images into one dataset folder: a Parquet and a manifest.
 
-    The folder appears when it is complete. Importing the same sources again changes nothing.
+    The folder appears when it is complete. Importing the same sources again changes nothing, but
+    mends a dataset whose table is damaged.
     Images of 48x48 pixels are face crops already; in all others the largest face is found and
     aligned, unless `align` says otherwise.
 
@@ -103,7 +115,7 @@ def import_dataset(
             its class, else the one above), or `none`. None takes a column `person`, and folders
             below the classes, where there are any.
         where: The rows of tables to take, by the value of a column: `{"set": "ck48"}`.
-        overwrite: Whether another dataset at `out` may be replaced; other files in it
+        overwrite: Whether a dataset at `out` is replaced, also the same one; other files in it
             stay.
         on_source: Called with each source's name.
 
@@ -118,25 +130,26 @@ def import_dataset(
     reading, grouping = _reading(label_map, own_classes, align, no_face, group, where, out)
     found, notes = _find_all(sources, reading.skipped)
     origins = tuple(
-        Origin(file.path.name, file.kind, *_fingerprint(file.path, reading.skipped))
+        Origin(as_text(file.path.name), file.kind, *_fingerprint(file.path, reading.skipped))
         for file in found
     )
-    mapping = dict(sorted((label_map or {}).items()))
+    mapping = {as_text(name): as_text(to) for name, to in sorted((label_map or {}).items())}
     settings = {
         "align": align,
         "no_face": no_face,
         "own_classes": str(own_classes).lower(),
-        "group": grouping.description,
-        "where": ", ".join(f"{name}={value}" for name, value in sorted((where or {}).items())),
+        "group": as_text(grouping.description),
+        "where": as_text(", ".join(f"{name}={to}" for name, to in sorted((where or {}).items()))),
     }
     if out.exists():
         known = _manifest_at(out)
+        if known is None and not has_table(out):
+            raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
         same = (origins, mapping, settings)
         if known is not None and (known.sources, known.label_map, known.settings) == same:
-            return ImportResult(out, known, (), unchanged=True)
-        if known is None:
-            raise OutputError(f"{out}: exists and is not a dataset. Choose another folder")
-        if not overwrite:
+            if not overwrite and _is_whole(out):
+                return ImportResult(out, known, (), unchanged=True)
+        elif not overwrite:
             raise OutputError(
                 f"{out}: exists and is another dataset. Choose another folder or pass "
                 "overwrite=True"
@@ -208,6 +221,14 @@ def _manifest_at(out: Path) -> Manifest | None:
         return read_manifest(out)
     except DatasetError:
         return None
+
+
+def _is_whole(out: Path) -> bool:
+    try:
+        read_dataset(out)
+    except DatasetError:
+        return False
+    return True
 
 
 def _find_all(
@@ -336,7 +357,8 @@ def _read(
         _note_faces(rows, reading.framer)
         grouping.apply(rows)
     if votes and not rows.faults:
-        _join_votes(rows, votes[0])
+        tables = all(kind != "folders" for _, kind, source in read if source.records)
+        _join_votes(rows, votes[0], tables=tables)
     return rows
 
 
@@ -357,23 +379,57 @@ def _note_faces(rows: Rows, framer: Framer) -> None:
         rows.notes.append(f"{count} without a face {done}: {names}")
 
 
-def _join_votes(rows: Rows, votes: Votes) -> None:
-    """Join the votes to the images by line if both have the same lines, else by image name."""
-    if [record.subset for record in rows.records] == votes.usages:
-        rows.votes, rows.image_names = votes.counts, votes.image_names
-        return
+def _join_votes(rows: Rows, votes: Votes, *, tables: bool) -> None:
+    """Join the votes to the images by line or by name, and say which.
+
+    Rows of tables are joined by line if both have the same lines. Files of folders have another
+    order, even where all are of one subset, so these are joined by line only if their names are
+    those of the lines.
+
+    Args:
+        rows: The images.
+        votes: The votes.
+        tables: Whether all images are rows of tables.
+    """
+    records = rows.records
     lines = {name: line for line, name in enumerate(votes.image_names) if name}
-    found = [lines.get(record.name) for record in rows.records]
-    matched = sum(line is not None for line in found)
-    if not matched:
-        rows.faults.append(_unjoinable(rows.records, votes))
+    found = [lines.get(record.name) for record in records]
+    same_lines = [record.subset for record in records] == votes.usages
+    in_order = all(line in (None, number) for number, line in enumerate(found))
+    if same_lines and in_order and (tables or None not in found):
+        rows.votes, rows.image_names = votes.counts, votes.image_names
+        how = f"by line to {pluralize(len(records), 'image')}"
+    elif matched := sum(line is not None for line in found):
+        counts = np.zeros((len(found), votes.counts.shape[1]), np.uint8)
+        for number, line in enumerate(found):
+            if line is not None:
+                counts[number] = votes.counts[line]
+        rows.votes, rows.image_names = counts, [record.name for record in records]
+        how = f"by image name to {matched} of {len(found)} images"
+    else:
+        rows.faults.append(_unjoinable(records, votes))
         return
-    counts = np.zeros((len(found), votes.counts.shape[1]), np.uint8)
-    for number, line in enumerate(found):
-        if line is not None:
-            counts[number] = votes.counts[line]
-    rows.votes, rows.image_names = counts, [record.name for record in rows.records]
-    rows.notes.append(f"{votes.file}: joined by image name to {matched} of {len(found)} images")
+    rows.notes.append(f"{votes.file}: joined {how}")
+    _check_joined(rows, votes.file)
+
+
+def _check_joined(rows: Rows, file: str) -> None:
+    """Refuse votes that are seldom for the images' labels: they are of other images."""
+    votes = rows.votes
+    if votes is None:
+        return
+    majority, decided = ferplus_majority(votes)
+    labels = [
+        FERPLUS_8.labels.index(label) if (label := record.label) in FERPLUS_8.labels else -1
+        for record in rows.records
+    ]
+    both = decided & (np.array(labels) >= 0)
+    if both.sum() < _FEWEST_COMPARED:
+        return
+    agreed = float((majority == labels)[both].mean())
+    if agreed < _LEAST_AGREEMENT:
+        what = f"most votes are for the label of only {agreed:.0%} of {both.sum():,} images"
+        rows.faults.append(Fault(file, f"{what}: they are of other images, or in another order"))
 
 
 def _unjoinable(records: Sequence[Record], votes: Votes) -> Fault:
@@ -381,6 +437,9 @@ def _unjoinable(records: Sequence[Record], votes: Votes) -> Fault:
         lines = f"{len(records)} lines, as the images have, found {len(votes)}"
         return Fault(votes.file, f"expected {lines}; and no image has one of its image names")
     pairs = zip(records, votes.usages, strict=True)
-    line = next(number for number, (record, usage) in enumerate(pairs) if record.subset != usage)
+    line = next((n for n, (record, usage) in enumerate(pairs) if record.subset != usage), None)
+    if line is None:
+        what = f"no image has one of its image names, as {first_names(votes.image_names[:3])}"
+        return Fault(votes.file, f"{what}; and files of folders are not in the order of its lines")
     what = f"expected subset {records[line].subset}, as {records[line].origin}, found"
     return Fault(f"{votes.file}, line {line + 2}", f"{what} {votes.usages[line]}: other images")

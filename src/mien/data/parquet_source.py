@@ -55,7 +55,8 @@ def read_parquet(
     rows = Rows()
     with (
         reading_parquet(path, DatasetError, expected=_FORM) as parquet,
-        parquet.ParquetFile(path, page_checksum_verification=True) as file,
+        path.open("rb") as opened,  # pyarrow itself opens no name that is no text
+        parquet.ParquetFile(opened, page_checksum_verification=True) as file,
     ):
         pictures = _pictures(path, file, _columns(path, file, reading), reading, folders, rows)
         reading.framer.add(pictures, rows, total=file.metadata.num_rows, on_progress=on_progress)

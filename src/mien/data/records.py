@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien._wording import pluralize
+from mien._wording import as_text, pluralize
 from mien.errors import DatasetError
 
 __all__ = [
@@ -61,6 +61,8 @@ OnStep = Callable[[str], Progress | None]
 class Record:
     """One labelled image.
 
+    Names whose bytes are no text, as of files from old archives, are escaped.
+
     Attributes:
         png: The image as 48x48 grey PNG.
         label: Its label, or None.
@@ -82,6 +84,12 @@ class Record:
     group: str = ""
     framed: str = "given"
     face: bytes = b""
+
+    def __post_init__(self) -> None:
+        for field in ("label", "origin", "name", "path", "group"):
+            value = getattr(self, field)
+            if value and not value.isascii():
+                object.__setattr__(self, field, as_text(value))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,7 +12,13 @@ from mien._checking import Within, check_number, check_whole
 from mien._wording import pluralize
 from mien.data.dataset import SUBSETS, Dataset
 from mien.data.division import class_counts, divide_groups, subset_targets
-from mien.data.duplicates import copy_groups, exact_groups, joined_groups, near_pairs
+from mien.data.duplicates import (
+    exact_groups,
+    has_copy_among,
+    iter_near_pairs,
+    joined_groups,
+    near_groups,
+)
 from mien.data.split_file import SPLIT_SYMBOLS, Split
 from mien.emotions import FER2013_7, SIX, to_six
 from mien.errors import InputError, MissingExtraError
@@ -52,12 +58,14 @@ def leak_free_split(data: Dataset, *, near: bool = False) -> Split:
 
     Args:
         data: The dataset.
-        near: Whether near copies count as copies; see `near_pairs`.
+        near: Whether near copies count as copies, see `near_pairs`; chains of them do not.
     """
-    groups = _groups(data, near=near)
+    groups = exact_groups(data.images)
     train, val, test = (data.split == subset for subset in range(3))
-    in_test = np.isin(groups, groups[test])
-    in_val = np.isin(groups, groups[val])
+    in_val, in_test = (has_copy_among(subset, groups) for subset in (val, test))
+    for pairs in iter_near_pairs(data.images) if near else ():
+        in_val |= has_copy_among(val, groups, pairs)
+        in_test |= has_copy_among(test, groups, pairs)
     leaking = (val & in_test) | (train & (in_test | in_val))
     kind = "leak-free, near copies too" if near else "leak-free"
     return Split(kind, data.sha256(), SUBSETS, np.where(leaking, -1, data.split).astype(np.int8))
@@ -243,10 +251,9 @@ def split_groups(data: Dataset, *, near: bool | None = None) -> NDArray[np.int64
     """
     exact = exact_groups(data.images)
     if near:
-        groups = copy_groups(exact, near_pairs(data.images))
+        groups = near_groups(data.images, exact)
     elif near is None and data.groups is None:
-        pairs = near_pairs(data.images, correlation=_ONE_PERSON_CORRELATION)
-        groups = copy_groups(exact, pairs)
+        groups = near_groups(data.images, exact, correlation=_ONE_PERSON_CORRELATION)
         for label in np.unique(data.labels):
             own = data.labels == label
             if len(np.unique(groups[own])) == 1:
@@ -272,8 +279,7 @@ def likely_people(data: Dataset) -> NDArray[np.int64]:
     """
     groups = exact_groups(data.images)
     if data.groups is None or not (data.groups != "").all():
-        pairs = near_pairs(data.images, correlation=_ONE_PERSON_CORRELATION)
-        groups = copy_groups(groups, pairs)
+        groups = near_groups(data.images, groups, correlation=_ONE_PERSON_CORRELATION)
     return _joined_people(data, groups)
 
 
@@ -293,9 +299,3 @@ def _together(data: Dataset, near: bool | None) -> str:
     """Say in a split's kind what is never divided, beside exact copies."""
     people = ", people together" if data.groups is not None else ""
     return people + (", near copies too" if near or (near is None and not people) else "")
-
-
-def _groups(data: Dataset, *, near: bool) -> NDArray[np.int64]:
-    """Return the number of each image's group of copies, with near copies if asked."""
-    groups = exact_groups(data.images)
-    return copy_groups(groups, near_pairs(data.images)) if near else groups

@@ -21,6 +21,7 @@ from mien._checking import check_path
 from mien._decode import FieldError, decode, shown
 from mien._output import cannot_write
 from mien._reading import read_json, read_parquet_columns
+from mien._wording import as_text
 from mien.data.dataset import FACE_CROP, FRAMINGS, SUBSETS, VOTE_COLUMNS, Dataset
 from mien.data.records import Rows
 from mien.emotions import FER2013_7
@@ -32,6 +33,7 @@ __all__ = [
     "Manifest",
     "Origin",
     "dataset_from_rows",
+    "has_table",
     "read_dataset",
     "read_manifest",
     "write_dataset",
@@ -197,6 +199,11 @@ def read_dataset(path: str | Path) -> Dataset:
     return data
 
 
+def has_table(path: Path) -> bool:
+    """Return whether a folder has a dataset's table, whatever its manifest is like."""
+    return (path / _TABLE).is_file()
+
+
 def read_manifest(path: str | Path) -> Manifest:
     """Read a dataset's manifest.
 
@@ -238,7 +245,7 @@ def _read_table(path: Path, label_names: tuple[str, ...]) -> Dataset:
         votes=np.ascontiguousarray(votes),
         split=np.array([SUBSETS.index(name) for name in table["subset"]], np.int8),
         rows=np.array(table["row"], np.int64),
-        source=path.name,
+        source=as_text(path.name),
         names=np.array(table["image_name"], np.str_),
         label_names=label_names,
         faces=_decoded_faces(table["face"]),
@@ -296,14 +303,15 @@ def _write_table(rows: Rows, data: Dataset, path: Path) -> None:
     )
     # Compression makes the other columns smaller, but not PNG images.
     plain = dict.fromkeys(table.column_names, "zstd") | {"image": "none", "face": "none"}
-    pq.write_table(
-        table,
-        path,
-        compression=plain,
-        row_group_size=_ROWS_PER_GROUP,
-        write_page_checksum=True,
-        write_statistics=False,  # they would hold whole images
-    )
+    with path.open("wb") as file:  # pyarrow itself opens no name that is no text
+        pq.write_table(
+            table,
+            file,
+            compression=plain,
+            row_group_size=_ROWS_PER_GROUP,
+            write_page_checksum=True,
+            write_statistics=False,  # they would hold whole images
+        )
 
 
 @contextlib.contextmanager

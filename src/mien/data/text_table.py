@@ -15,7 +15,7 @@ from typing import IO, cast
 from mien.data.records import Progress
 from mien.errors import DatasetError
 
-__all__ = ["TextTable", "column_named", "folded_column", "open_table"]
+__all__ = ["TextTable", "column_named", "folded_column", "not_text", "open_table"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LONGEST_LINE = 10_000_000
@@ -27,6 +27,7 @@ _BYTE_ORDER_MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
+_LOST = "\ufffd"
 _DAMAGES = (csv.Error, EOFError, OSError, zlib.error)
 """What the reading of a table raises where it is damaged."""
 
@@ -68,6 +69,15 @@ class TextTable:
         except _DAMAGES as error:
             self.damage = reader.line_num + 1, f"not CSV from here on: {error}"
 
+    def raise_damage(self) -> None:
+        """Raise an error if the file is damaged from some line on.
+
+        Raises:
+            DatasetError: It is; the message names the line.
+        """
+        if self.damage is not None:
+            raise DatasetError(f"{self.path.name}, line {self.damage[0]}: {self.damage[1]}")
+
 
 @contextlib.contextmanager
 def open_table(path: Path) -> Iterator[TextTable]:
@@ -101,6 +111,15 @@ def _cells(line: str, separator: str) -> list[str]:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
         return []
+
+
+def not_text(*cells: str) -> str:
+    """Return what is wrong with cells whose bytes were not text, or an empty string.
+
+    Such bytes became U+FFFD, by which names that differ in them would be the same.
+    """
+    lost = next((cell.strip() for cell in cells if _LOST in cell), "")
+    return f"expected text in UTF-8, found {lost[:20]!r}. Save the table as UTF-8" if lost else ""
 
 
 def column_named(columns: list[str], names: tuple[str, ...]) -> int | None:

@@ -25,10 +25,11 @@ from mien.evaluation.results import (
 )
 from mien.evaluation.warnings import (
     always_unsure,
-    calibrated_on_subset,
+    calibrated_on_images,
     framing_warnings,
     missing_classes,
     own_classes_left_out,
+    people_warnings,
     trained_on_images,
 )
 from mien.metrics import (
@@ -58,6 +59,7 @@ class _Images:
         leaked: `(N,)`, whether an image has an identical copy in `train`.
         thirds: The images by quality.
         skin_tones_deg: `(N,)`, their estimated skin tones; NaN where there is none.
+        people: `(N,)`, `Dataset.people`.
         truths: By protocol, the true labels `(N,)`; -1 where there is none.
     """
 
@@ -65,6 +67,7 @@ class _Images:
     leaked: NDArray[np.bool_]
     thirds: tuple[QualityThird, ...]
     skin_tones_deg: NDArray[np.float64]
+    people: NDArray[np.int64] | None
     truths: dict[str, NDArray[np.int64]]
 
 
@@ -104,11 +107,12 @@ def evaluate(
     for predictor in predictors:
         predictor.check_rows(data)
     warnings = framing_warnings(images.data) + own_classes_left_out(images.data)
+    warnings += people_warnings(data, subset)
     results: list[ModelEvaluation] = []
     for predictor in predictors:
         if subset != "train":
             warnings += trained_on_images(predictor, images.data)
-        warnings += calibrated_on_subset(predictor, data, subset) + always_unsure(predictor)
+        warnings += calibrated_on_images(predictor, data, subset) + always_unsure(predictor)
         progress = on_step(predictor.name) if on_step else None
         outputs = predictor.probabilities(images.data, on_progress=progress)
         for protocol in protocols:
@@ -139,7 +143,7 @@ def evaluate(
         split_sha256=split[1],
         images=len(images.data),
         results=tuple(results),
-        comparisons=tuple(_comparisons(results)),
+        comparisons=tuple(_comparisons(results, images)),
         triplets=triplets,
         warnings=tuple(dict.fromkeys(warnings)),
     )
@@ -155,6 +159,7 @@ def _images(data: Dataset, subset: str, protocols: Sequence[Protocol]) -> _Image
         leaked=np.array([image.tobytes() in known for image in chosen.images], np.bool_),
         thirds=quality_thirds(chosen.images),
         skin_tones_deg=aligned_skin_tones_deg(chosen),
+        people=chosen.people,
         truths={each.name: each.labels(chosen.fer2013_labels, chosen.votes) for each in protocols},
     )
 
@@ -179,6 +184,7 @@ def _evaluate_model(
                 protocol.label_set,
                 soft_labels=None if soft is None else soft[chosen],
                 unsure_below=unsure,
+                groups=None if images.people is None else images.people[chosen],
             )
         except InputError as error:
             raise InputError(f"{predictor.name}, {protocol.name}: {error}") from error
@@ -196,7 +202,9 @@ def _evaluate_model(
         mistakes=tuple(_mistakes(probabilities, truth, protocol, images.data)),
         robustness=(),
         quality=quality_points(images.thirds, predicted, truth, classes=len(protocol.label_set)),
-        skin_tones=score_skin_tones(images.skin_tones_deg, predicted, truth, protocol.label_set),
+        skin_tones=score_skin_tones(
+            images.skin_tones_deg, predicted, truth, protocol.label_set, people=images.people
+        ),
         correct=(predicted == truth)[included],
     )
 
@@ -275,11 +283,14 @@ def _triplets(
     return found
 
 
-def _comparisons(results: Sequence[ModelEvaluation]) -> list[ModelComparison]:
-    return [
-        ModelComparison(
-            first.protocol, first.model, second.model, mcnemar(first.correct, second.correct)
-        )
-        for first, second in itertools.combinations(results, 2)
-        if first.protocol == second.protocol
-    ]
+def _comparisons(results: Sequence[ModelEvaluation], images: _Images) -> list[ModelComparison]:
+    found = []
+    for first, second in itertools.combinations(results, 2):
+        if first.protocol != second.protocol:
+            continue
+        people = images.people
+        if people is not None:
+            people = people[images.truths[first.protocol] >= 0]
+        test = mcnemar(first.correct, second.correct, groups=people)
+        found.append(ModelComparison(first.protocol, first.model, second.model, test))
+    return found

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mien.data import FACE_CROP, FRAMINGS, Dataset
 from mien.detect import SKIN_TONES, skin_tone, skin_tone_deg
 from mien.emotions import LabelSet
-from mien.metrics import Interval, bootstrap_intervals, wilson_interval
+from mien.metrics import Interval, bootstrap_intervals, share_interval
 
 __all__ = [
     "FEWEST_OF_A_TONE",
@@ -36,12 +36,12 @@ class GroupScore:
         name: The group; of skin tones, a name of `detect.SKIN_TONES`.
         images: Its images that have a label.
         accuracy: Share of correct predictions, 0 to 1.
-        accuracy_interval: Its 95 % interval (Wilson).
+        accuracy_interval: Its 95 % interval (Wilson; by drawing people, where they are known).
         balanced_accuracy: Mean recall over the labels that occur, 0 to 1.
         balanced_accuracy_interval: Its 95 % bootstrap interval.
         wrongly_neutral: The share of the images of other labels that are called neutral; None if
             there are no such images.
-        wrongly_neutral_interval: Its 95 % interval (Wilson).
+        wrongly_neutral_interval: Its 95 % interval, as that of the accuracy.
     """
 
     name: str
@@ -59,6 +59,8 @@ def score_group(
     predictions: NDArray[np.integer],
     labels: NDArray[np.integer],
     label_set: LabelSet,
+    *,
+    people: NDArray[np.integer] | None = None,
 ) -> GroupScore:
     """Score the images of a group.
 
@@ -68,24 +70,26 @@ def score_group(
             wrong.
         labels: `(N,)`, likewise, without -1.
         label_set: The K labels, one of them `neutral`.
+        people: `(N,)`, who each image shows, as `Dataset.people`; None if nobody is known.
     """
     classes, neutral = len(label_set), label_set.index("neutral")
     recalls = [(predictions[labels == each] == each).mean() for each in np.unique(labels)]
-    right = int((predictions == labels).sum())
+    correct = predictions == labels
     # The class after the last is no answer.
     answers = np.eye(classes + 1)[np.where(predictions < 0, classes, predictions)]
-    called = predictions[labels != neutral] == neutral
+    others = labels != neutral
+    called = predictions[others] == neutral
+    called_of = None if people is None else people[others]
+    intervals = bootstrap_intervals(answers, labels, groups=people)
     return GroupScore(
         name=name,
         images=len(labels),
-        accuracy=right / len(labels),
-        accuracy_interval=wilson_interval(right, len(labels)),
+        accuracy=float(correct.mean()),
+        accuracy_interval=share_interval(correct, groups=people),
         balanced_accuracy=float(np.mean(recalls)),
-        balanced_accuracy_interval=bootstrap_intervals(answers, labels)["balanced_accuracy"],
+        balanced_accuracy_interval=intervals["balanced_accuracy"],
         wrongly_neutral=float(called.mean()) if len(called) else None,
-        wrongly_neutral_interval=wilson_interval(int(called.sum()), len(called))
-        if len(called)
-        else None,
+        wrongly_neutral_interval=share_interval(called, groups=called_of) if len(called) else None,
     )
 
 
@@ -94,6 +98,8 @@ def score_skin_tones(
     predictions: NDArray[np.integer],
     labels: NDArray[np.integer],
     label_set: LabelSet,
+    *,
+    people: NDArray[np.integer] | None = None,
 ) -> tuple[GroupScore, ...]:
     """Score the images of each class of skin tone.
 
@@ -102,6 +108,7 @@ def score_skin_tones(
         predictions: `(N,)`, as for `score_group`.
         labels: `(N,)`, likewise; -1 does not count.
         label_set: The K labels.
+        people: `(N,)`, as for `score_group`.
 
     Returns:
         The classes that have an image, lightest first.
@@ -115,7 +122,13 @@ def score_skin_tones(
         np.str_,
     )
     return tuple(
-        score_group(name, predictions[tones == name], labels[tones == name], label_set)
+        score_group(
+            name,
+            predictions[tones == name],
+            labels[tones == name],
+            label_set,
+            people=None if people is None else people[tones == name],
+        )
         for name, _ in SKIN_TONES
         if (tones == name).any()
     )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien._wording import pluralize
-from mien.data import Dataset, estimated_overlap, measure_framing
+from mien.data import Dataset, estimated_overlap, measure_framing, shared_people
 from mien.emotions import FER2013_7
 from mien.errors import MienError
 from mien.evaluation.predictors import Predictor
@@ -14,13 +14,17 @@ from mien.metrics import PROTOCOLS, Protocol
 
 __all__ = [
     "always_unsure",
-    "calibrated_on_subset",
+    "calibrated_on_images",
     "calibration_warnings",
     "framing_warnings",
     "missing_classes",
     "own_classes_left_out",
+    "people_warnings",
     "trained_on_images",
 ]
+
+_FEW_PEOPLE = 10
+"""Of fewer people resamples hardly vary."""
 
 
 def framing_warnings(data: Dataset) -> list[str]:
@@ -54,22 +58,73 @@ def missing_classes(protocol: Protocol, truth: NDArray[np.int64], subset: str) -
     return [f"{protocol.name}: {subset} has no image of {', '.join(missing)}"]
 
 
-def calibrated_on_subset(predictor: Predictor, data: Dataset, subset: str) -> list[str]:
-    """Warn if a model's six-way output was calibrated on the very subset it is evaluated on."""
+def people_warnings(data: Dataset, subset: str) -> list[str]:
+    """Warn of people who are in train, too, and of intervals from few people.
+
+    Args:
+        data: The dataset.
+        subset: The subset of it that is evaluated.
+    """
+    found = []
+    shared = shared_people(data, subset, "train") if subset != "train" else None
+    if shared:
+        shows = pluralize(shared, "image shows", "images show")
+        found.append(
+            f"{data.source}: {shows} people in {subset} who are in train, too: figures of a model "
+            "that learned from train are too good, the leak-free ones as well"
+        )
+    people = data.subset(subset).people
+    count = 0 if people is None else len(np.unique(people))
+    if 0 < count < _FEW_PEOPLE:
+        whom = pluralize(count, "person", "people")
+        found.append(f"{data.source}: {subset} shows {whom}: intervals from so few are too narrow")
+    return found
+
+
+def calibrated_on_images(predictor: Predictor, data: Dataset, subset: str) -> list[str]:
+    """Warn if a model's six-way output was calibrated on images that it is evaluated on.
+
+    Args:
+        predictor: The model.
+        data: The dataset.
+        subset: The subset of it that is evaluated.
+    """
     if predictor.members:
         return [
-            line for each in predictor.members for line in calibrated_on_subset(each, data, subset)
+            line for each in predictor.members for line in calibrated_on_images(each, data, subset)
         ]
     if predictor.model is None:
         return []
-    # The dataset's name may differ: what identifies it is the subset and the hash.
-    fitted = predictor.model.spec.provenance.get("calibrated_on", "").rsplit(", ", 2)[1:]
-    if fitted != [subset, data.sha256()]:
+    provenance = predictor.model.spec.provenance
+    try:
+        if "calibration_sketch" in provenance:
+            images = data.subset(subset).images
+            share = estimated_overlap(images, provenance["calibration_sketch"])
+        else:
+            share = float(_is_named(provenance.get("calibrated_on", ""), data, subset))
+    except MienError as error:
+        return [f"{predictor.name}: {error}"]
+    if not share > 0:  # NaN: nothing is known
         return []
     return [
-        f"{predictor.name}: its six-way output was calibrated on these very images, so its "
-        "figures on them are too good"
+        f"{predictor.name}: its six-way output was calibrated on about {share:.0%} of these "
+        "images, so its figures on them are too good"
     ]
+
+
+def _is_named(calibrated_on: str, data: Dataset, subset: str) -> bool:
+    """Return whether a dataset is among those that a file without a sketch was calibrated on.
+
+    Args:
+        calibrated_on: Its names and hashes; the first is followed by the subset that was used, of
+            the others all images were.
+        data: The dataset, as it is divided.
+        subset: The subset of it that is evaluated.
+    """
+    first, *others = calibrated_on.split("; ")
+    digest = data.sha256()
+    hashes = [each.rpartition(", ")[2] for each in others]
+    return first.endswith(f", {subset}, {digest}") or digest in hashes
 
 
 def always_unsure(predictor: Predictor) -> list[str]:

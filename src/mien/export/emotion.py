@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +165,8 @@ def calibrate_emotion(
 ) -> ModelSpec:
     """Calibrate a model file's probabilities and write the result into its metadata.
 
+    If that changes the file's answers, the figures in it are removed: they were of other answers.
+
     Fitted are the six-way output, what a person's baseline is measured from (`fit_baseline`, by
     FER+'s majority), one temperature for each head on its own labels, and, if
     framings are given, how tightly faces are cropped: of those at which no head loses more than
@@ -178,7 +180,8 @@ def calibrate_emotion(
         subset: The subset that weights, temperatures and threshold are fitted on.
         accuracy: Accuracy that the predictions above the threshold of `unsure` should reach.
         foreign: Datasets of other people that the six-way output is chosen by, too, with all their
-            images; nothing may be reported as unseen on them afterwards.
+            images; nothing may be reported as unseen on them afterwards. Each counts as much as any
+            other; the same one twice is refused.
         framings: The framings to choose from beside the file's own, 1 for that of FER-2013; above,
             faces are larger in the crop.
 
@@ -187,16 +190,18 @@ def calibrate_emotion(
 
     Raises:
         ArtefactError: The file is no emotion model.
-        InputError: The subset is empty or has no labels, or a foreign dataset has none.
+        InputError: The subset is empty or has no labels, or a foreign dataset has none or is given
+            twice.
     """
     path = check_path("path", path)
     model = EmotionModel(path)
     train, val = data.subset("train"), data.subset(subset)
     if not len(val):
         raise InputError(f"{data.source}: no image in {subset}")
+    named = _named(foreign)
     own_accuracy = _head_accuracy(model, model.crop, val)
     fits = [
-        (crop, fit_six(_calibration_data(model, crop, train, val, foreign), accuracy=accuracy))
+        (crop, fit_six(_calibration_data(model, crop, train, val, named), accuracy=accuracy))
         for crop in (model.crop, *(FER_CROP.zoomed(framing) for framing in framings))
         if np.all(_head_accuracy(model, crop, val) >= own_accuracy - HEAD_LOSS)
     ]
@@ -214,7 +219,11 @@ def calibrate_emotion(
     )
     used = [f"{data.source}, {subset}, {data.sha256()}"]
     used += [f"{each.source}, {each.sha256()}" for each in foreign]
-    spec = dataclasses.replace(
+    entries = {
+        "calibrated_on": "; ".join(used),
+        "calibration_sketch": merged_sketches(image_sketch(e.images) for e in (val, *foreign)),
+    }
+    fitted = dataclasses.replace(
         model.spec,
         crop=crop,
         six=six,
@@ -222,14 +231,37 @@ def calibrate_emotion(
             dataclasses.replace(output, temperature=temperatures.get(output.name, 1.0))
             for output in model.spec.outputs
         ),
-        provenance=dict(model.spec.provenance) | {"calibrated_on": "; ".join(used)},
+    )
+    spec = dataclasses.replace(
+        fitted,
+        provenance=dict(model.spec.provenance) | entries,
+        # Those of a file that answers otherwise are not this one's.
+        figures=model.spec.figures if fitted == model.spec else {},
     )
     write_spec(path, spec)
     return spec
 
 
+def _named(foreign: Sequence[Dataset]) -> dict[str, Dataset]:
+    """Return datasets by their names, which become different ones."""
+    hashes = [each.sha256() for each in foreign]
+    for number, (each, digest) in enumerate(zip(foreign, hashes, strict=True)):
+        if digest in hashes[:number]:
+            first = foreign[hashes.index(digest)].source
+            raise InputError(f"foreign: {each.source} has the same images as {first}. Give it once")
+    sources = [each.source for each in foreign]
+    return {
+        source if sources.count(source) == 1 else f"{source} ({number + 1})": each
+        for number, (source, each) in enumerate(zip(sources, foreign, strict=True))
+    }
+
+
 def _calibration_data(
-    model: EmotionModel, crop: CropSpec, train: Dataset, val: Dataset, foreign: Sequence[Dataset]
+    model: EmotionModel,
+    crop: CropSpec,
+    train: Dataset,
+    val: Dataset,
+    foreign: Mapping[str, Dataset],
 ) -> CalibrationData:
     soft, _ = ferplus_soft_labels(train.votes)
     hard = train.fer2013_labels
@@ -250,11 +282,11 @@ def _calibration_data(
             ),
         },
         foreign={
-            each.source: LabelledOutputs(
+            name: LabelledOutputs(
                 head_logits=_head_logits(model, crop, each),
                 labels=to_six(each.fer2013_labels, FER2013_7),
             )
-            for each in foreign
+            for name, each in foreign.items()
         },
         confident_in="ferplus",
         # A head that imitates FER+'s votes calls clearly angry or frightened faces from other

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from mien._checking import check_path
 from mien._output import check_output, whole_file
@@ -47,7 +46,8 @@ def export_variant(
 
     Args:
         path: The float32 file that a training wrote.
-        data: The dataset: `int8` takes its ranges from `train`, the comparison is on `val`.
+        data: The dataset: `int8` takes its ranges from `train`, the comparison is on `val`, both
+            in the network's own crop.
         precision: The variant.
         out: The new file; it is written only if the comparison is within the limits.
         licence: Licence of the weights, for the file's spec.
@@ -80,16 +80,19 @@ def export_variant(
         if precision == "fp16":
             onnx.save_model(to_float16_weights(read_onnx(path)), made)
         else:
-            _quantise(path, made, source, data.subset("train").images)
+            _quantise(path, made, source, data.subset("train"))
         write_spec(made, source.spec)
-        compared = compare_with_torch(network, EmotionModel(made), data.subset("val").images)
+        compared = compare_with_torch(
+            network, EmotionModel(made), data.subset("val").crops(source.crop)
+        )
         compared.check(f"{out}: {precision}")
-        figures = dict(source.spec.figures) | compared.figures(f"{data.source}, val, {precision}")
+        # Those of the float32 file are not this file's.
+        figures = compared.figures(f"{data.source}, val, {precision}")
         write_spec(made, dataclasses.replace(source.spec, provenance=provenance, figures=figures))
     return compared
 
 
-def _quantise(path: Path, made: Path, model: EmotionModel, images: NDArray[np.uint8]) -> None:
+def _quantise(path: Path, made: Path, model: EmotionModel, images: Dataset) -> None:
     quantizer = quantization()
     quantizer.quantize_static(
         path,
@@ -106,10 +109,10 @@ def _quantise(path: Path, made: Path, model: EmotionModel, images: NDArray[np.ui
 class _CalibrationReader:
     """Gives the quantiser batches of training images, spread evenly over the data."""
 
-    def __init__(self, model: EmotionModel, images: NDArray[np.uint8]) -> None:
-        step = max(1, len(images) // _CALIBRATION_IMAGES)
-        chosen = images[::step][:_CALIBRATION_IMAGES].astype(np.float32)
-        batches = network_input(chosen, model.spec.input)
+    def __init__(self, model: EmotionModel, images: Dataset) -> None:
+        rows = np.arange(0, len(images), max(1, len(images) // _CALIBRATION_IMAGES))
+        crops = images.select(rows[:_CALIBRATION_IMAGES]).crops(model.crop)
+        batches = network_input(crops.astype(np.float32), model.spec.input)
         self._batches: Iterator[dict[str, Any]] = (
             {model.spec.input.name: batches[start : start + _CALIBRATION_BATCH]}
             for start in range(0, len(batches), _CALIBRATION_BATCH)

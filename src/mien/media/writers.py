@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from mien._output import cannot_write, check_output, partial_path
+from mien._wording import as_text
 from mien.columns import COLUMNS, Column, flat_row, result_columns
 from mien.errors import MissingExtraError, OutputError
 from mien.structures import FrameResult
@@ -301,11 +302,6 @@ def _crc32(path: Path, length: int) -> int:
     return checksum
 
 
-def _as_text(value: str) -> str:
-    """Escape what is not valid Unicode in a file name, which Parquet refuses."""
-    return value.encode(errors="backslashreplace").decode()
-
-
 def open_writer(path: Path, *, overwrite: bool = False, units: bool = False) -> ResultWriter:
     """Open the writer for a path, by its ending.
 
@@ -364,7 +360,7 @@ def arrow_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column] = C
     pyarrow = _import_pyarrow("a table of pyarrow")
     flat = [
         {
-            name: _as_text(value) if isinstance(value, str) else value
+            name: as_text(value) if isinstance(value, str) else value
             for name, value in flat_row(row, columns).items()
         }
         for row in rows

@@ -46,6 +46,7 @@ from mien.metrics.uncertainty import (
     bootstrap_intervals,
     bootstrap_mean,
     mcnemar,
+    share_interval,
     wilson_interval,
 )
 
@@ -92,6 +93,7 @@ __all__ = [
     "roc_curve",
     "score_predictions",
     "score_triplets",
+    "share_interval",
     "unsure_threshold",
     "wilson_interval",
 ]

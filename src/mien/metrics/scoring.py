@@ -30,7 +30,7 @@ from mien.metrics.metrics import (
     negative_log_likelihood,
     precision_recall_f1,
 )
-from mien.metrics.uncertainty import Interval, bootstrap_intervals
+from mien.metrics.uncertainty import Interval, bootstrap_intervals, share_interval
 
 __all__ = ["ClassScore", "Score", "score_predictions"]
 
@@ -46,6 +46,7 @@ class ClassScore:
         images: Images with this true label.
         precision: Share of its predictions that are correct; NaN if there are none.
         recall: Share of its images that are predicted correctly; NaN if there are none.
+        recall_interval: Its 95 % interval, see `share_interval`.
         f1: The harmonic mean of precision and recall.
         roc_auc: Area under the ROC curve of the class against the others.
         average_precision: Area under its precision-recall curve.
@@ -55,6 +56,7 @@ class ClassScore:
     images: int
     precision: float
     recall: float
+    recall_interval: Interval
     f1: float
     roc_auc: float
     average_precision: float
@@ -72,7 +74,7 @@ class Score:
         nll: Mean negative log-likelihood in nats.
         ece: Expected calibration error over 15 bins.
         divergence: Mean Jensen-Shannon divergence from the votes, 0 to 1; None without votes.
-        intervals: 95 % bootstrap intervals by name.
+        intervals: 95 % bootstrap intervals by name, see `bootstrap_intervals`.
         classes: Each class.
         confusion: `(K, K)` counts, rows true.
         reliability: Bins of confidence, accuracy and images.
@@ -80,6 +82,8 @@ class Score:
         curves: By label, ROC (false, true positive rate) and PR (recall, precision) points.
         sure: Threshold, share and accuracy of the predictions that are not unsure; None if the
             model has no threshold.
+        people: How many people the intervals draw, those of unknown images each counted as one;
+            None if they draw images.
     """
 
     images: int
@@ -96,6 +100,7 @@ class Score:
     risk_coverage: list[tuple[float, float]]
     curves: Mapping[str, Mapping[str, list[tuple[float, float]]]]
     sure: Mapping[str, float] | None = None
+    people: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON has it; NaN becomes null."""
@@ -110,6 +115,7 @@ def score_predictions(
     *,
     soft_labels: NDArray[np.floating] | None = None,
     unsure_below: float | None = None,
+    groups: NDArray[Any] | None = None,
 ) -> Score:
     """Compute all figures of one model under one protocol.
 
@@ -119,6 +125,7 @@ def score_predictions(
         label_set: The K labels.
         soft_labels: `(N, K)`, the votes' distributions; rows of zeros have no votes.
         unsure_below: Predictions of a lower confidence are unsure.
+        groups: `(N,)`, who each image shows, as `Dataset.people`; None if nobody is known.
 
     Raises:
         InputError: There are no images, or the probabilities are none.
@@ -135,8 +142,8 @@ def score_predictions(
         nll=negative_log_likelihood(probabilities, labels),
         ece=expected_calibration_error(probabilities, labels),
         divergence=_divergence(probabilities, soft_labels),
-        intervals=bootstrap_intervals(probabilities, labels),
-        classes=tuple(_classes(probabilities, labels, label_set, matrix)),
+        intervals=bootstrap_intervals(probabilities, labels, groups=groups),
+        classes=tuple(_classes(probabilities, labels, label_set, matrix, groups)),
         confusion=matrix.tolist(),
         reliability=[
             {"confidence": float(c), "accuracy": float(a), "images": int(n)}
@@ -146,6 +153,7 @@ def score_predictions(
         risk_coverage=_thinned(*risk_coverage(probabilities, labels)),
         curves=_curves(probabilities, labels, label_set),
         sure=_sure(probabilities, labels, unsure_below),
+        people=None if groups is None else len(np.unique(groups)),
     )
 
 
@@ -191,14 +199,20 @@ def _classes(
     labels: NDArray[np.integer],
     label_set: LabelSet,
     matrix: NDArray[np.int64],
+    groups: NDArray[Any] | None,
 ) -> list[ClassScore]:
     precision, recall, f1 = precision_recall_f1(matrix)
+    correct = probabilities.argmax(axis=1) == labels
     return [
         ClassScore(
             label=label,
             images=int(matrix[number].sum()),
             precision=float(precision[number]),
             recall=float(recall[number]),
+            recall_interval=share_interval(
+                correct[labels == number],
+                groups=None if groups is None else groups[labels == number],
+            ),
             f1=float(f1[number]),
             roc_auc=roc_auc(probabilities[:, number], labels == number),
             average_precision=average_precision(probabilities[:, number], labels == number),

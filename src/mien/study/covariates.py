@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mien._checking import check_path
 from mien._wording import pluralize
-from mien.data.text_table import column_named, open_table
+from mien.data.text_table import column_named, not_text, open_table
 from mien.errors import DatasetError, InputError
 
 __all__ = ["Covariates", "read_covariates"]
@@ -69,6 +69,8 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
         if len(cells) != len(columns):
             expected = f"expected {pluralize(len(columns), 'cell')}, found {len(cells)}"
             raise InputError(f"{path}: line {line}: {expected}")
+        if lost := not_text(*cells):
+            raise InputError(f"{path}: line {line}: {lost}")
         name = cells[video].strip()
         named = by_name.get(_with_slashes(name), [])
         if len(named) > 1:

@@ -11,6 +11,7 @@ import numpy as np
 from mien._wording import pluralize
 from mien.data import SUBSETS, DataCheck, Dataset
 from mien.emotions import FER2013_7, FERPLUS_8, ferplus_majority
+from mien.reports.data.pixels import pixel_counts, pixel_moments
 from mien.reports.html.charts import (
     SERIES,
     SHARES,
@@ -182,12 +183,12 @@ def pixels_figure(data: Dataset) -> Figure:
         images = data.subset(name).images
         if not len(images):
             continue
-        counts = np.bincount(images.ravel(), minlength=256).reshape(_BINS, -1).sum(axis=1)
+        counts = pixel_counts(images).reshape(_BINS, -1).sum(axis=1)
         rows += [
             {"subset": name, "value": (i + 0.5) * 256 / _BINS, "share": float(count / counts.sum())}
             for i, count in enumerate(counts)
         ]
-    mean, spread = float(data.images.mean()), float(data.images.std())
+    mean, spread = pixel_moments(data.images)
     sentence = f"All pixels have mean {mean:.1f} and standard deviation {spread:.1f}."
     if len({row["subset"] for row in rows}) > 1:
         sentence += " Equal curves suggest that the subsets come from the same source."

@@ -14,6 +14,7 @@ from mien.emotions import FERPLUS_8
 from mien.preprocess import FER_CROP, crop_faces, view_for_detection
 from mien.reports.data.contact_sheet import contact_sheet
 from mien.reports.data.dataset_tiles import row_label
+from mien.reports.data.pixels import pixel_moments
 from mien.reports.html.blocks import ImageTable, Tile, Tiles
 from mien.reports.html.page import Figure
 
@@ -104,7 +105,8 @@ def _aligned(
 
 def _normalised(data: Dataset, images: NDArray[np.uint8]) -> Figure:
     train = data.subset("train").images if (data.split == 0).any() else data.images
-    mean, spread = float(train.mean()), max(float(train.std()), 1e-6)
+    mean, spread = pixel_moments(train)
+    spread = max(spread, 1e-6)
     tiles = [
         Tile(
             image=image,

@@ -11,7 +11,7 @@ import numpy as np
 from mien._wording import pluralize
 from mien.data import Dataset
 from mien.evaluation import Evaluation, ModelEvaluation
-from mien.metrics import PROTOCOLS, Score, wilson_interval
+from mien.metrics import PROTOCOLS, Score
 from mien.reports.html.blocks import Block, Table, Tile, Tiles
 from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
 
@@ -156,6 +156,15 @@ def evaluation_report(
     return write_page(page, path, figures=figures, overwrite=overwrite)
 
 
+def drawn_text(score: Score) -> str:
+    """Say what intervals draw where it is not images."""
+    return (
+        ""
+        if score.people is None
+        else f", by drawing {pluralize(score.people, 'person', 'people')}"
+    )
+
+
 def _tables(results: Sequence[ModelEvaluation]) -> list[Figure]:
     tables = []
     for model in dict.fromkeys(each.model for each in results):
@@ -165,12 +174,13 @@ def _tables(results: Sequence[ModelEvaluation]) -> list[Figure]:
             if each.model == model
             for row in evaluation_rows(each, intervals=True)
         ]
+        score = next(each.score for each in results if each.model == model)
         tables.append(
             Figure(
                 title=f"Figures of {model}",
                 sentence="ECE is the expected calibration error over 15 bins, NLL the mean "
                 "negative log-likelihood, and divergence the mean Jensen-Shannon divergence from "
-                "the votes, 0 to 1. In brackets: 95 % bootstrap intervals.",
+                f"the votes, 0 to 1. In brackets: 95 % bootstrap intervals{drawn_text(score)}.",
                 body=[Table(EVALUATION_COLUMNS, rows)],
                 wide=True,
             )
@@ -185,7 +195,7 @@ def _classes(result: ModelEvaluation) -> Figure:
         if not each.images:
             rows.append([each.label, "0", *["none"] * 5])
             continue
-        recall = wilson_interval(round(each.recall * each.images), each.images)
+        recall = each.recall_interval
         numbers = (each.precision, each.f1, each.roc_auc, each.average_precision)
         precision, f1, *areas = (f"{n:.3f}" if math.isfinite(n) else "none" for n in numbers)
         rows.append(
@@ -202,8 +212,8 @@ def _classes(result: ModelEvaluation) -> Figure:
     return Figure(
         title=f"Figures of the classes, {result.model}",
         context=result.protocol,
-        sentence="In brackets: 95 % intervals (Wilson). The areas are those under the curves "
-        "below, of each class against all others.",
+        sentence=f"In brackets: 95 % intervals{drawn_text(result.score) or ' (Wilson)'}. The areas "
+        "are those under the curves below, of each class against all others.",
         body=[Table(head, rows)],
     )
 
