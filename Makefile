@@ -21,17 +21,22 @@ OUT ?= out
 CONSTRAINTS := constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
+# Compiled modules are kept, also where the environment forbids it: torch and what belongs to it take
+# seconds to compile, in each of the many processes of the tests.
+export PYTHONDONTWRITEBYTECODE =
+
 PAGE := src/mien/assets/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
+PAGE_PACKAGES := web/node_modules/.package-lock.json
 
-.PHONY: run test test-page test-python docs prepare package web serve check check-types check-page check-style crash fuzz lowest newest site release check-deploy evaluate benchmark clean
+.PHONY: run test test-page test-python docs package web serve check check-types check-page check-style crash fuzz lowest newest site release check-deploy evaluate benchmark clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/mien analyze $(INPUT) --out $(OUT) --draw --overwrite
 
 test: test-python test-page
 
-test-page: $(VENV)/dev.stamp
+test-page: $(PAGE_PACKAGES)
 	$(BIN)/python web/build.py test
 
 # Three at a time on two cores: tests of the page and of processes wait for others most of the time.
@@ -39,16 +44,12 @@ test-page: $(VENV)/dev.stamp
 test-python: $(VENV)/compiled.stamp $(PAGE)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 10
 
-# What `check` and `test` need, so that both can run at the same time.
-prepare: $(VENV)/dev.stamp $(PAGE)
-	$(BIN)/python web/build.py install
-
 web: $(VENV)/run.stamp $(PAGE)
 
 serve: $(VENV)/serve.stamp $(PAGE)
 	$(BIN)/mien serve --open
 
-check: $(VENV)/dev.stamp
+check: $(VENV)/dev.stamp $(PAGE_PACKAGES)
 	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs 2) --output-sync check-types check-page check-style
 
 check-types:
@@ -120,9 +121,13 @@ fuzz: $(VENV)/dev.stamp
 clean:
 	rm -rf $(VENV) $(OUT)
 
-$(PAGE): $(PAGE_SOURCES) | $(BIN)/python
+$(PAGE): $(PAGE_SOURCES) | $(PAGE_PACKAGES)
 	@echo "Building the web page ..."
 	@$(BIN)/python web/build.py
+	@touch $@
+
+$(PAGE_PACKAGES): web/package-lock.json | $(BIN)/python
+	@$(BIN)/python web/build.py install
 	@touch $@
 
 $(BIN)/python:

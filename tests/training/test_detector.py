@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import types
 import warnings
@@ -43,14 +44,27 @@ from mien.training.pseudo_labels import (
 
 STRIDES = (8, 16, 32)
 SHIPPED = Path(mien.__file__).parent / "assets" / "face.onnx"
+SMALL = DetectorRecipe(
+    network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
+    augmentation=DetectorAugmentation(image_px=96, max_face_px=80),
+    steps=4,
+    validate_every=4,
+    batch_size=2,
+)
 LANDMARKS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
+
+
+@contextlib.contextmanager
+def library_warnings():
+    # Lightning warns of its own dependencies and of short trainings.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @pytest.fixture(autouse=True)
 def _library_warnings():
-    # Lightning warns of its own dependencies and of short trainings.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with library_warnings():
         yield
 
 
@@ -143,7 +157,7 @@ def test_landmarks_of_small_faces_count_by_their_size(grid):
 
 
 def test_the_order_of_teacher_cells_is_that_of_the_network():
-    network = DetectorNet(DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1))).eval()
+    network = DetectorNet(SMALL.network).eval()
     square = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
     pixels = torch.from_numpy(square[..., ::-1].copy()).permute(2, 0, 1)[None].float()
     names = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
@@ -264,23 +278,13 @@ def test_faces_are_cut_out_and_known_at_their_new_place():
     np.testing.assert_array_equal(again.student_rgb, drawn[0].student_rgb)
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """A model file to start with; exporting it takes seconds."""
-    path = tmp_path_factory.mktemp("start") / "face.onnx"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        export_detector(DetectorNet(DetectorOptions()).eval(), path=path, provenance={})
-    return path
-
-
 @pytest.mark.parametrize("side", [96, 64])
-def test_a_new_level_for_whole_frames_changes_nothing_at_first(side, start):
+def test_a_new_level_for_whole_frames_changes_nothing_at_first(side, exported):
     images = 255 * torch.rand((1, 3, side, side), generator=torch.Generator().manual_seed(0))
-    module = DetectorModule(DetectorRecipe(network=DetectorOptions(context_depth=2))).eval()
-    plain = DetectorModule(DetectorRecipe()).eval()
+    networks = [dataclasses.replace(SMALL.network, context_depth=depth) for depth in (2, 0)]
+    module, plain = (DetectorModule(DetectorRecipe(network=each)).eval() for each in networks)
     for each in (module, plain):
-        _initialise(each, start, [(images.to(torch.uint8), None)])
+        _initialise(each, exported.path, [(images.to(torch.uint8), None)])
     with torch.no_grad():
         for one, other in zip(module.network(images), plain.network(images), strict=True):
             torch.testing.assert_close(one, other)
@@ -360,12 +364,25 @@ def test_which_images_are_held_out_does_not_depend_on_the_system(tmp_path):
     assert [name for name, _, _ in read_unlabelled_images(tmp_path)] == ["people/a.png"]
 
 
-def test_two_steps_train_resume_and_export(tmp_path):
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """The file of a detector that was trained, and what was found on the way."""
+
+    path: Path
+    threshold: float
+    differences: dict[str, float]
+    image: PseudoLabelledImage
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A detector after two steps, resumed and exported, which takes seconds."""
+    out = tmp_path_factory.mktemp("exported")
     names = [str(number) for number in range(30)]
     images = [labelled_image(name) for name in names]
     assert any(is_for_choosing(name) for name in names)
     recipe = DetectorRecipe(
-        network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
+        network=SMALL.network,
         augmentation=DetectorAugmentation(image_px=96, max_face_px=80, pasted_faces=0.5),
         steps=2,
         validate_every=1,
@@ -373,24 +390,29 @@ def test_two_steps_train_resume_and_export(tmp_path):
         warmup_steps=1,
     )
     pasted_faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype(np.uint8)
-    settings = {"out": tmp_path, "pasted_faces": pasted_faces, "workers": 0}
-    train_detector(recipe, images, SHIPPED, **settings)
-    with pytest.raises(RecipeError, match="holds a run already"):
+    settings = {"out": out, "pasted_faces": pasted_faces, "workers": 0}
+    with library_warnings():
         train_detector(recipe, images, SHIPPED, **settings)
-    module = train_detector(recipe, images, SHIPPED, **settings, resume=True)
-    threshold = choose_score_threshold(module, images)
-    assert 0.3 <= threshold <= 1
-    path = tmp_path / "face.onnx"
-    differences = export_detector(
-        module.network, path=path, provenance={"teacher": "toy"}, score_threshold=threshold
-    )
-    assert max(differences.values()) < 1e-3
-    stored = {weights.data_type for weights in onnx.load(path).graph.initializer}
+        with pytest.raises(RecipeError, match="holds a run already"):
+            train_detector(recipe, images, SHIPPED, **settings)
+        module = train_detector(recipe, images, SHIPPED, **settings, resume=True)
+        threshold = choose_score_threshold(module, images)
+        path = out / "face.onnx"
+        differences = export_detector(
+            module.network, path=path, provenance={"teacher": "toy"}, score_threshold=threshold
+        )
+    return Exported(path, threshold, differences, images[0])
+
+
+def test_two_steps_train_resume_and_export(exported):
+    assert 0.3 <= exported.threshold <= 1
+    assert max(exported.differences.values()) < 1e-3
+    stored = {weights.data_type for weights in onnx.load(exported.path).graph.initializer}
     assert onnx.TensorProto.FLOAT16 in stored
-    detector = OnnxDetector(path, score_threshold=0.0)
+    detector = OnnxDetector(exported.path, score_threshold=0.0)
     assert detector.spec.name == "mien-face"
-    assert OnnxDetector(path).score_threshold == threshold
-    faces = detector.detect(images[0].image_rgb, min_face_px=1)
+    assert OnnxDetector(exported.path).score_threshold == exported.threshold
+    faces = detector.detect(exported.image.image_rgb, min_face_px=1)
     assert faces.boxes_xyxy.shape[1] == 4
 
 
@@ -422,8 +444,8 @@ def test_the_best_weights_come_back_and_the_newest_are_kept_for_resuming(tmp_pat
 
     monkeypatch.setattr(DetectorModule, "on_validation_epoch_end", worse_and_worse)
     recipe = DetectorRecipe(
-        network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
-        augmentation=DetectorAugmentation(image_px=96, max_face_px=80),
+        network=SMALL.network,
+        augmentation=SMALL.augmentation,
         steps=3,
         validate_every=1,
         batch_size=2,
@@ -497,15 +519,6 @@ def test_a_recipe_that_never_validates_is_refused():
         dataclasses.replace(SMALL, validate_every=5)
 
 
-SMALL = DetectorRecipe(
-    network=DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1)),
-    augmentation=DetectorAugmentation(image_px=96, max_face_px=80),
-    steps=4,
-    validate_every=4,
-    batch_size=2,
-)
-
-
 def test_workers_share_the_batches_and_keep_their_order():
     batches = _TrainingImages(
         [labelled_image("a")], SHIPPED, SMALL, pasted_faces=None, negatives=(), first=1
@@ -555,7 +568,7 @@ def test_weights_that_are_no_numbers_are_not_exported(tmp_path, monkeypatch):
     # Exporting takes seconds, and another network's file is as far from these weights as their own.
     program = types.SimpleNamespace(model_proto=onnx.load(SHIPPED))
     monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: program)
-    network = DetectorNet(DetectorOptions(stem=(4, 8), width=8, depths=(1, 1, 1))).eval()
+    network = DetectorNet(SMALL.network).eval()
     with torch.no_grad():
         next(network.parameters()).fill_(1e30)
     with pytest.raises(ArtefactError, match="differs from torch"):
