@@ -16,6 +16,7 @@ const TRACK = {
 
 vi.mock("../src/app/overlay", () => ({}));
 vi.mock("../src/app/save", () => ({ download: vi.fn() }));
+vi.mock("../src/units/drawn", () => ({}));
 vi.mock("../src/video/container", () => ({}));
 vi.mock("../src/video/decoding", () => ({
   inputOf: () => ({ getPrimaryVideoTrack: async () => TRACK, dispose: () => {} }),
