@@ -99,7 +99,7 @@ def installed_with(extras: set[str]) -> set[str]:
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_imports_only_what_the_course_says_to_install(path):
     page = (ROOT / "docs" / "course.md").read_text(encoding="utf-8")
-    (extras,) = re.findall(r"pip install .*'\.\[([\w,]+)\]'", page)
+    (extras,) = re.findall(r'pip install .*"\.\[([\w,]+)\]"', page)
     assert f"[{extras}]" in code(path)[0]
     packages = installed_with(set(extras.split(",")))
     owners = importlib.metadata.packages_distributions()
