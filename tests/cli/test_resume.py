@@ -23,10 +23,10 @@ def stopped_after(monkeypatch):
         written = itertools.count(1)
         write = ResultFolder.write
 
-        def writing(self, result):
+        def writing(self, result, **options):
             if next(written) > count:
                 raise KeyboardInterrupt
-            write(self, result)
+            write(self, result, **options)
 
         monkeypatch.setattr(ResultFolder, "write", writing)
         return lambda: monkeypatch.setattr(ResultFolder, "write", write)

@@ -37,7 +37,7 @@ def test_every_command_names_files_verbs_and_extras_that_there_are():
             words = words[3:]
         elif words[0] == "uv":
             words = words[1:]
-        check_command(shlex.join(words))
+        check_command(" ".join(words))
         for word in words:
             if word.endswith((".py", "constraints.txt")) or word.startswith("src/"):
                 assert (ROOT / word).exists(), line

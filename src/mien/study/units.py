@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from mien._addresses import without_credentials
 from mien.errors import MediaError, OptionsError
@@ -55,10 +55,12 @@ def find_units(
     """
     media = list(media)
     images = {str(each) for each in media if _kind(each) == "image"}
+    # By its first image, so that the units of an earlier run come in the order that they had.
+    kept: dict[str, tuple[str, ...]] = {}
     for sources in map(tuple, done):
-        if images.issuperset(sources):
+        if sources and images.issuperset(sources):
             images.difference_update(sources)
-            yield _image_unit(sources)
+            kept[sources[0]] = sources
     for kind, group in itertools.groupby(media, key=_kind):
         if kind == "error":
             yield from (each for each in group if isinstance(each, MediaError))
@@ -66,9 +68,20 @@ def find_units(
             for source in map(str, group):
                 yield Unit(f"{_stem(source)}-{_hash([source])}", (source,), True)
         else:
-            waiting = (source for source in map(str, group) if source in images)
-            while sources := tuple(itertools.islice(waiting, IMAGES_PER_UNIT)):
-                yield _image_unit(sources)
+            yield from _image_units(map(str, group), images, kept)
+
+
+def _image_units(
+    sources: Iterable[str], ungrouped: Collection[str], kept: Mapping[str, tuple[str, ...]]
+) -> Iterator[Unit]:
+    """Group images in a row, of which those in `ungrouped` are in no group of `kept`."""
+    for begins, row in itertools.groupby(sources, key=kept.__contains__):
+        if begins:
+            yield from (_image_unit(kept[source]) for source in row)
+            continue
+        waiting = (source for source in row if source in ungrouped)
+        while unit := tuple(itertools.islice(waiting, IMAGES_PER_UNIT)):
+            yield _image_unit(unit)
 
 
 def _image_unit(sources: tuple[str, ...]) -> Unit:

@@ -152,7 +152,7 @@ def test_of_several_leaks_the_worst_is_named(toy_dataset):
     assert figure.chart.to_dict()["encoding"]["color"]["scale"]["domain"] == ["exact"]
     assert leaks_figure(check_dataset(toy_dataset, near=False)) is None
     near = leaks_figure(check_dataset(toy_dataset))
-    assert near.sentence.startswith("Of val 100.0% have a near copy in train.")
+    assert near.sentence.startswith("Of test 100.0% have a near copy in train.")
 
 
 def test_copies_that_are_all_identical_are_no_near_ones(toy_dataset):
