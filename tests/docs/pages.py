@@ -19,6 +19,7 @@ import sys
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,10 @@ class Reader:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             if code.co_flags & inspect.CO_COROUTINE:
-                asyncio.run(eval(code, self._names))  # noqa: S307 - the page's own code
+                coroutine = eval(code, self._names)  # noqa: S307 - the page's own code
+                # In a thread of its own: a browser of other tests keeps a loop in this one.
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(asyncio.run, coroutine).result()
             else:
                 exec(code, self._names)  # noqa: S102 - the page's own code
         if output is not None:

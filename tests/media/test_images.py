@@ -1,6 +1,8 @@
 import io
 import re
 import struct
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
 from mien.errors import MediaError
-from mien.media import decode_image, image_file, read_image
+from mien.media import decode_image, read_image
 from tests.broken import png_that_declares
 from tests.conftest import SAMPLES
 
@@ -165,15 +167,14 @@ def test_what_cannot_be_read_says_why_and_what_to_do(tmp_path, content, reason):
 def test_warnings_of_pillow_are_quiet_unless_a_caller_wants_them(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(png_that_declares(11_000, 11_000))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.resetwarnings()
-        image_file._quieten_pillow.__wrapped__()
-        with pytest.raises(MediaError, match="it declares 11000 x 11000 pixels"):
-            read_image(path)
-    assert caught == []
-    with warnings.catch_warnings(), pytest.raises(MediaError, match="Pillow warns of it: Image si"):
-        warnings.simplefilter("error")
-        read_image(path)
+    # In processes of their own: filters of warnings are those of all threads of a process.
+    for wanted, reason in (("", "it declares 11000 x 11000"), ("error", "Pillow warns of it: Im")):
+        code = f"from mien.media import read_image; import warnings; path = {str(path)!r}\n"
+        code += f"if {wanted!r}: warnings.simplefilter({wanted!r})\nread_image(path)"
+        command = [sys.executable, "-c", code]
+        said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+        assert said.startswith("Traceback")  # and with no warning
+        assert reason in said.splitlines()[-1]
 
 
 def test_reading_in_threads_leaves_the_filters_of_warnings_as_they_are(samples):
