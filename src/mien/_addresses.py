@@ -8,7 +8,10 @@ __all__ = ["without_credentials"]
 
 _HIDDEN = "***"
 
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/+)(.*)", re.DOTALL)
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+:/+)(.*)", re.DOTALL)
+"""A letter alone before the colon is a drive of Windows."""
+
+_HOST_AND_PORT = re.compile(r"[^:@]*:[0-9]*|\[[^]@]*\](:[0-9]*)?")
 
 _SECRET = re.compile(
     r"([?&;/_][^?&;/=#]*"
@@ -33,7 +36,8 @@ def without_credentials(source: str) -> str:
     scheme, rest = found.groups()
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     # A password that is not encoded may hold all that ends it otherwise.
-    users = rest if ":" in authority else authority
+    is_host = ":" not in authority or _HOST_AND_PORT.fullmatch(authority)
+    users = authority if is_host else rest
     if "@" in users:
         rest = f"{_HIDDEN}{rest[users.rindex('@') :]}"
     return scheme + _SECRET.sub(rf"\1{_HIDDEN}", rest)
