@@ -3,19 +3,19 @@ r"""One emotion network whose weights are the mean of several that began with th
     python benchmarks/average.py runs/a/emotion.onnx runs/b/emotion.onnx --data fer \
         --recipe rendered --out mean.onnx
     mien calibrate mean.onnx --data fer --foreign actors --framing 1
+    mien export model mean.onnx --data fer --out emotion.onnx
 
 Trainings that go on from one network stay in one valley of the loss, and the mean of their weights
 is often as good as the mean of their answers, at the cost of one network (Wortsman et al. 2022,
 "Model soups"). Layers of a mean give narrower outputs than those of its members, so that each
-norm's statistics are taken anew from augmented training images. The file is calibrated on `val`,
-like one of a training, and has float16 weights.
+norm's statistics are taken anew from augmented training images. The file is like one of a training:
+float32, calibrated on `val`.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,9 +25,9 @@ from torch.optim.swa_utils import update_bn
 
 from mien.data import Dataset, merged_sketches, read_dataset
 from mien.errors import ArtefactError
-from mien.export import export_trained, export_variant
+from mien.export import export_trained
 from mien.inference import EmotionModel
-from mien.models.emotion import EmotionNet
+from mien.models.emotion import EmotionNet, TrunkOptions
 from mien.models.onnx_weights import load_onnx_network, load_onnx_weights
 from mien.preprocess import network_input
 from mien.training.augment import AugmentationOptions, augment
@@ -68,10 +68,10 @@ def mean_network(
     Raises:
         ArtefactError: A file is no emotion model of a training, or one of another network.
     """
-    network = load_onnx_network(paths[0], EmotionModel(paths[0]).spec.provenance)
+    network = _like(paths[0])
     total = {name: torch.zeros_like(value) for name, value in network.named_parameters()}
     for path, share in zip(paths, shares, strict=True):
-        member = load_onnx_network(path, EmotionModel(path).spec.provenance)
+        member = _like(path)
         if member.options != network.options:
             raise ArtefactError(f"{path}: another network than {paths[0]} has")
         load_onnx_weights(member, path, example=batches[0])
@@ -81,6 +81,14 @@ def mean_network(
         value.copy_(total[name])
     update_bn(batches, network)
     return network.eval()
+
+
+def _like(path: Path) -> EmotionNet:
+    """Return a network with a file's options, not its weights."""
+    options = load_onnx_network(path, EmotionModel(path).spec.provenance).options
+    # A network that is read from a file has the options of a fine-tuned one.
+    names = [field.name for field in dataclasses.fields(TrunkOptions)]
+    return EmotionNet(TrunkOptions(**{name: getattr(options, name) for name in names}))
 
 
 def main() -> None:
@@ -107,7 +115,7 @@ def main() -> None:
 def write_mean(
     paths: Sequence[Path], shares: Sequence[float], data: Dataset, *, recipe: str, out: Path
 ) -> None:
-    """Write the mean of several files as one, calibrated on `val`, with float16 weights.
+    """Write the mean of several files as one, calibrated on `val`.
 
     Raises:
         ArtefactError: As in `mean_network`, or an output differs from torch.
@@ -126,10 +134,7 @@ def write_mean(
         ),
         "licence": "Apache-2.0",
     }
-    with tempfile.TemporaryDirectory() as folder:
-        full = Path(folder) / "mean.onnx"
-        export_trained(network, data, path=full, provenance=provenance)
-        compared = export_variant(full, data, precision="fp16", out=out, overwrite=True)
+    compared = export_trained(network, data, path=out, provenance=provenance)
     for said, value in dataclasses.asdict(compared).items():
         print(f"{said}: {value}")
 

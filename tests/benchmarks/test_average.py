@@ -1,12 +1,14 @@
 """The weights of several networks become one network, whose norms fit its own activations."""
 
 import dataclasses
+import json
 import warnings
 
 import numpy as np
 import pytest
 import torch
 
+from mien._decode import decode
 from mien.data import Dataset
 from mien.errors import ArtefactError
 from mien.export import export_trained, export_variant
@@ -80,7 +82,7 @@ def test_the_mean_lies_between_its_members(average, members, data, tmp_path, rec
         assert np.abs(mean - other).mean() < 3 * apart
     model = EmotionModel(out)
     assert model.spec.provenance["mean of 1.onnx, 1"].startswith("0.500 ")
-    assert model.spec.provenance["precision"] == "fp16"
+    assert decode(TrunkOptions, json.loads(model.spec.provenance["network"])) == OPTIONS
     assert "calibrated_on" in model.spec.provenance
 
 

@@ -28,6 +28,7 @@ KINDS = {
             "fer-pp",
             "fer-pp-tuned",
             "rendered",
+            "rendered-taught",
             "residual",
             "separable",
             "student",
@@ -154,7 +155,7 @@ def test_the_detectors_recipe_has_the_shipped_network_but_for_the_level_of_whole
 def test_the_recipe_of_the_shipped_network_has_its_shape():
     said = json.loads(EmotionModel().spec.provenance["network"])
     network = decode(TrunkOptions, said)
-    assert read_recipe(EmotionRecipe, "rendered").network == network
+    assert read_recipe(EmotionRecipe, "rendered-taught").network == network
 
 
 def test_a_training_too_short_for_its_averaged_weights_is_told_what_to_change():
