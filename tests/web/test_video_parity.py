@@ -50,8 +50,22 @@ def uneven(path: Path) -> Path:
     return write_video(path, timed)
 
 
+def sparse(path: Path) -> Path:
+    """A face in 60 frames a second, then in one every 1.3 seconds, then at uneven times."""
+    photo = read_image(SAMPLES / "eileen_collins.jpg").frame_rgb
+    steps = [1 / 60] * 90 + [1.3] * 3 + [0.15, 0.06, 0.06, 0.12, 0.09] * 2
+    frames = (photo[6:246, 107 + place % 3 : 347 + place % 3] for place in range(len(steps)))
+    return write_video(path, zip(np.cumsum(steps).tolist(), frames, strict=True))
+
+
 @pytest.mark.parametrize(
-    ("make", "name"), [(cut, "cut.webm"), (moving, "moving.mp4"), (uneven, "uneven.mp4")]
+    ("make", "name"),
+    [
+        (cut, "cut.webm"),
+        (moving, "moving.mp4"),
+        (uneven, "uneven.mp4"),
+        (sparse, "sparse.mp4"),
+    ],
 )
 def test_every_frame_has_the_rows_that_python_gives(opened, tmp_path, make, name):
     path = make(tmp_path / name)
