@@ -12,7 +12,7 @@ from PIL import Image
 from mien.media import read_image
 from tests.conftest import SAMPLES
 
-__all__ = ["LossyVideo", "gliding", "swaying", "two_people", "write_video"]
+__all__ = ["LossyVideo", "gliding", "swaying", "trim_video", "two_people", "write_video"]
 
 
 class LossyVideo:
@@ -104,4 +104,20 @@ def write_video(path: Path, frames, *, codec="libx264", sound=False, format=None
             for piece in (*resampler.resample(samples), *resampler.resample(None)):
                 out.mux(audio.encode(piece))
             out.mux(audio.encode(None))
+    return path
+
+
+def trim_video(path: Path, given: Path, *, start_s):
+    """Copy a video from a time on without coding it anew, as `ffmpeg -ss START -c copy` does.
+
+    The frames before, which the first ones are coded from, stay in it and are not shown.
+    """
+    with av.open(str(given)) as source, av.open(str(path), "w") as out:
+        streams = [out.add_stream_from_template(each) for each in source.streams]
+        for packet in source.demux():
+            if packet.dts is not None:
+                shift = round(start_s / packet.time_base)
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = streams[packet.stream_index]
+                out.mux(packet)
     return path

@@ -12,6 +12,8 @@ from mien import Analyzer
 from mien.inference import analyze_video
 from mien.inference import video as video_module
 from mien.inference.prefetch import prefetch
+from mien.inference.sampling import sample_video
+from mien.inference.video_state import VideoState
 from mien.media import Video, VideoFrame, read_image
 from mien.options import VideoOptions
 from tests.videos import gliding, write_video
@@ -113,6 +115,67 @@ def test_a_person_keeps_the_number_however_seldom_the_video_is_looked_at(
         results = list(analyze_video(analyzer.pipeline, video, options))
     assert len(results) >= 4
     assert {face.track for result in results for face in result.faces} == {0}
+
+
+@pytest.fixture(scope="module")
+def sparse_video(photo, tmp_path_factory):
+    """A still face, for two seconds in 60 frames a second, and then in one every 1.3 seconds."""
+    times = [number / 60 for number in range(120)] + [2 + 1.3 * number for number in range(6)]
+    frames = ((time_s, photo[:400, 40:440]) for time_s in times)
+    return write_video(tmp_path_factory.mktemp("video") / "sparse.mp4", frames)
+
+
+def test_where_frames_are_sparse_faces_are_detected_in_each_and_people_stay(analyzer, sparse_video):
+    with Video(sparse_video) as video:
+        results = list(analyze_video(analyzer.pipeline, video))
+    assert [face.track for result in results for face in result.faces] == [0] * 126
+    assert {result.faces[0].found for result in results[120:]} == {"detected"}
+    assert {result.faces[0].found for result in results[:120]} == {"detected", "followed"}
+
+
+def test_a_run_that_goes_on_where_frames_are_sparse_gives_the_same_results(analyzer, sparse_video):
+    with Video(sparse_video) as video:
+        whole = [result.to_dict() for result in analyze_video(analyzer.pipeline, video)]
+    first, again = VideoState(VideoOptions()), VideoState(VideoOptions())
+    found = []
+    with Video(sparse_video) as video:
+        for result in analyze_video(analyzer.pipeline, video, state=first):
+            found.append(result.to_dict())
+            if result.frame >= 122 and first.is_complete:
+                break
+    again.restore(json.loads(json.dumps(first.to_document())))
+    with Video(sparse_video) as video:
+        rest = analyze_video(analyzer.pipeline, video, state=again)
+        found += [result.to_dict() for result in rest]
+    assert found == whole
+
+
+def test_sampled_people_keep_the_number_where_frames_are_sparse(analyzer, sparse_video):
+    with Video(sparse_video) as video:
+        results = [outputs.result for outputs in sample_video(analyzer.pipeline, video)]
+    assert len(results) > 10
+    assert {face.track for result in results for face in result.faces} == {0}
+
+
+@pytest.mark.parametrize("decimals", [3, 9], ids=["milliseconds", "exact"])
+@pytest.mark.parametrize("per_second", [5, 12, 20, 24, 25, 28, 30, 60])
+def test_at_a_constant_rate_faces_are_detected_in_every_nth_frame(
+    analyzer, tmp_path, monkeypatch, per_second, decimals
+):
+    green = np.full((96, 128, 3), (0, 255, 0), np.uint8)
+    frames = ((round(number / per_second, decimals), green) for number in range(per_second))
+    found, analyze = [], video_module._analyze_window
+
+    def noted(pipeline, window, state):
+        found.append(window.frames[-1].frame)
+        return analyze(pipeline, window, state)
+
+    monkeypatch.setattr(video_module, "_analyze_window", noted)
+    with Video(write_video(tmp_path / "a.mp4", frames)) as video:
+        list(analyze_video(analyzer.pipeline, video))
+        every = max(1, round(video.frames_per_second / 8))
+    last = per_second - 1
+    assert found == sorted({*range(0, per_second, every), last})
 
 
 def test_a_damaged_video_keeps_what_was_decoded_and_says_so(analyzer, photo, tmp_path):

@@ -14,7 +14,7 @@ from mien.inference import EmotionModel
 from mien.media import VideoFrame
 from mien.preprocess import FER_CROP, crop_faces
 from mien.structures import Face, Faces
-from mien.track import SceneCuts, Tracker
+from mien.track import SamplingInterval, SceneCuts, Tracker
 from mien.track.scenes import appearances
 from mien.webpage.export import page_contract
 from tests.videos import two_people
@@ -167,6 +167,15 @@ def test_who_is_found_less_often_is_remembered_for_longer(parity, contract):
     for step, here in zip(vectors["smoother"], found, strict=True):
         np.testing.assert_allclose(here["probabilities"], step["smoothed"], atol=2e-6)
         assert here["label"] == step["label"]
+
+
+def test_detections_of_a_video_are_as_far_apart(parity, contract):
+    times = [0.0, 0.1, 0.2, 1.5, 2.8, 2.8, 2.83, 12.0, 12.1, 12.2]
+    for least_s in (0.0, 0.12):
+        interval = SamplingInterval(least_s)
+        expected = [interval.update(time_s) for time_s in times]
+        found = parity("sampling", contract, least_s, times)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_the_same_tracks_are_people(parity, contract):

@@ -15,7 +15,7 @@ from mien.options import SmoothingOptions
 from mien.study.events import find_episodes
 from mien.study.series import SeriesBuilder
 from tests.conftest import SAMPLES
-from tests.videos import gliding, two_people, write_video
+from tests.videos import gliding, trim_video, two_people, write_video
 from tests.web.driving import analysed, choose, ready, saved
 
 KEPT = ("face", "track", "found", "unsure")
@@ -50,8 +50,29 @@ def uneven(path: Path) -> Path:
     return write_video(path, timed)
 
 
+def sparse(path: Path) -> Path:
+    """A face in 60 frames a second, then in one every 1.3 seconds, then at uneven times."""
+    photo = read_image(SAMPLES / "eileen_collins.jpg").frame_rgb
+    steps = [1 / 60] * 90 + [1.3] * 3 + [0.15, 0.06, 0.06, 0.12, 0.09] * 2
+    frames = (photo[6:246, 107 + place % 3 : 347 + place % 3] for place in range(len(steps)))
+    return write_video(path, zip(np.cumsum(steps).tolist(), frames, strict=True))
+
+
+def trimmed(path: Path) -> Path:
+    """What is left of a video that was cut in the middle, between two frames."""
+    return trim_video(path, moving(path.with_name("whole.mp4")), start_s=0.61)
+
+
 @pytest.mark.parametrize(
-    ("make", "name"), [(cut, "cut.webm"), (moving, "moving.mp4"), (uneven, "uneven.mp4")]
+    ("make", "name"),
+    [
+        (cut, "cut.webm"),
+        (moving, "moving.mp4"),
+        (uneven, "uneven.mp4"),
+        (sparse, "sparse.mp4"),
+        (trimmed, "trimmed.mp4"),
+        (trimmed, "trimmed.mov"),
+    ],
 )
 def test_every_frame_has_the_rows_that_python_gives(opened, tmp_path, make, name):
     path = make(tmp_path / name)

@@ -13,7 +13,7 @@ import { faceQuality, unsureReason } from "../src/engine/quality";
 import { appearance, SceneCuts } from "../src/engine/scenes";
 import { combine } from "../src/engine/six";
 import { Smoother } from "../src/engine/smoother";
-import { DetectionInterval } from "../src/engine/timeout";
+import { DetectionInterval, SamplingInterval } from "../src/engine/timeout";
 import { Tracker } from "../src/engine/tracker";
 import { actionUnits, mergedSides, strongest } from "../src/units/names";
 import { shownUnits, smoothedUnits, UnitNetwork, type UnitReading } from "../src/units/network";
@@ -189,6 +189,10 @@ const parity = {
   },
   intervals({ track_timeout }: Contract, times: number[]): number[] {
     const interval = new DetectionInterval(track_timeout);
+    return times.map((time) => interval.update(time));
+  },
+  sampling(_: Contract, least_s: number, times: number[]): number[] {
+    const interval = new SamplingInterval(least_s);
     return times.map((time) => interval.update(time));
   },
   quality(

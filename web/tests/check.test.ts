@@ -127,7 +127,7 @@ function contract() {
     },
     scenes: SCENES,
     people: PEOPLE,
-    video: { detections_per_s: 8, max_held_frames: 600 },
+    video: { detections_per_s: 8, detection_interval_s: 0.125, max_held_frames: 600 },
     events: { min_duration_s: 0.5, max_gap_s: 0.25 },
     track_timeout: { min_intervals: 1, newest_interval_weight: 1 },
     detection: {

@@ -8,6 +8,7 @@ import { saveDrawnVideo, writing } from "../src/video/drawn";
 import { Conversion } from "../src/video/muxing";
 
 const SIZE = 2;
+const file = vi.hoisted(() => ({ begin_s: 0 }));
 const TRACK = {
   canDecode: async () => true,
   getDisplayWidth: async () => SIZE,
@@ -19,7 +20,12 @@ vi.mock("../src/app/save", () => ({ download: vi.fn() }));
 vi.mock("../src/units/drawn", () => ({}));
 vi.mock("../src/video/container", () => ({}));
 vi.mock("../src/video/decoding", () => ({
-  inputOf: () => ({ getPrimaryVideoTrack: async () => TRACK, dispose: () => {} }),
+  inputOf: () => ({
+    getPrimaryVideoTrack: async () => TRACK,
+    getPrimaryAudioTrack: async () => null,
+    getFirstTimestamp: async () => file.begin_s,
+    dispose: () => {},
+  }),
 }));
 vi.mock("../src/video/muxing", () => ({
   getFirstEncodableVideoCodec: async () => "avc",
@@ -33,6 +39,11 @@ vi.mock("../src/video/muxing", () => ({
   Conversion: { init: vi.fn() },
 }));
 vi.mock("../src/words", () => ({}));
+
+interface Options {
+  trim: { start: number };
+  video: { process(frame: { timestamp: number; draw(): void }): unknown };
+}
 
 const SESSION = { fault: null } as Session;
 const scope = new Scope();
@@ -55,7 +66,7 @@ function saved(init: () => void, execute: () => void): Promise<void> {
     return made as unknown as Conversion;
   });
   const signal = scope.begin();
-  return saveDrawnVideo(new File([], "a.mp4"), SESSION, {} as Contract, "mien", signal);
+  return saveDrawnVideo(new File([], "a.mp4"), SESSION, 0, {} as Contract, "mien", signal);
 }
 
 test("a video that is closed while its copy is begun is not written", async () => {
@@ -79,3 +90,27 @@ test("a copy is offered once, and its session is let go of when it is over", asy
   scope.end();
   expect(writing.value).toBeNull();
 });
+
+test.each([
+  ["its sound begins before it", 0, 0.5, 0],
+  ["it begins late", 1.4, 1.4, 1.4],
+  ["the first frames of the file are not shown", -1.6, 0.03, 0],
+  ["frames of times below 0 are shown", -1.2, -1.2, -1.2],
+])(
+  "the results of a video are drawn into their frames where %s",
+  async (_, begin_s, first_s, start_s) => {
+    file.begin_s = begin_s;
+    const at = vi.fn(() => null);
+    const session = { fault: null, at } as unknown as Session;
+    vi.mocked(Conversion.init).mockImplementation(async (options) => {
+      const { trim, video } = options as unknown as Options;
+      expect(trim).toEqual({ start: start_s });
+      // The first frame of the copy that was analysed: the library counts from where the copy starts.
+      video.process({ timestamp: first_s - trim.start, draw: () => {} });
+      return { isValid: true, execute: async () => {} } as unknown as Conversion;
+    });
+    const given = new File([], "a.mp4");
+    await saveDrawnVideo(given, session, first_s, {} as Contract, "mien", scope.begin());
+    expect(at.mock.calls).toEqual([[expect.closeTo(0, 9)]]);
+  },
+);

@@ -13,7 +13,7 @@ from mien.inference.pipeline import DetectedFrame, Pipeline
 from mien.inference.prefetch import prefetch
 from mien.inference.video import DETECTIONS_PER_S
 from mien.media import Video
-from mien.track import People, SceneCuts, Tracker
+from mien.track import People, SamplingInterval, SceneCuts, Tracker
 
 __all__ = ["sample_video"]
 
@@ -35,8 +35,7 @@ def sample_video(pipeline: Pipeline, video: Video) -> Generator[ImageOutputs, No
     """
     tracker, cuts, people = Tracker(), SceneCuts(), People()
     held = HeldFrames[ImageOutputs](people)
-    rate = min(DETECTIONS_PER_S, video.frames_per_second or DETECTIONS_PER_S)
-    tracker.sampling_interval_s = 1 / rate
+    interval = SamplingInterval()
     frames = prefetch(video.frames(per_second=DETECTIONS_PER_S), _PREFETCHED_FRAMES)
     damage: MediaError | None = None
     last_s = 0.0
@@ -49,6 +48,7 @@ def sample_video(pipeline: Pipeline, video: Video) -> Generator[ImageOutputs, No
                 tracker.resize((frame.width, frame.height))
                 faces = pipeline.detect(frame)
                 crops = pipeline.crop(frame, faces)
+                tracker.sampling_interval_s = interval.update(last_s)
                 tracks = tracker.update(faces, last_s, crops=crops)
                 people.observe(tracks, faces.detection_scores.tolist(), last_s)
                 detected = DetectedFrame(frame=frame, faces=faces, crops=crops, tracks=tracks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,10 +24,14 @@ from mien.options import VideoOptions
 from mien.structures import Face, Faces, FrameResult
 from mien.track import FaceChanges, SceneCuts
 
-__all__ = ["DETECTIONS_PER_S", "analyze_video"]
+__all__ = ["DETECTIONS_PER_S", "DETECTION_INTERVAL_S", "analyze_video"]
 
 DETECTIONS_PER_S = 8.0
 """How many times per second faces are detected in a video."""
+
+DETECTION_INTERVAL_S = 1.01 / DETECTIONS_PER_S
+"""So far apart detections are by the frames' times, to the nearest frame: in a video whose frames
+are sparse for a while, every one of these. The hundredth is for times in whole milliseconds."""
 
 _PREFETCHED_WINDOWS = 3
 _MAX_DETECTION_THREADS = 4
@@ -64,11 +69,10 @@ def analyze_video(
     rate = min(options.max_fps or rate, rate)
     every = options.detect_every or max(1, round(rate / DETECTIONS_PER_S))
     depths = _Depths.of(video.frame_bytes, every)
-    every = depths.every
     state = state or VideoState(options, pipeline.baselines(options))
-    state.tracker.sampling_interval_s = state.smoother.sampling_interval_s = every / rate
-    if state.baselines is not None:
-        state.baselines.sampling_interval_s = every / rate
+    # Where faces are detected in every frame, the frames' times say it all.
+    state.interval.least_s = depths.every / rate if depths.every > 1 else 0.0
+    interval_s = math.inf if options.detect_every else DETECTION_INTERVAL_S
     last = max(state.frame, 0)
     try:
         with ExitStack() as stack:
@@ -76,7 +80,7 @@ def analyze_video(
             # FFmpeg's own threads decode in advance.
             frames = stack.enter_context(closing(video.frames(per_second=options.max_fps)))
             for result in stack.enter_context(
-                closing(_analyze_frames(pipeline, frames, depths, state))
+                closing(_analyze_frames(pipeline, frames, depths, interval_s, state))
             ):
                 last = result.frame
                 yield result
@@ -118,7 +122,11 @@ class _Depths:
 
 
 def _analyze_frames(
-    pipeline: Pipeline, frames: Iterable[VideoFrame], depths: _Depths, state: VideoState
+    pipeline: Pipeline,
+    frames: Iterable[VideoFrame],
+    depths: _Depths,
+    interval_s: float,
+    state: VideoState,
 ) -> Generator[FrameResult, None, None]:
     """Analyse frames in the order of their times.
 
@@ -127,12 +135,13 @@ def _analyze_frames(
         frames: The frames of one video from the beginning; those that the state includes are not
             analysed again.
         depths: How many of them are held.
+        interval_s: Seconds from one detection to the next, if `depths.every` frames take longer.
         state: The state before these frames; it is updated.
 
     Yields:
         One result per frame.
     """
-    detected = _detected(pipeline, frames, depths, before=state.detection)
+    detected = _detected(pipeline, frames, depths, interval_s, before=state.detection)
     windows = prefetch(detected, depths.windows) if depths.windows else detected
     damage: MediaError | None = None
     try:
@@ -166,6 +175,7 @@ def _analyze_window(pipeline: Pipeline, window: _Window, state: VideoState) -> l
     if window.is_cut:
         state.tracker.cut()
     state.tracker.resize((last.width, last.height))
+    state.note_detection(last.timestamp_s)
     tracks = state.tracker.update(faces, last.timestamp_s, crops=window.crops)
     state.people.observe(tracks, faces.detection_scores.tolist(), last.timestamp_s)
     end = TrackedFrame(last, faces, tracks, crops=window.crops)
@@ -269,20 +279,33 @@ def _with_upcoming(
 
 
 def _detected(
-    pipeline: Pipeline, frames: Iterable[VideoFrame], depths: _Depths, *, before: Detection | None
+    pipeline: Pipeline,
+    frames: Iterable[VideoFrame],
+    depths: _Depths,
+    interval_s: float,
+    *,
+    before: Detection | None,
 ) -> Generator[_Window, None, None]:
     """Group frames so that faces are detected in the last frame of each group.
 
-    Where the image changes suddenly a group ends, and the next one has a single frame, so that
-    nothing is interpolated from one scene or person to another.
+    A group has at most `depths.every` frames, and ends with the one that is nearest to `interval_s`
+    after the last detection. Where the image changes suddenly a group ends, and the next one has a
+    single frame, so that nothing is interpolated from one scene or person to another.
     """
     cuts, known = SceneCuts(), FaceChanges()
     finished = -1 if before is None else before.frame
+    detected_s = 0.0 if before is None else before.timestamp_s
     waiting: list[VideoFrame] = []
     damage: MediaError | None = None
 
+    def is_due(following: VideoFrame) -> bool:
+        middle_s = (waiting[-1].timestamp_s + following.timestamp_s) / 2
+        return middle_s - detected_s > interval_s
+
     def ended(upcoming: Sequence[VideoFrame], is_cut: bool = False) -> _Window:
+        nonlocal detected_s
         last = waiting[-1]
+        detected_s = last.timestamp_s
         faces = searches.faces(last, upcoming)
         known.know(last, faces)
         window = _Window(waiting.copy(), faces, pipeline.crop(last, faces), is_cut)
@@ -298,6 +321,8 @@ def _detected(
                     if before is not None and frame.frame == finished:
                         known.know(frame, before.faces)
                     continue
+                if waiting and is_due(frame):
+                    yield ended([frame, *upcoming])
                 changes = known.change(frame)
                 if (is_cut or changes) and waiting:
                     yield ended([frame, *upcoming])

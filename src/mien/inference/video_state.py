@@ -11,7 +11,7 @@ import numpy as np
 from mien.inference.holding import HeldFrames
 from mien.options import VideoOptions
 from mien.structures import FacePrediction, Faces, FrameResult, Quality
-from mien.track import Baselines, People, Smoother, Tracker
+from mien.track import Baselines, People, SamplingInterval, Smoother, Tracker
 from mien.units import HeadPose
 
 __all__ = ["Detection", "VideoState"]
@@ -44,6 +44,7 @@ class VideoState:
         self.smoother = Smoother(options.smoothing)
         self.tracker = Tracker(max_gap_s=options.max_gap_s)
         self.people = People(options.min_duration_s)
+        self.interval = SamplingInterval()
         self.held = HeldFrames[FrameResult](self.people)
         self.detection: Detection | None = None
         self.is_complete = True
@@ -59,6 +60,16 @@ class VideoState:
         """The time of that frame in the video, in seconds; 0 before the first."""
         return 0.0 if self.detection is None else self.detection.timestamp_s
 
+    def note_detection(self, timestamp_s: float) -> None:
+        """Say when the next frame was taken in which faces were detected.
+
+        For how long tracks may be interrupted and people are remembered follows from it.
+        """
+        interval_s = self.interval.update(timestamp_s)
+        self.tracker.sampling_interval_s = self.smoother.sampling_interval_s = interval_s
+        if self.baselines is not None:
+            self.baselines.sampling_interval_s = interval_s
+
     def to_document(self) -> dict[str, Any]:
         """Return the state as plain values that JSON can hold."""
         detection = self.detection
@@ -69,6 +80,7 @@ class VideoState:
         }
         return {
             "people": self.people.to_document(),
+            "interval": self.interval.to_document(),
             "held": [
                 {"result": self._held_documents[result.frame], "tracks": list(tracks)}
                 for result, _, tracks in self.held.items
@@ -90,6 +102,8 @@ class VideoState:
     def restore(self, document: Mapping[str, Any]) -> None:
         """Restore the exact state from a document of `to_document`."""
         self.people.restore(document["people"])
+        if "interval" in document:  # Runs of earlier versions have none.
+            self.interval.restore(document["interval"])
         self.held = HeldFrames(self.people)
         for each in document["held"]:
             result = _result(each["result"])

@@ -4,6 +4,7 @@ from mien.track.baseline import Baselines, corrected, mean_offset, neutral_offse
 from mien.track.durations import frame_durations_s, longest_gap_s
 from mien.track.people import People
 from mien.track.redetect import redetect_in_roi
+from mien.track.sampling import SamplingInterval
 from mien.track.scenes import FaceChanges, SceneCuts
 from mien.track.scheduler import DetectionScheduler, detection_interval
 from mien.track.smoothing import Smoothed, Smoother
@@ -14,6 +15,7 @@ __all__ = [
     "DetectionScheduler",
     "FaceChanges",
     "People",
+    "SamplingInterval",
     "SceneCuts",
     "Smoothed",
     "Smoother",

@@ -111,6 +111,7 @@ def page_contract(
         },
         "video": {
             "detections_per_s": video.DETECTIONS_PER_S,
+            "detection_interval_s": video.DETECTION_INTERVAL_S,
             "max_held_frames": holding.MAX_HELD_FRAMES,
         },
         "events": dataclasses.asdict(EventOptions()),

@@ -30,7 +30,7 @@ const RULES: { [Name in keyof Contract]?: readonly (keyof Contract[Name] & strin
   ],
   people: ["min_share", "min_share_searches"],
   track_timeout: ["min_intervals", "newest_interval_weight"],
-  video: ["detections_per_s", "max_held_frames"],
+  video: ["detections_per_s", "detection_interval_s", "max_held_frames"],
   events: ["min_duration_s", "max_gap_s"],
   detection: [
     "min_face_px",

@@ -115,7 +115,7 @@ export interface Contract {
   /** After how long a track ends where detections are far apart, for tracker and smoother. */
   track_timeout: { min_intervals: number; newest_interval_weight: number };
   /** How a video is analysed: detections a second, and how many frames wait at most. */
-  video: { detections_per_s: number; max_held_frames: number };
+  video: { detections_per_s: number; detection_interval_s: number; max_held_frames: number };
   /** What counts as an episode: a time in which a person shows one expression. */
   events: { min_duration_s: number; max_gap_s: number };
   detection: {

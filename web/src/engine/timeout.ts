@@ -24,6 +24,24 @@ export class DetectionInterval {
   }
 }
 
+/**
+ * Seconds from one detection to the next in a video: the longer of the last two steps, so that a
+ * person who is missed once stays the same one; as in Python (`mien.track.SamplingInterval`).
+ */
+export class SamplingInterval {
+  private times_s: number[] = [];
+
+  /** No interval is shorter than `least_s`. */
+  constructor(private readonly least_s: number) {}
+
+  /** Note the time of a detection; returns the interval. */
+  update(timestamp_s: number): number {
+    this.times_s = [...this.times_s.slice(-2), timestamp_s];
+    const steps = this.times_s.slice(1).map((time_s, place) => time_s - this.times_s[place]!);
+    return Math.max(this.least_s, ...steps);
+  }
+}
+
 /** After how many seconds without a detection a track ends; as in Python. */
 export function track_timeout_s(gap_s: number, interval_s: number, options: Options): number {
   return Math.max(gap_s, options.min_intervals * interval_s);

@@ -16,6 +16,7 @@ import type { Pixels } from "./pixels";
 import { Portraits } from "./portraits";
 import { appearance, FaceChanges, SceneCuts } from "./scenes";
 import { type Shown, Smoother } from "./smoother";
+import { SamplingInterval } from "./timeout";
 import { Tracker } from "./tracker";
 
 /** A frame whose pixels last until it is closed. */
@@ -59,9 +60,11 @@ interface TrackedFrame {
 
 /** One video from its first frame to its last. */
 export class VideoAnalysis {
-  /** Frames from one detection to the next. */
+  /** Frames from one detection to the next, at most. */
   private readonly every: number;
-  private readonly interval_s: number;
+  private readonly interval: SamplingInterval;
+  /** Seconds from one detection to the next, which timeouts follow from. */
+  private interval_s = 0;
   private readonly cuts: SceneCuts;
   private readonly changes: FaceChanges;
   private readonly tracker: Tracker;
@@ -81,7 +84,8 @@ export class VideoAnalysis {
       networks.contract;
     const rate = settings.frames_per_second || USUAL_RATE;
     this.every = Math.max(1, roundHalfEven(rate / video.detections_per_s));
-    this.interval_s = this.every / rate;
+    // Where faces are detected in every frame, the frames' times say it all.
+    this.interval = new SamplingInterval(this.every > 1 ? this.every / rate : 0);
     this.cuts = new SceneCuts(scenes);
     this.changes = new FaceChanges(scenes);
     this.tracker = new Tracker(tracking, track_timeout, scenes);
@@ -98,8 +102,9 @@ export class VideoAnalysis {
   /** Take the next frame, which is closed when it is done with; gives the results that are ready. */
   async add(frame: ClipFrame): Promise<FrameResult[]> {
     const isCut = this.cuts.isCut(frame);
-    const changes = this.changes.change(frame);
     const results: FrameResult[] = [];
+    if (this.isDue(frame)) results.push(...(await this.window(false)));
+    const changes = this.changes.change(frame);
     if ((isCut || changes) && this.waiting.length > 0) results.push(...(await this.window(false)));
     this.waiting.push(frame);
     const first = this.before === null;
@@ -121,6 +126,15 @@ export class VideoAnalysis {
   close(): void {
     for (const frame of this.waiting.splice(0)) frame.close();
     this.held.close();
+  }
+
+  /** Whether the last frame that waits is the nearest to when faces have to be detected again. */
+  private isDue(following: ClipFrame): boolean {
+    const last = this.waiting.at(-1);
+    if (last === undefined || this.before === null) return false;
+    const middle_s = (last.timestamp_s + following.timestamp_s) / 2;
+    const { detection_interval_s } = this.networks.contract.video;
+    return middle_s - this.before.timestamp_s > detection_interval_s;
   }
 
   /** Detect faces in the last frame that waits, and analyse all that do. */
@@ -145,6 +159,7 @@ export class VideoAnalysis {
     const { scenes, emotion } = this.networks.contract;
     if (isCut) this.tracker.cut();
     this.tracker.resize(last.width, last.height);
+    this.interval_s = this.interval.update(timestamp_s);
     const tracks = this.tracker.update(
       faces.map((face) => face.box),
       crops.map((crop) => appearance(crop, emotion.spec.crop!.size, scenes)),

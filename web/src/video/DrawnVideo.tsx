@@ -14,7 +14,9 @@ export function DrawnVideoButton({ session }: { session: Session }) {
   const save = () => {
     const now = source.value;
     if (now.kind !== "video") return;
-    start(saveDrawnVideo(now.file, session, contract.value!, fileName(), sessionScope.signal));
+    const { first_s } = progress.value!;
+    const { signal } = sessionScope;
+    start(saveDrawnVideo(now.file, session, first_s, contract.value!, fileName(), signal));
   };
   return (
     <button

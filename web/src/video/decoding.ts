@@ -83,7 +83,8 @@ async function reader(
   track: Media.InputVideoTrack,
 ): Promise<Reader> {
   const packets = new media.EncodedPacketSink(track);
-  const counted = await count(packets);
+  const begin_s = await beginning_s(media, input);
+  const counted = await count(packets, begin_s);
   const first_s = counted.first_s;
   const declared_s = (await track.getDurationFromMetadata()) ?? 0;
   const rotation = await track.getRotation();
@@ -107,7 +108,7 @@ async function reader(
         try {
           for await (const sample of sink.samples(from_s)) {
             const { timestamp: time_s } = sample;
-            if (time_s <= last_s && frames > 0) {
+            if (time_s < begin_s || (time_s <= last_s && frames > 0)) {
               sample.close();
               continue;
             }
@@ -136,14 +137,25 @@ async function reader(
   return made;
 }
 
-/** The time of the first frame, and how many frames a second follow. */
+/**
+ * The time before which frames are not shown. Where a video was cut without coding it anew, the
+ * frames from the key frame to the cut are still in an MP4 or QuickTime file, with times below 0.
+ */
+async function beginning_s(media: typeof Media, input: Media.Input): Promise<number> {
+  const format = await input.getFormat();
+  return format === media.MP4 || format === media.QTFF ? 0 : Number.NEGATIVE_INFINITY;
+}
+
+/** The time of the first frame that is shown, and how many frames a second follow. */
 async function count(
   packets: Media.EncodedPacketSink,
+  begin_s: number,
 ): Promise<{ first_s: number; frames_per_second: number }> {
   let counted = 0;
   let [first_s, last_s] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   try {
     for await (const packet of packets.packets(undefined, undefined, { metadataOnly: true })) {
+      if (packet.timestamp < begin_s) continue;
       first_s = Math.min(first_s, packet.timestamp);
       last_s = Math.max(last_s, packet.timestamp);
       if (++counted === MOST_COUNTED) break;

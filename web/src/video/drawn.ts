@@ -24,10 +24,14 @@ export const writing = signal<Writing | null>(null);
 const TEXT_SHARE = 1 / 28;
 const LEAST_TEXT_PX = 12;
 
-/** Write the copy and offer it to the visitor, while `signal` lasts. */
+/**
+ * Write the copy and offer it to the visitor, while `signal` lasts; `first_s` is when the session's
+ * first frame is on the file's own clock.
+ */
 export async function saveDrawnVideo(
   file: File,
   session: Session,
+  first_s: number,
   contract: Contract,
   name: string,
   signal: AbortSignal,
@@ -41,7 +45,7 @@ export async function saveDrawnVideo(
     if (writing.value?.session === session) writing.value = null;
   });
   try {
-    const made = await drawn(file, session, contract, signal, tell);
+    const made = await drawn(file, session, first_s, contract, signal, tell);
     signal.throwIfAborted();
     if (made === null) {
       tell(null, () => words().save.noVideo);
@@ -70,6 +74,7 @@ interface Made {
 async function drawn(
   file: File,
   session: Session,
+  first_s: number,
   contract: Contract,
   signal: AbortSignal,
   tell: (share: number) => void,
@@ -95,19 +100,23 @@ async function drawn(
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
     const image = canvas.getContext("2d", { alpha: false })!;
     const text = Math.max(LEAST_TEXT_PX, height * TEXT_SHARE);
-    let first_s: number | null = null;
+    const sound = await input.getPrimaryAudioTrack();
+    const tracks = sound === null ? [track] : [track, sound];
+    const begin_s = Math.max(0, await input.getFirstTimestamp(tracks));
+    // Of the formats that show frames of times below 0, these are in the copy, too.
+    const start_s = Math.min(first_s, begin_s);
     const conversion = await media.Conversion.init({
       input,
       output: new media.Output({ format, target }),
       tracks: "primary",
+      trim: { start: start_s },
       video: {
         ...{ codec, quality, width, height, fit: "fill", forceTranscode: true },
         // Boxes are those of the upright image.
         allowTransformationMetadata: false,
         process: (frame) => {
-          first_s ??= frame.timestamp;
           frame.draw(image, 0, 0, width, height);
-          const found = session.at(frame.timestamp - first_s);
+          const found = session.at(frame.timestamp + start_s - first_s);
           if (found !== null && found.faces.length > 0) {
             const scale = width / found.width;
             drawResult(image, found, contract, { mirrored: false, scale, text });
