@@ -61,13 +61,13 @@ def videos(photo, tmp_path_factory):
     return video
 
 
-def write(path, photo, name, *, times=TIMES, sound_s=None, start_s=0.0):
+def write(path, photo, name, *, times=TIMES, sound_s=None, start_s=0.0, options=None):
     """Write a video with sound of any length, its packets in the order of their times."""
-    codec, sound_codec, options = CONTAINERS[name]
+    codec, sound_codec, own_options = CONTAINERS[name]
     format = "ogg" if name == "ogv" else None
     images = [pixels for _, pixels in gliding(photo, seconds=2, per_second=25, size_hw=(120, 160))]
     ticks = 1000 if times is not TIMES else 25
-    with av.open(str(path), "w", format=format, options=options) as out:
+    with av.open(str(path), "w", format=format, options=own_options | (options or {})) as out:
         quick = {"deadline": "realtime", "cpu-used": "8"} if codec.startswith("libvpx") else {}
         video = out.add_stream(codec, rate=25, options=quick)
         video.codec_context.thread_count = 1
@@ -160,6 +160,39 @@ def test_sound_of_another_length_is_no_damage(tmp_path, photo, name, sound_s):
 def test_a_clock_that_begins_late_is_no_damage(tmp_path, photo, name):
     count, _, reason = read(write(tmp_path / f"a.{name}", photo, name, start_s=100.0))
     assert (count, reason) == (50, None)
+
+
+CLOCK_S = 2**33 / 90_000
+"""After so many seconds the clock of MPEG's streams begins again."""
+
+
+@pytest.mark.parametrize("name", ["ts", "m2ts", "mpg", "vob"])
+@pytest.mark.parametrize("before_s", [0.04, 1.0, 90.0])
+def test_a_clock_that_begins_again_loses_no_frame(tmp_path, photo, name, before_s):
+    options = {"mpegts_copyts": "1"} if name.endswith("ts") else {}
+    start_s = CLOCK_S - before_s
+    path = write(tmp_path / f"a.{name}", photo, name, start_s=start_s, options=options)
+    with Video(path) as video:
+        assert video.first_s < 0 or before_s > 60
+    count, times, reason = read(path)
+    assert (count, reason) == (50, None)
+    np.testing.assert_allclose(times, TIMES, atol=0.05)
+
+
+def test_frames_without_a_time_come_before_those_that_have_one(tmp_path, photo):
+    options = {"avoid_negative_ts": "disabled"}
+    path = write(tmp_path / "a.mkv", photo, "mkv", start_s=-1.0, options=options)
+    count, times, _ = read(path)
+    assert count == 50
+    np.testing.assert_allclose(times, TIMES, atol=0.05)
+
+
+def test_what_an_mp4_hides_before_its_beginning_stays_hidden(tmp_path, photo):
+    options = {"avoid_negative_ts": "disabled"}
+    path = write(tmp_path / "a.mp4", photo, "mp4", start_s=-1.0, options=options)
+    count, times, reason = read(path)
+    assert (count, reason) == (25, None)
+    np.testing.assert_allclose(times, TIMES[:25], atol=0.05)
 
 
 DECLARE = ["mkv", "webm", "vp9.webm", "avi", "mjpeg.avi", "flv", "h263.flv"]
