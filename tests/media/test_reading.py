@@ -1,7 +1,9 @@
 """A damaged video is never called whole, and a whole one never damaged."""
 
 import itertools
+import tracemalloc
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from mien.cli import app
 from mien.errors import MediaError
 from mien.media import LiveSource, Video, read_image
+from mien.media.reading import Reading
 from tests.conftest import SAMPLES
 from tests.media.test_demuxing import site
 from tests.videos import gliding
@@ -248,3 +251,36 @@ def test_half_a_video_at_an_address_is_called_cut_off(videos, tmp_path, name):
             count += 1
     assert count > 0
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("name", "size"), [("v4l2", -1), ("rtsp", 0), ("mpjpeg", 10**12)])
+def test_a_source_without_an_end_takes_no_memory_for_its_gaps(name, size):
+    container = SimpleNamespace(
+        duration=None, format=SimpleNamespace(name=name), start_time=None, size=size
+    )
+    track = SimpleNamespace(average_rate=Fraction(30), frames=0, time_base=Fraction(1, 1000))
+    reading = Reading(container, track)
+
+    def read_slowly(numbers):
+        """Take frames that come seldom and lose bytes before them, some with an error."""
+        for number in numbers:
+            times = {"pts": 100 * number, "time_base": track.time_base}
+            packet = SimpleNamespace(
+                pos=10**6 * number, size=100, dts=None, duration=0, stream=track, **times
+            )
+            reading.add_packet(packet)
+            reading.add_frame(
+                SimpleNamespace(is_corrupt=number % 5 == 0, time=number / 10, **times)
+            )
+            reading.add_error("not readable", packet)
+
+    read_slowly(range(100))
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        read_slowly(range(100, 2100))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2100  # a byte a frame
+    assert not reading.ends
