@@ -1,7 +1,9 @@
 """A damaged video is never called whole, and a whole one never damaged."""
 
 import itertools
+import tracemalloc
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from mien.cli import app
 from mien.errors import MediaError
 from mien.media import LiveSource, Video, read_image
+from mien.media.reading import Reading
 from tests.conftest import SAMPLES
 from tests.media.test_demuxing import site
 from tests.videos import gliding
@@ -61,13 +64,13 @@ def videos(photo, tmp_path_factory):
     return video
 
 
-def write(path, photo, name, *, times=TIMES, sound_s=None, start_s=0.0):
+def write(path, photo, name, *, times=TIMES, sound_s=None, start_s=0.0, options=None):
     """Write a video with sound of any length, its packets in the order of their times."""
-    codec, sound_codec, options = CONTAINERS[name]
+    codec, sound_codec, own_options = CONTAINERS[name]
     format = "ogg" if name == "ogv" else None
     images = [pixels for _, pixels in gliding(photo, seconds=2, per_second=25, size_hw=(120, 160))]
     ticks = 1000 if times is not TIMES else 25
-    with av.open(str(path), "w", format=format, options=options) as out:
+    with av.open(str(path), "w", format=format, options=own_options | (options or {})) as out:
         quick = {"deadline": "realtime", "cpu-used": "8"} if codec.startswith("libvpx") else {}
         video = out.add_stream(codec, rate=25, options=quick)
         video.codec_context.thread_count = 1
@@ -162,6 +165,39 @@ def test_a_clock_that_begins_late_is_no_damage(tmp_path, photo, name):
     assert (count, reason) == (50, None)
 
 
+CLOCK_S = 2**33 / 90_000
+"""After so many seconds the clock of MPEG's streams begins again."""
+
+
+@pytest.mark.parametrize("name", ["ts", "m2ts", "mpg", "vob"])
+@pytest.mark.parametrize("before_s", [0.04, 1.0, 90.0])
+def test_a_clock_that_begins_again_loses_no_frame(tmp_path, photo, name, before_s):
+    options = {"mpegts_copyts": "1"} if name.endswith("ts") else {}
+    start_s = CLOCK_S - before_s
+    path = write(tmp_path / f"a.{name}", photo, name, start_s=start_s, options=options)
+    with Video(path) as video:
+        assert video.first_s < 0 or before_s > 60
+    count, times, reason = read(path)
+    assert (count, reason) == (50, None)
+    np.testing.assert_allclose(times, TIMES, atol=0.05)
+
+
+def test_frames_without_a_time_come_before_those_that_have_one(tmp_path, photo):
+    options = {"avoid_negative_ts": "disabled"}
+    path = write(tmp_path / "a.mkv", photo, "mkv", start_s=-1.0, options=options)
+    count, times, _ = read(path)
+    assert count == 50
+    np.testing.assert_allclose(times, TIMES, atol=0.05)
+
+
+def test_what_an_mp4_hides_before_its_beginning_stays_hidden(tmp_path, photo):
+    options = {"avoid_negative_ts": "disabled"}
+    path = write(tmp_path / "a.mp4", photo, "mp4", start_s=-1.0, options=options)
+    count, times, reason = read(path)
+    assert (count, reason) == (25, None)
+    np.testing.assert_allclose(times, TIMES[:25], atol=0.05)
+
+
 DECLARE = ["mkv", "webm", "vp9.webm", "avi", "mjpeg.avi", "flv", "h263.flv"]
 """Containers that say at their beginning how long they are."""
 
@@ -215,3 +251,36 @@ def test_half_a_video_at_an_address_is_called_cut_off(videos, tmp_path, name):
             count += 1
     assert count > 0
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("name", "size"), [("v4l2", -1), ("rtsp", 0), ("mpjpeg", 10**12)])
+def test_a_source_without_an_end_takes_no_memory_for_its_gaps(name, size):
+    container = SimpleNamespace(
+        duration=None, format=SimpleNamespace(name=name), start_time=None, size=size
+    )
+    track = SimpleNamespace(average_rate=Fraction(30), frames=0, time_base=Fraction(1, 1000))
+    reading = Reading(container, track)
+
+    def read_slowly(numbers):
+        """Take frames that come seldom and lose bytes before them, some with an error."""
+        for number in numbers:
+            times = {"pts": 100 * number, "time_base": track.time_base}
+            packet = SimpleNamespace(
+                pos=10**6 * number, size=100, dts=None, duration=0, stream=track, **times
+            )
+            reading.add_packet(packet)
+            reading.add_frame(
+                SimpleNamespace(is_corrupt=number % 5 == 0, time=number / 10, **times)
+            )
+            reading.add_error("not readable", packet)
+
+    read_slowly(range(100))
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        read_slowly(range(100, 2100))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2100  # a byte a frame
+    assert not reading.ends

@@ -373,14 +373,23 @@ def drawn_sound(path, folder, frames):
     return heard[0].time - begin_s, end_s - begin_s
 
 
-@pytest.mark.parametrize(("codec", "ending"), [("aac", "ts"), ("pcm_s16le", "mkv")])
+@pytest.mark.parametrize(
+    ("codec", "ending", "later_s", "first_s"),
+    [
+        ("aac", "ts", 100.0, 100.0),
+        ("pcm_s16le", "mkv", 100.0, 100.0),
+        ("aac", "ts", 2**33 / 90_000 - 0.5, -0.5),  # where the clock begins again
+    ],
+)
 def test_the_sound_begins_with_the_images_wherever_the_videos_clock_does(
-    tmp_path, photo, codec, ending
+    tmp_path, photo, codec, ending, later_s, first_s
 ):
     whole = write_video(tmp_path / "a.mov", gliding(photo, seconds=1, per_second=10), sound=codec)
-    late = remuxed(whole, tmp_path / f"late.{ending}", later_s=100.0)
+    options = {"mpegts_copyts": "1"} if ending == "ts" else {}
+    late = remuxed(whole, tmp_path / f"late.{ending}", later_s=later_s, options=options)
     with Video(late) as video:
-        assert video.first_s == pytest.approx(100, abs=2)
+        assert video.first_s == pytest.approx(first_s, abs=2)
+        assert len(list(video.frames())) == 10
     begin_s, end_s = drawn_sound(late, tmp_path / "out", 10)
     assert begin_s == pytest.approx(0, abs=0.1)
     assert end_s == pytest.approx(1, abs=0.1)

@@ -68,6 +68,18 @@ def test_several_images_of_a_form_come_back_in_their_order_with_their_names(clie
     assert results[2]["faces"]
 
 
+def test_an_images_name_may_be_spelled_as_browsers_and_scripts_do(client):
+    names = (b"filename=\"_.jpg\"; filename*=utf-8''%C3%A9.jpg", b'filename="\xe9.jpg"')
+    parts = [
+        b'--x\r\nContent-Disposition: form-data; name="files"; ' + name + b"\r\n\r\n" + jpeg()
+        for name in names
+    ]
+    body = b"\r\n".join([*parts, b"--x--\r\n"])
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    answer = client.post("/v1/analyze", content=body, headers=kind)
+    assert [result["source"] for result in answer.json()["results"]] == ["\u00e9.jpg"] * 2
+
+
 def test_a_drawn_copy_comes_along_when_asked_for(client):
     answer = client.post("/v1/analyze?draw=true", content=PORTRAIT.read_bytes(), headers=JPEG)
     (result,) = answer.json()["results"]

@@ -101,6 +101,11 @@ def test_a_video_may_come_as_the_file_of_a_form_which_also_names_it(client, vide
     assert lines(client, job_id) == expected
     named = client.post("/v1/videos?name=party", files=form)
     assert named.json()["name"] == "party"
+    head = b"Content-Disposition: form-data; name=\"file\"; filename*=utf-8''%C3%A9.mp4"
+    body = b"--x\r\n" + head + b"\r\n\r\n" + video.read_bytes() + b"\r\n--x--\r\n"
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    answer = client.post("/v1/videos", content=body, headers=kind)
+    assert answer.json()["name"] == "\u00e9.mp4"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from mien.errors import MediaError
 from mien.media.demuxing import open_camera, open_stream, read_address, reason_of
 from mien.media.depth import SAVE_LEVELS, partial_levels
 from mien.media.images import decode_image
-from mien.media.reading import Reading
+from mien.media.reading import Reading, is_endless
 from mien.media.tracks import pixel_aspect, video_packets
 from mien.media.videos import VideoFrame
 from mien.structures import FrameResult
@@ -36,9 +36,6 @@ _IMAGE_FORMATS = frozenset(
 
 _IMAGE_BRANDS = frozenset(("avif", "avis", "heic", "heix", "mif1", "msf1"))
 """Images in the boxes of an MP4, by the brand that FFmpeg tells."""
-
-_ENDLESS_FORMATS = frozenset(("hls", "mpjpeg"))
-"""Streams, whatever length the server says that they have."""
 
 _CUT_OFF = "cut off: the end of the file is missing"
 
@@ -190,7 +187,7 @@ class LiveSource:
 
         wait_s, last_s = _FIRST_WAIT_S, self._clock()
         while not self._stop.is_set():
-            is_whole = is_file = False
+            is_whole = False
             try:
                 with contextlib.closing(self._open()) as container:
                     is_image, is_file = self._is_image(container), _is_file(container)
@@ -214,7 +211,7 @@ class LiveSource:
                 error = raised
             if self._stop.is_set():
                 return
-            if self._frame_count and self._ends_here(is_whole=is_whole, is_file=is_file):
+            if self._frame_count and self._ends_here(is_whole=is_whole):
                 return
             lost_s = self._clock() - last_s
             if not self._frame_count or (self.give_up_s is not None and lost_s > self.give_up_s):
@@ -253,8 +250,7 @@ class LiveSource:
         track, packets = video_packets(container)
         self._aspect = pixel_aspect(track)
         self._reading = reading = Reading(container, track)
-        is_played = reading.duration_s is not None or _is_file(container)
-        is_timed = not is_camera(self.source) and not _is_endless(container)
+        is_timed = not is_camera(self.source) and not is_endless(container)
         begin_s, first_s, damaged, is_first = self._clock(), None, 0, True
         for packet in _until_lost(packets):
             if packet is not None:
@@ -279,7 +275,7 @@ class LiveSource:
                 reading.add_frame(decoded)
                 if not self._frame_count and (reason := partial_levels(decoded)) is not None:
                     raise MediaError(self.source, f"{reason}. {SAVE_LEVELS}")
-                if is_played and decoded.time is not None:
+                if reading.ends and decoded.time is not None:
                     first_s = decoded.time if first_s is None else first_s
                     position_s = decoded.time - first_s
                     self._stop.wait(max(0.0, begin_s + position_s - self._clock()))
@@ -299,15 +295,14 @@ class LiveSource:
         elif self._first_packet == first:
             raise _SameAgainError
 
-    def _ends_here(self, *, is_whole: bool, is_file: bool) -> bool:
+    def _ends_here(self, *, is_whole: bool) -> bool:
         """End a video that was read as far as it goes; at any other end a connection is lost.
 
         Args:
             is_whole: Whether all was read that is at the address.
-            is_file: Whether the server says how much that is.
         """
         reading = self._reading
-        if reading is None or not (is_file or reading.duration_s is not None):
+        if reading is None or not reading.ends:
             return False
         fault = reading.fault
         if fault is None and not is_whole and (reading.duration_s is None or reading.ends_early):
@@ -388,8 +383,4 @@ def _until_lost(packets: Iterator[Any]) -> Iterator[Any]:
 
 def _is_file(container: Any) -> bool:
     """Return whether there is as much to read as the server says, and then no more."""
-    return bool(not _is_endless(container) and container.size > 0)
-
-
-def _is_endless(container: Any) -> bool:
-    return container.format.name in _ENDLESS_FORMATS
+    return bool(not is_endless(container) and container.size > 0)

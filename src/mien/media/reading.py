@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-__all__ = ["MICROSECONDS", "Reading", "declared_duration_s"]
+__all__ = ["MICROSECONDS", "Reading", "declared_duration_s", "is_endless"]
 
 MICROSECONDS = 1_000_000
 """FFmpeg's unit of a container's times, in a second."""
 
 _DECLARE_DURATION = frozenset(("avi", "flv", "matroska", "mov", "mp4", "ogg", "webm"))
 """Containers that declare their duration; for others FFmpeg estimates it."""
+
+_ENDLESS_FORMATS = frozenset(("hls", "mpjpeg"))
+"""Streams, whatever length the server says that they have."""
 
 _MISSING_TOLERANCE_S, _MISSING_TOLERANCE_SHARE = 0.25, 0.03
 """A video is cut off if more is missing than both: declared durations are often a little wrong."""
@@ -53,6 +56,11 @@ def declared_duration_s(container: InputContainer, track: Any) -> float | None:
     return duration_s
 
 
+def is_endless(container: InputContainer) -> bool:
+    """Return whether a container is a stream by its format, whatever length it seems to have."""
+    return container.format.name in _ENDLESS_FORMATS
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Span:
     begin_s: float
@@ -70,12 +78,16 @@ class _Span:
 class Reading:
     """What reading a container has found so far.
 
+    Where there is no end, gaps are not kept: nothing would ask for them, and they would fill the
+    memory.
+
     Args:
         container: Open for reading.
         track: Its video track.
 
     Attributes:
         duration_s: As declared by the container, or estimated; None if unknown.
+        ends: Whether the container says that it ends, by its length in seconds or in bytes.
         restarts: How often the times of the video began anew, as in recordings that were joined.
         end_s: Where the contents of all tracks end, in seconds from the beginning.
     """
@@ -92,6 +104,7 @@ class Reading:
         rate = track.average_rate
         self._frame_s = 1 / float(rate) if rate else 0.04
         self._size = max(0, container.size)
+        self.ends = self.duration_s is not None or (self._size > 0 and not is_endless(container))
         self._longest_s = self._frame_s
         self._covered = self._frame_count = self.restarts = 0
         self._lost_bytes: deque[int] = deque([0], maxlen=_LOST_PACKETS)
@@ -130,7 +143,7 @@ class Reading:
             self.restarts += 1
         apart_s = time_s - last_s
         if apart_s > _GAP_FRAMES * self._frame_s and self._are_lost(lost_bytes, apart_s):
-            self._suspect.append(_Span(last_s, time_s))
+            self._keep(self._suspect, _Span(last_s, time_s))
             self._lost_bytes.clear()
             self._lost_bytes.append(0)
         else:
@@ -152,7 +165,7 @@ class Reading:
         if self._first_frame_s is None:
             self._first_frame_s = self._last_frame_s
         if last_s is not None and self._last_frame_s - last_s > _GAP_FRAMES * self._frame_s:
-            self._gaps.append(_Span(last_s + self._frame_s, self._last_frame_s))
+            self._keep(self._gaps, _Span(last_s + self._frame_s, self._last_frame_s))
 
     def add_error(self, reason: str, where: Any = None) -> None:
         """Note that something cannot be read or decoded; the first reason is told.
@@ -165,7 +178,11 @@ class Reading:
             self._damage = f"after {self._frame_count} frames, {reason}"
         if where is not None and where.pts is not None and where.time_base is not None:
             time_s = float(where.pts * where.time_base) - self._start_s
-            self._suspect.append(_Span(time_s, time_s))
+            self._keep(self._suspect, _Span(time_s, time_s))
+
+    def _keep(self, spans: list[_Span], span: _Span) -> None:
+        if self.ends:
+            spans.append(span)
 
     @property
     def fault(self) -> str | None:

@@ -197,18 +197,22 @@ class Video:
         first_s: float | None = None
         timestamp_s = due_s = 0.0
         number, restarts = -1, 0
-        self._rewind()
+        self._reopen()
         reading = Reading(self._container, self._stream)
         for decoded in self._decoded(reading):
             number += 1
-            time_s = decoded.time if decoded.time is not None else self._estimated_time(number)
-            first_s = time_s if first_s is None else first_s
-            if reading.restarts > restarts and time_s - first_s < timestamp_s:
+            time_s = decoded.time
+            if time_s is None:
+                time_s = (first_s or 0.0) + timestamp_s + self._frame_s * (number > 0)
+            elif first_s is None:
+                # Those before, if there are any, had no times.
+                first_s = time_s - number * self._frame_s
+            elif reading.restarts > restarts and time_s - first_s < timestamp_s:
                 # Joined recordings: the times of each start at 0 again.
                 restarts = reading.restarts
                 first_s = time_s - timestamp_s - self._frame_s
             # Of a damaged video some images come too late.
-            timestamp_s = max(timestamp_s, time_s - first_s)
+            timestamp_s = max(timestamp_s, time_s - (first_s or 0.0))
             if per_second is not None:
                 if timestamp_s < due_s - 1e-6:
                     continue
@@ -242,26 +246,17 @@ class Video:
     def _open(self) -> InputContainer:
         return open_sequence(self.source) if is_sequence(self.source) else open_video(self.source)
 
-    def _rewind(self) -> None:
-        """Go to the beginning, or open the file again where that is not possible."""
-        import av
-
-        try:
-            # By the track's own index: that of a track beside it may lead past the first frame.
-            self._container.seek(0, stream=self._stream)
-        except av.FFmpegError:
-            number = self._stream.index
-            self._container.close()
-            self._container = self._open()
-            self._stream = self._container.streams[number]
-            self._stream.thread_type = "AUTO"
+    def _reopen(self) -> None:
+        """Open the file again: seeking to the beginning leads past frames of negative times."""
+        number = self._stream.index
+        self._container.close()
+        self._container = self._open()
+        self._stream = self._container.streams[number]
+        self._stream.thread_type = "AUTO"
 
     @property
     def _frame_s(self) -> float:
         return 1 / (self.frames_per_second or 25.0)
-
-    def _estimated_time(self, number: int) -> float:
-        return number * self._frame_s
 
     def _first_frame(self) -> tuple[av.VideoFrame | None, str | None]:
         """Return the first frame, and why its levels cannot be read, if that is so."""

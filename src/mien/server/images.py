@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from python_multipart.exceptions import FormParserError
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
 
 from mien.columns import example_row, row_schema
 from mien.server.errors import ApiError, error_responses
-from mien.server.forms import check_field
+from mien.server.forms import FormFiles
 from mien.server.limits import AccessControl, limit_body
 from mien.server.service import Service
 
 __all__ = ["MinFacePx", "MinScore", "Units", "images_router"]
-
-_LOG = logging.getLogger("mien.server")
 
 MinFacePx = Annotated[
     int | None,
@@ -183,21 +177,17 @@ async def _read_images(
 
 
 async def _read_form(request: Request, max_images: int) -> list[tuple[str, bytes]]:
-    try:
-        async with request.form(max_files=max_images, max_fields=8) as form:
-            files = []
-            for name, value in form.multi_items():
-                check_field(name, _FORM_FIELDS, option="min_face_px=40")
-                if not isinstance(value, UploadFile):
-                    message = f"the field '{name}' of the form holds text, expected a file"
-                    raise ApiError(400, message)
-                files.append(value)
-            if not files:
-                raise ApiError(400, "the form has no file in its field 'files'")
-            return [(file.filename or "image", await file.read()) for file in files]
-    except (FormParserError, MultiPartException) as error:
-        raise ApiError(400, f"the form cannot be read: {error}") from error
-    except OSError as error:
-        _LOG.error("a form cannot be saved: %s", error)
-        message = f"the server cannot save the form: {error.strerror}; try again later"
-        raise ApiError(503, message, headers={"Retry-After": "60"}) from error
+    form = FormFiles(
+        request.headers["content-type"],
+        fields=_FORM_FIELDS,
+        option="min_face_px=40",
+        max_files=max_images,
+    )
+    files: list[list[bytes]] = []
+    async for chunk in request.stream():
+        pieces = form.feed(chunk)
+        files += [[] for _ in form.names[len(files) :]]
+        for number, piece in pieces:
+            files[number].append(piece)
+    form.close()
+    return [(name or "image", b"".join(file)) for name, file in zip(form.names, files, strict=True)]

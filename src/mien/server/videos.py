@@ -12,7 +12,7 @@ from mien.errors import MediaError
 from mien.media import PROMISED_VIDEOS, START_BYTES, format_name, is_container
 from mien.server.decoding import Decoder
 from mien.server.errors import ApiError
-from mien.server.forms import FormFile
+from mien.server.forms import FormFiles
 from mien.server.limits import limit_body
 from mien.server.options import ServerOptions
 from mien.server.runner import UPLOAD
@@ -55,7 +55,7 @@ async def receive_video(
     kind = content_type.partition(";")[0].strip().lower()
     form = None
     if kind == "multipart/form-data":
-        form = FormFile(content_type, fields=FORM_FIELDS, option="max_fps=5")
+        form = FormFiles(content_type, fields=FORM_FIELDS, option="max_fps=5")
     if form is None and not kind.startswith("video/") and kind not in _UNSPECIFIC_TYPES:
         raise ApiError(
             415, f"expected video/*, application/octet-stream or multipart/form-data, found {kind}"
@@ -67,7 +67,7 @@ async def receive_video(
     with path.open("wb") as file:
         async for piece in _pieces(request, form):
             await asyncio.to_thread(file.write, piece)
-    name = (name or (form and form.filename) or "video")[:MAX_NAME]
+    name = (name or (form and form.names[0]) or "video")[:MAX_NAME]
     await asyncio.to_thread(_check_container, path, name)
     try:
         duration_s = await decoder.video_duration_s(str(path))
@@ -78,10 +78,9 @@ async def receive_video(
     return name, duration_s
 
 
-async def _pieces(request: Request, form: FormFile | None) -> AsyncIterator[bytes]:
+async def _pieces(request: Request, form: FormFiles | None) -> AsyncIterator[bytes]:
     async for chunk in request.stream():
-        piece = chunk if form is None else form.feed(chunk)
-        if piece:
+        for piece in [chunk] if form is None else [each for _, each in form.feed(chunk)]:
             yield piece
     if form is not None:
         form.close()

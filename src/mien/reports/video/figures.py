@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -13,56 +14,49 @@ from mien.emotions import SIX
 from mien.reports.html.blocks import image_address
 from mien.reports.html.charts import SHARES, WHOLE, WIDTH_PX, chart_data, label_colours
 from mien.reports.html.page import Figure
-from mien.track import frame_durations_s, longest_gap_s
+from mien.reports.video.spans import Spans
+from mien.reports.video.summary import Person
+from mien.track import frame_durations_s
 
 __all__ = ["share_figure", "timeline_figure"]
 
-_LAST_S = 0.04
-
 
 def timeline_figure(
-    number: int,
-    times_s: NDArray[np.float64],
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    thumbnails: Mapping[int, Image.Image],
+    number: int, person: Person, thumbnails: Mapping[int, Image.Image], *, step_s: float
 ) -> Figure:
-    """Stacked probabilities over time, above a strip of labels.
+    """Stacked probabilities over time, above a strip of labels; where the person is away, nothing.
 
     Args:
         number: The person's number.
-        times_s: `(n,)`.
-        probabilities: `(n, 6)` in the order of `SIX`.
-        labels: `(n,)`, numbers of the shown labels.
+        person: The person's frames.
         thumbnails: Images of the face by frame, in order of time.
+        step_s: The span of time that is one point of the chart.
     """
+    spans = Spans.of(np.array(person.times_s), step_s=step_s)
+    probabilities = spans.means(np.array(person.probabilities))
+    labels = spans.most_frequent(np.array(person.labels), len(SIX))
     legend = alt.Legend(title=None, orient="top", columns=len(SIX))
     colour = alt.Color("label:N", scale=label_colours(SIX.labels), legend=legend)
     # Without an edge of its own colour each span would have a light line at its ends.
     seam = alt.Stroke("label:N", legend=None, scale=label_colours(SIX.labels))
-    lengths = np.minimum(np.diff(times_s, append=times_s[-1] + _LAST_S), longest_gap_s(times_s))
-    areas = [
-        {"time": float(t), "label": label, "probability": float(p), "rank": rank}
-        for t, row in zip(times_s, probabilities, strict=True)
-        for rank, (label, p) in enumerate(zip(SIX.labels, row, strict=True))
-    ]
     addresses = [image_address(image, "JPEG", quality=72) for image in thumbnails.values()]
     strip = []
-    for place, (t, label) in enumerate(zip(times_s, labels, strict=True)):
-        row = {"time": float(t), "to": float(t + lengths[place]), "label": SIX.labels[label]}
-        row["confidence"] = float(probabilities[place, label])
+    for place, label in enumerate(labels):
+        row = {"time": float(spans.begins_s[place]), "to": float(spans.ends_s[place])}
+        row |= {"label": SIX.labels[label], "confidence": float(probabilities[place, label])}
         if addresses:
-            row["thumbnail"] = int(place * len(addresses) / len(times_s))
+            row["thumbnail"] = int(place * len(addresses) / len(labels))
         strip.append(row)
     x = alt.X("time:Q", title="seconds")
     stacked = (
-        alt.Chart(chart_data(areas))
+        alt.Chart(chart_data(_areas(spans, probabilities)))
         .mark_area(opacity=0.9)
         .encode(
             alt.X("time:Q", title=None, axis=alt.Axis(labels=False)),
-            alt.Y("probability:Q", title=None, stack="normalize", axis=SHARES),
+            alt.Y("bottom:Q", title=None, axis=SHARES),
+            alt.Y2("top:Q"),
             colour,
-            order="rank:Q",
+            alt.Detail("stretch:N"),
             tooltip=["label", alt.Tooltip("time:Q", format=".1f")],
         )
         .properties(width=WIDTH_PX, height=160)
@@ -90,6 +84,23 @@ def timeline_figure(
         chart=alt.VConcatChart(vconcat=[stacked, band], spacing=6).resolve_scale(x="shared"),
         wide=True,
     )
+
+
+def _areas(spans: Spans, probabilities: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Return the corners of the stacked areas as rows, those of each stretch by themselves."""
+    shares = probabilities / probabilities.sum(axis=1, keepdims=True)
+    edges = np.cumsum(np.pad(shares, ((0, 0), (1, 0))), axis=1)  # (m, 7)
+    return [
+        {
+            "time": float(time_s),
+            "label": label,
+            "bottom": float(edges[place, rank]),
+            "top": float(edges[place, rank + 1]),
+            "stretch": int(spans.stretches[place]),
+        }
+        for time_s, place in zip(*spans.points(), strict=True)
+        for rank, label in enumerate(SIX.labels)
+    ]
 
 
 def share_figure(number: int, labels: Sequence[int], times_s: Sequence[float]) -> Figure:

@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from mien.drawing import face_thumbnail
@@ -61,16 +60,15 @@ def video_report(
         raise InputError(f"{summary.source}: no frame to report on")
     people = summary.people
     thumbnails = _thumbnails(summary, people) if with_faces and people else {}
+    step_s = _step_s(summary.duration_s)
     sections = []
     for number, person in people.items():
         times = np.array(person.times_s)
         figures = [
-            charts.timeline_figure(
-                number, *_binned(person, summary.duration_s), thumbnails.get(number, {})
-            ),
+            charts.timeline_figure(number, person, thumbnails.get(number, {}), step_s=step_s),
             charts.share_figure(number, person.labels, person.times_s),
             _changes(number, person),
-            *unit_figures(number, person, step_s=_step_s(summary.duration_s)),
+            *unit_figures(number, person, step_s=step_s),
         ]
         if thumbnails.get(number):
             figures.append(_expressive(number, person, thumbnails[number]))
@@ -110,27 +108,6 @@ def video_report(
         provenance=f"Video {name}.",
     )
     write_page(page, path, overwrite=overwrite)
-
-
-def _binned(
-    person: Person, duration_s: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Average a person's probabilities over several hundred spans of time at most.
-
-    Returns:
-        Middles of the spans in which the person was seen `(n,)`, probabilities `(n, 6)`, and the
-        most frequent label `(n,)`.
-    """
-    times = np.array(person.times_s)
-    values = np.array(person.probabilities)
-    step = _step_s(duration_s)
-    number = np.floor(times / step).astype(np.int64)
-    spans = np.unique(number)
-    labels = np.array(person.labels)
-    means = np.stack([values[number == span].mean(axis=0) for span in spans])
-    top = np.array([np.bincount(labels[number == span]).argmax() for span in spans])
-    middles = ((spans + 0.5) * step).astype(np.float64)
-    return middles, means.astype(np.float64), top.astype(np.int64)
 
 
 def _step_s(duration_s: float) -> float:

@@ -13,6 +13,7 @@ from mien.metrics import MAX_FRAME_INTERVAL_S, count_blinks, count_nods
 from mien.reports.html.blocks import Table
 from mien.reports.html.charts import SERIES, WHOLE, WIDTH_PX, chart_data
 from mien.reports.html.page import Figure
+from mien.reports.video.spans import Spans
 from mien.reports.video.summary import Person
 from mien.track import longest_gap_s
 from mien.units import POSE_FIELDS, UNITS, merged_sides, strongest_units
@@ -71,6 +72,7 @@ def _most_varying(
         .encode(
             alt.X("time:Q", title="seconds"),
             alt.Y("value:Q", title=None, scale=WHOLE, axis=alt.Axis(tickCount=2)),
+            alt.Detail("stretch:N"),
             tooltip=[
                 "unit",
                 alt.Tooltip("time:Q", format=".1f"),
@@ -104,6 +106,7 @@ def _head(
             alt.X("time:Q", title="seconds"),
             alt.Y("value:Q", title="degrees"),
             alt.Color("unit:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
+            alt.Detail("stretch:N"),
             tooltip=[
                 "unit",
                 alt.Tooltip("time:Q", format=".1f"),
@@ -163,17 +166,17 @@ def _counts(
 def _binned(
     named: Mapping[str, NDArray[np.floating]], times_s: NDArray[np.float64], step_s: float
 ) -> Sequence[dict[str, Any]]:
-    """Return the means of values over spans of time as rows, with a gap where there are none."""
-    spans = np.floor(times_s / step_s).astype(np.int64)
-    bins, place = np.unique(spans, return_inverse=True)
-    counts = np.bincount(place)
-    middles = (bins + 0.5) * step_s
-    gaps = np.flatnonzero(np.diff(middles) > longest_gap_s(times_s))
-    rows: list[dict[str, Any]] = []
-    for name, values in named.items():
-        means = np.bincount(place, values) / counts
-        for number, (time_s, mean) in enumerate(zip(middles, means, strict=True)):
-            rows.append({"unit": name, "time": float(time_s), "value": float(mean)})
-            if number in gaps:
-                rows.append({"unit": name, "time": float(time_s) + step_s, "value": None})
-    return rows
+    """Return the means of values over spans of time as rows, those of each stretch by itself."""
+    spans = Spans.of(times_s, step_s=step_s)
+    means = spans.means(np.stack(list(named.values()), axis=1))
+    points = list(zip(*spans.points(), strict=True))
+    return [
+        {
+            "unit": name,
+            "time": float(time_s),
+            "value": float(means[place, column]),
+            "stretch": int(spans.stretches[place]),
+        }
+        for column, name in enumerate(named)
+        for time_s, place in points
+    ]
