@@ -3,15 +3,18 @@ import pytest
 
 from mien.emotions import SIX
 from mien.study.record import Record
-from mien.study.report import _course
+from mien.study.report import _MAX_PAIRS, _Collected, _course
+
+
+def record(sources=("a.mp4",), **rows):
+    return Record(
+        name="a", sources=sources, fingerprints=(None,), frames_bytes=0, frames_rows=0,
+        **{"video": {}, **rows},
+    )  # fmt: skip
 
 
 def course(people, events, *, length_s=60.0):
-    record = Record(
-        name="a", sources=("a.mp4",), fingerprints=(None,), frames_bytes=0, frames_rows=0,
-        video={}, people=people, events=events,
-    )  # fmt: skip
-    return _course(record, length_s)
+    return _course(record(people=people, events=events), length_s)
 
 
 def person(first_s, last_s, visible_s):
@@ -35,3 +38,25 @@ def test_where_nobody_is_in_view_nobody_shows_anything():
     shares = course([person(0, 30, 30)], [HAPPY | {"end_s": 30.0}])
     assert shares[:30].sum() == pytest.approx(30)
     assert not shares[30:].any()
+
+
+def test_of_pairs_as_far_above_chance_the_first_stay():
+    collected = _Collected()
+
+    def add(video, peak_r):
+        pairs = [
+            {"person_a": 1, "person_b": 2, "emotion": emotion, "peak_r": peak_r,
+             "chance_peak_r": 0.25}
+            for emotion in SIX.labels
+        ]  # fmt: skip
+        collected._add_pairs(video, record(synchrony=pairs))
+
+    full = _MAX_PAIRS // len(SIX)
+    for number in range(full):
+        add(f"low {number}", 0.5)
+    for number in range(full + 1):  # copies of one video
+        add(f"high {number}", 0.75)
+    shown = collected.summary("", [], []).synchrony
+    assert [(row["video"], row["emotion"]) for row in shown] == [
+        (f"high {number}", emotion) for number in range(full) for emotion in SIX.labels
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,6 +66,7 @@ class _Collected:
         self.synchrony: list[tuple[float, int, dict[str, Any]]] = []
         self.settings: Mapping[str, Any] = {}
         self._names: defaultdict[str, int] = defaultdict(int)
+        self._rows = itertools.count()
 
     def add(self, record: Record) -> None:
         """Count one unit."""
@@ -113,7 +115,8 @@ class _Collected:
         self.pairs += len({(row["person_a"], row["person_b"]) for row in record.synchrony})
         for row in record.synchrony:
             above = row["peak_r"] - row["chance_peak_r"]
-            entry = (above, -len(self.synchrony), {**row, "video": name})
+            # The number is of this row alone, so that rows of one height are never compared.
+            entry = (above, -next(self._rows), {**row, "video": name})
             heapq.heappush(self.synchrony, entry)
             if len(self.synchrony) > _MAX_PAIRS:
                 heapq.heappop(self.synchrony)
