@@ -296,8 +296,35 @@ def test_a_shard_that_is_not_done_is_not_merged(analyzer, inputs, tmp_path, with
         study_to(tmp_path, [inputs / "one", inputs / "two"], analyzer=analyzer, on_record=stop)
     with pytest.raises(InputError, match=r"not done yet: .*two.same name\.mp4"):
         merge_studies(tmp_path)
+    study_to(tmp_path / "done", inputs / "nobody.mp4", analyzer=analyzer)
+    with pytest.raises(InputError, match=f"^{tmp_path}: not done yet"):
+        merge_studies([tmp_path / "done", tmp_path], tmp_path / "all")
     with pytest.raises(InputError, match="holds no study"):
         merge_studies(inputs)
+
+
+def test_frames_that_are_missing_or_damaged_are_not_merged(
+    analyzer, inputs, tmp_path, without_report
+):
+    for name in ("one", "two"):
+        study_to(tmp_path / name, inputs / name, analyzer=analyzer)
+    (frames,) = (tmp_path / "two" / "frames").iterdir()
+    kept = tables(tmp_path / "two")
+    whole = frames.read_bytes()
+    for damaged, fault in ((whole[:-1], "is damaged: expected"), (None, "is missing")):
+        frames.unlink()
+        if damaged is not None:
+            frames.write_bytes(damaged)
+        advice = r"\. Continue that study with --resume, which analyses .*two.same name\.mp4 again"
+        for folders, out in (([tmp_path / "one", tmp_path / "two"], tmp_path / "all"),
+                             (tmp_path / "two", None)):  # fmt: skip
+            with pytest.raises(InputError, match=f"{frames.name}: {fault}.*{advice}") as caught:
+                merge_studies(folders, out)
+            assert str(caught.value).startswith(str(tmp_path / "two"))
+        assert not (tmp_path / "all").exists()
+    frames.write_bytes(whole)
+    assert merge_studies([tmp_path / "one", tmp_path / "two"], tmp_path / "all").units == 2
+    assert tables(tmp_path / "two") == kept
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ __all__ = [
     "files_of_study",
     "find_descriptions",
     "find_done_images",
+    "frames_fault",
     "is_done",
 ]
 
@@ -257,12 +258,19 @@ def _remove(folder: Path, tables: Iterable[str]) -> None:
         raise cannot_write(folder, error) from error
 
 
+def frames_fault(frames: Path, record: Record) -> str | None:
+    """Return what is wrong with the file of a unit's frames; None if it is as it was written."""
+    if not frames.is_file():
+        return "is missing"
+    found = frames.stat().st_size
+    if found != record.frames_bytes:
+        return f"is damaged: expected {record.frames_bytes:,} bytes, found {found:,}"
+    return None
+
+
 def is_done(unit: Unit, plan: UnitPlan) -> bool:
     """Return whether a unit is done, and its files are as they were then."""
     record = _record(plan.folder, unit.name)
-    if record is None:
-        return False
-    frames = plan.frames_path(unit.name)
-    if not frames.is_file() or frames.stat().st_size != record.frames_bytes:
+    if record is None or frames_fault(plan.frames_path(unit.name), record) is not None:
         return False
     return record.fingerprints == tuple(source_fingerprint(source) for source in unit.sources)

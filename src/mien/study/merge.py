@@ -13,7 +13,13 @@ from mien.options import EventOptions, FaceOptions, VideoOptions
 from mien.reports import require_charts
 from mien.study.analysis import Study, finish_study
 from mien.study.covariates import Covariates, read_covariates
-from mien.study.folder import Description, begin_study, check_folder, find_descriptions
+from mien.study.folder import (
+    Description,
+    begin_study,
+    check_folder,
+    find_descriptions,
+    frames_fault,
+)
 from mien.study.lock import study_lock
 from mien.study.record import Record, read_record
 from mien.study.tables import file_names
@@ -45,8 +51,9 @@ def merge_studies(
         The merged study.
 
     Raises:
-        InputError: A folder holds no study, a shard is missing or not done, the settings differ,
-            one video was analysed in two versions, or an image is in two groups of images.
+        InputError: A folder holds no study, a shard is missing or not done, frames are missing or
+            damaged, the settings differ, one video was analysed in two versions, or an image is in
+            two groups of images.
         OutputError: `out` holds another study or one of those that are merged, cannot be written,
             or another process is writing it.
         MissingExtraError: The extra `tables` is not installed.
@@ -161,21 +168,28 @@ def _units(
     """Return the folder and record of each unit by name, and the inputs that stand for no file.
 
     Raises:
-        InputError: A unit is not done, differs from one of the same name, or shares an image with
-            another.
+        InputError: A unit is not done, its frames are missing or damaged, it differs from one of
+            the same name, or shares an image with another.
     """
     units: dict[str, tuple[Path, Record]] = {}
     problems: dict[str, str] = {}
     unit_of: dict[str, str] = {}
-    waiting: list[str] = []
+    waiting: dict[Path, list[str]] = {}
+    faults: list[str] = []
     for path, part in parts:
         problems |= part.problems
         for name, source in part.units.items():
             record_path = path / "records" / f"{name}.json"
             if not record_path.is_file():
-                waiting.append(source)
+                waiting.setdefault(path, []).append(source)
                 continue
             record = read_record(record_path)
+            frames = path / "frames" / f"{name}.{part.settings['format']}"
+            if (fault := frames_fault(frames, record)) is not None:
+                faults.append(
+                    f"{frames}: {fault}. Continue that study with --resume, which analyses "
+                    f"{source} again"
+                )
             if name in units and units[name][1].fingerprints != record.fingerprints:
                 raise InputError(
                     f"{path}: {source} is another file than that of {units[name][0]}. Analyse one "
@@ -188,16 +202,21 @@ def _units(
                         "would count twice. Make a study of all images"
                     )
             units.setdefault(name, (path, record))
-    if waiting:
-        shown = ", ".join(sorted(waiting)[:_NAMES])
-        more = f" and {len(waiting) - _NAMES} more" if len(waiting) > _NAMES else ""
-        raise InputError(
-            f"{parts[0][0]}: not done yet: {shown}{more}. Continue that study with --resume"
-        )
+    for path, sources in waiting.items():
+        shown = ", ".join(sorted(sources)[:_NAMES])
+        more = f" and {len(sources) - _NAMES} more" if len(sources) > _NAMES else ""
+        raise InputError(f"{path}: not done yet: {shown}{more}. Continue that study with --resume")
+    if faults:
+        more = f". {len(faults) - 1} more are missing or damaged, too" if len(faults) > 1 else ""
+        raise InputError(faults[0] + more)
     return units, problems
 
 
 def _copy(target: Path, folder: Path) -> None:
     source = folder / target.parent.name / target.name
-    with whole_file(target) as partial:
-        shutil.copyfile(source, partial)
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from error
+    with file, whole_file(target) as partial, partial.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
