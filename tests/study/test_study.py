@@ -251,6 +251,37 @@ def test_shards_in_one_folder_or_in_several_are_merged_to_the_same_tables(
         study_to(tmp_path / "one", [inputs], analyzer=analyzer, options=resumed)
 
 
+def test_shards_of_different_inputs_are_neither_continued_nor_merged(
+    analyzer, inputs, tmp_path, without_report
+):
+    def shard(number, out, *given, **options):
+        found = StudyOptions(shard=(number, 2), **options)
+        return study_to(tmp_path / out, given or [folder], analyzer=analyzer, options=found)
+
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in ("b.mp4", "c.mp4"):
+        shutil.copy(inputs / "nobody.mp4", folder / name)
+    shard(1, "out")
+    shard(1, "part1")
+    shutil.copytree(folder, tmp_path / "elsewhere")
+    shard(2, "part2", tmp_path / "elsewhere" / "b.mp4", tmp_path / "elsewhere" / "c.mp4")
+    merge_studies([tmp_path / "part1", tmp_path / "part2"], tmp_path / "all")
+    shutil.copy(inputs / "nobody.mp4", folder / "a.mp4")
+    for number in (1, 2):  # now of a and c, and of b
+        with pytest.raises(OutputError, match="out: shard 1/2 there is made of other inputs"):
+            shard(number, "out", resume=True)
+    shard(2, "other")
+    with pytest.raises(InputError, match="other: shard 2/2 is made of other inputs than shard 1/2"):
+        merge_studies([tmp_path / "part1", tmp_path / "other"], tmp_path / "all2")
+    shard(1, "other")
+    merged = merge_studies([tmp_path / "other", tmp_path / "part2", tmp_path / "part1"],
+                           tmp_path / "all2")  # fmt: skip
+    assert merged.units == 4
+    (folder / "a.mp4").unlink()
+    assert shard(1, "out", resume=True).done_before == 1
+
+
 def test_a_merged_study_never_replaces_one_of_its_parts(
     analyzer, inputs, tmp_path, monkeypatch, without_report
 ):

@@ -27,7 +27,7 @@ from mien.study.record import Record, read_record
 from mien.study.report import write_report
 from mien.study.tables import file_names, write_tables
 from mien.study.unit_analysis import UnitPlan, settings_row
-from mien.study.units import Unit, find_units, of_shard
+from mien.study.units import Unit, find_units, listing_sha256, of_shard
 from mien.study.workers import UnitJob, UnitRunner, process_runner
 
 __all__ = ["Study", "finish_study", "study_to"]
@@ -90,8 +90,8 @@ def study_to(
     Raises:
         InputError: Something among the inputs is no path, or the covariates do not fit.
         OptionsError: An option does not fit the inputs.
-        OutputError: The folder holds another study, cannot be written, or another process is
-            writing it.
+        OutputError: The folder holds another study, or a shard of other inputs, cannot be written,
+            or another process is writing it.
         MissingExtraError: The extra `tables` is not installed.
     """
     if options is not None and not isinstance(options, StudyOptions):
@@ -121,6 +121,7 @@ def study_to(
         shard=options.shard,
         units={unit.name: unit.sources[0] for unit in units},
         problems=problems,
+        listing=None if options.shard is None else listing_sha256(every),
     )
     check_folder(path, tables=tables)
     with study_lock(path, options.shard, alone=options.overwrite):

@@ -50,12 +50,14 @@ class Description:
         shard: Its number, from 1, and how many there are; None for a whole study.
         units: The first source of each unit, by the unit's name.
         problems: Why an input stands for no file, by the input.
+        listing: A hash of the inputs of all shards (`listing_sha256`); None for a whole study.
     """
 
     settings: Mapping[str, Any]
     shard: Shard
     units: Mapping[str, str]
     problems: Mapping[str, str]
+    listing: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -93,6 +95,7 @@ def _read(path: Path) -> Description:
             shard=None if shard is None else (shard[0], shard[1]),
             units=dict(document["units"]),
             problems=dict(document["problems"]),
+            listing=document["listing"],
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise OutputError(f"{path}: is damaged ({error}). Expected {expected}") from error
@@ -159,7 +162,7 @@ def begin_study(
 
     Raises:
         OutputError: The folder holds a study, an earlier study had other settings or inputs that
-            are missing now, or nothing can be written.
+            are missing now, a shard of it had other inputs, or nothing can be written.
     """
     wanted = dataclasses.replace(wanted, settings=json.loads(json.dumps(wanted.settings)))
     found = find_descriptions(folder)
@@ -197,6 +200,14 @@ def _compare(
         ):
             parts = "in one piece" if each.shard is None else f"in {each.shard[1]} shards"
             raise OutputError(f"{folder}: the study there is made {parts}. Choose another folder")
+        if each.shard is not None and each.listing != wanted.listing:
+            number, of = each.shard
+            raise OutputError(
+                f"{folder}: shard {number}/{of} there is made of other inputs. Shards divide all "
+                "inputs by their order: where one came or went, others would be in no shard. Name "
+                "the same inputs, and make a study of new ones to merge with this one; or start "
+                "again with overwrite=True"
+            )
 
 
 def _remove_regrouped(

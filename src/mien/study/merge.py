@@ -51,9 +51,9 @@ def merge_studies(
         The merged study.
 
     Raises:
-        InputError: A folder holds no study, a shard is missing or not done, frames are missing or
-            damaged, the settings differ, one video was analysed in two versions, or an image is in
-            two groups of images.
+        InputError: A folder holds no study, a shard is missing, not done or made of other inputs
+            than another, frames are missing or damaged, the settings differ, one video was analysed
+            in two versions, or an image is in two groups of images.
         OutputError: `out` holds another study or one of those that are merged, cannot be written,
             or another process is writing it.
         MissingExtraError: The extra `tables` is not installed.
@@ -139,7 +139,7 @@ def _check_parts(parts: Sequence[tuple[Path, Description]]) -> None:
     """Check that settings are the same, and that no shard is missing.
 
     Raises:
-        InputError: They are not, or one is.
+        InputError: They are not, one is, or shards are made of different inputs.
     """
     first_path, first = parts[0]
     for path, part in parts[1:]:
@@ -150,16 +150,38 @@ def _check_parts(parts: Sequence[tuple[Path, Description]]) -> None:
                 f"{path}: differs from {first_path} in {', '.join(differing)}. Only studies of the "
                 "same settings are merged"
             )
-    shards = [part.shard for _, part in parts if part.shard is not None]
-    for of in sorted({of for _, of in shards}):
-        missing = set(range(1, of + 1)) - {number for number, each in shards if each == of}
-        if missing:
-            shown = ", ".join(f"{number}/{of}" for number in sorted(missing)[:_NAMES])
-            more = f" and {len(missing) - _NAMES} more" if len(missing) > _NAMES else ""
-            raise InputError(
-                f"{first_path}: shards are missing: {shown}{more}. Run them with the same inputs, "
-                "or name their folders, too"
-            )
+    _check_shards([(path, part) for path, part in parts if part.shard is not None])
+
+
+def _check_shards(shards: Sequence[tuple[Path, Description]]) -> None:
+    """Check that the shards of the same inputs are all there.
+
+    Raises:
+        InputError: One is missing, or was made of other inputs than another.
+    """
+    found: dict[tuple[int, str | None], dict[int, Path]] = {}
+    for path, part in shards:
+        number, of = part.shard or (1, 1)
+        found.setdefault((of, part.listing), {})[number] = path
+    for (of, listing), numbers in found.items():
+        missing = [number for number in range(1, of + 1) if number not in numbers]
+        if not missing:
+            continue
+        number, path = next(iter(numbers.items()))
+        for (other_of, other_listing), others in found.items():
+            if other_of == of and other_listing != listing:
+                other, other_path = next(iter(others.items()))
+                raise InputError(
+                    f"{other_path}: shard {other}/{of} is made of other inputs than shard "
+                    f"{number}/{of} of {path}: some came or went in between, and are perhaps in no "
+                    "shard. Make all shards anew with the same inputs"
+                )
+        shown = ", ".join(f"{each}/{of}" for each in missing[:_NAMES])
+        more = f" and {len(missing) - _NAMES} more" if len(missing) > _NAMES else ""
+        raise InputError(
+            f"{path}: shards are missing: {shown}{more}. Run them with the same inputs, or name "
+            "their folders, too"
+        )
 
 
 def _units(
