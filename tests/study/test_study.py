@@ -319,6 +319,27 @@ def test_an_image_in_two_groups_is_not_merged(analyzer, inputs, tmp_path, withou
         merge_studies([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
 
 
+def test_a_video_with_two_paths_is_not_merged_and_copies_of_one_are_noted(
+    analyzer, inputs, tmp_path, monkeypatch, without_report
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "v").mkdir()
+    shutil.copy(inputs / "nobody.mp4", "v/a.mp4")
+    shutil.copy(inputs / "nobody.mp4", "v/b.mp4")
+    (tmp_path / "link").symlink_to("v")
+    study_to("one", "v/a.mp4", analyzer=analyzer)
+    for given in (tmp_path / "v" / "a.mp4", "link/a.mp4"):
+        study_to("two", given, analyzer=analyzer, options=StudyOptions(overwrite=True))
+        with pytest.raises(InputError, match=r"a\.mp4 is the same file as v/a\.mp4 of one, and"):
+            merge_studies(["one", "two"], "all")
+        assert not (tmp_path / "all").exists()
+    study_to("two", "v/b.mp4", analyzer=analyzer, options=StudyOptions(overwrite=True))
+    merged = merge_studies(["one", "two"], "all")
+    note = "the same content under two names counts as two videos: v/a.mp4 and v/b.mp4"
+    assert (merged.units, merged.notes) == (2, (note,))
+    assert study_to("both", "v", analyzer=analyzer).notes == (note,)
+
+
 def test_a_shard_that_is_not_done_is_not_merged(analyzer, inputs, tmp_path, without_report):
     def stop(record):
         raise Stop

@@ -32,6 +32,8 @@ from mien.study.workers import UnitJob, UnitRunner, process_runner
 
 __all__ = ["Study", "finish_study", "study_to"]
 
+_NAMES = 3
+
 
 @dataclasses.dataclass(slots=True, eq=False)
 class Study:
@@ -43,7 +45,8 @@ class Study:
         done_before: How many of them an earlier run had done.
         done: How many are done.
         failures: The inputs that could not be read or are damaged, with the reason.
-        notes: What a reader should know, such as covariates without a video.
+        notes: What a reader should know, such as covariates without a video; some are known at the
+            end.
         written: The tables and the report; empty until the end, and for a shard.
     """
 
@@ -148,7 +151,7 @@ def study_to(
                 study.failures.update(record.failures)
                 on_record(record)
         if options.shard is None:
-            study.written = finish_study(plan, units, covariates, problems=problems)
+            finish_study(study, plan, units, covariates, problems=problems)
     return study
 
 
@@ -163,22 +166,21 @@ def _add_earlier(
 
 
 def finish_study(
+    study: Study,
     plan: UnitPlan,
     units: Iterable[Unit],
     covariates: Covariates,
     *,
     problems: dict[str, str],
-) -> tuple[Path, ...]:
+) -> None:
     """Write the tables, exports and report of a study whose units are done.
 
     Args:
+        study: Gets what was written, and notes.
         plan: Where its files are.
         units: All its units; the tables are in the order of their paths.
         covariates: What is known of the videos beside.
         problems: Why an input stands for no file, by the input.
-
-    Returns:
-        What was written.
     """
     names = [unit.name for unit in sorted(units, key=lambda unit: unit.sources)]
 
@@ -186,11 +188,32 @@ def finish_study(
         for name in names:
             yield read_record(plan.record_path(name))
 
+    notes = [*covariates.notes, *_copies(records())]
     groups = write_tables(plan.folder, plan.format, records, covariates, units=plan.units)
-    write_report(plan.folder, records, groups, covariates, problems)
+    write_report(plan.folder, records, groups, notes, problems)
+    study.notes = tuple(notes)
     written = [plan.folder / name for name in file_names()]
     folders = [plan.folder / name for name in ("frames", "exports", "figures")]
-    return tuple(path for path in (*folders, *written) if path.exists())
+    study.written = tuple(path for path in (*folders, *written) if path.exists())
+
+
+def _copies(records: Iterable[Record]) -> Iterator[str]:
+    """Yield a note on videos of the same content, which count once each."""
+    first: dict[tuple[int, str], str] = {}
+    copies: list[str] = []
+    for record in records:
+        found = record.fingerprints[0]
+        if record.video is None or found is None or not found[0]:
+            continue
+        source = record.sources[0]
+        if (other := first.setdefault(found, source)) != source:
+            copies.append(f"{other} and {source}")
+    if copies:
+        more = f" and {len(copies) - _NAMES} more" if len(copies) > _NAMES else ""
+        yield (
+            f"the same content under two names counts as two videos: {', '.join(copies[:_NAMES])}"
+            f"{more}"
+        )
 
 
 def _check(units: Sequence[Unit], options: StudyOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ def merge_studies(
     Raises:
         InputError: A folder holds no study, a shard is missing, not done or made of other inputs
             than another, frames are missing or damaged, the settings differ, one video was analysed
-            in two versions, or an image is in two groups of images.
+            in two versions or by two paths, or an image is in two groups of images.
         OutputError: `out` holds another study or one of those that are merged, cannot be written,
             or another process is writing it.
         MissingExtraError: The extra `tables` is not installed.
@@ -103,13 +104,13 @@ def merge_studies(
             for name, (path, _) in units.items():
                 _copy(plan.frames_path(name), path)
                 _copy(plan.record_path(name), path)
-        study = Study(target, len(units), len(units), len(units), dict(problems), known.notes)
+        study = Study(target, len(units), len(units), len(units), dict(problems))
         for _, record in units.values():
             study.failures.update(record.failures)
         every = [
             Unit(name, each.sources, each.video is not None) for name, (_, each) in units.items()
         ]
-        study.written = finish_study(plan, every, known, problems=problems)
+        finish_study(study, plan, every, known, problems=problems)
     return study
 
 
@@ -191,7 +192,7 @@ def _units(
 
     Raises:
         InputError: A unit is not done, its frames are missing or damaged, it differs from one of
-            the same name, or shares an image with another.
+            the same name, or shares a file with another.
     """
     units: dict[str, tuple[Path, Record]] = {}
     problems: dict[str, str] = {}
@@ -218,11 +219,8 @@ def _units(
                     "of them again"
                 )
             for each in record.sources:
-                if (other := unit_of.setdefault(each, name)) != name:
-                    raise InputError(
-                        f"{path}: {each} is in {units[other][0]}, too, among other images, and "
-                        "would count twice. Make a study of all images"
-                    )
+                if (other := unit_of.setdefault(_place(each, record), name)) != name:
+                    raise _same_file(path, each, record, units[other])
             units.setdefault(name, (path, record))
     for path, sources in waiting.items():
         shown = ", ".join(sorted(sources)[:_NAMES])
@@ -232,6 +230,33 @@ def _units(
         more = f". {len(faults) - 1} more are missing or damaged, too" if len(faults) > 1 else ""
         raise InputError(faults[0] + more)
     return units, problems
+
+
+def _place(source: str, record: Record) -> str:
+    """Return the same for all spellings of a path; a link is not what it leads to.
+
+    A record does not say where an image with a relative path was: that stands for itself.
+    """
+    path = record.video_path or source
+    if not os.path.isabs(path):  # noqa: PTH117
+        return path
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118
+
+
+def _same_file(path: Path, source: str, record: Record, other: tuple[Path, Record]) -> InputError:
+    """Return the error for a file that is in two units."""
+    other_path, other_record = other
+    if record.video is None:
+        return InputError(
+            f"{path}: {source} is in {other_path}, too, among other images, and would count twice. "
+            "Make a study of all images"
+        )
+    return InputError(
+        f"{path}: {source} is the same file as {other_record.sources[0]} of {other_path}, and "
+        "would count twice. Leave out one of these studies, or analyse the video by the same path "
+        "in both"
+    )
 
 
 def _copy(target: Path, folder: Path) -> None:

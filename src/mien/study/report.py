@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from mien.emotions import SIX
 from mien.reports import StudyPerson, StudySummary, StudyVideo, study_report
 from mien.study.columns import SETTINGS
-from mien.study.covariates import Covariates
 from mien.study.record import Record
 from mien.study.tables import Records, video_shares
 
@@ -31,7 +30,7 @@ def write_report(
     folder: Path,
     records: Records,
     groups: Sequence[Mapping[str, Any]],
-    covariates: Covariates,
+    notes: Sequence[str],
     problems: Mapping[str, str],
 ) -> None:
     """Write `study.html`, and its charts into `figures/`.
@@ -40,13 +39,13 @@ def write_report(
         folder: The study's folder.
         records: Those of all units.
         groups: The rows of the table `groups`.
-        covariates: What is known of the videos beside.
+        notes: What a reader should know.
         problems: Why an input stands for no file, by the input.
     """
     collected = _Collected()
     for record in records():
         collected.add(record)
-    notes = [*covariates.notes, *(f"{name}: {reason}" for name, reason in problems.items())]
+    notes = [*notes, *(f"{name}: {reason}" for name, reason in problems.items())]
     if collected.failed:
         notes.append(f"not read or damaged: {collected.failed:,}; the videos below say why")
     summary = collected.summary(folder.absolute().name, groups, notes)
