@@ -16,8 +16,17 @@ from mien.emotions import SIX
 from mien.errors import InputError, OptionsError, OutputError
 from mien.media import read_image
 from mien.options import BaselineOptions, VideoOptions
-from mien.study import StudyOptions, analysis, merge_studies, study_to, unit_analysis
+from mien.study import (
+    StudyOptions,
+    analysis,
+    merge_studies,
+    own_files,
+    study_to,
+    unit_analysis,
+)
+from mien.study import tables as study_tables
 from mien.study.columns import FRAMES, TABLES
+from mien.study.own_files import OwnFiles
 from mien.study.units import IMAGES_PER_UNIT, find_units
 from tests.videos import gliding, swaying, write_video
 
@@ -492,6 +501,89 @@ def test_files_of_others_stay(analyzer, inputs, tmp_path):
         study_to(tmp_path / "file", inputs / "nobody.mp4", analyzer=analyzer)
 
 
+def test_what_somebody_edited_stays_and_a_note_says_so(
+    small, analyzer, monkeypatch, without_report
+):
+    out = small / "out"
+    merge_studies(out)
+    (own,) = (out / "exports").glob("same*.eaf")
+    (same,) = (out / "exports").glob("nobody*.eaf")
+    written = {path: path.read_bytes() for path in (own, same, out / "events.boris")}
+    own.write_text("corrected")
+    (out / "events.boris").write_text("coded")
+    note = f"stay as they are: exports/{own.name}, events.boris. Rename them"
+    for made in (again(small, analyzer, resume=True)[1], merge_studies(out)):
+        assert [each for each in made.notes if note in each] == list(made.notes)
+        assert own.read_text() == "corrected"
+        assert (out / "events.boris").read_text() == "coded"
+        assert same.read_bytes() == written[same]
+    again(small, analyzer, overwrite=True)
+    assert (own.read_text(), (out / "events.boris").read_text()) == ("corrected", "coded")
+    own.rename(own.with_suffix(".mine"))
+    (out / "events.boris").unlink()
+    # What is as it was written is replaced where the study would write something else now.
+    with monkeypatch.context() as patched:
+        patched.setattr(study_tables, "elan_document", lambda *_: "other")
+        assert again(small, analyzer, resume=True)[1].notes == ()
+        assert own.read_text() == same.read_text() == "other"
+    assert again(small, analyzer, resume=True)[1].notes == ()
+    assert {path: path.read_bytes() for path in written} == written
+    assert own.with_suffix(".mine").read_text() == "corrected"
+
+
+def test_the_study_knows_each_file_that_it_wrote_for_people(study, tmp_path):
+    folder = shutil.copytree(study.folder, tmp_path / "copy")
+    written = [*(folder / "exports").iterdir(), *(folder / "figures").iterdir()]
+    written += [folder / name for name in ("study.html", "events.boris", "datapackage.json")]
+    assert all(path.exists() for path in written)
+    OwnFiles(folder).remove_all()
+    assert not any(path.exists() for path in written)
+
+
+def test_overwriting_removes_what_the_study_wrote_and_nothing_else(
+    small, analyzer, inputs, monkeypatch
+):
+    def write_charts(folder, records, groups, notes, problems, own):
+        for row in groups:
+            own.write(folder / "figures" / f"by-{row['covariate']}.svg", b"<svg/>")
+
+    monkeypatch.setattr(analysis, "write_report", write_charts)
+    out = small / "out"
+    groups = small / "groups.csv"
+    groups.write_text("video,condition\nsame name,a\n")
+    study_to(out, inputs / "one", analyzer=analyzer,
+             options=StudyOptions(overwrite=True, covariates=groups))  # fmt: skip
+    before = {path for path in out.rglob("*") if path.is_file()}
+    charts = [out / "figures" / f"by-{name}.svg" for name in (None, "condition")]
+    assert before >= {*charts}
+    mine = [out / "people.csv", out / "notes.txt"]
+    mine += [out / name / "mine.png" for name in ("figures", "exports", "frames", "records")]
+    (frames,) = (out / "frames").iterdir()
+    mine += [frames.with_suffix(".mine.parquet"), charts[0]]
+    for path in mine:
+        path.write_text("mine")
+    with pytest.raises(OutputError, match=r"people\.csv: exists already, and is not of a study"):
+        again(small, analyzer, overwrite=True, format="csv")
+    assert {path for path in out.rglob("*") if path.is_file()} == before | {*mine}
+    made = study_to(out, inputs / "nobody.mp4", analyzer=analyzer,
+                    options=StudyOptions(overwrite=True))  # fmt: skip
+    assert {path.read_text() for path in mine} == {"mine"}
+    assert not [path for path in before if "same_name" in path.name and path.exists()]
+    assert not charts[1].exists()
+    assert made.units == len(list((out / "records").glob("*.json"))) == 1
+
+
+def test_the_covariates_are_no_file_that_the_study_writes(small, analyzer, without_report):
+    out = small / "out"
+    (out / "covariates.csv").write_text("video,condition\nsame name,a\n")
+    for make in (
+        lambda: again(small, analyzer, resume=True, covariates=out / "covariates.csv"),
+        lambda: merge_studies(out, covariates=out / "covariates.csv"),
+    ):
+        with pytest.raises(InputError, match="has the name of a file that the study writes"):
+            make()
+
+
 def test_one_process_at_a_time_writes_a_study_or_a_shard(
     analyzer, inputs, tmp_path, without_report
 ):
@@ -527,6 +619,31 @@ def test_one_process_at_a_time_writes_a_study_or_a_shard(
 
     study_to(tmp_path, inputs / "one", analyzer=analyzer, on_record=while_whole)
     assert other(None).done_before == 1
+
+
+def test_a_file_that_a_kill_left_without_its_content_is_the_study_s_own(tmp_path, monkeypatch):
+    path = tmp_path / "exports" / "a.eaf"
+    OwnFiles(tmp_path).write(path, b"one")
+    journal = tmp_path / "records" / "written.jsonl"
+    journal.write_bytes(journal.read_bytes() + b'\n["exports/a.e')  # a line that was cut off
+
+    def killed(*_):
+        raise Stop
+
+    # The journal knows what is written next, before and after it is there.
+    with monkeypatch.context() as patched:
+        patched.setattr(own_files, "whole_file", killed)
+        with pytest.raises(Stop):
+            OwnFiles(tmp_path).write(path, b"two")
+    for content in (b"one", b"two", b""):
+        path.write_bytes(content)
+        own = OwnFiles(tmp_path)
+        own.write(path, b"three")
+        assert (path.read_bytes(), own.kept) == (b"three", [])
+    path.write_bytes(b"mine")
+    OwnFiles(tmp_path).remove_all()
+    assert path.read_bytes() == b"mine"
+    assert not journal.exists()
 
 
 def test_a_full_disk_ends_the_study_and_leaves_nothing_half_written(

@@ -16,6 +16,7 @@ from mien.study.covariates import Covariates, read_covariates
 from mien.study.folder import (
     Description,
     begin_study,
+    check_covariates,
     check_folder,
     files_of_study,
     find_done_images,
@@ -23,6 +24,7 @@ from mien.study.folder import (
 )
 from mien.study.lock import study_lock
 from mien.study.options import StudyOptions
+from mien.study.own_files import OwnFiles
 from mien.study.record import Record, read_record
 from mien.study.report import write_report
 from mien.study.tables import file_names, write_tables
@@ -117,6 +119,7 @@ def study_to(
     analyzer.pipeline.baselines(options.video)  # what lacks for them is said before any analysis
     covariates = Covariates()
     if options.covariates is not None:
+        check_covariates(Path(options.covariates), path, tables)
         sources = [unit.sources[0] for unit in units if unit.is_video]
         covariates = read_covariates(options.covariates, sources)
     description = Description(
@@ -189,9 +192,11 @@ def finish_study(
             yield read_record(plan.record_path(name))
 
     notes = [*covariates.notes, *_copies(records())]
-    groups = write_tables(plan.folder, plan.format, records, covariates, units=plan.units)
-    write_report(plan.folder, records, groups, notes, problems)
-    study.notes = tuple(notes)
+    own = OwnFiles(plan.folder)
+    groups = write_tables(plan.folder, plan.format, records, covariates, own, units=plan.units)
+    write_report(plan.folder, records, groups, notes, problems, own)
+    own.remove_others()
+    study.notes = (*notes, *own.notes())
     written = [plan.folder / name for name in file_names()]
     folders = [plan.folder / name for name in ("frames", "exports", "figures")]
     study.written = tuple(path for path in (*folders, *written) if path.exists())

@@ -17,6 +17,7 @@ from mien.study.covariates import Covariates, read_covariates
 from mien.study.folder import (
     Description,
     begin_study,
+    check_covariates,
     check_folder,
     find_descriptions,
     frames_fault,
@@ -74,8 +75,10 @@ def merge_studies(
     settings = parts[0][1].settings
     _check_parts(parts)
     units, problems = _units(parts)
+    tables = file_names()
     known = Covariates()
     if covariates is not None:
+        check_covariates(check_path("covariates", covariates), target, tables)
         sources = sorted(record.sources[0] for _, record in units.values() if record.video)
         known = read_covariates(covariates, sources)
     plan = UnitPlan(
@@ -86,7 +89,6 @@ def merge_studies(
         events=EventOptions(),
         units=settings.get("unit_model") is not None,
     )
-    tables = file_names()
     if is_new:
         check_folder(target, tables=tables)
     with study_lock(target, None):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mien.emotions import SIX
 from mien.reports import StudyPerson, StudySummary, StudyVideo, study_report
 from mien.study.columns import SETTINGS
+from mien.study.own_files import OwnFiles
 from mien.study.record import Record
 from mien.study.tables import Records, video_shares
 
@@ -32,6 +33,7 @@ def write_report(
     groups: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
     problems: Mapping[str, str],
+    own: OwnFiles,
 ) -> None:
     """Write `study.html`, and its charts into `figures/`.
 
@@ -41,6 +43,7 @@ def write_report(
         groups: The rows of the table `groups`.
         notes: What a reader should know.
         problems: Why an input stands for no file, by the input.
+        own: Writes the files, where nobody changed them.
     """
     collected = _Collected()
     for record in records():
@@ -49,7 +52,7 @@ def write_report(
     if collected.failed:
         notes.append(f"not read or damaged: {collected.failed:,}; the videos below say why")
     summary = collected.summary(folder.absolute().name, groups, notes)
-    study_report(summary, folder / "study.html", figures=folder / "figures")
+    study_report(summary, folder / "study.html", figures=folder / "figures", write=own.write)
 
 
 class _Collected:

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mien.media import format_timestamp
 from mien.reports.html.blocks import Table
-from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
+from mien.reports.html.page import (
+    Figure,
+    Page,
+    Section,
+    require_charts,
+    write_page,
+    write_whole,
+)
 from mien.reports.study.summary import StudySummary
 
 __all__ = ["study_report"]
 
 
-def study_report(summary: StudySummary, path: Path, *, figures: Path | None = None) -> list[Path]:
+def study_report(
+    summary: StudySummary,
+    path: Path,
+    *,
+    figures: Path | None = None,
+    write: Callable[[Path, bytes], None] = write_whole,
+) -> list[Path]:
     """Write the report on a study as one HTML file; an existing one is replaced.
 
     Args:
         summary: The study.
         path: Where the report goes.
         figures: A folder for each chart as PNG and SVG, dark on white; None writes none.
+        write: Writes the content of a file.
 
     Returns:
         The files written.
@@ -65,7 +79,7 @@ def study_report(summary: StudySummary, path: Path, *, figures: Path | None = No
         ],
         provenance=f"Study {summary.title}; its tables are described in datapackage.json.",
     )
-    return write_page(page, path, figures=figures, overwrite=True)
+    return write_page(page, path, figures=figures, overwrite=True, write=write)
 
 
 def _people(summary: StudySummary) -> list[Section]:
