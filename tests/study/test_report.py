@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from mien.emotions import SIX
+from mien.reports import study_report
 from mien.study.record import Record
-from mien.study.report import _MAX_PAIRS, _Collected, _course
+from mien.study.report import _MAX_IMAGES, _MAX_PAIRS, _Collected, _course
 
 
 def record(sources=("a.mp4",), **rows):
@@ -60,3 +61,26 @@ def test_of_pairs_as_far_above_chance_the_first_stay():
     assert [(row["video"], row["emotion"]) for row in shown] == [
         (f"high {number}", emotion) for number in range(full) for emotion in SIX.labels
     ]
+
+
+def test_images_and_videos_that_could_not_be_read_are_told_apart_and_say_why(tmp_path):
+    video = {"error": "cut off", "frames_read": 0}
+    images = {f"{number}.png": "no image" for number in range(_MAX_IMAGES + 1)}
+    records = [
+        record(video=video, failures={"a.mp4": "cut off"}),
+        record(("p.png", *images), video=None, failures=images),
+    ]
+    collected = _Collected()
+    for each in records:
+        collected.add(each)
+    video_note, image_note = collected.failure_notes()
+    assert video_note.startswith("not read or damaged: 1 video; the table of videos below and")
+    assert image_note.startswith(f"not read or damaged: {len(images)} images; the table of images")
+    assert image_note.endswith("the column error of frames say why")
+    assert list(_Collected().failure_notes()) == []
+    path = tmp_path / "a.html"
+    study_report(collected.summary("", [], []), path)
+    text = path.read_text(encoding="utf-8")
+    assert "Unreadable images" in text
+    assert f"{_MAX_IMAGES - 1}.png" in text
+    assert "1 more are in the tables of frames" in text

@@ -17,6 +17,7 @@ from mien.errors import InputError, OptionsError, OutputError
 from mien.media import read_image
 from mien.options import BaselineOptions, VideoOptions
 from mien.study import (
+    Record,
     StudyOptions,
     analysis,
     merge_studies,
@@ -144,6 +145,29 @@ def test_what_cannot_be_read_is_told_and_has_no_people(study, inputs):
     assert videos["nobody.mp4"]["error"] is None
     assert frames_of(study, inputs / "q.png")["error"].to_list() != [None]
     assert frames_of(study, inputs / "p.png")["p_happy_raw"][0] > 0.5
+
+
+def test_a_video_of_which_nothing_was_read_has_no_exports(study):
+    videos = tables(study.folder)["videos"]
+    read = {row["name"] for row in videos if Path(row["source"]).name != "empty.mp4"}
+    assert len(read) == len(videos) - 1
+    assert {path.stem for path in (study.folder / "exports").iterdir()} == read
+    project = json.loads((study.folder / "events.boris").read_text(encoding="utf-8"))
+    assert project["observations"].keys() == read
+
+
+def test_a_video_without_a_length_has_no_textgrid(tmp_path):
+    video = {"frames_read": 1, "duration_s": None, "last_frame_s": 0.0}
+    record = Record(name="a", sources=("a.mp4",), fingerprints=(None,), frames_bytes=0,
+                    frames_rows=1, video=video)  # fmt: skip
+    study_tables._write_exports(tmp_path, record, OwnFiles(tmp_path))
+    assert {path.name for path in tmp_path.glob("a.*")} == {"a.srt", "a.vtt", "a.eaf"}
+
+
+def test_exports_go_when_their_video_can_no_longer_be_read(small, analyzer):
+    (small / "videos" / "nobody.mp4").write_bytes(b"")
+    again(small, analyzer, resume=True)
+    assert {path.stem[:4] for path in (small / "out" / "exports").iterdir()} == {"same"}
 
 
 def test_tables_agree_with_each_other(study):

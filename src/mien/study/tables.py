@@ -122,8 +122,9 @@ def video_shares(people: Iterable[Mapping[str, Any]]) -> NDArray[np.float64]:
 
 
 def _videos(records: Records) -> Iterator[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]]:
+    """Yield the videos of which something was read, with their events."""
     for record in records():
-        if record.video is not None:
+        if record.video is not None and record.video["frames_read"]:
             yield {**record.video, "source": _video_path(record)}, record.events
 
 
@@ -133,9 +134,9 @@ def _video_path(record: Record) -> str:
 
 
 def _write_exports(folder: Path, record: Record, own: OwnFiles) -> None:
-    """Write the episodes of a video for other programs."""
+    """Write the episodes of a video, of which something was read, for other programs."""
     video = record.video
-    if video is None:
+    if video is None or not video["frames_read"]:
         return
     people = [row["person"] for row in record.people]
     length_s = max(video.get("duration_s") or 0.0, video.get("last_frame_s") or 0.0)
@@ -143,8 +144,9 @@ def _write_exports(folder: Path, record: Record, own: OwnFiles) -> None:
         "srt": srt_text(record.events),
         "vtt": webvtt_text(record.events),
         "eaf": elan_document(_video_path(record), record.events, people),
-        "TextGrid": textgrid_text(record.events, people, length_s),
     }
+    if length_s > 0:  # Praat opens no TextGrid without a length
+        texts["TextGrid"] = textgrid_text(record.events, people, length_s)
     for suffix, text in texts.items():
         own.write(folder / f"{record.name}.{suffix}", text.encode())
 

@@ -75,6 +75,7 @@ def study_report(
             *_comparison(summary.groups),
             *_synchrony(summary),
             *_videos(summary),
+            *_images(summary),
             _method(summary),
         ],
         provenance=f"Study {summary.title}; its tables are described in datapackage.json.",
@@ -172,6 +173,19 @@ def _videos(summary: StudySummary) -> list[Section]:
         body=[Table(("video", "length", "people", "episodes", "shown most", "damage"), rows)],
     )
     return [Section(title="Videos", lead="", figures=[figure])]
+
+
+def _images(summary: StudySummary) -> list[Section]:
+    if not summary.images:
+        return []
+    left_out = summary.counts["failed_images"] - len(summary.images)
+    more = f" {left_out:,} more are in the tables of frames." if left_out else ""
+    figure = Figure(
+        title="Unreadable images",
+        sentence="The images that could not be read, and why." + more,
+        body=[Table(("image", "damage"), [list(row) for row in summary.images])],
+    )
+    return [Section(title="Images", lead="", figures=[figure])]
 
 
 def _method(summary: StudySummary) -> Section:
