@@ -6,6 +6,7 @@ from mien.metrics import bootstrap_mean
 from mien.study.covariates import Covariates, read_covariates
 from mien.study.groups import MAX_GROUPS, group_rows
 
+COMPOSED, DECOMPOSED = "jos\u00e9", "jose\u0301"
 SOURCES = ("a/one.mp4", "b/one.mp4", "b/two.mov")
 
 
@@ -31,6 +32,29 @@ def test_the_end_of_a_path_is_enough_where_it_fits_one_video(tmp_path, name):
     found = read(tmp_path, f"video,condition\n{name},calm\n", sources)
     assert found.values == {"/x/a/one.mp4": {"condition": "calm"}}
     assert read(tmp_path, "video,c\na/one,1\n", (r"x\a\one.mp4",)).values
+
+
+@pytest.mark.parametrize("path", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("name", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("end", ["", ".mp4"])
+def test_accented_names_are_found_whether_a_letter_is_one_character_or_two(
+    tmp_path, path, name, end
+):
+    source = f"v/{path}.mp4"
+    found = read(tmp_path, f"video,{name}\n{name}{end},{name}\nb,{path}\n", (source, "v/b.mp4"))
+    assert found.columns == (COMPOSED,)
+    assert found.values == {source: {COMPOSED: COMPOSED}, "v/b.mp4": {COMPOSED: COMPOSED}}
+    assert found.notes == ()
+
+
+def test_two_files_whose_names_look_the_same_are_told_apart_by_their_paths(tmp_path):
+    sources = (f"v/{COMPOSED}.mp4", f"v/{DECOMPOSED}.mp4")
+    text = "video,c\n" + "".join(f"{source},{n}\n" for n, source in enumerate(sources))
+    assert read(tmp_path, text, sources).values == {
+        source: {"c": str(n)} for n, source in enumerate(sources)
+    }
+    with pytest.raises(InputError, match="is the name of"):
+        read(tmp_path, f"video,c\n{COMPOSED},0\n", sources)
 
 
 def test_names_without_a_counterpart_are_listed(tmp_path):

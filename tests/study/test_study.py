@@ -16,8 +16,18 @@ from mien.emotions import SIX
 from mien.errors import InputError, OptionsError, OutputError
 from mien.media import read_image
 from mien.options import BaselineOptions, VideoOptions
-from mien.study import StudyOptions, analysis, merge_studies, study_to, unit_analysis
+from mien.study import (
+    Record,
+    StudyOptions,
+    analysis,
+    merge_studies,
+    own_files,
+    study_to,
+    unit_analysis,
+)
+from mien.study import tables as study_tables
 from mien.study.columns import FRAMES, TABLES
+from mien.study.own_files import OwnFiles
 from mien.study.units import IMAGES_PER_UNIT, find_units
 from tests.videos import gliding, swaying, write_video
 
@@ -137,6 +147,29 @@ def test_what_cannot_be_read_is_told_and_has_no_people(study, inputs):
     assert frames_of(study, inputs / "p.png")["p_happy_raw"][0] > 0.5
 
 
+def test_a_video_of_which_nothing_was_read_has_no_exports(study):
+    videos = tables(study.folder)["videos"]
+    read = {row["name"] for row in videos if Path(row["source"]).name != "empty.mp4"}
+    assert len(read) == len(videos) - 1
+    assert {path.stem for path in (study.folder / "exports").iterdir()} == read
+    project = json.loads((study.folder / "events.boris").read_text(encoding="utf-8"))
+    assert project["observations"].keys() == read
+
+
+def test_a_video_without_a_length_has_no_textgrid(tmp_path):
+    video = {"frames_read": 1, "duration_s": None, "last_frame_s": 0.0}
+    record = Record(name="a", sources=("a.mp4",), fingerprints=(None,), frames_bytes=0,
+                    frames_rows=1, video=video)  # fmt: skip
+    study_tables._write_exports(tmp_path, record, OwnFiles(tmp_path))
+    assert {path.name for path in tmp_path.glob("a.*")} == {"a.srt", "a.vtt", "a.eaf"}
+
+
+def test_exports_go_when_their_video_can_no_longer_be_read(small, analyzer):
+    (small / "videos" / "nobody.mp4").write_bytes(b"")
+    again(small, analyzer, resume=True)
+    assert {path.stem[:4] for path in (small / "out" / "exports").iterdir()} == {"same"}
+
+
 def test_tables_agree_with_each_other(study):
     rows = tables(study.folder)
     frames = pl.read_parquet(study.folder / "frames" / "*.parquet").filter(
@@ -251,6 +284,37 @@ def test_shards_in_one_folder_or_in_several_are_merged_to_the_same_tables(
         study_to(tmp_path / "one", [inputs], analyzer=analyzer, options=resumed)
 
 
+def test_shards_of_different_inputs_are_neither_continued_nor_merged(
+    analyzer, inputs, tmp_path, without_report
+):
+    def shard(number, out, *given, **options):
+        found = StudyOptions(shard=(number, 2), **options)
+        return study_to(tmp_path / out, given or [folder], analyzer=analyzer, options=found)
+
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in ("b.mp4", "c.mp4"):
+        shutil.copy(inputs / "nobody.mp4", folder / name)
+    shard(1, "out")
+    shard(1, "part1")
+    shutil.copytree(folder, tmp_path / "elsewhere")
+    shard(2, "part2", tmp_path / "elsewhere" / "b.mp4", tmp_path / "elsewhere" / "c.mp4")
+    merge_studies([tmp_path / "part1", tmp_path / "part2"], tmp_path / "all")
+    shutil.copy(inputs / "nobody.mp4", folder / "a.mp4")
+    for number in (1, 2):  # now of a and c, and of b
+        with pytest.raises(OutputError, match="out: shard 1/2 there is made of other inputs"):
+            shard(number, "out", resume=True)
+    shard(2, "other")
+    with pytest.raises(InputError, match="other: shard 2/2 is made of other inputs than shard 1/2"):
+        merge_studies([tmp_path / "part1", tmp_path / "other"], tmp_path / "all2")
+    shard(1, "other")
+    merged = merge_studies([tmp_path / "other", tmp_path / "part2", tmp_path / "part1"],
+                           tmp_path / "all2")  # fmt: skip
+    assert merged.units == 4
+    (folder / "a.mp4").unlink()
+    assert shard(1, "out", resume=True).done_before == 1
+
+
 def test_a_merged_study_never_replaces_one_of_its_parts(
     analyzer, inputs, tmp_path, monkeypatch, without_report
 ):
@@ -288,6 +352,27 @@ def test_an_image_in_two_groups_is_not_merged(analyzer, inputs, tmp_path, withou
         merge_studies([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
 
 
+def test_a_video_with_two_paths_is_not_merged_and_copies_of_one_are_noted(
+    analyzer, inputs, tmp_path, monkeypatch, without_report
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "v").mkdir()
+    shutil.copy(inputs / "nobody.mp4", "v/a.mp4")
+    shutil.copy(inputs / "nobody.mp4", "v/b.mp4")
+    (tmp_path / "link").symlink_to("v")
+    study_to("one", "v/a.mp4", analyzer=analyzer)
+    for given in (tmp_path / "v" / "a.mp4", "link/a.mp4"):
+        study_to("two", given, analyzer=analyzer, options=StudyOptions(overwrite=True))
+        with pytest.raises(InputError, match=r"a\.mp4 is the same file as v/a\.mp4 of one, and"):
+            merge_studies(["one", "two"], "all")
+        assert not (tmp_path / "all").exists()
+    study_to("two", "v/b.mp4", analyzer=analyzer, options=StudyOptions(overwrite=True))
+    merged = merge_studies(["one", "two"], "all")
+    note = "the same content under two names counts as two videos: v/a.mp4 and v/b.mp4"
+    assert (merged.units, merged.notes) == (2, (note,))
+    assert study_to("both", "v", analyzer=analyzer).notes == (note,)
+
+
 def test_a_shard_that_is_not_done_is_not_merged(analyzer, inputs, tmp_path, without_report):
     def stop(record):
         raise Stop
@@ -296,8 +381,35 @@ def test_a_shard_that_is_not_done_is_not_merged(analyzer, inputs, tmp_path, with
         study_to(tmp_path, [inputs / "one", inputs / "two"], analyzer=analyzer, on_record=stop)
     with pytest.raises(InputError, match=r"not done yet: .*two.same name\.mp4"):
         merge_studies(tmp_path)
+    study_to(tmp_path / "done", inputs / "nobody.mp4", analyzer=analyzer)
+    with pytest.raises(InputError, match=f"^{tmp_path}: not done yet"):
+        merge_studies([tmp_path / "done", tmp_path], tmp_path / "all")
     with pytest.raises(InputError, match="holds no study"):
         merge_studies(inputs)
+
+
+def test_frames_that_are_missing_or_damaged_are_not_merged(
+    analyzer, inputs, tmp_path, without_report
+):
+    for name in ("one", "two"):
+        study_to(tmp_path / name, inputs / name, analyzer=analyzer)
+    (frames,) = (tmp_path / "two" / "frames").iterdir()
+    kept = tables(tmp_path / "two")
+    whole = frames.read_bytes()
+    for damaged, fault in ((whole[:-1], "is damaged: expected"), (None, "is missing")):
+        frames.unlink()
+        if damaged is not None:
+            frames.write_bytes(damaged)
+        advice = r"\. Continue that study with --resume, which analyses .*two.same name\.mp4 again"
+        for folders, out in (([tmp_path / "one", tmp_path / "two"], tmp_path / "all"),
+                             (tmp_path / "two", None)):  # fmt: skip
+            with pytest.raises(InputError, match=f"{frames.name}: {fault}.*{advice}") as caught:
+                merge_studies(folders, out)
+            assert str(caught.value).startswith(str(tmp_path / "two"))
+        assert not (tmp_path / "all").exists()
+    frames.write_bytes(whole)
+    assert merge_studies([tmp_path / "one", tmp_path / "two"], tmp_path / "all").units == 2
+    assert tables(tmp_path / "two") == kept
 
 
 @pytest.fixture
@@ -413,6 +525,89 @@ def test_files_of_others_stay(analyzer, inputs, tmp_path):
         study_to(tmp_path / "file", inputs / "nobody.mp4", analyzer=analyzer)
 
 
+def test_what_somebody_edited_stays_and_a_note_says_so(
+    small, analyzer, monkeypatch, without_report
+):
+    out = small / "out"
+    merge_studies(out)
+    (own,) = (out / "exports").glob("same*.eaf")
+    (same,) = (out / "exports").glob("nobody*.eaf")
+    written = {path: path.read_bytes() for path in (own, same, out / "events.boris")}
+    own.write_text("corrected")
+    (out / "events.boris").write_text("coded")
+    note = f"stay as they are: exports/{own.name}, events.boris. Rename them"
+    for made in (again(small, analyzer, resume=True)[1], merge_studies(out)):
+        assert [each for each in made.notes if note in each] == list(made.notes)
+        assert own.read_text() == "corrected"
+        assert (out / "events.boris").read_text() == "coded"
+        assert same.read_bytes() == written[same]
+    again(small, analyzer, overwrite=True)
+    assert (own.read_text(), (out / "events.boris").read_text()) == ("corrected", "coded")
+    own.rename(own.with_suffix(".mine"))
+    (out / "events.boris").unlink()
+    # What is as it was written is replaced where the study would write something else now.
+    with monkeypatch.context() as patched:
+        patched.setattr(study_tables, "elan_document", lambda *_: "other")
+        assert again(small, analyzer, resume=True)[1].notes == ()
+        assert own.read_text() == same.read_text() == "other"
+    assert again(small, analyzer, resume=True)[1].notes == ()
+    assert {path: path.read_bytes() for path in written} == written
+    assert own.with_suffix(".mine").read_text() == "corrected"
+
+
+def test_the_study_knows_each_file_that_it_wrote_for_people(study, tmp_path):
+    folder = shutil.copytree(study.folder, tmp_path / "copy")
+    written = [*(folder / "exports").iterdir(), *(folder / "figures").iterdir()]
+    written += [folder / name for name in ("study.html", "events.boris", "datapackage.json")]
+    assert all(path.exists() for path in written)
+    OwnFiles(folder).remove_all()
+    assert not any(path.exists() for path in written)
+
+
+def test_overwriting_removes_what_the_study_wrote_and_nothing_else(
+    small, analyzer, inputs, monkeypatch
+):
+    def write_charts(folder, records, groups, notes, problems, own):
+        for row in groups:
+            own.write(folder / "figures" / f"by-{row['covariate']}.svg", b"<svg/>")
+
+    monkeypatch.setattr(analysis, "write_report", write_charts)
+    out = small / "out"
+    groups = small / "groups.csv"
+    groups.write_text("video,condition\nsame name,a\n")
+    study_to(out, inputs / "one", analyzer=analyzer,
+             options=StudyOptions(overwrite=True, covariates=groups))  # fmt: skip
+    before = {path for path in out.rglob("*") if path.is_file()}
+    charts = [out / "figures" / f"by-{name}.svg" for name in (None, "condition")]
+    assert before >= {*charts}
+    mine = [out / "people.csv", out / "notes.txt"]
+    mine += [out / name / "mine.png" for name in ("figures", "exports", "frames", "records")]
+    (frames,) = (out / "frames").iterdir()
+    mine += [frames.with_suffix(".mine.parquet"), charts[0]]
+    for path in mine:
+        path.write_text("mine")
+    with pytest.raises(OutputError, match=r"people\.csv: exists already, and is not of a study"):
+        again(small, analyzer, overwrite=True, format="csv")
+    assert {path for path in out.rglob("*") if path.is_file()} == before | {*mine}
+    made = study_to(out, inputs / "nobody.mp4", analyzer=analyzer,
+                    options=StudyOptions(overwrite=True))  # fmt: skip
+    assert {path.read_text() for path in mine} == {"mine"}
+    assert not [path for path in before if "same_name" in path.name and path.exists()]
+    assert not charts[1].exists()
+    assert made.units == len(list((out / "records").glob("*.json"))) == 1
+
+
+def test_the_covariates_are_no_file_that_the_study_writes(small, analyzer, without_report):
+    out = small / "out"
+    (out / "covariates.csv").write_text("video,condition\nsame name,a\n")
+    for make in (
+        lambda: again(small, analyzer, resume=True, covariates=out / "covariates.csv"),
+        lambda: merge_studies(out, covariates=out / "covariates.csv"),
+    ):
+        with pytest.raises(InputError, match="has the name of a file that the study writes"):
+            make()
+
+
 def test_one_process_at_a_time_writes_a_study_or_a_shard(
     analyzer, inputs, tmp_path, without_report
 ):
@@ -448,6 +643,31 @@ def test_one_process_at_a_time_writes_a_study_or_a_shard(
 
     study_to(tmp_path, inputs / "one", analyzer=analyzer, on_record=while_whole)
     assert other(None).done_before == 1
+
+
+def test_a_file_that_a_kill_left_without_its_content_is_the_study_s_own(tmp_path, monkeypatch):
+    path = tmp_path / "exports" / "a.eaf"
+    OwnFiles(tmp_path).write(path, b"one")
+    journal = tmp_path / "records" / "written.jsonl"
+    journal.write_bytes(journal.read_bytes() + b'\n["exports/a.e')  # a line that was cut off
+
+    def killed(*_):
+        raise Stop
+
+    # The journal knows what is written next, before and after it is there.
+    with monkeypatch.context() as patched:
+        patched.setattr(own_files, "whole_file", killed)
+        with pytest.raises(Stop):
+            OwnFiles(tmp_path).write(path, b"two")
+    for content in (b"one", b"two", b""):
+        path.write_bytes(content)
+        own = OwnFiles(tmp_path)
+        own.write(path, b"three")
+        assert (path.read_bytes(), own.kept) == (b"three", [])
+    path.write_bytes(b"mine")
+    OwnFiles(tmp_path).remove_all()
+    assert path.read_bytes() == b"mine"
+    assert not journal.exists()
 
 
 def test_a_full_disk_ends_the_study_and_leaves_nothing_half_written(

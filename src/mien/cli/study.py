@@ -49,11 +49,12 @@ def run_study(
     from mien.study import study_to
 
     study: Study | None = None
+    said: tuple[str, ...] = ()
 
     def on_start(started: Study) -> None:
-        nonlocal study
-        study = started
-        for note in started.notes:
+        nonlocal study, said
+        study, said = started, started.notes
+        for note in said:
             LOG.warning(note)
         if started.done_before:
             LOG.info(f"{folder}: {started.done_before} of {started.units} are done already")
@@ -82,7 +83,7 @@ def run_study(
         done = "" if study is None else f" after {study.done} of {study.units}"
         LOG.info(f"stopped{done}; continue with --resume")
         raise typer.Exit(130) from None
-    _print_end(study)
+    _print_end(study, said)
     if options.shard is not None:
         LOG.info(f"when all shards are done: mien study merge {folder}")
     if study.failures:
@@ -101,7 +102,11 @@ def _print_record(record: Record) -> None:
     typer.echo(f"{printable(record.sources[0])}  {people}, {events}")
 
 
-def _print_end(study: Study) -> None:
+def _print_end(study: Study, said: tuple[str, ...] = ()) -> None:
+    """Print the notes that were not said yet, and what was written."""
+    for note in study.notes:
+        if note not in said:
+            LOG.warning(note)
     for path in study.written:
         LOG.info(f"wrote {path}")
 
@@ -135,8 +140,6 @@ def merge(
     from mien.study import merge_studies
 
     study = merge_studies(folders, out, covariates=covariates, overwrite=overwrite)
-    for note in study.notes:
-        LOG.warning(note)
     for source, error in study.failures.items():
         LOG.warning("%s: %s", source, error)
     _print_end(study)

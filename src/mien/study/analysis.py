@@ -16,6 +16,7 @@ from mien.study.covariates import Covariates, read_covariates
 from mien.study.folder import (
     Description,
     begin_study,
+    check_covariates,
     check_folder,
     files_of_study,
     find_done_images,
@@ -23,14 +24,17 @@ from mien.study.folder import (
 )
 from mien.study.lock import study_lock
 from mien.study.options import StudyOptions
+from mien.study.own_files import OwnFiles
 from mien.study.record import Record, read_record
 from mien.study.report import write_report
 from mien.study.tables import file_names, write_tables
 from mien.study.unit_analysis import UnitPlan, settings_row
-from mien.study.units import Unit, find_units, of_shard
+from mien.study.units import Unit, find_units, listing_sha256, of_shard
 from mien.study.workers import UnitJob, UnitRunner, process_runner
 
 __all__ = ["Study", "finish_study", "study_to"]
+
+_NAMES = 3
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -43,7 +47,8 @@ class Study:
         done_before: How many of them an earlier run had done.
         done: How many are done.
         failures: The inputs that could not be read or are damaged, with the reason.
-        notes: What a reader should know, such as covariates without a video.
+        notes: What a reader should know, such as covariates without a video; some are known at the
+            end.
         written: The tables and the report; empty until the end, and for a shard.
     """
 
@@ -90,8 +95,8 @@ def study_to(
     Raises:
         InputError: Something among the inputs is no path, or the covariates do not fit.
         OptionsError: An option does not fit the inputs.
-        OutputError: The folder holds another study, cannot be written, or another process is
-            writing it.
+        OutputError: The folder holds another study, or a shard of other inputs, cannot be written,
+            or another process is writing it.
         MissingExtraError: The extra `tables` is not installed.
     """
     if options is not None and not isinstance(options, StudyOptions):
@@ -114,6 +119,7 @@ def study_to(
     analyzer.pipeline.baselines(options.video)  # what lacks for them is said before any analysis
     covariates = Covariates()
     if options.covariates is not None:
+        check_covariates(Path(options.covariates), path, tables)
         sources = [unit.sources[0] for unit in units if unit.is_video]
         covariates = read_covariates(options.covariates, sources)
     description = Description(
@@ -121,6 +127,7 @@ def study_to(
         shard=options.shard,
         units={unit.name: unit.sources[0] for unit in units},
         problems=problems,
+        listing=None if options.shard is None else listing_sha256(every),
     )
     check_folder(path, tables=tables)
     with study_lock(path, options.shard, alone=options.overwrite):
@@ -147,7 +154,7 @@ def study_to(
                 study.failures.update(record.failures)
                 on_record(record)
         if options.shard is None:
-            study.written = finish_study(plan, units, covariates, problems=problems)
+            finish_study(study, plan, units, covariates, problems=problems)
     return study
 
 
@@ -162,22 +169,21 @@ def _add_earlier(
 
 
 def finish_study(
+    study: Study,
     plan: UnitPlan,
     units: Iterable[Unit],
     covariates: Covariates,
     *,
     problems: dict[str, str],
-) -> tuple[Path, ...]:
+) -> None:
     """Write the tables, exports and report of a study whose units are done.
 
     Args:
+        study: Gets what was written, and notes.
         plan: Where its files are.
         units: All its units; the tables are in the order of their paths.
         covariates: What is known of the videos beside.
         problems: Why an input stands for no file, by the input.
-
-    Returns:
-        What was written.
     """
     names = [unit.name for unit in sorted(units, key=lambda unit: unit.sources)]
 
@@ -185,11 +191,34 @@ def finish_study(
         for name in names:
             yield read_record(plan.record_path(name))
 
-    groups = write_tables(plan.folder, plan.format, records, covariates, units=plan.units)
-    write_report(plan.folder, records, groups, covariates, problems)
+    notes = [*covariates.notes, *_copies(records())]
+    own = OwnFiles(plan.folder)
+    groups = write_tables(plan.folder, plan.format, records, covariates, own, units=plan.units)
+    write_report(plan.folder, records, groups, notes, problems, own)
+    own.remove_others()
+    study.notes = (*notes, *own.notes())
     written = [plan.folder / name for name in file_names()]
     folders = [plan.folder / name for name in ("frames", "exports", "figures")]
-    return tuple(path for path in (*folders, *written) if path.exists())
+    study.written = tuple(path for path in (*folders, *written) if path.exists())
+
+
+def _copies(records: Iterable[Record]) -> Iterator[str]:
+    """Yield a note on videos of the same content, which count once each."""
+    first: dict[tuple[int, str], str] = {}
+    copies: list[str] = []
+    for record in records:
+        found = record.fingerprints[0]
+        if record.video is None or found is None or not found[0]:
+            continue
+        source = record.sources[0]
+        if (other := first.setdefault(found, source)) != source:
+            copies.append(f"{other} and {source}")
+    if copies:
+        more = f" and {len(copies) - _NAMES} more" if len(copies) > _NAMES else ""
+        yield (
+            f"the same content under two names counts as two videos: {', '.join(copies[:_NAMES])}"
+            f"{more}"
+        )
 
 
 def _check(units: Sequence[Unit], options: StudyOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
 
     Args:
         path: A CSV with a column `video`: a video's path as it was given or the end of it, such as
-            its name, with or without ending.
+            its name, with or without ending. An accented letter may be one character or two.
         sources: The videos of the study.
 
     Raises:
@@ -49,7 +50,7 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
     path = check_path("covariates", path)
     try:
         with open_table(path) as table:
-            columns = table.columns
+            columns = [_composed(name) for name in table.columns]
             lines = list(table.lines())
             damage = table.damage
     except DatasetError as error:
@@ -72,7 +73,8 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
         if lost := not_text(*cells):
             raise InputError(f"{path}: line {line}: {lost}")
         name = cells[video].strip()
-        named = by_name.get(_with_slashes(name), [])
+        given = _with_slashes(name)
+        named = by_name.get(given) or by_name.get(_composed(given), [])
         if len(named) > 1:
             raise InputError(
                 f"{path}: line {line}: {name!r} is the name of {' and '.join(sorted(named))}. Give "
@@ -83,7 +85,7 @@ def read_covariates(path: str | Path, sources: Sequence[str]) -> Covariates:
             continue
         if named[0] in values:
             raise InputError(f"{path}: line {line}: {named[0]} stands in an earlier line, too")
-        own = [cell.strip() for place, cell in enumerate(cells) if place != video]
+        own = [_composed(cell.strip()) for place, cell in enumerate(cells) if place != video]
         values[named[0]] = dict(zip(others, own, strict=True))
     if not values and sources:
         raise InputError(
@@ -108,14 +110,27 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def _by_name(sources: Sequence[str]) -> Mapping[str, list[str]]:
-    """Return the videos by all ends of their paths, with and without ending; a path goes first."""
+    """Return the videos by all ends of their paths, with and without ending; a path goes first.
+
+    The ends are composed (`_composed`); a path is there as it was given, too, since two files may
+    have names that look the same.
+    """
     names: defaultdict[str, list[str]] = defaultdict(list)
+    paths: defaultdict[str, list[str]] = defaultdict(list)
     for source in sources:
-        parts = _with_slashes(source).split("/")
+        path = _with_slashes(source)
+        parts = _composed(path).split("/")
+        ending = _composed(Path(source).suffix)
         ends = ["/".join(parts[place:]) for place in range(len(parts))]
-        for name in {*ends, *(end.removesuffix(Path(source).suffix) for end in ends)}:
+        for name in {*ends, *(end.removesuffix(ending) for end in ends)}:
             names[name].append(source)
-    return {**names, **{_with_slashes(source): [source] for source in sources}}
+        paths[_composed(path)].append(source)
+    return {**names, **paths, **{_with_slashes(source): [source] for source in sources}}
+
+
+def _composed(text: str) -> str:
+    """Return a text with one character for an accented letter (NFC); archives of macOS have two."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _with_slashes(path: str) -> str:

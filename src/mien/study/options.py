@@ -22,7 +22,8 @@ class StudyOptions:
 
     Attributes:
         format: The format of the tables, `parquet` or `csv`.
-        overwrite: Whether an earlier study in the folder is replaced.
+        overwrite: Whether an earlier study in the folder is replaced; files that it did not write,
+            and those that somebody changed since, stay.
         resume: Whether to continue the study in the folder: what is done is left out, what was
             changed since is analysed again, and what is new is added. Networks and options must be
             the same. Without an earlier study, a new one starts.

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._wording import pluralize
 from mien.emotions import SIX
 from mien.reports import StudyPerson, StudySummary, StudyVideo, study_report
 from mien.study.columns import SETTINGS
-from mien.study.covariates import Covariates
+from mien.study.own_files import OwnFiles
 from mien.study.record import Record
 from mien.study.tables import Records, video_shares
 
 __all__ = ["write_report"]
 
-_MAX_PEOPLE, _MAX_VIDEOS, _MAX_PAIRS = 80, 300, 30
+_MAX_PEOPLE, _MAX_VIDEOS, _MAX_PAIRS, _MAX_IMAGES = 80, 300, 30, 50
+_COUNTS = ("videos", "images", "people", "events", "frames", "failed_videos", "failed_images")
 _PARTS = 60
 _NAME_CHARACTERS = 30
 _SECONDS_PER_HOUR = 3600.0
@@ -30,8 +33,9 @@ def write_report(
     folder: Path,
     records: Records,
     groups: Sequence[Mapping[str, Any]],
-    covariates: Covariates,
+    notes: Sequence[str],
     problems: Mapping[str, str],
+    own: OwnFiles,
 ) -> None:
     """Write `study.html`, and its charts into `figures/`.
 
@@ -39,38 +43,41 @@ def write_report(
         folder: The study's folder.
         records: Those of all units.
         groups: The rows of the table `groups`.
-        covariates: What is known of the videos beside.
+        notes: What a reader should know.
         problems: Why an input stands for no file, by the input.
+        own: Writes the files, where nobody changed them.
     """
     collected = _Collected()
     for record in records():
         collected.add(record)
-    notes = [*covariates.notes, *(f"{name}: {reason}" for name, reason in problems.items())]
-    if collected.failed:
-        notes.append(f"not read or damaged: {collected.failed:,}; the videos below say why")
+    notes = [*notes, *(f"{name}: {reason}" for name, reason in problems.items())]
+    notes += collected.failure_notes()
     summary = collected.summary(folder.absolute().name, groups, notes)
-    study_report(summary, folder / "study.html", figures=folder / "figures")
+    study_report(summary, folder / "study.html", figures=folder / "figures", write=own.write)
 
 
 class _Collected:
     def __init__(self) -> None:
-        self.counts = dict.fromkeys(("videos", "images", "people", "events", "frames"), 0)
-        self.failed = self.pairs = 0
+        self.counts = dict.fromkeys(_COUNTS, 0)
+        self.pairs = 0
         self.seconds = self.unsure = 0.0
         self.person_frames = 0
         self.videos: list[StudyVideo] = []
+        self.images: list[tuple[str, str]] = []
         self.people: list[StudyPerson] = []
         self.course = np.zeros((_PARTS, len(SIX)))
         self.with_people = 0
         self.synchrony: list[tuple[float, int, dict[str, Any]]] = []
         self.settings: Mapping[str, Any] = {}
         self._names: defaultdict[str, int] = defaultdict(int)
+        self._rows = itertools.count()
 
     def add(self, record: Record) -> None:
         """Count one unit."""
-        self.failed += len(record.failures)
         if record.video is None:
             self.counts["images"] += len(record.sources)
+            self.counts["failed_images"] += len(record.failures)
+            self.images += list(record.failures.items())[: _MAX_IMAGES - len(self.images)]
             return
         video = record.video
         self.settings = video
@@ -82,6 +89,7 @@ class _Collected:
             ("people", len(record.people)),
             ("events", len(record.events)),
             ("frames", video["frames_read"]),
+            ("failed_videos", bool(record.failures)),
         ):
             self.counts[key] += number
         for row in record.people:
@@ -101,6 +109,18 @@ class _Collected:
         self._add_people(name, record, length_s)
         self._add_pairs(name, record)
 
+    def failure_notes(self) -> Iterator[str]:
+        """Yield how many videos and images are not read or damaged, and what says why."""
+        for count, one, table in (
+            (self.counts["failed_videos"], "video", "videos"),
+            (self.counts["failed_images"], "image", "frames"),
+        ):
+            if count:
+                yield (
+                    f"not read or damaged: {pluralize(count, one)}; the table of {one}s below and "
+                    f"the column error of {table} say why"
+                )
+
     def _add_people(self, name: str, record: Record, length_s: float) -> None:
         if record.people and length_s > 0:
             self.with_people += 1
@@ -113,7 +133,8 @@ class _Collected:
         self.pairs += len({(row["person_a"], row["person_b"]) for row in record.synchrony})
         for row in record.synchrony:
             above = row["peak_r"] - row["chance_peak_r"]
-            entry = (above, -len(self.synchrony), {**row, "video": name})
+            # The number is of this row alone, so that rows of one height are never compared.
+            entry = (above, -next(self._rows), {**row, "video": name})
             heapq.heappush(self.synchrony, entry)
             if len(self.synchrony) > _MAX_PAIRS:
                 heapq.heappop(self.synchrony)
@@ -133,6 +154,7 @@ class _Collected:
         return StudySummary(
             title=title,
             videos=self.videos,
+            images=self.images,
             people=self.people,
             counts=self.counts,
             hours=self.seconds / _SECONDS_PER_HOUR,

@@ -12,7 +12,6 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mien._output import whole_file
 from mien.columns import Column
 from mien.emotions import SIX
 from mien.media import open_table
@@ -36,6 +35,7 @@ from mien.study.exports import (
 )
 from mien.study.groups import group_rows
 from mien.study.options import TableFormat
+from mien.study.own_files import OwnFiles
 from mien.study.record import Record
 
 __all__ = ["file_names", "write_tables"]
@@ -63,6 +63,7 @@ def write_tables(
     format: TableFormat,
     records: Records,
     covariates: Covariates,
+    own: OwnFiles,
     *,
     units: bool = False,
 ) -> list[dict[str, Any]]:
@@ -73,6 +74,7 @@ def write_tables(
         format: The format of its tables.
         records: Those of all units, in the order of the tables' rows.
         covariates: What is known of the videos beside.
+        own: Writes what is no table, where nobody changed it.
         units: Whether the frames have expression units.
 
     Returns:
@@ -99,7 +101,7 @@ def write_tables(
                 writers["videos"].write_rows([dict(record.video)])
             if record.people:
                 shares[record.sources[0]] = video_shares(record.people)
-            _write_exports(folder / "exports", record)
+            _write_exports(folder / "exports", record, own)
     groups = list(group_rows(shares, covariates))
     _write_rows(folder / f"groups.{format}", GROUPS, groups)
     if not covariates.columns:  # an earlier end may have had some
@@ -108,8 +110,8 @@ def write_tables(
         columns = _covariate_columns(covariates)
         rows = [{"source": source, **values} for source, values in covariates.values.items()]
         _write_rows(folder / f"{_COVARIATES}.{format}", columns, rows)
-    _write_json(folder / _PROJECT, boris_project(_videos(records)))
-    _write_json(folder / _CODEBOOK, _codebook(format, records, covariates, units=units))
+    own.write(folder / _PROJECT, _json(boris_project(_videos(records))))
+    own.write(folder / _CODEBOOK, _json(_codebook(format, records, covariates, units=units)))
     return groups
 
 
@@ -120,8 +122,9 @@ def video_shares(people: Iterable[Mapping[str, Any]]) -> NDArray[np.float64]:
 
 
 def _videos(records: Records) -> Iterator[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]]:
+    """Yield the videos of which something was read, with their events."""
     for record in records():
-        if record.video is not None:
+        if record.video is not None and record.video["frames_read"]:
             yield {**record.video, "source": _video_path(record)}, record.events
 
 
@@ -130,10 +133,10 @@ def _video_path(record: Record) -> str:
     return record.video_path or str(Path(record.sources[0]).absolute())
 
 
-def _write_exports(folder: Path, record: Record) -> None:
-    """Write the episodes of a video for other programs."""
+def _write_exports(folder: Path, record: Record, own: OwnFiles) -> None:
+    """Write the episodes of a video, of which something was read, for other programs."""
     video = record.video
-    if video is None:
+    if video is None or not video["frames_read"]:
         return
     people = [row["person"] for row in record.people]
     length_s = max(video.get("duration_s") or 0.0, video.get("last_frame_s") or 0.0)
@@ -141,10 +144,11 @@ def _write_exports(folder: Path, record: Record) -> None:
         "srt": srt_text(record.events),
         "vtt": webvtt_text(record.events),
         "eaf": elan_document(_video_path(record), record.events, people),
-        "TextGrid": textgrid_text(record.events, people, length_s),
     }
+    if length_s > 0:  # Praat opens no TextGrid without a length
+        texts["TextGrid"] = textgrid_text(record.events, people, length_s)
     for suffix, text in texts.items():
-        _write_text(folder / f"{record.name}.{suffix}", text)
+        own.write(folder / f"{record.name}.{suffix}", text.encode())
 
 
 def _write_rows(path: Path, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -152,13 +156,8 @@ def _write_rows(path: Path, columns: Sequence[Column], rows: Sequence[Mapping[st
         writer.write_rows([dict(row) for row in rows])
 
 
-def _write_text(path: Path, text: str) -> None:
-    with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    _write_text(path, json.dumps(document, indent=1) + "\n")
+def _json(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1) + "\n").encode()
 
 
 def _covariate_columns(covariates: Covariates) -> list[Column]:

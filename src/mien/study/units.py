@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import json
+import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from mien._addresses import without_credentials
 from mien.errors import MediaError, OptionsError
 from mien.media import is_live, is_video
 
-__all__ = ["IMAGES_PER_UNIT", "Unit", "find_units", "of_shard"]
+__all__ = ["IMAGES_PER_UNIT", "Unit", "find_units", "listing_sha256", "of_shard"]
 
 IMAGES_PER_UNIT = 256
 """So many images in a row are one unit: what a kill costs at most."""
@@ -94,6 +98,25 @@ def of_shard(units: Sequence[Unit], shard: tuple[int, int] | None) -> list[Unit]
         return list(units)
     number, of = shard
     return list(units[number - 1 :: of])
+
+
+def listing_sha256(units: Sequence[Unit]) -> str:
+    """Return a hash of all inputs in their order, which the shards of a study have in common.
+
+    Paths count from the folder that holds all inputs, so that it may have different names on
+    different machines, and be given in different ways.
+
+    Args:
+        units: Those of all shards.
+    """
+    paths = [os.path.abspath(source) for unit in units for source in unit.sources]  # noqa: PTH100
+    try:
+        common = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
+    except ValueError:  # on two drives, or no path at all
+        common = ""
+    own = [Path(path.removeprefix(common)).as_posix().lstrip("/") for path in paths]
+    text = json.dumps([unicodedata.normalize("NFC", path) for path in own])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _kind(each: str | MediaError) -> str:

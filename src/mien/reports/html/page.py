@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import importlib.metadata
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import altair as alt
     import jinja2
 
-__all__ = ["Figure", "Page", "Section", "require_charts", "write_page"]
+__all__ = ["Figure", "Page", "Section", "require_charts", "write_page", "write_whole"]
 
 _HERE = Path(__file__).parent
 _FONT = "Inter, Segoe UI, system-ui, -apple-system, Helvetica Neue, Arial, sans-serif"
@@ -98,8 +98,23 @@ class Page:
     provenance: str
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears when it is whole; an existing one is replaced.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
+
+
 def write_page(
-    page: Page, path: str | Path, *, figures: str | Path | None = None, overwrite: bool = False
+    page: Page,
+    path: str | Path,
+    *,
+    figures: str | Path | None = None,
+    overwrite: bool = False,
+    write: Callable[[Path, bytes], None] = write_whole,
 ) -> list[Path]:
     """Write a report as one file that needs no network.
 
@@ -108,6 +123,7 @@ def write_page(
         path: Where it goes; it appears when it is whole.
         figures: A folder for each chart as PNG and SVG, dark on white; None writes none.
         overwrite: Whether an existing file may be replaced.
+        write: Writes the content of a file.
 
     Returns:
         The files written.
@@ -120,15 +136,13 @@ def write_page(
     check_output(path, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
     page = _with_different_names(page)
     # A file's name may hold bytes that are no text.
-    text = _document(page).encode(errors="replace").decode()
-    with whole_file(path, overwrite=overwrite) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write(path, _document(page).encode(errors="replace"))
     written = [path]
     if figures is not None:
         for section in page.sections:
             for figure in section.figures:
                 if figure.chart is not None:
-                    written += _save_chart(figure, Path(figures))
+                    written += _save_chart(figure, Path(figures), write)
     return written
 
 
@@ -149,15 +163,14 @@ def _with_different_names(page: Page) -> Page:
     return dataclasses.replace(page, sections=sections)
 
 
-def _save_chart(figure: Figure, folder: Path) -> list[Path]:
+def _save_chart(figure: Figure, folder: Path, write: Callable[[Path, bytes], None]) -> list[Path]:
     spec = _spec(figure, _PRINTED_INK) | {"background": "white", "padding": 16}
     svg: str = _converter().vegalite_to_svg(spec, vl_version=_version(spec))
     contents = {"svg": svg.encode(), "png": _converter().svg_to_png(svg, scale=2)}
     written = []
     for kind, content in contents.items():
         path = folder / f"{figure.name}.{kind}"
-        with whole_file(path) as partial:
-            partial.write_bytes(content)
+        write(path, content)
         written.append(path)
     return written
 

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mien.media import format_timestamp
 from mien.reports.html.blocks import Table
-from mien.reports.html.page import Figure, Page, Section, require_charts, write_page
+from mien.reports.html.page import (
+    Figure,
+    Page,
+    Section,
+    require_charts,
+    write_page,
+    write_whole,
+)
 from mien.reports.study.summary import StudySummary
 
 __all__ = ["study_report"]
 
 
-def study_report(summary: StudySummary, path: Path, *, figures: Path | None = None) -> list[Path]:
+def study_report(
+    summary: StudySummary,
+    path: Path,
+    *,
+    figures: Path | None = None,
+    write: Callable[[Path, bytes], None] = write_whole,
+) -> list[Path]:
     """Write the report on a study as one HTML file; an existing one is replaced.
 
     Args:
         summary: The study.
         path: Where the report goes.
         figures: A folder for each chart as PNG and SVG, dark on white; None writes none.
+        write: Writes the content of a file.
 
     Returns:
         The files written.
@@ -61,11 +75,12 @@ def study_report(summary: StudySummary, path: Path, *, figures: Path | None = No
             *_comparison(summary.groups),
             *_synchrony(summary),
             *_videos(summary),
+            *_images(summary),
             _method(summary),
         ],
         provenance=f"Study {summary.title}; its tables are described in datapackage.json.",
     )
-    return write_page(page, path, figures=figures, overwrite=True)
+    return write_page(page, path, figures=figures, overwrite=True, write=write)
 
 
 def _people(summary: StudySummary) -> list[Section]:
@@ -158,6 +173,19 @@ def _videos(summary: StudySummary) -> list[Section]:
         body=[Table(("video", "length", "people", "episodes", "shown most", "damage"), rows)],
     )
     return [Section(title="Videos", lead="", figures=[figure])]
+
+
+def _images(summary: StudySummary) -> list[Section]:
+    if not summary.images:
+        return []
+    left_out = summary.counts["failed_images"] - len(summary.images)
+    more = f" {left_out:,} more are in the tables of frames." if left_out else ""
+    figure = Figure(
+        title="Unreadable images",
+        sentence="The images that could not be read, and why." + more,
+        body=[Table(("image", "damage"), [list(row) for row in summary.images])],
+    )
+    return [Section(title="Images", lead="", figures=[figure])]
 
 
 def _method(summary: StudySummary) -> Section:

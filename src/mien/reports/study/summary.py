@@ -56,8 +56,10 @@ class StudySummary:
     Attributes:
         title: The name of its folder.
         videos: The videos that the report shows.
+        images: The images that could not be read, and why; those that the report shows.
         people: The people that the report shows.
-        counts: How many `videos`, `images`, `people`, `events` and `frames` there are, in all.
+        counts: How many `videos`, `images`, `people`, `events` and `frames` there are, in all, and
+            how many `failed_videos` and `failed_images` among them.
         hours: The length of what was analysed.
         unsure_share: Share of the people's frames with an unsure answer; None without a person.
         course: `(n, 6)`, the mean share of a video's people that show each expression in each nth
@@ -71,6 +73,7 @@ class StudySummary:
 
     title: str
     videos: Sequence[StudyVideo]
+    images: Sequence[tuple[str, str]]
     people: Sequence[StudyPerson]
     counts: Mapping[str, int]
     hours: float
