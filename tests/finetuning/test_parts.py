@@ -8,7 +8,8 @@ import torch
 from torch import Generator
 
 from mien.data import image_sketch
-from mien.emotions import SIX
+from mien.emotions import FER2013_7, SIX
+from mien.finetuning import search as searching
 from mien.finetuning.judging import Old, answers, balanced, gain
 from mien.finetuning.learning import (
     STOPS,
@@ -23,7 +24,7 @@ from mien.finetuning.learning import (
 )
 from mien.finetuning.memory import Memory, shipped_memory, write_memory
 from mien.finetuning.own_images import images_of
-from mien.finetuning.search import CANDIDATES, SHARES, Limits, Trial, compared
+from mien.finetuning.search import CANDIDATES, SHARES, Limits, Trial, compared, search
 from mien.inference import EmotionModel
 from mien.models.onnx_weights import load_onnx_network
 from mien.preprocess import FER_CROP
@@ -290,3 +291,72 @@ def test_each_fold_is_answered_by_the_way_that_is_best_on_the_others(ninety):
     found = compared(start, ways([*answered, *[start] * 33]), ninety)
     assert (found.six == ninety.six).mean() == 0
     assert not found.better
+
+
+def own_images(people):
+    """Images of three classes of a user's own, by so many people."""
+    names = (*FER2013_7.labels, "bored", "keen", "shy")
+    data = striped(np.tile([3, 4, 3], people), np.repeat(np.arange(people), 3))
+    labels = np.tile([7, 8, 9], people).astype(np.int8)
+    images, _ = images_of(dataclasses.replace(data, labels=labels, label_names=names), FER_CROP)
+    return images
+
+
+def logits_of(predicted):
+    return np.eye(3, dtype=np.float32)[predicted]
+
+
+def test_an_own_head_beside_six_answers_that_stay_is_judged_beside_those():
+    images = own_images(12)
+    start = np.zeros(len(images), np.int64)
+    wrong = (images.classes + 1) % 3
+    way = Trial(
+        candidate=CANDIDATES[-1],
+        stop=1.0,
+        share=1.0,
+        predicted=images.classes,
+        six=start,
+        own_logits=logits_of(images.classes),
+        forgotten=None,
+        estimated=False,
+    )
+    unchanged = dataclasses.replace(way, share=0.0, predicted=wrong, own_logits=logits_of(wrong))
+    found = compared(start, [[way, unchanged]], images)
+    assert found.chosen is unchanged
+    assert not found.own_better, "the head that would be written is always wrong"
+    found = compared(start, [[dataclasses.replace(unchanged, share=1.0), way]], images)
+    assert found.chosen is None, "none of them leaves the six as they were"
+    kept = dataclasses.replace(way, share=0.0)
+    found = compared(start, [[kept, dataclasses.replace(unchanged, share=1.0)]], images)
+    assert (found.chosen, found.own_better, found.better) == (kept, True, False)
+    np.testing.assert_array_equal(found.own, images.classes)
+
+
+def test_an_own_head_is_tried_on_the_layer_that_is_written(network, monkeypatch):
+    images = own_images(6)
+    start = extended(network, adapter=True, own_classes=0)
+    generator = Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in start.adapter.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    features = features_of(start, torch.from_numpy(images.crops), SPEC)
+    learned = []
+
+    def noted(*given, **options):
+        learned.append(learn(*given, **options))
+        return learned[-1]
+
+    monkeypatch.setattr(searching, "CANDIDATES", CANDIDATES[-1:])
+    monkeypatch.setattr(searching, "learn", noted)
+    memory = shipped_memory(network)
+    options = {"steps": 20, "limits": Limits(), "seed": 1, "on_step": lambda *_: None}
+    found = search(start, SPEC, features[None], images, memory, None, **options)
+    assert found.chosen.share == 0
+    wider = extended(start, adapter=True, own_classes=3)
+    for fold, weights in zip(np.unique(images.folds), learned, strict=True):
+        stop = weights[STOPS.index(found.chosen.stop)]
+        own = {name: value for name, value in stop.items() if name.startswith("own_head.")}
+        rows = images.folds == fold
+        with torch.no_grad():
+            expected = with_weights(wider, own).heads(features[torch.from_numpy(rows)]).own
+        np.testing.assert_allclose(found.chosen.own_logits[rows], expected, atol=1e-5)

@@ -8,7 +8,7 @@ from typing import Any
 
 from mien.metrics import Interval
 
-__all__ = ["UNSEEN", "ClassChange", "FineTuned", "Tried"]
+__all__ = ["UNSEEN", "ClassChange", "FineTuned", "Tried", "way"]
 
 UNSEEN = {True: "people", False: "images"}
 """What a trial did not see, by whether everyone is known."""
@@ -43,7 +43,8 @@ class Tried:
         name: What learned.
         accuracy: Balanced accuracy on images that it did not see, 0 to 1, by which it was chosen
             among all; None if all it did forgot too much.
-        share: How far it went from the start's weights to the learned ones, 0 to 1.
+        share: How far it went from the start's weights to the learned ones, 0 to 1; at 0 only the
+            head of own classes learned.
         steps: The steps after which it stopped.
     """
 
@@ -138,7 +139,7 @@ class FineTuned:
                 f"  {each.name}: forgot too much"
                 if each.accuracy is None
                 else f"  {each.name}: {_percent(each.accuracy)} % after {each.steps} steps, "
-                f"{each.share:.0%} of the way"
+                + way(each.share)
                 for each in self.tried
             ]
         if self.absent:
@@ -148,6 +149,15 @@ class FineTuned:
                 "still recognised cannot be seen; import some to test it",
             ]
         return [*lines, "", self.recommendation] if lines else [self.recommendation]
+
+
+def way(share: float) -> str:
+    """Return how far a trial went from the start's weights to the learned ones, in words.
+
+    Args:
+        share: How far, 0 to 1; at 0 only the head of own classes learned.
+    """
+    return f"{share:.0%} of the way" if share else "the six answers as they were"
 
 
 def _row(change: ClassChange, width: int) -> str:

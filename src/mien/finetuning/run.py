@@ -36,7 +36,7 @@ from mien.finetuning.learning import (
 )
 from mien.finetuning.memory import Memory, shipped_memory
 from mien.finetuning.own_images import OwnImages, images_of
-from mien.finetuning.result import UNSEEN, ClassChange, FineTuned, Tried
+from mien.finetuning.result import UNSEEN, ClassChange, FineTuned, Tried, way
 from mien.finetuning.search import CANDIDATES, Limits, Search, search
 from mien.inference import EmotionModel
 from mien.metrics import Interval, wilson_interval
@@ -134,7 +134,7 @@ def run(
                     "seed": str(seed),
                     "start": f"{begin.model.path.name} {file_sha256(begin.model.path)}",
                     "learned": f"{chosen.candidate.name}, {round(chosen.stop * steps)} steps, "
-                    f"{chosen.share:.0%} of the way",
+                    + way(chosen.share),
                     "mien": importlib.metadata.version("mien"),
                 },
                 lineage=merge_lineages([lineage_of_model(begin.model), replayed]),
@@ -288,11 +288,9 @@ def _learned(
         steps=steps,
         seed=seed,
     )[STOPS.index(chosen.stop)]
-    # Own classes may be learnt where the six are not better: then these stay as they were.
-    share = chosen.share if found.better else 0.0
     fresh = begin.network.adapter is None
     network = with_weights(
-        network, blended(head_weights(network), learned, share, fresh_adapter=fresh)
+        network, blended(head_weights(network), learned, chosen.share, fresh_adapter=fresh)
     )
     if own and not found.own_better:
         return extended(network, adapter=False, own_classes=0)
