@@ -9,7 +9,9 @@ from torch import Generator
 
 from mien.data import image_sketch
 from mien.emotions import FER2013_7, SIX
+from mien.finetuning import run
 from mien.finetuning import search as searching
+from mien.finetuning.export import OWN_LABELS
 from mien.finetuning.judging import Old, answers, balanced, gain
 from mien.finetuning.learning import (
     STOPS,
@@ -97,6 +99,39 @@ def test_room_to_learn_changes_no_answer(network, faces, adapter, own):
     for first, second in zip(before, after, strict=False):
         torch.testing.assert_close(first, second)
     assert len(after) == (5 if own else 4)
+
+
+def test_a_head_of_own_classes_that_is_there_answers_as_before_with_a_new_layer(network, faces):
+    start = extended(network, adapter=False, own_classes=3)
+    wider = extended(start, adapter=True, own_classes=3)
+    features = features_of(start, faces, SPEC)
+    with torch.no_grad():
+        torch.testing.assert_close(wider.heads(features).own, start.heads(features).own)
+
+
+@pytest.mark.parametrize(
+    ("had", "kept"),
+    [
+        (("bored", "keen", "shy"), True),
+        (("keen", "bored", "shy"), False),
+        (("bored", "keen", "calm"), False),
+        (("bored", "keen"), False),
+    ],
+)
+def test_a_head_of_own_classes_stays_for_the_same_names_in_the_same_order_alone(network, had, kept):
+    images = dataclasses.replace(own_images(4), names=("bored", "keen", "shy"))
+    spec = dataclasses.replace(SPEC, label_sets={OWN_LABELS: had})
+    begin = run._Start(
+        types.SimpleNamespace(spec=spec),
+        extended(network, adapter=True, own_classes=len(had)),
+        SPEC.six,
+    )
+    said = []
+    begun = run._for_classes(begin, images, said.append)
+    assert (begun.network.own_head is not None) is kept
+    assert bool(said) is not kept
+    six_alone = run._for_classes(begin, dataclasses.replace(images, own=False), said.append)
+    assert six_alone.network.own_head is None
 
 
 def test_the_activation_maps_add_up_to_the_logits_with_an_adapter(network, faces):

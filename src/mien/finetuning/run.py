@@ -21,7 +21,7 @@ from mien._wording import pluralize
 from mien.data import Dataset, image_sketch, measure_framing, read_dataset
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, to_six
 from mien.errors import InputError
-from mien.finetuning.export import OWN_HEAD, write_network
+from mien.finetuning.export import OWN_HEAD, OWN_LABELS, write_network
 from mien.finetuning.judging import Old, answers, balanced, gain
 from mien.finetuning.learning import (
     STOPS,
@@ -85,6 +85,7 @@ def run(
     begin = _opened(start)
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data))
     images, test = images_of(dataset, begin.model.crop)
+    begin = _for_classes(begin, images, say)
     say(f"learning from {images.described()}" + ("" if test is None else f"; {len(test)} to test"))
     if images.doubt:
         say(f"WARNING: {images.doubt}")
@@ -181,6 +182,19 @@ def _opened(start: Path | None) -> _Start:
     if model.spec.six is None:  # checked by EmotionModel
         raise ValueError("no six-way output")
     return _Start(model, network, model.spec.six)
+
+
+def _for_classes(begin: _Start, images: OwnImages, say: Callable[[str], None]) -> _Start:
+    """Return the start without its head of own classes if the images have other ones."""
+    had = begin.model.spec.label_sets.get(OWN_LABELS, ())
+    if not had or (images.own and tuple(had) == images.names):
+        return begin
+    say(
+        f"WARNING: the start has a head of own classes ({', '.join(had)}), and these images have "
+        "other classes: what is learned is without that head"
+    )
+    network = extended(begin.network, adapter=False, own_classes=0)
+    return dataclasses.replace(begin, network=network)
 
 
 def _memory(
