@@ -209,6 +209,28 @@ def test_people_of_test_that_are_learned_from_are_said():
     assert images_of(apart, FER_CROP)[0].doubt == ""
 
 
+def test_expressions_of_test_that_are_not_learned_are_kept_for_the_six_answers():
+    names = (*FER2013_7.labels, "bored", "shy")
+    data = striped(np.tile([3, 4], 15), np.arange(30) // 2, names=names)
+    labels = data.labels.copy()
+    labels[24:] = [3, 2, 1, 7, 8, 5]
+    split = np.where(np.arange(30) < 24, 0, 2).astype(np.int8)
+    learned, test = images_of(dataclasses.replace(data, labels=labels, split=split), FER_CROP)
+    assert learned.names == ("happy", "sad")
+    assert test.names == ("happy", "sad", "disgust", "fear", "surprise")
+    assert test.counts() == {"happy": 1, "sad": 0, "disgust": 1, "fear": 1, "surprise": 1}
+    assert [SIX.labels[each] for each in test.six] == ["happy", "fear", "angry", "surprise"]
+
+
+def test_a_replayed_image_without_votes_has_its_own_label():
+    votes = np.zeros((3, 10), np.uint8)
+    votes[1, 3] = 10  # sad
+    votes[2, [1, 3]] = 5  # no majority
+    data = dataclasses.replace(striped([3, 3, 3], range(3)), votes=votes)
+    happy, sad = SIX.index("happy"), SIX.index("sad")
+    assert run._six_labels(data).tolist() == [happy, sad, -1]
+
+
 def test_balanced_accuracy_is_the_mean_of_the_recalls():
     truth, predicted = np.array([0, 0, 0, 2, -1]), np.array([0, 0, 1, 2, 0])
     assert balanced(truth, predicted) == pytest.approx((2 / 3 + 1) / 2)

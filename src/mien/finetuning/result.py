@@ -63,7 +63,8 @@ class FineTuned:
         changed: Whether it holds learned weights, and not the start's.
         images: What it learned from, in words.
         measured_on: What `classes` were measured on, in words.
-        classes: Each class of the images that is an expression, by the six answers.
+        classes: Each class that is an expression, by the six answers; of a `test` also those that
+            were not learned.
         balanced_before: Mean of the shares of the six before, 0 to 1; None without such images.
         balanced_after: Mean after.
         gain_interval: 90 % bootstrap interval of the difference, whole people drawn; None likewise.
@@ -73,7 +74,8 @@ class FineTuned:
         own_written: Whether the file has this head.
         old: The six answers on faces that are not the user's, before and after.
         old_measured_on: What `old` was measured on, in words.
-        absent: Expressions that the images lack.
+        absent: Expressions that the images to learn from lack.
+        unmeasured: Expressions of which no image was measured.
         tried: What was tried.
         people_known: Whether it is known of every image who it shows.
         recommendation: One sentence: whether to use the file, and what would help.
@@ -95,6 +97,7 @@ class FineTuned:
     old: tuple[ClassChange, ...]
     old_measured_on: str
     absent: tuple[str, ...]
+    unmeasured: tuple[str, ...]
     tried: tuple[Tried, ...]
     people_known: bool
     recommendation: str
@@ -142,11 +145,11 @@ class FineTuned:
                 + way(each.share)
                 for each in self.tried
             ]
-        if self.absent:
+        if self.unmeasured:
             lines += [
                 "",
-                f"no images of {', '.join(self.absent)}: whether such faces among yours are "
-                "still recognised cannot be seen; import some to test it",
+                f"no images of {', '.join(self.unmeasured)} were measured: whether such faces "
+                "among yours are still recognised cannot be seen; import some to test it",
             ]
         return [*lines, "", self.recommendation] if lines else [self.recommendation]
 

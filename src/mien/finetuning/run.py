@@ -87,6 +87,12 @@ def run(
     images, test = images_of(dataset, begin.model.crop)
     begin = _for_classes(begin, images, say)
     say(f"learning from {images.described()}" + ("" if test is None else f"; {len(test)} to test"))
+    unused = int((dataset.subset("test").labels >= 0).sum()) - (0 if test is None else len(test))
+    if unused:
+        say(
+            f"WARNING: {pluralize(unused, 'image')} of test left out: of own classes that train "
+            "and val have no image of"
+        )
     if images.doubt:
         say(f"WARNING: {images.doubt}")
     for warning in measure_framing(dataset.select(dataset.split >= 0)).warnings:
@@ -160,11 +166,8 @@ def run(
             own_written=found.own_better,
             old=_old_changes(begin, network, old),
             old_measured_on=old_measured_on,
-            absent=tuple(
-                name for place, name in enumerate(SIX.labels) if not (images.six == place).any()
-            )
-            if (images.six >= 0).any()
-            else (),
+            absent=_lacking(images.six) if (images.six >= 0).any() else (),
+            unmeasured=measured.unmeasured,
             tried=_tried(found, images, steps),
             people_known=images.known,
             recommendation="",
@@ -234,12 +237,11 @@ def _memory(
 
 
 def _six_labels(data: Dataset) -> NDArray[np.int64]:
-    """Return the true labels by FER+'s majority, or the dataset's own where there are no votes."""
-    if data.votes.any():
-        majority, decided = ferplus_majority(data.votes)
-        return to_six(np.where(decided, majority, -1), FERPLUS_8)
-    labels = data.labels.astype(np.int64)
-    return to_six(np.where(labels < len(FER2013_7), labels, -1), FER2013_7)
+    """Return the true labels by FER+'s majority, or an image's own where it has no votes."""
+    majority, decided = ferplus_majority(data.votes)
+    voted = to_six(np.where(decided, majority, -1), FERPLUS_8)
+    own = to_six(data.fer2013_labels, FER2013_7)
+    return np.where(data.votes.any(axis=1), voted, own)
 
 
 def _some(data: Dataset, count: int, seed: int) -> Dataset:
@@ -315,6 +317,7 @@ def _learned(
 class _Measured:
     on: str
     classes: tuple[ClassChange, ...]
+    unmeasured: tuple[str, ...]
     before: float | None
     after: float | None
     interval: Interval | None
@@ -352,20 +355,28 @@ def _measure(
         before = found.start
         after = found.six if found.six is not None and found.better else before
     known = measured.six >= 0
+    wanted = known.any() or (images.six >= 0).any()
+    learned = own_images.classes < len(images.names)
     compared = gain(measured.six, before, after, measured) if known.any() else None
     classes = _class_changes(measured, known, after == measured.six, before == measured.six)
     return _Measured(
         on=on,
         classes=classes,
+        unmeasured=_lacking(measured.six) if wanted else (),
         before=compared.before if compared else None,
         after=compared.after if compared else None,
         interval=compared.interval if compared else None,
         own_on=own_on,
-        own=()
+        own=() if own is None else _class_changes(own_images, learned, own == own_images.classes),
+        own_balanced=None
         if own is None
-        else _class_changes(own_images, own_images.classes >= 0, own == own_images.classes),
-        own_balanced=None if own is None else balanced(own_images.classes, own),
+        else balanced(np.where(learned, own_images.classes, -1), own),
     )
+
+
+def _lacking(six: NDArray[np.int64]) -> tuple[str, ...]:
+    """Return the expressions of which there is no image."""
+    return tuple(name for place, name in enumerate(SIX.labels) if not (six == place).any())
 
 
 def _class_changes(
