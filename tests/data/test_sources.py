@@ -10,7 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from mien.data import import_dataset, read_dataset, read_manifest, read_sources
+from mien.data import (
+    Rows,
+    dataset_from_rows,
+    import_dataset,
+    read_dataset,
+    read_manifest,
+    read_sources,
+    repeats,
+)
+from mien.data.records import Record
 from mien.emotions import FER2013_7
 from mien.errors import DatasetError, InputError
 from tests.conftest import USAGE, fer_lines
@@ -319,6 +328,25 @@ def test_copies_within_one_form_stay(tmp_path, few):
         table = pa.table({"image": [png(i) for i in own.images], "label": own.labels.astype(int)})
         pq.write_table(table, tmp_path / "src" / f"{name}.parquet")
     assert import_dataset([tmp_path / "src"], tmp_path / "out").manifest.rows == 30
+
+
+def test_each_image_of_several_sources_is_decoded_once(tmp_path, few, monkeypatch):
+    decoded = []
+    pixels = repeats._pixels
+    monkeypatch.setattr(repeats, "_pixels", lambda record: decoded.append(1) or pixels(record))
+    for number in range(5):
+        own = few.select(np.arange(6) + 5 * number)  # each has the last image of the one before
+        table = pa.table({"image": [png(i) for i in own.images], "label": own.labels.astype(int)})
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+    assert len(read_sources([tmp_path]).records) == 30
+    assert len(decoded) == 30
+    for row in range(12):
+        put(tmp_path / "faces" / LABELS[few.labels[row]] / f"{row}.png", few.images[row])
+    decoded.clear()
+    rows = read_sources([tmp_path])
+    assert (len(rows.records), len(decoded)) == (30, 42)
+    said = [note for note in rows.notes if "imported once" in note]
+    assert [note.partition(",")[0].split()[1] for note in said] == ["6", "5", "1"]
 
 
 def test_a_file_given_twice_is_imported_once(tmp_path, few):
