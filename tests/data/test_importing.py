@@ -429,6 +429,24 @@ def test_votes_of_files_in_folders_are_joined_by_name_even_if_all_are_in_one_sub
         import_dataset([tmp_path / "tree", votes_csv], tmp_path / "other")
 
 
+@pytest.mark.parametrize(
+    ("paths", "lines", "said"),
+    [
+        (("happy/a", "sad/a"), ("a",), "2 images, tree/happy/a.png, tree/sad/a.png"),
+        (("happy/a", "sad/b"), ("a", "b", "a"), "2 lines of votes, line 2, line 4"),
+    ],
+)
+def test_votes_of_a_name_that_occurs_twice_are_refused(tmp_path, toy_dataset, paths, lines, said):
+    for number, path in enumerate(paths):
+        file = tmp_path / "tree" / f"{path}.png"
+        file.parent.mkdir(parents=True)
+        Image.fromarray(toy_dataset.images[number]).save(file)
+    votes = [f"Training,{name}.png,0,10,0,0,0,0,0,0,0,0" for name in lines]
+    (tmp_path / "votes.csv").write_text("\n".join([VOTE_HEADER, *votes]))
+    with pytest.raises(DatasetError, match=f"votes.csv: a.png is the name of {said}"):
+        import_dataset([tmp_path / "tree", tmp_path / "votes.csv"], tmp_path / "fer")
+
+
 def test_votes_in_another_order_are_refused(tmp_path, toy_dataset):
     data = all_in_train(toy_dataset)
     lines = ["emotion,pixels,Usage", *fer_lines(data)]

@@ -101,8 +101,9 @@ def import_dataset(
     aligned, unless `align` says otherwise.
 
     Args:
-        sources: Files or folders. FER+'s votes are joined to the images: by line if both files have
-            the same lines, else by image name.
+        sources: A file or folder, or several. FER+'s votes are joined to the images: by line if
+            both files have the same lines, else by image name, which then has to be that of one
+            image and one line.
         out: The dataset's folder.
         label_map: The labels of other class names or numbers; `-` leaves a class out.
         own_classes: Whether names that are no known expression become classes of their own.
@@ -400,6 +401,9 @@ def _join_votes(rows: Rows, votes: Votes, *, tables: bool) -> None:
         rows.votes, rows.image_names = votes.counts, votes.image_names
         how = f"by line to {pluralize(len(records), 'image')}"
     elif matched := sum(line is not None for line in found):
+        if twice := _named_twice(records, votes):
+            rows.faults.append(twice)
+            return
         counts = np.zeros((len(found), votes.counts.shape[1]), np.uint8)
         for number, line in enumerate(found):
             if line is not None:
@@ -411,6 +415,23 @@ def _join_votes(rows: Rows, votes: Votes, *, tables: bool) -> None:
         return
     rows.notes.append(f"{votes.file}: joined {how}")
     _check_joined(rows, votes.file)
+
+
+def _named_twice(records: Sequence[Record], votes: Votes) -> Fault | None:
+    """Return a fault if a name by which votes are joined is that of several images or lines."""
+    named: dict[str, list[str]] = {}
+    for record in records:
+        named.setdefault(record.name, []).append(record.origin)
+    lines: dict[str, list[str]] = {}
+    for number, name in enumerate(votes.image_names, start=2):
+        if name in named:
+            lines.setdefault(name, []).append(f"line {number}")
+    for name, of_lines in lines.items():
+        for places, what in ((named[name], "images"), (of_lines, "lines of votes")):
+            if len(places) > 1:
+                many = f"{name} is the name of {len(places)} {what}, {first_names(places)}"
+                return Fault(votes.file, f"{many}. Give each a name of its own")
+    return None
 
 
 def _check_joined(rows: Rows, file: str) -> None:
