@@ -64,6 +64,14 @@ def test_paths_may_be_text(tmp_path, fer_csv):
     assert len(read_sources([str(fer_csv)]).records) == read_manifest(tmp_path / "fer").rows
 
 
+def test_a_single_source_needs_no_list(tmp_path, fer_csv):
+    assert import_dataset(fer_csv, tmp_path / "fer").manifest.rows == 96
+    assert import_dataset(str(fer_csv), tmp_path / "fer").unchanged
+    assert len(read_sources(str(fer_csv)).records) == 96
+    with pytest.raises(InputError, match="sources: expected a path, found int"):
+        read_sources([1])
+
+
 def test_the_competitions_csv_has_spaces_in_its_header(tmp_path, toy_dataset):
     lines = [
         f"{label},{USAGE[subset]},{' '.join(map(str, image.ravel()))}"

@@ -81,7 +81,7 @@ class ImportResult:
 
 
 def import_dataset(
-    sources: Sequence[str | Path],
+    sources: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     label_map: Mapping[str, str] | None = None,
@@ -162,7 +162,7 @@ def import_dataset(
 
 
 def read_sources(
-    sources: Sequence[str | Path],
+    sources: str | Path | Sequence[str | Path],
     *,
     label_map: Mapping[str, str] | None = None,
     own_classes: bool = False,
@@ -233,13 +233,13 @@ def _is_whole(out: Path) -> bool:
 
 
 def _find_all(
-    sources: Sequence[str | Path], skipped: frozenset[Path]
+    sources: str | Path | Sequence[str | Path], skipped: frozenset[Path]
 ) -> tuple[list[_File], list[str]]:
     """Return the files of all sources with their kinds, and what is said of others."""
     found: list[_File] = []
     notes: list[str] = []
-    for source in sources:
-        found += _find_files(Path(source), skipped, notes)
+    for source in [sources] if isinstance(sources, str | Path) else sources:
+        found += _find_files(check_path("sources", source), skipped, notes)
     return found, notes
 
 
