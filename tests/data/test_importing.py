@@ -455,6 +455,18 @@ def test_votes_of_a_name_that_occurs_twice_are_refused(tmp_path, toy_dataset, pa
         import_dataset([tmp_path / "tree", tmp_path / "votes.csv"], tmp_path / "fer")
 
 
+def test_images_and_lines_without_a_name_are_no_namesakes(tmp_path, toy_dataset):
+    (tmp_path / "tree" / "happy").mkdir(parents=True)
+    Image.fromarray(toy_dataset.images[0]).save(tmp_path / "tree" / "happy" / "a.png")
+    images = [encoded(image) for image in toy_dataset.images[1:3]]
+    pq.write_table(pa.table({"image": images, "label": [3, 3]}), tmp_path / "x.parquet")
+    votes = [f"Training,{name},0,10,0,0,0,0,0,0,0,0" for name in ("", "", "", "a.png")]
+    (tmp_path / "votes.csv").write_text("\n".join([VOTE_HEADER, *votes]))
+    rows = read_sources([tmp_path / "tree", tmp_path / "x.parquet", tmp_path / "votes.csv"])
+    assert not rows.faults
+    assert rows.votes[:, 1].tolist() == [10, 0, 0]
+
+
 def test_votes_in_another_order_are_refused(tmp_path, toy_dataset):
     data = all_in_train(toy_dataset)
     lines = ["emotion,pixels,Usage", *fer_lines(data)]

@@ -424,7 +424,7 @@ def _named_twice(records: Sequence[Record], votes: Votes) -> Fault | None:
         named.setdefault(record.name, []).append(record.origin)
     lines: dict[str, list[str]] = {}
     for number, name in enumerate(votes.image_names, start=2):
-        if name in named:
+        if name and name in named:
             lines.setdefault(name, []).append(f"line {number}")
     for name, of_lines in lines.items():
         for places, what in ((named[name], "images"), (of_lines, "lines of votes")):
