@@ -89,7 +89,7 @@ def import_dataset(
     align: Align = "auto",
     no_face: NoFace = "drop",
     group: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Mapping[str, str | Sequence[str]] | None = None,
     overwrite: bool = False,
     on_source: OnStep | None = None,
 ) -> ImportResult:
@@ -115,7 +115,8 @@ def import_dataset(
             CSV of names and persons, the name of a column of the tables, `folder` (the folder below
             its class, else the one above), or `none`. None takes a column `person`, and folders
             below the classes, where there are any.
-        where: The rows of tables to take, by the value of a column: `{"set": "ck48"}`.
+        where: The rows of tables to take, by the value of a column: `{"set": "ck48"}`; of several,
+            `{"set": ["ck48", "jaffe"]}`, a row has one.
         overwrite: Whether a dataset at `out` is replaced, also the same one; other files in it
             stay.
         on_source: Called with each source's name.
@@ -140,7 +141,7 @@ def import_dataset(
         "no_face": no_face,
         "own_classes": str(own_classes).lower(),
         "group": as_text(grouping.description),
-        "where": as_text(", ".join(f"{name}={to}" for name, to in sorted((where or {}).items()))),
+        "where": as_text(reading.conditions.description),
     }
     if out.exists():
         known = _manifest_at(out)
@@ -169,7 +170,7 @@ def read_sources(
     align: Align = "auto",
     no_face: NoFace = "drop",
     group: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Mapping[str, str | Sequence[str]] | None = None,
     on_source: OnStep | None = None,
 ) -> Rows:
     """Read labelled images without importing them, and collect their faults.
@@ -201,7 +202,7 @@ def _reading(
     align: Align,
     no_face: NoFace,
     group: str | None,
-    where: Mapping[str, str] | None,
+    where: Mapping[str, str | Sequence[str]] | None,
     out: Path | None,
 ) -> tuple[Reading, Grouping]:
     grouping = Grouping(group)
