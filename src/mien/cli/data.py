@@ -481,9 +481,9 @@ def _augmented(recipe: str) -> ShowSteps | None:
 def _read(
     sources: list[Path], split: Path | None, fold: int | None, **reading: Any
 ) -> tuple[Dataset, Rows | None]:
-    from mien.data import dataset_from_rows, read_sources
+    from mien.data import dataset_from_rows, is_dataset, read_sources
 
-    if len(sources) == 1 and (sources[0] / "manifest.json").exists():
+    if len(sources) == 1 and is_dataset(sources[0]):
         refuse_ignored("for a DATASET, which was read by its import", "map_", *reading)
         return read_split_dataset(sources[0], split, fold)[0], None
     if split is not None:
