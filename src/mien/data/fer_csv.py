@@ -22,7 +22,7 @@ from mien.data.records import (
     encode_png,
     subset_named,
 )
-from mien.data.text_table import TextTable, column_named, not_text, open_table
+from mien.data.text_table import TextTable, check_once, column_named, not_text, open_table
 from mien.errors import DatasetError, InputError
 
 __all__ = ["Votes", "is_fer_csv", "is_votes_csv", "read_fer_csv", "read_votes"]
@@ -119,6 +119,9 @@ def _pictures(
         group=reading.people.column(names),
         conditions={name: names.index(column) for name, column in conditions.items()},
     )
+    read = (columns.label, columns.pixels, columns.subset, columns.group)
+    used = [None if place is None else names[place] for place in read]
+    check_once(path, names, [*used, *conditions.values()])
     default = reading.default_subset(path, folders, rows) if columns.subset is None else ""
     if columns.group is not None:
         rows.notes.append(f"{path.name}: {names[columns.group]} is read as the person")
@@ -197,6 +200,7 @@ def read_votes(path: Path) -> Votes:
     usages, image_names, counts = [], [], []
     with open_table(path) as table:
         names = _folded(table.columns)
+        check_once(path, names, ("usage", "image name", *VOTE_COLUMNS))
         usage, image_name = names.index("usage"), names.index("image name")
         columns = [names.index(name.lower()) for name in VOTE_COLUMNS]
         for line, cells in table.lines():

@@ -12,7 +12,7 @@ from mien.data.framing import Picture
 from mien.data.labels import LEFT_OUT
 from mien.data.reading import Reading
 from mien.data.records import LABEL_COLUMNS, SUBSET_COLUMNS, Fault, Progress, Rows, subset_named
-from mien.data.text_table import column_named
+from mien.data.text_table import check_once, column_named
 from mien.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read_parquet(
 
     Raises:
         DatasetError: There is no column of images, or several and none is named so, or none of
-            labels, or none that a condition is about.
+            labels, or none that a condition is about, or two of one name that is read.
         MissingExtraError: pyarrow is not installed.
     """
     rows = Rows()
@@ -97,7 +97,11 @@ def _columns(path: Path, file: pq.ParquetFile, reading: Reading) -> _Columns:
                 f"{path}: several columns with bytes of images, {names}. Rename the one to read to "
                 f"{_IMAGE_COLUMNS[0]}"
             )
+        check_once(path, images, [images[named]])
         images = [images[named]]
+    check_once(path, schema.names, (label, subset, group))
+    if schema.names.count(images[0]) > 1:
+        raise DatasetError(f"{path}: two columns are named {images[0]}. Rename or remove one")
     return _Columns(images[0], label, subset, group)
 
 
@@ -118,6 +122,7 @@ def _pictures(
     if columns.group is not None:
         rows.notes.append(f"{path.name}: {columns.group} is read as the person")
     conditions = reading.conditions.columns(path.name, file.schema_arrow.names)
+    check_once(path, file.schema_arrow.names, conditions.values())
     wanted = {columns.image, columns.label, columns.subset, columns.group, *conditions.values()}
     for number, row in enumerate(_rows(file, [each for each in wanted if each is not None])):
         if not reading.conditions.hold({name: row[each] for name, each in conditions.items()}):
