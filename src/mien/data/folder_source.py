@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,7 +29,8 @@ class _Folder:
 
     Attributes:
         path: Where it is.
-        parts: The names of the folders from the root to it, itself included.
+        parts: The names of the folders from the root to it, itself included, their letters
+            composed (Unicode's NFC).
         images: Its own images.
         others: Its other files.
         broken: Its links that lead nowhere.
@@ -324,7 +326,8 @@ def _read_folder(path: Path, parts: tuple[str, ...], around: frozenset[Path]) ->
         real = each.resolve()
         if real in around or is_dataset(each):
             continue
-        children.append(_read_folder(each, (*parts, each.name), around | {real}))
+        name = unicodedata.normalize("NFC", each.name)
+        children.append(_read_folder(each, (*parts, name), around | {real}))
     images = tuple(each for each in files if is_image_file(each))
     others = tuple(sorted(set(files) - set(images)))
     broken = tuple(e for e in entries if not e.exists() and not e.name.startswith("."))
