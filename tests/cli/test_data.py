@@ -132,6 +132,23 @@ def test_a_map_without_a_label_is_explained(tmp_path, fer_csv):
         run("data", "import", fer_csv, "--out", tmp_path / "x", "--map", "wut")
 
 
+def test_a_name_that_is_mapped_twice_is_refused(tmp_path, fer_csv):
+    twice = ("--map", "wut=angry", "--map", "wut=sad")
+    with pytest.raises(MienError, match="--map wut=angry and --map wut=sad: are of one class"):
+        run("data", "import", fer_csv, "--out", tmp_path / "x", *twice)
+    with pytest.raises(MienError, match="--map =sad: expected NAME=LABEL"):
+        run("data", "import", fer_csv, "--out", tmp_path / "x", "--map", "=sad")
+
+
+def test_photos_beside_the_manifest_of_another_program_are_checked(tmp_path):
+    folder = tmp_path / "photos" / "happy"
+    folder.mkdir(parents=True)
+    Image.fromarray(np.zeros((48, 48), np.uint8)).save(folder / "a.png")
+    (tmp_path / "photos" / "manifest.json").write_text('{"name": "My app"}')
+    found = json.loads(run("data", "check", tmp_path / "photos", "--no-near", "--json").stdout)
+    assert found["counts"]["train"]["happy"] == 1
+
+
 def test_the_report_is_written_with_its_figures(dataset, tmp_path):
     result = run(
         "data", "report", dataset, "--out", tmp_path / "a.html", "--figures", tmp_path / "figures"
@@ -200,6 +217,9 @@ def test_rows_are_picked_by_where(tmp_path, toy_dataset):
     out = tmp_path / "b"
     result = run("data", "import", tmp_path / "sets.parquet", "--where", "set=b", "--out", out)
     assert "1 image (train 1)" in result.output
+    both = ("--where", "set=b", "--where", "set=a")
+    result = run("data", "import", tmp_path / "sets.parquet", *both, "--out", tmp_path / "c")
+    assert "2 images (train 2)" in result.output
     with pytest.raises(MienError, match="expected COLUMN=VALUE"):
         run("data", "import", tmp_path / "sets.parquet", "--where", "set", "--out", out)
 

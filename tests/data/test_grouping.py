@@ -10,9 +10,11 @@ from PIL import Image
 from mien.data import (
     Dataset,
     check_dataset,
+    dataset_from_rows,
     group_folds,
     import_dataset,
     read_dataset,
+    read_sources,
     split_groups,
     stratified_split,
 )
@@ -161,6 +163,83 @@ def test_a_column_says_who_it_is(tmp_path, pictures, column, given):
     source = rows_of(tmp_path / "a.parquet", pictures, column)
     import_dataset([source], tmp_path / "out", group=given)
     assert groups_of(tmp_path / "out") == ["anna", "anna", "ben", "cleo"] * 2
+
+
+def numbered(path, people):
+    """Write a CSV of noise with a column of people."""
+    rng = np.random.default_rng(len(path.name))
+    lines = [
+        f"{number % 2 + 3},{' '.join(map(str, rng.integers(0, 256, 2304)))},{person}"
+        for number, person in enumerate(people)
+    ]
+    path.write_text("\n".join(["emotion,pixels,person", *lines]))
+
+
+def test_a_person_is_one_however_the_number_is_written(tmp_path):
+    numbered(tmp_path / "train.csv", ["1.0", "2.0", "", "nan"])
+    numbered(tmp_path / "test.csv", ["1", "002", "NA", "Nan"])
+    rows = read_sources([tmp_path / "test.csv", tmp_path / "train.csv"])
+    people = [record.group for record in rows.records]
+    assert people == ["1", "002", "", "Nan", "1", "002", "", ""]
+    found = check_dataset(dataset_from_rows(rows, "x"), near=False)
+    assert any("people in test who are in train" in warning for warning in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("values", "people"),
+    [
+        ([1.0, float("nan"), None, float("nan")], ["1", "", "", ""]),
+        ([b"a", "J\u00f6rg".encode(), b" ", b"NaN"], ["a", "J\u00f6rg", "", ""]),
+        (["Anna  B", "anna b", "<NA>", "1e3"], ["Anna B", "anna b", "", "1e3"]),
+    ],
+)
+def test_a_cell_without_a_person_is_of_nobody(tmp_path, pictures, values, people):
+    files = sorted(pictures.rglob("*.png"))[:4]
+    table = pa.table(
+        {"image": [f.read_bytes() for f in files], "label": [3, 3, 4, 4], "id": values}
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    rows = read_sources(tmp_path / "a.parquet", group="id")
+    assert [record.group for record in rows.records] == people
+
+
+def test_text_in_bytes_that_is_no_text_is_a_fault(tmp_path, pictures):
+    files = sorted(pictures.rglob("*.png"))[:2]
+    columns = {"image": [f.read_bytes() for f in files], "label": [b"happy", b"sad"]}
+    table = pa.table(columns | {"person": [b"a", b"J\xf6rg"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    rows = read_sources(tmp_path / "a.parquet")
+    assert [record.label for record in rows.records] == ["happy"]
+    (fault,) = rows.faults
+    assert str(fault) == "a.parquet, row 1: expected text in UTF-8, found b'J\\xf6rg'"
+
+
+def test_a_list_of_people_reads_numbers_and_missing_ones_as_a_column_does(tmp_path, pictures):
+    lines = [
+        "happy/anna_01,1.0",
+        "./happy/anna_02.png,01",
+        "sad\\\\ben_01,nan",
+        "././sad/cleo_07,2",
+    ]
+    (tmp_path / "who.csv").write_text("\n".join(["path,person", *lines]).replace("\\\\", "\\"))
+    rows = read_sources(pictures, group=str(tmp_path / "who.csv"))
+    assert [record.group for record in rows.records] == ["1", "1", "", "", "", "", "", "2"]
+    assert f"{tmp_path / 'who.csv'}: 4 of 4 names used" in rows.notes
+
+
+def test_names_in_decomposed_letters_are_those_in_composed_ones(tmp_path):
+    composed, decomposed = "jos\u00e9", "jose\u0301"
+    put(tmp_path / "src" / "train" / "happy" / composed / "1.png", 1)
+    put(tmp_path / "src" / "test" / "happy" / decomposed / f"{decomposed}.png", 2)
+    rows = read_sources(tmp_path / "src")
+    assert [record.group for record in rows.records] == [composed] * 2
+    assert not any(decomposed in note for note in rows.notes)
+    for listed in (composed, decomposed):
+        (tmp_path / "who.csv").write_text(f"name,person\n{listed}.png,Jos\n", encoding="utf-8")
+        rows = read_sources(tmp_path / "src", group=str(tmp_path / "who.csv"))
+        assert sorted(record.group for record in rows.records) == ["", "Jos"]
+        rows = read_sources(tmp_path / "src", group=f"({listed})\\.png")
+        assert sorted(record.group for record in rows.records) == ["", composed]
 
 
 def test_rows_without_paths_have_nothing_for_a_pattern(tmp_path, pictures):

@@ -64,6 +64,14 @@ def test_paths_may_be_text(tmp_path, fer_csv):
     assert len(read_sources([str(fer_csv)]).records) == read_manifest(tmp_path / "fer").rows
 
 
+def test_a_single_source_needs_no_list(tmp_path, fer_csv):
+    assert import_dataset(fer_csv, tmp_path / "fer").manifest.rows == 96
+    assert import_dataset(str(fer_csv), tmp_path / "fer").unchanged
+    assert len(read_sources(str(fer_csv)).records) == 96
+    with pytest.raises(InputError, match="sources: expected a path, found int"):
+        read_sources([1])
+
+
 def test_the_competitions_csv_has_spaces_in_its_header(tmp_path, toy_dataset):
     lines = [
         f"{label},{USAGE[subset]},{' '.join(map(str, image.ravel()))}"
@@ -427,6 +435,36 @@ def test_votes_of_files_in_folders_are_joined_by_name_even_if_all_are_in_one_sub
         file.rename(file.with_name(f"Training_{number}.png"))
     with pytest.raises(DatasetError, match="no image has one of its image names, as fer0000000"):
         import_dataset([tmp_path / "tree", votes_csv], tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("paths", "lines", "said"),
+    [
+        (("happy/a", "sad/a"), ("a",), "2 images, tree/happy/a.png, tree/sad/a.png"),
+        (("happy/a", "sad/b"), ("a", "b", "a"), "2 lines of votes, line 2, line 4"),
+    ],
+)
+def test_votes_of_a_name_that_occurs_twice_are_refused(tmp_path, toy_dataset, paths, lines, said):
+    for number, path in enumerate(paths):
+        file = tmp_path / "tree" / f"{path}.png"
+        file.parent.mkdir(parents=True)
+        Image.fromarray(toy_dataset.images[number]).save(file)
+    votes = [f"Training,{name}.png,0,10,0,0,0,0,0,0,0,0" for name in lines]
+    (tmp_path / "votes.csv").write_text("\n".join([VOTE_HEADER, *votes]))
+    with pytest.raises(DatasetError, match=f"votes.csv: a.png is the name of {said}"):
+        import_dataset([tmp_path / "tree", tmp_path / "votes.csv"], tmp_path / "fer")
+
+
+def test_images_and_lines_without_a_name_are_no_namesakes(tmp_path, toy_dataset):
+    (tmp_path / "tree" / "happy").mkdir(parents=True)
+    Image.fromarray(toy_dataset.images[0]).save(tmp_path / "tree" / "happy" / "a.png")
+    images = [encoded(image) for image in toy_dataset.images[1:3]]
+    pq.write_table(pa.table({"image": images, "label": [3, 3]}), tmp_path / "x.parquet")
+    votes = [f"Training,{name},0,10,0,0,0,0,0,0,0,0" for name in ("", "", "", "a.png")]
+    (tmp_path / "votes.csv").write_text("\n".join([VOTE_HEADER, *votes]))
+    rows = read_sources([tmp_path / "tree", tmp_path / "x.parquet", tmp_path / "votes.csv"])
+    assert not rows.faults
+    assert rows.votes[:, 1].tolist() == [10, 0, 0]
 
 
 def test_votes_in_another_order_are_refused(tmp_path, toy_dataset):

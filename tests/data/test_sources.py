@@ -10,7 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from mien.data import import_dataset, read_dataset, read_manifest, read_sources
+from mien.data import (
+    Rows,
+    dataset_from_rows,
+    import_dataset,
+    read_dataset,
+    read_manifest,
+    read_sources,
+    repeats,
+)
+from mien.data.records import Record
 from mien.emotions import FER2013_7
 from mien.errors import DatasetError, InputError
 from tests.conftest import USAGE, fer_lines
@@ -321,6 +330,25 @@ def test_copies_within_one_form_stay(tmp_path, few):
     assert import_dataset([tmp_path / "src"], tmp_path / "out").manifest.rows == 30
 
 
+def test_each_image_of_several_sources_is_decoded_once(tmp_path, few, monkeypatch):
+    decoded = []
+    pixels = repeats._pixels
+    monkeypatch.setattr(repeats, "_pixels", lambda record: decoded.append(1) or pixels(record))
+    for number in range(5):
+        own = few.select(np.arange(6) + 5 * number)  # each has the last image of the one before
+        table = pa.table({"image": [png(i) for i in own.images], "label": own.labels.astype(int)})
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+    assert len(read_sources([tmp_path]).records) == 30
+    assert len(decoded) == 30
+    for row in range(12):
+        put(tmp_path / "faces" / LABELS[few.labels[row]] / f"{row}.png", few.images[row])
+    decoded.clear()
+    rows = read_sources([tmp_path])
+    assert (len(rows.records), len(decoded)) == (30, 42)
+    said = [note for note in rows.notes if "imported once" in note]
+    assert [note.partition(",")[0].split()[1] for note in said] == ["6", "5", "1"]
+
+
 def test_a_file_given_twice_is_imported_once(tmp_path, few):
     first = write_csv(tmp_path / "icml.csv", few)
     second = write_csv(tmp_path / "train.csv", few.select(few.split == 0))
@@ -527,6 +555,71 @@ def test_rows_are_picked_by_a_column(tmp_path, few):
         import_dataset([tmp_path / "sets.parquet"], tmp_path / "b", where={"set": "d"})
     with pytest.raises(DatasetError, match="--where kind=b: no such column; it has set, person"):
         import_dataset([tmp_path / "sets.parquet"], tmp_path / "b", where={"kind": "b"})
+
+
+def test_rows_of_any_of_several_values_are_picked(tmp_path, few):
+    sets = (["a", "b", "c"] * 10, [LABELS[label] for label in few.labels])
+    table = pa.table({"Set Name": sets[0], "label": sets[1], "image": [png(i) for i in few.images]})
+    pq.write_table(table, tmp_path / "sets.parquet")
+    done = import_dataset(
+        tmp_path / "sets.parquet", tmp_path / "out", where={"set name": ["c", "a"]}
+    )
+    assert done.manifest.rows == 20
+    assert done.manifest.settings["where"] == "set_name=c, set_name=a"
+    spelled = {"Set Name": "a", "set_name": "b"}
+    assert len(read_sources(tmp_path / "sets.parquet", where=spelled).records) == 20
+    with pytest.raises(DatasetError, match="--where set_name=d: no row has it; found a, b, c"):
+        read_sources(tmp_path / "sets.parquet", where={"Set Name": ["a", "d"]})
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ({"Wut": "angry", "wut": "sad"}, "--map Wut=angry and --map wut=sad: are of one class"),
+        ({"3": "angry", "3.0": "sad"}, "--map 3=angry and --map 3.0=sad: are of one class"),
+        ({"bored": ""}, "--map bored=: expected a label, or - to leave the class out"),
+        ({"bored": " "}, "--map bored= : expected a label, or - to leave the class out"),
+    ],
+)
+def test_a_map_that_contradicts_itself_or_maps_to_nothing_is_refused(tmp_path, few, mapping, said):
+    put(tmp_path / "src" / "wut" / "a.png", few.images[0])
+    with pytest.raises(InputError, match=said):
+        read_sources(tmp_path / "src", own_classes=True, label_map=mapping)
+
+
+@pytest.mark.parametrize("column", ["label", "image", "person", "set"])
+def test_two_columns_of_one_name_are_refused_in_a_parquet_if_one_is_read(tmp_path, few, column):
+    cells = {
+        "image": [png(image) for image in few.images[:2]],
+        "label": ["happy", "sad"],
+        "person": ["a", "b"],
+        "set": ["x", "y"],
+        "other": ["", ""],
+    }
+    for name in (column, "other"):
+        table = pa.table([*cells.values(), cells[name]], names=[*cells, name])
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    with pytest.raises(DatasetError, match=f"two columns are named {column}. Rename or remove"):
+        read_sources(tmp_path / f"{column}.parquet", where={"set": "x"})
+    assert len(read_sources(tmp_path / "other.parquet", where={"set": "x"}).records) == 1
+
+
+@pytest.mark.parametrize("column", ["emotion", "pixels", "Usage", "person", "Person"])
+def test_two_columns_of_one_name_are_refused_in_a_csv_if_one_is_read(tmp_path, few, column):
+    lines = [f"{line},a,b,b" for line in fer_lines(few)]
+    for name in (column, "x"):
+        header = f"emotion,pixels,Usage,person,x,{name}"
+        (tmp_path / f"{name}.csv").write_text("\n".join([header, *lines]))
+    with pytest.raises(DatasetError, match=r"two columns are named \w+\. Rename or remove one"):
+        read_sources(tmp_path / f"{column}.csv")
+    assert len(read_sources(tmp_path / "x.csv").records) == 30
+
+
+def test_too_many_classes_are_counted_all(few):
+    image = png(few.images[0])
+    rows = Rows([Record(image, f"c{number}", "train", "x") for number in range(121)])
+    with pytest.raises(DatasetError, match="at most 127 classes, found 128, 7 of them FER-2013's"):
+        dataset_from_rows(rows, "x")
 
 
 def test_a_condition_needs_a_table(tmp_path, few):

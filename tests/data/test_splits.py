@@ -136,6 +136,16 @@ def test_datasets_that_are_too_small_for_a_split_are_told_so(toy_dataset):
         fer_pp_split(toy_dataset, selection=0.99)
 
 
+@pytest.mark.parametrize("own", [1, 2])
+def test_fer_pps_split_of_own_classes_is_refused(toy_dataset, own):
+    names = (*toy_dataset.label_names, "bored", "shy")
+    labels = toy_dataset.labels.copy()
+    labels[:own] = np.arange(own) + 7
+    data = dataclasses.replace(toy_dataset, labels=labels, label_names=names)
+    with pytest.raises(InputError, match="needs a label of FER-2013 for every image"):
+        fer_pp_split(data)
+
+
 def test_a_split_comes_back_from_its_file_and_damage_is_noticed(tmp_path, leaking):
     split = leak_free_split(leaking)
     path = tmp_path / "deep" / "split.json"

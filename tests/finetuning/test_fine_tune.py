@@ -47,6 +47,24 @@ def test_what_the_images_lack_is_named_and_kept(tuned):
         assert each.after > 0.95, each.name
 
 
+def test_a_class_that_test_alone_shows_is_measured_by_the_six_answers(mixed, tmp_path, monkeypatch):
+    shorten(monkeypatch, steps=10)
+    labels = np.where((mixed.split == 2) & (mixed.labels == 4), 2, mixed.labels)  # sad to fear
+    labels[-1] = len(mixed.label_names)
+    names = (*mixed.label_names, "shy")
+    data = dataclasses.replace(mixed, labels=labels.astype(np.int8), label_names=names)
+    said = []
+    result = fine_tune(data, out=tmp_path, threads=1, on_message=said.append)
+    assert {each.name: each.images for each in result.classes} == {"happy": 8, "fear": 8}
+    assert {each.name: each.images for each in result.own} == {"happy": 8, "bored": 7}
+    assert "fear" in result.absent
+    assert result.unmeasured == ("neutral", "sad", "angry", "surprise")
+    text = "\n".join(result.lines())
+    assert "no images of neutral, sad, angry, surprise were measured: whether" in text
+    left = "1 image of test left out: of own classes that train and val have no image of"
+    assert f"WARNING: {left}" in said
+
+
 def test_the_table_and_the_file_beside_it_say_the_same(tuned):
     result, _ = tuned
     lines = result.lines()

@@ -8,7 +8,10 @@ import torch
 from torch import Generator
 
 from mien.data import image_sketch
-from mien.emotions import SIX
+from mien.emotions import FER2013_7, SIX
+from mien.finetuning import run
+from mien.finetuning import search as searching
+from mien.finetuning.export import OWN_LABELS
 from mien.finetuning.judging import Old, answers, balanced, gain
 from mien.finetuning.learning import (
     STOPS,
@@ -23,7 +26,7 @@ from mien.finetuning.learning import (
 )
 from mien.finetuning.memory import Memory, shipped_memory, write_memory
 from mien.finetuning.own_images import images_of
-from mien.finetuning.search import CANDIDATES, SHARES, Limits, Trial, compared
+from mien.finetuning.search import CANDIDATES, SHARES, Limits, Trial, compared, search
 from mien.inference import EmotionModel
 from mien.models.onnx_weights import load_onnx_network
 from mien.preprocess import FER_CROP
@@ -96,6 +99,39 @@ def test_room_to_learn_changes_no_answer(network, faces, adapter, own):
     for first, second in zip(before, after, strict=False):
         torch.testing.assert_close(first, second)
     assert len(after) == (5 if own else 4)
+
+
+def test_a_head_of_own_classes_that_is_there_answers_as_before_with_a_new_layer(network, faces):
+    start = extended(network, adapter=False, own_classes=3)
+    wider = extended(start, adapter=True, own_classes=3)
+    features = features_of(start, faces, SPEC)
+    with torch.no_grad():
+        torch.testing.assert_close(wider.heads(features).own, start.heads(features).own)
+
+
+@pytest.mark.parametrize(
+    ("had", "kept"),
+    [
+        (("bored", "keen", "shy"), True),
+        (("keen", "bored", "shy"), False),
+        (("bored", "keen", "calm"), False),
+        (("bored", "keen"), False),
+    ],
+)
+def test_a_head_of_own_classes_stays_for_the_same_names_in_the_same_order_alone(network, had, kept):
+    images = dataclasses.replace(own_images(4), names=("bored", "keen", "shy"))
+    spec = dataclasses.replace(SPEC, label_sets={OWN_LABELS: had})
+    begin = run._Start(
+        types.SimpleNamespace(spec=spec),
+        extended(network, adapter=True, own_classes=len(had)),
+        SPEC.six,
+    )
+    said = []
+    begun = run._for_classes(begin, images, said.append)
+    assert (begun.network.own_head is not None) is kept
+    assert bool(said) is not kept
+    six_alone = run._for_classes(begin, dataclasses.replace(images, own=False), said.append)
+    assert six_alone.network.own_head is None
 
 
 def test_the_activation_maps_add_up_to_the_logits_with_an_adapter(network, faces):
@@ -171,6 +207,28 @@ def test_people_of_test_that_are_learned_from_are_said():
     assert "test shows people" in images_of(data, FER_CROP)[0].doubt
     apart = dataclasses.replace(data, split=np.where(np.arange(24) < 16, 0, 2).astype(np.int8))
     assert images_of(apart, FER_CROP)[0].doubt == ""
+
+
+def test_expressions_of_test_that_are_not_learned_are_kept_for_the_six_answers():
+    names = (*FER2013_7.labels, "bored", "shy")
+    data = striped(np.tile([3, 4], 15), np.arange(30) // 2, names=names)
+    labels = data.labels.copy()
+    labels[24:] = [3, 2, 1, 7, 8, 5]
+    split = np.where(np.arange(30) < 24, 0, 2).astype(np.int8)
+    learned, test = images_of(dataclasses.replace(data, labels=labels, split=split), FER_CROP)
+    assert learned.names == ("happy", "sad")
+    assert test.names == ("happy", "sad", "disgust", "fear", "surprise")
+    assert test.counts() == {"happy": 1, "sad": 0, "disgust": 1, "fear": 1, "surprise": 1}
+    assert [SIX.labels[each] for each in test.six] == ["happy", "fear", "angry", "surprise"]
+
+
+def test_a_replayed_image_without_votes_has_its_own_label():
+    votes = np.zeros((3, 10), np.uint8)
+    votes[1, 3] = 10  # sad
+    votes[2, [1, 3]] = 5  # no majority
+    data = dataclasses.replace(striped([3, 3, 3], range(3)), votes=votes)
+    happy, sad = SIX.index("happy"), SIX.index("sad")
+    assert run._six_labels(data).tolist() == [happy, sad, -1]
 
 
 def test_balanced_accuracy_is_the_mean_of_the_recalls():
@@ -290,3 +348,72 @@ def test_each_fold_is_answered_by_the_way_that_is_best_on_the_others(ninety):
     found = compared(start, ways([*answered, *[start] * 33]), ninety)
     assert (found.six == ninety.six).mean() == 0
     assert not found.better
+
+
+def own_images(people):
+    """Images of three classes of a user's own, by so many people."""
+    names = (*FER2013_7.labels, "bored", "keen", "shy")
+    data = striped(np.tile([3, 4, 3], people), np.repeat(np.arange(people), 3))
+    labels = np.tile([7, 8, 9], people).astype(np.int8)
+    images, _ = images_of(dataclasses.replace(data, labels=labels, label_names=names), FER_CROP)
+    return images
+
+
+def logits_of(predicted):
+    return np.eye(3, dtype=np.float32)[predicted]
+
+
+def test_an_own_head_beside_six_answers_that_stay_is_judged_beside_those():
+    images = own_images(12)
+    start = np.zeros(len(images), np.int64)
+    wrong = (images.classes + 1) % 3
+    way = Trial(
+        candidate=CANDIDATES[-1],
+        stop=1.0,
+        share=1.0,
+        predicted=images.classes,
+        six=start,
+        own_logits=logits_of(images.classes),
+        forgotten=None,
+        estimated=False,
+    )
+    unchanged = dataclasses.replace(way, share=0.0, predicted=wrong, own_logits=logits_of(wrong))
+    found = compared(start, [[way, unchanged]], images)
+    assert found.chosen is unchanged
+    assert not found.own_better, "the head that would be written is always wrong"
+    found = compared(start, [[dataclasses.replace(unchanged, share=1.0), way]], images)
+    assert found.chosen is None, "none of them leaves the six as they were"
+    kept = dataclasses.replace(way, share=0.0)
+    found = compared(start, [[kept, dataclasses.replace(unchanged, share=1.0)]], images)
+    assert (found.chosen, found.own_better, found.better) == (kept, True, False)
+    np.testing.assert_array_equal(found.own, images.classes)
+
+
+def test_an_own_head_is_tried_on_the_layer_that_is_written(network, monkeypatch):
+    images = own_images(6)
+    start = extended(network, adapter=True, own_classes=0)
+    generator = Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in start.adapter.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    features = features_of(start, torch.from_numpy(images.crops), SPEC)
+    learned = []
+
+    def noted(*given, **options):
+        learned.append(learn(*given, **options))
+        return learned[-1]
+
+    monkeypatch.setattr(searching, "CANDIDATES", CANDIDATES[-1:])
+    monkeypatch.setattr(searching, "learn", noted)
+    memory = shipped_memory(network)
+    options = {"steps": 20, "limits": Limits(), "seed": 1, "on_step": lambda *_: None}
+    found = search(start, SPEC, features[None], images, memory, None, **options)
+    assert found.chosen.share == 0
+    wider = extended(start, adapter=True, own_classes=3)
+    for fold, weights in zip(np.unique(images.folds), learned, strict=True):
+        stop = weights[STOPS.index(found.chosen.stop)]
+        own = {name: value for name, value in stop.items() if name.startswith("own_head.")}
+        rows = images.folds == fold
+        with torch.no_grad():
+            expected = with_weights(wider, own).heads(features[torch.from_numpy(rows)]).own
+        np.testing.assert_allclose(found.chosen.own_logits[rows], expected, atol=1e-5)

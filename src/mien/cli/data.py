@@ -79,7 +79,9 @@ Group = Annotated[
 Where = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="COLUMN=VALUE", help="Take only the rows of tables whose column has this value."
+        metavar="COLUMN=VALUE",
+        help="Take only the rows of tables whose column has this value; given several times for "
+        "one column, one of the values.",
     ),
 ]
 DatasetFolder = Annotated[
@@ -144,7 +146,7 @@ def import_(
         done = import_dataset(
             sources,
             out,
-            label_map=_pairs("--map", map_),
+            label_map=_map(map_),
             own_classes=own_classes,
             align=align,
             no_face=no_face,
@@ -218,7 +220,7 @@ def check(
         sources,
         split,
         fold,
-        label_map=_pairs("--map", map_),
+        label_map=_map(map_),
         own_classes=own_classes,
         align=align,
         no_face=no_face,
@@ -479,9 +481,9 @@ def _augmented(recipe: str) -> ShowSteps | None:
 def _read(
     sources: list[Path], split: Path | None, fold: int | None, **reading: Any
 ) -> tuple[Dataset, Rows | None]:
-    from mien.data import dataset_from_rows, read_sources
+    from mien.data import dataset_from_rows, is_dataset, read_sources
 
-    if len(sources) == 1 and (sources[0] / "manifest.json").exists():
+    if len(sources) == 1 and is_dataset(sources[0]):
         refuse_ignored("for a DATASET, which was read by its import", "map_", *reading)
         return read_split_dataset(sources[0], split, fold)[0], None
     if split is not None:
@@ -494,13 +496,26 @@ def _read(
     return dataset_from_rows(rows, ", ".join(source.name for source in sources)), rows
 
 
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+def _pairs(option: str, given: list[str] | None) -> dict[str, list[str]]:
     """Return the values of an option by their names."""
     pairs = [pair.partition("=") for pair in given or ()]
-    if wrong := [name for name, equals, _ in pairs if not equals]:
+    if wrong := ["".join(pair) for pair in pairs if not (pair[0].strip() and pair[1])]:
         form = {"--map": "NAME=LABEL, for example wut=angry", "--where": "COLUMN=VALUE"}[option]
         raise InputError(f"{option} {wrong[0]}: expected {form}")
-    return {name: value for name, _, value in pairs}
+    values: dict[str, list[str]] = {}
+    for name, _, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def _map(given: list[str] | None) -> dict[str, str]:
+    """Return the label of each class name of `--map`."""
+    pairs = _pairs("--map", given)
+    for name, labels in pairs.items():
+        if len(set(labels)) > 1:
+            two = " and ".join(f"--map {name}={label}" for label in dict.fromkeys(labels))
+            raise InputError(f"{two}: are of one class. Keep one of them")
+    return {name: labels[0] for name, labels in pairs.items()}
 
 
 def _print_check(found: DataCheck) -> None:

@@ -32,7 +32,7 @@ from mien.data.splits import (
     split_groups,
     stratified_split,
 )
-from mien.data.store import Manifest, dataset_from_rows, read_dataset, read_manifest
+from mien.data.store import Manifest, dataset_from_rows, is_dataset, read_dataset, read_manifest
 from mien.data.text_table import open_table
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "group_folds",
     "image_sketch",
     "import_dataset",
+    "is_dataset",
     "is_duplicate",
     "iter_near_pairs",
     "joined_groups",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from mien.data.dataset import VOTE_COLUMNS
 from mien.data.framing import Picture
+from mien.data.grouping import person_of_cell
 from mien.data.labels import LEFT_OUT, is_number
 from mien.data.reading import Reading
 from mien.data.records import (
@@ -22,7 +24,7 @@ from mien.data.records import (
     encode_png,
     subset_named,
 )
-from mien.data.text_table import TextTable, column_named, not_text, open_table
+from mien.data.text_table import TextTable, check_once, column_named, not_text, open_table
 from mien.errors import DatasetError, InputError
 
 __all__ = ["Votes", "is_fer_csv", "is_votes_csv", "read_fer_csv", "read_votes"]
@@ -94,7 +96,8 @@ def read_fer_csv(
         on_progress: Called with the number of bytes read and their total.
 
     Raises:
-        DatasetError: The file is damaged, or has no column that a condition is about.
+        DatasetError: The file is damaged, has no column that a condition is about, or two of one
+            name that is read.
     """
     rows = Rows()
     with open_table(path) as table:
@@ -119,6 +122,9 @@ def _pictures(
         group=reading.people.column(names),
         conditions={name: names.index(column) for name, column in conditions.items()},
     )
+    read = (columns.label, columns.pixels, columns.subset, columns.group)
+    used = [None if place is None else names[place] for place in read]
+    check_once(path, names, [*used, *conditions.values()])
     default = reading.default_subset(path, folders, rows) if columns.subset is None else ""
     if columns.group is not None:
         rows.notes.append(f"{path.name}: {names[columns.group]} is read as the person")
@@ -150,7 +156,7 @@ def _picture(
     cells: list[str], columns: _Columns, default: str, where: str, reading: Reading
 ) -> Picture | Fault | None:
     """Return the picture of one line, its fault, or None if its class is left out."""
-    group = cells[columns.group] if columns.group is not None else ""
+    group = person_of_cell(cells[columns.group]) if columns.group is not None else ""
     if lost := not_text(cells[columns.label], group):
         return Fault(where, lost)
     try:
@@ -191,12 +197,13 @@ def read_votes(path: Path) -> Votes:
     """Read FER+'s CSV.
 
     Raises:
-        DatasetError: Lines have faults; the message lists them.
+        DatasetError: Lines have faults; the message lists them. Or two columns have one name.
     """
     rows = Rows()
     usages, image_names, counts = [], [], []
     with open_table(path) as table:
         names = _folded(table.columns)
+        check_once(path, names, ("usage", "image name", *VOTE_COLUMNS))
         usage, image_name = names.index("usage"), names.index("image name")
         columns = [names.index(name.lower()) for name in VOTE_COLUMNS]
         for line, cells in table.lines():
@@ -216,7 +223,7 @@ def read_votes(path: Path) -> Votes:
                 rows.faults.append(Fault(where, lost))
             else:
                 usages.append(subset)
-                image_names.append(cells[image_name].strip())
+                image_names.append(unicodedata.normalize("NFC", cells[image_name].strip()))
                 counts.append([int(vote) for vote in votes])
         if table.damage is not None:
             rows.faults.append(Fault(f"{path.name}, line {table.damage[0]}", table.damage[1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from mien.data.framing import Picture
 from mien.data.labels import LEFT_OUT, Labels
 from mien.data.reading import Reading
 from mien.data.records import Fault, Progress, Rows, first_names, subset_named
+from mien.data.store import is_dataset
 from mien.errors import DatasetError, InputError
 from mien.media import is_image_file
 
@@ -20,8 +22,6 @@ __all__ = ["files_below", "has_images", "read_class_folders"]
 _IGNORED = frozenset(("__MACOSX", "__pycache__", "@eaDir", "@Recycle", "@__thumb"))
 """Folders that programs create, beside hidden ones (`.ipynb_checkpoints`)."""
 
-_DATASET_FILES = frozenset(("dataset.parquet", "manifest.json"))
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Folder:
@@ -29,7 +29,8 @@ class _Folder:
 
     Attributes:
         path: Where it is.
-        parts: The names of the folders from the root to it, itself included.
+        parts: The names of the folders from the root to it, itself included, their letters
+            composed (Unicode's NFC).
         images: Its own images.
         others: Its other files.
         broken: Its links that lead nowhere.
@@ -323,18 +324,14 @@ def _read_folder(path: Path, parts: tuple[str, ...], around: frozenset[Path]) ->
         if not each.is_dir() or each.name in _IGNORED or each.name.startswith("."):
             continue
         real = each.resolve()
-        if real in around or _is_dataset(each):
+        if real in around or is_dataset(each):
             continue
-        children.append(_read_folder(each, (*parts, each.name), around | {real}))
+        name = unicodedata.normalize("NFC", each.name)
+        children.append(_read_folder(each, (*parts, name), around | {real}))
     images = tuple(each for each in files if is_image_file(each))
     others = tuple(sorted(set(files) - set(images)))
     broken = tuple(e for e in entries if not e.exists() and not e.name.startswith("."))
     return _Folder(path, parts, images, others, broken, tuple(children))
-
-
-def _is_dataset(folder: Path) -> bool:
-    """Return whether a folder is a dataset that was imported before."""
-    return all((folder / name).is_file() for name in _DATASET_FILES)
 
 
 def _count_by_suffix(paths: Iterable[Path]) -> str:

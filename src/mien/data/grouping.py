@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 from mien._wording import pluralize
 from mien.data.records import GROUP_COLUMNS, Record, Rows, first_names
-from mien.data.text_table import column_named, folded_column, not_text, open_table
+from mien.data.text_table import check_once, column_named, folded_column, not_text, open_table
 from mien.errors import DatasetError, InputError
 
-__all__ = ["ABOVE", "Grouping", "PersonColumn"]
+__all__ = ["ABOVE", "Grouping", "PersonColumn", "person_of_cell"]
 
 ABOVE = "folder"
 """Takes the folder below an image's class for the person, else the one above it."""
@@ -21,6 +22,32 @@ ABOVE = "folder"
 _NONE = "none"
 _NAME_COLUMNS = ("name", "image", "image_name", "file", "filename", "path", "id")
 _TABLES = (".csv", ".tsv", ".gz")
+
+_MISSING = frozenset(
+    ("", "nan", "NaN", "NAN", "NA", "N/A", "n/a", "#N/A", "<NA>", "None", "NULL", "null")
+)
+"""What tables write where a person is unknown; `Na` and `Nan` are names of people."""
+
+_WHOLE = re.compile(r"([0-9]+)(?:\.0*)?")
+
+
+def person_of_cell(value: object) -> str:
+    """Return the person that a table's cell names, or an empty string if it is unknown.
+
+    Args:
+        value: Text or a number; `1.0` is person 1.
+    """
+    whole = isinstance(value, float) and value.is_integer()
+    text = " ".join(str(int(value) if whole else value).split())  # type: ignore[call-overload]
+    found = _WHOLE.fullmatch(text)
+    return "" if text in _MISSING else found.group(1) if found else text
+
+
+def _folded(person: str) -> str:
+    """Fold a person for comparing: composed letters, spaces, and `1.0` and `01` for 1."""
+    text = " ".join(unicodedata.normalize("NFC", person).split())
+    found = _WHOLE.fullmatch(text)
+    return found.group(1).lstrip("0") or "0" if found else text
 
 
 class PersonColumn:
@@ -105,6 +132,11 @@ class Grouping:
             self._replace(rows, self._find)
         if self._list is not None:
             rows.notes.append(self._list.use())
+        spelled: dict[str, str] = {}  # the first spelling of each person
+        rows.records = [
+            dataclasses.replace(each, group=spelled.setdefault(_folded(each.group), each.group))
+            for each in rows.records
+        ]
         people = list(dict.fromkeys(record.group for record in rows.records if record.group))
         if not people:
             if self._given is not None:
@@ -161,7 +193,7 @@ def _expected(groups: int) -> str:
 
 def _expression(given: str) -> Callable[[Record], str]:
     try:
-        pattern = re.compile(given)
+        pattern = re.compile(unicodedata.normalize("NFC", given))
     except re.error as error:
         raise InputError(f"--group {given}: no regular expression ({error})") from error
     if pattern.groups != 1:
@@ -186,6 +218,7 @@ def _people(path: Path) -> dict[str, str]:
             raise DatasetError(
                 f"{path}: expected the columns name and person, found {first_names(table.columns)}"
             )
+        check_once(path, table.columns, (table.columns[name], table.columns[person]))
         people: dict[str, str] = {}
         for line, cells in table.lines():
             if len(cells) != len(table.columns):
@@ -193,8 +226,9 @@ def _people(path: Path) -> dict[str, str]:
                 raise DatasetError(f"{path.name}, line {line}: expected {count}")
             if lost := not_text(cells[name], cells[person]):
                 raise DatasetError(f"{path.name}, line {line}: {lost}")
-            key, value = _key(cells[name].strip().replace("\\", "/")), cells[person].strip()
-            if people.setdefault(key, value) != value:
+            key = _key(cells[name].strip().replace("\\", "/"))
+            value = person_of_cell(cells[person])
+            if _folded(people.setdefault(key, value)) != _folded(value):
                 two = f"{people[key]} and {value}"
                 raise DatasetError(f"{path.name}, line {line}: {key} is of two people, {two}")
         table.raise_damage()
@@ -218,10 +252,14 @@ class _PeopleList:
         self._used: dict[str, list[str]] = {}
 
     def find(self, record: Record) -> str:
-        """Return the person of an image by its path, the end of it, its name or its stem."""
+        """Return the person of an image by its path, the end of it, or its name.
+
+        An ending may be left out.
+        """
         parts = (record.path or record.name).split("/")
-        keys = [_key("/".join(parts[start:])) for start in range(len(parts))]
-        keys += [_key(record.name), _key(Path(record.name).stem)]
+        ends = ["/".join(parts[start:]) for start in range(len(parts))]
+        keys = [_key(each) for each in (*ends, record.name)]
+        keys += [_key(each.removesuffix(Path(each).suffix)) for each in (*ends, record.name)]
         key = next((key for key in keys if key in self._people), None)
         if key is None:
             return ""
@@ -244,6 +282,7 @@ class _PeopleList:
 
 
 def _key(name: str) -> str:
-    """Fold a name for comparing: the case of its ending does not matter."""
+    """Fold a name for comparing: composed letters, no `./`, and an ending in any case."""
+    name = re.sub(r"^(?:\./+)+", "", unicodedata.normalize("NFC", name))
     start, dot, ending = name.rpartition(".")
     return f"{start}.{ending.lower()}" if dot and "/" not in ending else name

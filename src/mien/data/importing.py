@@ -81,7 +81,7 @@ class ImportResult:
 
 
 def import_dataset(
-    sources: Sequence[str | Path],
+    sources: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     label_map: Mapping[str, str] | None = None,
@@ -89,7 +89,7 @@ def import_dataset(
     align: Align = "auto",
     no_face: NoFace = "drop",
     group: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Mapping[str, str | Sequence[str]] | None = None,
     overwrite: bool = False,
     on_source: OnStep | None = None,
 ) -> ImportResult:
@@ -101,8 +101,9 @@ def import_dataset(
     aligned, unless `align` says otherwise.
 
     Args:
-        sources: Files or folders. FER+'s votes are joined to the images: by line if both files have
-            the same lines, else by image name.
+        sources: A file or folder, or several. FER+'s votes are joined to the images: by line if
+            both files have the same lines, else by image name, which then has to be that of one
+            image and one line.
         out: The dataset's folder.
         label_map: The labels of other class names or numbers; `-` leaves a class out.
         own_classes: Whether names that are no known expression become classes of their own.
@@ -114,7 +115,8 @@ def import_dataset(
             CSV of names and persons, the name of a column of the tables, `folder` (the folder below
             its class, else the one above), or `none`. None takes a column `person`, and folders
             below the classes, where there are any.
-        where: The rows of tables to take, by the value of a column: `{"set": "ck48"}`.
+        where: The rows of tables to take, by the value of a column: `{"set": "ck48"}`; of several,
+            `{"set": ["ck48", "jaffe"]}`, a row has one.
         overwrite: Whether a dataset at `out` is replaced, also the same one; other files in it
             stay.
         on_source: Called with each source's name.
@@ -139,7 +141,7 @@ def import_dataset(
         "no_face": no_face,
         "own_classes": str(own_classes).lower(),
         "group": as_text(grouping.description),
-        "where": as_text(", ".join(f"{name}={to}" for name, to in sorted((where or {}).items()))),
+        "where": as_text(reading.conditions.description),
     }
     if out.exists():
         known = _manifest_at(out)
@@ -161,14 +163,14 @@ def import_dataset(
 
 
 def read_sources(
-    sources: Sequence[str | Path],
+    sources: str | Path | Sequence[str | Path],
     *,
     label_map: Mapping[str, str] | None = None,
     own_classes: bool = False,
     align: Align = "auto",
     no_face: NoFace = "drop",
     group: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Mapping[str, str | Sequence[str]] | None = None,
     on_source: OnStep | None = None,
 ) -> Rows:
     """Read labelled images without importing them, and collect their faults.
@@ -200,7 +202,7 @@ def _reading(
     align: Align,
     no_face: NoFace,
     group: str | None,
-    where: Mapping[str, str] | None,
+    where: Mapping[str, str | Sequence[str]] | None,
     out: Path | None,
 ) -> tuple[Reading, Grouping]:
     grouping = Grouping(group)
@@ -232,13 +234,13 @@ def _is_whole(out: Path) -> bool:
 
 
 def _find_all(
-    sources: Sequence[str | Path], skipped: frozenset[Path]
+    sources: str | Path | Sequence[str | Path], skipped: frozenset[Path]
 ) -> tuple[list[_File], list[str]]:
     """Return the files of all sources with their kinds, and what is said of others."""
     found: list[_File] = []
     notes: list[str] = []
-    for source in sources:
-        found += _find_files(Path(source), skipped, notes)
+    for source in [sources] if isinstance(sources, str | Path) else sources:
+        found += _find_files(check_path("sources", source), skipped, notes)
     return found, notes
 
 
@@ -400,6 +402,9 @@ def _join_votes(rows: Rows, votes: Votes, *, tables: bool) -> None:
         rows.votes, rows.image_names = votes.counts, votes.image_names
         how = f"by line to {pluralize(len(records), 'image')}"
     elif matched := sum(line is not None for line in found):
+        if twice := _named_twice(records, votes):
+            rows.faults.append(twice)
+            return
         counts = np.zeros((len(found), votes.counts.shape[1]), np.uint8)
         for number, line in enumerate(found):
             if line is not None:
@@ -411,6 +416,23 @@ def _join_votes(rows: Rows, votes: Votes, *, tables: bool) -> None:
         return
     rows.notes.append(f"{votes.file}: joined {how}")
     _check_joined(rows, votes.file)
+
+
+def _named_twice(records: Sequence[Record], votes: Votes) -> Fault | None:
+    """Return a fault if a name by which votes are joined is that of several images or lines."""
+    named: dict[str, list[str]] = {}
+    for record in records:
+        named.setdefault(record.name, []).append(record.origin)
+    lines: dict[str, list[str]] = {}
+    for number, name in enumerate(votes.image_names, start=2):
+        if name and name in named:
+            lines.setdefault(name, []).append(f"line {number}")
+    for name, of_lines in lines.items():
+        for places, what in ((named[name], "images"), (of_lines, "lines of votes")):
+            if len(places) > 1:
+                many = f"{name} is the name of {len(places)} {what}, {first_names(places)}"
+                return Fault(votes.file, f"{many}. Give each a name of its own")
+    return None
 
 
 def _check_joined(rows: Rows, file: str) -> None:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from mien.data.records import first_names
+from mien.data.text_table import folded_column
 from mien.emotions import FER2013_7, canonical_label
 from mien.errors import DatasetError, InputError
 
@@ -27,7 +28,8 @@ class Labels:
         own: Whether names that are no known spelling become classes of their own.
 
     Raises:
-        InputError: A name is mapped to something that is not a label of FER-2013.
+        InputError: A name is mapped to something that is not a label of FER-2013, to nothing, or,
+            in two spellings, to two labels.
     """
 
     def __init__(self, given: Mapping[str, str] | None = None, *, own: bool = False) -> None:
@@ -38,12 +40,18 @@ class Labels:
         self._found: dict[str, None] = {}
         self._numbers: set[int] = set()
         for name, target in (given or {}).items():
-            self._given[_folded(name)] = self._target(name, target)
-            self._written[_folded(name)] = f"{name}={target}"
+            key, label = _folded(name), self._target(name, target)
+            if self._given.setdefault(key, label) != label:
+                two = f"--map {self._written[key]} and --map {name}={target}"
+                raise InputError(f"{two}: are of one class. Keep one of them")
+            self._written.setdefault(key, f"{name}={target}")
 
     def _target(self, name: str, target: str) -> str:
         if target == LEFT_OUT:
             return LEFT_OUT
+        if not target.strip():
+            what = f"expected a label, or {LEFT_OUT} to leave the class out"
+            raise InputError(f"--map {name}={target}: {what}")
         try:
             label = canonical_label(target)
         except InputError:
@@ -167,13 +175,25 @@ class Conditions:
     """Picks the rows of tables by the values of columns.
 
     Args:
-        given: The value that a column must have, for example `{"set": "ck48"}`.
+        given: The value that a column must have, for example `{"set": "ck48"}`, or several, one of
+            which it must have.
     """
 
-    def __init__(self, given: Mapping[str, str] | None = None) -> None:
-        self._given = {name.strip(): value.strip() for name, value in (given or {}).items()}
-        self._met: set[str] = set()
+    def __init__(self, given: Mapping[str, str | Sequence[str]] | None = None) -> None:
+        self._given: dict[str, list[str]] = {}
+        for name, values in (given or {}).items():
+            wanted = [values] if isinstance(values, str) else values
+            column = self._given.setdefault(folded_column(name), [])
+            column += [value.strip() for value in wanted]
+        self._met: set[tuple[str, str]] = set()
         self._found: dict[str, dict[str, None]] = {name: {} for name in self._given}
+
+    @property
+    def description(self) -> str:
+        """The conditions for a manifest: `set=ck48`."""
+        return ", ".join(
+            f"{name}={value}" for name in sorted(self._given) for value in self._given[name]
+        )
 
     def columns(self, source: str, columns: Iterable[str]) -> dict[str, str]:
         """Return the columns of a table that conditions are about, as it has them.
@@ -181,13 +201,13 @@ class Conditions:
         Raises:
             DatasetError: The table has no such column.
         """
-        by_name = {column.strip().lower(): column for column in columns}
-        if missing := [name for name in self._given if name.lower() not in by_name]:
+        by_name = {folded_column(column): column for column in columns}
+        if missing := [name for name in self._given if name not in by_name]:
             raise DatasetError(
-                f"{source}: --where {missing[0]}={self._given[missing[0]]}: no such column; it has "
-                f"{first_names(list(by_name.values()))}"
+                f"{source}: --where {missing[0]}={self._given[missing[0]][0]}: no such column; it "
+                f"has {first_names(list(by_name.values()))}"
             )
-        return {name: by_name[name.lower()] for name in self._given}
+        return {name: by_name[name] for name in self._given}
 
     def hold(self, values: Mapping[str, object]) -> bool:
         """Return whether a row's values, by the names of the conditions, are those asked for."""
@@ -195,22 +215,22 @@ class Conditions:
         for name, value in values.items():
             found = str(value).strip()
             self._found[name][found] = None
-            if _folded(found) == _folded(self._given[name]):
-                self._met.add(name)
-            else:
-                holds = False
+            met = [each for each in self._given[name] if _folded(each) == _folded(found)]
+            self._met.update((name, each) for each in met)
+            holds = holds and bool(met)
         return holds
 
     def raise_unmet(self) -> None:
-        """Raise an error if a condition holds for no row.
+        """Raise an error if no row has a value that was asked for.
 
         Raises:
             DatasetError: There is one; the message lists the values that occur.
         """
-        for name, value in self._given.items():
-            if name not in self._met:
-                found = first_names(list(self._found[name])) or "no value: no table was read"
-                raise DatasetError(f"--where {name}={value}: no row has it; found {found}")
+        for name, values in self._given.items():
+            for value in values:
+                if (name, value) not in self._met:
+                    found = first_names(list(self._found[name])) or "no value: no table was read"
+                    raise DatasetError(f"--where {name}={value}: no row has it; found {found}")
 
 
 def _folded(name: str) -> str:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mien._reading import parse_json, reading_parquet
 from mien.data.framing import Picture
+from mien.data.grouping import person_of_cell
 from mien.data.labels import LEFT_OUT
 from mien.data.reading import Reading
 from mien.data.records import LABEL_COLUMNS, SUBSET_COLUMNS, Fault, Progress, Rows, subset_named
-from mien.data.text_table import column_named
+from mien.data.text_table import check_once, column_named
 from mien.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def read_parquet(
 
     Raises:
         DatasetError: There is no column of images, or several and none is named so, or none of
-            labels, or none that a condition is about.
+            labels, or none that a condition is about, or two of one name that is read.
         MissingExtraError: pyarrow is not installed.
     """
     rows = Rows()
@@ -97,7 +98,11 @@ def _columns(path: Path, file: pq.ParquetFile, reading: Reading) -> _Columns:
                 f"{path}: several columns with bytes of images, {names}. Rename the one to read to "
                 f"{_IMAGE_COLUMNS[0]}"
             )
+        check_once(path, images, [images[named]])
         images = [images[named]]
+    check_once(path, schema.names, (label, subset, group))
+    if schema.names.count(images[0]) > 1:
+        raise DatasetError(f"{path}: two columns are named {images[0]}. Rename or remove one")
     return _Columns(images[0], label, subset, group)
 
 
@@ -118,11 +123,19 @@ def _pictures(
     if columns.group is not None:
         rows.notes.append(f"{path.name}: {columns.group} is read as the person")
     conditions = reading.conditions.columns(path.name, file.schema_arrow.names)
+    check_once(path, file.schema_arrow.names, conditions.values())
     wanted = {columns.image, columns.label, columns.subset, columns.group, *conditions.values()}
     for number, row in enumerate(_rows(file, [each for each in wanted if each is not None])):
+        where = f"{path.name}, row {number}"
+        try:
+            row |= {each: _text(row[each]) for each in row if each != columns.image}
+        except UnicodeDecodeError as error:
+            found = repr(error.object[:20])
+            rows.faults.append(Fault(where, f"expected text in UTF-8, found {found}"))
+            continue
         if not reading.conditions.hold({name: row[each] for name, each in conditions.items()}):
             continue
-        picture = _picture(row, columns, default, f"{path.name}, row {number}", names, reading)
+        picture = _picture(row, columns, default, where, names, reading)
         if isinstance(picture, Fault):
             rows.faults.append(picture)
         elif picture is not None:
@@ -135,7 +148,13 @@ def _is_image_struct(field: Any) -> bool:
 
 
 def _is_text(file: pq.ParquetFile, column: str) -> bool:
-    return "string" in str(file.schema_arrow.field(column).type)
+    kind = str(file.schema_arrow.field(column).type)
+    return "string" in kind or "binary" in kind
+
+
+def _text(value: object) -> object:
+    """Return a cell, text that is stored as bytes as text."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _class_names(file: pq.ParquetFile, label: str) -> list[str] | None:
@@ -178,7 +197,7 @@ def _picture(
     own_path = str(image.get("path") or "") if isinstance(image, dict) else ""
     if not stored:
         return Fault(where, "image: expected the bytes of an image, found none")
-    group = row[columns.group] if columns.group is not None else None
+    group = row[columns.group] if columns.group is not None else ""
     return Picture(
         bytes(stored),
         label,
@@ -186,5 +205,5 @@ def _picture(
         where,
         name=Path(own_path).name,
         path=own_path,
-        group="" if group is None else str(group).strip(),
+        group=person_of_cell(group),
     )

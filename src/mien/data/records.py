@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+import unicodedata
 from collections.abc import Callable
 
 import numpy as np
@@ -61,7 +62,8 @@ OnStep = Callable[[str], Progress | None]
 class Record:
     """One labelled image.
 
-    Names whose bytes are no text, as of files from old archives, are escaped.
+    Names whose bytes are no text, as of files from old archives, are escaped; letters are composed
+    (Unicode's NFC), which macOS writes decomposed in names of files.
 
     Attributes:
         png: The image as 48x48 grey PNG.
@@ -89,7 +91,7 @@ class Record:
         for field in ("label", "origin", "name", "path", "group"):
             value = getattr(self, field)
             if value and not value.isascii():
-                object.__setattr__(self, field, as_text(value))
+                object.__setattr__(self, field, as_text(unicodedata.normalize("NFC", value)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

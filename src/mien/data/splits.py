@@ -98,9 +98,9 @@ def fer_pp_split(data: Dataset, *, selection: float = 0.0, seed: int = 1) -> Spl
         raise MissingExtraError("FER-PP's split", "data") from error
     check_number("selection", selection, Within(0, 1, below=True))
     seed = check_whole("seed", seed, MAX_SEED)
-    labels = to_six(data.labels, FER2013_7)
+    labels = to_six(data.fer2013_labels, FER2013_7)
     if (labels < 0).any():
-        raise InputError(f"{data.source}: FER-PP's split needs a label for every image")
+        raise InputError(f"{data.source}: FER-PP's split needs a label of FER-2013 for every image")
     counts = np.bincount(labels, minlength=len(SIX))
     tenth = math.ceil(_FER_PP_VALIDATION * len(data))
     if counts[counts > 0].min(initial=2) < 2 or tenth < (counts > 0).sum():

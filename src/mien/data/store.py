@@ -34,6 +34,7 @@ __all__ = [
     "Origin",
     "dataset_from_rows",
     "has_table",
+    "is_dataset",
     "read_dataset",
     "read_manifest",
     "write_dataset",
@@ -112,7 +113,10 @@ def dataset_from_rows(rows: Rows, source: str) -> Dataset:
     own = sorted({r.label for r in records if r.label} - set(FER2013_7.labels))
     label_names = (*FER2013_7.labels, *own)
     if len(label_names) > _MOST_CLASSES:
-        raise DatasetError(f"{source}: expected at most {_MOST_CLASSES} classes, found {len(own)}")
+        raise DatasetError(
+            f"{source}: expected at most {_MOST_CLASSES} classes, found {len(label_names)}, "
+            f"{len(FER2013_7)} of them FER-2013's"
+        )
     votes = np.zeros((len(records), len(VOTE_COLUMNS)), np.uint8)
     return Dataset(
         images=_decoded([record.png for record in records]),
@@ -202,6 +206,11 @@ def read_dataset(path: str | Path) -> Dataset:
 def has_table(path: Path) -> bool:
     """Return whether a folder has a dataset's table, whatever its manifest is like."""
     return (path / _TABLE).is_file()
+
+
+def is_dataset(path: Path) -> bool:
+    """Return whether a folder has a dataset's table and manifest, whatever these are like."""
+    return has_table(path) and (path / _MANIFEST).is_file()
 
 
 def read_manifest(path: str | Path) -> Manifest:

@@ -7,15 +7,23 @@ import csv
 import gzip
 import io
 import re
+import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
 from mien.data.records import Progress
 from mien.errors import DatasetError
 
-__all__ = ["TextTable", "column_named", "folded_column", "not_text", "open_table"]
+__all__ = [
+    "TextTable",
+    "check_once",
+    "column_named",
+    "folded_column",
+    "not_text",
+    "open_table",
+]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LONGEST_LINE = 10_000_000
@@ -131,9 +139,26 @@ def column_named(columns: list[str], names: tuple[str, ...]) -> int | None:
     return next((folded.index(name) for name in names if name in folded), None)
 
 
+def check_once(path: Path, columns: Sequence[str], used: Iterable[str | None]) -> None:
+    """Raise an error if a column that is read has a name that another one has, too.
+
+    Args:
+        path: The table.
+        columns: The names of its columns.
+        used: Those that are read; None counts for nothing.
+
+    Raises:
+        DatasetError: There is one.
+    """
+    folded = [folded_column(column) for column in columns]
+    for name in used:
+        if name is not None and folded.count(folded_column(name)) > 1:
+            raise DatasetError(f"{path}: two columns are named {name}. Rename or remove one")
+
+
 def folded_column(name: str) -> str:
     """Fold the name of a column for comparing: `Subject ID` and `subject-id` for `subject_id`."""
-    return re.sub(r"[\s_-]+", "_", name.strip()).lower()
+    return re.sub(r"[\s_-]+", "_", unicodedata.normalize("NFC", name).strip()).lower()
 
 
 def _encoding(start: bytes) -> str:

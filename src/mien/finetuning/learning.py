@@ -79,7 +79,8 @@ def extended(network: EmotionNet, *, adapter: bool, own_classes: int) -> Emotion
     Args:
         network: The start.
         adapter: Whether to add an adapter; one that is there stays.
-        own_classes: Classes of the user's own; 0 for none.
+        own_classes: Classes of the user's own; 0 for none. A head of so many that is there stays,
+            and ignores a new adapter at first.
     """
     trunk = {
         field.name: getattr(network.options, field.name)
@@ -92,16 +93,16 @@ def extended(network: EmotionNet, *, adapter: bool, own_classes: int) -> Emotion
         adapter_width=before.adapter_width or (ADAPTER_WIDTH if adapter else 0),
         own_classes=own_classes,
     )
-    same_classes = before.own_classes == own_classes
     # The new layers are drawn from a seed, without a trace in the global generator.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         wider = EmotionNet(options)
-    state = {
-        name: value
-        for name, value in network.state_dict().items()
-        if same_classes or not name.startswith("own_head.")
-    }
+    state = dict(network.state_dict())
+    if before.own_classes != own_classes:
+        state = {name: value for name, value in state.items() if not name.startswith("own_head.")}
+    elif own_classes:
+        added = options.adapter_width - before.adapter_width
+        state["own_head.weight"] = functional.pad(state["own_head.weight"], (0, added))
     wider.load_state_dict(state, strict=False)
     return wider.eval()
 

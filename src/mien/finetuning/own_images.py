@@ -32,7 +32,8 @@ class OwnImages:
     Attributes:
         crops: `(N, S, S)` uint8 luma, in the network's own crop.
         classes: `(N,)` int64, the class of each, as an index into `names`.
-        names: The classes that the images have, K of them.
+        names: The classes that are learned, K of them; of images to test, behind them the
+            expressions that they show and that are not learned.
         six: `(N,)` int64 in the order of `SIX`, -1 where a class is none of them.
         fer2013: `(N,)` int64 in the order of `FER2013_7`, -1 where a class is none of them.
         own: Whether there are classes that are no expression of `FER2013_7`.
@@ -111,7 +112,8 @@ def images_of(data: Dataset, crop: CropSpec) -> tuple[OwnImages, OwnImages | Non
 
     Returns:
         The images of `train` and `val` with their folds, and those of `test`, None if it has
-        none. OwnImages without a label are left out.
+        none. Images without a label are left out, and of `test` those of an own class that is not
+        learned; its expressions that are not learned stay, for the six answers.
 
     Raises:
         InputError: There are fewer than two classes, or no images.
@@ -130,41 +132,50 @@ def images_of(data: Dataset, crop: CropSpec) -> tuple[OwnImages, OwnImages | Non
             f"{data.source}: all {pluralize(len(learned), 'image')} to learn from are {names[0]}, "
             "expected at least two classes. Import images of others, too"
         )
-    usable = labelled.select((labelled.split < 2) | np.isin(labelled.labels, present))
+    said = np.isin(labelled.labels, present) | (_six(labelled) >= 0)
+    usable = labelled.select((labelled.split < 2) | said)
     together = likely_people(usable)
     to_learn, to_test = usable.split < 2, usable.split == 2
     known = usable.groups is not None and bool((usable.groups != "").all())
     doubt = "" if known else _UNKNOWN
     if known and np.isin(together[to_test], together[to_learn]).any():
         doubt = _SHARED
+    others = np.setdiff1d(usable.labels, present)
+    shown = (*names, *(data.label_names[label] for label in others))
     images, test = (
-        _images(usable.select(rows), present, names, crop, together[rows], known=known)
-        for rows in (to_learn, to_test)
+        _images(usable.select(rows), places, called, crop, together[rows], known=known)
+        for rows, places, called in (
+            (to_learn, present, names),
+            (to_test, np.concatenate((present, others)), shown),
+        )
     )
     folds = _folds(learned, images.groups)
     images = dataclasses.replace(images, folds=folds, doubt=doubt)
     return images, test if len(test) else None
 
 
+def _six(data: Dataset) -> NDArray[np.int64]:
+    return to_six(data.fer2013_labels, FER2013_7)
+
+
 def _images(
     data: Dataset,
-    present: NDArray[np.int8],
+    labels: NDArray[np.int8],
     names: tuple[str, ...],
     crop: CropSpec,
     together: NDArray[np.int64],
     *,
     known: bool,
 ) -> OwnImages:
-    labels = data.labels.astype(np.int64)
-    fer2013 = np.where(labels < len(FER2013_7), labels, -1)
+    place = {label: number for number, label in enumerate(labels.tolist())}
     people = set() if data.groups is None else set(data.groups.tolist()) - {""}
     return OwnImages(
         crops=data.crops(crop),
-        classes=np.searchsorted(present, labels).astype(np.int64),
+        classes=np.array([place[label] for label in data.labels.tolist()], np.int64),
         names=names,
-        six=to_six(fer2013, FER2013_7),
-        fer2013=fer2013,
-        own=bool((present >= len(FER2013_7)).any()),
+        six=_six(data),
+        fer2013=data.fer2013_labels.astype(np.int64),
+        own=bool((labels >= len(FER2013_7)).any()),
         folds=np.zeros(0, np.int64),
         groups=np.unique(together, return_inverse=True)[1].astype(np.int64),
         people=len(people),

@@ -8,7 +8,7 @@ from typing import Any
 
 from mien.metrics import Interval
 
-__all__ = ["UNSEEN", "ClassChange", "FineTuned", "Tried"]
+__all__ = ["UNSEEN", "ClassChange", "FineTuned", "Tried", "way"]
 
 UNSEEN = {True: "people", False: "images"}
 """What a trial did not see, by whether everyone is known."""
@@ -43,7 +43,8 @@ class Tried:
         name: What learned.
         accuracy: Balanced accuracy on images that it did not see, 0 to 1, by which it was chosen
             among all; None if all it did forgot too much.
-        share: How far it went from the start's weights to the learned ones, 0 to 1.
+        share: How far it went from the start's weights to the learned ones, 0 to 1; at 0 only the
+            head of own classes learned.
         steps: The steps after which it stopped.
     """
 
@@ -62,7 +63,8 @@ class FineTuned:
         changed: Whether it holds learned weights, and not the start's.
         images: What it learned from, in words.
         measured_on: What `classes` were measured on, in words.
-        classes: Each class of the images that is an expression, by the six answers.
+        classes: Each class that is an expression, by the six answers; of a `test` also those that
+            were not learned.
         balanced_before: Mean of the shares of the six before, 0 to 1; None without such images.
         balanced_after: Mean after.
         gain_interval: 90 % bootstrap interval of the difference, whole people drawn; None likewise.
@@ -72,7 +74,8 @@ class FineTuned:
         own_written: Whether the file has this head.
         old: The six answers on faces that are not the user's, before and after.
         old_measured_on: What `old` was measured on, in words.
-        absent: Expressions that the images lack.
+        absent: Expressions that the images to learn from lack.
+        unmeasured: Expressions of which no image was measured.
         tried: What was tried.
         people_known: Whether it is known of every image who it shows.
         recommendation: One sentence: whether to use the file, and what would help.
@@ -94,6 +97,7 @@ class FineTuned:
     old: tuple[ClassChange, ...]
     old_measured_on: str
     absent: tuple[str, ...]
+    unmeasured: tuple[str, ...]
     tried: tuple[Tried, ...]
     people_known: bool
     recommendation: str
@@ -138,16 +142,25 @@ class FineTuned:
                 f"  {each.name}: forgot too much"
                 if each.accuracy is None
                 else f"  {each.name}: {_percent(each.accuracy)} % after {each.steps} steps, "
-                f"{each.share:.0%} of the way"
+                + way(each.share)
                 for each in self.tried
             ]
-        if self.absent:
+        if self.unmeasured:
             lines += [
                 "",
-                f"no images of {', '.join(self.absent)}: whether such faces among yours are "
-                "still recognised cannot be seen; import some to test it",
+                f"no images of {', '.join(self.unmeasured)} were measured: whether such faces "
+                "among yours are still recognised cannot be seen; import some to test it",
             ]
         return [*lines, "", self.recommendation] if lines else [self.recommendation]
+
+
+def way(share: float) -> str:
+    """Return how far a trial went from the start's weights to the learned ones, in words.
+
+    Args:
+        share: How far, 0 to 1; at 0 only the head of own classes learned.
+    """
+    return f"{share:.0%} of the way" if share else "the six answers as they were"
 
 
 def _row(change: ClassChange, width: int) -> str:

@@ -21,7 +21,7 @@ from mien._wording import pluralize
 from mien.data import Dataset, image_sketch, measure_framing, read_dataset
 from mien.emotions import FER2013_7, FERPLUS_8, SIX, ferplus_majority, to_six
 from mien.errors import InputError
-from mien.finetuning.export import OWN_HEAD, write_network
+from mien.finetuning.export import OWN_HEAD, OWN_LABELS, write_network
 from mien.finetuning.judging import Old, answers, balanced, gain
 from mien.finetuning.learning import (
     STOPS,
@@ -36,7 +36,7 @@ from mien.finetuning.learning import (
 )
 from mien.finetuning.memory import Memory, shipped_memory
 from mien.finetuning.own_images import OwnImages, images_of
-from mien.finetuning.result import UNSEEN, ClassChange, FineTuned, Tried
+from mien.finetuning.result import UNSEEN, ClassChange, FineTuned, Tried, way
 from mien.finetuning.search import CANDIDATES, Limits, Search, search
 from mien.inference import EmotionModel
 from mien.metrics import Interval, wilson_interval
@@ -85,7 +85,14 @@ def run(
     begin = _opened(start)
     dataset = data if isinstance(data, Dataset) else read_dataset(Path(data))
     images, test = images_of(dataset, begin.model.crop)
+    begin = _for_classes(begin, images, say)
     say(f"learning from {images.described()}" + ("" if test is None else f"; {len(test)} to test"))
+    unused = int((dataset.subset("test").labels >= 0).sum()) - (0 if test is None else len(test))
+    if unused:
+        say(
+            f"WARNING: {pluralize(unused, 'image')} of test left out: of own classes that train "
+            "and val have no image of"
+        )
     if images.doubt:
         say(f"WARNING: {images.doubt}")
     for warning in measure_framing(dataset.select(dataset.split >= 0)).warnings:
@@ -134,7 +141,7 @@ def run(
                     "seed": str(seed),
                     "start": f"{begin.model.path.name} {file_sha256(begin.model.path)}",
                     "learned": f"{chosen.candidate.name}, {round(chosen.stop * steps)} steps, "
-                    f"{chosen.share:.0%} of the way",
+                    + way(chosen.share),
                     "mien": importlib.metadata.version("mien"),
                 },
                 lineage=merge_lineages([lineage_of_model(begin.model), replayed]),
@@ -159,11 +166,8 @@ def run(
             own_written=found.own_better,
             old=_old_changes(begin, network, old),
             old_measured_on=old_measured_on,
-            absent=tuple(
-                name for place, name in enumerate(SIX.labels) if not (images.six == place).any()
-            )
-            if (images.six >= 0).any()
-            else (),
+            absent=_lacking(images.six) if (images.six >= 0).any() else (),
+            unmeasured=measured.unmeasured,
             tried=_tried(found, images, steps),
             people_known=images.known,
             recommendation="",
@@ -181,6 +185,19 @@ def _opened(start: Path | None) -> _Start:
     if model.spec.six is None:  # checked by EmotionModel
         raise ValueError("no six-way output")
     return _Start(model, network, model.spec.six)
+
+
+def _for_classes(begin: _Start, images: OwnImages, say: Callable[[str], None]) -> _Start:
+    """Return the start without its head of own classes if the images have other ones."""
+    had = begin.model.spec.label_sets.get(OWN_LABELS, ())
+    if not had or (images.own and tuple(had) == images.names):
+        return begin
+    say(
+        f"WARNING: the start has a head of own classes ({', '.join(had)}), and these images have "
+        "other classes: what is learned is without that head"
+    )
+    network = extended(begin.network, adapter=False, own_classes=0)
+    return dataclasses.replace(begin, network=network)
 
 
 def _memory(
@@ -220,12 +237,11 @@ def _memory(
 
 
 def _six_labels(data: Dataset) -> NDArray[np.int64]:
-    """Return the true labels by FER+'s majority, or the dataset's own where there are no votes."""
-    if data.votes.any():
-        majority, decided = ferplus_majority(data.votes)
-        return to_six(np.where(decided, majority, -1), FERPLUS_8)
-    labels = data.labels.astype(np.int64)
-    return to_six(np.where(labels < len(FER2013_7), labels, -1), FER2013_7)
+    """Return the true labels by FER+'s majority, or an image's own where it has no votes."""
+    majority, decided = ferplus_majority(data.votes)
+    voted = to_six(np.where(decided, majority, -1), FERPLUS_8)
+    own = to_six(data.fer2013_labels, FER2013_7)
+    return np.where(data.votes.any(axis=1), voted, own)
 
 
 def _some(data: Dataset, count: int, seed: int) -> Dataset:
@@ -288,11 +304,9 @@ def _learned(
         steps=steps,
         seed=seed,
     )[STOPS.index(chosen.stop)]
-    # Own classes may be learnt where the six are not better: then these stay as they were.
-    share = chosen.share if found.better else 0.0
     fresh = begin.network.adapter is None
     network = with_weights(
-        network, blended(head_weights(network), learned, share, fresh_adapter=fresh)
+        network, blended(head_weights(network), learned, chosen.share, fresh_adapter=fresh)
     )
     if own and not found.own_better:
         return extended(network, adapter=False, own_classes=0)
@@ -303,6 +317,7 @@ def _learned(
 class _Measured:
     on: str
     classes: tuple[ClassChange, ...]
+    unmeasured: tuple[str, ...]
     before: float | None
     after: float | None
     interval: Interval | None
@@ -340,20 +355,28 @@ def _measure(
         before = found.start
         after = found.six if found.six is not None and found.better else before
     known = measured.six >= 0
+    wanted = known.any() or (images.six >= 0).any()
+    learned = own_images.classes < len(images.names)
     compared = gain(measured.six, before, after, measured) if known.any() else None
     classes = _class_changes(measured, known, after == measured.six, before == measured.six)
     return _Measured(
         on=on,
         classes=classes,
+        unmeasured=_lacking(measured.six) if wanted else (),
         before=compared.before if compared else None,
         after=compared.after if compared else None,
         interval=compared.interval if compared else None,
         own_on=own_on,
-        own=()
+        own=() if own is None else _class_changes(own_images, learned, own == own_images.classes),
+        own_balanced=None
         if own is None
-        else _class_changes(own_images, own_images.classes >= 0, own == own_images.classes),
-        own_balanced=None if own is None else balanced(own_images.classes, own),
+        else balanced(np.where(learned, own_images.classes, -1), own),
     )
+
+
+def _lacking(six: NDArray[np.int64]) -> tuple[str, ...]:
+    """Return the expressions of which there is no image."""
+    return tuple(name for place, name in enumerate(SIX.labels) if not (six == place).any())
 
 
 def _class_changes(

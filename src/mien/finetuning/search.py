@@ -37,7 +37,8 @@ CANDIDATES = (
 )
 
 SHARES = (1.0, 0.75, 0.5, 0.25)
-"""How far to go from the start's weights to the learned ones."""
+"""How far to go from the start's weights to the learned ones; 0, too, where there are own classes:
+then only their head learns, and the six answers stay as they are."""
 
 _EQUAL = 0.02
 """Balanced accuracies within this of the best count as equal; the one that goes furthest is taken,
@@ -69,7 +70,8 @@ class Trial:
     Attributes:
         candidate: The way.
         stop: The part of the steps after which it stopped.
-        share: How far it went from the start's weights to the learned ones.
+        share: How far it went from the start's weights to the learned ones; at 0 only the head of
+            own classes learned.
         predicted: `(N,)`, the predicted classes: six-way answers, or own classes.
         six: `(N,)`, the six-way answers.
         own_logits: `(N, K)`; None without own classes.
@@ -117,7 +119,9 @@ class Search:
     Attributes:
         start: `(N,)`, the start's six-way answers.
         trials: The best trial of each candidate within the limits, where there is one.
-        chosen: The best of them; None if nothing was tried.
+        chosen: The best of them, which is to be written as it was tried; None if nothing was tried.
+            Where the six answers are not better, one that leaves them as they are, if there are
+            own classes.
         six: `(N,)`, six-way answers that show what choosing the best gives: those to each fold are
             of the trial that is the best on the other folds. None if nothing was tried.
         own: `(N,)`, predicted own classes likewise; None without own classes, too.
@@ -195,7 +199,7 @@ def search(
         trials = [
             _trial(network, start, spec, features[0], images, old, candidate, weights, stop, share)
             for stop in range(len(STOPS))
-            for share in SHARES
+            for share in ((*SHARES, 0.0) if images.own else SHARES)
         ]
         tried.append([trial for trial in trials if trial.within(limits, absent)])
     return compared(before, tried, images)
@@ -209,11 +213,24 @@ def compared(
     The best of many trials looks better on the images that it was chosen by than it is. So for each
     fold a trial is chosen on the other folds alone, and its answers to this fold count.
 
+    Where the six answers are not better so, own classes are judged anew, by the trials that leave
+    the six as they are: what is written is one of those.
+
     Args:
         start: `(N,)`, the start's six-way answers.
         tried: The trials of each candidate that are within the limits.
         images: The N images.
     """
+    found = _chosen(start, [[each for each in trials if each.share] for trials in tried], images)
+    if found.better or not images.own:
+        return found
+    return _chosen(start, [[each for each in trials if not each.share] for trials in tried], images)
+
+
+def _chosen(
+    start: NDArray[np.int64], tried: Sequence[Sequence[Trial]], images: OwnImages
+) -> Search:
+    """Choose the best of some trials; see `compared`."""
     if not any(tried):
         return Search(start=start, trials=(), chosen=None, gain=None, better=False)
 
